@@ -1,0 +1,45 @@
+# penstock: everything a developer types. `make` alone lists it.
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+KILLS ?= 200
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock lint test demo torture bench docs clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED)  ## make .venv with penstock and all it needs, at the locked versions
+
+$(INSTALLED): requirements.lock pyproject.toml tools/setup.sh
+	@sh tools/setup.sh
+	@touch $@
+
+lock: $(INSTALLED)  ## resolve the dependencies anew into requirements.lock
+	@sh tools/lock.sh
+
+lint: $(INSTALLED)  ## check style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+test: lint  ## lint, then run all tests (with 25 kills)
+	$(BIN)/python -m pytest -n 2
+
+demo: $(INSTALLED)  ## process half an hour of made-up recordings; AUDIO=dir takes real ones
+	$(BIN)/penstock demo demo-acoustics $(if $(AUDIO),--audio "$(AUDIO)")
+
+torture: $(INSTALLED)  ## kill everything at random moments, KILLS=200 times
+	PENSTOCK_KILLS=$(KILLS) $(BIN)/python -m pytest tests/torture
+
+bench: $(INSTALLED)  ## measure, side by side with others, into docs/benchmarks.md
+	$(BIN)/python -m bench
+
+docs: $(INSTALLED)  ## build the documentation into docs/_build/html
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs: docs/_build/html/index.html"
+
+clean:  ## remove what these targets made, .venv included
+	rm -rf .venv build dist docs/_build demo-acoustics .pytest_cache .ruff_cache .hypothesis
+	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
