@@ -13,17 +13,21 @@ ROOT = Path(__file__).parents[1] / "src" / "penstock"
 LAYERS = (
     {"runner"},  # the far end: standard library only
     {"errors"},
+    {"clock", "host"},
     {"units"},
-    {"config"},
     {"campaign"},
+    {"config"},  # what people type, turned into a campaign
+    {"build"},
     {"decide"},
     {"batching"},
+    {"display"},
     {"ledger"},
     {"sources", "transports", "schedulers"},
     {"site"},
     {"closing"},
     {"conductor"},
-    {"status", "report", "simulate"},
+    {"status"},
+    {"report", "explain", "simulate"},
     {"testing"},
     {"notebook", "web"},
     {"cli"},
