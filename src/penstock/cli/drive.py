@@ -1,0 +1,53 @@
+"""Letting a conductor work in the foreground: progress, signals, ending."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from penstock.cli.live import Observe, observing
+from penstock.display import visible
+
+if TYPE_CHECKING:
+    from penstock.campaign import Campaign
+    from penstock.conductor import Conductor, Ending
+
+Work = Callable[["Conductor", Observe], "Ending"]
+
+
+def drive(campaign: Campaign, *, command: str, work: Work, accept_gone: bool = False) -> None:
+    """Hold the campaign, let `work` drive its conductor, say how it ended, and leave with its code."""
+    from penstock.conductor import Conductor
+
+    with (
+        Conductor(campaign, command=command, accept_gone=accept_gone) as conductor,
+        stopping(conductor),
+        observing() as observe,
+    ):
+        ending = work(conductor, observe)
+    for line in ending.lines:
+        click.echo(visible(line))
+    sys.exit(ending.code)
+
+
+@contextmanager
+def stopping(conductor: Conductor) -> Generator[None]:
+    """Make Ctrl-C and SIGTERM ask `conductor` to stop; a second one leaves at once."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.default_int_handler)
+        conductor.ask_stop()
+        click.echo("stopping: running work gives back what it has not begun (again: leave at once)", err=True)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,64 @@
+"""Progress while a conductor works: a live table on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from penstock.status import Status, show_progress
+
+if TYPE_CHECKING:
+    from penstock.ledger import Ledger
+
+Observe = Callable[["Ledger"], None]
+QUIET_S = 10.0
+
+
+def on_terminal() -> bool:
+    """Whether a person looks at the output."""
+    return sys.stdout.isatty()
+
+
+@contextmanager
+def observing() -> Generator[Observe]:
+    """Give a function that shows the status each time it is called with the ledger."""
+    if not on_terminal():
+        lines = Lines()
+        yield lines.observe
+        lines.finish()
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(highlight=False), auto_refresh=False, transient=False) as live:
+        yield lambda ledger: live.update(Status.read(ledger), refresh=True)
+
+
+class Lines:
+    """Prints what changed, at most each `QUIET_S`."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._printed = -QUIET_S
+        self._shown: dict[str, str] = {}
+        self._latest: Status | None = None
+
+    def observe(self, ledger: Ledger) -> None:
+        """Look, and print if enough time has passed."""
+        self._latest = Status.read(ledger)
+        if self._clock() - self._printed >= QUIET_S:
+            self.finish()
+            self._printed = self._clock()
+
+    def finish(self) -> None:
+        """Print what has changed since the last line."""
+        for stage in self._latest.stages if self._latest else ():
+            counts = repr(sorted(stage.tasks.items()))
+            if self._shown.get(stage.name) != counts:
+                self._shown[stage.name] = counts
+                click.echo(f"{time.strftime('%H:%M:%S')} {show_progress(stage)}")

@@ -1,0 +1,107 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from penstock.cli.complete import complete_stage, complete_unit
+from penstock.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from penstock.campaign import Campaign
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MARKS = ("penstock.toml", "campaign.py", ".penstock")
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder, from `start` upwards, that is a campaign.
+
+    Raises DefinitionError when there is none.
+    """
+    here = start.resolve()
+    for folder in (here, *here.parents):
+        if any((folder / mark).exists() for mark in MARKS):
+            return folder
+    raise DefinitionError(
+        f"no campaign in {here} or above it: make one with `penstock init`, or name one with -C DIR"
+    )
+
+
+def _resolve_root(ctx: click.Context, _: click.Parameter, value: str | None) -> Path:
+    given = value or ctx.find_root().obj
+    if given is None:
+        return find_root(Path.cwd())
+    folder = Path(given)
+    if not folder.exists():
+        raise click.BadParameter(f"{given} does not exist")
+    if not folder.is_dir():
+        return folder.resolve().parent
+    return find_root(folder)
+
+
+def campaign_option(command: F) -> F:
+    """Add -C: the command gets `root`, the campaign's folder."""
+    return click.option(
+        "-C",
+        "--campaign",
+        "root",
+        metavar="DIR",
+        callback=_resolve_root,
+        help="The campaign's folder [default: here, or the nearest one above].",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    """Add --json: the command gets `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def set_option(command: F) -> F:
+    """Add --set: the command gets `overrides`."""
+    return click.option(
+        "--set",
+        "overrides",
+        metavar="KEY=VALUE",
+        multiple=True,
+        help="Override a key of the definition, e.g. stage.psd.params.window=2048; it is recorded.",
+    )(command)
+
+
+def stage_option(command: F) -> F:
+    """Add --stage: the command gets `stage`."""
+    return click.option(
+        "--stage", metavar="STAGE", shell_complete=complete_stage, help="Only this stage's tasks."
+    )(command)
+
+
+def unit_argument(command: F) -> F:
+    """Add UNIT: the command gets `unit`."""
+    return click.argument("unit", metavar="UNIT", shell_complete=complete_unit)(command)
+
+
+def load_campaign(root: Path, overrides: tuple[str, ...]) -> Campaign:
+    """Load the definition in `root` and check it."""
+    from penstock.config import check, load
+
+    campaign = load(root, overrides)
+    check(campaign)
+    return campaign
+
+
+def print_json(data: Any) -> None:
+    """Print `data` so that every line is safe for a terminal."""
+    click.echo(json.dumps(data, indent=2))
+
+
+def whoami() -> str:
+    """Return `user@host`, for the record."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"

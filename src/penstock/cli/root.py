@@ -1,0 +1,121 @@
+"""The root command: finds the others by name, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from penstock import __version__
+from penstock.display import visible
+from penstock.errors import PenstockError
+
+# Command → its line in `penstock --help`, in the order of a campaign's life. Its module has the same name.
+COMMANDS = {
+    "init": "Start a campaign: write a commented definition.",
+    "check": "Check the definition, and nothing else.",
+    "plan": "Show what `run` would do, and why; nothing is written.",
+    "run": "Work until nothing can change without a new file or a person.",
+    "tick": "Do one turn of work, then leave (for cron).",
+    "watch": "Work, and go on as new data come, until stopped.",
+    "up": "Start `watch` in the background.",
+    "down": "Stop whatever works on the campaign.",
+    "status": "Show where the campaign stands.",
+    "why": "Explain the state of a unit's tasks, and what would change it.",
+    "log": "Print what a task wrote.",
+    "units": "List tasks by state, stage or name.",
+    "jobs": "List the jobs.",
+    "retry": "Give failed tasks another try.",
+    "cancel": "Stop queued and running tasks.",
+    "veto": "Keep a unit from being processed, and record why.",
+    "unveto": "Lift a veto.",
+    "report": "Show what the stages used, and what to ask for.",
+    "demo": "Run a small campaign of your own, to see how it goes.",
+}
+
+HELP = """Process a laboratory's data on this machine or a cluster; nothing is lost, nothing runs twice.
+
+\b
+  penstock init mydata       write mydata/penstock.toml, then edit it
+  penstock check             is the definition right?
+  penstock plan              what would be done, and why
+  penstock run               do it; after any interruption, the same command goes on
+
+Exit codes: 0 all well, 1 something failed, 2 wrong use or definition, 3 the site cannot be reached,
+4 another conductor holds the campaign.
+
+\b
+Completion, for bash (zsh and fish likewise):
+  eval "$(_PENSTOCK_COMPLETE=bash_source penstock)"
+"""
+
+
+class Root(click.Group):
+    """Commands by name: our own from their modules, workflows from the plug-ins that are installed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *workflows()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            return getattr(import_module(f"penstock.cli.{cmd_name}"), cmd_name)
+        return load_workflow(cmd_name).group if cmd_name in workflows() else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+        if names := workflows():
+            with formatter.section("Workflows"):
+                formatter.write_dl([(name, f"How to start: penstock init {name} --help") for name in names])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if os.environ.get("PENSTOCK_DEBUG"):
+            return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except PenstockError as error:
+            tell(ctx, str(error), error.exit_code)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except OSError as error:
+            tell(ctx, str(error), 1)
+        except Exception as error:
+            hint = "this is a fault of penstock, PENSTOCK_DEBUG=1 shows where"
+            tell(ctx, f"{type(error).__name__}: {error} ({hint})", 1)
+
+
+def tell(ctx: click.Context, message: str, code: int) -> NoReturn:
+    """Print one line on stderr and leave with `code`."""
+    click.echo(f"penstock: {visible(message)}", err=True)
+    ctx.exit(code)
+
+
+def workflows() -> Sequence[str]:
+    """Return the names of the workflows that are installed."""
+    return sorted({point.name for point in _entry_points()} - COMMANDS.keys())
+
+
+def load_workflow(name: str) -> Any:
+    """Return the plug-in module of a workflow: it has `init`, `group` and `demo`."""
+    return next(point for point in _entry_points() if point.name == name).load()
+
+
+def _entry_points() -> Any:
+    from importlib.metadata import entry_points
+
+    return entry_points(group="penstock.workflows")
+
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.command(cls=Root, help=HELP, context_settings=SETTINGS)
+@click.version_option(__version__, message="penstock %(version)s")
+@click.option("-C", "--campaign", metavar="DIR", hidden=True)
+@click.pass_context
+def cli(ctx: click.Context, campaign: str | None) -> None:
+    """Start here."""
+    ctx.obj = campaign

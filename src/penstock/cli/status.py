@@ -1,0 +1,63 @@
+"""`penstock status`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from penstock.cli.options import campaign_option, json_option, print_json
+from penstock.ledger import Ledger
+from penstock.status import Status
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  penstock status
+  penstock status --watch
+  penstock status --json | jq '.stages[].tasks.failed'"""
+)
+@campaign_option
+@json_option
+@click.option("-w", "--watch", is_flag=True, help="Go on showing it, until Ctrl-C.")
+@click.option(
+    "--every", type=click.FloatRange(0.2), default=1.0, metavar="SECONDS", help="How often, with --watch."
+)
+def status(root: Path, as_json: bool, watch: bool, every: float) -> None:
+    """Show where the campaign stands.
+
+    Failed tasks stand below the table with the reason and the command that prints their output. Ends with 0
+    also when tasks have failed: the question was answered.
+    """
+    with Ledger.open(root, readonly=True) as ledger:
+        if watch:
+            _watch(ledger, every)
+        elif as_json:
+            print_json(Status.read(ledger).to_json())
+        else:
+            _show(Status.read(ledger))
+
+
+def _show(current: Status) -> None:
+    from penstock.cli.live import on_terminal
+
+    if not on_terminal():
+        click.echo(current.to_text())
+        return
+    from rich.console import Console
+
+    Console(highlight=False).print(current)
+
+
+def _watch(ledger: Ledger, every: float) -> None:
+    from penstock.cli.live import observing
+
+    with observing() as observe:
+        try:
+            while True:
+                observe(ledger)
+                time.sleep(every)
+        except KeyboardInterrupt:
+            return

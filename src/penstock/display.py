@@ -1,0 +1,106 @@
+"""How names, times, sizes and logs are shown to people: short, and safe for a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_ANSI = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[@-Z\\\\-_])")
+_LOG_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    r"""Make control characters, bidirectional marks and broken UTF-8 visible: none reaches the terminal.
+
+    >>> visible("a\x1b[31m\n")
+    'a\\x1b[31m\\n'
+    """
+    return _UNSAFE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match.group()
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that os.fsdecode could not read
+        return f"\\x{code - 0xDC00:02x}"
+    return _SHORT.get(char) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def clean_log(raw: bytes) -> str:
+    """Return a log as text with colours and control characters taken out; a carriage return starts a line."""
+    text = _ANSI.sub("", raw.decode("utf-8", "backslashreplace"))
+    return _LOG_UNSAFE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def show_duration(seconds: float) -> str:
+    """Say how long: `0.35 s`, `12 s`, `4 min`, `2 h 05`, `3 d 4 h`."""
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    minutes = round(seconds / 60)
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d}"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+
+
+def show_bytes(size: float) -> str:
+    """Say how large: `850 B`, `12 kB`, `1.5 GB` (steps of 1000)."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 999.5 or unit == "TB":
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 9.95 else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError
+
+
+def show_time(at: float, *, now: float) -> str:
+    """Say when, in UTC: `10:02:33` today, else `2026-11-22 10:02:33`."""
+    then = datetime.fromtimestamp(at, UTC)
+    today = datetime.fromtimestamp(now, UTC).date()
+    return f"{then:%H:%M:%S}" if then.date() == today else f"{then:%Y-%m-%d %H:%M:%S}"
+
+
+def show_command(command: str, label: str, stage: str | None = None) -> str:
+    """Return the line a person can paste: `penstock log --stage psd '2020 a'`."""
+    option = f" --stage {shlex.quote(stage)}" if stage else ""
+    dashes = " --" if label.startswith("-") else ""
+    return visible(f"penstock {command}{option}{dashes} {shlex.quote(label)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Prints keys by the frozen definition: `["2020-01-17",1807]` is `2020-01-17/01807`."""
+
+    levels: tuple[str, ...] = ()
+    formats: Mapping[str, str] = field(default_factory=dict[str, str])
+    types: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @classmethod
+    def read(cls, db: sqlite3.Connection) -> Labels:
+        """Read them from the ledger's newest definition."""
+        query = "SELECT name, value FROM meta WHERE name IN ('levels', 'definition')"
+        meta: dict[str, str] = dict(tuple(row) for row in db.execute(query))
+        row = db.execute("SELECT text FROM definition WHERE id = ?", (meta.get("definition"),)).fetchone()
+        frozen: dict[str, Any] = json.loads(row[0]) if row else {}
+        levels = json.loads(meta.get("levels") or "[]")
+        return cls(tuple(levels), frozen.get("formats") or {}, frozen.get("types") or {})
+
+    def level(self, number: int) -> str:
+        """Return the name of a level; 0 is the campaign."""
+        return "campaign" if number == 0 else self.levels[number - 1]
+
+    def label(self, key: str) -> str:
+        """Return the printed form of a unit's stored key."""
+        from penstock.units.keys import show_key
+
+        return show_key(json.loads(key), self.levels, self.formats)

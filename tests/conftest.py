@@ -1,0 +1,75 @@
+"""A ledger filled by hand, for the tests of what only reads it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.ledger import Ledger
+
+
+class Record:
+    """Writes rows as the conductor would."""
+
+    def __init__(
+        self, root: Path, levels: tuple[str, ...] = ("night", "run"), formats: dict[str, str] | None = None
+    ):
+        self.root, self.levels = root, levels
+        self.ledger = Ledger.open(root, create=True)
+        self.db = self.ledger.db
+        frozen = {
+            "name": "winter",
+            "levels": levels,
+            "formats": {"run": "05d"} if formats is None else formats,
+            "types": {"run": "int"},
+        }
+        self.insert("definition", id=1, digest="d", text=json.dumps(frozen), at=0.0)
+        for name, value in {"name": "winter", "levels": json.dumps(levels), "definition": "1"}.items():
+            self.ledger.set_meta(name, value)
+
+    def insert(self, table: str, **values: Any) -> int:
+        marks = ", ".join("?" * len(values))
+        columns = ", ".join(values)
+        self.db.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", tuple(values.values()))
+        return self.db.execute("SELECT last_insert_rowid()").fetchone()[0]
+
+    def stage(self, name: str, level: int, **definition: Any) -> int:
+        position = self.db.execute("SELECT count(*) FROM stage").fetchone()[0]
+        frozen = {"name": name, "level": level, **definition}
+        return self.insert(
+            "stage", name=name, level=level, position=position, digest=name, definition=json.dumps(frozen)
+        )
+
+    def unit(self, *key: Any, **columns: Any) -> int:
+        groups = {}
+        for level in range(1, len(key)):
+            text = json.dumps(key[:level], separators=(",", ":"))
+            row = self.db.execute("SELECT id FROM unit WHERE level = ? AND key = ?", (level, text)).fetchone()
+            groups[f"g{level}"] = row[0] if row else self.unit(*key[:level], origin="group")
+        text = json.dumps(key, separators=(",", ":"), ensure_ascii=False)
+        unit = self.insert("unit", level=len(key), key=text, **groups, **{"origin": "source", **columns})
+        self.db.execute(f"UPDATE unit SET g{len(key)} = id WHERE id = ?", (unit,))
+        return unit
+
+    def task(self, stage: int, unit: int, state: str, **columns: Any) -> None:
+        self.insert("task", stage=stage, unit=unit, state=state, **columns)
+        groups = self.db.execute("SELECT 1, g1, g2, g3 FROM unit WHERE id = ?", (unit,)).fetchone()
+        for name in (state, "stale") if columns.get("stale") else (state,):
+            for group in {g for g in groups if g}:
+                self.db.execute(
+                    "INSERT INTO tally VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1",
+                    (stage, group, name),
+                )
+
+    def attempt(self, stage: int, unit: int, outcome: str, **columns: Any) -> int:
+        return self.insert("attempt", stage=stage, unit=unit, outcome=outcome, **{"ended": 1000.0, **columns})
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Iterator[Record]:
+    """An empty record of the campaign `winter`: nights with runs."""
+    made = Record(tmp_path)
+    yield made
+    made.ledger.close()
