@@ -26,8 +26,8 @@ class Record:
             "types": {"run": "int"},
         }
         self.insert("definition", id=1, digest="d", text=json.dumps(frozen), at=0.0)
-        for name, value in {"name": "winter", "levels": json.dumps(levels), "definition": "1"}.items():
-            self.ledger.set_meta(name, value)
+        self.ledger.set_meta("name", "winter")
+        self.ledger.set_meta("definition", "1")
 
     def insert(self, table: str, **values: Any) -> int:
         marks = ", ".join("?" * len(values))

@@ -88,12 +88,11 @@ class Labels:
     @classmethod
     def read(cls, db: sqlite3.Connection) -> Labels:
         """Read them from the ledger's newest definition."""
-        query = "SELECT name, value FROM meta WHERE name IN ('levels', 'definition')"
-        meta: dict[str, str] = dict(tuple(row) for row in db.execute(query))
-        row = db.execute("SELECT text FROM definition WHERE id = ?", (meta.get("definition"),)).fetchone()
+        row = db.execute(
+            "SELECT text FROM definition WHERE id = (SELECT value FROM meta WHERE name = 'definition')"
+        ).fetchone()
         frozen: dict[str, Any] = json.loads(row[0]) if row else {}
-        levels = json.loads(meta.get("levels") or "[]")
-        return cls(tuple(levels), frozen.get("formats") or {}, frozen.get("types") or {})
+        return cls(tuple(frozen.get("levels", ())), frozen.get("formats") or {}, frozen.get("types") or {})
 
     def level(self, number: int) -> str:
         """Return the name of a level; 0 is the campaign."""

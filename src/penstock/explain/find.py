@@ -1,0 +1,117 @@
+"""From what a person types to units and stages."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+from fnmatch import translate
+from typing import TYPE_CHECKING
+
+from penstock.display import Labels
+from penstock.errors import DefinitionError
+from penstock.units import canonical, parse_key
+
+if TYPE_CHECKING:
+    from penstock.ledger import Ledger
+
+_NEAR = 2000  # names that are compared when none fits
+
+
+def find_stage(db: sqlite3.Connection, name: str) -> sqlite3.Row:
+    """Return the row of a stage; DefinitionError names the nearest ones if there is none."""
+    row = db.execute("SELECT * FROM stage WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        known = [stage[0] for stage in db.execute("SELECT name FROM stage ORDER BY position")]
+        raise DefinitionError(f"no stage is called {name!r}: {_nearest(name, known, 'the stages are')}")
+    return row
+
+
+def find_units(ledger: Ledger, text: str, stage: str | None = None) -> list[int]:
+    """Return the ids of the units that `text` names: a unit, a group, a pattern with `*`, a file, a product.
+
+    With `stage`, they are units at that stage's level: those of a group, or the group of a unit.
+
+    Example: `find_units(ledger, "2020-01-17/*", "calibrate")`.
+
+    Raises DefinitionError if there is none; it names the nearest ones.
+    """
+    db = ledger.db
+    labels = Labels.read(db)
+    level = None if stage is None else int(find_stage(db, stage)["level"])
+    name = text.rstrip("/")
+    found = _by_name(db, labels, name) or _by_pattern(db, labels, name) or _by_file(db, text)
+    if not found:
+        raise DefinitionError(_explain_missing(db, labels, text))
+    return found if level is None else _at_level(db, found, level)
+
+
+def _by_name(db: sqlite3.Connection, labels: Labels, name: str) -> list[int]:
+    try:
+        values = parse_key(name, labels.levels, labels.types, labels.formats)
+    except DefinitionError:
+        return []
+    rows = db.execute("SELECT id FROM unit WHERE level = ? AND key = ?", (len(values), canonical(values)))
+    return [row[0] for row in rows]
+
+
+def _by_pattern(db: sqlite3.Connection, labels: Labels, name: str) -> list[int]:
+    parts = name.split("/")
+    if not set("*?[") & set(name) or len(parts) > len(labels.levels):
+        return []
+    fixed = next(i for i, part in enumerate(parts) if set("*?[") & set(part))
+    above = _by_name(db, labels, "/".join(parts[:fixed])) if fixed else [1]
+    matches = re.compile("/".join(_translate(part) for part in parts)).fullmatch
+    return [unit for group in above for unit, label in _under(db, labels, group, len(parts)) if matches(label)]
+
+
+def _translate(part: str) -> str:
+    """One part of a pattern: its `*` does not reach over a `/`."""
+    return translate(part).replace(".*", "[^/]*").removesuffix(r"\Z").removesuffix(r"\z")
+
+
+def _under(db: sqlite3.Connection, labels: Labels, group: int, level: int) -> Iterator[tuple[int, str]]:
+    for unit, key in db.execute(f"SELECT id, key FROM unit WHERE {_members(db, group, level)}"):
+        yield unit, labels.label(key)
+
+
+def _members(db: sqlite3.Connection, group: int, level: int) -> str:
+    """The condition that holds for the units of `group` at `level`; worded so that its index is used."""
+    own = int(db.execute("SELECT level FROM unit WHERE id = ?", (group,)).fetchone()[0])
+    if own == 0 or own == level:
+        return f"level = {level}" if own == 0 else f"id = {group}"
+    return f"g{own} = {group} AND level > {own} AND level = {level}"
+
+
+def _by_file(db: sqlite3.Connection, path: str) -> list[int]:
+    made = db.execute("SELECT unit FROM product WHERE path = ?", (path,)).fetchall()
+    used = made or db.execute("SELECT id FROM unit WHERE json_extract(fields, '$.path') = ?", (path,))
+    return [row[0] for row in used]
+
+
+def _at_level(db: sqlite3.Connection, units: Iterable[int], level: int) -> list[int]:
+    found: dict[int, None] = {}
+    for unit in units:
+        row = db.execute("SELECT * FROM unit WHERE id = ?", (unit,)).fetchone()
+        if row["level"] > level:
+            found[row[f"g{level}"] if level else 1] = None
+        else:
+            members = db.execute(f"SELECT id FROM unit WHERE {_members(db, unit, level)}")
+            found.update((member[0], None) for member in members)
+    return list(found)
+
+
+def _explain_missing(db: sqlite3.Connection, labels: Labels, text: str) -> str:
+    last = text.rstrip("/").rpartition("/")[2]
+    alike = db.execute("SELECT key FROM unit WHERE instr(key, ?) LIMIT 50", (last,)).fetchall()
+    some = db.execute("SELECT key FROM unit WHERE level > 0 ORDER BY level DESC, id LIMIT ?", (_NEAR,)).fetchall()
+    known = list(dict.fromkeys(labels.label(row[0]) for row in (*alike, *some)))
+    if not known:
+        return f"no unit is called {text!r}: there are none yet, `penstock run` finds them"
+    return f"no unit is called {text!r}: {_nearest(text, known, 'there are')} (all: `penstock units`)"
+
+
+def _nearest(text: str, known: list[str], otherwise: str) -> str:
+    near = [name for name in known if text in name][:3] or difflib.get_close_matches(text, known, 3, 0.5)
+    return f"do you mean {' or '.join(near)}?" if near else f"{otherwise} {', '.join(known[:3])}" + " …" * (len(known) > 3)

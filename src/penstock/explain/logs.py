@@ -1,0 +1,98 @@
+"""What a task wrote: its own bytes of the log that it shares with others."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock.errors import LedgerError
+
+if TYPE_CHECKING:
+    from penstock.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The output of one attempt; `attempt` is None while it runs."""
+
+    stage: str
+    unit: int
+    attempt: int | None
+    outcome: str
+    file: Path
+    raw: bytes
+
+
+def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | None = None) -> Log:
+    """Return what the task of `stage` for `unit` wrote in its last attempt, in the one that runs, or in the n-th.
+
+    Raises LedgerError if there was no such attempt, or if its log is not there any more.
+    """
+    db = ledger.db
+    if attempt is None and (running := _read_running(ledger, unit, stage)):
+        return running
+    rows = db.execute("SELECT * FROM attempt WHERE stage = ? AND unit = ? ORDER BY id", (stage["id"], unit)).fetchall()
+    if not rows:
+        raise LedgerError(f"{stage['name']} has not been tried for this unit: `penstock why` tells the reason")
+    number = len(rows) if attempt is None else attempt
+    if not 1 <= number <= len(rows):
+        raise LedgerError(f"there is no attempt {number}: {stage['name']} was tried {len(rows)} times for this unit")
+    row = rows[number - 1]
+    file, raw = Path(), b""
+    if row["log"] and row["log_bytes"]:
+        file = ledger.root / row["log"]
+        raw = _read_bytes(db, file, row)
+    return Log(stage["name"], unit, number, row["outcome"], file, raw)
+
+
+def _read_bytes(db: sqlite3.Connection, file: Path, row: sqlite3.Row) -> bytes:
+    offset, length = row["log_offset"] or 0, row["log_bytes"]
+    if file.exists():
+        with file.open("rb") as stream:
+            stream.seek(offset)
+            return stream.read(length)
+    packed = file.parent.with_name(file.parent.name + ".tar.gz")
+    if not packed.exists():
+        raise LedgerError(f"the log {file} is not there any more: `penstock retry` makes a new one")
+    with tarfile.open(packed) as archive:
+        name = next((n for n in archive.getnames() if Path(n).name == file.name), None)
+        stream = archive.extractfile(name) if name else None
+        if stream is None:
+            raise LedgerError(f"the log {file.name} is not in {packed}: `penstock retry` makes a new one")
+        stream.seek(offset)
+        return stream.read(length)
+
+
+def _read_running(ledger: Ledger, unit: int, stage: sqlite3.Row) -> Log | None:
+    """What a task that runs has written since it began: its slot's log after what ended there before."""
+    place = ledger.db.execute(
+        "SELECT job.folder, batch.element FROM task JOIN batch ON batch.id = task.batch "
+        "JOIN job ON job.id = batch.job WHERE task.stage = ? AND task.unit = ? AND task.state = 'running'",
+        (stage["id"], unit),
+    ).fetchone()
+    if place is None:
+        return None
+    folder, element = ledger.root / place[0], place[1]
+    lives = sorted(folder.glob(f"{element}.*.jsonl"), key=lambda path: int(path.suffixes[-2][1:]))
+    slot, offset = _find_start(lives[-1], stage["id"], unit) if lives else (None, 0)
+    if slot is None:
+        return None
+    file = folder / f"{element}.{slot}.log"
+    raw = file.read_bytes()[offset:] if file.exists() else b""
+    return Log(stage["name"], unit, None, "running", file, raw)
+
+
+def _find_start(events: Path, stage: int, unit: int) -> tuple[int | None, int]:
+    slots: dict[int, int] = {}
+    slot = None
+    for line in events.read_bytes().splitlines():
+        event: dict[str, Any] = json.loads(line) if line.endswith(b"}") else {}
+        if event.get("e") == "end" and event.get("log"):
+            slots[event["w"]] = event["log"][1] + event["log"][2]
+        if event.get("e") == "start" and (event["s"], event["u"]) == (stage, unit):
+            slot = int(event["w"])
+    return slot, slots.get(slot or 0, 0)

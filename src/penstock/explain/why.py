@@ -1,0 +1,243 @@
+"""Why a task is in its state: its reason, what it waits for, what was tried, and what would change it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from penstock.display import Labels, show_command, show_duration, show_time, visible
+from penstock.explain.find import find_stage
+
+if TYPE_CHECKING:
+    from penstock.ledger import Ledger
+
+_DEEP = 6  # upstreams of upstreams that are followed
+_WIDE = 3  # members of a group that are named
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One attempt, as a person reads it."""
+
+    number: int
+    outcome: str
+    ended: float
+    wall_s: float | None
+    host: str | None
+    why: str | None
+    next: str | None  # what was decided after it
+    late: bool  # came after its task had moved on
+
+    def to_text(self, now: float) -> str:
+        took = "" if self.wall_s is None else f" after {show_duration(self.wall_s)}"
+        place = f" on {self.host}" if self.host else ""
+        reason = f": {self.why}" if self.why else ""
+        after = " (late, not applied)" if self.late else f" → {self.next}" if self.next else ""
+        return f"{self.number}. {self.outcome}{took}{place}, {show_time(self.ended, now=now)}{reason}{after}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one task is in its state."""
+
+    stage: str
+    unit: str
+    state: str
+    why: str
+    remedy: str
+    upstream: tuple[str, ...]
+    tries: tuple[Try, ...]
+    at: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, as `why --json` prints it."""
+        return asdict(self)
+
+    def to_text(self) -> str:
+        """Return lines that are safe for a terminal."""
+        return "\n".join(visible(line) for line in self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield f"{self.stage} {self.unit}: {self.state}, {self.why}"
+        yield from (f"  {line}" for line in self.upstream)
+        if self.tries:
+            yield "  attempts"
+        yield from (f"    {attempt.to_text(self.at)}" for attempt in self.tries)
+        yield f"  then: {self.remedy}"
+
+
+def explain(
+    ledger: Ledger, unit: int, stage: str | None = None, *, now: float | None = None
+) -> list[Explanation]:
+    """Explain each task of `unit`, or only that of `stage`; the result is empty if it has none.
+
+    Example: `explain(ledger, find_units(ledger, "2020-01-17/01807")[0])[0].why`.
+    """
+    reader = _Reader(ledger.db, time.time() if now is None else now)
+    wanted = None if stage is None else find_stage(ledger.db, stage)["id"]
+    rows = ledger.db.execute(_TASKS + " AND task.unit = ? ORDER BY stage.position", (unit,)).fetchall()
+    return [reader.explain(row) for row in rows if wanted in (None, row["stage"])]
+
+
+# CROSS JOIN keeps the order: one look at the tasks' primary key for each stage.
+_TASKS = (
+    "SELECT task.*, stage.name, stage.level, stage.definition, stage.paused, stage.paused_why, stage.removed, "
+    "unit.key, unit.gone FROM stage CROSS JOIN task CROSS JOIN unit "
+    "WHERE task.stage = stage.id AND unit.id = task.unit"
+)
+
+
+class _Reader:
+    def __init__(self, db: sqlite3.Connection, now: float) -> None:
+        self.db, self.now, self.labels = db, now, Labels.read(db)
+
+    def explain(self, task: sqlite3.Row) -> Explanation:
+        tries = self._tries(task)
+        state = task["state"]
+        why, remedy = self._reason(task)
+        upstream = tuple(self._upstream(task, 0)) if state in ("waiting", "blocked") else ()
+        label = self.labels.label(task["key"])
+        return Explanation(task["name"], label, state, why, remedy, upstream, tries, self.now)
+
+    def _tries(self, task: sqlite3.Row) -> tuple[Try, ...]:
+        rows = self.db.execute(
+            "SELECT * FROM attempt WHERE stage = ? AND unit = ? ORDER BY id", (task["stage"], task["unit"])
+        )
+        return tuple(
+            Try(n, r["outcome"], r["ended"], r["wall_s"], r["host"], r["why"], r["next"], bool(r["late"]))
+            for n, r in enumerate(rows, 1)
+        )
+
+    def _reason(self, task: sqlite3.Row) -> tuple[str, str]:
+        if task["removed"]:
+            return "its stage is no longer in the definition", "put the stage back to have it run"
+        match task["state"]:
+            case "ready":
+                return self._ready(task)
+            case "queued" | "running":
+                return self._out(task), "ends by itself; `penstock cancel` stops it"
+            case "done":
+                return self._done(task)
+            case _:
+                default, remedy = _STATES[task["state"]]
+                return task["why"] or default, remedy.format_map(_Commands(task, self.labels))
+
+    def _ready(self, task: sqlite3.Row) -> tuple[str, str]:
+        retry = show_command("retry", self.labels.label(task["key"]), task["name"])
+        why = task["why"] or "all that it needs is there"
+        if task["paused"]:
+            return f"{why}, but its stage is paused: {task['paused_why'] or task['paused']}", (
+                f"mend it, then: penstock retry --stage {task['name']}"
+            )
+        if task["due"] and task["due"] > self.now:
+            return f"{why}, in {show_duration(task['due'] - self.now)}", f"by itself; at once: {retry}"
+        return why, "goes out when there is room, while something works on the campaign: penstock run"
+
+    def _out(self, task: sqlite3.Row) -> str:
+        row = self.db.execute(
+            "SELECT batch.*, job.token, job.site, job.native, life.host FROM batch JOIN job ON job.id = batch.job "
+            "LEFT JOIN life ON life.job = job.id AND life.element = batch.element "
+            "WHERE batch.id = ? ORDER BY life.life DESC",
+            (task["batch"],),
+        ).fetchone()
+        if row is None:
+            return task["why"] or "in a batch"
+        native = f" ({row['native']})" if row["native"] else ""
+        host = f" on {row['host']}" if row["host"] else ""
+        since = show_time(row["at"], now=self.now)
+        one_of = f" with {row['size'] - 1} others" if row["size"] > 1 else ""
+        return f"since {since} in job {row['token']}{native} of {row['site']}{host}{one_of}"
+
+    def _done(self, task: sqlite3.Row) -> tuple[str, str]:
+        rows = self.db.execute(
+            "SELECT path FROM product WHERE stage = ? AND unit = ? ORDER BY name", (task["stage"], task["unit"])
+        ).fetchall()
+        paths = [row[0] for row in rows[:_WIDE]] + ["…"] * (len(rows) > _WIDE)
+        made = f"made {', '.join(paths)}" if rows else "ended well"
+        if task["gone"]:
+            made += " (its input has disappeared since)"
+        if not task["stale"]:
+            return made, "nothing: it is not run again while its definition and its input stay"
+        return f"{made}, but stale: {task['stale']}", "penstock run --stale redoes it"
+
+    def _upstream(self, task: sqlite3.Row, depth: int) -> Iterator[str]:
+        margin = "  " * depth
+        definition = json.loads(task["definition"])
+        for stage, keyed in _upstreams(definition):
+            row = self.db.execute("SELECT * FROM stage WHERE name = ?", (stage,)).fetchone()
+            if row is None:
+                continue
+            if row["level"] > task["level"] and not keyed:
+                yield from self._members(task, row, margin, depth)
+                continue
+            above = self.db.execute(_TASKS + " AND stage.id = ? AND unit.id = ?", (
+                row["id"], self._one_above(task, row, keyed))).fetchone()
+            if above is None:
+                yield f"{margin}needs {stage}: it has no task here"
+            elif above["state"] != "done":
+                yield from self._one(above, margin, depth)
+
+    def _one(self, task: sqlite3.Row, margin: str, depth: int) -> Iterator[str]:
+        why = f", {self._reason(task)[0]}"
+        yield f"{margin}needs {task['name']} {self.labels.label(task['key'])}: {task['state']}{why}"
+        if depth < _DEEP and task["state"] in ("waiting", "blocked"):
+            yield from self._upstream(task, depth + 1)
+
+    def _one_above(self, task: sqlite3.Row, upstream: sqlite3.Row, keyed: bool) -> int | None:
+        if keyed:
+            row = self.db.execute(
+                "SELECT unit.id FROM link JOIN unit ON unit.key = link.key AND unit.level = ? "
+                "WHERE link.stage = ? AND link.unit = ? AND link.upstream = ?",
+                (upstream["level"], task["stage"], task["unit"], upstream["id"]),
+            ).fetchone()
+        elif upstream["level"] == 0:
+            return 1
+        elif upstream["level"] == task["level"]:
+            return task["unit"]
+        else:
+            column = f"g{upstream['level']}"
+            row = self.db.execute(f"SELECT {column} FROM unit WHERE id = ?", (task["unit"],)).fetchone()
+        return row[0] if row else None
+
+    def _members(self, task: sqlite3.Row, upstream: sqlite3.Row, margin: str, depth: int) -> Iterator[str]:
+        counts = self.db.execute(
+            "SELECT state, n FROM tally WHERE stage = ? AND unit = ? AND n > 0 AND state <> 'stale' ORDER BY n DESC",
+            (upstream["id"], task["unit"]),
+        ).fetchall()
+        told = ", ".join(f"{n} {state}" for state, n in counts) or "none"
+        yield f"{margin}needs its members of {upstream['name']}: {told}"
+        under = f"AND unit.g{task['level']} = {task['unit']}" if task["level"] else ""
+        for state in {state for state, _ in counts} & {"failed", "blocked"}:
+            query = f"{_TASKS} AND stage.id = ? AND task.state = ? {under} LIMIT {_WIDE}"
+            for row in self.db.execute(query, (upstream["id"], state)).fetchall():
+                yield from self._one(row, margin + "  ", depth + 1)
+
+
+# State → the reason when the record has none, and what would change it.
+_STATES = {
+    "waiting": ("what it needs is not done yet", "by itself, when what it needs is done"),
+    "failed": ("its retries are spent", "{log} shows its output; mended? {retry}"),
+    "blocked": ("what it needs will not be done", "retry what failed, or leave it out: penstock veto"),
+    "vetoed": ("a person said so", "{unveto} lets it run"),
+    "gone": ("its input disappeared", "put the input back; it is taken up at the next scan"),
+}
+
+
+class _Commands(dict[str, str]):
+    """Command → the line that does it for a task."""
+
+    def __init__(self, task: sqlite3.Row, labels: Labels) -> None:
+        super().__init__()
+        self._label, self._stage = labels.label(task["key"]), task["name"]
+
+    def __missing__(self, command: str) -> str:
+        return show_command(command, self._label, self._stage)
+
+
+def _upstreams(definition: dict[str, Any]) -> Sequence[tuple[str, bool]]:
+    """The stages that a frozen stage waits for, and whether fields name the key."""
+    return [(entry["stage"], bool(entry.get("key"))) for entry in definition.get("after") or ()]

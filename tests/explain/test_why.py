@@ -1,0 +1,164 @@
+import pytest
+
+from penstock.explain import explain
+
+
+@pytest.fixture
+def chain(record):
+    """Runs are calibrated, then a night is merged, then a run is published after its night."""
+    record.stage("calibrate", 2)
+    record.stage("merge", 1, after=[{"stage": "calibrate"}])
+    record.stage("publish", 2, after=[{"stage": "merge"}, {"stage": "calibrate"}])
+    return record
+
+
+def only(record, unit, stage=None, now=2000.0):
+    (explanation,) = explain(record.ledger, unit, stage, now=now)
+    return explanation
+
+
+def test_each_task_of_a_unit_is_explained_in_the_order_of_the_definition(chain):
+    unit = chain.unit("n", 1)
+    chain.task(3, unit, "waiting")
+    chain.task(1, unit, "ready")
+    assert [e.stage for e in explain(chain.ledger, unit)] == ["calibrate", "publish"]
+    assert only(chain, unit, "publish").state == "waiting"
+
+
+def test_the_recorded_reason_comes_first(chain):
+    unit = chain.unit("n", 1)
+    chain.task(1, unit, "vetoed", why="vetoed by ann: clouds")
+    told = only(chain, unit)
+    assert told.why == "vetoed by ann: clouds"
+    assert "penstock unveto --stage calibrate n/00001" in told.remedy
+
+
+def test_a_failed_task_tells_its_attempts_and_what_was_decided(chain):
+    unit = chain.unit("n", 1)
+    chain.task(1, unit, "failed", why="error after 2 tries: exit code 3")
+    chain.attempt(1, unit, "error", why="exit code 3", next="again (try 2 of 2)", wall_s=12.0, host="node7")
+    chain.attempt(1, unit, "error", why="exit code 3", next="failed")
+    told = only(chain, unit)
+    assert [t.number for t in told.tries] == [1, 2]
+    assert "1. error after 12 s on node7, 00:16:40: exit code 3 → again (try 2 of 2)" in told.to_text()
+    assert "penstock log --stage calibrate n/00001" in told.remedy
+
+
+def test_a_late_attempt_is_marked(chain):
+    unit = chain.unit("n", 1)
+    chain.task(1, unit, "done")
+    chain.attempt(1, unit, "ok", late=1, next="ignored")
+    assert "late, not applied" in only(chain, unit).to_text()
+
+
+def test_a_blocked_task_names_the_upstream_that_failed_and_why(chain):
+    runs = [chain.unit("n", number) for number in range(3)]
+    for run, state in zip(runs, ("done", "failed", "ready"), strict=True):
+        chain.task(1, run, state, why="exit code 3" if state == "failed" else None)
+    night = 2
+    chain.task(2, night, "blocked", why="1 of 3 members of 'calibrate' failed")
+    chain.task(3, runs[0], "blocked", why="'merge' is blocked")
+    text = only(chain, runs[0], "publish").to_text()
+    assert "needs merge n: blocked, 1 of 3 members of 'calibrate' failed" in text
+    assert "needs its members of calibrate: 1 done, 1 failed, 1 ready" in text
+    assert "needs calibrate n/00001: failed, exit code 3" in text
+
+
+def test_an_upstream_that_is_done_is_not_told(chain):
+    unit = chain.unit("n", 1)
+    chain.task(1, unit, "done")
+    chain.task(2, 2, "running")
+    chain.task(3, unit, "waiting")
+    text = only(chain, unit, "publish").to_text()
+    assert "needs merge n: running" in text
+    assert "needs calibrate" not in text
+
+
+def test_an_upstream_without_a_task_is_told(chain):
+    unit = chain.unit("n", 1)
+    chain.task(3, unit, "blocked")
+    assert "needs merge: it has no task here" in only(chain, unit).to_text()
+
+
+def test_an_upstream_that_fields_name_is_followed(record):
+    record.stage("dark", 1)
+    record.stage("calibrate", 2, after=[{"stage": "dark", "key": ["{dark_night}"]}])
+    unit, _ = record.unit("n1", 1), record.unit("n0", 1)
+    record.insert("link", stage=2, unit=unit, upstream=1, key='["n0"]')
+    record.task(2, unit, "waiting")
+    record.task(1, 4, "failed", why="no dark")
+    assert "needs dark n0: failed, no dark" in only(record, unit).to_text()
+
+
+def test_ready_says_when_it_is_tried_again(chain):
+    unit = chain.unit("n", 1)
+    chain.task(1, unit, "ready", why="again (try 2 of 4)", due=2090.0)
+    told = only(chain, unit)
+    assert told.why == "again (try 2 of 4), in 90 s"
+    assert "at once: penstock retry --stage calibrate n/00001" in told.remedy
+
+
+def test_ready_in_a_paused_stage_says_what_resumes_it(chain):
+    unit = chain.unit("n", 1)
+    chain.task(1, unit, "ready")
+    chain.db.execute(
+        "UPDATE stage SET paused = 'fuse', paused_why = 'its first 5 attempts failed alike' WHERE id = 1"
+    )
+    told = only(chain, unit)
+    assert "its first 5 attempts failed alike" in told.why
+    assert told.remedy == "mend it, then: penstock retry --stage calibrate"
+
+
+def test_a_running_task_says_where(chain):
+    unit = chain.unit("n", 1)
+    job = chain.insert(
+        "job",
+        token="pabc",
+        site="local",
+        native="77",
+        epoch=1,
+        elements=1,
+        folder="f",
+        state="submitted",
+        created=1,
+    )
+    batch = chain.insert(
+        "batch", job=job, element=1, number=1, stage=1, size=3, cores=1, state="delivered", at=1000
+    )
+    chain.insert("life", job=job, element=1, life=1, host="node7")
+    chain.task(1, unit, "running", batch=batch)
+    assert only(chain, unit).why == "since 00:16:40 in job pabc (77) of local on node7 with 2 others"
+
+
+def test_done_names_its_products_and_what_makes_it_stale(chain):
+    unit = chain.unit("n", 1)
+    chain.task(1, unit, "done", stale="the definition changed")
+    chain.insert("product", stage=1, unit=unit, name="product", path="out/1.h5")
+    told = only(chain, unit)
+    assert told.why == "made out/1.h5, but stale: the definition changed"
+    assert "penstock run --stale" in told.remedy
+
+
+def test_a_removed_stage_never_runs(chain):
+    unit = chain.unit("n", 1)
+    chain.task(1, unit, "ready")
+    chain.db.execute("UPDATE stage SET removed = 1 WHERE id = 1")
+    assert only(chain, unit).why == "its stage is no longer in the definition"
+
+
+def test_json_is_plain_data(chain):
+    unit = chain.unit("n", 1)
+    chain.task(1, unit, "ready")
+    chain.attempt(1, unit, "lost", next="again, free (1 of 5)")
+    data = only(chain, unit).to_json()
+    assert (data["stage"], data["unit"], data["tries"][0]["next"]) == (
+        "calibrate",
+        "n/00001",
+        "again, free (1 of 5)",
+    )
+
+
+def test_control_characters_never_reach_the_terminal(chain):
+    unit = chain.unit("a\x1b[31m", 1)
+    chain.task(1, unit, "failed", why="bad\x07")
+    assert not set(only(chain, unit).to_text()) & set("\x1b\x07")
