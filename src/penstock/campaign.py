@@ -1,0 +1,174 @@
+"""A campaign's definition: frozen objects, the same whether TOML or Python built them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from penstock.units import Expression, Pattern, Template
+
+Members = Literal["all", "done"]
+Late = Literal["redo", "ask", "ignore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one worker needs for one unit."""
+
+    cpus: int = 1
+    memory_bytes: int | None = None
+    walltime_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How often one class of failure is tried again: `times`, after `delays_s` (the last repeats), with `scale` × resources."""
+
+    times: int
+    delays_s: tuple[float, ...] = (0.0,)
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Turns an exit code or a line of the log into a verdict."""
+
+    verdict: Literal["permanent", "transient", "veto"]
+    exit: int | None = None
+    log: str | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A file (or folder, when `folder`) that a task must leave, relative to the campaign."""
+
+    name: str
+    path: Pattern
+    optional: bool = False
+    taken_from: str | None = None
+    folder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """An upstream: a stage, and its key when fields name it (RULE 4)."""
+
+    stage: str
+    key: tuple[Template, ...] = ()
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What is done at a level."""
+
+    name: str
+    level: int  # 0 is the campaign, 1 the coarsest named level
+    command: tuple[Template, ...] = ()
+    shell: bool = False
+    python: str | None = None
+    setup: str | None = None
+    products: tuple[Product, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    after: tuple[After, ...] = ()
+    follows: str | None = None  # `with`
+    where: Expression | None = None
+    expands: int | None = None  # the level of its children
+    members: Members = "all"
+    empty: Literal["block", "run"] = "block"
+    late: Late = "redo"
+    batch: int | float | None = None  # units, or (float) seconds of work; None: learned
+    batch_wait_s: float | None = None
+    workers: int = 1
+    resources: Resources = Resources()
+    retry: Mapping[str, Allowance] = field(default_factory=dict[str, Allowance])
+    rules: tuple[Rule, ...] = ()
+    ok_codes: tuple[int, ...] = (0,)
+    success_log: str | None = None
+    scratch: bool = False
+    templates: Mapping[str, str] = field(default_factory=dict[str, str])
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    version: str = ""
+    site: str | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """Units found as files by a pattern."""
+
+    level: int
+    pattern: Pattern
+    settle_s: float = 10.0
+    many: tuple[str, ...] = ()
+    companions: tuple[Template, ...] = ()
+    exclude: tuple[str, ...] = ()
+    derive: Mapping[str, Expression] = field(default_factory=dict[str, Expression])
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """Units (or fields of units) from the rows of a CSV file."""
+
+    level: int
+    path: Path
+    types: Mapping[str, str] = field(default_factory=dict[str, str])
+    derive: Mapping[str, Expression] = field(default_factory=dict[str, Expression])
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSource:
+    """Units from a Python generator, `module:function`."""
+
+    level: int
+    function: str
+    types: Mapping[str, str] = field(default_factory=dict[str, str])
+    derive: Mapping[str, Expression] = field(default_factory=dict[str, Expression])
+
+
+Source = FileSource | TableSource | FunctionSource
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where jobs run."""
+
+    name: str
+    scheduler: str = "local"
+    workdir: Path | None = None
+    cores: int | None = None  # local: how many at once; None: all this process may use
+    python: str | None = None
+    setup: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    max_jobs: int | None = None
+    max_queued_tasks: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One body of work. `levels` are coarse to fine; `stages` are in an order in which each follows its upstreams."""
+
+    name: str
+    root: Path
+    levels: tuple[str, ...]
+    sources: tuple[Source, ...]
+    stages: tuple[Stage, ...]
+    sites: Mapping[str, Site]
+    derive: Mapping[str, Expression] = field(default_factory=dict[str, Expression])
+    formats: Mapping[str, str] = field(
+        default_factory=dict[str, str]
+    )  # level → format spec of its value when printed ("05d")
+    types: Mapping[str, str] = field(
+        default_factory=dict[str, str]
+    )  # field → "int" | "float" | "datetime" | "str" | "bool"
+    complete: Mapping[str, str] = field(default_factory=dict[str, str])  # level → condition (RULE 1)
+    overrides: tuple[str, ...] = ()
+    file: Path | None = None
+
+    def stage(self, name: str) -> Stage:
+        """Return the stage called `name`; KeyError if there is none."""
+        return next(s for s in self.stages if s.name == name)

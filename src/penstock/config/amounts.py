@@ -1,0 +1,40 @@
+"""Durations and sizes as people write them: `90s`, `20min`, `2GB`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+SECONDS = {"ms": 0.001, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
+BYTES = {
+    "B": 1,
+    "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40,  # as schedulers read them
+    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
+}  # fmt: skip
+
+_AMOUNT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*")
+_CLOCK = re.compile(r"([0-9]+):([0-5][0-9]):([0-5][0-9])")
+
+
+def seconds(written: Any) -> float:
+    """Read a duration: a number of seconds, "90s", "10min", "2h", "1d" or "HH:MM:SS"."""
+    remedy = 'write seconds or text such as "90s", "10min", "2h" or "1d"'
+    if isinstance(written, str) and (clock := _CLOCK.fullmatch(written)):
+        hours, minutes, rest = map(int, clock.groups())
+        return float(hours * 3600 + minutes * 60 + rest)
+    return _amount(written, SECONDS, "a duration", remedy)
+
+
+def size(written: Any) -> int:
+    """Read a size: a number of bytes, "500MB", "2GB" or "1GiB"."""
+    return round(_amount(written, BYTES, "a size", 'write bytes or text such as "500MB", "2GB" or "1GiB"'))
+
+
+def _amount(written: Any, units: dict[str, Any], what: str, remedy: str) -> float:
+    if isinstance(written, (int, float)) and not isinstance(written, bool) and 0 <= written < float("inf"):
+        return float(written)
+    found = _AMOUNT.fullmatch(written) if isinstance(written, str) else None
+    if not found or found[2] not in units:
+        raise ValueError(f"{written!r} is not {what}; {remedy}")
+    return float(found[1]) * units[found[2]]

@@ -1,0 +1,286 @@
+"""The definition as people write it. Pydantic checks its shape; `assemble` its sense."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from penstock.config.amounts import seconds, size
+from penstock.units import iso
+
+NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+STAGE_NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+OUTCOMES = (
+    "error", "timeout", "out_of_memory", "missing_product", "node_failure", "preempted", "lost", "unstarted", "cancelled",
+)  # fmt: skip
+
+
+def _wrapped(key: str) -> BeforeValidator:
+    """Let a bare value stand for a table with one key."""
+    return BeforeValidator(lambda given: given if isinstance(given, (dict, BaseModel)) else {key: given})
+
+
+def _listed(given: Any) -> Any:
+    return [given] if isinstance(given, str) else given
+
+
+def _plain(given: Any) -> Any:
+    """Turn TOML's dates into ISO text, all through."""
+    if isinstance(given, dict):
+        return {str(key): _plain(value) for key, value in given.items()}  # type: ignore[misc]
+    if isinstance(given, (list, tuple)):
+        return [_plain(value) for value in given]  # type: ignore[misc]
+    if isinstance(given, datetime):
+        return iso(given) if given.tzinfo else given.isoformat()
+    if isinstance(given, (date, time)):
+        return given.isoformat()
+    if given is None or isinstance(given, (str, int, float, bool)):
+        return given
+    raise ValueError(f"{given!r} cannot be kept as JSON; use text, numbers, lists and tables")
+
+
+def _batch(given: Any) -> int | float | None:
+    if given is None or (isinstance(given, int) and not isinstance(given, bool) and given > 0):
+        return given
+    if isinstance(given, str):
+        return seconds(given)
+    raise ValueError(f'{given!r} is not a batch; write a number of units (200) or a time ("20min")')
+
+
+_AMOUNT_SCHEMA = {
+    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\s*[0-9.]+\s*[A-Za-z]+\s*$"}]
+}
+_BATCH_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
+
+Duration = Annotated[float, BeforeValidator(seconds), WithJsonSchema(_AMOUNT_SCHEMA)]
+Size = Annotated[int, BeforeValidator(size), WithJsonSchema(_AMOUNT_SCHEMA)]
+Batch = Annotated[int | float | None, BeforeValidator(_batch), WithJsonSchema(_BATCH_SCHEMA)]
+Name = Annotated[str, Field(pattern=NAME)]
+StageName = Annotated[str, Field(pattern=STAGE_NAME)]
+Reference = Annotated[str, Field(pattern=REFERENCE)]
+Names = Annotated[
+    list[Name],
+    BeforeValidator(_listed),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+Texts = Annotated[
+    list[str],
+    BeforeValidator(_listed),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+Params = Annotated[dict[Name, Any], BeforeValidator(_plain)]
+TypeName = Literal["int", "float", "datetime", "str", "bool"]
+
+
+class Table(BaseModel):
+    """A table that knows all its keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+
+
+class CampaignTable(Table):
+    """`[campaign]`: what it is called and how its units are named."""
+
+    name: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="its name: letters, digits, . _ -")
+    ]
+    levels: Annotated[
+        list[Name],
+        Field(min_length=1, max_length=5, description="the hierarchy that names units, coarse to fine"),
+    ]
+
+
+class SourceTable(Table):
+    """Where units come from: one of `files`, `table` and `python`."""
+
+    files: Annotated[str | None, Field(description="a path pattern that finds, parses and names files")] = (
+        None
+    )
+    table: Annotated[
+        str | None, Field(description="a CSV file with a header; its columns are levels and fields")
+    ] = None
+    python: Annotated[Reference | None, Field(description="module:function, a generator of dicts")] = None
+    settle: Annotated[Duration | None, Field(description="a file is new once it has rested this long")] = None
+    many: Annotated[Names, Field(description="fields by which the files of one unit differ")] = []
+    companions: Annotated[Texts, Field(description="files that must be there, too")] = []
+    exclude: Annotated[Texts, Field(description="globs of files to leave out")] = []
+    derive: Annotated[dict[Name, str], Field(description="field = expression over other fields")] = {}
+    types: Annotated[dict[str, TypeName], Field(description="the type of a column or field")] = {}
+
+
+class UnitsTable(SourceTable):
+    """`[units]`, with `[units.LEVEL]` for the fields of coarser levels."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, SourceTable]
+    complete: Annotated[dict[str, str], Field(description="when the groups of a level are complete")] = {}
+
+
+class ProductTable(Table):
+    """A file that a task must leave."""
+
+    path: Annotated[str, Field(description="where, relative to the campaign, with placeholders")]
+    taken_from: Annotated[
+        str | None, Field(alias="from", description="the name, or a glob, that the program itself gives")
+    ] = None
+    folder: Annotated[bool, Field(description="it is a folder")] = False
+    optional: Annotated[bool, Field(description="its lack is no failure")] = False
+
+
+class AfterTable(Table):
+    """An upstream stage."""
+
+    stage: str
+    key: Annotated[Texts, Field(description="the upstream's key, one placeholder a level")] = []
+    optional: Annotated[
+        bool, Field(description="a key that the upstream's `where` leaves out does not block")
+    ] = False
+
+
+class ResourcesTable(Table):
+    """What one worker needs for one unit."""
+
+    cpus: Annotated[int, Field(ge=1, description="cores")] = 1
+    memory: Annotated[Size | None, Field(description='memory, such as "2GB"')] = None
+    walltime: Annotated[Duration | None, Field(description='time limit, such as "10min"')] = None
+
+
+class RetryTable(Table):
+    """How often one class of failure is tried again."""
+
+    times: Annotated[int, Field(ge=0, description="how often")]
+    delays: Annotated[
+        list[Duration], Field(description="how long to wait before each; the last repeats")
+    ] = []
+    scale: Annotated[float, Field(ge=1, strict=False, description="resources times this, each time")] = 1.0
+
+
+class RuleTable(Table):
+    """Turns an exit code or a line of the log into a verdict."""
+
+    exit: Annotated[int | None, Field(description="the exit code")] = None
+    log: Annotated[str | None, Field(description="a regular expression over the end of the log")] = None
+    verdict: Annotated[Literal["permanent", "transient", "veto"], Field(description="what that means")]
+    why: Annotated[str, Field(description="the reason to show")] = ""
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> RuleTable:
+        if (self.exit is None) == (self.log is None):
+            raise ValueError("a rule needs either `exit` or `log`")
+        _check_regex(self.log)
+        return self
+
+
+class SuccessTable(Table):
+    """What success needs beside exit code and products."""
+
+    log: Annotated[str, Field(description="a regular expression that the log must match")]
+
+    @model_validator(mode="after")
+    def _readable(self) -> SuccessTable:
+        _check_regex(self.log)
+        return self
+
+
+def _check_regex(text: str | None) -> None:
+    try:
+        re.compile(text or "")
+    except re.error as error:
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from None
+
+
+def _products(given: Any) -> Any:
+    if isinstance(given, str):
+        return {"product": {"path": given}}
+    return {} if given is None else given
+
+
+class StageTable(Table):
+    """`[stage.NAME]`: what is done at a level."""
+
+    each: Annotated[str, Field(description='the level whose keys it runs for, or "campaign"')]
+    command: Annotated[Texts, Field(description="an argv list with placeholders")] = []
+    python: Annotated[Reference | None, Field(description="module:function, called with the task")] = None
+    setup: Annotated[Reference | None, Field(description="module:function, called once a worker")] = None
+    shell: Annotated[bool, Field(description="the command is shell text; placeholders are quoted")] = False
+    products: Annotated[
+        dict[Name, Annotated[ProductTable, _wrapped("path")]],
+        BeforeValidator(_products),
+        Field(description="a path pattern, or names with path patterns"),
+    ] = {}
+    optional: Annotated[Names, Field(description="products whose lack is no failure")] = []
+    after: Annotated[
+        list[Annotated[AfterTable, _wrapped("stage")]],
+        BeforeValidator(_listed),
+        Field(description="the stages it waits for"),
+    ] = []
+    follows: Annotated[
+        str | None, Field(alias="with", description="the stage it runs right after, in the same worker")
+    ] = None
+    where: Annotated[str | None, Field(description="the condition on fields for a key to have a task")] = None
+    expands: Annotated[str | None, Field(description="the level of the units that it makes")] = None
+    members: Annotated[Literal["all", "done"], Field(description="which finer tasks must be done")] = "all"
+    empty: Annotated[Literal["block", "run"], Field(description="what to do without a member")] = "block"
+    late: Annotated[Literal["redo", "ask", "ignore"], Field(description="what to do about late members")] = (
+        "redo"
+    )
+    params: Annotated[Params, Field(description="parameters, laid over the shared ones")] = {}
+    batch: Annotated[Batch, Field(description="units in a batch, or its time")] = None
+    batch_wait: Annotated[
+        Duration | None, Field(description="how long a task may wait for its batch to fill")
+    ] = None
+    workers: Annotated[int, Field(ge=1, description="tasks at a time in a batch")] = 1
+    resources: Annotated[ResourcesTable, Field(description="per worker, per unit")] = ResourcesTable()
+    retry: Annotated[
+        dict[Literal[OUTCOMES], Annotated[RetryTable, _wrapped("times")]],  # type: ignore[valid-type]
+        Field(description="class = how often to try again"),
+    ] = {}
+    rules: Annotated[list[RuleTable], Field(description="verdicts by exit code or log")] = []
+    ok_codes: Annotated[list[int], Field(min_length=1, description="exit codes that mean success")] = [0]
+    success: Annotated[SuccessTable | None, Field(description="what success needs besides")] = None
+    scratch: Annotated[bool, Field(description="run in a private folder, take the products out")] = False
+    templates: Annotated[dict[str, str], Field(description="input file in scratch = template to render")] = {}
+    environment: Annotated[dict[str, str], Field(description="environment variables")] = {}
+    version: Annotated[str, Field(description="a new one makes what was done stale")] = ""
+    site: Annotated[str | None, Field(description="where it runs")] = None
+
+
+class SiteTable(Table):
+    """`[site.NAME]`: where jobs run."""
+
+    scheduler: Annotated[str, Field(description="local, slurm, pbs, sge or lsf")] = "local"
+    host: Annotated[str | None, Field(description="a host of ~/.ssh/config; none: this machine")] = None
+    workdir: Annotated[str | None, Field(description="the folder for jobs there")] = None
+    cores: Annotated[int | None, Field(ge=1, description="local: how many cores to use")] = None
+    python: Annotated[str | None, Field(description="the Python to run there")] = None
+    setup: Annotated[Texts, Field(description="shell lines before each job")] = []
+    environment: Annotated[dict[str, str], Field(description="environment variables")] = {}
+    shared_files: Annotated[bool, Field(description="false: inputs and products travel")] = True
+    max_jobs: Annotated[int | None, Field(ge=1, description="jobs at a time")] = None
+    max_queued_tasks: Annotated[int | None, Field(ge=1, description="array elements at a time")] = None
+    array_size: Annotated[int | None, Field(ge=1, description="elements of one array")] = None
+    max_parallel: Annotated[int | None, Field(ge=1, description="elements of one array that run at once")] = (
+        None
+    )
+    max_walltime: Annotated[Duration | None, Field(description="the longest job")] = None
+    max_memory: Annotated[Size | None, Field(description="the largest job")] = None
+    group: Annotated[str | None, Field(description="the Unix group that may read and write the workdir")] = (
+        None
+    )
+    lines: Annotated[Texts, Field(description="raw lines for the head of the job script")] = []
+    fetch: Annotated[Literal["all", "final", "none"], Field(description="which products come home")] = "all"
+
+
+class Definition(Table):
+    """A whole definition file."""
+
+    campaign: CampaignTable
+    params: Annotated[Params, Field(description="parameters that all stages share")] = {}
+    units: UnitsTable = Field(default_factory=UnitsTable)
+    stage: dict[StageName, StageTable] = {}
+    site: dict[StageName, SiteTable] = {}
+    close: dict[str, dict[str, Any]] = {}

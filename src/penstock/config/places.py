@@ -1,0 +1,101 @@
+"""Where in a file each key of a definition stands, so that errors can point there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from penstock.errors import DefinitionError
+
+Keys = tuple[str, ...]
+
+_KEY = r'(?:[A-Za-z0-9_-]+|"[^"]*"|\'[^\']*\')'
+_DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
+_HEADER = re.compile(rf"\s*\[\[?\s*({_DOTTED})\s*\]")
+_ASSIGNMENT = re.compile(rf"\s*({_DOTTED})\s*=(.*)", re.DOTALL)
+_INLINE = re.compile(rf"[{{,]\s*({_DOTTED})\s*=")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The file of a definition, the line of each of its keys, and the keys that `--set` gave."""
+
+    file: Path | None = None
+    lines: Mapping[Keys, int] = field(default_factory=dict[Keys, int])
+    overridden: Mapping[Keys, str] = field(default_factory=dict[Keys, str])
+
+    def line(self, keys: Keys) -> int | None:
+        """Return the line of `keys`, or of the nearest table above them."""
+        for end in range(len(keys), 0, -1):
+            if keys[:end] in self.lines:
+                return self.lines[keys[:end]]
+        return None
+
+    def error(self, keys: Keys, message: str) -> DefinitionError:
+        """Make the error about what stands at `keys`."""
+        for end in range(len(keys), 0, -1):
+            if text := self.overridden.get(keys[:end]):
+                return DefinitionError(f"--set {text}: {message}")
+        return DefinitionError(message, file=self.file, line=self.line(keys))
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """Write what could have been meant: `did you mean 'window'?`, or all there is."""
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
+
+
+def find_lines(text: str) -> dict[Keys, int]:
+    """Find the line of each key in TOML text that is known to be valid."""
+    lines: dict[Keys, int] = {}
+    table: Keys = ()
+    for number, line in _logical_lines(text):
+        if header := _HEADER.match(line):
+            table = _keys(header[1])
+            lines.setdefault(table, number)
+        elif assignment := _ASSIGNMENT.match(line):
+            keys = table + _keys(assignment[1])
+            lines.setdefault(keys, number)
+            _add_inline(lines, keys, assignment[2], number)
+    return lines
+
+
+def _add_inline(lines: dict[Keys, int], keys: Keys, value: str, number: int) -> None:
+    for inner in _INLINE.finditer(value):
+        at = number + value.count("\n", 0, inner.start(1))
+        lines.setdefault(keys + _keys(inner[1]), at)
+
+
+def _keys(dotted: str) -> Keys:
+    return tuple(key.strip("\"'") for key in re.findall(_KEY, dotted))
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Join the lines of a value that spans several: brackets and triple quotes decide."""
+    kept, start = "", 0
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        start = start if kept else number
+        kept += line
+        if not _is_open(kept):
+            yield start, kept
+            kept = ""
+    if kept:
+        yield start, kept
+
+
+_TOKENS = re.compile(
+    r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|("""|\'\'\')|([\[{])|([\]}])',
+    re.DOTALL,
+)
+
+
+def _is_open(text: str) -> bool:
+    depth = 0
+    for unclosed, opening, closing in _TOKENS.findall(text):
+        if unclosed:
+            return True
+        depth += bool(opening) - bool(closing)
+    return depth > 0

@@ -1,0 +1,130 @@
+"""Can what the stages name be reached: executables of local stages, and Python functions, without importing them."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import re
+import shutil
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+
+from penstock.campaign import Campaign, FunctionSource, Stage
+from penstock.config.digest import own_module
+from penstock.config.places import Places, find_lines
+from penstock.errors import DefinitionError
+from penstock.units import Placeholder
+
+SHELL_WORDS = frozenset(
+    "if then else elif fi for while until do done case esac in { } ! [ [[ ( cd echo exit export read set test true "
+    "false ulimit umask unset trap eval exec source . : printf wait shift return local time".split()
+)
+
+
+def check_reach(campaign: Campaign) -> list[str]:
+    """Raise for the first thing that cannot be reached; return warnings about shell text."""
+    places = Places(campaign.file, _lines(campaign.file))
+    warnings: list[str] = []
+    for source in campaign.sources:
+        if isinstance(source, FunctionSource):
+            _check_function(source.function, campaign.root, places, ("units",))
+    for stage in campaign.stages:
+        for key, reference in (("python", stage.python), ("setup", stage.setup)):
+            if reference:
+                _check_function(reference, campaign.root, places, ("stage", stage.name, key))
+        if stage.command and _runs_here(stage, campaign):
+            warnings += _check_command(stage, campaign, places)
+        _check_templates(stage, campaign, places)
+    return warnings
+
+
+def _lines(file: Path | None) -> dict[tuple[str, ...], int]:
+    if file is None or file.suffix != ".toml" or not file.exists():
+        return {}
+    return find_lines(file.read_text(encoding="utf-8"))
+
+
+def _runs_here(stage: Stage, campaign: Campaign) -> bool:
+    site = campaign.sites.get(stage.site or "local")
+    return site is None or (site.scheduler == "local" and "host" not in site.options)
+
+
+def _check_command(stage: Stage, campaign: Campaign, places: Places) -> list[str]:
+    first = stage.command[0]
+    program = _first_word(first.text) if stage.shell else first.text
+    if not program or any(
+        isinstance(part, Placeholder) for part in first.parts[: 1 if stage.shell else None]
+    ):
+        return []
+    path = {**os.environ, **stage.environment}.get("PATH")
+    if find_program(program, campaign.root, path):
+        return []
+    remedy = "install it, correct its name, or give the path from the campaign's folder"
+    message = f"{program!r}, the command of {stage.name!r}, is neither on PATH nor an executable below {campaign.root}"
+    if stage.shell:
+        return [f"{message}; {remedy}"]
+    raise places.error(("stage", stage.name, "command"), f"{message}; {remedy}")
+
+
+def _first_word(text: str) -> str:
+    word = next(iter(text.split()), "")
+    is_plain = re.fullmatch(r"[\w./+-]+", word) and word not in SHELL_WORDS
+    return word if is_plain else ""
+
+
+def find_program(program: str, root: Path, path: str | None) -> str | None:
+    """Find an executable as the runner will: on PATH, or from the campaign's folder when it has a slash."""
+    return shutil.which(str(root / program) if "/" in program else program, path=path)
+
+
+def _check_templates(stage: Stage, campaign: Campaign, places: Places) -> None:
+    for name, path in stage.templates.items():
+        if not (campaign.root / path).is_file():
+            message = f"the template {path!r} of {stage.name!r} does not exist below {campaign.root}; correct its path"
+            raise places.error(("stage", stage.name, "templates", name), message)
+
+
+def _check_function(reference: str, root: Path, places: Places, keys: tuple[str, ...]) -> None:
+    module, _, name = reference.partition(":")
+    file = own_module(module, root) or _installed(module, root, reference, places, keys)
+    if file is None:
+        return  # built in, or compiled: nothing to read
+    try:
+        names = _names(ast.parse(file.read_bytes()))
+    except SyntaxError as error:
+        raise DefinitionError(
+            f"the module of {reference!r} is not Python: {error.msg}", file=file, line=error.lineno
+        ) from None
+    if name not in names and "*" not in names and "__getattr__" not in names:
+        near = get_close_matches(name, sorted(names), n=1)
+        remedy = f"did you mean {near[0]!r}?" if near else "correct its name"
+        raise places.error(keys, f"{file} has no function {name!r}, which {reference!r} names; {remedy}")
+
+
+def _installed(module: str, root: Path, reference: str, places: Places, keys: tuple[str, ...]) -> Path | None:
+    """Find an installed module's file. Of a package, only the parents are imported."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        spec = None
+    if spec is None:
+        message = f"the module {module!r} of {reference!r} cannot be found in {root} or by {sys.executable}; install it or correct its name"
+        raise places.error(keys, message)
+    return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+
+
+def _names(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                names.update((alias.asname or alias.name).partition(".")[0] for alias in aliases)
+            case ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+            case _:
+                pass
+    return names

@@ -1,0 +1,242 @@
+"""From the `[units]` tables to sources, and which fields they give to which level."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from penstock.campaign import FileSource, FunctionSource, Source, TableSource
+from penstock.config.models import Definition, SourceTable
+from penstock.config.places import Keys, Places, nearest
+from penstock.errors import DefinitionError
+from penstock.units import Expression, Pattern, Template
+
+FILE_FIELDS = ("path", "name", "stem", "size")
+GROUP_FIELDS = ("paths", "size")
+KINDS = ("files", "table", "python")
+FILES_ONLY = ("settle", "many", "companions", "exclude")
+
+
+@dataclass(slots=True)
+class Fields:
+    """Which names there are at each level. In an `open` level a program gives names that nobody can know before."""
+
+    levels: tuple[str, ...]
+    by_level: dict[int, set[str]] = field(default_factory=dict[int, set[str]])
+    open: set[int] = field(default_factory=set[int])
+    given: set[int] = field(default_factory=set[int])
+    lists: set[str] = field(default_factory=set[str])
+    types: dict[str, str] = field(default_factory=dict[str, str])
+    formats: dict[str, str] = field(default_factory=dict[str, str])
+
+    def at(self, level: int) -> set[str]:
+        """Give the names that a task at `level` can use."""
+        names = {*self.levels[:level]}
+        return names.union(*(self.by_level.get(above, ()) for above in range(level + 1)))
+
+    def finer_than(self, level: int, name: str) -> str | None:
+        """Name the level below `level` that has `name`."""
+        for below in range(level + 1, len(self.levels) + 1):
+            if name == self.levels[below - 1] or name in self.by_level.get(below, ()):
+                return self.levels[below - 1]
+        return None
+
+    def is_open(self, level: int) -> bool:
+        return any(above <= level for above in self.open)
+
+    @property
+    def time_specs(self) -> dict[str, str]:
+        """Give the formats that times are written with where a placeholder has none."""
+        return {name: spec for name, spec in self.formats.items() if self.types.get(name) == "datetime"}
+
+
+@contextmanager
+def placed(places: Places, keys: Keys) -> Iterator[None]:
+    """Give an error from below, that knows no file, its place."""
+    try:
+        yield
+    except DefinitionError as error:
+        if error.file is not None:
+            raise
+        raise places.error(keys, error.message) from None
+
+
+def assemble_sources(definition: Definition, root: Path, places: Places) -> tuple[tuple[Source, ...], Fields]:
+    """Build the sources of a definition, coarse levels first."""
+    levels = tuple(definition.campaign.levels)
+    fields = Fields(levels)
+    expanded = {stage.expands for stage in definition.stage.values()}
+    tables: list[tuple[Keys, SourceTable, int | None]] = [(("units",), definition.units, None)]
+    for name, table in (definition.units.__pydantic_extra__ or {}).items():
+        tables.append((("units", name), table, levels.index(name) + 1))
+    sources: list[Source] = []
+    for keys, table, level in tables:
+        fields.types.update(table.types)
+        kinds = [kind for kind in KINDS if getattr(table, kind)]
+        if len(kinds) > 1:
+            raise places.error((*keys, kinds[1]), f"[{'.'.join(keys)}] has {' and '.join(kinds)}; choose one")
+        if kinds:
+            sources.append(_Assembly(root, places, fields, expanded).source(keys, table, level))
+        elif any(getattr(table, key) for key in (*FILES_ONLY, "derive")):
+            raise places.error(
+                keys, f"[{'.'.join(keys)}] says how, yet not where from; add one of {', '.join(KINDS)}"
+            )
+    agreed = [_agree_on_types(source, fields, places) for source in sources]
+    return tuple(sorted(agreed, key=lambda source: source.level)), fields
+
+
+def _agree_on_types(source: Source, fields: Fields, places: Places) -> Source:
+    """One level has one type: a table reads its levels as the other sources do."""
+    levels = fields.levels[: source.level]
+    typed = source.pattern.types if isinstance(source, FileSource) else source.types
+    for level in levels:
+        if level in typed and typed[level] != fields.types[level]:
+            message = f"the level {level!r} is {typed[level]} in one source and {fields.types[level]} in another; choose one"
+            raise places.error(("units",), message)
+    if isinstance(source, FileSource):
+        return source
+    known = {
+        level: fields.types[level] for level in levels if level in fields.types and level not in source.derive
+    }
+    return replace(source, types={**known, **source.types})
+
+
+@dataclass(slots=True)
+class _Assembly:
+    root: Path
+    places: Places
+    fields: Fields
+    expanded: set[str | None]
+
+    def source(self, keys: Keys, table: SourceTable, level: int | None) -> Source:
+        with placed(self.places, (*keys, "derive")):
+            derive = {name: Expression.parse(text) for name, text in table.derive.items()}
+        if table.files:
+            return self.files(keys, table, level, derive)
+        for key in FILES_ONLY:
+            if getattr(table, key):
+                raise self.places.error((*keys, key), f"{key!r} goes with `files` only; remove it")
+        if table.table:
+            return self.table(keys, table, level, derive)
+        level = level or self._finest_unexpanded()
+        self.fields.open.add(level)
+        self._add(level, {*table.types, *derive})
+        return FunctionSource(level, table.python or "", table.types, derive)
+
+    def files(
+        self, keys: Keys, table: SourceTable, level: int | None, derive: dict[str, Expression]
+    ) -> FileSource:
+        with placed(self.places, (*keys, "files")):
+            pattern = Pattern.parse(_home(table.files or ""))
+            if table.files and "*" in table.files:
+                raise DefinitionError(
+                    f"the pattern {table.files!r} has a *; name each varying part instead, as in {{file}}"
+                )
+        self._check_many(keys, table, pattern)
+        self.fields.types |= {"size": "int", **pattern.types}
+        self.fields.formats |= pattern.formats
+        names = {*pattern.names} - {*table.many} | {*(GROUP_FIELDS if table.many else FILE_FIELDS)}
+        self._check_derive(keys, derive, names)
+        names |= {*derive}
+        level = self._level(keys, names, level, "the pattern and `derive`")
+        self._add(level, names)
+        if table.many:
+            self.fields.lists.add("paths")
+        with placed(self.places, (*keys, "companions")):
+            companions = tuple(Template.parse(text, pattern.formats) for text in table.companions)
+        self._check_companions(keys, companions, names)
+        settle = 10.0 if table.settle is None else table.settle
+        return FileSource(level, pattern, settle, tuple(table.many), companions, tuple(table.exclude), derive)
+
+    def table(
+        self, keys: Keys, table: SourceTable, level: int | None, derive: dict[str, Expression]
+    ) -> TableSource:
+        path = self.root / _home(table.table or "")
+        header = read_header(path)
+        if header is None:  # it may come later
+            level = level or self._finest_unexpanded()
+            self.fields.open.add(level)
+            self._add(level, {*table.types, *derive})
+        else:
+            for name in table.types:
+                if name not in header:
+                    message = f"the table {path.name} has no column {name!r}; {nearest(name, header)}"
+                    raise self.places.error((*keys, "types", name), message)
+            self._check_derive(keys, derive, {*header})
+            level = self._level(keys, {*header, *derive}, level, f"the columns of {path.name}")
+            self._add(level, {*header, *derive})
+        return TableSource(level, path, table.types, derive)
+
+    def _add(self, level: int, names: set[str]) -> None:
+        self.fields.given.add(level)
+        own = names - {*self.fields.levels[:level]}
+        self.fields.by_level.setdefault(level, set()).update(own)
+
+    def _finest_unexpanded(self) -> int:
+        """A function's or a missing table's level: the finest that no stage expands."""
+        levels = self.fields.levels
+        return next(
+            (at for at in range(len(levels), 0, -1) if levels[at - 1] not in self.expanded), len(levels)
+        )
+
+    def _level(self, keys: Keys, names: set[str], asked: int | None, what: str) -> int:
+        levels = self.fields.levels
+        found = [at for at, level in enumerate(levels, 1) if level in names]
+        level = asked or max(found, default=0)
+        if not level:
+            message = f"{what} of [{'.'.join(keys)}] name none of the levels {', '.join(levels)}; add one"
+            raise self.places.error((*keys,), message)
+        for missing in levels[:level]:
+            if missing not in names:
+                message = f"{what} of [{'.'.join(keys)}] do not name the level {missing!r}; a unit needs every level down to its own"
+                raise self.places.error((*keys,), message)
+        return level
+
+    def _check_many(self, keys: Keys, table: SourceTable, pattern: Pattern) -> None:
+        for name in table.many:
+            if name not in pattern.names:
+                message = (
+                    f"`many` names {name!r}, which the pattern has not; {nearest(name, [*pattern.names])}"
+                )
+                raise self.places.error((*keys, "many"), message)
+            if name in self.fields.levels:
+                message = (
+                    f"{name!r} is a level and cannot be in `many`; the files of one unit agree on its levels"
+                )
+                raise self.places.error((*keys, "many"), message)
+
+    def _check_derive(self, keys: Keys, derive: dict[str, Expression], names: set[str]) -> None:
+        known = {*names}
+        for name, expression in derive.items():
+            for used in expression.names:
+                if used not in known:
+                    message = f"`derive` of {name!r} names {used!r}, which is unknown; {nearest(used, sorted(known))}"
+                    raise self.places.error((*keys, "derive", name), message)
+            known.add(name)
+
+    def _check_companions(self, keys: Keys, companions: tuple[Template, ...], names: set[str]) -> None:
+        for template in companions:
+            for used in template.names:
+                if used not in names:
+                    message = f"the companion {template.text!r} names {used!r}, which is unknown; {nearest(used, sorted(names))}"
+                    raise self.places.error((*keys, "companions"), message)
+
+
+def _home(path: str) -> str:
+    return str(Path.home()) + path[1:] if path.startswith("~/") else path
+
+
+def read_header(path: Path) -> list[str] | None:
+    """Read the column names of a CSV file; None when it is not there."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            line = file.readline()
+            delimiter = "\t" if path.suffix == ".tsv" else max(",;\t", key=line.count)
+            return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DefinitionError(f"the table cannot be read: {error}", file=path) from None

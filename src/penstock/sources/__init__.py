@@ -1,0 +1,24 @@
+"""Finding units: each source is one pass that yields and keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from penstock.campaign import Campaign, FileSource, FunctionSource, Source, TableSource
+from penstock.sources.files import scan_files
+from penstock.sources.found import Found, Problem, ScanState, Unsettled
+from penstock.sources.function import import_function, scan_function
+from penstock.sources.table import scan_table
+
+__all__ = ["Found", "Problem", "ScanState", "Unsettled", "import_function", "scan"]
+
+
+def scan(source: Source, campaign: Campaign, state: ScanState) -> Iterator[Found]:
+    """Yield the units of `source` as they are found; what is wrong with the data goes to `state`."""
+    match source:
+        case FileSource():
+            return scan_files(source, campaign, state)
+        case TableSource():
+            return scan_table(source, campaign, state)
+        case FunctionSource():
+            return scan_function(source, campaign, state)

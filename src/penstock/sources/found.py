@@ -1,0 +1,94 @@
+"""What a scan gives and what it reports beside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from penstock.campaign import Campaign, Source
+from penstock.errors import DefinitionError
+from penstock.units import Value
+
+
+class Found(NamedTuple):
+    """A unit that a source gave. Times in key and fields are ISO text; `fields` leaves out the key's values."""
+
+    level: int
+    key: tuple[Value, ...]
+    fields: dict[str, Any]
+    fingerprint: str
+
+
+class Problem(NamedTuple):
+    """Something in the data that a person should look at."""
+
+    subject: str
+    why: str
+
+
+class Unsettled(NamedTuple):
+    """A unit that is not yet whole. `ready_at`: when a look is worth while; None: when something else comes."""
+
+    path: str
+    fingerprint: str
+    since: float
+    key: tuple[Value, ...]
+    ready_at: float | None
+    why: str
+
+
+def _no_server_clock(device: int) -> float | None:
+    return None
+
+
+@dataclass(slots=True)
+class ScanState:
+    """What a scan is told, and what it reports.
+
+    `now_s` is the wall clock; `server_now(st_dev)` the file server's clock in the same seconds, None when unknown;
+    `settling` holds path → (fingerprint, since) of the files that earlier scans saw before they were at rest.
+    """
+
+    now_s: float
+    server_now: Callable[[int], float | None] = _no_server_clock
+    settling: Mapping[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
+    problems: list[Problem] = field(default_factory=list[Problem])
+    unsettled: list[Unsettled] = field(default_factory=list[Unsettled])
+    missing_roots: list[str] = field(default_factory=list[str])
+
+
+IMPOSSIBLE = frozenset(("", ".", ".."))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a row of values becomes a key and fields."""
+
+    level: int
+    levels: tuple[str, ...]
+    derive: tuple[tuple[str, Callable[[Mapping[str, Any]], Any]], ...]
+
+    @classmethod
+    def of(cls, source: Source, campaign: Campaign) -> Shape:
+        derive = tuple((name, expression.evaluate) for name, expression in source.derive.items())
+        return cls(source.level, campaign.levels[: source.level], derive)
+
+    def split(self, values: dict[str, Any]) -> tuple[Value, ...]:
+        """Take the key out of `values` and return it; ValueError if there is none."""
+        for name, evaluate in self.derive:
+            try:
+                values[name] = evaluate(values)
+            except DefinitionError as error:
+                raise ValueError(str(error)) from None
+        key = tuple([values.pop(level) for level in self.levels])
+        for value in key:
+            if value.__class__ is str:
+                if value in IMPOSSIBLE:
+                    raise ValueError(f"{value!r} cannot name a {self._level_of(key, value)}")
+            elif value.__class__ not in (int, float, bool):
+                raise ValueError(f"{value!r} cannot name a {self._level_of(key, value)}")
+        return key
+
+    def _level_of(self, key: Sequence[Value], value: Any) -> str:
+        return self.levels[key.index(value)]

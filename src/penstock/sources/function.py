@@ -1,0 +1,107 @@
+"""Units from a Python generator of dicts: the levels' values, and any fields beside."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from penstock.campaign import Campaign, FunctionSource
+from penstock.errors import DefinitionError
+from penstock.sources.found import Found, ScanState, Shape
+from penstock.units import iso, read_value, show_key
+
+
+def scan_function(source: FunctionSource, campaign: Campaign, state: ScanState) -> Iterator[Found]:
+    """Yield a unit for each dict that the function gives; a wrong one is an error of the function."""
+    function = import_function(source.function, campaign.root)
+    shape = Shape.of(source, campaign)
+    seen: set[int] = set()
+    for given in _call(function, campaign):
+        values = _plain(given, source)
+        try:
+            text = json.dumps(values, sort_keys=True)
+            key = shape.split(values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DefinitionError(
+                f"{source.function} gave {given!r}, which is no unit: {_reason(error)}"
+            ) from None
+        before = len(seen)
+        seen.add(hash(key))
+        if len(seen) == before:
+            shown = show_key(key, campaign.levels, campaign.formats)
+            raise DefinitionError(f"{source.function} gave the key {shown} twice; keys name one unit each")
+        yield Found(source.level, key, values, _fingerprint(values, text, campaign.root))
+
+
+def import_function(reference: str, root: Path) -> Callable[..., Any]:
+    """Import `module:function`; modules in the campaign's folder come first."""
+    module_name, _, name = reference.partition(":")
+    try:
+        with _first_on_path(root, module_name):
+            module = importlib.import_module(module_name)
+        return getattr(module, name)
+    except (ImportError, AttributeError) as error:
+        raise DefinitionError(f"the function {reference!r} cannot be imported: {error}") from None
+
+
+@contextmanager
+def _first_on_path(root: Path, module_name: str) -> Iterator[None]:
+    own = (root / module_name.partition(".")[0]).with_suffix(".py")
+    loaded = sys.modules.get(module_name)
+    if own.exists() and loaded is not None and getattr(loaded, "__file__", None) != str(own):
+        del sys.modules[module_name]  # of another campaign in this process
+    sys.path.insert(0, str(root))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(root))
+
+
+def _call(function: Callable[..., Any], campaign: Campaign) -> Iterator[Any]:
+    wants_campaign = bool(inspect.signature(function).parameters)
+    return iter(function(campaign) if wants_campaign else function())
+
+
+def _plain(given: Any, source: FunctionSource) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise DefinitionError(
+            f"{source.function} gave {given!r}; a unit is a dict of its levels' values and fields"
+        )
+    values: dict[str, Any] = {str(name): _json_able(value) for name, value in given.items()}  # type: ignore[misc]
+    for name, kind in source.types.items():
+        if isinstance(values.get(name), str):
+            values[name] = _json_able(read_value(values[name], kind))
+    return values
+
+
+def _json_able(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else value  # type: ignore[return-value]
+
+
+def _reason(error: Exception) -> str:
+    return f"it has no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
+
+
+def _fingerprint(values: Mapping[str, Any], text: str, root: Path) -> str:
+    """Digest the fields; a unit with a `path` or `paths` changes with these files, too."""
+    paths = [values["path"]] if "path" in values else values.get("paths", [])
+    marks = [blake2b(text.encode(), digest_size=8).hexdigest()]
+    for path in paths:
+        try:
+            stat = os.stat(root / path)
+            marks.append(f"{stat.st_size}:{stat.st_mtime_ns}")
+        except OSError:
+            marks.append("missing")
+    return ",".join(marks)

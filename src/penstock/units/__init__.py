@@ -1,0 +1,27 @@
+"""Names of units: values, keys, templates, path patterns and expressions. No input or output."""
+
+from penstock.units.expression import Expression
+from penstock.units.keys import CAMPAIGN, parse_key, show_key
+from penstock.units.pattern import BadlyNamed, Pattern, Segment
+from penstock.units.template import Placeholder, Template, unknown_name
+from penstock.units.values import Value, canonical, escape, from_iso, iso, read_value, unescape
+
+__all__ = [
+    "CAMPAIGN",
+    "BadlyNamed",
+    "Expression",
+    "Pattern",
+    "Placeholder",
+    "Segment",
+    "Template",
+    "Value",
+    "canonical",
+    "escape",
+    "from_iso",
+    "iso",
+    "parse_key",
+    "read_value",
+    "show_key",
+    "unescape",
+    "unknown_name",
+]

@@ -1,0 +1,116 @@
+"""Text with placeholders: `spectra/{file}.npz`, `--run={run:05d}`, `{param.window}`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from penstock.errors import DefinitionError
+from penstock.units.formats import format_of
+from penstock.units.values import name_part
+
+Render = Callable[[Mapping[str, Any]], str]
+
+_PIECES = re.compile(r"(\{\{|\}\})|\{([^{}]*)\}|([{}])|([^{}]+)")
+_NAME = re.compile(r"[A-Za-z_]\w*(\.[\w-]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """A name in braces, with its format spec."""
+
+    name: str
+    spec: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Parsed text: `parts` are literal text and placeholders."""
+
+    text: str
+    parts: tuple[str | Placeholder, ...]
+    names: tuple[str, ...]
+    _plain: Render = field(repr=False, compare=False)
+    _in_path: Render = field(repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, text: str, specs: Mapping[str, str] | None = None) -> Template:
+        """Parse `text`; `specs` are formats for placeholders that have none, by name.
+
+        >>> Template.parse("run_{run:05d}.h5").render({"run": 1807})
+        'run_01807.h5'
+        """
+        parts = tuple(_parse_parts(text, specs or {}))
+        names = tuple(dict.fromkeys(part.name for part in parts if isinstance(part, Placeholder)))
+        return cls(text, parts, names, _compile(parts, in_path=False), _compile(parts, in_path=True))
+
+    def render(self, values: Mapping[str, Any], *, in_path: bool = False) -> str:
+        """Fill in `values`; `in_path` keeps each text within its part of a path."""
+        try:
+            return self._in_path(values) if in_path else self._plain(values)
+        except KeyError as missing:
+            raise DefinitionError(
+                unknown_name(str(missing.args[0]), values, f"the text {self.text!r}")
+            ) from None
+
+
+def unknown_name(name: str, names: Mapping[str, Any] | list[str], place: str) -> str:
+    """Write the sentence about a name that is not among `names`."""
+    known = sorted(names)
+    near = get_close_matches(name, known, n=1)
+    remedy = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
+    return f"{place} names {name!r}, which is unknown; {remedy}"
+
+
+def _parse_parts(text: str, specs: Mapping[str, str]) -> list[str | Placeholder]:
+    parts: list[str | Placeholder] = []
+    for doubled, inside, stray, literal in _PIECES.findall(text):
+        if stray:
+            raise DefinitionError(
+                f"the text {text!r} has a single {stray!r}; write {stray * 2} for the character itself"
+            )
+        if doubled or literal:
+            _append_text(parts, literal or doubled[0])
+        else:
+            parts.append(_placeholder(inside, text, specs))
+    return parts
+
+
+def _append_text(parts: list[str | Placeholder], text: str) -> None:
+    last = parts[-1] if parts else None
+    if isinstance(last, str):
+        parts[-1] = last + text
+    else:
+        parts.append(text)
+
+
+def _placeholder(inside: str, text: str, specs: Mapping[str, str]) -> Placeholder:
+    name, _, spec = inside.partition(":")
+    if not _NAME.fullmatch(name):
+        raise DefinitionError(
+            f"{{{inside}}} in the text {text!r} is not a placeholder; write {{{{ and }}}} for the characters themselves"
+        )
+    format_of(spec)
+    return Placeholder(name, spec or specs.get(name, ""))
+
+
+def _compile(parts: tuple[str | Placeholder, ...], *, in_path: bool) -> Render:
+    pieces = [part if isinstance(part, str) else _piece(part, in_path=in_path) for part in parts]
+    if not pieces:
+        return lambda values: ""
+    if len(pieces) == 1:
+        (only,) = pieces
+        return only if callable(only) else lambda values: only
+    return lambda values: "".join([piece if piece.__class__ is str else piece(values) for piece in pieces])  # type: ignore[operator]
+
+
+def _piece(placeholder: Placeholder, *, in_path: bool) -> Render:
+    name, write = placeholder.name, format_of(placeholder.spec).write
+    if in_path:
+        return lambda values: name_part(write(values[name]))
+    if placeholder.spec:
+        return lambda values: write(values[name])
+    return lambda values: value if (value := values[name]).__class__ is str else write(value)

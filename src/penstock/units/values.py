@@ -1,0 +1,93 @@
+"""Values of keys and fields: their types, their text, and the forms that specs give them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from penstock.errors import DefinitionError
+
+Value = str | int | float | bool | datetime
+
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+ESCAPES = {"%": "%25", "/": "%2F", "\n": "%0A"}
+
+
+def iso(moment: datetime) -> str:
+    """Write `moment` as ISO text in UTC with a Z: `2020-01-17T22:15:00Z`."""
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return text + "Z"
+
+
+def from_iso(text: str) -> datetime:
+    """Read ISO text; without a zone it is taken as UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return iso(value)
+    raise TypeError(f"{value!r} cannot be part of a key")
+
+
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain, check_circular=False
+).encode
+
+
+def canonical(values: Iterable[Value]) -> str:
+    """Write a key as its identity, compact JSON; `[]` is the campaign.
+
+    >>> canonical(("2020-01-17", 1807))
+    '["2020-01-17",1807]'
+    """
+    return _encode(list(values))
+
+
+def escape(text: str) -> str:
+    """Make `text` one part of a path, reversibly: `/`, `%` and newlines become %2F, %25 and %0A."""
+    if "%" in text:
+        text = text.replace("%", "%25")
+    if "/" in text:
+        text = text.replace("/", "%2F")
+    return text.replace("\n", "%0A") if "\n" in text else text
+
+
+def unescape(text: str) -> str:
+    """Undo `escape`."""
+    return text.replace("%0A", "\n").replace("%2F", "/").replace("%25", "%")
+
+
+def read_value(text: str, type_name: str) -> Value:
+    """Read `text` as an "int", "float", "bool", "datetime" or "str"; ValueError says what is wrong."""
+    if type_name == "str":
+        return text
+    try:
+        return READERS[type_name](text)
+    except (ValueError, KeyError):
+        raise ValueError(f"{text!r} is not {NOUNS[type_name]}") from None
+
+
+READERS = {
+    "int": int,
+    "float": float,
+    "bool": lambda text: TRUTHS[text.strip().lower()],
+    "datetime": from_iso,
+    "str": str,
+}
+NOUNS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "datetime": "a time such as 2020-01-17T22:15:00Z",
+    "str": "text",
+}
+
+
+def name_part(value: str) -> str:
+    """Return `value` as a part of a path; DefinitionError for what no file can be called."""
+    if value in ("", ".", "..") or "\0" in value:
+        raise DefinitionError(f"the value {value!r} cannot be part of a path; give the unit another name")
+    return escape(value)
