@@ -1,0 +1,52 @@
+"""A dataset described without a campaign: tables and a quality page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from penstock.workflows.acoustics import tables
+from penstock.workflows.acoustics.init import find_audio
+from penstock.workflows.acoustics.recordings import Dataset, scan_paths
+from penstock.workflows.acoustics.settings import Settings, read_settings
+
+
+def build_dataset(
+    folder: Path,
+    audio: str,
+    *,
+    begin: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    samples: bool = False,
+) -> tuple[Dataset, Settings]:
+    """Scan the recordings and write dataset.json, files.csv, qc.csv and qc.html in `folder`.
+
+    With `samples`, every recording is read once through, on one core.
+    """
+    from penstock.workflows.acoustics.page import write_qc_page
+
+    settings = read_settings(params or {})
+    _, paths, pattern = find_audio(Path.cwd(), audio, begin)
+    dataset = scan_paths(paths, pattern, settings)
+    settings = replace(settings, sample_rate=dataset.usual.rate, channels=dataset.usual.channels)
+    if samples:
+        dataset = look_inside(dataset, settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    tables.write_dataset(folder / "dataset.json", dataset, settings)
+    tables.write_files(folder / "files.csv", dataset)
+    tables.write_qc(folder / "qc.csv", dataset, settings)
+    write_qc_page(folder / "qc.html", dataset, settings, folder.resolve().name)
+    return dataset, settings
+
+
+def look_inside(dataset: Dataset, settings: Settings) -> Dataset:
+    """Add what the samples tell, for the recordings whose header is sound."""
+    from penstock.workflows.acoustics.measure import check_samples
+
+    looked = [
+        each if each.faults else each.with_findings(check_samples(each.path, settings))
+        for each in dataset.recordings
+    ]
+    return Dataset(tuple(looked), dataset.usual)

@@ -1,0 +1,182 @@
+"""A new campaign: from a folder of recordings to a `penstock.toml`."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import DefinitionError
+from penstock.workflows.acoustics.names import Pattern, guess_pattern, parse_pattern
+from penstock.workflows.acoustics.recordings import Dataset, scan_paths
+from penstock.workflows.acoustics.settings import Settings, read_settings
+
+EXTENSIONS = (".wav", ".flac", ".aif", ".aiff", ".w64", ".ogg")
+STAGES = "penstock.workflows.acoustics"
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `write_campaign` made."""
+
+    definition: Path
+    dataset: Dataset
+    settings: Settings
+
+
+def write_campaign(
+    folder: Path,
+    audio: str,
+    *,
+    begin: str | None = None,
+    workers: int | None = None,
+    batch: int = BATCH,
+    settle: str | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> Written:
+    """Write `penstock.toml` in `folder` for the recordings that `audio` names.
+
+    `audio` is a folder, a glob (`data/*.wav`) or a pattern (`data/{site}_{begin:%Y%m%d_%H%M%S}.wav`);
+    `begin` is the strptime format of the time in the names, where it cannot be guessed. `params` are
+    settings, as `{"nfft": 2048}`. The recordings are only read. Raises DefinitionError.
+    """
+    definition = folder / "penstock.toml"
+    if definition.exists():
+        raise DefinitionError(f"{definition} is there already; choose another folder, or edit it")
+    pattern, paths, here = find_audio(folder, audio, begin)
+    dataset = scan_paths(paths, here)
+    given = {name: value for name, value in (params or {}).items() if value is not None}
+    usual = {"sample_rate": dataset.usual.rate, "channels": dataset.usual.channels}
+    settings = read_settings(usual | given)
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = {"audio": pattern.text} | usual | _shown(settings) | given
+    text = render_definition(
+        campaign_name(folder),
+        pattern,
+        chosen,
+        workers=workers or os.cpu_count() or 1,
+        batch=batch,
+        settle=settle,
+    )
+    definition.write_text(text, encoding="utf-8")
+    return Written(definition, dataset, settings)
+
+
+def find_audio(folder: Path, audio: str, begin: str | None = None) -> tuple[Pattern, list[str], Pattern]:
+    """Give the pattern as seen from `folder`, the paths found, and the pattern that fits these paths."""
+    if "{" in audio:
+        here = parse_pattern(audio)
+        if here.begin_format is None:
+            raise DefinitionError(f"the pattern {audio!r} has no time; write it as {{begin:FORMAT}}")
+        paths = here.find()
+    else:
+        paths = _matching(audio)
+        here = parse_pattern(guess_pattern(paths, begin)) if paths else None
+    if here is None or not paths:
+        raise DefinitionError(
+            f"no recordings match {audio!r}; look at the path, and quote a pattern for the shell"
+        )
+    return parse_pattern(_seen_from(folder, here.text)), paths, here
+
+
+def _matching(audio: str) -> list[str]:
+    if not os.path.isdir(audio):
+        return sorted(path for path in glob.iglob(audio) if os.path.isfile(path))
+    inside = sorted(
+        entry.path for entry in os.scandir(audio) if entry.is_file() and not entry.name.startswith(".")
+    )
+    found = [path for path in inside if os.path.splitext(path)[1].lower() in EXTENSIONS]
+    kinds = {os.path.splitext(path)[1] for path in found}
+    if len(kinds) > 1:
+        raise DefinitionError(
+            f"{audio} holds {' and '.join(sorted(kinds))} files; choose, as '{audio}/*{min(kinds)}'"
+        )
+    return found
+
+
+def _seen_from(folder: Path, pattern: str) -> str:
+    """Write a pattern relative to the folder if it lies inside, else absolute."""
+    absolute, root = os.path.abspath(pattern), os.path.abspath(folder)
+    return os.path.relpath(absolute, root) if absolute.startswith(root + os.sep) else absolute
+
+
+def _shown(settings: Settings) -> dict[str, Any]:
+    """Choose what a newcomer wants to see and change."""
+    return {name: getattr(settings, name) for name in ("nfft", "overlap", "window", "bin")}
+
+
+def campaign_name(folder: Path) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).lstrip("._-")
+    return name or "acoustics"
+
+
+def render_definition(
+    name: str, pattern: Pattern, params: Mapping[str, Any], *, workers: int, batch: int, settle: str | None
+) -> str:
+    """Write the text of `penstock.toml`."""
+    derive = "" if "file" in pattern.regex.groupindex else 'derive = { file = "stem" }\n'
+    rest = f"settle = {toml(settle)}\n" if settle else ""
+    chosen = "".join(f"{key} = {toml(value)}\n" for key, value in params.items() if value is not None)
+    return TEMPLATE.format(
+        name=toml(name),
+        files=toml(pattern.text),
+        units=derive + rest,
+        params=chosen,
+        stages=STAGES,
+        batch=batch,
+        workers=workers,
+    )
+
+
+TEMPLATE = """[campaign]
+name   = {name}
+levels = ["file"]
+
+[units]
+files  = {files}
+{units}
+# docs/acoustics.md lists every parameter.
+[params]
+{params}
+[stage.spectrogram]
+each     = "file"
+python   = "{stages}:spectrogram"
+setup    = "{stages}:setup"
+products = {{ spectrum = "spectra/{{file}}.nc", picture = "pictures/{{file}}.png" }}
+batch    = {batch}
+workers  = {workers}
+resources = {{ memory = "500MB", walltime = "30min" }}
+
+[stage.ltas]
+each     = "campaign"
+after    = ["spectrogram"]
+python   = "{stages}:ltas"
+products = {{ average = "ltas.nc", picture = "ltas.png" }}
+
+[stage.report]
+each     = "campaign"
+after    = ["spectrogram", "ltas"]
+python   = "{stages}:report"
+
+[stage.report.products]
+page     = "index.html"
+qc       = "report/qc.html"
+qc_table = "report/qc.csv"
+dataset  = "report/dataset.json"
+files    = "report/files.csv"
+"""
+
+
+def toml(value: Any) -> str:
+    """Write a value as TOML."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(toml, value))}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value)

@@ -1,0 +1,103 @@
+"""Sums of power, kept while the frames go by: per time bin, per picture column, over all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.workflows.acoustics.spectra import Transform
+from penstock.workflows.acoustics.timeline import Bins
+
+
+@dataclass(frozen=True, slots=True)
+class BinSum:
+    """The linear power of the frames whose centre lies in one bin: `total / frames` is their mean."""
+
+    place: int
+    total: NDArray[np.float64]
+    frames: int
+
+
+class BinSums:
+    """Adds frames up per time bin; a bin is handed out once frames have gone past it.
+
+    A frame belongs to the bin that holds its centre. `lead` is the time from the begin of the
+    first bin to the first sample.
+    """
+
+    def __init__(self, transform: Transform, bins: Bins, lead: float) -> None:
+        self.transform, self.bins, self.lead = transform, bins, lead
+        lines = len(transform.frequencies())
+        self.total, self.frames = np.zeros(lines), 0
+        self._place, self._sum, self._count = 0, np.zeros(lines), 0
+
+    def add(self, first: int, power: NDArray[Any]) -> Iterator[BinSum]:
+        """Add frames, of which the first is frame number `first`; give the bins that are complete."""
+        centres = self.lead + self.transform.times(len(power), first)
+        places = np.minimum((centres / self.bins.width).astype(np.int64), self.bins.count - 1)
+        borders = np.flatnonzero(np.diff(places, prepend=-1))
+        for start, stop in zip(borders, [*borders[1:], len(power)], strict=True):
+            yield from self._move_to(int(places[start]))
+            self._put(power[start:stop])
+
+    def close(self) -> Iterator[BinSum]:
+        """Give the last bin."""
+        yield from self._move_to(self._place + 1)
+
+    def mean(self) -> NDArray[np.float64]:
+        """Give the mean power over all frames; NaN if there is none."""
+        return self.total / self.frames if self.frames else np.full_like(self.total, np.nan)
+
+    def _put(self, power: NDArray[Any]) -> None:
+        good = np.isfinite(power.sum(axis=1))
+        kept = power if good.all() else power[good]
+        self._sum += kept.sum(axis=0, dtype=np.float64)
+        self._count += len(kept)
+
+    def _move_to(self, place: int) -> Iterator[BinSum]:
+        if place == self._place:
+            return
+        self.total += self._sum
+        self.frames += self._count
+        if self._count:
+            yield BinSum(self._place, self._sum, self._count)
+        self._place, self._sum, self._count = place, np.zeros_like(self._sum), 0
+
+
+class Columns:
+    """Adds frames up into the columns and rows of a picture, so that each frame and line counts.
+
+    Column `frame · width // frames`, row `line · height // lines`; a narrow input keeps its own size.
+    """
+
+    def __init__(self, frames: int, lines: int, width: int, height: int) -> None:
+        self.frames = frames
+        self.width, self.height = min(width, frames), min(height, lines) if lines > height * 1.5 else lines
+        self._rows = np.searchsorted(np.arange(lines) * self.height // lines, np.arange(self.height))
+        self._row_sizes = np.diff(self._rows, append=lines).astype(np.float32)
+        self._sums = np.zeros((self.width, self.height))
+        self._counts = np.zeros(self.width)
+
+    def add(self, first: int, power: NDArray[Any]) -> None:
+        good = np.isfinite(power.sum(axis=1))
+        numbers = np.arange(first, first + len(power))
+        if not good.all():
+            power, numbers = power[good], numbers[good]
+        if not len(power):
+            return
+        places = numbers * self.width // self.frames
+        borders = np.flatnonzero(np.diff(places, prepend=-1))
+        if self.height < power.shape[1]:
+            power = np.add.reduceat(power, self._rows, axis=1) / self._row_sizes
+        summed = power if len(borders) == len(power) else np.add.reduceat(power, borders, axis=0)
+        self._sums[places[borders]] += summed
+        self._counts[places[borders]] += np.diff(borders, append=len(places))
+
+    def mean(self) -> NDArray[np.float64]:
+        """Give the mean power, a row a picture row (lowest frequency first); NaN where no frame is."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (self._sums / self._counts[:, None]).T

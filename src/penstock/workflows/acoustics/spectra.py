@@ -1,0 +1,128 @@
+"""One-sided power spectra of frames, with every formula stated.
+
+For the windowed frame `w·x` of N samples and `X = rfft(w·x)`:
+density `P[k] = c·|X[k]|² / (fs·Σw²)`, spectrum `P[k] = c·|X[k]|² / (Σw)²`, with c = 2 except at DC
+and (N even) at Nyquist, where c = 1 (Heinzel, Rüdiger & Schilling 2002, eq. 23 and 24).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+COSINES = {  # periodic sums of cosines: w[n] = Σ (-1)^i a_i cos(2πin/N)  (Harris 1978)
+    "boxcar": (1.0,),
+    "hann": (0.5, 0.5),
+    "hamming": (0.54, 0.46),
+    "blackman": (0.42, 0.5, 0.08),
+    "blackmanharris": (0.35875, 0.48829, 0.14128, 0.01168),
+}
+
+
+def make_window(name: str | tuple[Any, ...], size: int) -> NDArray[np.float64]:
+    """Make a periodic window; any name or tuple that `scipy.signal.get_window` takes."""
+    if isinstance(name, str) and name in COSINES:
+        angle = 2 * np.pi * np.arange(size) / size
+        terms = [(-1) ** i * a * np.cos(i * angle) for i, a in enumerate(COSINES[name])]
+        return np.sum(terms, axis=0)
+    from scipy.signal import get_window  # a second of import: only for the rarer windows
+
+    return get_window(name, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """Frames of a signal to one-sided power.
+
+    `dtype` is that of the arithmetic; `factor` turns samples into the unit of the result.
+
+    >>> Transform.of(rate=8, size=4, hop=2).times(3)
+    array([0.25, 0.5 , 0.75])
+    """
+
+    rate: float
+    hop: int
+    window: NDArray[Any]  # scaled, so that |rfft|² is the power of an inner line
+    scaling: str
+    noise_bandwidth: float  # fs·Σw²/(Σw)², Hz: spectrum = density × this
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        rate: float,
+        size: int,
+        hop: int,
+        window: str | tuple[Any, ...] = "hann",
+        scaling: str = "density",
+        factor: float = 1.0,
+        dtype: Any = np.float32,
+    ) -> Transform:
+        w = make_window(window, size)
+        bandwidth = rate * np.sum(w**2) / np.sum(w) ** 2
+        divisor = rate * np.sum(w**2) if scaling == "density" else np.sum(w) ** 2
+        scaled = (w * factor * np.sqrt(2 / divisor)).astype(dtype)
+        return cls(rate, hop, scaled, scaling, float(bandwidth))
+
+    @property
+    def size(self) -> int:
+        return len(self.window)
+
+    @property
+    def spacing(self) -> float:
+        """Distance of two lines, Hz."""
+        return self.rate / self.size
+
+    def frequencies(self) -> NDArray[np.float64]:
+        return np.arange(self.size // 2 + 1) * self.spacing
+
+    def count(self, samples: int) -> int:
+        """Say how many full frames `samples` hold."""
+        return max(0, (samples - self.size) // self.hop + 1)
+
+    def times(self, count: int, first: int = 0) -> NDArray[np.float64]:
+        """Give the centres of frames, seconds from the first sample: `(m·hop + N/2)/fs`."""
+        return (np.arange(first, first + count) * self.hop + self.size / 2) / self.rate
+
+    def power(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """Give the power of every full frame of `samples`, a row each."""
+        frames = sliding_window_view(samples, self.size)[:: self.hop] * self.window
+        lines = scipy.fft.rfft(frames, axis=1, overwrite_x=True)
+        power = lines.real**2
+        power += lines.imag**2
+        power[:, 0] *= 0.5
+        if self.size % 2 == 0:
+            power[:, -1] *= 0.5
+        return power
+
+    def blocks(self, samples: Iterable[NDArray[Any]], count: int) -> Iterator[NDArray[Any]]:
+        """Give the power of all full frames, `count` rows at a time (the last block: what is left)."""
+        return map(self.power, stretches(samples, self.size, self.hop, count))
+
+    def welch(self, samples: NDArray[Any]) -> NDArray[np.float64]:
+        """Give the mean power over all full frames (Welch 1967)."""
+        return self.power(samples).mean(axis=0, dtype=np.float64)
+
+    def broadband(self, power: NDArray[Any]) -> NDArray[Any]:
+        """Give the mean square over all lines: ΣP·Δf of a density."""
+        width = self.spacing if self.scaling == "density" else self.spacing / self.noise_bandwidth
+        return power.sum(axis=-1, dtype=np.float64) * width
+
+
+def stretches(samples: Iterable[NDArray[Any]], size: int, hop: int, count: int) -> Iterator[NDArray[Any]]:
+    """Cut a stream of pieces of any length into stretches that hold `count` frames each."""
+    full, step = (count - 1) * hop + size, count * hop
+    held: NDArray[Any] = np.empty(0, dtype=np.float32)
+    for piece in samples:
+        held = np.concatenate((held, piece)) if len(held) else piece
+        while len(held) >= full:
+            yield held[:full]
+            held = held[step:]
+    if len(held) >= size:
+        yield held[: (len(held) - size) // hop * hop + size]

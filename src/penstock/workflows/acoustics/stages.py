@@ -1,0 +1,130 @@
+"""The stages of an acoustics campaign, as the runner calls them: each takes a task."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock.workflows.acoustics.names import parse_pattern, with_fraction
+from penstock.workflows.acoustics.qc import Finding
+from penstock.workflows.acoustics.recordings import Dataset, Recording, scan
+from penstock.workflows.acoustics.settings import Settings
+
+if TYPE_CHECKING:
+    from penstock.runner.task import Task
+
+
+def setup() -> None:
+    """Load the numerical libraries once a worker."""
+    import penstock.workflows.acoustics.measure  # noqa: F401
+
+
+def spectrogram(task: Task) -> dict[str, Any]:
+    """Make the matrix, the levels and the picture of one recording in one pass (each = "file").
+
+    Products `spectrum` (NetCDF) and `picture` (PNG). A faulty recording is vetoed with its reason
+    unless `params.force`; warnings are in the result and in the product.
+    """
+    from penstock.workflows.acoustics.measure import Faulty, measure
+
+    begin = with_fraction(task.fields["begin"], task.fields)
+    settings = Settings.read(task.params)
+    try:
+        made = measure(
+            str(task.fields["path"]),
+            begin,
+            settings,
+            product=task.product("spectrum"),
+            picture=task.product("picture"),
+        )
+    except Faulty as error:
+        task.veto(str(error))
+        raise
+    for finding in made.findings:
+        task.log(f"{finding.kind}: {finding.why}")
+    return {
+        "frames": made.frames,
+        "seconds": made.seconds,
+        "level": round(made.level, 3),
+        "findings": {finding.kind: finding.why for finding in made.findings},
+    }
+
+
+def ltas(task: Task) -> dict[str, Any]:
+    """Average all recordings over time bins (each = "campaign"); products `average` and `picture`."""
+    from penstock.workflows.acoustics import longterm
+
+    settings = Settings.read(task.params)
+    sources = _with_suffix(task.inputs["spectrogram"], ".nc")
+    made, common = longterm.average(sources, settings.ltas_bin)
+    longterm.write(made, common, task.product("average"), len(sources))
+    longterm.picture(made, common, task.product("picture"), settings, "Long-term average")
+    return {
+        "bins": made.bins.count,
+        "bin_seconds": made.bins.width,
+        "coverage": round(float(made.coverage().mean()), 6),
+    }
+
+
+def report(task: Task) -> dict[str, Any]:
+    """Write what is known of every recording, and one page with all pictures (each = "campaign").
+
+    Products `page`, `qc`, `qc_table`, `dataset`, `files`. A recording that was left out has no
+    product, so it is looked at again here.
+    """
+    from penstock.workflows.acoustics import page, tables
+
+    settings = Settings.read(task.params)
+    spectra = task.inputs["spectrogram"]
+    dataset = _complete(
+        scan(parse_pattern(task.params["audio"]), settings), _with_suffix(spectra, ".nc"), settings
+    )
+    tables.write_dataset(task.product("dataset"), dataset, settings)
+    tables.write_files(task.product("files"), dataset)
+    tables.write_qc(task.product("qc_table"), dataset, settings)
+    title = Path.cwd().name
+    page.write_qc_page(task.product("qc"), dataset, settings, title)
+    home = lasting_folder(task.product("page"))
+    pictures = sorted(_with_suffix(spectra, ".png"))
+    average = _with_suffix(task.inputs["ltas"], ".png")
+    links = page.Links(
+        qc=page_link(home, lasting_folder(task.product("qc")) / task.product("qc").name),
+        average=page_link(home, average[0]) if average else None,
+        pictures=[(picture.stem, page_link(home, picture)) for picture in pictures],
+    )
+    page.write_index(task.product("page"), dataset, settings, links, title)
+    return {"recordings": len(dataset.recordings), "findings": tables.count_findings(dataset)}
+
+
+def _complete(dataset: Dataset, products: Sequence[Path], settings: Settings) -> Dataset:
+    """Add what the samples told: from the products, or by reading a recording that has none."""
+    from penstock.workflows.acoustics.measure import check_samples
+    from penstock.workflows.acoustics.tables import read_findings
+
+    known = read_findings(products)
+
+    def more(recording: Recording) -> list[Finding]:
+        if (source := os.path.abspath(recording.path)) in known:
+            return known[source]
+        return [] if recording.faults else check_samples(recording.path, settings)
+
+    return Dataset(tuple(each.with_findings(more(each)) for each in dataset.recordings), dataset.usual)
+
+
+def _with_suffix(paths: Sequence[Path], suffix: str) -> list[Path]:
+    return [path for path in paths if path.suffix == suffix]
+
+
+def lasting_folder(product: Path) -> Path:
+    """Give the folder in which a product will stand once the runner has renamed it."""
+    parents = product.absolute().parents
+    return parents[2] if len(parents) > 2 and parents[1].name == ".penstock" else parents[0]
+
+
+def page_link(home: Path, target: Path) -> str:
+    """Write a relative link to a file, safe for any name."""
+    from urllib.parse import quote
+
+    return quote(os.path.relpath(target.absolute(), home))

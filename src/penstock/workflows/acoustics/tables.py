@@ -1,0 +1,153 @@
+"""What is known of a campaign's recordings, as tables and JSON: a row a file, nothing left out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from penstock.workflows.acoustics.qc import KINDS, Finding
+from penstock.workflows.acoustics.recordings import Dataset, Recording
+from penstock.workflows.acoustics.settings import Settings
+
+FILE_COLUMNS = (
+    "name",
+    "path",
+    "begin",
+    "end",
+    "duration_s",
+    "sample_rate",
+    "channels",
+    "bits",
+    "frames",
+    "bytes",
+)
+SHOWN = 20  # files with findings that a terminal lists
+QC_COLUMNS = ("name", "begin", "verdict", "faults", "warnings", *KINDS)
+
+
+def verdict(recording: Recording, *, force: bool = False) -> str:
+    if recording.faults:
+        return "forced" if force else "left out"
+    return "warning" if recording.warnings else "good"
+
+
+def file_row(recording: Recording) -> dict[str, Any]:
+    """Give the row of `files.csv`; what the header does not tell stays empty."""
+    header, times = recording.header, (recording.begin, recording.end)
+    row: dict[str, Any] = {"name": recording.stem, "path": recording.path}
+    row |= {name: iso(time) for name, time in zip(("begin", "end"), times, strict=True)}
+    if header:
+        row |= {
+            "duration_s": round(header.duration, 6),
+            "sample_rate": header.rate,
+            "channels": header.channels,
+            "bits": header.bits,
+            "frames": header.frames,
+            "bytes": header.size,
+        }
+    return row
+
+
+def qc_row(recording: Recording, *, force: bool = False) -> dict[str, Any]:
+    """Give the row of `qc.csv`: the sentences, and a column a kind with its number (or 1)."""
+    row: dict[str, Any] = {
+        "name": recording.name,
+        "begin": iso(recording.begin),
+        "verdict": verdict(recording, force=force),
+        "faults": "; ".join(finding.why for finding in recording.faults),
+        "warnings": "; ".join(finding.why for finding in recording.warnings),
+    }
+    return row | {
+        finding.kind: 1 if finding.amount is None else finding.amount for finding in recording.findings
+    }
+
+
+def iso(moment: Any) -> str:
+    return moment.isoformat().replace("+00:00", "Z") if moment else ""
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        table = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def describe_dataset(dataset: Dataset, settings: Settings) -> dict[str, Any]:
+    """Sum a dataset up: how much, from when to when, how full, what is wrong."""
+    sound = [each for each in dataset.recordings if each.begin and each.end]
+    begins, ends = [each.begin for each in sound if each.begin], [each.end for each in sound if each.end]
+    recorded = sum(each.header.duration for each in sound if each.header)
+    length = (max(ends) - min(begins)).total_seconds() if sound else 0.0
+    return {
+        "recordings": len(dataset.recordings),
+        "used": sum(settings.force or not each.faults for each in dataset.recordings),
+        "begin": iso(min(begins, default=None)),
+        "end": iso(max(ends, default=None)),
+        "recorded_s": round(recorded, 6),
+        "duty_cycle_percent": round(100 * recorded / length, 3) if length else None,
+        "bytes": sum(each.header.size for each in dataset.recordings if each.header),
+        "sample_rate": dataset.usual.rate,
+        "channels": dataset.usual.channels,
+        "bits": dataset.usual.bits,
+        "file_duration_s": dataset.usual.duration,
+        "findings": count_findings(dataset),
+        "settings": asdict(settings),
+    }
+
+
+def count_findings(dataset: Dataset) -> dict[str, int]:
+    """Count the files with each kind of finding, in the order of the table of kinds."""
+    counts = Counter(finding.kind for each in dataset.recordings for finding in each.findings)
+    return {kind: counts[kind] for kind in KINDS if counts[kind]}
+
+
+def write_dataset(path: Path, dataset: Dataset, settings: Settings) -> None:
+    text = json.dumps(describe_dataset(dataset, settings), indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_files(path: Path, dataset: Dataset) -> None:
+    write_table(path, FILE_COLUMNS, map(file_row, dataset.recordings))
+
+
+def write_qc(path: Path, dataset: Dataset, settings: Settings) -> None:
+    write_table(path, QC_COLUMNS, (qc_row(each, force=settings.force) for each in dataset.recordings))
+
+
+def read_findings(products: Iterable[Path]) -> dict[str, list[Finding]]:
+    """Give what the passes over the samples found: absolute path of the recording → findings."""
+    import h5py
+
+    found: dict[str, list[Finding]] = {}
+    for path in products:
+        with h5py.File(path) as file:
+            source, text = (os.fsdecode(file.attrs[name]) for name in ("source", "findings"))
+        found[source] = [Finding(*each) for each in json.loads(text)]
+    return found
+
+
+def summary(dataset: Dataset, settings: Settings) -> list[str]:
+    """Give the lines that a terminal shows."""
+    facts, usual = describe_dataset(dataset, settings), dataset.usual
+    size, minutes = facts["bytes"] / 1e6, facts["recorded_s"] / 60
+    lines = [f"{facts['recordings']} recordings, {size:.1f} MB, {minutes:.1f} minutes"]
+    if usual.rate:
+        form = f"{usual.rate} Hz, {usual.channels} channel(s), {usual.bits} bits"
+        lines.append(f"{form}, {usual.duration:.6g} s a file")
+    if facts["begin"]:
+        lines.append(f"{facts['begin']} to {facts['end']}, duty cycle {facts['duty_cycle_percent']:.1f} %")
+    bad = [each for each in dataset.recordings if each.findings]
+    lines.append(f"{len(dataset.recordings) - len(bad)} without findings, {len(bad)} with")
+    lines += [f"  {verdict(each, force=settings.force):8}  {each.name}: {_why(each)}" for each in bad[:SHOWN]]
+    return [*lines, f"  … and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else lines
+
+
+def _why(recording: Recording) -> str:
+    return "; ".join(finding.why for finding in (*recording.faults, *recording.warnings))
