@@ -1,0 +1,54 @@
+"""Pack the runner into one file that any Python 3.6 can run."""
+
+import hashlib
+import os
+import zipfile
+from pathlib import Path
+from typing import Dict
+
+PACKAGE = "penstock_runner"
+MAIN = "import sys\nfrom {}.main import main\nsys.exit(main())\n".format(PACKAGE)
+
+
+def build_pyz(folder: Path) -> Path:
+    """Put `runner-<sha256 of its content>.pyz` into `folder` unless it is there; return its path.
+
+    >>> build_pyz(Path("/tmp")).name                             # doctest: +SKIP
+    'runner-5b0c….pyz'
+    """
+    sources = read_sources()
+    target = Path(folder) / "runner-{}.pyz".format(digest_sources(sources))
+    if not target.exists():
+        draft = target.with_name(".{}.{}".format(target.name, os.getpid()))
+        write_zip(draft, sources)
+        os.rename(str(draft), str(target))
+    return target
+
+
+def read_sources() -> Dict[str, bytes]:
+    """Return the files of the zip by name."""
+    here = Path(__file__).parent
+    names = sorted(path.name for path in here.glob("*.py") if path.name not in ("__main__.py", "build.py"))
+    sources = {PACKAGE + "/" + name: (here / name).read_bytes() for name in names}
+    sources["__main__.py"] = MAIN.encode("ascii")
+    return sources
+
+
+def digest_sources(sources: Dict[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(sources):
+        digest.update("{}\0{}\0".format(name, len(sources[name])).encode("utf-8"))
+        digest.update(sources[name])
+    return digest.hexdigest()
+
+
+def write_zip(path: Path, sources: Dict[str, bytes]) -> None:
+    """Write a zip whose bytes depend on the sources only, and make it durable."""
+    with open(str(path), "wb") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name in sorted(sources):
+                entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, sources[name])
+        file.flush()
+        os.fsync(file.fileno())

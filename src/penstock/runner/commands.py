@@ -1,0 +1,152 @@
+"""Commands: their arguments and environment, the program's place, the start without a shell."""
+
+import errno
+import os
+import signal
+import subprocess
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+from .products import Planned
+from .spec import Job
+from .trouble import Unfit, Unwell, explain
+
+# Python ignores these for itself; a command must get them as it would from a shell.
+RESTORED_SIGNALS = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)]
+CROWDED = (errno.EAGAIN, errno.ENOMEM)
+
+
+class References:
+    """What the references of one task's argv and env stand for."""
+
+    def __init__(
+        self, job: Job, task: Dict[str, Any], planned: List[Planned], scratch: Optional[str], slot: int
+    ) -> None:
+        self._job = job
+        self._task = task
+        self._planned = planned
+        self._scratch = scratch
+        self._slot = slot
+
+    def render(self, item: Any) -> str:
+        """Return the text of an item of argv: a text, a reference, or a list of these to join."""
+        if isinstance(item, str):
+            return item
+        if isinstance(item, dict):
+            return self._look_up(item["ref"])
+        if isinstance(item, list):
+            return "".join([self.render(part) for part in item])
+        return str(item)
+
+    def _look_up(self, name: str) -> str:
+        kind, _, rest = name.partition(".")
+        if kind == "product":
+            for plan in self._planned:
+                if plan.name == (rest or "product"):
+                    return plan.temporary
+        elif kind == "outdir" and self._planned:
+            return os.path.dirname(self._planned[0].temporary)
+        elif kind == "scratch" and self._scratch:
+            return self._scratch
+        elif kind == "inputs_file" and rest in (self._task.get("inputs") or {}):
+            return self._list_file(rest)
+        raise Unfit("{{{}}} stands for nothing in this task".format(name))
+
+    def _list_file(self, stage: str) -> str:
+        inputs = self._task["inputs"][stage]
+        if isinstance(inputs, dict):
+            return os.path.join(self._job.folder, inputs["list"])
+        folder = os.path.join(self._job.folder, "tmp")
+        path = os.path.join(folder, "{}.{}.{}.txt".format(self._job.tag, self._slot, stage.replace("/", "_")))
+        if any("\n" in name for name in inputs):
+            raise Unfit("an input of stage {} has a newline in its name and cannot stand in a list file".format(stage))
+        try:
+            os.makedirs(folder, exist_ok=True)
+            with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.writelines(name + "\n" for name in inputs)
+        except OSError as error:
+            raise explain(error, "cannot write {}".format(path))
+        return path
+
+
+class Launcher:
+    """Start commands in their own process group, with their output in a log."""
+
+    def __init__(self, job: Job) -> None:
+        self._base = dict(os.environ)
+        self._base.update(job.spec.environment)
+        self._base["PENSTOCK"] = job.mark
+        self._places: Dict[Tuple[str, str], str] = {}
+        self._null = os.open(os.devnull, os.O_RDWR)
+        self._root = os.open(job.spec.root, os.O_RDONLY)
+
+    def environment(self, more: Optional[Dict[str, str]]) -> Dict[str, str]:
+        return dict(self._base, **more) if more else self._base
+
+    def start(self, argv: List[str], env: Dict[str, str], log: int, folder: Optional[str]) -> int:
+        """Start a command in `folder` (None: the root); return its pid, which is its group too."""
+        if not argv or not argv[0]:
+            raise Unfit("the command is empty")
+        place = self._find(argv[0], env)
+        try:
+            if folder:
+                os.chdir(folder)
+            return self._spawn(place, argv, env, log)
+        except ValueError as error:
+            raise Unfit("the command cannot be started: {}".format(error))
+        except OSError as error:
+            raise self._refused(error, place, argv)
+        finally:
+            if folder:
+                os.chdir(self._root)
+
+    def _spawn(self, place: str, argv: List[str], env: Dict[str, str], log: int) -> int:
+        if hasattr(os, "posix_spawn"):
+            actions = [
+                (os.POSIX_SPAWN_DUP2, self._null, 0),
+                (os.POSIX_SPAWN_DUP2, log, 1),
+                (os.POSIX_SPAWN_DUP2, log, 2),
+            ]
+            return os.posix_spawn(
+                place, argv, env, file_actions=actions, setpgroup=0, setsigdef=RESTORED_SIGNALS
+            )
+        process = subprocess.Popen(
+            argv,
+            executable=place,
+            env=env,
+            stdin=self._null,
+            stdout=log,
+            stderr=log,
+            preexec_fn=os.setpgrp,
+        )
+        process.returncode = 0  # it is waited for by pid; subprocess must not wait for it too
+        return process.pid
+
+    def _find(self, program: str, env: Dict[str, str]) -> str:
+        if "/" in program:
+            return program
+        where = env.get("PATH", os.defpath)
+        place = self._places.get((program, where))
+        if place is None:
+            place = next(_candidates(program, where), None)
+            if place is None:
+                raise Unfit("the program {} was not found in {}".format(program, where))
+            self._places[program, where] = place
+        return place
+
+    def _refused(self, error: OSError, place: str, argv: List[str]) -> Exception:
+        if error.errno in CROWDED:
+            return Unwell("no process can be started: {}".format(error.strerror))
+        if error.errno == errno.E2BIG:
+            return Unfit("the command line of {} is too long; hand its inputs over in a list file".format(argv[0]))
+        if error.errno == errno.ENOENT and os.path.exists(place):
+            return Unfit("the program {} names an interpreter that does not exist".format(place))
+        if error.errno == errno.ENOEXEC:
+            return Unfit("{} is not a program; does its first line name an interpreter (#!)?".format(place))
+        return Unfit("the program {} cannot be started: {}".format(place, error.strerror))
+
+
+def _candidates(program: str, where: str) -> Iterator[str]:
+    for folder in where.split(os.pathsep):
+        path = os.path.join(folder or ".", program)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            yield os.path.abspath(path)

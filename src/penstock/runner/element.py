@@ -1,0 +1,251 @@
+"""One life of an element: takes tasks from the queue, runs them in slots, tells of it, leaves."""
+
+import os
+import time
+from typing import Dict, List, Optional
+
+from .attempts import Attempts
+from .children import Children
+from .claim import Claim, TaskId
+from .feed import Feed
+from .folders import remove, remove_empty
+from .group import End, Group
+from .health import free_bytes, memory_of
+from .revoked import Revocations
+from .signals import Signals
+from .slots import Slot
+from .trouble import Unwell
+from .work import Queue, Work
+
+GIVES_A_LINE = 1000
+STARTS_A_TURN = 100
+MARGIN_S = 5.0
+TICK_S = 1.0
+POLL_S = (0.005, 0.05)
+
+
+class Element:
+    """The loop around the slots of one element."""
+
+    def __init__(self, claim: Claim, signals: Signals, born: float) -> None:
+        job = claim.job
+        feed = Feed(job.folder, offset=_offset(claim), growing=job.spec.feed)
+        self._job = job
+        self._events = claim.events
+        self._signals = signals
+        self._born = born
+        self._revocations = Revocations(job.file("revoked"))
+        self._group = Group(claim.events, self._revocations)
+        self._queue = Queue(feed, job.spec.stages, claim.past, self._group.note_batch)
+        self._children = Children()
+        self._children.watch(signals.fd)
+        self._attempts = Attempts(job, claim.events, self._children, self._ended)
+        self._stopping: Optional[str] = None  # why what is left is given back
+        self._hungry = False
+        self._gives: Dict[str, List[TaskId]] = {}
+        self._busy_at = time.monotonic()
+        self._poll_s = POLL_S[0]
+        self._tick_at = 0.0
+        self._beat_at = self._busy_at + job.spec.beat_s
+
+    def run(self) -> bool:
+        """Run until there is a reason to leave; say whether all events were written."""
+        why = None
+        while why is None:
+            self._heed()
+            if self._stopping:
+                self._give_rest()
+            else:
+                self._fill()
+            if self._hungry or self._stopping or self._group_is_due():
+                self._flush()
+            why = self._why_leave()
+            if why is None:
+                self._pause()
+        return self._leave(why)
+
+    def _heed(self) -> None:
+        """Act on signals and on the clock."""
+        now = time.monotonic()
+        if self._signals.asked:
+            self._attempts.leaving = True
+            self._stop("asked to stop")
+        if now >= min(self._tick_at, self._attempts.next_at):
+            self._tick(now)
+
+    def _tick(self, now: float) -> None:
+        self._tick_at = now + TICK_S
+        self._attempts.tick(now)
+        self._revocations.refresh()
+        self._attempts.stop_revoked(self._revocations)
+        if self._revocations.all:
+            self._stop("revoked")
+        if self._signals.insisted:
+            self._attempts.stop_all("the job was asked twice to stop")
+        if now >= self._beat_at:
+            self._beat(now)
+
+    def _beat(self, now: float) -> None:
+        self._beat_at = now + self._job.spec.beat_s
+        pids = [os.getpid()] + [attempt.pid for attempt in self._attempts.running]
+        self._events.emit("beat", {"rss": memory_of(pids), "free": free_bytes(self._job.spec.root)})
+
+    def _stop(self, why: str) -> None:
+        self._stopping = self._stopping or why
+
+    def _halt(self, why: str) -> None:
+        if self._stopping != "batch halted":
+            self._events.emit("halt", {"why": why})
+            self._stopping = "batch halted"
+
+    def _fill(self) -> None:
+        """Start tasks while there is room and there are tasks."""
+        self._hungry = False
+        for _ in range(STARTS_A_TURN):
+            try:
+                work = self._queue.next(self._attempts.load)
+            except Unwell as why:
+                self._halt(str(why))
+                return
+            if work is None:
+                self._hungry = self._queue.empty
+                return
+            self._busy_at = time.monotonic()
+            self._poll_s = POLL_S[0]
+            self._take_up(work)
+            if self._stopping or self._signals.asked:
+                return
+        self._tick_at = 0.0
+
+    def _take_up(self, work: Work) -> None:
+        """Start a chain where earlier lives left it."""
+        link, rest = self._queue.resume(work)
+        for late in rest:
+            self._give(late, "not reached")
+        if link:
+            self._begin(link, self._attempts.free_slot())
+        else:
+            self._queue.finish(work)
+
+    def _begin(self, work: Work, slot: Slot) -> None:
+        why = self._why_not(work)
+        if why is None:
+            try:
+                self._attempts.start(work, slot)
+                return
+            except Unwell as unwell:
+                why = "batch halted"
+                self._halt(str(unwell))
+        self._give_chain(work, why)
+
+    def _why_not(self, work: Work) -> Optional[str]:
+        if self._stopping:
+            return self._stopping
+        if self._revocations.cover(*work.id):
+            return "revoked"
+        return None if self._has_time(work) else "deadline"
+
+    def _has_time(self, work: Work) -> bool:
+        walltime = self._job.spec.walltime_s
+        if walltime is None:
+            return True
+        need = self._attempts.longest.get(work.stage.name)
+        if need is None:
+            need = work.stage.limit_s or 0.0
+        return time.monotonic() - self._born + need + MARGIN_S <= walltime
+
+    def _ended(self, end: End, slot: Slot) -> None:
+        """Take an ended attempt; go on with the task that follows it."""
+        self._busy_at = time.monotonic()
+        self._group.add(end, slot.folders.take_fresh())
+        if end.fields["o"] == "node_failure":
+            self._halt(end.fields["why"])
+        follower = end.work.follower()
+        if follower is None:
+            self._queue.finish(end.work)
+            return
+        if end.ok:
+            self._flush()
+        if end.ok:
+            self._begin(follower, slot)
+        else:
+            self._give_chain(follower, "not reached")
+
+    def _give_chain(self, work: Work, why: str) -> None:
+        for link in work.chain():
+            self._give(link, why)
+        self._queue.finish(work)
+
+    def _give(self, work: Work, why: str) -> None:
+        given = self._gives.setdefault(why, [])
+        given.append(work.id)
+        if len(given) >= GIVES_A_LINE:
+            self._write_gives()
+
+    def _write_gives(self) -> None:
+        for why, given in self._gives.items():
+            self._events.emit("give", {"tasks": given, "why": why})
+        self._gives = {}
+
+    def _give_rest(self) -> None:
+        try:
+            for work in self._queue.rest():
+                link, rest = self._queue.resume(work)
+                for late in list(link.chain()) if link else rest:
+                    self._give(late, self._stopping or "")
+                self._queue.finish(work)
+        except Unwell as why:
+            self._halt(str(why))
+
+    def _group_is_due(self) -> bool:
+        return self._group.due is not None and time.monotonic() >= self._group.due
+
+    def _flush(self) -> None:
+        if self._gives:
+            self._write_gives()
+        self._group.flush()
+        trouble = self._group.trouble or self._events.trouble
+        if trouble:
+            self._halt(trouble)
+        for slot in self._attempts.slots:
+            slot.folders.shrink(slot.attempt.folders if slot.attempt else ())
+
+    def _why_leave(self) -> Optional[str]:
+        if self._attempts.running or self._group.due is not None:
+            return None
+        if self._stopping:
+            return self._stopping
+        if self._queue.over:
+            return "done"
+        idle = time.monotonic() - self._busy_at
+        return "idle" if self._queue.empty and idle > self._job.spec.idle_s else None
+
+    def _pause(self) -> None:
+        """Wait until a child ends or speaks, a signal comes, or something is due."""
+        until = min(self._tick_at, self._attempts.next_at, self._group.due or self._tick_at)
+        now = time.monotonic()
+        if self._hungry and not self._stopping:
+            until = min(until, now + self._poll_s)
+            self._poll_s = min(POLL_S[1], self._poll_s * 1.2)
+        self._children.wait(until - now)
+        if self._signals.drain():
+            self._children.reap()
+
+    def _leave(self, why: str) -> bool:
+        self._attempts.close()
+        folder = os.path.join(self._job.folder, "tmp")
+        if os.path.isdir(folder):
+            for name in os.listdir(folder):
+                if name.startswith(self._job.tag + "."):
+                    remove(os.path.join(folder, name))
+            remove_empty(folder)
+        self._events.emit("leave", {"why": why})
+        self._events.sync()
+        written = self._events.drain(self._job.spec.grace_s)
+        self._events.release()
+        return written
+
+
+def _offset(claim: Claim) -> int:
+    spec = claim.job.spec
+    return 0 if spec.feed else spec.offsets[claim.job.element - 1]

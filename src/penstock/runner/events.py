@@ -1,0 +1,104 @@
+"""The event file: one JSON object a line, one write a line or a group of lines."""
+
+import errno
+import json
+import os
+import time
+from typing import Any, Dict, Iterable, Optional
+
+from .trouble import Unwell
+
+LINE_LIMIT = 1000000
+RESERVE_BYTES = 256 * 1024
+
+encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Events:
+    """Append events of one life; keep what could not be written until it can be."""
+
+    def __init__(self, fd: int, token: str, element: int, life: int, reserve: str) -> None:
+        self.fd = fd
+        self.trouble: Optional[str] = None
+        self._head = '{{"t":{},"i":{},"l":{},"n":'.format(encode(token), element, life)
+        self._count = 0
+        self._reserve = reserve
+        self._backlog = b""
+
+    def line(self, kind: str, fields: Dict[str, Any], at: Optional[float] = None, more: str = "") -> str:
+        """Render the next line; `more` is JSON text put at its end."""
+        self._count += 1
+        return '%s%d,"at":%.3f,"e":"%s"%s%s}\n' % (
+            self._head,
+            self._count,
+            time.time() if at is None else at,
+            kind,
+            "," + encode(fields)[1:-1] if fields else "",
+            more,
+        )
+
+    def write(self, lines: Iterable[str]) -> None:
+        """Append lines; what the disk has no room for is kept and tried again with the next ones."""
+        data = self._backlog + "".join(lines).encode("ascii")
+        self._backlog = data[self._append(data) :]
+
+    def emit(self, kind: str, fields: Dict[str, Any]) -> None:
+        self.write([self.line(kind, fields)])
+
+    def announce(self, kind: str, fields: Dict[str, Any]) -> None:
+        """Append an event that must be in the file before what it speaks of happens; else raise Unwell."""
+        data = self.line(kind, fields).encode("ascii")
+        written = 0 if self._backlog else self._append(data)
+        if written < len(data):
+            if written:
+                self._backlog = data[written:]
+            raise Unwell(self.trouble or "earlier events could not be written")
+
+    def sync(self) -> None:
+        try:
+            os.fsync(self.fd)
+        except OSError as error:
+            self.trouble = "events cannot be made durable: {}".format(error.strerror)
+
+    def drain(self, seconds: float) -> bool:
+        """Try for some time to write what is left; say whether all is written."""
+        until = time.monotonic() + seconds
+        self.write([])
+        while self._backlog and time.monotonic() < until:
+            time.sleep(0.5)
+            self.write([])
+        return not self._backlog
+
+    def release(self) -> None:
+        """Remove the reserve; say whether there was one."""
+        self._free_reserve()
+
+    def _append(self, data: bytes) -> int:
+        done = 0
+        while done < len(data):
+            try:
+                done += os.write(self.fd, data[done:] if done else data)
+            except OSError as error:
+                self.trouble = "events cannot be written: {}".format(error.strerror)
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._free_reserve():
+                    return done
+        return done
+
+    def _free_reserve(self) -> bool:
+        try:
+            os.unlink(self._reserve)
+        except OSError:
+            return False
+        return True
+
+
+def make_reserve(path: str) -> None:
+    """Take the room for the last events; raises OSError when there is none."""
+    fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o666)
+    try:
+        os.write(fd, bytes(RESERVE_BYTES))
+        os.fsync(fd)
+        if os.fstat(fd).st_size < RESERVE_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(fd)

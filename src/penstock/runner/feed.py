@@ -1,0 +1,91 @@
+"""Batches of task lines, read from tasks.jsonl as they come."""
+
+import json
+import os
+from collections import deque
+from typing import Any, Deque, Dict, Optional
+
+from .trouble import Unwell
+
+HEADER_BYTES = 4096
+
+
+class Batch:
+    """Task lines that are run together, so many at a time."""
+
+    __slots__ = ("number", "share", "lines", "left")
+
+    def __init__(self, number: int, workers: int, lines: Deque[bytes]) -> None:
+        self.number = number
+        self.share = 1.0 / max(1, workers)
+        self.lines = lines
+        self.left = len(lines)
+
+
+class Feed:
+    """The batches of one element: one of a static array, or those that are appended to a feed."""
+
+    def __init__(self, folder: str, *, offset: int, growing: bool) -> None:
+        self.growing = growing
+        self._path = os.path.join(folder, "tasks.jsonl")
+        self._closed = os.path.join(folder, "closed")
+        self._offset = offset
+        self._fd = os.open(self._path, os.O_RDONLY)
+        self._count = 0
+
+    def next_batch(self) -> Optional[Batch]:
+        """Return the next batch when all its bytes are there."""
+        if self.over():
+            return None
+        size = os.fstat(self._fd).st_size
+        if size <= self._offset:
+            return None
+        head, newline, _ = os.pread(self._fd, HEADER_BYTES, self._offset).partition(b"\n")
+        if not newline:
+            return None
+        header = self._header(head)
+        begin = self._offset + len(head) + 1
+        if size < begin + header["bytes"]:
+            return None
+        batch = self._batch(header, self._read(begin, header["bytes"]))
+        self._offset = begin + header["bytes"]
+        self._count += 1
+        return batch
+
+    def over(self) -> bool:
+        """Say whether no more batches will count."""
+        if not self.growing:
+            return self._count == 1
+        try:
+            with open(self._closed) as file:
+                text = file.read().strip()
+        except FileNotFoundError:
+            return not os.path.exists(self._path)
+        return text.isdigit() and self._count >= int(text)
+
+    def _header(self, line: bytes) -> Dict[str, Any]:
+        try:
+            header = json.loads(line.decode("utf-8"))
+            return {name: int(header[name]) for name in ("batch", "workers", "tasks", "bytes")}
+        except (ValueError, KeyError, TypeError):
+            raise self._damaged("is no batch header")
+
+    def _read(self, begin: int, count: int) -> bytes:
+        parts = []
+        while count:
+            part = os.pread(self._fd, count, begin)
+            if not part:
+                raise self._damaged("ends inside a batch")
+            parts.append(part)
+            begin += len(part)
+            count -= len(part)
+        return b"".join(parts)
+
+    def _batch(self, header: Dict[str, Any], data: bytes) -> Batch:
+        lines = deque(data.split(b"\n"))
+        if lines.pop() or len(lines) != header["tasks"]:
+            raise self._damaged("holds a batch that is not {} lines".format(header["tasks"]))
+        return Batch(header["batch"], header["workers"], lines)
+
+    def _damaged(self, what: str) -> Unwell:
+        return Unwell("{} {} at byte {}".format(self._path, what, self._offset))

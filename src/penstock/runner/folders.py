@@ -1,0 +1,135 @@
+"""Private folders beside the products: what is unfinished stays in there."""
+
+import os
+import shutil
+import stat
+from collections import OrderedDict
+from typing import Iterable, List, NamedTuple, Set
+
+from .spec import Job
+from .trouble import explain
+
+KEPT_FOLDERS = 16
+
+
+class Private(NamedTuple):
+    """Where one slot's tasks write for one product folder, and where finished products wait."""
+
+    work: str
+    held: str
+
+
+class PrivateFolders:
+    """The private folders of one slot, made when first needed and reused."""
+
+    def __init__(self, job: Job, slot: int) -> None:
+        self._fresh: Set[str] = set()  # folders in which a product folder was made
+        self._job = job
+        self._name = "{}.{}".format(job.tag, slot)
+        self._known: "OrderedDict[str, Private]" = OrderedDict()
+
+    def open(self, folder: str) -> Private:
+        """Return the private folder for products that go to `folder`; make both when missing."""
+        private = self._known.get(folder)
+        if private is None:
+            work = os.path.join(folder, ".penstock", self._name)
+            private = Private(work, work + ".done")
+            try:
+                self._make(folder, private)
+            except OSError as error:
+                raise explain(error, "cannot make the folder {}".format(work))
+            self._known[folder] = private
+        return private
+
+    def take_fresh(self) -> Set[str]:
+        """Return the folders that got a new folder since the last call: they must be made durable."""
+        fresh, self._fresh = self._fresh, set()
+        return fresh
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """Empty the private folders after a task."""
+        for folder in folders:
+            private = self._known[folder]
+            try:
+                names = os.listdir(private.work)
+            except OSError:
+                del self._known[folder]
+                continue
+            for name in names:
+                remove(os.path.join(private.work, name))
+
+    def shrink(self, used: Iterable[str], keep: int = KEPT_FOLDERS) -> None:
+        """Remove the private folders that were not needed for long."""
+        for folder in list(self._known)[: max(0, len(self._known) - keep)]:
+            if folder not in used:
+                self._discard(folder)
+
+    def close(self) -> None:
+        for folder in list(self._known):
+            self._discard(folder)
+
+    def _make(self, folder: str, private: Private) -> None:
+        self._fresh.update(_missing_above(folder))
+        for attempt in (1, 2, 3):  # a neighbour may remove the empty .penstock between two calls
+            try:
+                os.makedirs(private.work, exist_ok=True)
+                os.makedirs(private.held, exist_ok=True)
+                break
+            except FileNotFoundError:
+                if attempt == 3:
+                    raise
+        if self._job.life > 1:
+            self._remove_earlier_lives(folder)
+
+    def _remove_earlier_lives(self, folder: str) -> None:
+        parent = os.path.join(folder, ".penstock")
+        earlier = self._job
+        while earlier.life > 1:
+            earlier = earlier._replace(life=earlier.life - 1)
+            for name in os.listdir(parent):
+                if name.startswith(earlier.tag + "."):
+                    remove(os.path.join(parent, name))
+
+    def _discard(self, folder: str) -> None:
+        private = self._known.pop(folder)
+        remove(private.work)
+        remove(private.held)
+        remove_empty(os.path.dirname(private.work))
+
+
+def _missing_above(folder: str) -> List[str]:
+    missing: List[str] = []
+    while not os.path.isdir(folder) and os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder)
+        missing.append(folder)
+    return missing
+
+
+def remove_empty(folder: str) -> None:
+    try:
+        os.rmdir(folder)
+    except OSError:
+        return
+
+
+def remove(path: str) -> None:
+    """Remove a file or a folder with all in it, as far as it can be."""
+    try:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            os.unlink(path)
+            return
+    except OSError:
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    if os.path.lexists(path):
+        _open_folders(path)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _open_folders(path: str) -> None:
+    for folder, names, _ in os.walk(path):
+        for name in [folder] + [os.path.join(folder, name) for name in names]:
+            try:
+                os.chmod(name, 0o700)
+            except OSError:
+                continue

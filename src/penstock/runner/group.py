@@ -1,0 +1,134 @@
+"""Ended attempts that are published together: products first, then the events that speak of them."""
+
+import time
+from typing import Any, Dict, Iterable, List, Optional, Set
+
+from .events import LINE_LIMIT, Events
+from .folders import remove
+from .judge import Result
+from .products import Made, publish, sync_path, sync_tree
+from .revoked import Revocations
+from .trouble import Unwell, explain
+from .work import Work
+
+GROUP_S = 1.0
+GROUP_SIZE = 2000
+
+
+class End:
+    """One ended attempt on its way into the event file."""
+
+    __slots__ = ("work", "fields", "more", "made", "at")
+
+    def __init__(self, work: Work, fields: Dict[str, Any], result: Result) -> None:
+        self.work = work
+        self.at = time.time()
+        self.fields = fields
+        self.made = result.made
+        self.more = ""
+        if result.outcome == "ok":
+            self.more = ',"result":' + result.result if result.result else ""
+            self.more += ',"children":' + result.children if result.children else ""
+
+    @property
+    def ok(self) -> bool:
+        return self.fields["o"] == "ok"
+
+    def spoil(self, outcome: str, why: str) -> None:
+        """Turn a success into a failure, because its products could not be published."""
+        self.fields["o"] = outcome
+        self.fields["why"] = why
+        self.fields["products"] = {}
+        self.more = ""
+        for made in self.made:
+            remove(made.held)
+
+
+class Group:
+    """Gather ends; publish them at the latest a second after the first."""
+
+    def __init__(self, events: Events, revocations: Revocations) -> None:
+        self.due: Optional[float] = None
+        self.trouble: Optional[str] = None  # why the place is found unwell
+        self._events = events
+        self._revocations = revocations
+        self._ends: List[End] = []
+        self._notes: List[Dict[str, Any]] = []
+        self._fresh: Set[str] = set()
+
+    def add(self, end: End, fresh: Iterable[str]) -> None:
+        if self.due is None:
+            self.due = time.monotonic() + GROUP_S
+        self._ends.append(end)
+        self._fresh.update(fresh)
+        if len(self._ends) >= GROUP_SIZE:
+            self.flush()
+
+    def note_batch(self, number: int) -> None:
+        """Say that a batch is through, after the ends of its tasks."""
+        if self.due is None:
+            self.due = time.monotonic() + GROUP_S
+        self._notes.append({"number": number})
+
+    def flush(self) -> None:
+        """Publish products, make them durable, then write and sync the events."""
+        if self.due is None:
+            return
+        self._publish([end for end in self._ends if end.made])
+        lines = [self._end_line(end) for end in self._ends]
+        lines.extend(self._events.line("batch", note) for note in self._notes)
+        self._events.write(lines)
+        self._events.sync()
+        self._ends, self._notes, self._fresh, self.due = [], [], set(), None
+
+    def _publish(self, ends: List[End]) -> None:
+        for end in ends:
+            self._guard(end, self._sync)
+        for end in ends:
+            if end.ok:
+                self._guard(end, self._rename)
+        folders = {made.final.rpartition("/")[0] or "/" for end in ends for made in end.made}
+        try:
+            for folder in folders | self._fresh:
+                sync_path(folder)
+        except OSError as error:
+            self._fail_all(ends, explain(error, "the product folders cannot be made durable"))
+
+    def _guard(self, end: End, step: Any) -> None:
+        try:
+            step(end)
+        except OSError as error:
+            self._fail_all([end], explain(error, "the products cannot be published"))
+
+    def _sync(self, end: End) -> None:
+        for made in end.made:
+            sync_tree(made.held)
+
+    def _rename(self, end: End) -> None:
+        for made in end.made:
+            if self._revocations.cover(end.work.stage.id, end.work.unit):
+                end.spoil("cancelled", "revoked before its products were published")
+                return
+            _place(end, made)
+
+    def _fail_all(self, ends: List[End], trouble: Exception) -> None:
+        unwell = isinstance(trouble, Unwell)
+        if unwell:
+            self.trouble = str(trouble)
+        for end in ends:
+            if end.ok:
+                end.spoil("node_failure" if unwell else "error", str(trouble))
+
+    def _end_line(self, end: End) -> str:
+        line = self._events.line("end", end.fields, end.at, end.more)
+        if len(line) > LINE_LIMIT:
+            end.spoil("error", "the event of this end has {} bytes, more than 1 MB".format(len(line)))
+            line = self._events.line("end", end.fields, end.at)
+        return line
+
+
+def _place(end: End, made: Made) -> None:
+    declared = (end.work.task.get("products") or {}).get(made.name) or {}
+    publish(made, folder=bool(declared.get("folder")))
+
+

@@ -1,0 +1,84 @@
+"""What an ended attempt means. No side effects but reading the log."""
+
+import os
+import signal
+from typing import Any, List, NamedTuple, Optional, Tuple
+
+from .logs import SlotLog
+from .products import Made
+from .spec import Stage
+
+RULED = ("error", "missing_product", "timeout", "out_of_memory")
+
+
+class Result(NamedTuple):
+    """How an attempt ended."""
+
+    outcome: str = "ok"
+    why: str = ""
+    verdict: str = ""
+    code: Optional[int] = None
+    signal: Optional[int] = None
+    result: str = ""
+    children: str = ""
+    made: Tuple[Made, ...] = ()
+
+
+def judge_exit(stage: Stage, argv: List[Any], status: int, log: SlotLog) -> Result:
+    """Say what a command's exit status and log mean, before its products are looked at."""
+    code, number = split_status(status)
+    if number is not None:
+        why = "{} was killed by {}".format(_program(argv), signal_name(number))
+        return Result("error", why, signal=number)
+    if code not in stage.ok_codes:
+        said = log.last_line()
+        why = "{} ended with exit code {}".format(_program(argv), code)
+        return Result("error", "{}: {}".format(why, said) if said else why, code=code)
+    if stage.success_log and not stage.success_log.search(log.tail()):
+        why = "the end of the log does not match {!r}, which tells success".format(stage.success_log.pattern)
+        return Result("error", why, code=code)
+    return Result(code=code)
+
+
+def judge_death(status: int) -> Result:
+    """Say what the end of a worker in the middle of a task means."""
+    code, number = split_status(status)
+    if number is not None:
+        return Result("error", "the worker was killed by {}".format(signal_name(number)), signal=number)
+    return Result("error", "the function ended its worker with exit code {}".format(code), code=code)
+
+
+def was_out_of_memory(result: Result, grew: bool) -> bool:
+    return grew and (result.signal == signal.SIGKILL or result.code == 128 + signal.SIGKILL)
+
+
+def apply_rules(stage: Stage, result: Result, log: SlotLog) -> Result:
+    """Let the first of the stage's rules that matches a failure say what it is."""
+    if not stage.rules or result.outcome not in RULED or result.verdict:
+        return result
+    text = log.tail() if any(rule.log for rule in stage.rules) else ""
+    for rule in stage.rules:
+        if rule.exit is not None and rule.exit != result.code:
+            continue
+        if rule.log and not rule.log.search(text):
+            continue
+        return result._replace(verdict=rule.verdict, why=rule.why or result.why)
+    return result
+
+
+def split_status(status: int) -> Tuple[Optional[int], Optional[int]]:
+    """Return exit code and signal of a wait status; one of them is None."""
+    if os.WIFSIGNALED(status):
+        return None, os.WTERMSIG(status)
+    return os.WEXITSTATUS(status), None
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "signal {}".format(number)
+
+
+def _program(argv: List[Any]) -> str:
+    return os.path.basename(argv[0]) if argv and isinstance(argv[0], str) else "the command"

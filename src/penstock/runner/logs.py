@@ -1,0 +1,66 @@
+"""One log a worker slot; tasks are stretches of it."""
+
+import os
+import re
+
+LIMIT = 10 * 1000 * 1000
+HEAD = TAIL = 5 * 1000 * 1000
+LOOK_BACK = 64 * 1024
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+class SlotLog:
+    """The log of one slot: opened to append, cut in the middle when a task says too much."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._cut = 0
+        self.fd = os.open(path, os.O_CREAT | os.O_APPEND | os.O_RDWR, 0o666)
+        self.offset = self.size()
+
+    def size(self) -> int:
+        return os.fstat(self.fd).st_size
+
+    def begin(self) -> int:
+        """Start a task's stretch; return its offset."""
+        self._cut = 0
+        self.offset = self.size()
+        return self.offset
+
+    def tail(self, count: int = LOOK_BACK) -> str:
+        """Return the end of the current task's stretch."""
+        end = self.size()
+        begin = max(self.offset, end - count)
+        return os.pread(self.fd, end - begin, begin).decode("utf-8", "replace")
+
+    def last_line(self) -> str:
+        """Return the last line that says something, on one line, without control characters."""
+        lines = [line.strip() for line in self.tail(4096).splitlines()]
+        said = [line for line in lines if line]
+        return CONTROL.sub(" ", said[-1])[:300] if said else ""
+
+    def add(self, text: str) -> None:
+        try:
+            os.write(self.fd, text.encode("utf-8", "backslashreplace"))
+        except OSError:
+            return
+
+    def trim(self) -> None:
+        """Keep the first and the last 5 MB of the current task's stretch when it is over 10 MB."""
+        size = self.size()
+        if size - self.offset <= LIMIT + 200:
+            return
+        self._cut += size - self.offset - HEAD - TAIL
+        note = "\n[… {} bytes left out here …]\n".format(self._cut).encode("utf-8")
+        with open(self._path, "r+b", buffering=0) as file:
+            file.seek(size - TAIL)
+            tail = note + file.read(TAIL)
+            file.seek(self.offset + HEAD)
+            file.write(tail)
+            file.truncate()
+
+    def close(self) -> None:
+        """Close the log, and remove it when nothing was ever said."""
+        if self.size() == 0:
+            os.unlink(self._path)
+        os.close(self.fd)

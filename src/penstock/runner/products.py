@@ -1,0 +1,246 @@
+"""Products: planned under a temporary name, found, sized, hashed, held until they are published."""
+
+import errno
+import glob
+import hashlib
+import os
+import shutil
+import stat
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from .folders import Private, PrivateFolders, remove
+from .trouble import Missing
+
+CHUNK = 1 << 20
+EMPTY = hashlib.sha256().hexdigest()
+INLINE_BYTES = 8 * CHUNK  # above, looking at a product is left to another process
+
+
+class Planned(NamedTuple):
+    """A product that a task is to leave."""
+
+    name: str
+    shown: str
+    final: str
+    temporary: str
+    held: str
+    folder: bool
+    optional: bool
+    pattern: Optional[str]
+
+
+class Found(NamedTuple):
+    """A product that was left, where it lies now and where it waits for its publication."""
+
+    plan: Planned
+    path: str
+    size: int
+
+
+class Made(NamedTuple):
+    """A product that is complete and waits under a private name."""
+
+    name: str
+    shown: str
+    final: str
+    held: str
+    size: int
+    digest: str
+
+
+def plan_products(declared: Dict[str, Any], root: str, folders: PrivateFolders) -> List[Planned]:
+    """Make the folders for a task's products; return where it must write them."""
+    planned: List[Planned] = []
+    for name, data in declared.items():
+        final = os.path.normpath(os.path.join(root, data["path"]))
+        folder, base = os.path.split(final)
+        private: Private = folders.open(folder)
+        planned.append(
+            Planned(
+                name,
+                data["path"],
+                final,
+                private.work + "/" + base,
+                private.held + "/" + base,
+                bool(data.get("folder")),
+                bool(data.get("optional")),
+                data.get("from"),
+            )
+        )
+    return planned
+
+
+def find_products(planned: List[Planned], scratch: Optional[str]) -> List[Found]:
+    """Return the products that a task left; raise Missing when one is not as declared."""
+    found: List[Found] = []
+    for plan in planned:
+        path = _by_pattern(plan, scratch) if plan.pattern else _by_name(plan, scratch)
+        if path is not None:
+            found.append(Found(plan, path, _checked_size(plan, path)))
+        elif not plan.optional:
+            what = " (from {})".format(plan.pattern) if plan.pattern else ""
+            raise Missing("the product {}{} was not made: {}".format(plan.name, what, plan.shown))
+    return found
+
+
+def secure_products(found: List[Found]) -> List[Made]:
+    """Hash products and move them to where they wait."""
+    made: List[Made] = []
+    for product in found:
+        plan = product.plan
+        size, digest = digest_folder(product.path) if plan.folder else digest_file(product.path)
+        move(product.path, plan.held)
+        made.append(Made(plan.name, plan.shown, plan.final, plan.held, size, digest))
+    return made
+
+
+def is_heavy(found: List[Found]) -> bool:
+    """Say whether securing takes so long that it should not be done in the runner's loop."""
+    return any(product.plan.folder for product in found) or sum(one.size for one in found) > INLINE_BYTES
+
+
+def _by_name(plan: Planned, scratch: Optional[str]) -> Optional[str]:
+    if os.path.lexists(plan.temporary):
+        return plan.temporary
+    other = os.path.join(scratch, os.path.basename(plan.final)) if scratch else None
+    return other if other and os.path.lexists(other) else None
+
+
+def _by_pattern(plan: Planned, scratch: Optional[str]) -> Optional[str]:
+    places = [os.path.dirname(plan.temporary)] + ([scratch] if scratch else [])
+    matches: List[str] = []
+    for place in places:
+        matches.extend(glob.glob(os.path.join(glob.escape(place), plan.pattern or "")))
+    if len(matches) > 1:
+        raise Missing("the product {} is one of {} files named {}".format(plan.name, len(matches), plan.pattern))
+    return matches[0] if matches else None
+
+
+def _checked_size(plan: Planned, path: str) -> int:
+    status = os.lstat(path)
+    if stat.S_ISLNK(status.st_mode):
+        status = _materialize(plan, path)
+    if stat.S_ISDIR(status.st_mode) != plan.folder or not (plan.folder or stat.S_ISREG(status.st_mode)):
+        raise Missing(
+            "the product {} should be a {} and is not: {}".format(
+                plan.name, "folder" if plan.folder else "file", plan.shown
+            )
+        )
+    return status.st_size
+
+
+def _materialize(plan: Planned, path: str) -> os.stat_result:
+    """Put what a link leads to in the link's place: links do not survive the move."""
+    target = os.path.realpath(path)
+    if not os.path.exists(target):
+        raise Missing("the product {} is a link to nothing: {}".format(plan.name, plan.shown))
+    os.unlink(path)
+    if os.path.isdir(target):
+        shutil.copytree(target, path, symlinks=True)
+    else:
+        shutil.copy2(target, path)
+    return os.lstat(path)
+
+
+def digest_file(path: str) -> Tuple[int, str]:
+    """Return size and SHA-256 of a file."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        data = os.read(fd, CHUNK)
+        if not data:
+            return 0, EMPTY
+        size, digest = 0, hashlib.sha256()
+        while data:
+            size += len(data)
+            digest.update(data)
+            data = os.read(fd, CHUNK)
+    finally:
+        os.close(fd)
+    return size, digest.hexdigest()
+
+
+def digest_folder(path: str) -> Tuple[int, str]:
+    """Return the bytes in a folder, and SHA-256 of its sorted lines `relative path NUL sha256 LF`.
+
+    A link in it counts with the text of its target.
+    """
+    lines: List[bytes] = []
+    total = 0
+    for inner in _walk_files(path):
+        if os.path.islink(inner):
+            size, digest = 0, hashlib.sha256(os.fsencode(os.readlink(inner))).hexdigest()
+        else:
+            size, digest = digest_file(inner)
+        total += size
+        lines.append(os.fsencode(os.path.relpath(inner, path)) + b"\0" + digest.encode("ascii") + b"\n")
+    return total, hashlib.sha256(b"".join(sorted(lines))).hexdigest()
+
+
+def _walk_files(path: str) -> List[str]:
+    found: List[str] = []
+    for folder, folders, files in os.walk(path):
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        found.extend(os.path.join(folder, name) for name in files + links)
+    return found
+
+
+def move(source: str, target: str) -> None:
+    """Rename, or copy and verify when the target is on another file system."""
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            _copy_over(source, target)
+        elif os.path.lexists(target):
+            remove(target)
+            os.rename(source, target)
+        else:
+            raise
+
+
+def _copy_over(source: str, target: str) -> None:
+    folder = os.path.isdir(source)
+    if folder:
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copy2(source, target)
+    sync_tree(target)
+    digest = digest_folder if folder else digest_file
+    if digest(source) != digest(target):
+        raise OSError(errno.EIO, "the copy {} differs from {}".format(target, source))
+    remove(source)
+
+
+def sync_tree(path: str) -> None:
+    """Make a file, or a folder with all in it, durable."""
+    if os.path.isdir(path):
+        for folder, _, files in os.walk(path):
+            for name in files:
+                inner = os.path.join(folder, name)
+                if not os.path.islink(inner):
+                    sync_path(inner)
+            sync_path(folder)
+    else:
+        sync_path(path)
+
+
+def sync_path(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems do not sync folders
+            raise
+    finally:
+        os.close(fd)
+
+
+def publish(made: Made, *, folder: bool) -> None:
+    """Rename a finished product to its name; a folder takes the place of an old one."""
+    aside = None
+    if folder and os.path.lexists(made.final):
+        aside = os.path.join(os.path.dirname(made.held), ".old")
+        os.rename(made.final, aside)
+    os.rename(made.held, made.final)
+    if aside:
+        remove(aside)

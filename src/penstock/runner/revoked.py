@@ -1,0 +1,39 @@
+"""What the conductor took back: the file <i>.revoked."""
+
+import json
+import os
+from typing import Any, Optional, Set, Tuple
+
+
+class Revocations:
+    """The tasks that must not start, go on or be published any more."""
+
+    def __init__(self, path: str) -> None:
+        self.all = False
+        self._path = path
+        self._seen: Optional[Tuple[int, int, int]] = None
+        self._tasks: Set[Tuple[Any, Any]] = set()
+
+    def refresh(self) -> None:
+        try:
+            status = os.stat(self._path)
+        except OSError:
+            return
+        seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if seen != self._seen and self._read():
+            self._seen = seen
+
+    def cover(self, stage: int, unit: int) -> bool:
+        """Say whether a task is revoked as of now."""
+        self.refresh()
+        return self.all or (stage, unit) in self._tasks
+
+    def _read(self) -> bool:
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                data = json.load(file)
+        except (OSError, ValueError):
+            return False
+        self.all = self.all or bool(data.get("all"))
+        self._tasks.update((stage, unit) for stage, unit in data.get("tasks") or [])
+        return True

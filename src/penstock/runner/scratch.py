@@ -1,0 +1,75 @@
+"""Scratch folders, and the input files that are made in them from templates."""
+
+import os
+import re
+from typing import Any, Dict, Match, Optional
+
+from .folders import remove, remove_empty
+from .spec import Job, Stage
+from .trouble import Unfit, explain
+from .values import named_values
+
+PLACEHOLDER = re.compile(r"\{(\{)?([A-Za-z_][A-Za-z0-9_.]*)(?::([^{}\n]*))?\}(\})?")
+
+
+def make_scratch(job: Job, slot: int, number: int) -> str:
+    """Make the private folder in which one task stands."""
+    parent = os.path.join(job.spec.root, ".penstock", "scratch")
+    path = os.path.join(parent, "{}.{}.{}".format(job.tag, slot, number))
+    try:
+        os.makedirs(path)
+    except OSError as error:
+        raise explain(error, "cannot make the scratch folder {}".format(path))
+    return path
+
+
+def remove_scratch(path: str) -> None:
+    """Remove a task's scratch folder, and those above it when they are empty."""
+    remove(path)
+    parent = os.path.dirname(path)
+    remove_empty(parent)
+    remove_empty(os.path.dirname(parent))
+
+
+def render_templates(stage: Stage, task: Dict[str, Any], *, root: str, folder: str) -> None:
+    """Write the stage's input files into `folder`."""
+    values = named_values(stage, task)
+    for name, template in stage.templates.items():
+        path = os.path.join(folder, name)
+        try:
+            with open(os.path.join(root, template), encoding="utf-8", errors="surrogateescape", newline="") as file:
+                text = file.read()
+        except OSError as error:
+            raise Unfit("the template {} cannot be read: {}".format(template, error.strerror))
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                file.write(render_template(text, values, template))
+        except OSError as error:
+            raise explain(error, "cannot write {}".format(path))
+
+
+def render_template(text: str, values: Dict[str, Any], where: str) -> str:
+    """Fill `{name}` and `{name:format}`; `{{name}}` stands for the text `{name}`.
+
+    >>> render_template("n = {n:03d}; {{n}}; {}", {"n": 7}, "a.inp")
+    'n = 007; {n}; {}'
+    """
+
+    def fill(found: "Match[str]") -> str:
+        if found.group(1) and found.group(4):
+            return found.group()[1:-1]
+        before, after = found.group(1) or "", found.group(4) or ""
+        return before + _formatted(found.group(2), found.group(3), values, where) + after
+
+    return PLACEHOLDER.sub(fill, text)
+
+
+def _formatted(name: str, form: Optional[str], values: Dict[str, Any], where: str) -> str:
+    if name not in values:
+        known = ", ".join(sorted(values)) or "none"
+        raise Unfit("the template {} names {{{}}}, which is unknown; known are: {}".format(where, name, known))
+    try:
+        return format(values[name], form or "")
+    except (ValueError, TypeError) as error:
+        raise Unfit("the template {} cannot format {{{}:{}}}: {}".format(where, name, form, error))

@@ -1,0 +1,106 @@
+"""Slots and the attempts in them; what is made for an attempt before it starts."""
+
+import os
+import time
+from typing import Dict, List, Optional, Tuple
+
+from .commands import References
+from .folders import PrivateFolders
+from .forks import Worker
+from .logs import SlotLog
+from .messages import Inbox
+from .products import Planned, plan_products
+from .scratch import make_scratch, remove_scratch, render_templates
+from .spec import Job
+from .trouble import Unfit, Unwell
+from .work import Work
+
+NEVER = float("inf")
+
+
+class Slot:
+    """A place where one attempt at a time runs."""
+
+    __slots__ = ("number", "log", "folders", "worker", "attempt", "count")
+
+    def __init__(self, job: Job, number: int) -> None:
+        self.number = number
+        self.log = SlotLog(job.file("{}.log".format(number)))
+        self.folders = PrivateFolders(job, number)
+        self.worker: Optional[Worker] = None
+        self.attempt: Optional["Attempt"] = None
+        self.count = 0
+
+
+class Attempt:
+    """One try of one task."""
+
+    def __init__(self, work: Work, slot: Slot) -> None:
+        self.work = work
+        self.slot = slot
+        self.begun = time.monotonic()
+        self.offset = slot.log.begin()
+        self.planned: List[Planned] = []
+        self.scratch: Optional[str] = None
+        self.argv: List[str] = []
+        self.env: Optional[Dict[str, str]] = None
+        self.pid = 0
+        self.limit_at = NEVER
+        self.kill_at = NEVER
+        self.ending: Optional[Tuple[str, str]] = None  # outcome and reason, when we stop it
+        self.killed = False
+        self.exit: Optional[int] = None  # the status of a stopped leader whose group may live on
+        self.cpu = 0.0
+        self.rss = 0
+        self.inspector: Optional[Inbox] = None
+
+    @property
+    def folders(self) -> List[str]:
+        return [os.path.dirname(plan.final) for plan in self.planned]
+
+
+def signal_group(group: int, number: int) -> bool:
+    """Send a signal to a process group (0: none); say whether the group is there."""
+    try:
+        os.killpg(group, number)
+    except OSError:
+        return False
+    return True
+
+
+def prepare_attempt(job: Job, attempt: Attempt) -> Optional[str]:
+    """Make folders and files; return why the task cannot be tried, or raise Unwell with nothing left."""
+    try:
+        _prepare(job, attempt)
+    except Unfit as unfit:
+        return str(unfit)
+    except Unwell:
+        abandon_attempt(attempt)
+        raise
+    return None
+
+
+def abandon_attempt(attempt: Attempt) -> None:
+    """Remove what was made for an attempt that does not start."""
+    if attempt.scratch:
+        remove_scratch(attempt.scratch)
+    attempt.slot.folders.sweep(attempt.folders)
+
+
+def _prepare(job: Job, attempt: Attempt) -> None:
+    task, stage, slot = attempt.work.task, attempt.work.stage, attempt.slot
+    if task.get("products"):
+        attempt.planned = plan_products(task["products"], job.spec.root, slot.folders)
+    if stage.scratch:
+        slot.count += 1
+        attempt.scratch = make_scratch(job, slot.number, slot.count)
+    if stage.templates:
+        folder = attempt.scratch or (os.path.dirname(attempt.planned[0].temporary) if attempt.planned else None)
+        if folder is None:
+            raise Unfit("stage {} has templates but neither scratch nor products".format(stage.name))
+        render_templates(stage, task, root=job.spec.root, folder=folder)
+    references = References(job, task, attempt.planned, attempt.scratch, slot.number)
+    if task.get("env"):
+        attempt.env = {name: references.render(item) for name, item in task["env"].items()}
+    if not stage.python:
+        attempt.argv = [references.render(item) for item in task.get("argv") or []]

@@ -1,0 +1,120 @@
+"""What was written for one job: spec.json, frozen."""
+
+import json
+import os
+import re
+from typing import Any, Dict, List, NamedTuple, Optional, Pattern
+
+
+class Rule(NamedTuple):
+    """What an exit code or a line of the log says about a failed attempt."""
+
+    exit: Optional[int]
+    log: Optional[Pattern[str]]
+    verdict: str
+    why: str
+
+
+class Stage(NamedTuple):
+    """How the tasks of one stage are run."""
+
+    name: str
+    id: int
+    python: Optional[str]
+    setup: Optional[str]
+    path: List[str]
+    levels: List[str]
+    types: Dict[str, str]
+    params: Dict[str, Any]
+    ok_codes: List[int]
+    success_log: Optional[Pattern[str]]
+    rules: List[Rule]
+    limit_s: Optional[float]
+    scratch: bool
+    templates: Dict[str, str]
+    expands: Optional[str]
+
+
+class Spec(NamedTuple):
+    """One job: what its elements share."""
+
+    token: str
+    root: str
+    elements: int
+    feed: bool
+    offsets: List[int]
+    walltime_s: Optional[float]
+    idle_s: float
+    beat_s: float
+    grace_s: float
+    environment: Dict[str, str]
+    stages: Dict[str, Stage]
+
+
+class Job(NamedTuple):
+    """One life of one element of a job."""
+
+    folder: str
+    spec: Spec
+    element: int
+    life: int
+
+    @property
+    def tag(self) -> str:
+        return "{}.{}.{}".format(self.spec.token, self.element, self.life)
+
+    @property
+    def mark(self) -> str:
+        return "{}/{}/{}".format(self.spec.token, self.element, self.life)
+
+    def file(self, suffix: str) -> str:
+        return os.path.join(self.folder, "{}.{}".format(self.element, suffix))
+
+
+def load_spec(folder: str) -> Spec:
+    """Read JOBDIR/spec.json; an OSError, KeyError or ValueError says that it is not one."""
+    with open(os.path.join(folder, "spec.json"), encoding="utf-8") as file:
+        data = json.load(file)
+    if data["format"] != 1:
+        raise ValueError("spec.json has format {}, this runner reads format 1".format(data["format"]))
+    return Spec(
+        token=data["token"],
+        root=data["root"],
+        elements=data.get("elements", 1),
+        feed=bool(data.get("feed")),
+        offsets=data.get("offsets") or [0],
+        walltime_s=data.get("walltime_s"),
+        idle_s=data.get("idle_s", 30),
+        beat_s=data.get("beat_s", 60),
+        grace_s=data.get("grace_s", 10),
+        environment=data.get("environment") or {},
+        stages={name: parse_stage(name, stage) for name, stage in data["stages"].items()},
+    )
+
+
+def parse_stage(name: str, data: Dict[str, Any]) -> Stage:
+    return Stage(
+        name=name,
+        id=data["id"],
+        python=data.get("python"),
+        setup=data.get("setup"),
+        path=data.get("path") or [],
+        levels=data.get("levels") or [],
+        types=data.get("types") or {},
+        params=data.get("params") or {},
+        ok_codes=data.get("ok_codes") or [0],
+        success_log=_pattern(data.get("success_log")),
+        rules=[_rule(rule) for rule in data.get("rules") or []],
+        limit_s=data.get("limit_s"),
+        scratch=bool(data.get("scratch")),
+        templates=data.get("templates") or {},
+        expands=data.get("expands"),
+    )
+
+
+def _rule(data: Dict[str, Any]) -> Rule:
+    return Rule(data.get("exit"), _pattern(data.get("log")), data["verdict"], data.get("why") or "")
+
+
+def _pattern(text: Optional[str]) -> Optional[Pattern[str]]:
+    return re.compile(text, re.MULTILINE) if text else None

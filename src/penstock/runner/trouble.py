@@ -1,0 +1,41 @@
+"""What can be wrong, by who must act.
+
+Unfit    the task as it stands cannot be tried: its attempt ends as an error
+Missing  a product is not there, or is not what was declared
+Unwell   the place cannot work (full disk, read-only folder): the element gives its tasks back
+"""
+
+import errno
+
+UNWELL = {
+    errno.ENOSPC: "no space is left",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "the operation is not permitted",
+    errno.EIO: "the disk answers with I/O errors",
+    errno.ESTALE: "the network file system lost the folder",
+}
+
+
+class Unfit(Exception):
+    """The task cannot be tried as it stands."""
+
+
+class Missing(Exception):
+    """A product is not there, or is not what was declared."""
+
+
+class Unwell(Exception):
+    """The place cannot work."""
+
+
+def explain(error: OSError, doing: str) -> Exception:
+    """Turn an error of the system into the trouble it means, with a sentence.
+
+    >>> explain(OSError(errno.ENOSPC, ""), "cannot write /data/x")
+    Unwell('cannot write /data/x: no space is left')
+    """
+    if error.errno in UNWELL:
+        return Unwell("{}: {}".format(doing, UNWELL[error.errno]))
+    return Unfit("{}: {}".format(doing, error.strerror or error))

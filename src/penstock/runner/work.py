@@ -1,0 +1,124 @@
+"""The queue: tasks of the batches in their order, with their followers."""
+
+import json
+from collections import deque
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
+
+from .claim import Past, TaskId
+from .feed import Batch, Feed
+from .spec import Stage
+from .trouble import Unwell
+
+FULL = 1.0 + 1e-9
+
+
+class Work:
+    """One task that is to be run, with those that follow it in the same worker."""
+
+    __slots__ = ("stage", "unit", "task", "batch", "_stages")
+
+    def __init__(self, task: Dict[str, Any], batch: Batch, stages: Dict[str, Stage]) -> None:
+        self.task = task
+        self.batch = batch
+        self.stage = stages[task["s"]]
+        self.unit: int = task["u"]
+        self._stages = stages
+
+    @property
+    def id(self) -> TaskId:
+        return (self.stage.id, self.unit)
+
+    def follower(self) -> Optional["Work"]:
+        then = self.task.get("then")
+        return Work(then, self.batch, self._stages) if then else None
+
+    def chain(self) -> Iterator["Work"]:
+        """Yield this task and all that follow it."""
+        work: Optional[Work] = self
+        while work:
+            yield work
+            work = work.follower()
+
+
+class Queue:
+    """What is still to be started; tells when all tasks of a batch are through."""
+
+    def __init__(
+        self, feed: Feed, stages: Dict[str, Stage], past: Past, on_through: Callable[[int], None]
+    ) -> None:
+        self._feed = feed
+        self._stages = stages
+        self._past = past
+        self._on_through = on_through
+        self._batches: Deque[Batch] = deque()
+
+    @property
+    def empty(self) -> bool:
+        return not self._batches
+
+    @property
+    def over(self) -> bool:
+        """Say whether nothing is left, and nothing will come."""
+        return not self._batches and self._feed.over()
+
+    def next(self, load: float) -> Optional[Work]:
+        """Return the next task if the element has room for one more of its batch."""
+        if not self._batches and not self.read_batch():
+            return None
+        batch = self._batches[0]
+        if load + batch.share > FULL:
+            return None
+        line = batch.lines.popleft()
+        if not batch.lines:
+            self._batches.popleft()
+        return self._parse(line, batch)
+
+    def rest(self) -> Iterator[Work]:
+        """Take out all tasks that are left, those of unread batches too."""
+        while self._batches or self.read_batch():
+            batch = self._batches.popleft()
+            for line in batch.lines:
+                try:
+                    yield self._parse(line, batch)
+                except Unwell:
+                    continue
+
+    def resume(self, work: Work) -> Tuple[Optional[Work], List[Work]]:
+        """Return where earlier lives left a chain: the link to run next, or the links to give back."""
+        chain = list(work.chain())
+        for place, link in enumerate(chain):
+            if link.id in self._past.given:
+                return None, []
+            outcome = self._past.ended.get(link.id)
+            if outcome is None:
+                return link, []
+            if outcome != "ok":
+                return None, [later for later in chain[place + 1 :] if later.id not in self._past.given]
+        return None, []
+
+    def finish(self, work: Work) -> None:
+        """Count a chain as through."""
+        work.batch.left -= 1
+        if not work.batch.left:
+            self._through(work.batch)
+
+    def read_batch(self) -> bool:
+        """Read on to the next batch with tasks; say whether there is one."""
+        while True:
+            batch = self._feed.next_batch()
+            if batch is None:
+                return False
+            if batch.lines:
+                self._batches.append(batch)
+                return True
+            self._through(batch)
+
+    def _through(self, batch: Batch) -> None:
+        if self._feed.growing and batch.number not in self._past.batches:
+            self._on_through(batch.number)
+
+    def _parse(self, line: bytes, batch: Batch) -> Work:
+        try:
+            return Work(json.loads(line.decode("utf-8")), batch, self._stages)
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unwell("batch {} holds a line that is no task: {!r}".format(batch.number, error))

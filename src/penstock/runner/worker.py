@@ -1,0 +1,218 @@
+"""A forked worker: imports functions once, runs one Python task at a time."""
+
+import importlib
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from .messages import Inbox, send
+from .products import Made, Planned, find_products, is_heavy, secure_products, sync_tree
+from .spec import Job, Stage
+from .task import Task, Verdict
+from .trouble import Missing, Unfit, Unwell, explain
+
+RESULT_LIMIT = 64 * 1024
+CHILDREN_LIMIT = 900000  # the event that carries them must stay below 1 MB
+
+
+class Reply(NamedTuple):
+    """What a worker says about a task; `result` and `children` are JSON texts."""
+
+    outcome: str = "ok"
+    why: str = ""
+    verdict: str = ""
+    cpu: float = 0.0
+    rss: int = 0
+    result: str = ""
+    children: str = ""
+    made: Tuple[Tuple[Any, ...], ...] = ()
+
+
+def serve(job: Job, inbox: Inbox, replies: int) -> None:
+    """Run tasks until the runner closes the pipe."""
+    os.environ.update(job.spec.environment)
+    os.environ["PENSTOCK"] = job.mark
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    functions = Functions()
+    usage = Usage()
+    while True:
+        try:
+            message = inbox.wait()
+        except EOFError:
+            return
+        usage.begin()
+        reply = run_task(job, functions, message)
+        cpu, rss = usage.end()
+        send(replies, tuple(reply._replace(cpu=cpu, rss=rss)))
+
+
+def run_task(job: Job, functions: "Functions", message: Tuple[Any, ...]) -> Reply:
+    """Run one task in its folder with its environment; say how it ended."""
+    stage_name, data, env, rows, scratch = message
+    stage = job.spec.stages[stage_name]
+    planned = [Planned(*row) for row in rows]
+    before = dict(os.environ) if env else None
+    os.environ.update(env or {})
+    os.chdir(scratch or job.spec.root)
+    try:
+        return _run(job, stage, functions, data, planned, scratch)
+    finally:
+        _flush()
+        if before is not None:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def _run(
+    job: Job, stage: Stage, functions: "Functions", data: Dict[str, Any], planned: List[Planned], scratch: Optional[str]
+) -> Reply:
+    products = {plan.name: plan.temporary for plan in planned}
+    task = Task(data, stage, products=products, scratch=scratch, root=job.spec.root, job_folder=job.folder)
+    try:
+        result = functions.get(stage)(task)
+        reply = Reply(result=_result_text(result), children=_children_text(task))
+        return reply._replace(made=_take_products(planned, scratch)) if planned else reply
+    except Verdict as verdict:
+        return Reply("error", verdict.why, verdict.verdict)
+    except Missing as missing:
+        return Reply("missing_product", str(missing))
+    except Unfit as unfit:
+        return Reply("error", str(unfit))
+    except Unwell as unwell:
+        return Reply("node_failure", str(unwell))
+    except MemoryError:
+        traceback.print_exc()
+        return Reply("out_of_memory", "MemoryError: the function asked for more memory than it may have")
+    except BaseException as error:  # also SystemExit: a function must not end the worker
+        traceback.print_exc()
+        return Reply("error", _sentence(error))
+
+
+def _sentence(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1][:1000]
+
+
+def _take_products(planned: List[Planned], scratch: Optional[str]) -> Tuple[Tuple[Any, ...], ...]:
+    found = find_products(planned, scratch)
+    try:
+        made: List[Made] = secure_products(found)
+        if is_heavy(found):
+            for product in made:
+                sync_tree(product.held)
+    except PermissionError as error:
+        raise Unfit("a product cannot be read: {}".format(error))
+    except OSError as error:
+        raise explain(error, "the products cannot be taken")
+    return tuple(tuple(product) for product in made)
+
+
+def _result_text(result: Any) -> str:
+    if result is None:
+        return ""
+    try:
+        text = json.dumps(result, allow_nan=False, default=_plain, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise Unfit("the function's result is not JSON: {}".format(error))
+    if len(text) > RESULT_LIMIT:
+        raise Unfit("the function's result has {} bytes as JSON, more than 64 kB; write a product".format(len(text)))
+    return text
+
+
+def _children_text(task: Task) -> str:
+    if not task.children:
+        return ""
+    try:
+        values = [json.dumps(value, allow_nan=False, default=_plain) for value, _ in task.children]
+        text = json.dumps(task.children, allow_nan=False, default=_plain, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise Unfit("the function expands into something that is not JSON: {}".format(error))
+    if len(set(values)) < len(values):
+        twice = next(value for value in values if values.count(value) > 1)
+        raise Unfit("the function expands twice into {}".format(twice))
+    if len(text) > CHILDREN_LIMIT:
+        raise Unfit("the function expands into {} units, which is more than one event holds".format(len(values)))
+    return text
+
+
+def _plain(value: Any) -> Any:
+    """Turn scalars of numpy and times into what JSON knows."""
+    for method in ("isoformat", "item"):
+        if hasattr(value, method):
+            return getattr(value, method)()
+    raise TypeError("a value of type {} in it".format(type(value).__name__))
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # the disk is full, or the function closed it
+            continue
+
+
+class Functions:
+    """The stages' functions, imported and set up when first needed."""
+
+    def __init__(self) -> None:
+        self._ready: Dict[str, Callable[[Task], Any]] = {}
+
+    def get(self, stage: Stage) -> Callable[[Task], Any]:
+        function = self._ready.get(stage.name)
+        if function is None:
+            function = load(stage.python or "", stage.path)
+            if stage.setup:
+                load(stage.setup, stage.path)()
+            self._ready[stage.name] = function
+        return function
+
+
+def load(reference: str, path: List[str]) -> Callable[..., Any]:
+    """Import `package.module:function`, looking in `path` first."""
+    for folder in reversed(path):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    module, _, name = reference.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+    except Exception as error:
+        traceback.print_exc()
+        raise Unfit("cannot import {}: {}".format(module, _sentence(error)))
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise Unfit("there is no function {} in {} ({})".format(name, module, getattr(found, "__file__", "?")))
+        found = getattr(found, part)
+    return found
+
+
+class Usage:
+    """CPU seconds and peak memory of one task after the other."""
+
+    def __init__(self) -> None:
+        self._cpu = 0.0
+        self._children = 0.0
+        try:
+            self._peak = os.open("/proc/self/clear_refs", os.O_WRONLY)
+        except OSError:
+            self._peak = -1
+
+    def begin(self) -> None:
+        if self._peak >= 0:
+            try:
+                os.write(self._peak, b"5")
+            except OSError:
+                self._peak = -1
+        self._children = self._of_children()
+        self._cpu = time.process_time()
+
+    def end(self) -> Tuple[float, int]:
+        cpu = time.process_time() - self._cpu + self._of_children() - self._children
+        return cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+    def _of_children(self) -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
