@@ -8,9 +8,10 @@ from penstock.campaign import Campaign, FileSource, FunctionSource, Source, Tabl
 from penstock.sources.files import scan_files
 from penstock.sources.found import Found, Problem, ScanState, Unsettled
 from penstock.sources.function import import_function, scan_function
+from penstock.sources.nothing import explain_nothing
 from penstock.sources.table import scan_table
 
-__all__ = ["Found", "Problem", "ScanState", "Unsettled", "import_function", "scan"]
+__all__ = ["Found", "Problem", "ScanState", "Unsettled", "explain_nothing", "import_function", "scan"]
 
 
 def scan(source: Source, campaign: Campaign, state: ScanState) -> Iterator[Found]:

@@ -1,0 +1,143 @@
+"""The Python API for definitions: the same keys as `penstock.toml`, checked by the same code.
+
+```python
+import penstock
+
+campaign = penstock.Campaign("winter", levels=["file"], units=penstock.files("audio/{file}.wav", settle="60s"))
+
+
+@campaign.stage(each="file", products="levels/{file}.json", batch=200)
+def levels(task: penstock.Task) -> None:
+    task.product().write_text("{}")
+
+
+campaign.stage("copy", each="file", command=["cp", "{path}", "{product}"], products="copies/{file}.wav")
+```
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from penstock.config.draft import Draft
+from penstock.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from penstock.campaign import Campaign as Frozen
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Tables = Mapping[str, Any]
+
+
+def files(pattern: str, **keys: Any) -> dict[str, Any]:
+    """Take units from files: `files("audio/{file}.wav", settle="60s")`, with the keys of `[units]`.
+
+    A level's own source is one more key: `files("{run}/{sub}.h5", run=table("runs.csv"))`.
+    """
+    return {"files": pattern, **keys}
+
+
+def table(path: str, **keys: Any) -> dict[str, Any]:
+    """Take units from the rows of a CSV file: `table("runs.csv", types={"run": "int"})`."""
+    return {"table": path, **keys}
+
+
+def function(generator: Callable[..., Any] | str, **keys: Any) -> dict[str, Any]:
+    """Take units from a generator of dicts: `function(find_runs)`."""
+    return {"python": generator if isinstance(generator, str) else reference_of(generator), **keys}
+
+
+class Campaign(Draft):
+    """A definition in the making; `freeze` checks it.
+
+    `units` is what `files`, `table` or `function` give; `params` are shared by all stages; `sites` are the
+    tables `[site.NAME]`; `root` is the campaign's folder, that of the calling file by default.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        levels: Sequence[str],
+        units: Tables | None = None,
+        params: Tables | None = None,
+        sites: Mapping[str, Tables] | None = None,
+        root: Path | str | None = None,
+    ) -> None:
+        caller = sys._getframe(1)
+        file = _file_of(caller)
+        tables: dict[str, Any] = {
+            "campaign": {"name": name, "levels": list(levels)},
+            "units": dict(units or {}),
+            "params": dict(params or {}),
+            "site": {site: dict(keys) for site, keys in (sites or {}).items()},
+            "stage": {},
+        }
+        folder = Path(root) if root is not None else file.parent if file else Path.cwd()
+        lines = {(key,): caller.f_lineno for key in tables}
+        super().__init__(tables, folder.absolute(), file, lines)
+
+    def stage(self, name: str | None = None, **keys: Any) -> Callable[[Function], Function]:
+        """Add a stage, with the keys of `[stage.NAME]`; `follows` stands for `with`.
+
+        Over a function it makes a Python stage, named as the function is unless `name` is given:
+        `@campaign.stage(each="file", products="x/{file}.npz")`. With `command` or `python` the call is all.
+        """
+        line = sys._getframe(1).f_lineno
+        if "command" in keys or "python" in keys:
+            self._add(name, keys, line)
+            return _already_added
+
+        def add(stage_function: Function) -> Function:
+            chosen = name or getattr(stage_function, "__name__", None)
+            self._add(chosen, {**keys, "python": reference_of(stage_function)}, line)
+            return stage_function
+
+        return add
+
+    def freeze(self, overrides: Sequence[str] = ()) -> Frozen:
+        """Check the definition and return the frozen `penstock.campaign.Campaign`."""
+        from penstock.config.assemble import assemble
+
+        return assemble(Draft(self.tables, self.root, self.file, self.lines, tuple(overrides)))
+
+    def _add(self, name: str | None, keys: Tables, line: int) -> None:
+        stages: dict[str, Any] = self.tables["stage"]
+        if not name:
+            raise DefinitionError("a stage with a command needs a name; give it first", file=self.file, line=line)
+        if name in stages:
+            message = f"there are two stages called {name!r}; rename one"
+            raise DefinitionError(message, file=self.file, line=line)
+        stages[name] = {key: _reference_if_callable(value) for key, value in keys.items()}
+        self.lines["stage", name] = line
+
+
+def reference_of(target: Callable[..., Any]) -> str:
+    """Return `module:function`, by which runners import `target`."""
+    name, module = getattr(target, "__qualname__", ""), getattr(target, "__module__", "")
+    if not name.isidentifier():
+        message = f"the function {name or target!r} cannot be imported by its name; define it at the top of a module"
+        raise DefinitionError(message)
+    if module == "__main__":
+        file = getattr(sys.modules["__main__"], "__file__", None)
+        if file is None:
+            raise DefinitionError(f"the function {name!r} is in no file; put it in a module and import it")
+        module = Path(file).stem
+    return f"{module}:{name}"
+
+
+def _reference_if_callable(value: Any) -> Any:
+    return reference_of(value) if callable(value) else value
+
+
+def _already_added(target: Function) -> Function:
+    raise DefinitionError(f"{target!r} is decorated with a stage that has a `command`; leave one of them out")
+
+
+def _file_of(frame: FrameType) -> Path | None:
+    name = frame.f_globals.get("__file__")
+    return Path(name).absolute() if name else None
