@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import sqlite3
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -12,6 +14,7 @@ from penstock.display import Labels, visible
 from penstock.errors import PenstockError
 
 SHOWN = 100
+SEEN = 20_000  # units that are looked at: a key press must not wait
 
 
 def complete_stage(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -31,16 +34,22 @@ def _ask(ctx: click.Context, incomplete: str, query: str | None) -> list[Complet
 
     given = ctx.params.get("root") or ctx.find_root().obj
     try:
-        with closing(Ledger.open(find_root(Path(given or ".")), readonly=True)) as ledger:
+        with Ledger.open(find_root(Path(given or ".")), readonly=True) as ledger:
             if query:
                 names = [row[0] for row in ledger.db.execute(query, (incomplete,))]
             else:
-                names = _units(ledger, incomplete)
+                names = list(islice(_units(ledger.db, incomplete), SHOWN))
     except PenstockError:  # nothing to offer is an answer too
         return []
     return [CompletionItem(visible(name)) for name in names]
 
 
-def _units(ledger: object, incomplete: str) -> list[str]:
-    del ledger, incomplete
-    return [Labels().level(0)]
+def _units(db: sqlite3.Connection, incomplete: str) -> Iterator[str]:
+    """Names one level deeper than the group that is typed already, out of the first ones of it."""
+    from penstock.explain import find_children
+
+    labels = Labels.read(db)
+    group, slash, _ = incomplete.rpartition("/")
+    for key in islice(find_children(db, labels, group if slash else "campaign"), SEEN):
+        if (name := labels.label(key)).startswith(incomplete):
+            yield name

@@ -36,6 +36,14 @@ def drive(campaign: Campaign, *, command: str, work: Work, accept_gone: bool = F
     sys.exit(ending.code)
 
 
+def turn(campaign: Campaign) -> None:
+    """Do one turn and say what it did."""
+    from penstock.conductor import Conductor
+
+    with Conductor(campaign, command="tick") as conductor:
+        click.echo(visible(str(conductor.tick())))
+
+
 @contextmanager
 def stopping(conductor: Conductor) -> Generator[None]:
     """Make Ctrl-C and SIGTERM ask `conductor` to stop; a second one leaves at once."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from penstock.cli.complete import complete_stage, complete_unit
+from penstock.display import visible
 from penstock.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def load_campaign(root: Path, overrides: tuple[str, ...]) -> Campaign:
     from penstock.config import check, load
 
     campaign = load(root, overrides)
-    check(campaign)
+    for warning in check(campaign):
+        click.echo(f"penstock: {visible(warning)}", err=True)
     return campaign
 
 

@@ -1,7 +1,7 @@
 """Why a task is in its state, found by reading the ledger only; and the units that a person means."""
 
-from penstock.explain.find import find_stage, find_units
+from penstock.explain.find import find_children, find_stage, find_under, find_units
 from penstock.explain.logs import Log, read_log
 from penstock.explain.why import Explanation, explain
 
-__all__ = ["Explanation", "Log", "explain", "find_stage", "find_units", "read_log"]
+__all__ = ["Explanation", "Log", "explain", "find_children", "find_stage", "find_under", "find_units", "read_log"]

@@ -47,6 +47,21 @@ def find_units(ledger: Ledger, text: str, stage: str | None = None) -> list[int]
     return found if level is None else _at_level(db, found, level)
 
 
+def find_under(ledger: Ledger, text: str) -> list[int]:
+    """Return the units that `text` names, and all that are in them."""
+    db, found = ledger.db, find_units(ledger, text)
+    own = int(db.execute("SELECT level FROM unit WHERE id = ?", (found[0],)).fetchone()[0])
+    deepest = len(Labels.read(db).levels)
+    return [unit for level in range(own, deepest + 1) for unit in _at_level(db, found, level)]
+
+
+def find_children(db: sqlite3.Connection, labels: Labels, group: str) -> Iterator[str]:
+    """Yield the keys of what is right under the group of that name; nothing if there is no such group."""
+    for unit in _by_name(db, labels, group):
+        level = int(db.execute("SELECT level FROM unit WHERE id = ?", (unit,)).fetchone()[0]) + 1
+        yield from (row[0] for row in db.execute(f"SELECT key FROM unit WHERE {_members(db, unit, level)}"))
+
+
 def _by_name(db: sqlite3.Connection, labels: Labels, name: str) -> list[int]:
     try:
         values = parse_key(name, labels.levels, labels.types, labels.formats)

@@ -35,7 +35,11 @@ def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | No
     db = ledger.db
     if attempt is None and (running := _read_running(ledger, unit, stage)):
         return running
-    rows = db.execute("SELECT * FROM attempt WHERE stage = ? AND unit = ? ORDER BY id", (stage["id"], unit)).fetchall()
+    rows = db.execute(
+        "SELECT attempt.*, job.folder FROM attempt LEFT JOIN job ON job.id = attempt.job "
+        "WHERE stage = ? AND unit = ? ORDER BY attempt.id",
+        (stage["id"], unit),
+    ).fetchall()
     if not rows:
         raise LedgerError(f"{stage['name']} has not been tried for this unit: `penstock why` tells the reason")
     number = len(rows) if attempt is None else attempt
@@ -44,7 +48,7 @@ def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | No
     row = rows[number - 1]
     file, raw = Path(), b""
     if row["log"] and row["log_bytes"]:
-        file = ledger.root / row["log"]
+        file = ledger.root / row["folder"] / row["log"]
         raw = _read_bytes(db, file, row)
     return Log(stage["name"], unit, number, row["outcome"], file, raw)
 

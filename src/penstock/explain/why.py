@@ -240,4 +240,6 @@ class _Commands(dict[str, str]):
 
 def _upstreams(definition: dict[str, Any]) -> Sequence[tuple[str, bool]]:
     """The stages that a frozen stage waits for, and whether fields name the key."""
-    return [(entry["stage"], bool(entry.get("key"))) for entry in definition.get("after") or ()]
+    said = [(entry["stage"], bool(entry.get("key"))) for entry in definition.get("after") or ()]
+    leader = definition.get("follows")
+    return said if leader is None or (leader, False) in said else [*said, (leader, False)]

@@ -1,0 +1,41 @@
+"""`penstock down`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from penstock.cli.options import campaign_option, whoami
+from penstock.cli.up import find_holder
+from penstock.display import visible
+from penstock.errors import Held
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  penstock down
+  penstock down --wait 300"""
+)
+@campaign_option
+@click.option("--wait", type=click.FloatRange(0), default=60.0, metavar="SECONDS", help="At most [60].")
+def down(root: Path, wait: float) -> None:
+    """Stop whatever works on the campaign, here or on another host, and wait until it has.
+
+    Running work gives back what it has not begun; nothing is lost.
+    """
+    from penstock.ledger.requests import ask
+
+    working = find_holder(root)
+    if working is None:
+        click.echo("nothing works on it")
+        return
+    ask(root, "down", {}, whoami())
+    until = time.monotonic() + wait
+    while (still := find_holder(root)) and still.pid == working.pid:
+        if time.monotonic() >= until:
+            raise Held(f"{still} was asked to stop and has not after {wait:.0f} s: see `penstock status`")
+        time.sleep(0.1)
+    click.echo(visible(f"down: {working} has ended"))

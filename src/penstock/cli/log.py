@@ -1,0 +1,66 @@
+"""`penstock log`."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from pathlib import Path
+
+import click
+
+from penstock.cli.options import campaign_option, stage_option, unit_argument
+from penstock.display import clean_log, visible
+from penstock.errors import DefinitionError
+from penstock.explain import Log, find_stage, find_units, read_log
+from penstock.ledger import Ledger
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  penstock log 2020-01-17/01807
+  penstock log 2020-01-17/01807 --stage calibrate --attempt 1"""
+)
+@unit_argument
+@stage_option
+@click.option("--attempt", type=click.IntRange(1), metavar="N", help="The n-th attempt [default: the last].")
+@click.option("--raw", is_flag=True, help="Print the bytes as they are, colours and all.")
+@campaign_option
+def log(unit: str, stage: str | None, attempt: int | None, raw: bool, root: Path) -> None:
+    """Print what a task wrote, and nothing of what others wrote.
+
+    Of a task that runs, what it has written so far. Without --stage: of the unit's task that failed, runs, or
+    was tried last.
+    """
+    with Ledger.open(root, readonly=True) as ledger:
+        found = find_units(ledger, unit, stage)
+        if len(found) > 1:
+            raise DefinitionError(
+                f"{unit!r} names {len(found)} units: name one (`penstock units` lists them)"
+            )
+        row = find_stage(ledger.db, stage) if stage else _choose_stage(ledger.db, unit, found[0])
+        written = read_log(ledger, found[0], row, attempt=attempt)
+    _print(written, raw)
+
+
+def _choose_stage(db: sqlite3.Connection, text: str, unit: int) -> sqlite3.Row:
+    row = db.execute(
+        "SELECT stage.*, max(attempt.id) AS latest FROM stage CROSS JOIN task "
+        "ON task.stage = stage.id AND task.unit = ?1 "
+        "LEFT JOIN attempt ON attempt.stage = stage.id AND attempt.unit = ?1 GROUP BY stage.id "
+        "ORDER BY task.state = 'failed' DESC, task.state = 'running' DESC, latest DESC LIMIT 1",
+        (unit,),
+    ).fetchone()
+    if row is None:
+        raise DefinitionError(f"{text!r} has no task of its own: name a unit in it (`penstock units`)")
+    return row
+
+
+def _print(written: Log, raw: bool) -> None:
+    attempt = f", attempt {written.attempt}" if written.attempt else ""
+    head = f"{written.stage}{attempt}: {written.outcome}" + (f", from {written.file}" if written.raw else "")
+    click.echo(f"# {visible(head)}" + ("" if written.raw else ", it wrote nothing"), err=True)
+    if raw:
+        sys.stdout.buffer.write(written.raw)
+    else:
+        click.echo(clean_log(written.raw), nl=bool(written.raw) and not written.raw.endswith(b"\n"))

@@ -1,0 +1,35 @@
+"""`penstock report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from penstock.cli.options import campaign_option, json_option, print_json, stage_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  penstock report
+  penstock report --stage calibrate --json"""
+)
+@stage_option
+@campaign_option
+@json_option
+def report(stage: str | None, root: Path, as_json: bool) -> None:
+    """Show what the stages used, and what to ask for.
+
+    Time, CPU, memory and failures of each stage, measured by the runner itself, beside what the definition
+    asks for; and resources and a batch size that would fit.
+    """
+    from penstock.ledger import Ledger
+    from penstock.report import Report
+
+    with Ledger.open(root, readonly=True) as ledger:
+        made = Report.read(ledger, stage)
+    if as_json:
+        print_json(made.to_json())
+    else:
+        click.echo(made.to_text())

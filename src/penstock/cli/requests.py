@@ -1,0 +1,41 @@
+"""Commands that ask something of whoever works on the campaign: how they are asked, and what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from penstock.cli.options import whoami
+from penstock.display import visible
+from penstock.explain import find_stage, find_units
+from penstock.ledger import Ledger
+
+SHOWN = 10
+
+
+def find_targets(root: Path, unit: str | None, stage: str | None) -> list[dict[str, Any]]:
+    """Return what a request is about: a target for each unit that `unit` names, or one for all.
+
+    Raises DefinitionError if there is no such unit or stage.
+    """
+    with Ledger.open(root, readonly=True) as ledger:
+        if stage:
+            find_stage(ledger.db, stage)
+        common = {"stage": stage} if stage else {}
+        if unit is None:
+            return [{**common, "all": True}]
+        return [{**common, "unit": number} for number in find_units(ledger, unit)]
+
+
+def ask_all(root: Path, action: str, targets: Sequence[dict[str, Any]]) -> None:
+    """Make a request for each target and print the answers, the first ones at least."""
+    from penstock.ledger.requests import ask
+
+    answers = [ask(root, action, target, whoami()) for target in targets]
+    for answer in answers[:SHOWN]:
+        click.echo(visible(answer))
+    if len(answers) > SHOWN:
+        click.echo(f"… and {len(answers) - SHOWN} more likewise")

@@ -1,0 +1,23 @@
+"""`penstock unveto`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from penstock.cli.options import campaign_option, stage_option, unit_argument
+from penstock.cli.requests import ask_all, find_targets
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  penstock unveto 2020-01-17/01807"""
+)
+@unit_argument
+@stage_option
+@campaign_option
+def unveto(unit: str, stage: str | None, root: Path) -> None:
+    """Lift a veto; the unit is processed again. Who lifted it, and when, is recorded."""
+    ask_all(root, "unveto", find_targets(root, unit, stage))

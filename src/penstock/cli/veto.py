@@ -1,0 +1,32 @@
+"""`penstock veto`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from penstock.cli.options import campaign_option, stage_option, unit_argument
+from penstock.cli.requests import ask_all, find_targets
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  penstock veto 2020-01-17/01807 --why "clouds"
+  penstock veto 2020-01-17 --stage calibrate --why "lamp was off" """
+)
+@unit_argument
+@click.option("--why", required=True, metavar="TEXT", help="The reason, for the record.")
+@stage_option
+@campaign_option
+def veto(unit: str, why: str, stage: str | None, root: Path) -> None:
+    """Keep a unit from being processed, and record why.
+
+    UNIT is a unit, a group with all in it, or a pattern. Who said so and when is recorded; what is done stays
+    done.
+    """
+    if not why.strip():
+        raise click.BadParameter("say why: others will ask", param_hint="--why")
+    targets = find_targets(root, unit, stage)
+    ask_all(root, "veto", [{**target, "why": why} for target in targets])

@@ -1,0 +1,53 @@
+"""`penstock why`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from penstock.cli.options import campaign_option, json_option, print_json, stage_option, unit_argument
+from penstock.display import Labels, show_command, visible
+from penstock.explain import explain, find_units
+from penstock.ledger import Ledger
+
+SHOWN = 20
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  penstock why 2020-01-17/01807
+  penstock why raw/run1807.fits --stage calibrate
+  penstock why '2020-01-17/*' --stage calibrate"""
+)
+@unit_argument
+@stage_option
+@campaign_option
+@json_option
+def why(unit: str, stage: str | None, root: Path, as_json: bool) -> None:
+    """Explain the state of a unit's tasks, and what would change it.
+
+    UNIT is a name as `penstock units` prints it, a group, a pattern with `*`, or the path of a file or a
+    product. Tells each task's reason, what it waits for and why that waits, and its attempts with what was
+    decided.
+    """
+    with Ledger.open(root, readonly=True) as ledger:
+        found = find_units(ledger, unit, stage)
+        told = [e for u in found[:SHOWN] for e in explain(ledger, u, stage)]
+        if as_json:
+            print_json([explanation.to_json() for explanation in told])
+            return
+        for explanation in told:
+            click.echo(explanation.to_text())
+        if not told:
+            click.echo(_explain_empty(ledger, unit, found[0]))
+    if len(found) > SHOWN:
+        click.echo(f"… and {len(found) - SHOWN} more units")
+
+
+def _explain_empty(ledger: Ledger, text: str, unit: int) -> str:
+    row = ledger.db.execute("SELECT level FROM unit WHERE id = ?", (unit,)).fetchone()
+    level = Labels.read(ledger.db).level(row[0])
+    listing = show_command("units", text)
+    return f"{visible(text)}: no stage works on this {level}; the tasks of what is in it: {listing}"

@@ -1,0 +1,196 @@
+"""What the stages used, measured by the runner, beside what the definition asks for; and what would fit."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from penstock.display import show_bytes, show_duration, visible
+from penstock.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from penstock.ledger import Ledger
+
+ENOUGH = 20  # measured tasks below which nothing is suggested
+BATCH_S = 20 * 60.0
+LONGEST_BATCH = 10_000
+NICE_MINUTES = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 1440, 2880, 4320, 10080)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How a quantity was spread over the tasks that ended well."""
+
+    median: float
+    p95: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread | None:
+        """Sort them out; None when there are none."""
+        ordered = sorted(values)
+        if not ordered:
+            return None
+        return cls(_percentile(ordered, 0.5), _percentile(ordered, 0.95), ordered[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the definition asks for, for one worker and one unit."""
+
+    cpus: int = 1
+    memory_bytes: int | None = None
+    walltime_s: float | None = None
+    workers: int = 1
+    batch: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What would fit; None where too little is known."""
+
+    walltime_s: float | None = None
+    memory_bytes: int | None = None
+    batch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """What one stage used. Seconds and bytes are per attempt that ended well."""
+
+    name: str
+    ok: int
+    failures: Mapping[str, int]
+    wall_s: Spread | None
+    rss_bytes: Spread | None
+    cpu_s: float
+    efficiency: float | None  # CPU time over wall time × cpus; 1 is all of it
+    asked: Asked
+    suggested: Suggestion
+
+    def lines(self) -> Iterator[str]:
+        failures = ", ".join(f"{n} {outcome}" for outcome, n in self.failures.items())
+        yield f"{visible(self.name)}: {self.ok} ok" + f", failed attempts: {failures}" * bool(failures)
+        asked, fits = self.asked, self.suggested
+        if self.wall_s:
+            yield _line("time", self.wall_s, show_duration, asked.walltime_s, fits.walltime_s)
+        if self.rss_bytes:
+            yield _line("memory", self.rss_bytes, show_bytes, asked.memory_bytes, fits.memory_bytes)
+        if self.efficiency is not None:
+            cpus = f"{asked.cpus} cpu{'s' * (asked.cpus > 1)}"
+            yield f"  cpu     {show_duration(self.cpu_s)} in all, {self.efficiency:.0%} of {cpus}"
+        if fits.batch:
+            now = f"{asked.batch:g}" if asked.batch else "learned"
+            work = f"{show_duration(BATCH_S)} for {asked.workers} at a time"
+            yield f"  batch   {now} → {fits.batch} units ({work})"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the stages used.
+
+    Example: `Report.read(ledger).stages[0].wall_s.p95`.
+    """
+
+    stages: tuple[StageReport, ...]
+
+    @classmethod
+    def read(cls, ledger: Ledger, stage: str | None = None) -> Report:
+        """Read it from all attempts; DefinitionError if there is no such stage."""
+        rows = ledger.db.execute("SELECT id, name, definition FROM stage ORDER BY position").fetchall()
+        wanted = [row for row in rows if stage in (None, row["name"])]
+        if stage and not wanted:
+            known = ", ".join(row["name"] for row in rows)
+            raise DefinitionError(f"no stage is called {stage!r}: the stages are {known}")
+        return cls(tuple(_read_stage(ledger.db, row) for row in wanted))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, as `report --json` prints it."""
+        return {"stages": [asdict(stage) for stage in self.stages]}
+
+    def to_text(self) -> str:
+        """Return lines that are safe for a terminal."""
+        return (
+            "\n".join(line for stage in self.stages for line in stage.lines()) or "nothing was measured yet"
+        )
+
+
+def suggest(ok: int, wall: Spread | None, rss: Spread | None, asked: Asked) -> Suggestion:
+    """Say what would fit, once 20 tasks ended well.
+
+    Walltime: 1.5 × the 95th percentile, and 1.1 × the longest unless that is an outlier (over three times the
+    95th percentile: a retry with twice the time is cheaper than to ask for it always); rounded up to a usual
+    value.
+    Memory: 1.2 × the most, rounded up to two digits, 100 MB at least.
+    Batch: as many units as the workers do in 20 minutes at the median time, rounded to two digits.
+    """
+    if ok < ENOUGH or wall is None:
+        return Suggestion()
+    longest = wall.most if wall.most <= 3 * wall.p95 else 0.0
+    return Suggestion(
+        walltime_s=_round_time(max(1.5 * wall.p95, 1.1 * longest)),
+        memory_bytes=_round_up(max(1.2 * rss.most, 1e8)) if rss else None,
+        batch=_batch(wall.median, asked.workers),
+    )
+
+
+def _batch(median: float, workers: int) -> int:
+    units = min(BATCH_S * workers / max(median, 1e-3), LONGEST_BATCH)
+    digits = max(math.floor(math.log10(max(units, 1))) - 1, 0)
+    return max(round(units / 10**digits) * 10**digits, 1)
+
+
+def _round_time(seconds: float) -> float:
+    minutes = seconds / 60
+    return 60.0 * next((nice for nice in NICE_MINUTES if nice >= minutes), math.ceil(minutes / 1440) * 1440)
+
+
+def _round_up(size: float) -> int:
+    step = 10 ** (math.floor(math.log10(size)) - 1)
+    return math.ceil(size / step) * step
+
+
+def _percentile(ordered: Sequence[float], share: float) -> float:
+    """The smallest value that at least `share` of them do not exceed."""
+    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
+
+
+def _line(name: str, spread: Spread, show: Any, asked: float | None, fits: float | None) -> str:
+    told = f"median {show(spread.median)}, 95 % within {show(spread.p95)}, most {show(spread.most)}"
+    return f"  {name:<7} {told}; asked {show(asked) if asked else 'nothing'}" + (
+        f" → {show(fits)}" if fits else ""
+    )
+
+
+def _read_stage(db: sqlite3.Connection, row: sqlite3.Row) -> StageReport:
+    asked = _read_asked(json.loads(row["definition"]))
+    attempts = db.execute(
+        "SELECT wall_s, cpu_s, rss FROM attempt WHERE stage = ? AND outcome = 'ok'", (row["id"],)
+    ).fetchall()
+    outcomes = db.execute(
+        "SELECT outcome, count(*) FROM attempt WHERE stage = ? GROUP BY outcome ORDER BY 2 DESC", (row["id"],)
+    )
+    counts: dict[str, int] = dict(tuple(outcome) for outcome in outcomes)
+    ok = counts.pop("ok", 0)
+    wall = Spread.of([a[0] for a in attempts if a[0] is not None])
+    rss = Spread.of([a[2] for a in attempts if a[2]])
+    cpu, spent = sum(a[1] or 0.0 for a in attempts), sum(a[0] or 0.0 for a in attempts)
+    efficiency = cpu / (spent * asked.cpus) if spent else None
+    return StageReport(
+        row["name"], ok, counts, wall, rss, cpu, efficiency, asked, suggest(ok, wall, rss, asked)
+    )
+
+
+def _read_asked(definition: Mapping[str, Any]) -> Asked:
+    resources: Mapping[str, Any] = definition.get("resources") or {}
+    return Asked(
+        cpus=resources.get("cpus") or 1,
+        memory_bytes=resources.get("memory_bytes"),
+        walltime_s=resources.get("walltime_s"),
+        workers=definition.get("workers") or 1,
+        batch=definition.get("batch"),
+    )
