@@ -1,0 +1,77 @@
+"""How many units a batch takes, and how long it may run. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+#: without a word from the definition, a batch is this much work
+LEARNED_S = 20 * 60.0
+#: on this machine a batch costs nothing, so it is short and work spreads well
+LOCAL_S = 1.0
+LOCAL_MOST = 500
+UNLEARNED_LOCAL = 8
+UNLEARNED = 50
+MEASURED_ENOUGH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Wall times of finished units of one stage, in seconds, newest first."""
+
+    walls_s: Sequence[float] = ()
+
+    @property
+    def mean_s(self) -> float | None:
+        return sum(self.walls_s) / len(self.walls_s) if self.walls_s else None
+
+    @property
+    def p95_s(self) -> float | None:
+        """The time that 19 in 20 stay below; None until 20 units were measured."""
+        if len(self.walls_s) < MEASURED_ENOUGH:
+            return None
+        return sorted(self.walls_s)[math.ceil(0.95 * len(self.walls_s)) - 1]
+
+
+def batch_size(wanted: int | float | None, usage: Usage, *, workers: int = 1) -> int:
+    """Return how many units a batch on a cluster takes: `wanted` units, or seconds of work (float).
+
+    >>> batch_size(1200.0, Usage([60.0] * 20), workers=4)
+    80
+    """
+    if isinstance(wanted, int):
+        return wanted
+    mean = usage.mean_s
+    if mean is None:
+        return UNLEARNED
+    return max(1, int((wanted or LEARNED_S) * workers / max(mean, 1e-4)))
+
+
+def local_batch_size(
+    wanted: int | float | None, usage: Usage, *, ready: int, slots: int, workers: int = 1
+) -> int:
+    """Return how many units a batch on this machine takes: about a second of work, spread over the free slots."""
+    mean = usage.mean_s
+    learned = UNLEARNED_LOCAL if mean is None else int(LOCAL_S * workers / max(mean, 1e-6))
+    most = wanted if isinstance(wanted, int) else LOCAL_MOST
+    share = math.ceil(ready / max(slots, 1))
+    return max(1, min(learned, most, share, LOCAL_MOST))
+
+
+def walltime_s(
+    size: int, *, limit_s: float | None, usage: Usage, workers: int = 1, most_s: float | None = None
+) -> float | None:
+    """Return how long a job of one batch may run: min(site's, max(unit limit, 1.3 × Σ p95 / workers)), RULES 12.
+
+    Before 20 units were measured it is ceil(size / workers) × limit. None: nothing is known or limited.
+    """
+    p95 = usage.p95_s
+    rounds = math.ceil(size / workers)
+    if p95 is not None:
+        needed = max(limit_s or 0.0, 1.3 * size * p95 / workers)
+    elif limit_s is not None:
+        needed = rounds * limit_s
+    else:
+        return most_s
+    return min(needed, most_s) if most_s else needed

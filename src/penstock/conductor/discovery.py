@@ -1,0 +1,146 @@
+"""Finding units: scan the sources, and bring ledger, tasks and open groups to what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock import sources
+from penstock.campaign import Campaign, Source
+from penstock.clock import Clock
+from penstock.graph import Graph
+from penstock.ledger import FOLDER, Ledger
+from penstock.ledger.admission import admit
+from penstock.ledger.readiness import Touched, propagate
+from penstock.ledger.units import ROOT, Difference, Values, merge_found, stage_found, stage_unsettled
+from penstock.units import canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What a look at the sources brought."""
+
+    present: int = 0
+    new: int = 0
+    changed: int = 0
+    gone: int = 0
+    unsettled: int = 0
+    settles_at: float | None = None  # when the next file will be at rest
+
+    def plus(self, difference: Difference, state: sources.ScanState) -> Discovery:
+        """Add what one source brought."""
+        times = [t for t in (self.settles_at, *(u.ready_at for u in state.unsettled)) if t is not None]
+        return Discovery(
+            self.present + difference.present,
+            self.new + difference.new,
+            self.changed + len(difference.changed),
+            self.gone + len(difference.gone),
+            self.unsettled + len(state.unsettled),
+            min(times, default=None),
+        )
+
+
+class Discoverer:
+    """Scans the sources of one campaign."""
+
+    def __init__(
+        self, ledger: Ledger, campaign: Campaign, graph: Graph, values: Values, clock: Clock
+    ) -> None:
+        self.ledger, self.campaign, self.graph, self.values, self.clock = (
+            ledger,
+            campaign,
+            graph,
+            values,
+            clock,
+        )
+
+    def discover(
+        self, *, accept_gone: bool = False, conditions: Mapping[int, str] | None = None
+    ) -> Discovery:
+        """Scan every source once. `conditions`: groups that their `complete` says are open, and why (RULES 1)."""
+        seen = Discovery()
+        opening = {(group, why) for group, why in (conditions or {}).items()}
+        with self.ledger.transaction():
+            for source in sorted(self.campaign.sources, key=lambda source: source.level):
+                state = self.scan_state()
+                difference = self.scan(source, state, accept_gone=accept_gone)
+                self.note(source, state, difference)
+                opening |= {(g, u.why) for u in state.unsettled for g in self.groups_of(u.key)}
+                seen = seen.plus(difference, state)
+            self.open_groups(opening)
+        return seen
+
+    def scan_state(self) -> sources.ScanState:
+        """Return what a scan must know of time and of files seen before they were at rest."""
+        rows = self.ledger.db.execute("SELECT path, fingerprint, since FROM settling")
+        settling = {row[0]: (row[1], row[2]) for row in rows}
+        return sources.ScanState(now_s=self.clock.now(), server_now=self.server_now, settling=settling)
+
+    def scan(self, source: Source, state: sources.ScanState, *, accept_gone: bool) -> Difference:
+        """Scan one source and admit what changed; a source that is not there changes nothing."""
+        db = self.ledger.db
+        stage_found(db, source.level, sources.scan(source, self.campaign, state))
+        stage_unsettled(db, source.level, (u.key for u in state.unsettled))
+        difference = merge_found(
+            db, source.level, now=state.now_s, accept_gone=accept_gone, believe_gone=not state.missing_roots
+        )
+        admit(db, self.graph, self.values, difference)
+        return difference
+
+    def server_now(self, device: int) -> float | None:
+        """Return the time of the file server that has `device`, if the campaign's own folder is there too."""
+        folder = self.campaign.root / FOLDER
+        try:
+            if folder.stat().st_dev != device:
+                return None
+            stamp = folder / "now"
+            stamp.touch()
+            return stamp.stat().st_mtime
+        except OSError:
+            return None
+
+    def note(self, source: Source, state: sources.ScanState, difference: Difference) -> None:
+        """Replace what the last scan of this source left in the ledger: files not at rest, problems."""
+        db, name = self.ledger.db, f"units.{source.level}"
+        db.execute("DELETE FROM settling")
+        db.executemany(
+            "INSERT OR REPLACE INTO settling VALUES (?, ?, ?)",
+            [(u.path, u.fingerprint, u.since) for u in state.unsettled],
+        )
+        db.execute("DELETE FROM problem WHERE source = ?", (name,))
+        problems = [(p.subject, p.why) for p in state.problems]
+        problems += [
+            (root, "this folder of the source is not there: nothing was taken as gone")
+            for root in state.missing_roots
+        ]
+        if difference.suspicious:
+            why = f"{difference.suspicious} units seem to be gone at once, too many to be believed: is a disk not mounted? `--accept-gone` takes it as true"
+            problems.append(("units", why))
+        db.executemany(
+            "INSERT INTO problem (source, subject, why, at) VALUES (?, ?, ?, ?)",
+            [(name, subject, why, state.now_s) for subject, why in problems],
+        )
+
+    def groups_of(self, key: Sequence[Any]) -> list[int]:
+        """Return the groups, the campaign among them, under which a key stands or will stand."""
+        keys = [(level, canonical(key[:level])) for level in range(1, len(key))]
+        rows = [
+            self.ledger.db.execute("SELECT id FROM unit WHERE level = ? AND key = ?", pair).fetchone()
+            for pair in keys
+        ]
+        return [ROOT, *(row[0] for row in rows if row)]
+
+    def open_groups(self, opening: set[tuple[int, str]]) -> None:
+        """Record which groups are open, and look again at the tasks of those that were or are."""
+        db = self.ledger.db
+        before = {(row[0], row[1]) for row in db.execute("SELECT unit, why FROM opening")}
+        if opening == before:
+            return
+        db.execute("DELETE FROM opening")
+        db.executemany("INSERT INTO opening VALUES (?, ?)", sorted(opening))
+        touched = Touched()
+        for stage in self.graph.stages:
+            if self.graph.is_group(stage):
+                touched.add(stage, {unit for unit, _ in opening ^ before})
+        propagate(db, self.graph, {}, touched)

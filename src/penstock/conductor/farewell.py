@@ -1,0 +1,93 @@
+"""What to say when a run ends: what was done, what was not and why, and how to go on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from penstock.ledger import Ledger, jobs
+from penstock.ledger.logs import tail_of
+
+SHOWN = 3
+
+
+def say_ending(ledger: Ledger, *, stopped: bool) -> tuple[int, list[str]]:
+    """Return the exit code and the lines that a run ends with."""
+    counts = totals(ledger)
+    lines = [*paused_lines(ledger), *failed_lines(ledger, counts), *waiting_lines(ledger, counts)]
+    if stopped:
+        lines.append(stopped_line(ledger, counts))
+    if counts.get("stale"):
+        lines.append(f"{counts['stale']} done tasks are stale: `penstock run --stale` makes them again")
+    failed = bool(counts.get("failed")) or has_pause(ledger)
+    if not lines:
+        lines = [f"all done: {counts.get('done', 0)} tasks" if counts else "there is nothing to do"]
+    return (1 if failed else 0), lines
+
+
+def totals(ledger: Ledger) -> dict[str, int]:
+    """Return the number of tasks by state, over the stages that are still defined."""
+    rows = ledger.db.execute(
+        "SELECT y.state, sum(y.n) FROM tally y JOIN stage s ON s.id = y.stage WHERE y.unit = 1 AND NOT s.removed GROUP BY 1"
+    )
+    return {row[0]: row[1] for row in rows if row[1]}
+
+
+def has_pause(ledger: Ledger) -> bool:
+    """Whether a stage is paused."""
+    return (
+        ledger.db.execute("SELECT 1 FROM stage WHERE paused IS NOT NULL AND NOT removed").fetchone()
+        is not None
+    )
+
+
+def paused_lines(ledger: Ledger) -> list[str]:
+    """Say why stages are paused, with what their last attempt wrote."""
+    lines: list[str] = []
+    for row in ledger.db.execute(
+        "SELECT id, name, paused, paused_why FROM stage WHERE paused IS NOT NULL AND NOT removed"
+    ):
+        if row["paused"] == "fuse":
+            lines.append(
+                f"stage '{row['name']}' is paused: {row['paused_why']}; mend it, then `penstock retry --stage {row['name']}`"
+            )
+            lines += [f"    {line}" for line in tail_of(ledger, row["id"])]
+        else:
+            lines.append(
+                f"stage '{row['name']}' stopped: {row['paused_why']}; nothing is lost, run the same command when it is mended"
+            )
+    return lines
+
+
+def failed_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
+    """Name a few failed tasks with their reason."""
+    if not counts.get("failed"):
+        return []
+    rows = ledger.db.execute(
+        "SELECT s.name, u.key, t.why FROM task t JOIN stage s ON s.id = t.stage JOIN unit u ON u.id = t.unit"
+        " WHERE t.state = 'failed' AND NOT s.removed LIMIT ?",
+        (SHOWN,),
+    )
+    shown = [f"    {row['name']} {row['key']}: {row['why']}" for row in rows]
+    blocked = f", {counts['blocked']} blocked by that" if counts.get("blocked") else ""
+    return [f"{counts['failed']} tasks failed{blocked}: see `penstock status`, `penstock log UNIT`", *shown]
+
+
+def waiting_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
+    """Say what waits or is blocked without anything having failed."""
+    if not counts.get("waiting") and (not counts.get("blocked") or counts.get("failed")):
+        return []
+    rows = ledger.db.execute(
+        "SELECT s.name, t.state, coalesce(t.why, 'its upstreams are not done') AS why, count(*) AS n FROM task t"
+        " JOIN stage s ON s.id = t.stage WHERE t.state IN ('waiting', 'blocked') AND NOT s.removed GROUP BY 1, 2, 3 LIMIT ?",
+        (SHOWN,),
+    )
+    return [f"{row['n']} of stage '{row['name']}' {row['state']}: {row['why']}" for row in rows]
+
+
+def stopped_line(ledger: Ledger, counts: dict[str, int]) -> str:
+    """Say what still runs after we were told to stop, and how to go on."""
+    running = counts.get("running", 0)
+    still = (
+        f"{running} tasks still run and end by themselves; " if running and jobs.open_jobs(ledger.db) else ""
+    )
+    return f"stopped at {datetime.now(UTC):%H:%M:%S} UTC: {still}the same command goes on"

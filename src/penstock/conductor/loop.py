@@ -1,0 +1,223 @@
+"""The conductor: one turn after another until nothing can change, or for as long as one wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from penstock import config
+from penstock.campaign import Campaign, Site
+from penstock.clock import Clock, SystemClock
+from penstock.conductor.collection import Collector
+from penstock.conductor.completeness import open_by_condition
+from penstock.conductor.discovery import Discoverer, Discovery
+from penstock.conductor.farewell import say_ending
+from penstock.conductor.recovery import take_over
+from penstock.conductor.staleness import redo_stale
+from penstock.conductor.submission import Submitter
+from penstock.decide import RETRIES_LOCAL
+from penstock.ledger import Ledger, jobs
+from penstock.ledger.jobs import allowances_for
+from penstock.ledger.lease import held, renew
+from penstock.ledger.registration import register
+from penstock.ledger.requests import Requests
+from penstock.ledger.units import Values
+from penstock.schedulers import local
+from penstock.site import LocalSite
+
+Observe = Callable[[Ledger], None]
+
+LOOK_S = 0.005  # between looks at event files while something runs
+WATCH_S = 10.0  # between looks at the sources
+OBSERVE_S = 0.2
+FAREWELL_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn did."""
+
+    found: Discovery = field(default_factory=Discovery)
+    ended: int = 0
+    given: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.found.new} new units, {self.ended} attempts ended, {self.given} tasks given out"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: an exit code, and what to tell."""
+
+    code: int
+    lines: list[str] = field(default_factory=list[str])
+
+
+class Conductor:
+    """Drives one campaign under its lease.
+
+    >>> with Conductor(campaign, command="run") as conductor:  # doctest: +SKIP
+    ...     conductor.run()
+    """
+
+    def __init__(
+        self, campaign: Campaign, *, command: str, clock: Clock | None = None, accept_gone: bool = False
+    ) -> None:
+        self.campaign, self.command, self.clock = campaign, command, clock or SystemClock()
+        self.accept_gone, self.stopping, self.open_ended = accept_gone, False, False
+        self.redo = False
+        self.exits = ExitStack()
+
+    def __enter__(self) -> Conductor:
+        config.check(self.campaign)
+        self.ledger = self.exits.enter_context(
+            held(self.campaign.root, command=self.command, clock=self.clock)
+        )
+        try:
+            self.prepare()
+        except BaseException:
+            self.exits.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.exits.close()
+
+    def prepare(self) -> None:
+        """Register the definition and find what earlier conductors left."""
+        campaign, ledger, clock = self.campaign, self.ledger, self.clock
+        self.graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
+        self.values = Values(ledger.db, campaign)
+        self.site = LocalSite(campaign.sites.get("local") or Site("local"), campaign.root)
+        allowances = allowances_for(self.graph.stages, RETRIES_LOCAL)
+        self.discoverer = Discoverer(ledger, campaign, self.graph, self.values, clock)
+        self.collector = Collector(
+            ledger, campaign, self.graph, self.values, site=self.site, allowances=allowances, clock=clock
+        )
+        self.submitter = Submitter(ledger, campaign, self.graph, self.values, self.site, clock)
+        self.requests = Requests(ledger, self.graph)
+        take_over(ledger, self.graph, self.site, clock)
+
+    def ask_stop(self) -> None:
+        """Stop submitting, and ask running work to give back what it has not begun."""
+        self.stopping = True
+
+    def tick(self) -> Turn:
+        """Do one turn of everything."""
+        self.open_ended = True
+        self.apply_requests()
+        ended = self.collector.collect()
+        found = self.discover()
+        return Turn(found, ended, self.submitter.fill())
+
+    def discover(self) -> Discovery:
+        """Look at the sources; what is open by its `complete` condition is known afterwards, so it counts next time."""
+        conditions = (
+            open_by_condition(self.ledger, self.campaign, self.graph, self.values, self.clock)
+            if self.open_ended
+            else {}
+        )
+        return self.discoverer.discover(accept_gone=self.accept_gone, conditions=conditions)
+
+    def run(self, *, observe: Observe | None = None, stale: bool = False) -> Ending:
+        """Work until nothing can change without a new file or a person."""
+        self.redo = stale
+        return self.loop(observe, until_done=True)
+
+    def watch(self, *, observe: Observe | None = None, until_done: bool = False) -> Ending:
+        """Work, and look for new units, until told to stop."""
+        if until_done:
+            return self.run(observe=observe)
+        self.open_ended = True
+        return self.loop(observe, until_done=False)
+
+    def loop(self, observe: Observe | None, *, until_done: bool) -> Ending:
+        """Turn until done or told to stop."""
+        look_at_sources = observe_next = 0.0
+        found = Discovery()
+        while not self.stopping:
+            now = self.clock.monotonic()
+            self.apply_requests()
+            if now >= look_at_sources:
+                found = self.discover()
+                look_at_sources = now + self.next_look(found, until_done)
+            ended = self.collector.collect()
+            if ended:
+                self.submitter.usages.clear()
+            if self.redo:
+                redo_stale(self.ledger, self.graph)
+            given = self.submitter.fill()
+            if observe and now >= observe_next:
+                observe(self.ledger)
+                observe_next = now + OBSERVE_S
+            if until_done and not (ended or given) and self.is_done(found):
+                break
+            self.wait(look_at_sources)
+        return self.end(observe)
+
+    def next_look(self, found: Discovery, until_done: bool) -> float:
+        """Return in how many seconds to look at the sources again: when the next file is at rest, or regularly."""
+        if found.settles_at is not None:
+            return max(0.05, min(found.settles_at - self.clock.now(), WATCH_S))
+        return 1e9 if until_done else WATCH_S
+
+    def apply_requests(self) -> None:
+        """Do what people asked for since the last turn."""
+        for request in self.requests.apply(self.clock.now()):
+            if request["action"] == "down":
+                self.stopping = True
+            if request["action"] in ("cancel", "veto"):
+                self.collector.revoke_departed()
+            if request["action"] == "retry":
+                self.retire_slots()
+
+    def retire_slots(self) -> None:
+        """Let the present runners end after what they have, since what was revoked there stays revoked."""
+        for slot in self.submitter.slots():
+            self.site.close_feed(slot.token, self.batches_of(slot.job))
+            self.submitter.closed.add(slot.job)
+
+    def batches_of(self, job: int) -> int:
+        """Return how many batches a job was fed."""
+        return int(self.ledger.db.execute("SELECT count(*) FROM batch WHERE job = ?", (job,)).fetchone()[0])
+
+    def is_done(self, found: Discovery) -> bool:
+        """Whether nothing can change without a new file or a person."""
+        if found.settles_at is not None:
+            return False
+        on_its_way = self.ledger.db.execute(
+            "SELECT 1 FROM tally y JOIN stage s ON s.id = y.stage WHERE y.unit = 1 AND y.n > 0 AND NOT s.removed"
+            " AND (y.state IN ('queued', 'running') OR (y.state = 'ready' AND s.paused IS NULL)) LIMIT 1"
+        ).fetchone()
+        return on_its_way is None
+
+    def wait(self, until: float) -> None:
+        """Sleep until a runner has news, a source wants a look, or a while has passed."""
+        pause, waited = LOOK_S, 0.0
+        while waited < 0.5 and not self.stopping and self.clock.monotonic() < until:
+            if self.collector.any_news() or (waited > 0.1 and self.collector.any_gone()):
+                return
+            self.clock.sleep(pause)
+            waited += pause
+            pause = min(pause * 1.2, 0.02)
+
+    def end(self, observe: Observe | None) -> Ending:
+        """Let the runners go, hear their last words, and say how it ended."""
+        self.retire_slots()
+        if self.stopping:
+            for job in jobs.open_jobs(self.ledger.db):
+                if job["native"]:
+                    local.ask_to_end(job["native"])
+        until = self.clock.monotonic() + FAREWELL_S
+        while jobs.open_jobs(self.ledger.db) and self.clock.monotonic() < until:
+            self.collector.collect()
+            self.clock.sleep(LOOK_S)
+        renew(self.ledger.db, self.ledger.epoch or 0, self.clock.now())
+        if observe:
+            observe(self.ledger)
+        code, lines = say_ending(self.ledger, stopped=self.stopping)
+        return Ending(code, lines)

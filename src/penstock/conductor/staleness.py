@@ -1,0 +1,37 @@
+"""Making again, when asked, what an older definition or an older input made."""
+
+from __future__ import annotations
+
+from penstock.graph import Graph
+from penstock.ledger import Ledger
+from penstock.ledger.readiness import propagate, redo
+
+AT_ONCE = 5_000
+
+
+def redo_stale(ledger: Ledger, graph: Graph) -> int:
+    """Make stale tasks ready again, upstreams first; return how many.
+
+    A task waits while an upstream of it is still to be redone or while a reader of its products is at work.
+    """
+    for stage, number in graph.ids.items():
+        if not stale_counted(ledger, number):
+            continue
+        rows = ledger.db.execute(
+            "SELECT unit, stale FROM task WHERE stage = ? AND state = 'done' AND stale IS NOT NULL LIMIT ?",
+            (number, AT_ONCE),
+        ).fetchall()
+        with ledger.transaction() as db:
+            moved = redo(db, graph, stage, [row["unit"] for row in rows], why="it is stale")
+            propagate(db, graph, {stage: moved})
+        if moved:
+            return len(moved)
+    return 0
+
+
+def stale_counted(ledger: Ledger, stage_id: int) -> bool:
+    """Whether the tally knows of stale tasks of a stage."""
+    row = ledger.db.execute(
+        "SELECT n FROM tally WHERE stage = ? AND unit = 1 AND state = 'stale'", (stage_id,)
+    ).fetchone()
+    return bool(row and row[0])

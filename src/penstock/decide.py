@@ -1,0 +1,232 @@
+"""Decisions: data in, a decision with its reason out. Nothing here touches a file or a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+from penstock.campaign import Allowance, Members
+
+State = Literal["waiting", "ready", "queued", "running", "done", "failed", "blocked", "vetoed", "gone"]
+Outcome = Literal[
+    "ok", "error", "timeout", "out_of_memory", "node_failure", "preempted",
+    "cancelled", "missing_product", "lost", "unstarted",
+]  # fmt: skip
+
+#: states in which a task may still become done by itself
+OPEN: tuple[State, ...] = ("waiting", "ready", "queued", "running")
+STATES: tuple[State, ...] = (*OPEN, "done", "failed", "blocked", "vetoed", "gone")
+
+FREE_AT_MOST = 5
+MINUTE = 60.0
+
+#: failure class → what a cluster allows it
+RETRIES: dict[str, Allowance] = {
+    "node_failure": Allowance(FREE_AT_MOST),  # the machine's fault: free
+    "preempted": Allowance(FREE_AT_MOST),  # the scheduler's wish: free
+    "lost": Allowance(FREE_AT_MOST),  # no news: nobody's proven fault
+    "unstarted": Allowance(FREE_AT_MOST),  # never began
+    "timeout": Allowance(2, scale=2.0),  # twice the time each time
+    "out_of_memory": Allowance(2, scale=2.0),  # twice the memory, alone in its batch
+    "error": Allowance(3, (1 * MINUTE, 5 * MINUTE, 25 * MINUTE)),
+    "missing_product": Allowance(3, (1 * MINUTE, 5 * MINUTE, 25 * MINUTE)),
+    "cancelled": Allowance(0),  # a person's wish
+}
+#: what differs where a person sits and waits
+RETRIES_LOCAL = RETRIES | {"error": Allowance(1), "missing_product": Allowance(1)}
+
+FREE = frozenset({"node_failure", "preempted", "lost", "unstarted"})
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What a task sees of one upstream: how many of its tasks are in which state.
+
+    `group`: the upstream is finer (a merge); otherwise there is one task at most.
+    """
+
+    stage: str
+    states: Mapping[str, int]
+    group: bool = False
+    expander: bool = False
+    optional: bool = False
+    missing: str = ""  # why there is no task, if more is known than "its `where` leaves it out"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The state that a task should have, and why."""
+
+    state: State
+    why: str | None = None
+
+
+READY = Verdict("ready")
+
+
+def readiness(
+    upstreams: Iterable[Upstream],
+    *,
+    opening: str | None = None,
+    members: Members = "all",
+    empty: Literal["block", "run"] = "block",
+) -> Verdict:
+    """Say whether a task may run: `waiting`, `blocked` or `ready` (RULES 1 and 2).
+
+    >>> readiness([Upstream("dl1", {"done": 3, "failed": 1}, group=True)]).why
+    "1 of 4 members of 'dl1' failed"
+    """
+    views = list(upstreams)
+    verdicts = [
+        of_group(v, members, empty) if v.group and not v.expander else of_one(v, members) for v in views
+    ]
+    blocked = [v for v in verdicts if v.state == "blocked"]
+    hard = [v for v, view in zip(verdicts, views, strict=True) if v.state == "blocked" and any_failed(view)]
+    if hard:
+        return hard[0]
+    if opening:
+        return Verdict("waiting", f"group open, because {opening}")
+    waiting = [v for v in verdicts if v.state == "waiting"]
+    return (waiting or blocked or [READY])[0]
+
+
+def any_failed(view: Upstream) -> bool:
+    """Whether a member is known to have failed, which more members cannot mend."""
+    return bool(view.states.get("failed") or view.states.get("blocked") or not view.group)
+
+
+def of_group(view: Upstream, members: Members, empty: str) -> Verdict:
+    """Judge a finer upstream: all its tasks under the group."""
+    states, total = view.states, sum(view.states.values())
+    bad = states.get("failed", 0) + states.get("blocked", 0)
+    if bad and members == "all":
+        kinds = [kind for kind in ("failed", "blocked") if states.get(kind)]
+        return Verdict("blocked", f"{bad} of {total} members of '{view.stage}' {' or '.join(kinds)}")
+    unfinished = sum(states.get(s, 0) for s in OPEN)
+    if unfinished:
+        return Verdict("waiting", f"{unfinished} of {total} members of '{view.stage}' not done yet")
+    if not states.get("done") and empty == "block":
+        return Verdict(
+            "blocked", f"no member of '{view.stage}' is done" if total else f"no member in '{view.stage}'"
+        )
+    return READY
+
+
+def of_one(view: Upstream, members: Members) -> Verdict:
+    """Judge the one upstream task at the same or a coarser level, or the stages that may still add members."""
+    states = view.states
+    if any(states.get(s) for s in OPEN):
+        what = "may still add members" if view.expander else "is not done yet"
+        return Verdict(
+            "waiting",
+            f"group open, because '{view.stage}' {what}" if view.expander else f"'{view.stage}' {what}",
+        )
+    bad = next((s for s in ("failed", "blocked", "vetoed", "gone") if states.get(s)), None)
+    if view.expander:
+        return (
+            Verdict("blocked", f"'{view.stage}' {bad}")
+            if bad in ("failed", "blocked") and members == "all"
+            else READY
+        )
+    if bad:
+        return Verdict("blocked", f"'{view.stage}' is {bad}" if bad != "failed" else f"'{view.stage}' failed")
+    if states.get("done") or view.optional:
+        return READY
+    return Verdict("blocked", view.missing or f"'{view.stage}' has no task here (its `where` leaves it out)")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An attempt that did not end well, with what was spent before it."""
+
+    outcome: str
+    why: str = ""
+    verdict: str | None = None  # of a rule, or of the stage's own code: permanent, transient, veto
+    tries: int = 0  # attempts before it that cost a retry
+    free: int = 0  # attempts before it that did not
+    suspect: bool = False  # it was in flight when its whole batch died
+    may_grow: bool = True  # False: time or memory is at the site's limit already
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What becomes of a task after an attempt."""
+
+    state: State
+    why: str
+    delay_s: float = 0.0
+    tries: int = 0
+    free: int = 0
+    alone: bool = False
+    time_scale: float = 1.0
+    memory_scale: float = 1.0
+
+
+def after_failure(failure: Failure, allowances: Mapping[str, Allowance]) -> Next:
+    """Say what happens to a task after a failed attempt, and why.
+
+    >>> after_failure(Failure("node_failure"), RETRIES).why
+    'again, free (1 of 5)'
+    """
+    tries, free = failure.tries, failure.free
+    if failure.verdict == "veto":
+        return Next("vetoed", failure.why, tries=tries + 1, free=free)
+    if failure.verdict == "permanent":
+        return Next("failed", f"not tried again: {failure.why}", tries=tries + 1, free=free)
+    outcome = "node_failure" if failure.verdict == "transient" else failure.outcome
+    allowance = allowances[outcome]
+    if outcome in FREE:
+        if free >= allowance.times:
+            return Next("failed", f"{outcome} {free + 1} times: {failure.why}", tries=tries, free=free + 1)
+        why = f"again, free ({free + 1} of {allowance.times})" + (", alone" if failure.suspect else "")
+        return Next("ready", why, tries=tries, free=free + 1, alone=failure.suspect)
+    if tries >= allowance.times:
+        return Next("failed", f"{outcome} after {tries + 1} tries: {failure.why}", tries=tries + 1, free=free)
+    return again(outcome, allowance, failure)
+
+
+def again(outcome: str, allowance: Allowance, failure: Failure) -> Next:
+    """Allow another try, later or with more of what it lacked."""
+    tries = failure.tries
+    delay = allowance.delays_s[min(tries, len(allowance.delays_s) - 1)]
+    more = allowance.scale if failure.may_grow else 1.0
+    why = f"again (try {tries + 2} of {allowance.times + 1})" + (f" in {delay:g} s" if delay else "")
+    return Next(
+        "ready",
+        why,
+        delay_s=delay,
+        tries=tries + 1,
+        free=failure.free,
+        alone=outcome == "out_of_memory" or failure.suspect,
+        time_scale=more if outcome == "timeout" else 1.0,
+        memory_scale=more if outcome == "out_of_memory" else 1.0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An attempt as the fuse sees it."""
+
+    outcome: str
+    code: int | None = None
+    verdict: str | None = None
+
+
+def fuse(first: Sequence[Seen]) -> str | None:
+    """Say why a stage should pause after its `first` attempts (oldest first), or None (RULES 13).
+
+    It does when the first 5 fail alike, or 20 of the first 100 do, and none succeeded: what is
+    wrong is then the stage, not the units.
+    """
+    if any(seen.outcome == "ok" for seen in first) or not first:
+        return None
+    costly = [s for s in islice(first, 100) if s.outcome not in FREE and s.verdict != "veto"]
+    alike: dict[Seen, int] = {}
+    for number, seen in enumerate(costly, 1):
+        alike[seen] = alike.get(seen, 0) + 1
+        if alike[seen] == 20 or (number == alike[seen] == 5):
+            code = f" with exit code {seen.code}" if seen.code else ""
+            return f"its first {number} attempts failed{' alike' if number == 5 else ''} ({seen.outcome}{code}) and none succeeded"
+    return None

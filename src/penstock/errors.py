@@ -1,0 +1,72 @@
+"""What can go wrong, by who must act.
+
+PenstockError
+├── DefinitionError        edit the file
+├── SiteError              the place where jobs run
+│   ├── Unreachable        wait, or mend the connection
+│   ├── AuthNeeded         log in
+│   ├── QueryFailed        transient: a question without an answer, never a "no"
+│   └── SubmitRejected     permanent: the site said no
+└── LedgerError            the record
+    ├── Held               another conductor has the campaign
+    └── Corrupt            the file is damaged
+
+A failed unit is data, not an exception. Each message is one sentence: the thing, the place, the remedy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class PenstockError(Exception):
+    """Something a person must know; `exit_code` is what the command ends with."""
+
+    exit_code = 1
+
+
+class DefinitionError(PenstockError):
+    """The definition or the command line is wrong; `file` and `line` say where."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, file: Path | None = None, line: int | None = None) -> None:
+        self.message, self.file, self.line = message, file, line
+        place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
+        super().__init__(place + message)
+
+
+class SiteError(PenstockError):
+    """The place where jobs run did not do what it should."""
+
+    exit_code = 3
+
+
+class Unreachable(SiteError):
+    """The site does not answer."""
+
+
+class AuthNeeded(SiteError):
+    """The site wants a person to log in."""
+
+
+class QueryFailed(SiteError):
+    """A question to the scheduler failed; it changes no state."""
+
+
+class SubmitRejected(SiteError):
+    """The scheduler refused a job for good."""
+
+
+class LedgerError(PenstockError):
+    """The record cannot be read or written."""
+
+
+class Held(LedgerError):
+    """Another living conductor holds the campaign."""
+
+    exit_code = 4
+
+
+class Corrupt(LedgerError):
+    """The ledger's file is damaged."""

@@ -1,0 +1,88 @@
+"""How the stages of a campaign hang together: upstreams, downstreams, and the levels where groups are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from penstock.campaign import After, Campaign, Stage
+
+Kind = Literal["same", "coarser", "finer", "keyed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Stage `down` waits for stage `up`; `kind` says where the upstream's level stands."""
+
+    up: str
+    down: str
+    kind: Kind
+    optional: bool = False
+    expander: bool = False
+    after: After | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The stages by name, with ids of the ledger, and the edges between them in both directions."""
+
+    stages: Mapping[str, Stage]  # in an order in which each follows its upstreams
+    ids: Mapping[str, int]
+    upstreams: Mapping[str, tuple[Edge, ...]]
+    downstreams: Mapping[str, tuple[Edge, ...]]
+    counted: Mapping[str, tuple[int, ...]]  # stage → levels of groups whose members are counted; 0 always
+
+    def name(self, stage_id: int) -> str:
+        """Return the name of the stage with that id."""
+        return self.names[stage_id]
+
+    @property
+    def names(self) -> dict[int, str]:
+        return {number: name for name, number in self.ids.items()}
+
+    def is_group(self, stage: str) -> bool:
+        """Whether the stage is coarser than one of its upstreams: then its groups can be open."""
+        return any(edge.kind == "finer" for edge in self.upstreams[stage])
+
+
+def build(campaign: Campaign, ids: Mapping[str, int]) -> Graph:
+    """Return the graph of `campaign`, whose stages have these ids in the ledger."""
+    stages = {stage.name: stage for stage in campaign.stages}
+    edges = [edge for stage in campaign.stages for edge in edges_of(stage, stages)]
+    counted = {name: (0, *sorted(levels_counted(name, stages, edges))) for name in stages}
+    return Graph(
+        stages=stages,
+        ids={name: ids[name] for name in stages},
+        upstreams={name: tuple(e for e in edges if e.down == name) for name in stages},
+        downstreams={name: tuple(e for e in edges if e.up == name) for name in stages},
+        counted=counted,
+    )
+
+
+def edges_of(stage: Stage, stages: Mapping[str, Stage]) -> list[Edge]:
+    """Return what `stage` waits for: what it says, and the expanders that may add to it (RULES 1)."""
+    said = [
+        Edge(a.stage, stage.name, "keyed" if a.key else relation(stages[a.stage], stage), a.optional, after=a)
+        for a in stage.after
+    ]
+    implied = [
+        Edge(x.name, stage.name, relation(x, stage), expander=True)
+        for x in stages.values()
+        if x.expands is not None
+        and stage.level < x.expands
+        and any(stages[a.stage].level >= x.expands for a in stage.after)
+    ]
+    return said + implied
+
+
+def relation(up: Stage, down: Stage) -> Kind:
+    """Say where the upstream's level stands, seen from downstream."""
+    if up.level == down.level:
+        return "same"
+    return "finer" if up.level > down.level else "coarser"
+
+
+def levels_counted(name: str, stages: Mapping[str, Stage], edges: list[Edge]) -> set[int]:
+    """Return the levels, the campaign's apart, at which a downstream needs to know this stage's states."""
+    return {stages[e.down].level for e in edges if e.up == name and e.kind == "finer"} - {0}

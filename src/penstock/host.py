@@ -1,0 +1,53 @@
+"""What tells one process on one machine from any other, also after a reboot."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process by host, boot, pid and start time: pids alone come back."""
+
+    host: str
+    boot: str
+    pid: int
+    start: str
+
+    @property
+    def here(self) -> bool:
+        """Whether it was started on this host."""
+        return self.host == socket.gethostname()
+
+    @property
+    def dead(self) -> bool:
+        """Whether it is known to have ended; False for another host's, of which nothing is known."""
+        return self.here and (self.boot != boot_id() or start_time(self.pid) != self.start)
+
+
+@cache
+def boot_id() -> str:
+    """Return the id that the kernel made at boot."""
+    return BOOT_ID.read_text().strip()
+
+
+def start_time(pid: int) -> str | None:
+    """Return when `pid` started, in clock ticks since boot; None if there is no such living process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = stat[stat.rindex(")") + 2 :].split()
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def this_process() -> Process:
+    """Describe the running process."""
+    pid = os.getpid()
+    return Process(socket.gethostname(), boot_id(), pid, start_time(pid) or "")

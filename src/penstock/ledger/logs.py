@@ -1,0 +1,29 @@
+"""The last words of what failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from penstock.ledger import Ledger
+from penstock.transports.local import read_from
+
+TAIL_BYTES = 4096
+
+
+def tail_of(ledger: Ledger, stage_id: int, *, lines: int = 8) -> list[str]:
+    """Return the last lines that the newest failed attempt of a stage wrote, or else why it failed."""
+    row = ledger.db.execute(
+        "SELECT a.*, j.folder FROM attempt a JOIN job j ON j.id = a.job WHERE a.stage = ? AND a.outcome <> 'ok'"
+        " ORDER BY a.id DESC LIMIT 1",
+        (stage_id,),
+    ).fetchone()
+    if row is None:
+        return []
+    text = ""
+    if row["log"] and row["log_bytes"]:
+        skipped = max(0, row["log_bytes"] - TAIL_BYTES)
+        data = read_from(
+            Path(row["folder"]) / row["log"], row["log_offset"] + skipped, row["log_bytes"] - skipped
+        )
+        text = data.decode(errors="replace").strip()
+    return (text or row["why"] or row["outcome"]).splitlines()[-lines:]

@@ -1,0 +1,58 @@
+"""Bringing an older ledger up to date, one step a version (`PRAGMA user_version`)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from importlib.resources import files
+
+from penstock.errors import Corrupt, LedgerError
+
+VERSION = 1
+
+Step = Callable[[sqlite3.Connection], None]
+
+#: version → the step that leads from it to the next one
+STEPS: dict[int, Step] = {}
+
+
+def schema() -> str:
+    """Return the SQL that makes a new ledger."""
+    return files("penstock.ledger").joinpath("schema.sql").read_text()
+
+
+def create(db: sqlite3.Connection) -> None:
+    """Make a new ledger in an empty database."""
+    db.executescript(
+        f"BEGIN IMMEDIATE;{schema()}"
+        "INSERT INTO unit (id, level, key, origin) VALUES (1, 0, '[]', 'group');"
+        "INSERT INTO lease (id, epoch) VALUES (1, 0);"
+        f"PRAGMA user_version = {VERSION};COMMIT;"
+    )
+
+
+def migrate(db: sqlite3.Connection, name: str) -> None:
+    """Bring `db` to this version; `name` is for messages. Raises LedgerError if it is newer than we are."""
+    version = version_of(db, name)
+    if version > VERSION:
+        raise LedgerError(
+            f"{name} was written by a newer penstock (ledger version {version}, here {VERSION}): upgrade penstock"
+        )
+    if version == 0:
+        create(db)
+    while 0 < version < VERSION:
+        db.execute("BEGIN IMMEDIATE")
+        STEPS[version](db)
+        version += 1
+        db.execute(f"PRAGMA user_version = {version}")
+        db.execute("COMMIT")
+
+
+def version_of(db: sqlite3.Connection, name: str) -> int:
+    """Return the ledger's version; 0 if it is empty."""
+    try:
+        return int(db.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        raise Corrupt(
+            f"{name} is not a ledger ({error}): restore it from a copy, or move it away and run again"
+        ) from error

@@ -1,0 +1,236 @@
+"""Which tasks may run now: the touched ones are looked at again, whatever touched them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from penstock.decide import OPEN, Upstream, Verdict, readiness
+from penstock.graph import Edge, Graph
+from penstock.ledger import tasks
+from penstock.ledger.inputs import digests_of
+from penstock.ledger.units import ROOT
+
+CHUNK = 5_000
+JUDGED = ("waiting", "ready", "blocked")
+
+
+class Touched:
+    """Units whose tasks must be looked at again, by stage."""
+
+    def __init__(self) -> None:
+        self.units: defaultdict[str, set[int]] = defaultdict(set)
+
+    def add(self, stage: str, units: Iterable[int]) -> None:
+        self.units[stage].update(units)
+
+    def __bool__(self) -> bool:
+        return any(self.units.values())
+
+
+def propagate(
+    db: sqlite3.Connection, graph: Graph, changed: Mapping[str, Iterable[int]], touched: Touched | None = None
+) -> None:
+    """Judge what depends on the `changed` tasks (units by stage), and what depends on that in turn.
+
+    One pass does: stages come in an order in which each follows its upstreams.
+    """
+    touched = touched or Touched()
+    for stage in graph.stages:
+        moved = set(changed.get(stage, ()))
+        for units in chunks(touched.units.pop(stage, ())):
+            moved.update(judge(db, graph, stage, units))
+        for edge in graph.downstreams[stage]:
+            if moved:
+                touched.add(edge.down, dependents(db, graph, edge, moved))
+
+
+def chunks(units: Iterable[int]) -> Iterator[list[int]]:
+    """Cut into pieces that a query takes well."""
+    rest = iter(units)
+    while piece := list(islice(rest, CHUNK)):
+        yield piece
+
+
+def dependents(db: sqlite3.Connection, graph: Graph, edge: Edge, units: set[int]) -> set[int]:
+    """Return the units whose tasks downstream depend on these upstream units."""
+    level_up, level_down = graph.stages[edge.up].level, graph.stages[edge.down].level
+    if edge.kind == "same":
+        return units
+    if edge.kind == "finer" and level_down == 0:
+        return {ROOT}
+    found: set[int] = set()
+    for piece in chunks(units):
+        found.update(
+            row[0]
+            for row in db.execute(dependents_sql(graph, edge, level_up, level_down), (json.dumps(piece),))
+        )
+    return found
+
+
+def dependents_sql(graph: Graph, edge: Edge, level_up: int, level_down: int) -> str:
+    """Return the query for the units downstream of a list of units."""
+    if edge.kind == "finer":
+        return f"SELECT DISTINCT u.g{level_down} FROM json_each(?) j JOIN unit u ON u.id = j.value"
+    if edge.kind == "keyed":
+        up, down = graph.ids[edge.up], graph.ids[edge.down]
+        return (
+            "SELECT k.unit FROM json_each(?) j JOIN unit u ON u.id = j.value"
+            f" JOIN link k ON k.upstream = {up} AND k.key = u.key AND k.stage = {down}"
+        )
+    under = f"u.g{level_up} = j.value" if level_up else "j.value = 1"
+    return f"SELECT u.id FROM json_each(?) j JOIN unit u ON u.level = {level_down} AND {under}"
+
+
+def judge(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> list[int]:
+    """Give tasks the state that their upstreams allow; return those that moved."""
+    rows = tasks.states_of(db, graph.ids[stage], units)
+    judged = {unit: row for unit, row in rows.items() if row["state"] in JUDGED}
+    verdicts = verdicts_of(db, graph, stage, list(judged))
+    moves = [
+        tasks.Move(unit, judged[unit]["state"], verdict.state, verdict.why)
+        for unit, verdict in verdicts.items()
+        if (judged[unit]["state"], judged[unit]["why"]) != (verdict.state, verdict.why)
+        and not (verdict.state == judged[unit]["state"] == "ready")
+    ]
+    tasks.move(db, graph, stage, moves)
+    redone = look_again(db, graph, stage, [unit for unit, row in rows.items() if row["state"] == "done"])
+    return [m.unit for m in moves if m.old != m.new] + redone
+
+
+def look_again(db: sqlite3.Connection, graph: Graph, stage: str, done: Sequence[int]) -> list[int]:
+    """Find done tasks whose inputs are no longer what they were made from; return those that are redone (RULES 3, 26).
+
+    A group is looked at when all its members are final: until then it is not known what it would be made from.
+    """
+    definition, group = graph.stages[stage], graph.is_group(stage)
+    if group:
+        done = [u for u, v in verdicts_of(db, graph, stage, done).items() if v.state == "ready"]
+    if not done or (group and definition.late == "ignore"):
+        return []
+    unlike = compare_inputs(
+        db, graph, stage, done, "its members changed" if group else "an upstream product changed"
+    )
+    if not group or definition.late != "redo":
+        return []
+    return redo(db, graph, stage, unlike, why="its members changed")
+
+
+def compare_inputs(
+    db: sqlite3.Connection, graph: Graph, stage: str, done: Sequence[int], what: str
+) -> list[int]:
+    """Mark the tasks whose inputs changed, unmark those that are back to what they were, and return the former."""
+    rows, digests = tasks.states_of(db, graph.ids[stage], done), digests_of(db, graph, stage, done)
+    unlike = [unit for unit in done if rows[unit]["inputs"] not in (None, digests[unit])]
+    same = set(done) - set(unlike)
+    tasks.clear_stale(db, graph, stage, [u for u in same if (rows[u]["stale"] or "").startswith(FROM_INPUT)])
+    tasks.mark_stale(db, graph, stage, {u: FROM_INPUT + what for u in unlike if rows[u]["stale"] is None})
+    return unlike
+
+
+FROM_INPUT = "input: "
+
+
+def redo(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int], *, why: str) -> list[int]:
+    """Make done tasks ready again, unless a reader of their products is on its way; return those that are."""
+    free = [unit for unit in units if not read_now(db, graph, stage, unit)]
+    tasks.move(db, graph, stage, [tasks.Move(unit, "done", "ready", f"again: {why}") for unit in free])
+    return free
+
+
+def read_now(db: sqlite3.Connection, graph: Graph, stage: str, unit: int) -> bool:
+    """Whether a task that reads this one's products is queued or running."""
+    for edge in graph.downstreams[stage]:
+        for piece in chunks(dependents(db, graph, edge, {unit})):
+            rows = tasks.states_of(db, graph.ids[edge.down], piece).values()
+            if any(row["state"] in ("queued", "running") for row in rows):
+                return True
+    return False
+
+
+def verdicts_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> dict[int, Verdict]:
+    """Judge the tasks of one stage by what their upstreams say."""
+    if not units:
+        return {}
+    definition = graph.stages[stage]
+    views: dict[int, list[Upstream]] = {unit: [] for unit in units}
+    for edge in graph.upstreams[stage]:
+        for unit, states in states_seen(db, graph, edge, units).items():
+            views[unit].append(view(edge, states))
+    opening = open_groups(db, units) if graph.is_group(stage) else {}
+    return {
+        unit: readiness(seen, opening=opening.get(unit), members=definition.members, empty=definition.empty)
+        for unit, seen in views.items()
+    }
+
+
+def view(edge: Edge, states: Mapping[str, int]) -> Upstream:
+    """Return an upstream as `decide` wants it."""
+    missing = f"'{edge.up}' has no task for the key that its fields name" if edge.kind == "keyed" else ""
+    return Upstream(
+        edge.up,
+        states,
+        group=edge.kind == "finer",
+        expander=edge.expander,
+        optional=edge.optional,
+        missing=missing,
+    )
+
+
+def states_seen(
+    db: sqlite3.Connection, graph: Graph, edge: Edge, units: Sequence[int]
+) -> dict[int, dict[str, int]]:
+    """Return, for each unit, how many tasks upstream along `edge` are in which state."""
+    up, level_up = graph.ids[edge.up], graph.stages[edge.up].level
+    seen: dict[int, dict[str, int]] = {unit: {} for unit in units}
+    ids = json.dumps(list(units))
+    for row in db.execute(states_sql(graph, edge, up, level_up), (ids,)):
+        if row[1] is not None and row[2]:
+            seen[row[0]][row[1]] = row[2]
+    return seen
+
+
+def states_sql(graph: Graph, edge: Edge, up: int, level_up: int) -> str:
+    """Return the query for (unit, state, count) along one edge."""
+    if edge.kind == "finer":
+        return (
+            "SELECT j.value, y.state, y.n FROM json_each(?) j CROSS JOIN tally y"
+            f" ON y.stage = {up} AND y.unit = j.value AND y.state <> 'stale' AND y.n > 0"
+        )
+    if edge.kind == "keyed":
+        return (
+            f"SELECT j.value, t.state, 1 FROM json_each(?) j JOIN link k ON k.stage = {graph.ids[edge.down]}"
+            f" AND k.unit = j.value AND k.upstream = {up} JOIN unit u ON u.level = {level_up} AND u.key = k.key"
+            f" JOIN task t ON t.stage = {up} AND t.unit = u.id"
+        )
+    if edge.kind == "same":
+        return f"SELECT j.value, t.state, 1 FROM json_each(?) j CROSS JOIN task t ON t.stage = {up} AND t.unit = j.value"
+    group = f"u.g{level_up}" if level_up else "1"
+    return (
+        "SELECT j.value, t.state, 1 FROM json_each(?) j JOIN unit u ON u.id = j.value"
+        f" JOIN task t ON t.stage = {up} AND t.unit = {group}"
+    )
+
+
+def open_groups(db: sqlite3.Connection, units: Iterable[int]) -> dict[int, str]:
+    """Return why groups are still open, for those that are."""
+    sql = "SELECT o.unit, o.why FROM json_each(?) j JOIN opening o ON o.unit = j.value ORDER BY o.why DESC"
+    return {row[0]: row[1] for row in db.execute(sql, (json.dumps(list(units)),))}
+
+
+def candidates(db: sqlite3.Connection, graph: Graph, stage: str, *, after: int = 0) -> Iterator[list[int]]:
+    """Yield waiting tasks (units above `after`) that no unfinished upstream task at their own or a coarser level holds back."""
+    number = graph.ids[stage]
+    open_states = ", ".join(f"'{state}'" for state in OPEN)
+    same = [e for e in graph.upstreams[stage] if e.kind == "same"]
+    held = "".join(
+        f" AND NOT EXISTS (SELECT 1 FROM task a WHERE a.stage = {graph.ids[e.up]} AND a.unit = t.unit AND a.state IN ({open_states}))"
+        for e in same
+    )
+    sql = f"SELECT t.unit FROM task t WHERE t.stage = {number} AND t.unit > ? AND t.state IN ('waiting', 'blocked'){held}"
+    rows: Iterator[Any] = iter(db.execute(sql, (after,)).fetchall())
+    yield from chunks(row[0] for row in rows)

@@ -1,0 +1,119 @@
+"""The definition in the ledger: a frozen copy, and what its changes mean for work already done."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.campaign import Campaign, Stage
+from penstock.errors import DefinitionError
+from penstock.graph import Graph, build
+from penstock.ledger import Ledger, tasks
+from penstock.ledger.admission import add_tasks, retry_failed
+from penstock.ledger.readiness import Touched, propagate
+from penstock.ledger.units import Values
+
+
+def register(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], *, now: float) -> Graph:
+    """Make `campaign` the ledger's current definition and return its graph.
+
+    Done tasks of a stage whose digest changed become stale; failed ones get their retries again.
+    Raises DefinitionError if the levels are no longer those of the ledger.
+    """
+    with ledger.transaction() as db:
+        check_levels(ledger, campaign)
+        ids, before = {}, {row["name"]: row for row in db.execute("SELECT * FROM stage")}
+        for position, stage in enumerate(campaign.stages):
+            ids[stage.name] = write_stage(ledger, stage, position, frozen["stages"][position])
+        graph = build(campaign, ids)
+        write_copy(ledger, campaign, frozen, now)
+        remove_missing(ledger, graph)
+        welcome_stages(ledger, campaign, graph, before)
+    return graph
+
+
+def check_levels(ledger: Ledger, campaign: Campaign) -> None:
+    """Refuse other levels or key types than the ledger's."""
+    identity = json.dumps(
+        {"levels": campaign.levels, "types": {n: campaign.types.get(n, "str") for n in campaign.levels}}
+    )
+    before = ledger.meta("levels")
+    if before is not None and before != identity:
+        raise DefinitionError(
+            f"the levels or the types of their keys changed since the ledger was made ({before} → {identity}):"
+            " put them back, or start a new campaign in another folder",
+            file=campaign.file,
+        )
+    ledger.set_meta("levels", identity)
+    ledger.set_meta("name", campaign.name)
+
+
+def write_stage(ledger: Ledger, stage: Stage, position: int, frozen: Any) -> int:
+    """Write one stage and return its id; a changed definition ends a pause."""
+    row = ledger.db.execute(
+        "INSERT INTO stage (name, level, position, digest, definition) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET level = excluded.level, position = excluded.position, removed = 0,"
+        " paused = CASE WHEN digest = excluded.digest AND paused = 'fuse' THEN paused END,"
+        " paused_why = CASE WHEN digest = excluded.digest AND paused = 'fuse' THEN paused_why END,"
+        " digest = excluded.digest, definition = excluded.definition RETURNING id",
+        (stage.name, stage.level, position, stage.digest, json.dumps(frozen)),
+    ).fetchone()
+    return int(row[0])
+
+
+def write_copy(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], now: float) -> None:
+    """Keep the frozen copy, once for each digest."""
+    text = json.dumps(frozen)
+    ledger.db.execute(
+        "INSERT INTO definition (digest, text, at) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET text = excluded.text",
+        (frozen["digest"], text, now),
+    )
+    number = ledger.db.execute("SELECT id FROM definition WHERE digest = ?", (frozen["digest"],)).fetchone()[
+        0
+    ]
+    ledger.set_meta("definition", str(number))
+
+
+def remove_missing(ledger: Ledger, graph: Graph) -> None:
+    """Keep the tasks of stages that are no longer defined, and never run them."""
+    names = json.dumps(list(graph.ids))
+    ledger.db.execute(
+        "UPDATE stage SET removed = 1 WHERE name NOT IN (SELECT value FROM json_each(?))", (names,)
+    )
+
+
+def welcome_stages(ledger: Ledger, campaign: Campaign, graph: Graph, before: Mapping[str, Any]) -> None:
+    """Make the tasks of new stages for the units there are, and mark what an older definition made."""
+    db, touched, changed = ledger.db, Touched(), defaultdict[str, set[int]](set)
+    values = Values(db, campaign)
+    for name, stage in graph.stages.items():
+        if name not in before:
+            add_tasks(db, graph, values, name, 0, touched)
+        elif before[name]["digest"] != stage.digest or before[name]["removed"]:
+            add_tasks(db, graph, values, name, 0, touched)
+            tasks.recount(db, graph, name)
+            changed[name].update(mark_older(ledger, graph, name))
+        elif set(graph.counted[name]) - {0}:
+            tasks.recount(db, graph, name)
+    propagate(db, graph, changed, touched)
+
+
+def mark_older(ledger: Ledger, graph: Graph, stage: str) -> list[int]:
+    """Mark done tasks that another definition made as stale (or no longer), and try failed ones again."""
+    number, digest = graph.ids[stage], graph.stages[stage].digest
+    ledger.db.execute(
+        "UPDATE task SET stale = 'the definition changed' WHERE stage = ? AND state = 'done' AND made <> ? AND stale IS NULL",
+        (number, digest),
+    )
+    ledger.db.execute(
+        "UPDATE task SET stale = NULL WHERE stage = ? AND state = 'done' AND made = ? AND stale = 'the definition changed'",
+        (number, digest),
+    )
+    tasks.recount(ledger.db, graph, stage)
+    failed = [
+        r[0]
+        for r in ledger.db.execute("SELECT unit FROM task WHERE stage = ? AND state = 'failed'", (number,))
+    ]
+    return retry_failed(ledger.db, graph, stage, failed, why="the definition changed")

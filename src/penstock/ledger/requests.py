@@ -1,0 +1,167 @@
+"""What people ask for: written down first, applied by whoever drives the campaign (RULES 22)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from penstock.clock import SystemClock
+from penstock.graph import Graph
+from penstock.ledger import FOLDER, Ledger, tasks
+from penstock.ledger.admission import retry_failed, tasks_under, veto_tasks
+from penstock.ledger.lease import held, holder
+from penstock.ledger.readiness import Touched, propagate
+from penstock.ledger.stored import stored_graph
+from penstock.ledger.units import ROOT
+from penstock.transports.local import append
+
+Target = dict[str, Any]
+
+
+def ask(root: Path, action: str, target: Target, by: str) -> str:
+    """Record a request and say what becomes of it.
+
+    It is applied at once when nobody drives the campaign, else by the conductor in its next turn.
+    """
+    clock = SystemClock()
+    with Ledger.open(root) as ledger:
+        number = record(ledger, action, target, by, clock.now())
+        other = holder(ledger.db)
+        if other and other.alive(clock.now()):
+            return f"asked: {other} does it in its next turn"
+    with held(root, command=action, clock=clock) as ledger:
+        Requests(ledger, stored_graph(ledger)).apply(clock.now())
+        row = ledger.db.execute("SELECT answer FROM request WHERE id = ?", (number,)).fetchone()
+        return str(row["answer"])
+
+
+def record(ledger: Ledger, action: str, target: Target, by: str, now: float) -> int:
+    """Write a request down, in the ledger and in `actions.jsonl`."""
+    line = json.dumps({"at": now, "by": by, "action": action, "target": target}, ensure_ascii=False)
+    append(ledger.root / FOLDER / "actions.jsonl", line.encode() + b"\n")
+    with ledger.transaction() as db:
+        sql = "INSERT INTO request (at, by, action, target) VALUES (?, ?, ?, ?)"
+        return int(db.execute(sql, (now, by, action, json.dumps(target))).lastrowid or 0)
+
+
+class Requests:
+    """Applies open requests to the tasks."""
+
+    def __init__(self, ledger: Ledger, graph: Graph) -> None:
+        self.ledger, self.db, self.graph = ledger, ledger.db, graph
+        self.changed = defaultdict[str, set[int]](set)
+        self.touched = Touched()
+
+    def apply(self, now: float) -> list[sqlite3.Row]:
+        """Apply what was asked and not yet done, oldest first; return those requests."""
+        open_ones = self.db.execute("SELECT * FROM request WHERE applied IS NULL ORDER BY id").fetchall()
+        for request in open_ones:
+            with self.ledger.transaction():
+                answer = self.answer(request, now)
+                propagate(self.db, self.graph, self.changed, self.touched)
+                self.db.execute(
+                    "UPDATE request SET applied = ?, answer = ? WHERE id = ?", (now, answer, request["id"])
+                )
+            self.changed.clear()
+        return open_ones
+
+    def answer(self, request: sqlite3.Row, now: float) -> str:
+        """Do what one request asks, and say what that was."""
+        actions: dict[str, Callable[[Target, str, float], str]] = {
+            "retry": self.retry, "cancel": self.cancel, "veto": self.veto, "unveto": self.unveto, "down": self.down,
+        }  # fmt: skip
+        action = actions.get(request["action"])
+        if action is None:
+            return f"nothing done: {request['action']} is not known here"
+        return action(json.loads(request["target"]), request["by"], now)
+
+    def stages(self, target: Target) -> list[str]:
+        """Return the stages that a request means."""
+        return [name for name in self.graph.stages if target.get("stage") in (None, name)]
+
+    def rows(self, stage: str, target: Target, *states: str) -> list[sqlite3.Row]:
+        """Return the tasks that a request means, of those in `states`."""
+        found = tasks_under(self.db, self.graph, stage, target.get("unit") or ROOT)
+        return [row for row in found if row["state"] in states]
+
+    def retry(self, target: Target, by: str, now: float) -> str:
+        """Give failed tasks all their retries again, and let paused stages go on."""
+        count = 0
+        for stage in self.stages(target):
+            units = [row["unit"] for row in self.rows(stage, target, "failed")]
+            count += len(retry_failed(self.db, self.graph, stage, units, why=f"{by} asked for it"))
+            self.changed[stage].update(units)
+            self.touched.add(stage, units)
+            self.resume(stage)
+        return f"{count} failed tasks will be tried again"
+
+    def resume(self, stage: str) -> None:
+        """End a pause; the fuse counts anew from here."""
+        self.db.execute("UPDATE stage SET paused = NULL, paused_why = NULL WHERE name = ?", (stage,))
+        newest = self.db.execute("SELECT coalesce(max(id), 0) FROM attempt").fetchone()[0]
+        self.ledger.set_meta(f"fuse.{stage}", str(newest))
+
+    def cancel(self, target: Target, by: str, now: float) -> str:
+        """Take tasks out of the way: they count as failed until somebody retries them."""
+        count = 0
+        for stage in self.stages(target):
+            rows = self.rows(stage, target, "ready", "queued", "running")
+            why = f"cancelled by {by}"
+            tasks.move(
+                self.db, self.graph, stage, [tasks.Move(r["unit"], r["state"], "failed", why) for r in rows]
+            )
+            self.changed[stage].update(row["unit"] for row in rows)
+            count += len(rows)
+        return f"{count} tasks cancelled; `penstock retry` brings them back"
+
+    def veto(self, target: Target, by: str, now: float) -> str:
+        """Never process a unit, or all under a group."""
+        stage, why = target.get("stage"), target["why"]
+        self.db.execute(
+            "INSERT INTO veto (unit, stage, by, why, at) VALUES (?, ?, ?, ?, ?)",
+            (target["unit"], stage and self.graph.ids[stage], by, why, now),
+        )
+        count = 0
+        for name in self.stages(target):
+            units = veto_tasks(self.db, self.graph, name, target["unit"], f"vetoed by {by}: {why}")
+            self.changed[name].update(units)
+            count += len(units)
+        return f"{count} tasks vetoed"
+
+    def unveto(self, target: Target, by: str, now: float) -> str:
+        """Lift a veto."""
+        stage = target.get("stage")
+        self.db.execute(
+            "UPDATE veto SET lifted = ?, lifted_by = ? WHERE unit = ? AND lifted IS NULL AND (? IS NULL OR stage = ?)",
+            (now, by, target["unit"], stage, stage and self.graph.ids[stage]),
+        )
+        count = 0
+        for name in self.stages(target):
+            units = [
+                row["unit"]
+                for row in self.rows(name, target, "vetoed")
+                if not self.still_vetoed(name, row["unit"])
+            ]
+            state = "waiting" if self.graph.upstreams[name] else "ready"
+            tasks.move(self.db, self.graph, name, [tasks.Move(unit, "vetoed", state) for unit in units])
+            self.changed[name].update(units)
+            self.touched.add(name, units)
+            count += len(units)
+        return f"{count} tasks are no longer vetoed"
+
+    def still_vetoed(self, stage: str, unit: int) -> bool:
+        """Whether another veto, of the unit or of a group above it, still holds."""
+        groups = ", ".join(f"u.g{level}" for level in range(1, 6))
+        sql = (
+            f"SELECT 1 FROM unit u JOIN veto v ON v.unit IN (1, u.id, {groups}) AND v.lifted IS NULL"
+            " AND (v.stage IS NULL OR v.stage = ?) WHERE u.id = ?"
+        )
+        return self.db.execute(sql, (self.graph.ids[stage], unit)).fetchone() is not None
+
+    def down(self, target: Target, by: str, now: float) -> str:
+        """Nothing to do here: the conductor that sees it ends."""
+        return "the conductor ends"

@@ -1,0 +1,246 @@
+"""Tasks in the ledger: every change of a state goes through here, and so does its count in the tally."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from penstock.decide import Next
+from penstock.graph import Graph
+from penstock.ledger.units import ROOT, Values
+
+TALLY = (
+    "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT (stage, unit, state) DO UPDATE SET n = n + excluded.n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A task that goes from one state to another; `after` holds more of its columns."""
+
+    unit: int
+    old: str
+    new: str
+    why: str | None = None
+
+
+def create(db: sqlite3.Connection, graph: Graph, values: Values, stage: str, *, after: int = 0) -> int:
+    """Add the missing tasks of `stage` for the units with ids above `after`; return how many.
+
+    A stage with upstreams starts `waiting`; whoever calls evaluates those that may be more.
+    """
+    number, level = graph.ids[stage], graph.stages[stage].level
+    state = "waiting" if graph.upstreams[stage] else "ready"
+    missing = (
+        f"u.level = {level} AND u.gone IS NULL AND u.id > {after}"
+        f" AND NOT EXISTS (SELECT 1 FROM task t WHERE t.stage = {number} AND t.unit = u.id)"
+    )
+    insert = (
+        f"INSERT INTO task (stage, unit, state) SELECT {number}, u.id, '{state}' FROM unit u WHERE {missing}"
+    )
+    where = graph.stages[stage].where
+    if where is None:
+        made = db.execute(insert).rowcount
+    else:
+        rows = db.execute(f"SELECT u.* FROM unit u WHERE {missing}").fetchall()
+        units = [row["id"] for row in rows if where.evaluate(values.of(row))]
+        made = db.executemany(
+            f"INSERT INTO task (stage, unit, state) VALUES ({number}, ?, '{state}')", [(u,) for u in units]
+        ).rowcount
+    if made > 0:
+        count_created(db, graph, stage, state, made, after)
+    return max(made, 0)
+
+
+def count_created(
+    db: sqlite3.Connection, graph: Graph, stage: str, state: str, made: int, after: int
+) -> None:
+    """Count new tasks: only them when they are those of new units, else the whole stage anew."""
+    number = graph.ids[stage]
+    if not after:
+        recount(db, graph, stage)
+        return
+    db.execute(TALLY, (number, ROOT, state, made))
+    for level in graph.counted[stage][1:]:
+        groups = db.execute(
+            f"SELECT ?, u.g{level}, ?, count(*) FROM unit u JOIN task t ON t.stage = ? AND t.unit = u.id"
+            f" WHERE u.id > ? GROUP BY u.g{level}",
+            (number, state, number, after),
+        ).fetchall()
+        db.executemany(TALLY, groups)
+
+
+def recount(db: sqlite3.Connection, graph: Graph, stage: str) -> None:
+    """Count the tasks of `stage` anew, for every group where they are counted."""
+    number = graph.ids[stage]
+    db.execute("DELETE FROM tally WHERE stage = ?", (number,))
+    for level in graph.counted[stage]:
+        db.execute(*counting(number, level))
+
+
+def counting(stage_id: int, level: int) -> tuple[str, tuple[int, ...]]:
+    """Return the statement that fills the tally of one stage for the groups of one level."""
+    if level == 0:
+        source = "SELECT stage, 1, {} , count(*) FROM task WHERE stage = ? {} GROUP BY 3"
+    else:
+        source = f"SELECT t.stage, u.g{level}, {{}}, count(*) FROM task t JOIN unit u ON u.id = t.unit WHERE t.stage = ? {{}} GROUP BY 2, 3"
+    states = source.format("state", "")
+    stale = source.format("'stale'", "AND stale IS NOT NULL")
+    return f"INSERT INTO tally {states} UNION ALL {stale}", (stage_id, stage_id)
+
+
+def add_to_tally(
+    db: sqlite3.Connection, graph: Graph, stage: str, moves: Iterable[tuple[int, str, int]]
+) -> None:
+    """Add (unit, state, ±n) of one stage to the counts of all its groups."""
+    deltas: Counter[tuple[int, str]] = Counter()
+    by_unit: dict[int, list[tuple[str, int]]] = {}
+    levels = graph.counted[stage][1:]
+    for unit, state, n in moves:
+        deltas[ROOT, state] += n
+        if levels:
+            by_unit.setdefault(unit, []).append((state, n))
+    if levels:
+        for row in groups_of(db, by_unit, levels):
+            for state, n in by_unit[row[0]]:
+                for group in row[1:]:
+                    deltas[group, state] += n
+    number = graph.ids[stage]
+    db.executemany(TALLY, [(number, group, state, n) for (group, state), n in deltas.items() if n])
+
+
+def groups_of(db: sqlite3.Connection, units: Iterable[int], levels: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return (unit, its group at each of `levels`) for each unit."""
+    columns = ", ".join(f"u.g{level}" for level in levels)
+    sql = f"SELECT u.id, {columns} FROM json_each(?) j JOIN unit u ON u.id = j.value"
+    return [tuple(row) for row in db.execute(sql, (json.dumps(list(units)),))]
+
+
+def states_of(db: sqlite3.Connection, stage_id: int, units: Iterable[int]) -> dict[int, sqlite3.Row]:
+    """Return the task rows of one stage by unit."""
+    sql = "SELECT t.* FROM json_each(?) j CROSS JOIN task t ON t.stage = ? AND t.unit = j.value"
+    return {row["unit"]: row for row in db.execute(sql, (json.dumps(list(units)), stage_id))}
+
+
+def move(db: sqlite3.Connection, graph: Graph, stage: str, moves: Sequence[Move]) -> None:
+    """Change states, with their reasons, and count."""
+    number = graph.ids[stage]
+    db.executemany(
+        "UPDATE task SET state = ?, why = ?, due = NULL WHERE stage = ? AND unit = ?",
+        [(m.new, m.why, number, m.unit) for m in moves],
+    )
+    count_moves(db, graph, stage, moves)
+
+
+def count_moves(db: sqlite3.Connection, graph: Graph, stage: str, moves: Iterable[Move]) -> None:
+    """Bring the tally to what `moves` changed."""
+    changed = [m for m in moves if m.old != m.new]
+    add_to_tally(db, graph, stage, [x for m in changed for x in ((m.unit, m.old, -1), (m.unit, m.new, 1))])
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A task on its way into a batch, with what it will be made from."""
+
+    unit: int
+    inputs: str
+    products: Sequence[tuple[str, str]]  # name, path
+
+
+def queue(
+    db: sqlite3.Connection,
+    graph: Graph,
+    stage: str,
+    batch: int,
+    tasks: Sequence[Queued],
+    *,
+    old: str = "ready",
+) -> None:
+    """Put tasks into a batch; their products of before, if any, are withdrawn (RULES 18)."""
+    number, digest = graph.ids[stage], graph.stages[stage].digest
+    db.executemany(
+        "UPDATE task SET state = 'queued', batch = ?, made = ?, inputs = ?, why = NULL WHERE stage = ? AND unit = ?",
+        [(batch, digest, t.inputs, number, t.unit) for t in tasks],
+    )
+    db.executemany(
+        "INSERT INTO product (stage, unit, name, path) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (stage, unit, name) DO UPDATE SET path = excluded.path, bytes = NULL, digest = NULL",
+        [(number, t.unit, name, path) for t in tasks for name, path in t.products],
+    )
+    count_moves(db, graph, stage, [Move(t.unit, old, "queued") for t in tasks])
+
+
+def start(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> None:
+    """Note that queued tasks run."""
+    number = graph.ids[stage]
+    db.executemany(
+        "UPDATE task SET state = 'running' WHERE stage = ? AND unit = ?", [(number, u) for u in units]
+    )
+    count_moves(db, graph, stage, [Move(u, "queued", "running") for u in units])
+
+
+def finish(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqlite3.Row]) -> None:
+    """Record tasks as done; whatever made them stale is over."""
+    number = graph.ids[stage]
+    db.executemany(
+        "UPDATE task SET state = 'done', batch = NULL, due = NULL, tries = 0, free = 0, alone = 0, time_scale = 1,"
+        " memory_scale = 1, stale = NULL, why = NULL WHERE stage = ? AND unit = ?",
+        [(number, row["unit"]) for row in rows],
+    )
+    count_moves(db, graph, stage, [Move(row["unit"], row["state"], "done") for row in rows])
+    unmarked = [(row["unit"], "stale", -1) for row in rows if row["stale"] is not None]
+    if unmarked:
+        add_to_tally(db, graph, stage, unmarked)
+
+
+def come_back(
+    db: sqlite3.Connection, graph: Graph, stage: str, row: sqlite3.Row, after: Next, *, now: float
+) -> None:
+    """Take a task out of its batch after an attempt that did not end well."""
+    due = now + after.delay_s if after.delay_s else None
+    db.execute(
+        "UPDATE task SET state = ?, why = ?, due = ?, batch = NULL, tries = ?, free = ?, alone = ?,"
+        " time_scale = time_scale * ?, memory_scale = memory_scale * ? WHERE stage = ? AND unit = ?",
+        (
+            after.state, after.why, due, after.tries, after.free, int(after.alone),
+            after.time_scale, after.memory_scale, graph.ids[stage], row["unit"],
+        ),
+    )  # fmt: skip
+    count_moves(db, graph, stage, [Move(row["unit"], row["state"], after.state)])
+
+
+def give_back(
+    db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqlite3.Row], *, state: str = "ready"
+) -> None:
+    """Make tasks free again that never started: no attempt, no cost."""
+    number = graph.ids[stage]
+    db.executemany(
+        "UPDATE task SET state = ?, batch = NULL WHERE stage = ? AND unit = ?",
+        [(state, number, r["unit"]) for r in rows],
+    )
+    count_moves(db, graph, stage, [Move(r["unit"], r["state"], state) for r in rows])
+
+
+def mark_stale(db: sqlite3.Connection, graph: Graph, stage: str, reasons: Mapping[int, str]) -> None:
+    """Mark done tasks as stale, with the reason."""
+    number = graph.ids[stage]
+    fresh = [
+        unit
+        for unit, row in states_of(db, number, reasons).items()
+        if row["state"] == "done" and row["stale"] is None
+    ]
+    db.executemany(
+        "UPDATE task SET stale = ? WHERE stage = ? AND unit = ? AND state = 'done'",
+        [(why, number, unit) for unit, why in reasons.items()],
+    )
+    add_to_tally(db, graph, stage, [(unit, "stale", 1) for unit in fresh])
+
+
+def clear_stale(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> None:
+    """Take the mark away: what the task was made from is again what is there."""
+    number = graph.ids[stage]
+    db.executemany("UPDATE task SET stale = NULL WHERE stage = ? AND unit = ?", [(number, u) for u in units])
+    add_to_tally(db, graph, stage, [(unit, "stale", -1) for unit in units])

@@ -1,0 +1,257 @@
+"""Units in the ledger: discovery is a difference between what is there and what was."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from penstock.campaign import Campaign
+from penstock.errors import DefinitionError
+from penstock.sources import Found
+from penstock.units import canonical
+
+MOST_LOST = 0.2  # more than this share gone at once is a broken mount rather than a clean-up
+ROOT = 1
+
+STAGING = """
+CREATE TEMP TABLE IF NOT EXISTS found (
+    key TEXT PRIMARY KEY, p1 TEXT, p2 TEXT, p3 TEXT, p4 TEXT, fields TEXT, fingerprint TEXT, resting INTEGER
+) WITHOUT ROWID
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a scan of one source changed: ids of units."""
+
+    present: int
+    new: int
+    new_after: int  # ids above it are new
+    changed: Sequence[tuple[int, str]] = ()  # unit, what changed
+    gone: Sequence[int] = ()
+    back: Sequence[int] = ()
+    suspicious: int = 0  # units that seem lost, too many at once to be believed
+
+
+def stage_found(db: sqlite3.Connection, level: int, found: Iterable[Found]) -> int:
+    """Write what a scan yields into the staging table and return how many there were.
+
+    Raises DefinitionError if two have one key.
+    """
+    db.execute(STAGING)
+    db.execute("DELETE FROM found")
+    rows = (staged(level, unit) for unit in found)
+    insert = "INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?, 1)"
+    try:
+        return db.executemany(insert, rows).rowcount
+    except sqlite3.IntegrityError as error:
+        raise DefinitionError(
+            "two of the units found have one key: add a field to the pattern that tells them apart"
+        ) from error
+
+
+def staged(level: int, unit: Found) -> tuple[str | None, ...]:
+    """Return the row of one found unit: its key, those of its groups, its fields."""
+    above = (canonical(unit.key[:n]) if n < level else None for n in range(1, 5))
+    fields = json.dumps(unit.fields, ensure_ascii=False, separators=(",", ":"))
+    return (canonical(unit.key), *above, fields, unit.fingerprint)
+
+
+def stage_unsettled(db: sqlite3.Connection, level: int, keys: Iterable[Sequence[Any]]) -> None:
+    """Note keys whose files are there but not at rest: neither new nor gone."""
+    rows = ((canonical(key),) for key in keys)
+    db.executemany("INSERT OR IGNORE INTO found (key, resting) VALUES (?, 0)", rows)
+
+
+def merge_found(
+    db: sqlite3.Connection, level: int, *, now: float, accept_gone: bool, believe_gone: bool = True
+) -> Difference:
+    """Bring the unit table to what the staging table holds."""
+    highest = db.execute("SELECT max(id) FROM unit").fetchone()[0]
+    insert_groups(db, level)
+    same = "FROM found f JOIN unit u ON u.level = ? AND u.key = f.key WHERE f.resting"
+    changed = db.execute(
+        f"SELECT u.id, u.fingerprint, f.fingerprint {same} AND u.origin = 'source' AND u.gone IS NULL"
+        " AND (u.fingerprint IS NOT f.fingerprint OR u.fields <> f.fields)",
+        (level,),
+    ).fetchall()
+    back = [row[0] for row in db.execute(f"SELECT u.id {same} AND u.gone IS NOT NULL", (level,))]
+    upsert(db, level, now)
+    gone, suspicious = find_gone(db, level, accept_gone=accept_gone) if believe_gone else ([], 0)
+    db.executemany("UPDATE unit SET gone = ? WHERE id = ?", ((now, unit) for unit in gone))
+    present = db.execute("SELECT count(*) FROM found WHERE resting").fetchone()[0]
+    db.execute("DELETE FROM found")
+    new = db.execute("SELECT count(*) FROM unit WHERE id > ? AND level = ?", (highest, level)).fetchone()[0]
+    reasons = [(row[0], how_changed(row[1], row[2])) for row in changed]
+    return Difference(present, new, highest, reasons, gone, back, suspicious)
+
+
+def insert_groups(db: sqlite3.Connection, level: int) -> None:
+    """Add the groups above the staged units that are not there yet."""
+    for above in range(1, level):
+        columns, values, joins = ancestry(above)
+        db.execute(
+            f"INSERT INTO unit (level, key, origin{columns}) SELECT {above}, f.key, 'group'{values}"
+            f" FROM (SELECT DISTINCT p{above} AS key, {', '.join(f'p{n}' for n in range(1, above + 1))} FROM found"
+            f" WHERE resting) f {joins} WHERE true ON CONFLICT DO NOTHING"
+        )
+        db.execute(f"UPDATE unit SET g{above} = id WHERE level = {above} AND g{above} IS NULL")
+
+
+def upsert(db: sqlite3.Connection, level: int, now: float) -> None:
+    """Add the staged units that are new, and renew those that changed."""
+    columns, values, joins = ancestry(level)
+    db.execute(
+        f"INSERT INTO unit (level, key, origin, fields, fingerprint, at{columns})"
+        f" SELECT {level}, f.key, 'source', f.fields, f.fingerprint, {now}{values} FROM found f {joins} WHERE f.resting"
+        " ON CONFLICT (level, key) DO UPDATE SET fields = excluded.fields, fingerprint = excluded.fingerprint,"
+        " at = excluded.at, origin = 'source', gone = NULL WHERE fields <> excluded.fields OR fingerprint IS NOT excluded.fingerprint"
+        " OR gone IS NOT NULL OR origin <> 'source'"
+    )
+    if level:
+        db.execute(f"UPDATE unit SET g{level} = id WHERE level = {level} AND g{level} IS NULL")
+
+
+def ancestry(level: int) -> tuple[str, str, str]:
+    """Return the columns, values and joins that give a staged row the ids of its groups."""
+    above = range(1, level)
+    columns = "".join(f", g{n}" for n in above)
+    values = "".join(f", u{n}.id" for n in above)
+    joins = " ".join(f"JOIN unit u{n} ON u{n}.level = {n} AND u{n}.key = f.p{n}" for n in above)
+    return columns, values, joins
+
+
+def find_gone(db: sqlite3.Connection, level: int, *, accept_gone: bool) -> tuple[list[int], int]:
+    """Return the units whose input is no longer there, or how many when they are too many to believe."""
+    rows = db.execute(
+        "SELECT id FROM unit WHERE level = ? AND origin = 'source' AND gone IS NULL AND key NOT IN (SELECT key FROM found)",
+        (level,),
+    )
+    gone = [row[0] for row in rows]
+    known = db.execute(
+        "SELECT count(*) FROM unit WHERE level = ? AND origin = 'source' AND gone IS NULL", (level,)
+    ).fetchone()[0]
+    if gone and not accept_gone and len(gone) > max(1, MOST_LOST * known):
+        return [], len(gone)
+    return gone, 0
+
+
+def how_changed(before: str | None, after: str | None) -> str:
+    """Say in words what became of a fingerprint ("size:mtime in ns")."""
+    if before == after:
+        return "its fields changed"
+    sizes = [text.split(":")[0] if text else "nothing" for text in (before, after)]
+    return (
+        f"its input changed: {sizes[0]} → {sizes[1]} bytes"
+        if sizes[0] != sizes[1]
+        else "its input was written again"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A unit that a stage made out of another."""
+
+    value: Any
+    fields: Mapping[str, Any]
+
+
+def insert_children(
+    db: sqlite3.Connection, stage_id: int, parent: sqlite3.Row, children: Sequence[Child], *, now: float
+) -> Difference:
+    """Bring the children of one parent, as stage `stage_id` gave them, into the unit table (RULES 7)."""
+    level = parent["level"] + 1
+    highest = db.execute("SELECT max(id) FROM unit").fetchone()[0]
+    prefix = json.loads(parent["key"])
+    given = {
+        canonical([*prefix, c.value]): json.dumps(c.fields, ensure_ascii=False, separators=(",", ":"))
+        for c in children
+    }
+    known = {r["key"]: r for r in children_of(db, stage_id, parent)}
+    groups = {f"g{n}": parent[f"g{n}"] for n in range(1, level)}
+    for key, fields in given.items():
+        if key not in known:
+            insert_unit(db, level, key, str(stage_id), fields, groups)
+    changed = [
+        (known[k]["id"], "its fields changed")
+        for k, f in given.items()
+        if k in known and known[k]["fields"] != f
+    ]
+    db.executemany(
+        "UPDATE unit SET fields = ? WHERE id = ?", ((given[key_of(known, u)], u) for u, _ in changed)
+    )
+    gone = [row["id"] for key, row in known.items() if key not in given and row["gone"] is None]
+    back = [row["id"] for key, row in known.items() if key in given and row["gone"] is not None]
+    db.executemany(
+        "UPDATE unit SET gone = ? WHERE id = ?", chain(((now, u) for u in gone), ((None, u) for u in back))
+    )
+    return Difference(len(given), len(given.keys() - known.keys()), highest, changed, gone, back)
+
+
+def key_of(rows: Mapping[str, sqlite3.Row], unit: int) -> str:
+    """Return the key under which `rows` has that unit."""
+    return next(key for key, row in rows.items() if row["id"] == unit)
+
+
+def children_of(db: sqlite3.Connection, stage_id: int, parent: sqlite3.Row) -> list[sqlite3.Row]:
+    """Return the units that a stage has made of `parent` so far."""
+    level = parent["level"] + 1
+    if parent["level"] == 0:
+        return db.execute("SELECT * FROM unit WHERE level = 1 AND origin = ?", (str(stage_id),)).fetchall()
+    return db.execute(
+        f"SELECT * FROM unit WHERE g{parent['level']} = ? AND level = ? AND origin = ?",
+        (parent["id"], level, str(stage_id)),
+    ).fetchall()
+
+
+def insert_unit(
+    db: sqlite3.Connection, level: int, key: str, origin: str, fields: str, groups: Mapping[str, int]
+) -> int:
+    """Add one unit under `groups` and return its id."""
+    columns = "".join(f", {name}" for name in groups)
+    marks = ", ?" * len(groups)
+    cursor = db.execute(
+        f"INSERT INTO unit (level, key, origin, fields{columns}) VALUES (?, ?, ?, ?{marks})",
+        (level, key, origin, fields, *groups.values()),
+    )
+    db.execute(f"UPDATE unit SET g{level} = id WHERE id = ?", (cursor.lastrowid,))
+    return int(cursor.lastrowid or 0)
+
+
+class Values:
+    """What placeholders and expressions see of a unit: key, own fields, and the fields of its groups."""
+
+    def __init__(self, db: sqlite3.Connection, campaign: Campaign) -> None:
+        self.db, self.levels = db, campaign.levels
+        self.groups: dict[int, dict[str, Any]] = {}
+
+    def of(self, row: sqlite3.Row) -> dict[str, Any]:
+        """Return the values of a unit's row (`level key fields g1…`)."""
+        values = dict(self.above(row))
+        values.update(json.loads(row["fields"]))
+        values.update(zip(self.levels, json.loads(row["key"]), strict=False))
+        return values
+
+    def above(self, row: sqlite3.Row) -> dict[str, Any]:
+        """Return the fields of the nearest group and all above it; kept, since neighbours share them."""
+        if row["level"] <= 1:
+            return {}
+        group = row[f"g{row['level'] - 1}"]
+        if group not in self.groups:
+            if len(self.groups) > 10_000:
+                self.groups.clear()
+            self.groups[group] = self.of(
+                self.db.execute("SELECT * FROM unit WHERE id = ?", (group,)).fetchone()
+            )
+        return self.groups[group]
+
+
+def rows_of(db: sqlite3.Connection, units: Iterable[int]) -> Iterator[sqlite3.Row]:
+    """Yield the rows of these units."""
+    return db.execute(
+        "SELECT u.* FROM json_each(?) j JOIN unit u ON u.id = j.value", (json.dumps(list(units)),)
+    )

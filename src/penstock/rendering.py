@@ -1,0 +1,254 @@
+"""From a task to what the runner reads: a line of `tasks.jsonl`, a stage of `spec.json`. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.campaign import Campaign, Stage
+from penstock.errors import DefinitionError
+from penstock.units import Placeholder, Template
+
+ARGV_MOST = 100_000  # bytes of one several-valued placeholder; above it a file that lists them is the way
+LISTED_FROM = 50  # inputs of a Python task: more than these travel as a list file
+PATH_WORDS = frozenset({"path", "paths"})
+
+Values = Mapping[str, Any]
+Paths = Mapping[str, Sequence[tuple[str, str]]]  # upstream stage → (product name, path)
+Item = Any  # text, {"ref": name}, or a list of these that the runner joins
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one task becomes: the line's data, its products' (name, path), and the list files it needs."""
+
+    data: dict[str, Any]
+    products: list[tuple[str, str]]
+
+
+class Renderer:
+    """Renders the tasks of one stage; everything that is the same for all of them is worked out once."""
+
+    def __init__(
+        self, stage: Stage, campaign: Campaign, *, list_file: Callable[[Sequence[str]], str]
+    ) -> None:
+        self.stage, self.root, self.list_file = stage, campaign.root, list_file
+        self.params = {f"param.{name}": value for name, value in stage.params.items()}
+        self.argv = [self.compile(template) for template in stage.command] if not stage.shell else []
+        self.script, self.environment = shell_script(stage) if stage.shell else ("", {})
+
+    def line(self, unit: int, label: str, key: Sequence[Any], values: Values, inputs: Paths) -> Line:
+        """Render one task."""
+        products = [(p.name, p.path.format(values)) for p in self.stage.products]
+        data: dict[str, Any] = {"u": unit, "s": self.stage.name, "k": label}
+        if self.stage.python:
+            data |= {"key": key, "fields": values, "inputs": self.python_inputs(inputs)}
+        else:
+            data |= self.command(values, inputs)
+        if products:
+            data["products"] = {
+                p.name: {"path": path, "optional": p.optional, "from": p.taken_from, "folder": p.folder}
+                for p, (_, path) in zip(self.stage.products, products, strict=True)
+            }
+        return Line(data, products)
+
+    def command(self, values: Values, inputs: Paths) -> dict[str, Any]:
+        """Return argv and environment of a command."""
+        known = {**self.params, **values, "cpus": self.stage.resources.cpus}
+        named = (
+            {name: self.listed([path for _, path in paths]) for name, paths in inputs.items()}
+            if self.uses_list
+            else {}
+        )
+        extra = {"key": list(values.values())} if self.stage.templates else {}
+        extra = {"fields": values} if self.stage.templates else extra
+        if self.stage.shell:
+            env = {word: join(self.pieces(part, known, inputs)) for word, part in self.environment.items()}
+            return {"argv": ["/bin/sh", "-c", self.script], "env": env, "inputs": named, **extra}
+        argv = [item for render in self.argv for item in render(known, inputs)]
+        return {"argv": argv, **({"inputs": named} if named else {}), **extra}
+
+    @property
+    def uses_list(self) -> bool:
+        """Whether the command wants a file that lists its inputs."""
+        return any(
+            name.startswith("inputs_file.") for template in self.stage.command for name in template.names
+        )
+
+    def compile(self, template: Template) -> Callable[[Values, Paths], list[Item]]:
+        """Return a function that renders one element of argv to one item or, if it stands for several values, to many."""
+        only = template.parts[0] if len(template.parts) == 1 else None
+        if isinstance(only, Placeholder) and several(only.name):
+            return lambda values, inputs: self.many(only.name, values, inputs)
+        if not any(special(name) for name in template.names):
+            return lambda values, inputs: [template.render(values)]
+        parts = template.parts
+        return lambda values, inputs: [join([p for part in parts for p in self.pieces(part, values, inputs)])]
+
+    def pieces(self, part: str | Placeholder, values: Values, inputs: Paths) -> list[Item]:
+        """Render one part of an element."""
+        if isinstance(part, str):
+            return [part]
+        name = part.name
+        if name == "product":
+            return [{"ref": f"product.{self.stage.products[0].name}"}]
+        if name.startswith(("product.", "inputs_file.")) or name in ("scratch", "outdir"):
+            return [{"ref": name}]
+        if several(name):
+            found = self.many(name, values, inputs)
+            if len(found) != 1:
+                raise DefinitionError(
+                    f"stage '{self.stage.name}': {{{name}}} stands for {len(found)} values within one word: make it a word of its own, or use {{inputs_file.…}}"
+                )
+            return found
+        if name in PATH_WORDS:
+            return [self.safe_path(str(values[name]))]
+        return [part_text(part, values)]
+
+    def many(self, name: str, values: Values, inputs: Paths) -> list[Item]:
+        """Return the values of a placeholder that may stand for several."""
+        if name == "paths":
+            found = [self.safe_path(path) for path in values["paths"]]
+        elif name == "path":
+            found = [self.safe_path(str(values["path"]))]
+        else:
+            _, stage, *product = name.split(".")
+            found = [
+                self.safe_path(p) for made, p in inputs.get(stage, ()) if not product or made == product[0]
+            ]
+        if sum(map(len, found)) > ARGV_MOST:
+            raise DefinitionError(
+                f"stage '{self.stage.name}': {{{name}}} is more than {ARGV_MOST} bytes: use {{inputs_file.STAGE}}, a file that lists them"
+            )
+        return found
+
+    def safe_path(self, path: str) -> str:
+        """Return a path that no program takes for an option, and that is right in the folder where the command runs."""
+        if path.startswith("/"):
+            return path
+        return str(self.root / path) if self.stage.scratch else f"./{path}"
+
+    def python_inputs(self, inputs: Paths) -> dict[str, Any]:
+        """Return the inputs of a Python task: by stage, and by stage and product where there are several."""
+        named: dict[str, Any] = {}
+        for stage, paths in inputs.items():
+            named[stage] = self.listed([path for _, path in paths])
+            names = {name for name, _ in paths}
+            if len(names) > 1:
+                named |= {
+                    f"{stage}.{n}": self.listed([path for made, path in paths if made == n])
+                    for n in sorted(names)
+                }
+        return named
+
+    def listed(self, paths: Sequence[str]) -> Any:
+        """Return a list of paths as it is, or the file that lists them when it is long (RULES 14)."""
+        if len(paths) <= LISTED_FROM:
+            return list(paths)
+        return {"list": self.list_file(paths), "count": len(paths)}
+
+
+def several(name: str) -> bool:
+    """Whether a placeholder can stand for several values, or for a path."""
+    return name in PATH_WORDS or name.startswith("inputs.")
+
+
+def special(name: str) -> bool:
+    """Whether a placeholder is more than a value of the unit."""
+    return name.split(".")[0] in ("product", "inputs", "inputs_file", "scratch", "outdir", "path", "paths")
+
+
+def part_text(part: Placeholder, values: Values) -> str:
+    """Render one placeholder."""
+    return Template.parse("{" + part.name + (f":{part.spec}" if part.spec else "") + "}").render(values)
+
+
+def join(pieces: Sequence[Item]) -> Item:
+    """Put neighbouring texts together; what only the runner knows stays a reference."""
+    joined: list[Item] = []
+    for piece in pieces:
+        if isinstance(piece, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += piece
+        else:
+            joined.append(piece)
+    return joined[0] if len(joined) == 1 else joined
+
+
+def shell_script(stage: Stage) -> tuple[str, dict[str, Placeholder]]:
+    """Return the script of a shell stage, its placeholders as `"$P_name"`, and what each of these stands for (RULES 30)."""
+    names: dict[str, Placeholder] = {}
+    words = [
+        part if isinstance(part, str) else f'"${shell_name(part, names)}"'
+        for t in stage.command
+        for part in t.parts
+    ]
+    return "".join(words), names
+
+
+def shell_name(part: Placeholder, names: dict[str, Placeholder]) -> str:
+    """Return the environment name of a placeholder, the same for the same one."""
+    stem = "P_" + re.sub(r"\W", "_", part.name + (f"_{part.spec}" if part.spec else ""), flags=re.ASCII)
+    name, number = stem, 1
+    while names.setdefault(name, part) != part:
+        number += 1
+        name = f"{stem}_{number}"
+    return name
+
+
+def stage_spec(stage: Stage, number: int, campaign: Campaign, *, time_scale: float = 1.0) -> dict[str, Any]:
+    """Return what the runner must know of a stage."""
+    limit = stage.resources.walltime_s
+    return {
+        "id": number,
+        "python": stage.python,
+        "setup": stage.setup,
+        "path": [str(campaign.root)],
+        "types": {name: kind for name, kind in campaign.types.items() if kind == "datetime"},
+        "params": dict(stage.params),
+        "ok_codes": list(stage.ok_codes),
+        "success_log": stage.success_log,
+        "limit_s": limit and limit * time_scale,
+        "memory_bytes": stage.resources.memory_bytes,
+        "cpus": stage.resources.cpus,
+        "scratch": stage.scratch,
+        "templates": dict(stage.templates),
+        "environment": dict(stage.environment),
+        "rules": [{"exit": r.exit, "log": r.log, "verdict": r.verdict, "why": r.why} for r in stage.rules],
+        "expands": None if stage.expands is None else campaign.levels[stage.expands - 1],
+    }
+
+
+def batch_text(number: int, workers: int, lines: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return a batch as it stands in `tasks.jsonl`: a header, and a line a task."""
+    body = b"".join(dump(line) for line in lines)
+    return dump({"batch": number, "workers": workers, "tasks": len(lines), "bytes": len(body)}) + body
+
+
+def dump(data: Mapping[str, Any]) -> bytes:
+    """Return one line of JSON; names that are not UTF-8 never came this far."""
+    return ENCODE(data).encode() + b"\n"
+
+
+ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def job_spec(token: str, campaign: Campaign, stages: Mapping[str, Any], **more: Any) -> bytes:
+    """Return `spec.json` of a job."""
+    spec = {
+        "format": 1,
+        "token": token,
+        "campaign": campaign.name,
+        "root": str(campaign.root),
+        "stages": stages,
+        **more,
+    }
+    return json.dumps(spec, ensure_ascii=False, indent=1).encode()
+
+
+def relative_to_root(path: Path, root: Path) -> str:
+    """Return a path as the runner, which stands in the campaign's folder, reads it."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

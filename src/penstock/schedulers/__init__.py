@@ -1,0 +1,1 @@
+"""What the places where jobs run say and understand."""

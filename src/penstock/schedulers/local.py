@@ -1,0 +1,60 @@
+"""This machine as a scheduler: detached processes, known by pid and start time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from penstock.host import start_time
+from penstock.runner.orphans import end_orphans
+
+LOG = "runner.log"
+
+
+def start(argv: Sequence[str], folder: Path, *, cwd: Path, environment: Mapping[str, str]) -> str:
+    """Start a process that outlives us and our terminal; return its native id, `pid.start`."""
+    with (folder / LOG).open("ab") as log:
+        process = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    CHILDREN[process.pid] = process
+    return f"{process.pid}.{start_time(process.pid) or ''}"
+
+
+#: our own children must be waited for, or they stay as zombies
+CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def alive(native: str) -> bool:
+    """Whether the process with that native id still runs."""
+    pid, _, started = native.partition(".")
+    child = CHILDREN.get(int(pid))
+    if child is not None and child.poll() is not None:
+        del CHILDREN[int(pid)]
+    return start_time(int(pid)) == started
+
+
+def ask_to_end(native: str) -> None:
+    """Ask a runner to start nothing more and to give back the rest."""
+    if alive(native):
+        os.kill(int(native.partition(".")[0]), signal.SIGTERM)
+
+
+def end_leftovers(token: str) -> None:
+    """End what a dead runner's tasks left running, and wait for it (RULES 19)."""
+    end_orphans(f"{token}/1/1")
+
+
+def runner_argv(pyz: Path, folder: Path, python: str | None) -> list[str]:
+    """Return the command that runs the one element of a local job."""
+    return [python or sys.executable, str(pyz), str(folder)]

@@ -1,0 +1,77 @@
+"""Where jobs run: so far this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from penstock.campaign import Site
+from penstock.errors import DefinitionError
+from penstock.ledger import FOLDER, make_private
+from penstock.runner.build import build_pyz
+from penstock.schedulers import local
+from penstock.transports.local import append, read_from, write_file
+
+
+class LocalSite:
+    """This machine: job folders beside the campaign, runners as detached processes."""
+
+    def __init__(self, site: Site, root: Path) -> None:
+        if site.scheduler != "local":
+            raise DefinitionError(
+                f"site '{site.name}': scheduler '{site.scheduler}' is not known here: there is `local`"
+            )
+        self.site, self.root = site, root
+        self.folder = (site.workdir or root / FOLDER) / "jobs"
+        self.cores = site.cores or len(os.sched_getaffinity(0))
+
+    def job_folder(self, token: str) -> Path:
+        """Return the folder of a job."""
+        return self.folder / token
+
+    def place(self, token: str, spec: bytes) -> Path:
+        """Make a job's folder with its spec and an empty feed."""
+        make_private(self.folder)
+        folder = self.job_folder(token)
+        folder.mkdir(mode=0o700)
+        write_file(folder / "tasks.jsonl", b"")
+        write_file(folder / "spec.json", spec)
+        return folder
+
+    def start(self, token: str) -> str:
+        """Start the runner of a placed job and return its native id."""
+        folder = self.job_folder(token)
+        environment = {**os.environ, **self.site.environment, "PENSTOCK": f"{token}/1/1"}
+        argv = local.runner_argv(build_pyz(self.folder), folder, self.site.python)
+        return local.start(argv, folder, cwd=self.root, environment=environment)
+
+    def feed(self, token: str, data: bytes) -> None:
+        """Give more batches to a running job."""
+        append(self.job_folder(token) / "tasks.jsonl", data)
+
+    def fed(self, token: str) -> bytes:
+        """Return all that was ever fed to a job."""
+        return read_from(self.job_folder(token) / "tasks.jsonl", 0, 1 << 40)
+
+    def close_feed(self, token: str, batches: int) -> None:
+        """Tell a job that no batch after so many will come."""
+        write_file(self.job_folder(token) / "closed", str(batches).encode())
+
+    def revoke(self, token: str, text: bytes) -> None:
+        """Tell a job which tasks it must not go on with."""
+        write_file(self.job_folder(token) / "1.revoked", text)
+
+    def news(self, token: str, element: int, life: int, offset: int) -> bytes:
+        """Return the next new bytes of an event file."""
+        return read_from(self.job_folder(token) / f"{element}.{life}.jsonl", offset)
+
+    def news_size(self, token: str, element: int, life: int) -> int:
+        """Return how long an event file is."""
+        try:
+            return os.stat(f"{self.folder}/{token}/{element}.{life}.jsonl").st_size
+        except FileNotFoundError:
+            return 0
+
+    def last_words(self, token: str) -> str:
+        """Return what the runner itself had to say, if anything."""
+        return read_from(self.job_folder(token) / local.LOG, 0, 4096).decode(errors="replace").strip()
