@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -168,21 +169,38 @@ def _line(name: str, spread: Spread, show: Any, asked: float | None, fits: float
 
 def _read_stage(db: sqlite3.Connection, row: sqlite3.Row) -> StageReport:
     asked = _read_asked(json.loads(row["definition"]))
-    attempts = db.execute(
-        "SELECT wall_s, cpu_s, rss FROM attempt WHERE stage = ? AND outcome = 'ok'", (row["id"],)
-    ).fetchall()
     outcomes = db.execute(
         "SELECT outcome, count(*) FROM attempt WHERE stage = ? GROUP BY outcome ORDER BY 2 DESC", (row["id"],)
     )
     counts: dict[str, int] = dict(tuple(outcome) for outcome in outcomes)
     ok = counts.pop("ok", 0)
-    wall = Spread.of([a[0] for a in attempts if a[0] is not None])
-    rss = Spread.of([a[2] for a in attempts if a[2]])
-    cpu, spent = sum(a[1] or 0.0 for a in attempts), sum(a[0] or 0.0 for a in attempts)
-    efficiency = cpu / (spent * asked.cpus) if spent else None
+    wall, cpu, rss = _read_usage(db, row["id"])
+    spent = sum(wall) * asked.cpus
+    walls, peaks = Spread.of(wall), Spread.of(rss)
     return StageReport(
-        row["name"], ok, counts, wall, rss, cpu, efficiency, asked, suggest(ok, wall, rss, asked)
+        name=row["name"],
+        ok=ok,
+        failures=counts,
+        wall_s=walls,
+        rss_bytes=peaks,
+        cpu_s=sum(cpu),
+        efficiency=sum(cpu) / spent if spent else None,
+        asked=asked,
+        suggested=suggest(ok, walls, peaks, asked),
     )
+
+
+def _read_usage(db: sqlite3.Connection, stage: int) -> tuple[array[float], array[float], array[float]]:
+    """Wall and CPU seconds and bytes of what ended well; arrays, as there may be millions."""
+    wall, cpu, rss = array("d"), array("d"), array("d")
+    for row in db.execute(
+        "SELECT wall_s, cpu_s, rss FROM attempt WHERE stage = ? AND outcome = 'ok'", (stage,)
+    ):
+        wall.append(row[0] or 0.0)
+        cpu.append(row[1] or 0.0)
+        if row[2]:
+            rss.append(row[2])
+    return wall, cpu, rss
 
 
 def _read_asked(definition: Mapping[str, Any]) -> Asked:

@@ -191,11 +191,13 @@ class Status:
                 yield f"! {visible(stage.name)} is paused: {visible(stage.paused)}"
         if self.problems:
             yield "problems"
+        told = set[tuple[str | None, str]]()
         for problem in self.problems:
             name = f"{problem.stage} {problem.task}" if problem.stage else problem.task
             yield f"  {visible(name)}: {visible(problem.why)}"
-            if problem.command:
+            if problem.command and (problem.stage, problem.why) not in told:
                 yield f"      {problem.command}"
+            told.add((problem.stage, problem.why))
         if self.more_problems:
             yield f"  … and {self.more_problems} more: penstock units --state failed"
 
@@ -287,11 +289,12 @@ def _read_failed(db: sqlite3.Connection, labels: Labels) -> Iterator[Problem]:
     )
     for name, key, why, stage, unit in rows:
         last = db.execute(
-            "SELECT why, log FROM attempt WHERE stage = ? AND unit = ? AND NOT late ORDER BY id DESC LIMIT 1",
+            "SELECT attempt.why, job.folder || '/' || log AS file FROM attempt LEFT JOIN job ON job.id = job "
+            "WHERE stage = ? AND unit = ? AND NOT late ORDER BY attempt.id DESC LIMIT 1",
             (stage, unit),
         ).fetchone()
-        reason = why or (last and last[0]) or "failed"
-        yield Problem(labels.label(key), reason, name, last[1] if last else None)
+        reason = why or (last and last["why"]) or "failed"
+        yield Problem(labels.label(key), reason, name, last["file"] if last else None)
 
 
 def _show_left(stage: StageStatus) -> str:

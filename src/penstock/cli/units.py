@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -16,6 +17,8 @@ from penstock.display import Labels, visible
 from penstock.explain import find_stage, find_under
 from penstock.ledger import Ledger
 from penstock.status import STATES
+
+Row = dict[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,14 @@ def units(
     """
     with Ledger.open(root, readonly=True) as ledger:
         wanted = Wanted(unit, stage, state, stale)
-        rows = _list_tasks(ledger, wanted, limit + 1 if limit else -1)
-        if as_json:
-            print_json(list(rows)[: limit or None])
-            return
-        _print(rows, limit)
+        with closing(_list_tasks(ledger, wanted)) as rows:
+            if as_json:
+                print_json(list(islice(rows, limit or None)))
+            else:
+                _print(rows, limit)
 
 
-def _print(rows: Iterator[dict[str, str | None]], limit: int) -> None:
+def _print(rows: Iterator[Row], limit: int) -> None:
     for number, row in enumerate(rows, 1):
         if number > limit > 0:
             click.echo(f"… and more: --limit {10 * limit} shows more, --limit 0 all", err=True)
@@ -68,38 +71,37 @@ def _print(rows: Iterator[dict[str, str | None]], limit: int) -> None:
         click.echo(visible(f"{line}: {'; '.join(notes)}" if notes else line))
 
 
-def _list_tasks(ledger: Ledger, wanted: Wanted, limit: int) -> Iterator[dict[str, str | None]]:
+def _list_tasks(ledger: Ledger, wanted: Wanted) -> Generator[Row]:
     labels = Labels.read(ledger.db)
-    for row in _query(ledger, wanted, limit):
-        yield {
-            "unit": labels.label(row["key"]),
-            "stage": row["name"],
-            "state": row["state"],
-            "why": row["why"],
-            "stale": row["stale"],
-        }
+    conditions, values = _conditions(ledger, wanted)
+    stages = ledger.db.execute("SELECT id, name FROM stage WHERE NOT removed ORDER BY position").fetchall()
+    if wanted.stage:
+        stages = [find_stage(ledger.db, wanted.stage)]
+    for stage in stages:
+        for row in ledger.db.execute(f"{_TASKS}{conditions}", {"stage": stage["id"], **values}):
+            yield {
+                "unit": labels.label(row["key"]),
+                "stage": stage["name"],
+                "state": row["state"],
+                "why": row["why"],
+                "stale": row["stale"],
+            }
 
 
-# CROSS JOIN keeps the order of the loops: the tasks of one stage after the other, by their primary key.
+# CROSS JOIN keeps the order of the loops, the primary key of task: the first ones come at once.
 _TASKS = (
-    "SELECT unit.key, stage.name, task.state, task.why, task.stale "
-    "FROM stage CROSS JOIN task CROSS JOIN unit "
-    "WHERE task.stage = stage.id AND unit.id = task.unit AND NOT stage.removed"
+    "SELECT unit.key, task.state, task.why, task.stale FROM task CROSS JOIN unit "
+    "WHERE unit.id = task.unit AND task.stage = :stage"
 )
 
 
-def _query(ledger: Ledger, wanted: Wanted, limit: int) -> Iterator[sqlite3.Row]:
-    conditions, values = "", dict[str, object]()
-    if wanted.stage:
-        conditions += " AND stage.id = :stage"
-        values["stage"] = find_stage(ledger.db, wanted.stage)["id"]
+def _conditions(ledger: Ledger, wanted: Wanted) -> tuple[str, dict[str, str]]:
+    conditions, values = "", dict[str, str]()
     if wanted.state:
         conditions += f" AND task.state = '{wanted.state}'"  # literal: the index of the failed ones serves
     if wanted.stale:
         conditions += " AND task.stale IS NOT NULL AND task.state = 'done'"
     if wanted.unit:
-        conditions += " AND unit.id IN (SELECT value FROM json_each(:units))"
+        conditions += " AND task.unit IN (SELECT value FROM json_each(:units))"
         values["units"] = json.dumps(find_under(ledger, wanted.unit))
-    yield from ledger.db.execute(
-        f"{_TASKS}{conditions} ORDER BY stage.position, task.unit LIMIT {limit}", values
-    )
+    return conditions, values

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from fnmatch import translate
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from penstock.display import Labels
@@ -16,6 +18,7 @@ from penstock.units import canonical, parse_key
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
 
+ROOT = 1  # the unit that is the whole campaign
 _NEAR = 2000  # names that are compared when none fits
 
 
@@ -72,23 +75,23 @@ def _by_name(db: sqlite3.Connection, labels: Labels, name: str) -> list[int]:
 
 
 def _by_pattern(db: sqlite3.Connection, labels: Labels, name: str) -> list[int]:
+    """Match part by part, so that only the groups that fit are looked into."""
     parts = name.split("/")
     if not set("*?[") & set(name) or len(parts) > len(labels.levels):
         return []
-    fixed = next(i for i, part in enumerate(parts) if set("*?[") & set(part))
-    above = _by_name(db, labels, "/".join(parts[:fixed])) if fixed else [1]
-    matches = re.compile("/".join(_translate(part) for part in parts)).fullmatch
-    return [unit for group in above for unit, label in _under(db, labels, group, len(parts)) if matches(label)]
+    found = [ROOT]
+    for level, part in enumerate(parts, 1):
+        if set("*?[") & set("/".join(parts[:level])):
+            found = [unit for group in found for unit in _children_like(db, labels, group, level, part)]
+        else:
+            found = _by_name(db, labels, "/".join(parts[:level]))
+    return found
 
 
-def _translate(part: str) -> str:
-    """One part of a pattern: its `*` does not reach over a `/`."""
-    return translate(part).replace(".*", "[^/]*").removesuffix(r"\Z").removesuffix(r"\z")
-
-
-def _under(db: sqlite3.Connection, labels: Labels, group: int, level: int) -> Iterator[tuple[int, str]]:
-    for unit, key in db.execute(f"SELECT id, key FROM unit WHERE {_members(db, group, level)}"):
-        yield unit, labels.label(key)
+def _children_like(db: sqlite3.Connection, labels: Labels, group: int, level: int, part: str) -> list[int]:
+    show, matches = labels.writer(level), re.compile(translate(part)).match
+    rows = db.execute(f"SELECT id, key FROM unit WHERE {_members(db, group, level)}")
+    return [row[0] for row in rows if matches(show(json.loads(row[1])[-1]))]
 
 
 def _members(db: sqlite3.Connection, group: int, level: int) -> str:
@@ -118,10 +121,12 @@ def _at_level(db: sqlite3.Connection, units: Iterable[int], level: int) -> list[
 
 
 def _explain_missing(db: sqlite3.Connection, labels: Labels, text: str) -> str:
-    last = text.rstrip("/").rpartition("/")[2]
-    alike = db.execute("SELECT key FROM unit WHERE instr(key, ?) LIMIT 50", (last,)).fetchall()
-    some = db.execute("SELECT key FROM unit WHERE level > 0 ORDER BY level DESC, id LIMIT ?", (_NEAR,)).fetchall()
-    known = list(dict.fromkeys(labels.label(row[0]) for row in (*alike, *some)))
+    group, _, last = text.rstrip("/").rpartition("/")
+    siblings = find_children(db, labels, group) if group else ()
+    alike = db.execute("SELECT key FROM unit WHERE instr(key, ?) LIMIT 50", (last,))
+    others = db.execute("SELECT key FROM unit WHERE level > 0 ORDER BY level DESC, id LIMIT ?", (_NEAR,))
+    keys = (*islice(siblings, _NEAR), *(row[0] for row in (*alike, *others)))
+    known = list(dict.fromkeys(map(labels.label, keys)))
     if not known:
         return f"no unit is called {text!r}: there are none yet, `penstock run` finds them"
     return f"no unit is called {text!r}: {_nearest(text, known, 'there are')} (all: `penstock units`)"
