@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from penstock.campaign import Site
 from penstock.errors import DefinitionError
@@ -11,6 +13,29 @@ from penstock.ledger import FOLDER, make_private
 from penstock.runner.build import build_pyz
 from penstock.schedulers import local
 from penstock.transports.local import append, read_from, write_file
+
+
+class JobSite(Protocol):
+    """What the conductor asks of a place where jobs run; `penstock.testing` has one that only pretends."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def cores(self) -> int: ...
+    def job_folder(self, token: str) -> Path: ...
+    def environment(self) -> Mapping[str, str]: ...
+    def place(self, token: str, spec: bytes) -> Path: ...
+    def start(self, token: str) -> str: ...
+    def feed(self, token: str, data: bytes) -> None: ...
+    def fed(self, token: str) -> bytes: ...
+    def close_feed(self, token: str, batches: int) -> None: ...
+    def revoke(self, token: str, text: bytes) -> None: ...
+    def news(self, token: str, element: int, life: int, offset: int) -> bytes: ...
+    def news_size(self, token: str, element: int, life: int) -> int: ...
+    def alive(self, native: str) -> bool: ...
+    def ask_to_end(self, native: str) -> None: ...
+    def end_leftovers(self, token: str) -> None: ...
+    def last_words(self, token: str) -> str: ...
 
 
 class LocalSite:
@@ -24,6 +49,15 @@ class LocalSite:
         self.site, self.root = site, root
         self.folder = (site.workdir or root / FOLDER) / "jobs"
         self.cores = site.cores or len(os.sched_getaffinity(0))
+
+    @property
+    def name(self) -> str:
+        """The name that the definition gives it."""
+        return self.site.name
+
+    def environment(self) -> Mapping[str, str]:
+        """Return what is set for every task."""
+        return self.site.environment
 
     def job_folder(self, token: str) -> Path:
         """Return the folder of a job."""
@@ -71,6 +105,18 @@ class LocalSite:
             return os.stat(f"{self.folder}/{token}/{element}.{life}.jsonl").st_size
         except FileNotFoundError:
             return 0
+
+    def alive(self, native: str) -> bool:
+        """Whether a job that was started still runs."""
+        return local.alive(native)
+
+    def ask_to_end(self, native: str) -> None:
+        """Ask a job to start nothing more and to give back the rest."""
+        local.ask_to_end(native)
+
+    def end_leftovers(self, token: str) -> None:
+        """End what a dead runner's tasks left running."""
+        local.end_leftovers(token)
 
     def last_words(self, token: str) -> str:
         """Return what the runner itself had to say, if anything."""

@@ -13,11 +13,11 @@ from penstock.clock import Clock
 from penstock.decide import Seen, fuse
 from penstock.graph import Graph
 from penstock.ledger import Ledger, jobs
-from penstock.ledger.events import Applier
+from penstock.ledger.events import Applier, News
 from penstock.ledger.jobs import Ending, Settler
 from penstock.ledger.units import Values
-from penstock.schedulers import local
-from penstock.site import LocalSite
+from penstock.schedulers.local import LOG
+from penstock.site import JobSite
 
 
 class Collector:
@@ -30,7 +30,7 @@ class Collector:
         graph: Graph,
         values: Values,
         *,
-        site: LocalSite,
+        site: JobSite,
         allowances: Mapping[str, Mapping[str, Allowance]],
         clock: Clock,
     ) -> None:
@@ -64,36 +64,41 @@ class Collector:
     def read(self, job: sqlite3.Row, life: sqlite3.Row) -> int:
         """Apply what one event file has new."""
         ended, file = 0, (job["token"], life["element"], life["life"])
-        while data := self.site.news(*file, life["offset"]):
-            news = self.applier.apply(life, job["token"], data, now=self.clock.now())
+        offset, size = life["offset"], self.site.news_size(*file)
+        while offset < size and (data := self.site.news(*file, offset)):
+            news = self.applier.apply(self.life(job, life), job["token"], data, now=self.clock.now())
             ended += news.ended
-            if news.halt:
-                self.pause_stages_of(job, news.halt)
-            for stage in news.stages:
-                self.check_fuse(stage)
-            before, life = life, self.again(life)
-            if life["offset"] == before["offset"]:
+            self.heed(job, news)
+            offset += news.consumed
+            if not news.consumed:
                 break
-        self.sizes[file] = life["offset"]
+        self.sizes[file] = size
         return ended
 
-    def again(self, life: sqlite3.Row) -> sqlite3.Row:
-        """Read a life's row again."""
+    def heed(self, job: sqlite3.Row, news: News) -> None:
+        """Pause what must not go on."""
+        if news.halt:
+            self.pause_stages_of(job, news.halt)
+        for stage in news.stages:
+            self.check_fuse(stage)
+
+    def life(self, job: sqlite3.Row, life: sqlite3.Row) -> sqlite3.Row:
+        """Read a life's row as it is now."""
         return self.ledger.db.execute(
             "SELECT * FROM life WHERE job = ? AND element = ? AND life = ?",
-            (life["job"], life["element"], life["life"]),
+            (job["id"], life["element"], life["life"]),
         ).fetchone()
 
     def is_gone(self, job: sqlite3.Row) -> bool:
         """Whether the process of a local job has ended, or never came to be."""
-        return job["native"] is not None and not local.alive(job["native"])
+        return job["native"] is not None and not self.site.alive(job["native"])
 
     def settle(self, job: sqlite3.Row) -> None:
         """Close the books of a job whose runner is gone."""
         lives = jobs.lives(self.ledger.db, job["id"])
         left = all(life["left"] is not None for life in lives)
         if not left:
-            local.end_leftovers(job["token"])
+            self.site.end_leftovers(job["token"])
             self.clean_up(job)
         why = lives[-1]["left"] if left else "its runner ended without a word" + self.words_of(job)
         started = any(life["native"] for life in lives)
@@ -181,7 +186,7 @@ class Collector:
     def pack(self, job: sqlite3.Row) -> None:
         """Remove what nobody reads again of a settled job."""
         folder = self.site.job_folder(job["token"])
-        for name in ("closed", "1.revoked", local.LOG):
+        for name in ("closed", "1.revoked", LOG):
             path = folder / name
-            if path.exists() and (name != local.LOG or not path.stat().st_size):
+            if path.exists() and (name != LOG or not path.stat().st_size):
                 path.unlink()

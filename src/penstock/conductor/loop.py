@@ -24,12 +24,11 @@ from penstock.ledger.lease import held, renew
 from penstock.ledger.registration import register
 from penstock.ledger.requests import Requests
 from penstock.ledger.units import Values
-from penstock.schedulers import local
-from penstock.site import LocalSite
+from penstock.site import JobSite, LocalSite
 
 Observe = Callable[[Ledger], None]
 
-LOOK_S = 0.005  # between looks at event files while something runs
+LOOK_S = 0.01  # between looks at event files while something runs
 WATCH_S = 10.0  # between looks at the sources
 OBSERVE_S = 0.2
 FAREWELL_S = 3.0
@@ -63,11 +62,17 @@ class Conductor:
     """
 
     def __init__(
-        self, campaign: Campaign, *, command: str, clock: Clock | None = None, accept_gone: bool = False
+        self,
+        campaign: Campaign,
+        *,
+        command: str,
+        clock: Clock | None = None,
+        site: JobSite | None = None,
+        accept_gone: bool = False,
     ) -> None:
         self.campaign, self.command, self.clock = campaign, command, clock or SystemClock()
         self.accept_gone, self.stopping, self.open_ended = accept_gone, False, False
-        self.redo = False
+        self.redo, self.given_site = False, site
         self.exits = ExitStack()
 
     def __enter__(self) -> Conductor:
@@ -92,7 +97,7 @@ class Conductor:
         campaign, ledger, clock = self.campaign, self.ledger, self.clock
         self.graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
         self.values = Values(ledger.db, campaign)
-        self.site = LocalSite(campaign.sites.get("local") or Site("local"), campaign.root)
+        self.site = self.given_site or LocalSite(campaign.sites.get("local") or Site("local"), campaign.root)
         allowances = allowances_for(self.graph.stages, RETRIES_LOCAL)
         self.discoverer = Discoverer(ledger, campaign, self.graph, self.values, clock)
         self.collector = Collector(
@@ -197,7 +202,8 @@ class Conductor:
 
     def wait(self, until: float) -> None:
         """Sleep until a runner has news, a source wants a look, or a while has passed."""
-        pause, waited = LOOK_S, 0.0
+        pause, waited = LOOK_S, LOOK_S
+        self.clock.sleep(LOOK_S)
         while waited < 0.5 and not self.stopping and self.clock.monotonic() < until:
             if self.collector.any_news() or (waited > 0.1 and self.collector.any_gone()):
                 return
@@ -211,7 +217,7 @@ class Conductor:
         if self.stopping:
             for job in jobs.open_jobs(self.ledger.db):
                 if job["native"]:
-                    local.ask_to_end(job["native"])
+                    self.site.ask_to_end(job["native"])
         until = self.clock.monotonic() + FAREWELL_S
         while jobs.open_jobs(self.ledger.db) and self.clock.monotonic() < until:
             self.collector.collect()

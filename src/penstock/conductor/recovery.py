@@ -8,10 +8,10 @@ from penstock.clock import Clock
 from penstock.graph import Graph
 from penstock.ledger import Ledger, jobs, tasks
 from penstock.ledger.readiness import Touched, propagate
-from penstock.site import LocalSite
+from penstock.site import JobSite
 
 
-def take_over(ledger: Ledger, graph: Graph, site: LocalSite, clock: Clock) -> int:
+def take_over(ledger: Ledger, graph: Graph, site: JobSite, clock: Clock) -> int:
     """Adopt the jobs of earlier conductors; return how many still run.
 
     They finish what they were fed and get no more: only the conductor that started a runner feeds it,

@@ -18,7 +18,7 @@ from penstock.ledger import Ledger, jobs, tasks
 from penstock.ledger.inputs import inputs_of
 from penstock.ledger.units import Values, rows_of
 from penstock.rendering import Line, Paths, Renderer, batch_text, job_spec, stage_spec
-from penstock.site import LocalSite
+from penstock.site import JobSite
 from penstock.transports.local import write_file
 from penstock.units import show_key
 
@@ -42,7 +42,7 @@ class Slot:
 class Rendered:
     """The renderers of all stages, and the list files they ask for."""
 
-    def __init__(self, campaign: Campaign, site: LocalSite) -> None:
+    def __init__(self, campaign: Campaign, site: JobSite) -> None:
         self.site, self.token = site, ""
         self.of = {s.name: Renderer(s, campaign, list_file=self.list_file) for s in campaign.stages}
 
@@ -60,7 +60,7 @@ class Submitter:
     """Gives ready tasks to the runners of the local site."""
 
     def __init__(
-        self, ledger: Ledger, campaign: Campaign, graph: Graph, values: Values, site: LocalSite, clock: Clock
+        self, ledger: Ledger, campaign: Campaign, graph: Graph, values: Values, site: JobSite, clock: Clock
     ) -> None:
         self.ledger, self.campaign, self.graph, self.values, self.site, self.clock = (
             ledger, campaign, graph, values, site, clock,
@@ -162,7 +162,7 @@ class Submitter:
         job = jobs.plan_job(
             self.ledger,
             token=token,
-            site=self.site.site.name,
+            site=self.site.name,
             folder=folder,
             elements=1,
             feed=True,
@@ -182,7 +182,7 @@ class Submitter:
         }
         return job_spec(
             token, self.campaign, stages, elements=1, feed=True, walltime_s=None, idle_s=IDLE_S, beat_s=60, grace_s=10,
-            environment=dict(self.site.site.environment),
+            environment=dict(self.site.environment()),
         )  # fmt: skip
 
     def give(self, stage: Stage, slot: Slot, units: Sequence[int]) -> None:

@@ -20,6 +20,7 @@ from penstock.ledger.units import Child, Values, insert_children
 
 LONGEST_LINE = 1_000_000
 OUTCOMES = frozenset(get_args(Outcome))
+DECODE = json.JSONDecoder().decode
 T = TypeVar("T")
 Event = dict[str, Any]
 Task = tuple[str, int]  # stage, unit
@@ -51,6 +52,7 @@ class Chunk:
 class News:
     """What applying a chunk of events brought."""
 
+    consumed: int = 0  # bytes
     ended: int = 0
     halt: str | None = None
     stages: frozenset[str] = frozenset()  # whose attempts ended
@@ -59,7 +61,7 @@ class News:
 def parse_events(data: bytes, *, token: str, seq: int, names: Mapping[int, str]) -> Chunk:
     """Sort the whole lines of `data`; those up to `seq` are known already, those that make no sense are `bad`."""
     chunk = Chunk(consumed=data.rfind(b"\n") + 1, seq=seq)
-    for line in data[: chunk.consumed].splitlines():
+    for line in data[: chunk.consumed].split(b"\n")[:-1]:
         event = parse_line(line, token)
         if isinstance(event, str):
             chunk.bad.append(event)
@@ -79,7 +81,7 @@ def parse_line(line: bytes, token: str) -> Event | str:
     if len(line) > LONGEST_LINE:
         return f"an event of {len(line)} bytes, more than {LONGEST_LINE}"
     try:
-        event = json.loads(line)
+        event = DECODE(line.decode())
     except ValueError:
         return f"an unreadable event: {line[:200].decode(errors='replace')}"
     if not isinstance(event, dict) or event.get("t") != token or not isinstance(event.get("n"), int):  # type: ignore[reportUnknownMemberType]
@@ -145,7 +147,7 @@ class Applier:
             self.apply_starts(life, chunk)
             touched = self.apply_gives(life, chunk.gives)
             propagate(self.db, self.graph, changed, touched)
-        return News(len(chunk.ends), chunk.halt, frozenset(stage for stage, _ in chunk.ends))
+        return News(chunk.consumed, len(chunk.ends), chunk.halt, frozenset(stage for stage, _ in chunk.ends))
 
     def note_life(self, life: sqlite3.Row, chunk: Chunk, now: float) -> None:
         """Record how far the file was read and what its runner last said."""
