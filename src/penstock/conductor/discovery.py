@@ -9,6 +9,7 @@ from typing import Any
 from penstock import sources
 from penstock.campaign import Campaign, Source
 from penstock.clock import Clock
+from penstock.errors import DefinitionError
 from penstock.graph import Graph
 from penstock.ledger import FOLDER, Ledger
 from penstock.ledger.admission import admit
@@ -91,6 +92,8 @@ class Discoverer:
     def server_now(self, device: int) -> float | None:
         """Return the time of the file server that has `device`, if the campaign's own folder is there too."""
         folder = self.campaign.root / FOLDER
+        if self.ledger.epoch is None:  # a plan writes nothing
+            return None
         try:
             if folder.stat().st_dev != device:
                 return None
@@ -115,7 +118,10 @@ class Discoverer:
             for root in state.missing_roots
         ]
         if difference.suspicious:
-            why = f"{difference.suspicious} units seem to be gone at once, too many to be believed: is a disk not mounted? `--accept-gone` takes it as true"
+            why = (
+                f"{difference.suspicious} units seem to be gone at once, too many to be believed:"
+                " is a disk not mounted? `--accept-gone` takes it as true"
+            )
             problems.append(("units", why))
         db.executemany(
             "INSERT INTO problem (source, subject, why, at) VALUES (?, ?, ?, ?)",
@@ -144,3 +150,11 @@ class Discoverer:
             if self.graph.is_group(stage):
                 touched.add(stage, {unit for unit, _ in opening ^ before})
         propagate(db, self.graph, {}, touched)
+
+
+def check_found(ledger: Ledger, campaign: Campaign, found: Discovery) -> None:
+    """Raise DefinitionError if the sources gave nothing and never did."""
+    if found.present or found.unsettled or not campaign.sources:
+        return
+    if ledger.db.execute("SELECT 1 FROM unit WHERE id > 1 LIMIT 1").fetchone() is None:
+        raise DefinitionError(sources.explain_nothing(campaign.sources[-1], campaign), file=campaign.file)

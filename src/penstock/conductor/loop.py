@@ -12,8 +12,9 @@ from penstock.campaign import Campaign, Site
 from penstock.clock import Clock, SystemClock
 from penstock.conductor.collection import Collector
 from penstock.conductor.completeness import open_by_condition
-from penstock.conductor.discovery import Discoverer, Discovery
+from penstock.conductor.discovery import Discoverer, Discovery, check_found
 from penstock.conductor.farewell import say_ending
+from penstock.conductor.products import check_products
 from penstock.conductor.recovery import take_over
 from penstock.conductor.staleness import redo_stale
 from penstock.conductor.submission import Submitter
@@ -149,6 +150,8 @@ class Conductor:
             self.apply_requests()
             if now >= look_at_sources:
                 found = self.discover()
+                check_found(self.ledger, self.campaign, found)
+                check_products(self.ledger, self.campaign, self.graph, self.values)
                 look_at_sources = now + self.next_look(found, until_done)
             ended = self.collector.collect()
             if ended:

@@ -149,11 +149,20 @@ class Submitter:
         ready = self.ledger.db.execute(
             "SELECT n FROM tally WHERE stage = ? AND unit = 1 AND state = 'ready'", (number,)
         ).fetchone()
-        free = self.site.cores // max(1, self.cores_of(stage))
-        size = local_batch_size(
-            stage.batch, self.usage(stage), ready=ready[0] if ready else 0, slots=free, workers=stage.workers
-        )
+        size = self.batch_size(stage, ready[0] if ready else 0)
         return [row[0] for row in self.ledger.db.execute(sql, (number, 0, now, size))]
+
+    def batch_size(self, stage: Stage, ready: int) -> int:
+        """Return how many units the next batch of `stage` takes."""
+        slots = self.site.cores // max(1, self.cores_of(stage))
+        return local_batch_size(
+            stage.batch, self.usage(stage), ready=ready, slots=slots, workers=stage.workers
+        )
+
+    def preview(self, stage: Stage, units: Sequence[int]) -> list[dict[str, Any]]:
+        """Render tasks as they would be given to a runner, and give them to none."""
+        inputs = inputs_of(self.ledger.db, self.graph, stage.name, units)
+        return [line.data for line in self.render(stage, units, {u: inputs[u].paths for u in units}).values()]
 
     def open_slot(self, slots: list[Slot]) -> Slot:
         """Start another runner: recorded, placed, started, recorded again."""

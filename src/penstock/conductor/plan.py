@@ -1,0 +1,169 @@
+"""The dry run: what `run` would do now, and why, worked out on a private copy of the ledger."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from penstock import config
+from penstock.campaign import Campaign, Site, Stage
+from penstock.clock import Clock, SystemClock
+from penstock.conductor.discovery import Discoverer, check_found
+from penstock.conductor.products import check_products
+from penstock.conductor.submission import Submitter
+from penstock.graph import Graph
+from penstock.ledger import Ledger
+from penstock.ledger.registration import register
+from penstock.ledger.units import Values
+from penstock.rendering import Item
+from penstock.schedulers.local import runner_argv
+from penstock.site import LocalSite
+
+SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """So many tasks are in a state, and why."""
+
+    state: str
+    why: str
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """What would be done at one stage."""
+
+    name: str
+    each: str
+    tasks: Mapping[str, int]
+    batches: int
+    batch_size: int
+    workers: int
+    reasons: Sequence[Reason]
+    first: Sequence[str]
+    first_lines: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `run` would do now."""
+
+    campaign: str
+    found: int
+    new: int
+    unsettled: int
+    script: str
+    stages: Sequence[StagePlan] = field(default_factory=list[StagePlan])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
+
+    def to_text(self) -> str:
+        """Return it as a person reads it."""
+        lines = [f"{self.campaign}: {self.found} units found, {self.new} of them new"]
+        if self.unsettled:
+            lines.append(f"  {self.unsettled} not at rest yet")
+        for stage in self.stages:
+            lines += stage_text(stage)
+        return "\n".join([*lines, f"each runner is started by: {self.script}"])
+
+
+def stage_text(stage: StagePlan) -> list[str]:
+    """Return the lines about one stage."""
+    counts = ", ".join(f"{n} {state}" for state, n in stage.tasks.items()) or "no tasks"
+    lines = [f"{stage.name} (each {stage.each}): {counts}"]
+    if stage.batches:
+        lines.append(f"  in {stage.batches} batches of up to {stage.batch_size}, {stage.workers} at a time")
+    lines += [f"  {r.tasks} {r.state}: {r.why}" for r in stage.reasons]
+    return lines + [f"  $ {command}" for command in stage.first]
+
+
+def plan(campaign: Campaign, *, clock: Clock | None = None) -> Plan:
+    """Say what `run` would do now; nothing is written.
+
+    Raises DefinitionError as `run` would: nothing found, two tasks with one product, a missing executable.
+    """
+    clock = clock or SystemClock()
+    config.check(campaign)
+    with Ledger.draft(campaign.root) as ledger:
+        graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
+        values = Values(ledger.db, campaign)
+        found = Discoverer(ledger, campaign, graph, values, clock).discover()
+        check_found(ledger, campaign, found)
+        check_products(ledger, campaign, graph, values)
+        site = LocalSite(campaign.sites.get("local") or Site("local"), campaign.root)
+        submitter = Submitter(ledger, campaign, graph, values, site, clock)
+        stages = [plan_stage(ledger, campaign, graph, submitter, stage) for stage in campaign.stages]
+        script = shlex.join(
+            runner_argv(site.folder / "runner-….pyz", site.job_folder("p…"), site.site.python)
+        )
+        return Plan(campaign.name, found.present, found.new, found.unsettled, script, stages)
+
+
+def plan_stage(
+    ledger: Ledger, campaign: Campaign, graph: Graph, submitter: Submitter, stage: Stage
+) -> StagePlan:
+    """Say what would be done at one stage."""
+    number = graph.ids[stage.name]
+    states = dict(
+        ledger.db.execute(
+            "SELECT state, n FROM tally WHERE stage = ? AND unit = 1 AND n > 0", (number,)
+        ).fetchall()
+    )
+    ready = states.get("ready", 0)
+    size = submitter.batch_size(stage, ready)
+    lines = submitter.preview(stage, first_ready(ledger, number))
+    return StagePlan(
+        name=stage.name,
+        each=campaign.levels[stage.level - 1] if stage.level else "campaign",
+        tasks=states,
+        batches=math.ceil(ready / size),
+        batch_size=size,
+        workers=stage.workers,
+        reasons=reasons_of(ledger, number),
+        first=[command_text(line, stage) for line in lines],
+        first_lines=lines,
+    )
+
+
+def first_ready(ledger: Ledger, stage_id: int) -> list[int]:
+    """Return the first units that are ready."""
+    sql = "SELECT unit FROM task WHERE stage = ? AND state = 'ready' LIMIT ?"
+    return [row[0] for row in ledger.db.execute(sql, (stage_id, SHOWN))]
+
+
+def reasons_of(ledger: Ledger, stage_id: int) -> list[Reason]:
+    """Return why tasks are in the state they are in, most first."""
+    rows = ledger.db.execute(
+        "SELECT state, coalesce(stale, why, CASE state WHEN 'ready' THEN 'not made yet'"
+        " WHEN 'waiting' THEN 'its upstreams are not done' ELSE state END), count(*) FROM task"
+        " WHERE stage = ? AND (state <> 'done' OR stale IS NOT NULL) GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 5",
+        (stage_id,),
+    )
+    return [Reason("stale" if row[0] == "done" else row[0], row[1], row[2]) for row in rows]
+
+
+def command_text(line: Mapping[str, Any], stage: Stage) -> str:
+    """Return what would be run; a product stands under its final name, though it is written under another first."""
+    if stage.python:
+        return f"{stage.python} for {line['k']}"
+    products = {f"product.{name}": made["path"] for name, made in line.get("products", {}).items()}
+    text = shlex.join(item_text(item, products) for item in line["argv"])
+    settings = "".join(f"{k}={shlex.quote(item_text(v, products))} " for k, v in line.get("env", {}).items())
+    return settings + text
+
+
+def item_text(item: Item, products: Mapping[str, str]) -> str:
+    """Return one argument as text."""
+    if isinstance(item, str):
+        return item
+    if isinstance(item, dict):
+        name = str(item["ref"])  # type: ignore[reportUnknownArgumentType]
+        return products.get(name, f"<{name}>")
+    return "".join(item_text(piece, products) for piece in item)

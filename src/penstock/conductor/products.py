@@ -1,0 +1,105 @@
+"""Two tasks must not make one file: proven from the patterns where possible, looked at path by path where not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
+
+from penstock.campaign import Campaign, Product, Stage
+from penstock.errors import DefinitionError
+from penstock.graph import Graph
+from penstock.ledger import Ledger
+from penstock.ledger.units import Values
+from penstock.units import Placeholder, show_key
+
+Part = str | Placeholder
+
+
+def check_products(ledger: Ledger, campaign: Campaign, graph: Graph, values: Values) -> None:
+    """Raise DefinitionError if two tasks, of the units known now, have one product path."""
+    doubtful = doubtful_stages(campaign)
+    makers: dict[str, tuple[str, str]] = {}
+    for stage in (s for s in campaign.stages if s.name in doubtful):
+        for label, path in paths_of(ledger, campaign, graph, values, stage):
+            other = makers.setdefault(path, (stage.name, label))
+            if other != (stage.name, label):
+                raise DefinitionError(
+                    f"two tasks would make one product, {path}: {other[0]} of {other[1]} and {stage.name} of {label};"
+                    " put more fields into its pattern",
+                    file=campaign.file,
+                )
+
+
+def paths_of(
+    ledger: Ledger, campaign: Campaign, graph: Graph, values: Values, stage: Stage
+) -> Iterator[tuple[str, str]]:
+    """Yield (unit, product path) for all tasks of a stage."""
+    rows = ledger.db.execute(
+        "SELECT u.* FROM task t JOIN unit u ON u.id = t.unit WHERE t.stage = ?", (graph.ids[stage.name],)
+    )
+    for row in rows:
+        seen = values.of(row)
+        label = show_key(
+            [seen[level] for level in campaign.levels[: stage.level]], campaign.levels, campaign.formats
+        )
+        for product in stage.products:
+            yield label, product.path.format(seen)
+
+
+def doubtful_stages(campaign: Campaign) -> set[str]:
+    """Return the stages whose patterns alone do not prove that all their paths differ."""
+    doubtful = {s.name for s in campaign.stages for p in s.products if not tells_units_apart(p, s, campaign)}
+    pairs = combinations([(s.name, p) for s in campaign.stages for p in s.products], 2)
+    return doubtful | {name for (a, p), (b, q) in pairs if not disjoint(p, q) for name in (a, b)}
+
+
+def tells_units_apart(product: Product, stage: Stage, campaign: Campaign) -> bool:
+    """Whether a pattern is sure to give two units two paths: it has all of the key, readable back in one way."""
+    names = {part.name for part in product.path.template.parts if isinstance(part, Placeholder)}
+    key = campaign.levels[: stage.level]
+    return names.issuperset(key) and all(
+        readable(segment, campaign) for segment in segments(product.path.template.parts)
+    )
+
+
+def readable(segment: Sequence[Part], campaign: Campaign) -> bool:
+    """Whether the values in one part of a path can be told from it: one text at most, whole numbers beside it."""
+    kinds = [kind_of(part, campaign) for part in segment if isinstance(part, Placeholder)]
+    return (
+        kinds.count("str") <= 1
+        and all(kind in ("str", "int") for kind in kinds)
+        and len(kinds) <= 1 + kinds.count("int")
+    )
+
+
+def kind_of(part: Placeholder, campaign: Campaign) -> str:
+    """Return the type of a placeholder's value when its format keeps all of it, else `other`."""
+    kind = campaign.types.get(part.name, "str")
+    return kind if kind == "int" or (kind == "str" and not part.spec) else "other"
+
+
+def segments(parts: Iterable[Part]) -> list[list[Part]]:
+    """Cut a pattern at its slashes."""
+    found: list[list[Part]] = [[]]
+    for part in parts:
+        if isinstance(part, Placeholder):
+            found[-1].append(part)
+            continue
+        for number, text in enumerate(part.split("/")):
+            if number:
+                found.append([])
+            if text:
+                found[-1].append(text)
+    return found
+
+
+def disjoint(one: Product, other: Product) -> bool:
+    """Whether no path can come of both patterns: their literal beginnings or ends differ."""
+    heads, tails = [], []
+    for product in (one, other):
+        parts = product.path.template.parts
+        heads.append(parts[0] if isinstance(parts[0], str) else "")
+        tails.append(parts[-1] if isinstance(parts[-1], str) else "")
+    starts = heads[0].startswith(heads[1]) or heads[1].startswith(heads[0])
+    ends = tails[0].endswith(tails[1]) or tails[1].endswith(tails[0])
+    return not (starts and ends)
