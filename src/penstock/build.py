@@ -108,7 +108,9 @@ class Campaign(Draft):
     def _add(self, name: str | None, keys: Tables, line: int) -> None:
         stages: dict[str, Any] = self.tables["stage"]
         if not name:
-            raise DefinitionError("a stage with a command needs a name; give it first", file=self.file, line=line)
+            raise DefinitionError(
+                "a stage with a command needs a name; give it first", file=self.file, line=line
+            )
         if name in stages:
             message = f"there are two stages called {name!r}; rename one"
             raise DefinitionError(message, file=self.file, line=line)

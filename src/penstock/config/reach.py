@@ -18,8 +18,51 @@ from penstock.errors import DefinitionError
 from penstock.units import Placeholder
 
 SHELL_WORDS = frozenset(
-    "if then else elif fi for while until do done case esac in { } ! [ [[ ( cd echo exit export read set test true "
-    "false ulimit umask unset trap eval exec source . : printf wait shift return local time".split()
+    [
+        "if",
+        "then",
+        "else",
+        "elif",
+        "fi",
+        "for",
+        "while",
+        "until",
+        "do",
+        "done",
+        "case",
+        "esac",
+        "in",
+        "{",
+        "}",
+        "!",
+        "[",
+        "[[",
+        "(",
+        "cd",
+        "echo",
+        "exit",
+        "export",
+        "read",
+        "set",
+        "test",
+        "true",
+        "false",
+        "ulimit",
+        "umask",
+        "unset",
+        "trap",
+        "eval",
+        "exec",
+        "source",
+        ".",
+        ":",
+        "printf",
+        "wait",
+        "shift",
+        "return",
+        "local",
+        "time",
+    ]
 )
 
 

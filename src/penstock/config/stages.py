@@ -14,7 +14,7 @@ from penstock.config.placeholders import check_placeholders
 from penstock.config.places import Keys, Places, nearest
 from penstock.config.sources import Fields, placed
 from penstock.errors import DefinitionError
-from penstock.units import Expression, Pattern, Template, unknown_name
+from penstock.units import Expression, Pattern, Template
 
 
 def assemble_stages(definition: Definition, fields: Fields, root: Any, places: Places) -> tuple[Stage, ...]:

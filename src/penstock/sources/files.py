@@ -6,12 +6,15 @@ import fnmatch
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from math import inf
+from stat import S_ISREG
 from typing import Any
 
 from penstock.campaign import Campaign, FileSource
 from penstock.errors import DefinitionError
 from penstock.sources.found import Found, Problem, ScanState, Shape, Unsettled
-from penstock.sources.walk import Hit, Walk
+from penstock.sources.walk import Folder, Walk, entries, readable, unreadable
 from penstock.units import Value, show_key
 
 Seen = tuple[str, os.stat_result]  # path as written, and what it is
@@ -19,56 +22,63 @@ Seen = tuple[str, os.stat_result]  # path as written, and what it is
 
 def scan_files(source: FileSource, campaign: Campaign, state: ScanState) -> Iterator[Found]:
     """Yield the units of a file source; those not yet whole go to `state.unsettled`."""
-    scan = _Scan(source, campaign, state)
-    yield from scan.groups() if source.many else scan.singles()
+    scan = FileScan(source, campaign, state)
+    if _key_may_repeat(source, campaign):
+        scan.keys = _Keys(scan)
+    return scan.units()
 
 
-class _Scan:
+class FileScan:
+    """One scan of one file source."""
+
     def __init__(self, source: FileSource, campaign: Campaign, state: ScanState) -> None:
         self.source, self.campaign, self.state = source, campaign, state
         self.shape = Shape.of(source, campaign)
+        self.segment = source.pattern.segments[-1]
         self.excluded = _excluder(source.exclude)
-        self.root = "" if source.pattern.absolute else f"{campaign.root}/"
-        self.clocks: dict[int, float | None] = {}
-        self.keys = _Keys(self) if _key_may_repeat(source, campaign) else None
+        self.limits: dict[int, float] = {}
+        self.keys: _Keys | None = None
 
-    def hits(self) -> Iterator[Any]:
-        return iter(Walk(self.source.pattern, self.campaign.root, self.state))
+    def units(self) -> Iterator[Found]:
+        return self.groups() if self.source.many else self.singles()
 
     def singles(self) -> Iterator[Found]:
-        whole = self.finish
-        for hit in self.hits():
-            if hit.__class__ is not Hit or (self.excluded and self.excluded(hit.path)):
-                continue
-            stat = self.stat(hit)
-            if stat is None:
-                continue
-            name, values = hit.name, hit.values
+        """Yield a unit for each file. Kept in one loop: it is run 10⁵ times a second."""
+        slow, split, level, keys = bool(self.source.companions), self.shape.split, self.shape.level, self.keys
+        device, newest_ns = -1, -inf
+        for path, name, values, stat in self.files():
+            size, mtime_ns = stat.st_size, stat.st_mtime_ns
+            if stat.st_dev != device:
+                device = stat.st_dev
+                newest_ns = self.newest(device) * 1e9
             stem, _, suffix = name.rpartition(".")
-            values["path"] = hit.path
+            values["path"] = path
             values["name"] = name
             values["stem"] = stem if stem and suffix else name
-            values["size"] = stat.st_size
-            found = whole(values, [(hit.path, stat)])
-            if found is not None:
-                yield found
+            values["size"] = size
+            if slow or mtime_ns > newest_ns:
+                yield from self.whole(values, [(path, stat)])
+                continue
+            try:
+                key = split(values)
+            except ValueError as error:
+                self.state.problems.append(Problem(path, str(error)))
+                continue
+            if keys is not None:
+                keys.add(key, path)
+            yield Found(level, key, values, f"{size}:{mtime_ns}")
 
     def groups(self) -> Iterator[Found]:
         """Gather files that differ only in the `many` fields; a group is over when its folder is left."""
         kept: dict[str, tuple[dict[str, Any], list[Seen]]] = {}
         depth = _first_many_depth(self.source)
-        for hit in self.hits():
-            if hit.__class__ is not Hit:
-                if hit.depth == depth:
-                    yield from self.close(kept)
-                continue
-            if self.excluded and self.excluded(hit.path):
-                continue
-            stat = self.stat(hit)
-            if stat is None:
-                continue
-            values = {name: value for name, value in hit.values.items() if name not in self.source.many}
-            kept.setdefault(repr(values), (values, []))[1].append((hit.path, stat))
+        for folder in Walk(self.source.pattern, self.campaign.root, self.state):
+            if isinstance(folder, Folder):
+                for path, _, found, stat in self.files_in(folder):
+                    values = {name: value for name, value in found.items() if name not in self.source.many}
+                    kept.setdefault(repr(values), (values, []))[1].append((path, stat))
+            elif folder.depth == depth:
+                yield from self.close(kept)
         yield from self.close(kept)
 
     def close(self, kept: dict[str, tuple[dict[str, Any], list[Seen]]]) -> Iterator[Found]:
@@ -76,82 +86,116 @@ class _Scan:
             files.sort(key=lambda seen: seen[0])
             values["paths"] = [path for path, _ in files]
             values["size"] = sum(stat.st_size for _, stat in files)
-            found = self.finish(values, files)
-            if found is not None:
-                yield found
+            yield from self.whole(values, files)
         kept.clear()
 
-    def stat(self, hit: Hit) -> os.stat_result | None:
-        try:
-            return os.stat(hit.entry)
-        except OSError as error:
-            if os.path.islink(hit.entry):
-                self.state.problems.append(
-                    Problem(hit.path, f"is a link that cannot be followed ({error.strerror})")
-                )
-            return None  # it went between the listing and now: the next scan tells
+    def files(self) -> Iterator[tuple[str, str, dict[str, Any], os.stat_result]]:
+        for folder in Walk(self.source.pattern, self.campaign.root, self.state):
+            if isinstance(folder, Folder):
+                yield from self.files_in(folder)
 
-    def finish(self, values: dict[str, Any], files: list[Seen]) -> Found | None:
-        missing = self.add_companions(values, files) if self.source.companions else None
-        if len(files) == 1:
-            stat = files[0][1]
-            print_ = f"{stat.st_size}:{stat.st_mtime_ns}"
-        else:
-            print_ = ",".join([f"{stat.st_size}:{stat.st_mtime_ns}" for _, stat in files])
+    def files_in(self, folder: Folder) -> Iterator[tuple[str, str, dict[str, Any], os.stat_result]]:
+        """Yield path, name, fields and stat of each file in `folder` that matches."""
+        shown, place, texts, known = folder
+        try:
+            descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            self.state.problems.append(unreadable(shown, error))
+            return
+        try:
+            for name, found in self.matching(shown, descriptor):
+                stat = self.stat(name, descriptor, shown)
+                if stat is None:
+                    continue
+                read = self.segment.read(texts + found.groups(), known)
+                if isinstance(read, str):
+                    self.state.problems.append(Problem(shown + name, f"badly named: {read}"))
+                else:
+                    yield shown + name, name, read, stat
+        finally:
+            os.close(descriptor)
+
+    def matching(self, shown: str, descriptor: int) -> Iterator[tuple[str, re.Match[str]]]:
+        match, excluded, literal = self.segment.match, self.excluded, self.segment.literal
+        # Reached through the open folder, a file costs no walk down its path.
+        names = (
+            (entry.name for entry in entries(descriptor, shown, self.state)) if literal is None else [literal]
+        )
+        for name in names:
+            found = match(name)
+            if found is None or (excluded is not None and excluded(shown + name)):
+                continue
+            if name.isascii() or readable(shown, name, self.state):
+                yield name, found
+
+    def stat(self, name: str, descriptor: int, shown: str) -> os.stat_result | None:
+        try:
+            stat = os.stat(name, dir_fd=descriptor)
+        except OSError as error:
+            place = self.campaign.root / shown / name
+            if place.is_symlink():
+                why = f"is a link that cannot be followed ({error.strerror}); mend or remove it"
+                self.state.problems.append(Problem(shown + name, why))
+            return None  # else it went between the listing and now: the next scan tells
+        return stat if S_ISREG(stat.st_mode) else None
+
+    def whole(self, values: dict[str, Any], files: list[Seen]) -> Iterator[Found]:
+        """Yield the unit if it is whole: with its companions, and at rest."""
+        missing = self.add_companions(values, files)
+        mark = ",".join([f"{stat.st_size}:{stat.st_mtime_ns}" for _, stat in files])
         path = files[0][0]
         try:
             key = self.shape.split(values)
         except ValueError as error:
             self.state.problems.append(Problem(path, str(error)))
-            return None
+            return
         if missing:
             why = f"incomplete: {missing} is not there"
-            self.state.unsettled.append(Unsettled(path, print_, self.since(path, print_), key, None, why))
-            return None
-        if self.source.settle_s > 0 and not self.at_rest(path, print_, key, files):
-            return None
-        if self.keys is not None:
-            self.keys.add(key, path)
-        return Found(self.shape.level, key, values, print_)
+            self.state.unsettled.append(Unsettled(path, mark, self.since(path, mark), key, None, why))
+        elif self.at_rest(path, mark, key, files):
+            if self.keys is not None:
+                self.keys.add(key, path)
+            yield Found(self.shape.level, key, values, mark)
 
     def add_companions(self, values: Mapping[str, Any], files: list[Seen]) -> str | None:
         for template in self.source.companions:
             path = template.render(values)
             try:
-                files.append((path, os.stat(os.path.join(self.campaign.root, path))))
+                files.append((path, os.stat(self.campaign.root / path)))
             except OSError:
                 return path
         return None
 
-    def since(self, path: str, print_: str) -> float:
+    def since(self, path: str, mark: str) -> float:
         before = self.state.settling.get(path)
-        return before[1] if before and before[0] == print_ else self.state.now_s
+        return before[1] if before and before[0] == mark else self.state.now_s
 
-    def at_rest(self, path: str, print_: str, key: tuple[Value, ...], files: list[Seen]) -> bool:
+    def at_rest(self, path: str, mark: str, key: tuple[Value, ...], files: list[Seen]) -> bool:
         """RULE 29: old by the server's clock, or seen equal over the settling time."""
-        settle = self.source.settle_s
-        server = self.server_now(files[0][1].st_dev)
-        age = None if server is None else server - max(stat.st_mtime for _, stat in files)
-        if age is not None and age >= settle:
+        changed = max(stat.st_mtime for _, stat in files)
+        younger = changed - self.newest(files[0][1].st_dev)
+        if younger <= 0:
             return True
-        since = self.since(path, print_)
+        since, settle = self.since(path, mark), self.source.settle_s
         if self.state.now_s - since >= settle:
             return True
-        waits = [since + settle] if age is None else [since + settle, self.state.now_s + settle - age]
+        ready_at = min(since + settle, self.state.now_s + younger)
         why = f"changed less than {settle:g} s ago"
-        self.state.unsettled.append(Unsettled(path, print_, since, key, min(waits), why))
+        self.state.unsettled.append(Unsettled(path, mark, since, key, ready_at, why))
         return False
 
-    def server_now(self, device: int) -> float | None:
-        if device not in self.clocks:
-            self.clocks[device] = self.state.server_now(device)
-        return self.clocks[device]
+    def newest(self, device: int) -> float:
+        """Return the latest change, by the clock of the file server, that counts as at rest."""
+        if device not in self.limits:
+            now, settle = self.state.server_now(device), self.source.settle_s
+            self.limits[device] = inf if settle <= 0 else -inf if now is None else now - settle
+        return self.limits[device]
 
 
 class _Keys:
-    """Refuses a second file with one key; remembers only hashes, and looks the first file up again for the message."""
+    """Refuses a second file with one key. Remembers only hashes; the first file is looked up again for the message."""
 
-    def __init__(self, scan: _Scan) -> None:
+    def __init__(self, scan: FileScan) -> None:
         self.scan = scan
         self.seen: set[int] = set()
 
@@ -160,19 +204,20 @@ class _Keys:
         self.seen.add(hash(key))
         if len(self.seen) == before and (first := self.first_with(key, path)):
             campaign = self.scan.campaign
+            shown = show_key(key, campaign.levels, campaign.formats)
             raise DefinitionError(
-                f"the files {first} and {path} have the same key {show_key(key, campaign.levels, campaign.formats)}; "
+                f"the files {first} and {path} have the same key {shown}; "
                 "add a level, exclude one, or join them with `many`",
                 file=campaign.file,
             )
 
     def first_with(self, key: tuple[Value, ...], path: str) -> str | None:
-        quiet = ScanState(self.scan.state.now_s, self.scan.state.server_now, self.scan.state.settling)
-        again = _Scan(self.scan.source, self.scan.campaign, quiet)
-        again.keys = None
-        units = again.groups() if self.scan.source.many else again.singles()
-        for found in units:
-            other = found.fields["paths"][0] if self.scan.source.many else found.fields["path"]
+        scan, state = self.scan, self.scan.state
+        again = FileScan(
+            scan.source, scan.campaign, replace(state, problems=[], unsettled=[], missing_roots=[])
+        )
+        for found in again.units():
+            other = found.fields["paths"][0] if scan.source.many else found.fields["path"]
             if found.key == key and other != path:
                 return other
         return None
@@ -180,9 +225,8 @@ class _Keys:
 
 def _key_may_repeat(source: FileSource, campaign: Campaign) -> bool:
     """Say whether two paths can give one key: not when the key holds every field of the pattern."""
-    return not {*source.pattern.names} - {*source.many} <= {*campaign.levels[: source.level]} - {
-        *source.derive
-    }
+    fields, levels = {*source.pattern.names} - {*source.many}, {*campaign.levels[: source.level]}
+    return not fields <= levels - {*source.derive}
 
 
 def _first_many_depth(source: FileSource) -> int:

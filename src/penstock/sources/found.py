@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -59,6 +59,7 @@ class ScanState:
 
 
 IMPOSSIBLE = frozenset(("", ".", ".."))
+KEY_TYPES = frozenset((str, int, float, bool))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +77,19 @@ class Shape:
 
     def split(self, values: dict[str, Any]) -> tuple[Value, ...]:
         """Take the key out of `values` and return it; ValueError if there is none."""
+        if self.derive:
+            self.add_derived(values)
+        key = tuple([values.pop(level) for level in self.levels])
+        for value in key:
+            if value.__class__ not in KEY_TYPES or value in IMPOSSIBLE:
+                raise ValueError(
+                    f"{value!r} cannot name a {self.levels[key.index(value)]}; give it another value"
+                )
+        return key
+
+    def add_derived(self, values: dict[str, Any]) -> None:
         for name, evaluate in self.derive:
             try:
                 values[name] = evaluate(values)
             except DefinitionError as error:
                 raise ValueError(str(error)) from None
-        key = tuple([values.pop(level) for level in self.levels])
-        for value in key:
-            if value.__class__ is str:
-                if value in IMPOSSIBLE:
-                    raise ValueError(f"{value!r} cannot name a {self._level_of(key, value)}")
-            elif value.__class__ not in (int, float, bool):
-                raise ValueError(f"{value!r} cannot name a {self._level_of(key, value)}")
-        return key
-
-    def _level_of(self, key: Sequence[Value], value: Any) -> str:
-        return self.levels[key.index(value)]

@@ -17,14 +17,14 @@ from typing import Any
 from penstock.campaign import Campaign, FunctionSource
 from penstock.errors import DefinitionError
 from penstock.sources.found import Found, ScanState, Shape
-from penstock.units import iso, read_value, show_key
+from penstock.units import Value, iso, read_value, show_key
 
 
 def scan_function(source: FunctionSource, campaign: Campaign, state: ScanState) -> Iterator[Found]:
     """Yield a unit for each dict that the function gives; a wrong one is an error of the function."""
     function = import_function(source.function, campaign.root)
     shape = Shape.of(source, campaign)
-    seen: set[int] = set()
+    seen: set[tuple[Value, ...]] = set()
     for given in _call(function, campaign):
         values = _plain(given, source)
         try:
@@ -35,7 +35,7 @@ def scan_function(source: FunctionSource, campaign: Campaign, state: ScanState) 
                 f"{source.function} gave {given!r}, which is no unit: {_reason(error)}"
             ) from None
         before = len(seen)
-        seen.add(hash(key))
+        seen.add(key)
         if len(seen) == before:
             shown = show_key(key, campaign.levels, campaign.formats)
             raise DefinitionError(f"{source.function} gave the key {shown} twice; keys name one unit each")

@@ -4,18 +4,42 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
-from hashlib import blake2b
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
+from zlib import crc32
 
 from penstock.campaign import Campaign, TableSource
 from penstock.errors import DefinitionError
 from penstock.sources.found import Found, Problem, ScanState, Shape
-from penstock.units import iso, read_value, show_key, unknown_name
+from penstock.units import Value, iso, read_value, show_key, unknown_name
+
+Key = tuple[Value, ...]
+Row = tuple[int, Key, dict[str, Any], str]  # line, key, fields, mark
 
 
 def scan_table(source: TableSource, campaign: Campaign, state: ScanState) -> Iterator[Found]:
     """Yield a unit for each row; rows that cannot be read go to `state.problems`."""
+    seen: set[int] = set()
+    level = source.level
+    for line, key, values, mark in _rows(source, campaign, state):
+        before = len(seen)
+        seen.add(hash(key))
+        if len(seen) == before:
+            _refuse_second(key, line, source, campaign)
+        yield Found(level, key, values, mark)
+
+
+def _refuse_second(key: Key, line: int, source: TableSource, campaign: Campaign) -> None:
+    """Raise if a row before `line` has the same key; equal hashes alone prove nothing."""
+    for first, other, _, _ in _rows(source, campaign, ScanState(0)):
+        if first < line and other == key:
+            shown = show_key(key, campaign.levels, campaign.formats)
+            message = f"lines {first} and {line} have the same key {shown}; remove one"
+            raise DefinitionError(message, file=source.path)
+
+
+def _rows(source: TableSource, campaign: Campaign, state: ScanState) -> Iterator[Row]:
     try:
         file = source.path.open(encoding="utf-8-sig", newline="")
     except FileNotFoundError:
@@ -28,8 +52,8 @@ def scan_table(source: TableSource, campaign: Campaign, state: ScanState) -> Ite
         except UnicodeDecodeError:
             raise DefinitionError("the table is not UTF-8; save it as UTF-8", file=source.path) from None
         except csv.Error as error:
-            line = rows.line_num
-            raise DefinitionError(f"the table cannot be read: {error}", file=source.path, line=line) from None
+            message = f"the table cannot be read: {error}; save it as plain CSV"
+            raise DefinitionError(message, file=source.path, line=rows.line_num) from None
 
 
 def _delimiter(file: IO[str], path: Path) -> str:
@@ -40,30 +64,26 @@ def _delimiter(file: IO[str], path: Path) -> str:
     return max(",;\t", key=header.count)
 
 
-def _read_rows(rows: Any, source: TableSource, campaign: Campaign, state: ScanState) -> Iterator[Found]:
+def _read_rows(rows: Any, source: TableSource, campaign: Campaign, state: ScanState) -> Iterator[Row]:
     header = [name.strip() for name in next(rows, [])]
     shape = Shape.of(source, campaign)
     _check_header(header, shape, source)
-    convert = _converters(header, source, shape)
-    seen: dict[int, int] = {}
-    width, level, split = len(header), source.level, shape.split
+    convert = _converters(source, shape)
+    width, split = len(header), shape.split
     for row in rows:
         if not row:
             continue
         try:
             if len(row) != width:
-                raise ValueError(f"has {len(row)} cells; the header has {width}")
-            values = dict(zip(header, row, strict=True))
+                raise ValueError(f"the row has {len(row)} cells and the header {width}; make them equal")
+            values = dict(zip(header, row, strict=False))
             for name, read in convert:
                 values[name] = read(values[name])
             key = split(values)
         except ValueError as error:
             state.problems.append(Problem(f"{source.path.name}:{rows.line_num}", str(error)))
             continue
-        first = seen.setdefault(hash(key), rows.line_num)
-        if first != rows.line_num:
-            raise _same_key(source, campaign, key, first, rows.line_num)
-        yield Found(level, key, values, blake2b("\x1f".join(row).encode(), digest_size=8).hexdigest())
+        yield rows.line_num, key, values, f"{crc32(repr(row).encode()):08x}"
 
 
 def _check_header(header: list[str], shape: Shape, source: TableSource) -> None:
@@ -80,9 +100,7 @@ def _check_header(header: list[str], shape: Shape, source: TableSource) -> None:
             )
 
 
-def _converters(
-    header: list[str], source: TableSource, shape: Shape
-) -> list[tuple[str, Callable[[str], Any]]]:
+def _converters(source: TableSource, shape: Shape) -> list[tuple[str, Callable[[str], Any]]]:
     return [
         (name, _reader(kind, may_be_empty=name not in shape.levels))
         for name, kind in source.types.items()
@@ -91,27 +109,10 @@ def _converters(
 
 
 def _reader(kind: str, *, may_be_empty: bool) -> Callable[[str], Any]:
-    if kind == "int" and not may_be_empty:
-        return _whole
-
     def read(text: str) -> Any:
         if not text and may_be_empty:
             return None
         value = read_value(text, kind)
-        return iso(value) if kind == "datetime" else value  # type: ignore[arg-type]
+        return iso(value) if isinstance(value, datetime) else value
 
     return read
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a whole number") from None
-
-
-def _same_key(source: TableSource, campaign: Campaign, key: Any, first: int, second: int) -> DefinitionError:
-    shown = show_key(key, campaign.levels, campaign.formats)
-    return DefinitionError(
-        f"lines {first} and {second} have the same key {shown}; remove one", file=source.path
-    )

@@ -1,4 +1,4 @@
-"""The walk: files below a root that have a pattern's shape, folder by folder."""
+"""The walk: folders below a root that have a pattern's shape, down to those with the files."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from penstock.sources.found import Problem, ScanState
-from penstock.units import Pattern, Segment, iso
+from penstock.units import Pattern, Segment
 
 OWN_FOLDER = ".penstock"
 
 
-class Hit(NamedTuple):
-    """A file of the pattern's shape. `path` is as the pattern writes it; None as `file` marks a folder's end."""
+class Folder(NamedTuple):
+    """A folder that may hold files of the pattern. `shown` is its path as the pattern writes it, with a slash."""
 
-    path: str
-    name: str
+    shown: str
+    place: str
+    texts: tuple[str, ...]
     values: dict[str, Any]
-    entry: os.DirEntry[str] | str
 
 
 class Leaving(NamedTuple):
@@ -29,100 +29,74 @@ class Leaving(NamedTuple):
 
 
 class Walk:
-    """One pass over the files of `pattern` under `root`; trouble goes to `state`."""
+    """One pass over the folders of `pattern` under `root`; trouble goes to `state`."""
 
     def __init__(self, pattern: Pattern, root: Path, state: ScanState) -> None:
         self._state = state
         self._segments = pattern.segments
         self._last = len(pattern.segments) - 1
-        self._times = tuple(name for name, kind in pattern.types.items() if kind == "datetime")
         self._start = "/" if pattern.absolute else ""
         self._root = "" if pattern.absolute else f"{root}/"
 
-    def __iter__(self) -> Iterator[Hit | Leaving]:
+    def __iter__(self) -> Iterator[Folder | Leaving]:
         shown, depth = self._start, 0
         while depth < self._last and (literal := self._segments[depth].literal) is not None:
             shown += f"{literal}/"
             depth += 1
-        if not os.path.isdir(self._root + shown or "."):
+        if os.path.isdir(self._root + shown):
+            yield from self._folder(shown, depth, (), {})
+        else:
             self._state.missing_roots.append(shown.rstrip("/") or self._root)
-            return
-        yield from self._folder(shown, depth, (), {})
 
     def _folder(
         self, shown: str, depth: int, texts: tuple[str, ...], values: dict[str, Any]
-    ) -> Iterator[Hit | Leaving]:
+    ) -> Iterator[Folder | Leaving]:
         segment = self._segments[depth]
-        if segment.literal is not None:
-            yield from self._literal(segment.literal, shown, depth, texts, values)
-        elif depth == self._last:
-            yield from self._files(segment, shown, texts, values)
+        if depth == self._last:
+            yield Folder(shown, self._root + shown, texts, values)
+        elif segment.literal is not None:
+            if os.path.isdir(f"{self._root}{shown}{segment.literal}"):
+                yield from self._folder(f"{shown}{segment.literal}/", depth + 1, texts, values)
         else:
             yield from self._folders(segment, shown, depth, texts, values)
         yield Leaving(depth)
 
-    def _literal(
-        self, name: str, shown: str, depth: int, texts: tuple[str, ...], values: dict[str, Any]
-    ) -> Iterator[Hit | Leaving]:
-        path = shown + name
-        if depth < self._last:
-            if os.path.isdir(self._root + path):
-                yield from self._folder(f"{path}/", depth + 1, texts, values)
-        elif os.path.isfile(self._root + path):
-            yield Hit(path, name, dict(values), self._root + path)
-
     def _folders(
         self, segment: Segment, shown: str, depth: int, texts: tuple[str, ...], values: dict[str, Any]
-    ) -> Iterator[Hit | Leaving]:
-        for entry in self._list(shown):
+    ) -> Iterator[Folder | Leaving]:
+        for entry in entries(self._root + shown, shown, self._state):
             name = entry.name
             found = segment.match(name)
-            if found is None or name == OWN_FOLDER or not entry.is_dir() or not self._readable(shown, name):
+            if found is None or name == OWN_FOLDER or not entry.is_dir():
                 continue
             below = texts + found.groups()
-            read = segment.read(below, values)
-            if isinstance(read, str):
+            read = readable(shown, name, self._state) and segment.read(below, values)
+            if isinstance(read, dict):
+                yield from self._folder(f"{shown}{name}/", depth + 1, below, read)
+            elif read:
                 self._state.problems.append(Problem(shown + name, f"badly named: {read}"))
-                continue
-            yield from self._folder(f"{shown}{name}/", depth + 1, below, self._plain(read))
 
-    def _files(
-        self, segment: Segment, shown: str, texts: tuple[str, ...], values: dict[str, Any]
-    ) -> Iterator[Hit]:
-        match, read_fields, times = segment.match, segment.read, bool(self._times)
-        for entry in self._list(shown):
-            name = entry.name
-            found = match(name)
-            if found is None or not entry.is_file():
-                continue
-            if not name.isascii() and not self._readable(shown, name):
-                continue
-            read = read_fields(texts + found.groups(), values)
-            if read.__class__ is str:
-                self._state.problems.append(Problem(shown + name, f"badly named: {read}"))
-                continue
-            yield Hit(shown + name, name, self._plain(read) if times else read, entry)
 
-    def _plain(self, values: dict[str, Any]) -> dict[str, Any]:
-        for name in self._times:
-            value = values.get(name)
-            if value is not None and value.__class__ is not str:
-                values[name] = iso(value)
-        return values
+def entries(place: str | int, shown: str, state: ScanState) -> Iterator[os.DirEntry[str]]:
+    """List a folder, by path or descriptor; one that cannot be read is a problem and has nothing."""
+    try:
+        with os.scandir(place) as found:
+            yield from found
+    except OSError as error:
+        state.problems.append(unreadable(shown, error))
 
-    def _list(self, shown: str) -> Iterator[os.DirEntry[str]]:
-        try:
-            with os.scandir(self._root + shown or ".") as entries:
-                yield from entries
-        except OSError as error:
-            why = f"cannot be read ({error.strerror}); mend its permissions"
-            self._state.problems.append(Problem(shown.rstrip("/") or self._root, why))
 
-    def _readable(self, shown: str, name: str) -> bool:
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            subject = (shown + name).encode(errors="surrogateescape").decode(errors="backslashreplace")
-            self._state.problems.append(Problem(subject, "its name is not UTF-8; rename it"))
-            return False
-        return True
+def unreadable(shown: str, error: OSError) -> Problem:
+    """Make the problem of a folder that cannot be read."""
+    return Problem(shown.rstrip("/") or ".", f"cannot be read ({error.strerror}); mend its permissions")
+
+
+def readable(shown: str, name: str, state: ScanState) -> bool:
+    """Say whether `name` is UTF-8; if not it is a problem."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        subject = (shown + name).encode(errors="surrogateescape").decode(errors="backslashreplace")
+        state.problems.append(Problem(subject, "its name is not UTF-8; rename it"))
+        return False
+    return True

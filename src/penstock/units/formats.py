@@ -88,6 +88,8 @@ def _writer(spec: str, kind: type) -> Callable[[Any], str]:
     accepted = (int, float) if kind is float else (kind,)
 
     def write(value: Any) -> str:
+        if value.__class__ is kind:
+            return format(value, spec)
         if not isinstance(value, accepted) or isinstance(value, bool):
             raise DefinitionError(f"the format {spec!r} wants {wanted}, not {value!r}")
         return format(value, spec)
@@ -149,6 +151,38 @@ def _century(two_digits: str) -> str:
         raise ValueError("a time without its year")
     # POSIX: 69-99 are of the last century.
     return f"{'19' if int(two_digits) >= 69 else '20'}{two_digits}"
+
+
+def iso_reader(spec: str) -> Callable[[str], str] | None:
+    """Return a fast function from a text that has the shape of `spec` to ISO text; None for what needs `time_from`.
+
+    Only for directives of fixed width that stand once: what they read is then written the same.
+    """
+    places: dict[str, slice] = {}
+    end = 0
+    for kind, text in time_parts(spec):
+        start, end = end, end + (len(text) if kind == "text" else 4 if text == "Y" else 2)
+        if kind == "%":
+            if text not in "YmdHMS" or text in places:
+                return None
+            places[text] = slice(start, end)
+    if "Y" not in places:
+        return None
+    # What is not written is taken from this text behind it: 01 for month and day, 00 for the clock.
+    one, nought = slice(end, end + 2), slice(end + 2, end + 4)
+    y, m, d = places["Y"], places.get("m", one), places.get("d", one)
+    hour, minute, second = (places.get(letter, nought) for letter in "HMS")
+
+    def read(text: str) -> str:
+        text += "0100"
+        written = f"{text[y]}-{text[m]}-{text[d]}T{text[hour]}:{text[minute]}:{text[second]}"
+        _valid(written)
+        return written + "Z"
+
+    return read
+
+
+_valid = datetime.fromisoformat
 
 
 def _zone(text: str) -> Any:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
 from penstock.errors import DefinitionError
-from penstock.units.formats import Format, format_of, time_components, time_from, time_parts
+from penstock.units.formats import Format, format_of, iso_reader, time_components, time_from, time_parts
 from penstock.units.template import Placeholder, Template
-from penstock.units.values import Value
+from penstock.units.values import Value, from_iso, iso
 
 Texts = tuple[str, ...]
 Reader = Callable[[Texts], Value]
@@ -32,7 +32,7 @@ class _Misnamed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One folder or file name of a pattern. `readers` give the fields that are complete with it."""
+    """One folder or file name of a pattern. `readers` give the fields that are complete with it; times as ISO text."""
 
     literal: str | None
     match: Callable[[str], re.Match[str] | None]
@@ -94,7 +94,10 @@ class Pattern:
             if isinstance(read, str):
                 return BadlyNamed(path, read)
             values = read
-        return values
+        return {name: self._typed(name, value) for name, value in values.items()}
+
+    def _typed(self, name: str, value: Value) -> Value:
+        return from_iso(str(value)) if self.types[name] == "datetime" else value
 
     def format(self, values: Mapping[str, Any]) -> str:
         """Write the path for `values`; each stays within its part of the path."""
@@ -225,36 +228,59 @@ def _segment_regex(parts: list[str | Placeholder]) -> tuple[str, list[str]]:
 
 
 def _reader(places: list[int], formats: list[Format]) -> Reader:
-    if formats[0].type == "datetime":
-        return _time_reader(places, formats)
+    """Make the function that reads a field from the texts of its places; a time is read as ISO text."""
     if len(places) == 1 and not formats[0].spec:
         return itemgetter(places[0])
-    first, read = places[0], formats[0].read
-    checks = [(place, found.write, found.spec) for place, found in zip(places, formats, strict=True)]
+    quick = _quick_reader(places[0], formats[0]) if len(places) == 1 else None
+    return quick or _checked_reader(places, formats)
+
+
+def _quick_reader(place: int, form: Format) -> Reader | None:
+    if form.type == "datetime":
+        read = iso_reader(form.spec)
+        return read and (lambda texts: read(texts[place]))
+    if form.type != "int":
+        return None
+    width = int(form.spec[:-1] or 0)
+    checked = _checked_reader([place], [form])
+
+    def read_whole(texts: Texts) -> Value:
+        text = texts[place]
+        if len(text) == width and text[0] != "-":
+            return int(text)
+        return checked(texts)
+
+    return read_whole
+
+
+def _checked_reader(places: list[int], formats: list[Format]) -> Reader:
+    """Read all places of a field, and see that each would be written so."""
+    read = _time_reader(places, formats) if formats[0].type == "datetime" else _first_reader(places, formats)
+    checks = [(place, form.write, form.spec) for place, form in zip(places, formats, strict=True)]
 
     def read_checked(texts: Texts) -> Value:
-        value = read(texts[first])
+        value = read(texts)
         for place, write, spec in checks:
             if write(value) != texts[place]:
                 raise _misnamed(texts[place], write(value), spec)
-        return value
+        return iso(value) if isinstance(value, datetime) else value
 
     return read_checked
 
 
+def _first_reader(places: list[int], formats: list[Format]) -> Reader:
+    place, read = places[0], formats[0].read
+    return lambda texts: read(texts[place])
+
+
 def _time_reader(places: list[int], formats: list[Format]) -> Reader:
-    cuts = [(place, time_components(found.spec)) for place, found in zip(places, formats, strict=True)]
-    checks = [(place, found.write, found.spec) for place, found in zip(places, formats, strict=True)]
+    cuts = [(place, time_components(form.spec)) for place, form in zip(places, formats, strict=True)]
 
     def read_time(texts: Texts) -> Value:
         components: dict[str, str] = {}
         for place, cut in cuts:
             components.update(cut(texts[place]))
-        moment = time_from(components)
-        for place, write, spec in checks:
-            if write(moment) != texts[place]:
-                raise _misnamed(texts[place], write(moment), spec)
-        return moment.astimezone(UTC)
+        return time_from(components)
 
     return read_time
 

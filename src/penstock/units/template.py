@@ -10,7 +10,7 @@ from typing import Any
 
 from penstock.errors import DefinitionError
 from penstock.units.formats import format_of
-from penstock.units.values import name_part
+from penstock.units.values import IMPOSSIBLE, name_part
 
 Render = Callable[[Mapping[str, Any]], str]
 
@@ -98,19 +98,32 @@ def _placeholder(inside: str, text: str, specs: Mapping[str, str]) -> Placeholde
 
 
 def _compile(parts: tuple[str | Placeholder, ...], *, in_path: bool) -> Render:
-    pieces = [part if isinstance(part, str) else _piece(part, in_path=in_path) for part in parts]
+    """Turn parts into one function; this is called millions of times."""
+    placeholders = [part for part in parts if isinstance(part, Placeholder)]
+    literal = "".join("%s" if isinstance(part, Placeholder) else part.replace("%", "%%") for part in parts)
+    pieces = [(placeholder.name, _piece(placeholder, in_path=in_path)) for placeholder in placeholders]
     if not pieces:
-        return lambda values: ""
+        text = literal % ()
+        return lambda values: text
     if len(pieces) == 1:
-        (only,) = pieces
-        return only if callable(only) else lambda values: only
-    return lambda values: "".join([piece if piece.__class__ is str else piece(values) for piece in pieces])  # type: ignore[operator]
+        ((name, write),) = pieces
+        if literal == "%s":
+            return lambda values: write(values[name])
+        return lambda values: literal % write(values[name])
+    return lambda values: literal % tuple([write(values[name]) for name, write in pieces])
 
 
-def _piece(placeholder: Placeholder, *, in_path: bool) -> Render:
-    name, write = placeholder.name, format_of(placeholder.spec).write
-    if in_path:
-        return lambda values: name_part(write(values[name]))
-    if placeholder.spec:
-        return lambda values: write(values[name])
-    return lambda values: value if (value := values[name]).__class__ is str else write(value)
+def _piece(placeholder: Placeholder, *, in_path: bool) -> Callable[[Any], str]:
+    write, spec = format_of(placeholder.spec).write, placeholder.spec
+
+    def as_text(value: Any) -> str:
+        return value if value.__class__ is str else write(value)
+
+    def as_part(value: Any) -> str:
+        if spec or value.__class__ is not str:
+            value = write(value)
+        if "%" in value or "/" in value or "\n" in value or "\0" in value or value in IMPOSSIBLE:
+            return name_part(value)
+        return value
+
+    return as_part if in_path else write if spec else as_text

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from math import isfinite
 
 from penstock.errors import DefinitionError
 
 Value = str | int | float | bool | datetime
 
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-ESCAPES = {"%": "%25", "/": "%2F", "\n": "%0A"}
+IMPOSSIBLE = frozenset(("", ".", ".."))
 
 
 def iso(moment: datetime) -> str:
@@ -60,6 +61,12 @@ def unescape(text: str) -> str:
     return text.replace("%0A", "\n").replace("%2F", "/").replace("%25", "%")
 
 
+def _finite(number: float) -> float:
+    if not isfinite(number):
+        raise ValueError(number)
+    return number
+
+
 def read_value(text: str, type_name: str) -> Value:
     """Read `text` as an "int", "float", "bool", "datetime" or "str"; ValueError says what is wrong."""
     if type_name == "str":
@@ -72,7 +79,7 @@ def read_value(text: str, type_name: str) -> Value:
 
 READERS = {
     "int": int,
-    "float": float,
+    "float": lambda text: _finite(float(text)),
     "bool": lambda text: TRUTHS[text.strip().lower()],
     "datetime": from_iso,
     "str": str,
@@ -88,6 +95,6 @@ NOUNS = {
 
 def name_part(value: str) -> str:
     """Return `value` as a part of a path; DefinitionError for what no file can be called."""
-    if value in ("", ".", "..") or "\0" in value:
+    if value in IMPOSSIBLE or "\0" in value:
         raise DefinitionError(f"the value {value!r} cannot be part of a path; give the unit another name")
     return escape(value)
