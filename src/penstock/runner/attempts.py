@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from functools import partial
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Sequence
 
 from .children import Children
 from .commands import Launcher
@@ -13,6 +13,7 @@ from .forks import fork_inspector, inspect
 from .group import End
 from .health import OomCounter, disk_trouble
 from .judge import Result, apply_rules, judge_death, judge_exit, split_status, was_out_of_memory
+from .logs import LIMIT
 from .products import Made, find_products, is_heavy
 from .revoked import Revocations
 from .scratch import remove_scratch
@@ -20,10 +21,11 @@ from .slots import NEVER, Attempt, Slot, abandon_attempt, prepare_attempt, signa
 from .spec import Job
 from .trouble import Missing, Unfit, Unwell
 from .work import Work
-from .worker import Reply
 from .workers import Workers
 
 DRAIN_S = 0.05  # how often a stopped group is asked whether it is gone
+AHEAD = 32  # at most so many tiny tasks are handed to a worker at once,
+AHEAD_S = 0.01  # and not more than take so long together
 KEEPS_SCRATCH = ("error", "missing_product", "timeout", "out_of_memory")
 ENDED_BY_OTHERS = (signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU)
 
@@ -39,6 +41,7 @@ class Attempts:
         self.next_at = NEVER  # when `tick` must be called
         self.longest: Dict[str, float] = {}
         self.leaving = False  # we were asked to stop, and the tasks may have been asked too
+        self._pace: Dict[str, float] = {}
         self._job = job
         self._events = events
         self._children = children
@@ -58,25 +61,61 @@ class Attempts:
         self.slots.append(Slot(self._job, len(self.slots) + 1))
         return self.slots[-1]
 
-    def start(self, work: Work, slot: Slot) -> None:
-        """Begin an attempt; raises Unwell, with nothing begun, when the place does not allow it."""
-        attempt = Attempt(work, slot)
-        unfit = prepare_attempt(self._job, attempt)
+    def appetite(self, work: Work) -> int:
+        """Return how many tasks like this one to start at once in a slot: several when they are tiny."""
+        pace = self._pace.get(work.stage.name)
+        if pace is None or not work.plain:
+            return 1
+        fair = int(len(work.batch.lines) * work.batch.share / 2)
+        return max(1, min(AHEAD, int(AHEAD_S / max(pace, 1e-6)), fair))
+
+    def start(self, works: Sequence[Work], slot: Slot) -> None:
+        """Begin attempts; raises Unwell, with nothing begun, when the place does not allow it."""
+        attempts = [Attempt(work, slot) for work in works]
+        first = attempts[0]
+        first.begin()
+        slot.attempt = None
+        unfit = None if first.work.plain else prepare_attempt(self._job, first)
         try:
-            self._events.announce("start", {"s": work.stage.id, "u": work.unit, "w": slot.number})
+            self._events.announce([self._start_line(attempt) for attempt in attempts])
         except Unwell:
-            abandon_attempt(attempt)
+            abandon_attempt(first)
             raise
-        slot.attempt = attempt
-        self.load += work.batch.share
+        slot.attempt = first
+        slot.ahead.extend(attempts[1:])
+        self.load += first.work.batch.share
+        self._launch(first, unfit)
+
+    def _start_line(self, attempt: Attempt) -> str:
+        work = attempt.work
+        return self._events.line("start", '"s":%d,"u":%d,"w":%d' % (work.stage.id, work.unit, attempt.slot.number))
+
+    def _launch(self, attempt: Attempt, unfit: Any) -> None:
         try:
             if unfit:
                 raise Unfit(unfit)
-            self._launch(attempt)
+            if attempt.work.stage.python:
+                self._hand_over(attempt.slot)
+            else:
+                self._spawn(attempt)
         except Unfit as why:
             self._complete(attempt, Result("error", str(why)))
         except Unwell as why:
             self._complete(attempt, Result("node_failure", str(why)))
+        else:
+            self.next_at = min(self.next_at, attempt.limit_at)
+
+    def _spawn(self, attempt: Attempt) -> None:
+        env = self._launcher.environment(attempt.env)
+        attempt.group = self._launcher.start(attempt.argv, env, attempt.slot.log.fd, attempt.scratch)
+        self._children.follow(attempt.group, partial(self._exited, attempt))
+
+    def _hand_over(self, slot: Slot) -> None:
+        """Give the slot's worker all that the slot holds."""
+        attempts = ([slot.attempt] if slot.attempt else []) + list(slot.ahead)
+        self._workers.hand_over(slot, attempts)
+        for attempt in attempts:
+            attempt.group = slot.worker.pid if slot.worker else 0
 
     def stop(self, attempt: Attempt, outcome: str, why: str) -> None:
         """Ask an attempt to end, and kill it when it does not."""
@@ -85,38 +124,52 @@ class Attempts:
         attempt.ending = (outcome, why)
         attempt.limit_at = NEVER
         if attempt.inspector:
-            signal_group(attempt.pid, signal.SIGKILL)
+            signal_group(attempt.group, signal.SIGKILL)
             return
-        signal_group(attempt.pid, signal.SIGTERM)
+        attempt.slot.doomed = True
+        signal_group(attempt.group, signal.SIGTERM)
         attempt.kill_at = time.monotonic() + self._job.spec.grace_s
         self.next_at = min(self.next_at, attempt.kill_at)
 
     def stop_all(self, why: str) -> None:
         for attempt in self.running:
+            for waiting in attempt.slot.ahead:
+                waiting.ending = waiting.ending or ("cancelled", why)
             self.stop(attempt, "cancelled", why)
 
     def stop_revoked(self, revocations: Revocations) -> None:
+        why = "revoked while it ran"
         for attempt in self.running:
+            for waiting in attempt.slot.ahead:
+                if revocations.cover(*waiting.work.id):
+                    waiting.ending = waiting.ending or ("cancelled", why)
             if revocations.cover(*attempt.work.id):
-                self.stop(attempt, "cancelled", "revoked while it ran")
+                self.stop(attempt, "cancelled", why)
 
     def tick(self, now: float) -> None:
         """Look at limits, at groups that must go, and at the logs."""
+        for slot in self.slots:
+            if slot.ahead:
+                self._workers.hear(slot)
         self.next_at = NEVER
         for attempt in self.running:
-            if now >= attempt.limit_at:
-                limit = attempt.work.stage.limit_s or 0
-                self.stop(attempt, "timeout", "it ran longer than its limit of {:g} s".format(limit))
-            if now >= attempt.kill_at:
-                signal_group(attempt.pid, signal.SIGKILL)
-                attempt.kill_at = NEVER
-                attempt.killed = True
-            if attempt.exit and (attempt.killed or not signal_group(attempt.pid, 0)):
-                self._stopped(attempt)
-                continue
+            self._check(attempt, now)
+            if attempt.slot.attempt is attempt:
+                drain_at = now + DRAIN_S if attempt.exit is not None else NEVER
+                self.next_at = min(self.next_at, attempt.limit_at, attempt.kill_at, drain_at)
+
+    def _check(self, attempt: Attempt, now: float) -> None:
+        if now >= attempt.limit_at:
+            limit = attempt.work.stage.limit_s or 0
+            self.stop(attempt, "timeout", "it ran longer than its limit of {:g} s".format(limit))
+        if now >= attempt.kill_at:
+            signal_group(attempt.group, signal.SIGKILL)
+            attempt.kill_at = NEVER
+            attempt.killed = True
+        if attempt.exit is not None and (attempt.killed or not signal_group(attempt.group, 0)):
+            self._stopped(attempt)
+        else:
             attempt.slot.log.trim()
-            drain_at = now + DRAIN_S if attempt.exit else NEVER
-            self.next_at = min(self.next_at, attempt.limit_at, attempt.kill_at, drain_at)
 
     def close(self) -> None:
         """Let the workers go; remove private folders, and logs that say nothing."""
@@ -124,18 +177,6 @@ class Attempts:
             self._workers.dismiss(slot)
             slot.folders.close()
             slot.log.close()
-
-    def _launch(self, attempt: Attempt) -> None:
-        stage = attempt.work.stage
-        if stage.python:
-            attempt.pid = self._workers.hand_over(attempt)
-        else:
-            env = self._launcher.environment(attempt.env)
-            attempt.pid = self._launcher.start(attempt.argv, env, attempt.slot.log.fd, attempt.scratch)
-            self._children.follow(attempt.pid, partial(self._exited, attempt))
-        if stage.limit_s is not None:
-            attempt.limit_at = attempt.begun + stage.limit_s
-            self.next_at = min(self.next_at, attempt.limit_at)
 
     def _exited(self, attempt: Attempt, status: int, usage: Any) -> None:
         attempt.limit_at = NEVER
@@ -148,29 +189,34 @@ class Attempts:
         if result.outcome == "ok":
             self._take_products(attempt, result)
         else:
-            signal_group(attempt.pid, signal.SIGKILL)
+            signal_group(attempt.group, signal.SIGKILL)
             self._complete(attempt, self._explain_death(result))
 
     def _replied(self, slot: Slot, message: Any) -> None:
         attempt = slot.attempt
-        if attempt is None or attempt.ending:
+        if attempt is None:
             return
-        reply = Reply(*message)
-        attempt.cpu, attempt.rss = reply.cpu, reply.rss
-        made = tuple([Made(*row) for row in reply.made])
-        result = Result(reply.outcome, reply.why, reply.verdict, None, None, reply.result, reply.children, made)
-        self._complete(attempt, result)
+        outcome, why, verdict, result, children, rows, wall, attempt.cpu, attempt.rss, log_end = message
+        if attempt.ending:
+            ended = Result(*attempt.ending)
+        else:
+            made = tuple([Made(*row) for row in rows])
+            ended = Result(outcome, why, verdict, None, None, result, children, made)
+        self._complete(attempt, ended, wall=wall, log_end=log_end)
 
     def _worker_died(self, slot: Slot, status: int, usage: Any) -> None:
-        attempt = slot.attempt
+        attempt, doomed, slot.doomed = slot.attempt, slot.doomed, False
         if attempt is None:
+            return
+        if not attempt.ending and doomed:  # it was not meant
+            self._launch(attempt, None)
             return
         attempt.cpu = usage.ru_utime + usage.ru_stime
         attempt.rss = usage.ru_maxrss * 1024
         if attempt.ending:
             self._stopping(attempt, status)
         else:
-            signal_group(attempt.pid, signal.SIGKILL)
+            signal_group(attempt.group, signal.SIGKILL)
             self._complete(attempt, self._explain_death(judge_death(status)))
 
     def _explain_death(self, result: Result) -> Result:
@@ -184,7 +230,7 @@ class Attempts:
     def _stopping(self, attempt: Attempt, status: int) -> None:
         """The leader of a stopped group is gone: wait for the others until the grace is over."""
         attempt.exit = status
-        if attempt.killed or not signal_group(attempt.pid, 0):
+        if attempt.killed or not signal_group(attempt.group, 0):
             self._stopped(attempt)
         else:
             self.next_at = min(self.next_at, time.monotonic() + DRAIN_S)
@@ -203,9 +249,13 @@ class Attempts:
         if not is_heavy(found):
             self._inspected(attempt, result, inspect(found, durable=False))
             return
-        attempt.pid, attempt.inspector = fork_inspector(found)
-        self._children.listen(attempt.inspector, partial(self._inspected, attempt, result))
-        self._children.follow(attempt.pid, partial(self._inspector_died, attempt, result))
+        attempt.group, attempt.inspector = fork_inspector(found)
+        self._children.watch(attempt.inspector.fd, partial(self._hear_inspector, attempt, result))
+        self._children.follow(attempt.group, partial(self._inspector_died, attempt, result))
+
+    def _hear_inspector(self, attempt: Attempt, result: Result) -> None:
+        for message in attempt.inspector.read() if attempt.inspector else []:
+            self._inspected(attempt, result, message)
 
     def _inspected(self, attempt: Attempt, result: Result, message: Any) -> None:
         made, why, well = message
@@ -214,28 +264,44 @@ class Attempts:
         self._complete(attempt, result._replace(made=tuple([Made(*row) for row in made])))
 
     def _inspector_died(self, attempt: Attempt, result: Result, status: int, usage: Any) -> None:
-        if attempt.slot.attempt is not attempt:
-            return
         if attempt.inspector:
-            self._children.receive(attempt.inspector)
-        if attempt.slot.attempt is not attempt:
-            return
-        outcome, why = attempt.ending or ("error", "the process that hashed the products died")
-        self._complete(attempt, result._replace(outcome=outcome, why=why))
+            self._children.call(attempt.inspector.fd, partial(self._hear_inspector, attempt, result))
+        if attempt.slot.attempt is attempt:
+            outcome, why = attempt.ending or ("error", "the process that hashed the products died")
+            self._complete(attempt, result._replace(outcome=outcome, why=why))
 
-    def _complete(self, attempt: Attempt, result: Result) -> None:
+    def _complete(self, attempt: Attempt, result: Result, *, wall: float = -1.0, log_end: int = -1) -> None:
         work, slot = attempt.work, attempt.slot
-        wall = time.monotonic() - attempt.begun
-        if result.outcome != "ok":
-            result = self._diagnose(attempt, result)
+        wall = wall if wall >= 0 else time.monotonic() - attempt.begun
+        log_end = log_end if log_end >= 0 else slot.log.size()
+        if result.outcome == "ok":
+            self._learn(work.stage.name, wall)
         else:
-            self.longest[work.stage.name] = max(wall, self.longest.get(work.stage.name, 0.0))
-        slot.log.trim()
-        fields = self._fields(attempt, result, wall)
+            result = self._diagnose(attempt, result)
+        if log_end - attempt.offset > LIMIT:
+            slot.log.trim()
+            log_end = slot.log.size()
         self._tidy(attempt, result.outcome)
         slot.attempt = None
-        self.load = self.load - work.batch.share if len(self.running) else 0.0
-        self._on_end(End(work, fields, result), slot)
+        if not slot.ahead:
+            self.load = max(0.0, self.load - work.batch.share)
+        self._on_end(End(attempt, result, wall=wall, log_end=log_end), slot)
+        if slot.ahead and slot.attempt is None:
+            self._promote(slot, log_end)
+
+    def _promote(self, slot: Slot, log_end: int) -> None:
+        """Let the next of the tasks that were handed over take up the slot."""
+        attempt = slot.ahead.popleft()
+        attempt.begin(log_end)
+        self.next_at = min(self.next_at, attempt.limit_at)
+        if slot.worker is None and attempt.ending:
+            self._stopped(attempt)
+        elif slot.worker is None:
+            self._launch(attempt, None)
+
+    def _learn(self, stage: str, wall: float) -> None:
+        self.longest[stage] = max(wall, self.longest.get(stage, 0.0))
+        self._pace[stage] = 0.8 * self._pace.get(stage, wall) + 0.2 * wall
 
     def _diagnose(self, attempt: Attempt, result: Result) -> Result:
         """Tell a task's failure from the place's, and let the stage's rules judge the first."""
@@ -249,31 +315,11 @@ class Attempts:
             return result._replace(why="{}; its scratch folder is kept: {}".format(result.why, attempt.scratch))
         return result
 
-    def _fields(self, attempt: Attempt, result: Result, wall: float) -> Dict[str, Any]:
-        work, slot = attempt.work, attempt.slot
-        fields: Dict[str, Any] = {
-            "s": work.stage.id,
-            "u": work.unit,
-            "w": slot.number,
-            "o": result.outcome,
-            "wall": round(wall, 4),
-            "cpu": round(attempt.cpu, 6),
-            "rss": attempt.rss,
-            "code": result.code,
-            "signal": result.signal,
-            "log": [slot.number, attempt.offset, slot.log.size() - attempt.offset],
-            "products": {made.name: [made.shown, made.size, made.digest] for made in result.made},
-        }
-        if result.why:
-            fields["why"] = result.why
-        if result.verdict:
-            fields["verdict"] = result.verdict
-        return fields
-
     def _tidy(self, attempt: Attempt, outcome: str) -> None:
         if attempt.inspector:
-            self._children.mute(attempt.inspector)
+            self._children.ignore(attempt.inspector.fd)
             os.close(attempt.inspector.fd)
+            attempt.inspector = None
         if attempt.scratch and outcome not in KEEPS_SCRATCH:
             remove_scratch(attempt.scratch)
         if attempt.planned:

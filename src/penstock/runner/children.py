@@ -1,56 +1,46 @@
-"""The processes that we started: their exits and their messages."""
+"""The processes that we started: their exits, and the pipes that lead to them."""
 
 import os
 import select
-from typing import Any, Callable, Dict, Tuple
-
-from .messages import Inbox
+from typing import Any, Callable, Dict
 
 OnExit = Callable[[int, Any], None]
-OnMessage = Callable[[Any], None]
+OnReadable = Callable[[], None]
 
 
 class Children:
-    """Call back when a process ends or says something."""
+    """Call back when a process ends, or when a pipe can be read."""
 
     def __init__(self) -> None:
         self._poll = select.poll()
         self._exits: Dict[int, OnExit] = {}
-        self._inboxes: Dict[int, Tuple[Inbox, OnMessage]] = {}
-
-    def watch(self, fd: int) -> None:
-        """Let `wait` return when `fd` can be read."""
-        self._poll.register(fd, select.POLLIN)
+        self._pipes: Dict[int, OnReadable] = {}
 
     def follow(self, pid: int, on_exit: OnExit) -> None:
         self._exits[pid] = on_exit
 
-    def listen(self, inbox: Inbox, on_message: OnMessage) -> None:
-        self._inboxes[inbox.fd] = (inbox, on_message)
-        self._poll.register(inbox.fd, select.POLLIN)
+    def watch(self, fd: int, on_readable: OnReadable) -> None:
+        if fd not in self._pipes:
+            self._poll.register(fd, select.POLLIN)
+        self._pipes[fd] = on_readable
 
-    def mute(self, inbox: Inbox) -> None:
-        """Stop listening; the owner closes the pipe."""
-        if self._inboxes.pop(inbox.fd, None):
-            self._poll.unregister(inbox.fd)
+    def ignore(self, fd: int) -> None:
+        """Stop watching a pipe; the owner closes it."""
+        if self._pipes.pop(fd, None):
+            self._poll.unregister(fd)
 
     def wait(self, seconds: float) -> None:
-        """Wait until something can be read, at most so long; pass messages on."""
+        """Wait until something can be read, at most so long."""
         for fd, _ in self._poll.poll(max(0.0, seconds) * 1000):
-            if fd in self._inboxes:
-                self.receive(self._inboxes[fd][0])
+            on_readable = self._pipes.get(fd)
+            if on_readable:
+                self.call(fd, on_readable)
 
-    def receive(self, inbox: Inbox) -> None:
-        """Read once from a pipe; pass the message on if it is whole."""
-        if inbox.fd not in self._inboxes:
-            return
+    def call(self, fd: int, on_readable: OnReadable) -> None:
         try:
-            message = inbox.read()
+            on_readable()
         except EOFError:  # its process ended, which `reap` tells
-            self.mute(inbox)
-            return
-        if message is not None:
-            self._inboxes[inbox.fd][1](message)
+            self.ignore(fd)
 
     def reap(self) -> None:
         """Take the exits of all processes that ended."""

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any, Dict, NamedTuple, Optional, Set, Tuple
 
-from .events import Events, make_reserve
+from .events import Events, make_reserve, members
 from .identity import boot_id, runner_digest, start_ticks
 from .orphans import end_orphans
 from .spec import Job, Spec
@@ -97,7 +97,7 @@ def _take(job: Job, native: str) -> Optional[Claim]:
     fd = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_RDWR, 0o666)
     events = Events(fd, job.spec.token, job.element, job.life, job.file("{}.reserve".format(job.life)))
     try:
-        events.announce("claim", _claim_fields(native))
+        events.announce([events.line("claim", members(_claim_fields(native)))])
         os.fsync(fd)
         _publish(draft, path)
     except FileExistsError:

@@ -4,7 +4,7 @@ import errno
 import os
 import signal
 import subprocess
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
 from .products import Planned
 from .spec import Job
@@ -19,7 +19,7 @@ class References:
     """What the references of one task's argv and env stand for."""
 
     def __init__(
-        self, job: Job, task: Dict[str, Any], planned: List[Planned], scratch: Optional[str], slot: int
+        self, job: Job, task: Dict[str, Any], planned: Sequence[Planned], scratch: Optional[str], slot: int
     ) -> None:
         self._job = job
         self._task = task
@@ -82,7 +82,7 @@ class Launcher:
     def environment(self, more: Optional[Dict[str, str]]) -> Dict[str, str]:
         return dict(self._base, **more) if more else self._base
 
-    def start(self, argv: List[str], env: Dict[str, str], log: int, folder: Optional[str]) -> int:
+    def start(self, argv: Sequence[str], env: Dict[str, str], log: int, folder: Optional[str]) -> int:
         """Start a command in `folder` (None: the root); return its pid, which is its group too."""
         if not argv or not argv[0]:
             raise Unfit("the command is empty")
@@ -99,7 +99,7 @@ class Launcher:
             if folder:
                 os.chdir(self._root)
 
-    def _spawn(self, place: str, argv: List[str], env: Dict[str, str], log: int) -> int:
+    def _spawn(self, place: str, argv: Sequence[str], env: Dict[str, str], log: int) -> int:
         if hasattr(os, "posix_spawn"):
             actions = [
                 (os.POSIX_SPAWN_DUP2, self._null, 0),
@@ -133,7 +133,7 @@ class Launcher:
             self._places[program, where] = place
         return place
 
-    def _refused(self, error: OSError, place: str, argv: List[str]) -> Exception:
+    def _refused(self, error: OSError, place: str, argv: Sequence[str]) -> Exception:
         if error.errno in CROWDED:
             return Unwell("no process can be started: {}".format(error.strerror))
         if error.errno == errno.E2BIG:

@@ -38,7 +38,7 @@ class Element:
         self._group = Group(claim.events, self._revocations)
         self._queue = Queue(feed, job.spec.stages, claim.past, self._group.note_batch)
         self._children = Children()
-        self._children.watch(signals.fd)
+        self._children.watch(signals.fd, self._woken)
         self._attempts = Attempts(job, claim.events, self._children, self._ended)
         self._stopping: Optional[str] = None  # why what is left is given back
         self._hungry = False
@@ -87,7 +87,7 @@ class Element:
 
     def _beat(self, now: float) -> None:
         self._beat_at = now + self._job.spec.beat_s
-        pids = [os.getpid()] + [attempt.pid for attempt in self._attempts.running]
+        pids = [os.getpid()] + [attempt.group for attempt in self._attempts.running]
         self._events.emit("beat", {"rss": memory_of(pids), "free": free_bytes(self._job.spec.root)})
 
     def _stop(self, why: str) -> None:
@@ -129,14 +129,30 @@ class Element:
 
     def _begin(self, work: Work, slot: Slot) -> None:
         why = self._why_not(work)
-        if why is None:
-            try:
-                self._attempts.start(work, slot)
-                return
-            except Unwell as unwell:
-                why = "batch halted"
-                self._halt(str(unwell))
-        self._give_chain(work, why)
+        if why is not None:
+            self._give_chain(work, why)
+            return
+        works = [work] + self._more_like(work)
+        try:
+            self._attempts.start(works, slot)
+        except Unwell as unwell:
+            self._halt(str(unwell))
+            for each in works:
+                self._give_chain(each, "batch halted")
+
+    def _more_like(self, work: Work) -> List[Work]:
+        """Take out the tasks that are handed over together with a tiny one."""
+        more: List[Work] = []
+        for _ in range(self._attempts.appetite(work) - 1):
+            other = self._queue.next_like(work)
+            if other is None:
+                break
+            why = self._why_not(other)
+            if why is None:
+                more.append(other)
+            else:
+                self._give_chain(other, why)
+        return more
 
     def _why_not(self, work: Work) -> Optional[str]:
         if self._stopping:
@@ -158,8 +174,8 @@ class Element:
         """Take an ended attempt; go on with the task that follows it."""
         self._busy_at = time.monotonic()
         self._group.add(end, slot.folders.take_fresh())
-        if end.fields["o"] == "node_failure":
-            self._halt(end.fields["why"])
+        if end.outcome == "node_failure":
+            self._halt(end.why)
         follower = end.work.follower()
         if follower is None:
             self._queue.finish(end.work)
@@ -228,8 +244,10 @@ class Element:
             until = min(until, now + self._poll_s)
             self._poll_s = min(POLL_S[1], self._poll_s * 1.2)
         self._children.wait(until - now)
-        if self._signals.drain():
-            self._children.reap()
+
+    def _woken(self) -> None:
+        self._signals.drain()
+        self._children.reap()
 
     def _leave(self, why: str) -> bool:
         self._attempts.close()

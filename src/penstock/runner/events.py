@@ -14,6 +14,15 @@ RESERVE_BYTES = 256 * 1024
 encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
+def members(fields: Dict[str, Any]) -> str:
+    """Render the members of a JSON object, to be put into a line.
+
+    >>> members({"s": 3, "why": "x"})
+    '"s":3,"why":"x"'
+    """
+    return encode(fields)[1:-1]
+
+
 class Events:
     """Append events of one life; keep what could not be written until it can be."""
 
@@ -25,17 +34,11 @@ class Events:
         self._reserve = reserve
         self._backlog = b""
 
-    def line(self, kind: str, fields: Dict[str, Any], at: Optional[float] = None, more: str = "") -> str:
-        """Render the next line; `more` is JSON text put at its end."""
+    def line(self, kind: str, inside: str, at: Optional[float] = None) -> str:
+        """Render the next line around its members."""
         self._count += 1
-        return '%s%d,"at":%.3f,"e":"%s"%s%s}\n' % (
-            self._head,
-            self._count,
-            time.time() if at is None else at,
-            kind,
-            "," + encode(fields)[1:-1] if fields else "",
-            more,
-        )
+        when = time.time() if at is None else at
+        return '%s%d,"at":%.3f,"e":"%s",%s}\n' % (self._head, self._count, when, kind, inside)
 
     def write(self, lines: Iterable[str]) -> None:
         """Append lines; what the disk has no room for is kept and tried again with the next ones."""
@@ -43,11 +46,11 @@ class Events:
         self._backlog = data[self._append(data) :]
 
     def emit(self, kind: str, fields: Dict[str, Any]) -> None:
-        self.write([self.line(kind, fields)])
+        self.write([self.line(kind, members(fields))])
 
-    def announce(self, kind: str, fields: Dict[str, Any]) -> None:
-        """Append an event that must be in the file before what it speaks of happens; else raise Unwell."""
-        data = self.line(kind, fields).encode("ascii")
+    def announce(self, lines: Iterable[str]) -> None:
+        """Append lines that must be in the file before what they speak of happens; else raise Unwell."""
+        data = "".join(lines).encode("ascii")
         written = 0 if self._backlog else self._append(data)
         if written < len(data):
             if written:

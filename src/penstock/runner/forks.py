@@ -7,11 +7,11 @@ import sys
 import traceback
 from typing import Callable, List, NamedTuple, NoReturn, Sequence, Tuple
 
-from .messages import Inbox, send
+from .messages import Inbox, pack, write_all
 from .products import Found, secure_products, sync_tree
 from .spec import Job
 from .trouble import Unwell, explain
-from .worker import serve
+from .worker import Voice, serve
 
 PR_SET_PDEATHSIG = 1
 HANDLED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGCHLD)
@@ -28,29 +28,32 @@ class Worker(NamedTuple):
     pid: int
     tasks: int
     replies: Inbox
+    bell: int
 
 
 def fork_worker(job: Job, log: int) -> Worker:
     """Start a worker whose output goes to a slot's log."""
     tasks, to_tasks = os.pipe()
     replies, to_replies = os.pipe()
+    bell, to_bell = os.pipe()
 
     def run() -> None:
         os.dup2(log, 1)
         os.dup2(log, 2)
-        serve(job, Inbox(tasks), to_replies)
+        serve(job, Inbox(tasks), Voice(to_replies, to_bell))
 
-    pid = _fork(run, keep=(tasks, to_replies, log))
-    os.close(tasks)
-    os.close(to_replies)
+    pid = _fork(run, keep=(tasks, to_replies, to_bell, log))
+    for fd in (tasks, to_replies, to_bell):
+        os.close(fd)
     os.set_blocking(replies, False)
-    return Worker(pid, to_tasks, Inbox(replies))
+    os.set_blocking(bell, False)
+    return Worker(pid, to_tasks, Inbox(replies), bell)
 
 
 def fork_inspector(found: List[Found]) -> Tuple[int, Inbox]:
     """Hash, move and sync big products in another process; its message is (made, why not, well)."""
     reading, writing = os.pipe()
-    pid = _fork(lambda: send(writing, inspect(found, durable=True)), keep=(writing,))
+    pid = _fork(lambda: write_all(writing, pack(inspect(found, durable=True))), keep=(writing,))
     os.close(writing)
     os.set_blocking(reading, False)
     return pid, Inbox(reading)

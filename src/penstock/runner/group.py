@@ -1,47 +1,79 @@
 """Ended attempts that are published together: products first, then the events that speak of them."""
 
 import time
-from typing import Any, Dict, Iterable, List, Optional, Set
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
-from .events import LINE_LIMIT, Events
+from .events import LINE_LIMIT, Events, encode, members
 from .folders import remove
 from .judge import Result
 from .products import Made, publish, sync_path, sync_tree
 from .revoked import Revocations
+from .slots import Attempt
 from .trouble import Unwell, explain
-from .work import Work
 
 GROUP_S = 1.0
 GROUP_SIZE = 2000
+HEAD_BYTES = 1000
 
 
 class End:
     """One ended attempt on its way into the event file."""
 
-    __slots__ = ("work", "fields", "more", "made", "at")
-
-    def __init__(self, work: Work, fields: Dict[str, Any], result: Result) -> None:
-        self.work = work
+    def __init__(self, attempt: Attempt, result: Result, *, wall: float, log_end: int) -> None:
+        self.work = attempt.work
         self.at = time.time()
-        self.fields = fields
-        self.made = result.made
-        self.more = ""
-        if result.outcome == "ok":
-            self.more = ',"result":' + result.result if result.result else ""
-            self.more += ',"children":' + result.children if result.children else ""
+        self._attempt = attempt
+        self._result = result
+        self._wall = wall
+        self._log_length = log_end - attempt.offset
 
     @property
     def ok(self) -> bool:
-        return self.fields["o"] == "ok"
+        return self._result.outcome == "ok"
+
+    @property
+    def outcome(self) -> str:
+        return self._result.outcome
+
+    @property
+    def why(self) -> str:
+        return self._result.why
+
+    @property
+    def made(self) -> Tuple[Made, ...]:
+        return self._result.made
 
     def spoil(self, outcome: str, why: str) -> None:
-        """Turn a success into a failure, because its products could not be published."""
-        self.fields["o"] = outcome
-        self.fields["why"] = why
-        self.fields["products"] = {}
-        self.more = ""
+        """Turn a success into a failure, because it could not be published."""
         for made in self.made:
             remove(made.held)
+        self._result = self._result._replace(outcome=outcome, why=why, made=(), result="", children="")
+
+    def render(self) -> str:
+        attempt, result, number = self._attempt, self._result, self._attempt.slot.number
+        text = '"s":%d,"u":%d,"w":%d,"o":"%s","wall":%.4f,"cpu":%.6f,"rss":%d,"log":[%d,%d,%d]' % (
+            self.work.stage.id,
+            self.work.unit,
+            number,
+            result.outcome,
+            self._wall,
+            attempt.cpu,
+            attempt.rss,
+            number,
+            attempt.offset,
+            self._log_length,
+        )
+        text += ',"code":%s,"signal":%s,"products":' % (_number(result.code), _number(result.signal))
+        text += encode({made.name: made[1:2] + made[4:] for made in result.made}) if result.made else "{}"
+        if not self.ok:
+            said = {"why": result.why, "verdict": result.verdict}
+            return text + "," + members(said if result.verdict else {"why": result.why})
+        text += ',"result":' + result.result if result.result else ""
+        return text + (',"children":' + result.children if result.children else "")
+
+
+def _number(value: Optional[int]) -> str:
+    return "null" if value is None else str(value)
 
 
 class Group:
@@ -76,7 +108,7 @@ class Group:
             return
         self._publish([end for end in self._ends if end.made])
         lines = [self._end_line(end) for end in self._ends]
-        lines.extend(self._events.line("batch", note) for note in self._notes)
+        lines.extend(self._events.line("batch", members(note)) for note in self._notes)
         self._events.write(lines)
         self._events.sync()
         self._ends, self._notes, self._fresh, self.due = [], [], set(), None
@@ -102,7 +134,8 @@ class Group:
 
     def _sync(self, end: End) -> None:
         for made in end.made:
-            sync_tree(made.held)
+            if made.size:  # an empty file has nothing but its name, which its folder keeps
+                sync_tree(made.held)
 
     def _rename(self, end: End) -> None:
         for made in end.made:
@@ -120,15 +153,13 @@ class Group:
                 end.spoil("node_failure" if unwell else "error", str(trouble))
 
     def _end_line(self, end: End) -> str:
-        line = self._events.line("end", end.fields, end.at, end.more)
-        if len(line) > LINE_LIMIT:
-            end.spoil("error", "the event of this end has {} bytes, more than 1 MB".format(len(line)))
-            line = self._events.line("end", end.fields, end.at)
-        return line
+        inside = end.render()
+        if len(inside) > LINE_LIMIT - HEAD_BYTES:
+            end.spoil("error", "the event of this end has {} bytes, more than 1 MB".format(len(inside)))
+            inside = end.render()
+        return self._events.line("end", inside, end.at)
 
 
 def _place(end: End, made: Made) -> None:
     declared = (end.work.task.get("products") or {}).get(made.name) or {}
     publish(made, folder=bool(declared.get("folder")))
-
-

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 from .logs import SlotLog
 from .products import Made
@@ -24,7 +24,7 @@ class Result(NamedTuple):
     made: Tuple[Made, ...] = ()
 
 
-def judge_exit(stage: Stage, argv: List[Any], status: int, log: SlotLog) -> Result:
+def judge_exit(stage: Stage, argv: Sequence[Any], status: int, log: SlotLog) -> Result:
     """Say what a command's exit status and log mean, before its products are looked at."""
     code, number = split_status(status)
     if number is not None:
@@ -80,5 +80,5 @@ def signal_name(number: int) -> str:
         return "signal {}".format(number)
 
 
-def _program(argv: List[Any]) -> str:
+def _program(argv: Sequence[Any]) -> str:
     return os.path.basename(argv[0]) if argv and isinstance(argv[0], str) else "the command"

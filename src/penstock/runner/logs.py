@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import Optional
 
 LIMIT = 10 * 1000 * 1000
 HEAD = TAIL = 5 * 1000 * 1000
@@ -19,12 +20,12 @@ class SlotLog:
         self.offset = self.size()
 
     def size(self) -> int:
-        return os.fstat(self.fd).st_size
+        return os.lseek(self.fd, 0, os.SEEK_END)
 
-    def begin(self) -> int:
-        """Start a task's stretch; return its offset."""
+    def begin(self, offset: Optional[int] = None) -> int:
+        """Start a task's stretch, at the log's end if nothing else is said; return its offset."""
         self._cut = 0
-        self.offset = self.size()
+        self.offset = self.size() if offset is None else offset
         return self.offset
 
     def tail(self, count: int = LOOK_BACK) -> str:

@@ -3,47 +3,58 @@
 import marshal
 import os
 import struct
-from typing import Any, Optional
+from typing import Any, List
 
 HEAD = struct.Struct("<I")
 
 
-def send(fd: int, message: Any) -> None:
-    """Write a whole message; BrokenPipeError when nobody can read it."""
+def pack(message: Any) -> bytes:
     body = marshal.dumps(message)
-    data = HEAD.pack(len(body)) + body
+    return HEAD.pack(len(body)) + body
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write a packed message; BrokenPipeError when nobody can read it."""
     done = os.write(fd, data)
     while done < len(data):
         done += os.write(fd, data[done:])
 
 
 class Inbox:
-    """The reading end of a pipe that carries one message at a time."""
+    """The reading end of a pipe."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._data = b""
 
-    def read(self) -> Optional[Any]:
-        """Read once; return the message if that made it whole. EOFError when the other end is closed."""
+    @property
+    def partial(self) -> bool:
+        """Say whether a message has begun and is not whole."""
+        return bool(self._data)
+
+    def read(self) -> List[Any]:
+        """Read once; return the messages that are whole now. EOFError when the other end is closed."""
         try:
             part = os.read(self.fd, 1 << 16)
         except BlockingIOError:
-            return None
+            return []
         if not part:
             raise EOFError
-        data = self._data = self._data + part if self._data else part
-        if len(data) < HEAD.size:
-            return None
-        size = HEAD.size + HEAD.unpack_from(data)[0]
-        if len(data) < size:
-            return None
-        self._data = b""
-        return marshal.loads(data[HEAD.size :])
+        data = self._data + part
+        messages: List[Any] = []
+        begin = 0
+        while len(data) - begin >= HEAD.size:
+            end = begin + HEAD.size + HEAD.unpack_from(data, begin)[0]
+            if end > len(data):
+                break
+            messages.append(marshal.loads(data[begin + HEAD.size : end]))
+            begin = end
+        self._data = data[begin:]
+        return messages
 
-    def wait(self) -> Any:
+    def wait(self) -> List[Any]:
         """Read until a message is whole."""
         while True:
-            message = self.read()
-            if message is not None:
-                return message
+            messages = self.read()
+            if messages:
+                return messages

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import stat
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from .folders import Private, PrivateFolders, remove
 from .trouble import Missing
@@ -52,7 +52,7 @@ def plan_products(declared: Dict[str, Any], root: str, folders: PrivateFolders) 
     """Make the folders for a task's products; return where it must write them."""
     planned: List[Planned] = []
     for name, data in declared.items():
-        final = os.path.normpath(os.path.join(root, data["path"]))
+        final = os.path.join(root, data["path"].rstrip("/"))
         folder, base = os.path.split(final)
         private: Private = folders.open(folder)
         planned.append(
@@ -70,13 +70,17 @@ def plan_products(declared: Dict[str, Any], root: str, folders: PrivateFolders) 
     return planned
 
 
-def find_products(planned: List[Planned], scratch: Optional[str]) -> List[Found]:
+def find_products(planned: Sequence[Planned], scratch: Optional[str]) -> List[Found]:
     """Return the products that a task left; raise Missing when one is not as declared."""
     found: List[Found] = []
     for plan in planned:
-        path = _by_pattern(plan, scratch) if plan.pattern else _by_name(plan, scratch)
-        if path is not None:
-            found.append(Found(plan, path, _checked_size(plan, path)))
+        path = _by_pattern(plan, scratch) if plan.pattern else plan.temporary
+        size = _checked_size(plan, path)
+        if size is None and scratch and not plan.pattern:
+            path = os.path.join(scratch, os.path.basename(plan.final))
+            size = _checked_size(plan, path)
+        if size is not None:
+            found.append(Found(plan, path, size))
         elif not plan.optional:
             what = " (from {})".format(plan.pattern) if plan.pattern else ""
             raise Missing("the product {}{} was not made: {}".format(plan.name, what, plan.shown))
@@ -88,7 +92,10 @@ def secure_products(found: List[Found]) -> List[Made]:
     made: List[Made] = []
     for product in found:
         plan = product.plan
-        size, digest = digest_folder(product.path) if plan.folder else digest_file(product.path)
+        if plan.folder:
+            size, digest = digest_folder(product.path)
+        else:
+            size, digest = digest_file(product.path) if product.size else (0, EMPTY)
         move(product.path, plan.held)
         made.append(Made(plan.name, plan.shown, plan.final, plan.held, size, digest))
     return made
@@ -99,25 +106,22 @@ def is_heavy(found: List[Found]) -> bool:
     return any(product.plan.folder for product in found) or sum(one.size for one in found) > INLINE_BYTES
 
 
-def _by_name(plan: Planned, scratch: Optional[str]) -> Optional[str]:
-    if os.path.lexists(plan.temporary):
-        return plan.temporary
-    other = os.path.join(scratch, os.path.basename(plan.final)) if scratch else None
-    return other if other and os.path.lexists(other) else None
-
-
-def _by_pattern(plan: Planned, scratch: Optional[str]) -> Optional[str]:
+def _by_pattern(plan: Planned, scratch: Optional[str]) -> str:
     places = [os.path.dirname(plan.temporary)] + ([scratch] if scratch else [])
     matches: List[str] = []
     for place in places:
         matches.extend(glob.glob(os.path.join(glob.escape(place), plan.pattern or "")))
     if len(matches) > 1:
         raise Missing("the product {} is one of {} files named {}".format(plan.name, len(matches), plan.pattern))
-    return matches[0] if matches else None
+    return matches[0] if matches else plan.temporary
 
 
-def _checked_size(plan: Planned, path: str) -> int:
-    status = os.lstat(path)
+def _checked_size(plan: Planned, path: str) -> Optional[int]:
+    """Return the size of what lies there, None for nothing; raise Missing when it is of another kind."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
     if stat.S_ISLNK(status.st_mode):
         status = _materialize(plan, path)
     if stat.S_ISDIR(status.st_mode) != plan.folder or not (plan.folder or stat.S_ISREG(status.st_mode)):

@@ -15,6 +15,8 @@ class Revocations:
         self._tasks: Set[Tuple[Any, Any]] = set()
 
     def refresh(self) -> None:
+        if not os.access(self._path, os.F_OK):
+            return
         try:
             status = os.stat(self._path)
         except OSError:

@@ -28,12 +28,12 @@ class Signals:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._stop)
 
-    def drain(self) -> bool:
-        """Take what woke us; say whether there was something."""
+    def drain(self) -> None:
+        """Take what woke us."""
         try:
-            return bool(os.read(self.fd, 4096))
+            os.read(self.fd, 4096)
         except BlockingIOError:
-            return False
+            return
 
     def _stop(self, number: int, _frame: Any) -> None:
         now = time.monotonic()

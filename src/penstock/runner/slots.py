@@ -2,7 +2,8 @@
 
 import os
 import time
-from typing import Dict, List, Optional, Tuple
+from collections import deque
+from typing import Deque, Dict, List, Optional, Sequence, Tuple
 
 from .commands import References
 from .folders import PrivateFolders
@@ -19,40 +20,49 @@ NEVER = float("inf")
 
 
 class Slot:
-    """A place where one attempt at a time runs."""
-
-    __slots__ = ("number", "log", "folders", "worker", "attempt", "count")
+    """A place where one attempt at a time runs; tiny ones may wait `ahead`, handed over already."""
 
     def __init__(self, job: Job, number: int) -> None:
         self.number = number
         self.log = SlotLog(job.file("{}.log".format(number)))
         self.folders = PrivateFolders(job, number)
         self.worker: Optional[Worker] = None
+        self.doomed = False  # the worker was told to end
         self.attempt: Optional["Attempt"] = None
+        self.ahead: Deque["Attempt"] = deque()
         self.count = 0
 
 
 class Attempt:
     """One try of one task."""
 
+    begun = 0.0
+    offset = 0
+    planned: Sequence[Planned] = ()
+    scratch: Optional[str] = None
+    argv: Sequence[str] = ()
+    env: Optional[Dict[str, str]] = None
+    group = 0  # the process group of its command or worker
+    limit_at = NEVER
+    kill_at = NEVER
+    killed = False
+    ending: Optional[Tuple[str, str]] = None  # outcome and reason, when we stop it
+    exit: Optional[int] = None  # the status of a stopped leader whose group may live on
+    inspector: Optional[Inbox] = None
+    cpu = 0.0
+    rss = 0
+
     def __init__(self, work: Work, slot: Slot) -> None:
         self.work = work
         self.slot = slot
+
+    def begin(self, offset: Optional[int] = None) -> None:
+        """Take up the slot, from an offset of its log on."""
+        self.slot.attempt = self
         self.begun = time.monotonic()
-        self.offset = slot.log.begin()
-        self.planned: List[Planned] = []
-        self.scratch: Optional[str] = None
-        self.argv: List[str] = []
-        self.env: Optional[Dict[str, str]] = None
-        self.pid = 0
-        self.limit_at = NEVER
-        self.kill_at = NEVER
-        self.ending: Optional[Tuple[str, str]] = None  # outcome and reason, when we stop it
-        self.killed = False
-        self.exit: Optional[int] = None  # the status of a stopped leader whose group may live on
-        self.cpu = 0.0
-        self.rss = 0
-        self.inspector: Optional[Inbox] = None
+        self.offset = self.slot.log.begin(offset)
+        if self.work.stage.limit_s is not None:
+            self.limit_at = self.begun + self.work.stage.limit_s
 
     @property
     def folders(self) -> List[str]:

@@ -32,6 +32,14 @@ class Work:
         then = self.task.get("then")
         return Work(then, self.batch, self._stages) if then else None
 
+    @property
+    def plain(self) -> bool:
+        """Say whether this is a Python task that needs nothing made before it, and nothing after it."""
+        task, stage = self.task, self.stage
+        if not stage.python or stage.scratch or stage.templates:
+            return False
+        return not (task.get("products") or task.get("env") or task.get("then"))
+
     def chain(self) -> Iterator["Work"]:
         """Yield this task and all that follow it."""
         work: Optional[Work] = self
@@ -73,6 +81,19 @@ class Queue:
             self._batches.popleft()
         return self._parse(line, batch)
 
+    def next_like(self, work: Work) -> Optional[Work]:
+        """Return the next task if it is a plain one of the same batch and stage."""
+        batch = work.batch
+        if not batch.lines or self._past.ended or self._past.given:
+            return None
+        other = self._parse(batch.lines[0], batch)
+        if other.stage is not work.stage or not other.plain:
+            return None
+        batch.lines.popleft()
+        if not batch.lines:
+            self._batches.popleft()
+        return other
+
     def rest(self) -> Iterator[Work]:
         """Take out all tasks that are left, those of unread batches too."""
         while self._batches or self.read_batch():
@@ -85,6 +106,8 @@ class Queue:
 
     def resume(self, work: Work) -> Tuple[Optional[Work], List[Work]]:
         """Return where earlier lives left a chain: the link to run next, or the links to give back."""
+        if not self._past.ended and not self._past.given:
+            return work, []
         chain = list(work.chain())
         for place, link in enumerate(chain):
             if link.id in self._past.given:

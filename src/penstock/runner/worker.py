@@ -9,7 +9,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from .messages import Inbox, send
+from .messages import Inbox, pack, write_all
 from .products import Made, Planned, find_products, is_heavy, secure_products, sync_tree
 from .spec import Job, Stage
 from .task import Task, Verdict
@@ -17,50 +17,76 @@ from .trouble import Missing, Unfit, Unwell, explain
 
 RESULT_LIMIT = 64 * 1024
 CHILDREN_LIMIT = 900000  # the event that carries them must stay below 1 MB
+UNHEARD_LIMIT = 32 * 1024
+NEGLIGIBLE_BYTES = 4 << 20
 
 
 class Reply(NamedTuple):
-    """What a worker says about a task; `result` and `children` are JSON texts."""
+    """How a function ended; `result` and `children` are JSON texts."""
 
     outcome: str = "ok"
     why: str = ""
     verdict: str = ""
-    cpu: float = 0.0
-    rss: int = 0
     result: str = ""
     children: str = ""
     made: Tuple[Tuple[Any, ...], ...] = ()
 
 
-def serve(job: Job, inbox: Inbox, replies: int) -> None:
-    """Run tasks until the runner closes the pipe."""
+class Voice:
+    """Send replies one by one, and ring the bell when the runner should read them."""
+
+    def __init__(self, replies: int, bell: int) -> None:
+        self._replies = replies
+        self._bell = bell
+        self._unheard = 0
+
+    def say(self, reply: Tuple[Any, ...]) -> None:
+        data = pack(reply)
+        if self._unheard + len(data) > UNHEARD_LIMIT:  # the pipe must not fill while nobody reads
+            self.ring()
+        write_all(self._replies, data)
+        self._unheard += len(data)
+
+    def ring(self) -> None:
+        self._unheard = 0
+        os.write(self._bell, b"!")
+
+
+def serve(job: Job, inbox: Inbox, voice: Voice) -> None:
+    """Run the tasks of one message after the other until the runner closes the pipe."""
     os.environ.update(job.spec.environment)
     os.environ["PENSTOCK"] = job.mark
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     functions = Functions()
+    root = os.open(job.spec.root, os.O_RDONLY)
     usage = Usage()
     while True:
         try:
-            message = inbox.wait()
+            messages = inbox.wait()
         except EOFError:
             return
-        usage.begin()
-        reply = run_task(job, functions, message)
-        cpu, rss = usage.end()
-        send(replies, tuple(reply._replace(cpu=cpu, rss=rss)))
+        for tasks in messages:
+            usage.begin()
+            for task in tasks:
+                os.fchdir(root)
+                reply = run_task(job, functions, task)
+                voice.say(reply + usage.lap() + (os.lseek(1, 0, os.SEEK_END),))
+            voice.ring()
 
 
-def run_task(job: Job, functions: "Functions", message: Tuple[Any, ...]) -> Reply:
+def run_task(job: Job, functions: "Functions", message: Tuple[Any, ...]) -> Tuple[Any, ...]:
     """Run one task in its folder with its environment; say how it ended."""
     stage_name, data, env, rows, scratch = message
     stage = job.spec.stages[stage_name]
     planned = [Planned(*row) for row in rows]
     before = dict(os.environ) if env else None
-    os.environ.update(env or {})
-    os.chdir(scratch or job.spec.root)
+    if env:
+        os.environ.update(env)
+    if scratch:
+        os.chdir(scratch)
     try:
-        return _run(job, stage, functions, data, planned, scratch)
+        return tuple(_run(job, stage, functions, data, planned, scratch))
     finally:
         _flush()
         if before is not None:
@@ -190,29 +216,39 @@ def load(reference: str, path: List[str]) -> Callable[..., Any]:
 
 
 class Usage:
-    """CPU seconds and peak memory of one task after the other."""
+    """Seconds, CPU seconds and peak memory of one task after the other."""
 
     def __init__(self) -> None:
-        self._cpu = 0.0
-        self._children = 0.0
+        self._wall = self._cpu = self._children = 0.0
+        self._floor = 0
         try:
             self._peak = os.open("/proc/self/clear_refs", os.O_WRONLY)
         except OSError:
             self._peak = -1
 
     def begin(self) -> None:
+        self._wall = time.monotonic()
+        self._cpu = time.process_time()
+        self._children = _children_cpu()
+
+    def lap(self) -> Tuple[float, float, int]:
+        """Return wall time, CPU and peak memory since the last lap."""
+        wall, cpu, children = self._wall, self._cpu, self._children
+        self.begin()
+        rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        if rss > self._floor + NEGLIGIBLE_BYTES:
+            self._reset_peak()
+        return self._wall - wall, self._cpu - cpu + self._children - children, rss
+
+    def _reset_peak(self) -> None:
         if self._peak >= 0:
             try:
                 os.write(self._peak, b"5")
             except OSError:
                 self._peak = -1
-        self._children = self._of_children()
-        self._cpu = time.process_time()
+        self._floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
-    def end(self) -> Tuple[float, int]:
-        cpu = time.process_time() - self._cpu + self._of_children() - self._children
-        return cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
-    def _of_children(self) -> float:
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return usage.ru_utime + usage.ru_stime
+def _children_cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

@@ -4,11 +4,11 @@ import os
 import signal
 import time
 from functools import partial
-from typing import Any, Callable
+from typing import Any, Callable, Sequence, Tuple
 
 from .children import Children
 from .forks import Worker, fork_worker
-from .messages import send
+from .messages import pack, write_all
 from .slots import Attempt, Slot, signal_group
 from .spec import Job
 from .trouble import Unwell
@@ -32,19 +32,29 @@ class Workers:
         self._on_reply = on_reply
         self._on_death = on_death
 
-    def hand_over(self, attempt: Attempt) -> int:
-        """Send a task to its slot's worker, whose pid is returned."""
-        slot = attempt.slot
-        rows = [tuple(plan) for plan in attempt.planned]
-        message = (attempt.work.stage.name, attempt.work.task, attempt.env, rows, attempt.scratch)
+    def hand_over(self, slot: Slot, attempts: Sequence[Attempt]) -> None:
+        """Send tasks to the slot's worker, to be run one after the other."""
+        data = pack([_message(attempt) for attempt in attempts])
         for _ in range(3):
             worker = slot.worker or self._fork(slot)
             try:
-                send(worker.tasks, message)
-                return worker.pid
+                write_all(worker.tasks, data)
+                return
             except BrokenPipeError:  # it died between two tasks
                 self._drop(slot, worker)
         raise Unwell("the workers of slot {} die before they get a task".format(slot.number))
+
+    def hear(self, slot: Slot) -> None:
+        """Read the replies that are there."""
+        worker = slot.worker
+        if worker is None:
+            return
+        for message in worker.replies.read():
+            self._on_reply(slot, message)
+        if worker.replies.partial:
+            self._children.watch(worker.replies.fd, partial(self.hear, slot))
+        else:
+            self._children.ignore(worker.replies.fd)
 
     def dismiss(self, slot: Slot) -> None:
         """Let a slot's worker go, with force when it does not."""
@@ -66,18 +76,33 @@ class Workers:
         except OSError as error:
             raise Unwell("no worker can be started: {}".format(error.strerror))
         self._children.follow(worker.pid, partial(self._exited, slot, worker))
-        self._children.listen(worker.replies, partial(self._on_reply, slot))
+        self._children.watch(worker.bell, partial(self._rung, slot, worker))
         return worker
+
+    def _rung(self, slot: Slot, worker: Worker) -> None:
+        try:
+            rung = os.read(worker.bell, 4096)
+        except BlockingIOError:
+            return
+        if not rung:
+            raise EOFError
+        self.hear(slot)
 
     def _exited(self, slot: Slot, worker: Worker, status: int, usage: Any) -> None:
         if slot.worker is not worker:
             return
-        self._children.receive(worker.replies)  # its last words may still be in the pipe
+        self._children.call(worker.replies.fd, partial(self.hear, slot))  # its last words
         self._drop(slot, worker)
         self._on_death(slot, status, usage)
 
     def _drop(self, slot: Slot, worker: Worker) -> None:
-        self._children.mute(worker.replies)
+        for fd in (worker.bell, worker.replies.fd):
+            self._children.ignore(fd)
+            os.close(fd)
         os.close(worker.tasks)
-        os.close(worker.replies.fd)
         slot.worker = None
+
+
+def _message(attempt: Attempt) -> Tuple[Any, ...]:
+    rows = [tuple(plan) for plan in attempt.planned]
+    return (attempt.work.stage.name, attempt.work.task, attempt.env, rows, attempt.scratch)
