@@ -12,7 +12,7 @@ from .events import Events
 from .forks import fork_inspector, inspect
 from .group import End
 from .health import OomCounter, disk_trouble
-from .judge import Result, apply_rules, judge_death, judge_exit, split_status, was_out_of_memory
+from .judge import Result, apply_rules, judge_death, judge_exit, split_status, was_killed
 from .logs import LIMIT
 from .products import Made, find_products, is_heavy
 from .revoked import Revocations
@@ -88,7 +88,9 @@ class Attempts:
 
     def _start_line(self, attempt: Attempt) -> str:
         work = attempt.work
-        return self._events.line("start", '"s":%d,"u":%d,"w":%d' % (work.stage.id, work.unit, attempt.slot.number))
+        return self._events.line(
+            "start", '"s":%d,"u":%d,"w":%d' % (work.stage.id, work.unit, attempt.slot.number)
+        )
 
     def _launch(self, attempt: Attempt, unfit: Any) -> None:
         try:
@@ -220,9 +222,10 @@ class Attempts:
             self._complete(attempt, self._explain_death(judge_death(status)))
 
     def _explain_death(self, result: Result) -> Result:
-        if result.signal == signal.SIGKILL or result.code == 128 + signal.SIGKILL:
-            if was_out_of_memory(result, self._oom.grew()):
-                return result._replace(outcome="out_of_memory", why="killed by the kernel: it used too much memory")
+        if was_killed(result) and self._oom.grew():
+            return result._replace(
+                outcome="out_of_memory", why="killed by the kernel: it used too much memory"
+            )
         if self.leaving and result.signal in ENDED_BY_OTHERS:
             return result._replace(outcome="cancelled", why=result.why + " when the job was asked to stop")
         return result
@@ -307,12 +310,14 @@ class Attempts:
         """Tell a task's failure from the place's, and let the stage's rules judge the first."""
         if result.outcome in ("error", "missing_product"):
             places = attempt.folders or [self._job.spec.root]
-            trouble = disk_trouble(places + [self._job.folder])
+            trouble = disk_trouble([*places, self._job.folder])
             if trouble:
                 return result._replace(outcome="node_failure", why="{} ({})".format(trouble, result.why))
         result = apply_rules(attempt.work.stage, result, attempt.slot.log)
         if attempt.scratch and result.outcome in KEEPS_SCRATCH:
-            return result._replace(why="{}; its scratch folder is kept: {}".format(result.why, attempt.scratch))
+            return result._replace(
+                why="{}; its scratch folder is kept: {}".format(result.why, attempt.scratch)
+            )
         return result
 
     def _tidy(self, attempt: Attempt, outcome: str) -> None:

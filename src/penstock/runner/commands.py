@@ -4,7 +4,7 @@ import errno
 import os
 import signal
 import subprocess
-from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
 from .products import Planned
 from .spec import Job
@@ -32,9 +32,9 @@ class References:
         if isinstance(item, str):
             return item
         if isinstance(item, dict):
-            return self._look_up(item["ref"])
+            return self._look_up(cast("Dict[str, str]", item)["ref"])
         if isinstance(item, list):
-            return "".join([self.render(part) for part in item])
+            return "".join([self.render(part) for part in cast("List[Any]", item)])
         return str(item)
 
     def _look_up(self, name: str) -> str:
@@ -52,19 +52,21 @@ class References:
         raise Unfit("{{{}}} stands for nothing in this task".format(name))
 
     def _list_file(self, stage: str) -> str:
-        inputs = self._task["inputs"][stage]
+        inputs: Any = self._task["inputs"][stage]
         if isinstance(inputs, dict):
-            return os.path.join(self._job.folder, inputs["list"])
+            return os.path.join(self._job.folder, cast("Dict[str, str]", inputs)["list"])
         folder = os.path.join(self._job.folder, "tmp")
         path = os.path.join(folder, "{}.{}.{}.txt".format(self._job.tag, self._slot, stage.replace("/", "_")))
         if any("\n" in name for name in inputs):
-            raise Unfit("an input of stage {} has a newline in its name and cannot stand in a list file".format(stage))
+            raise Unfit(
+                "an input of stage {} has a newline in its name and cannot stand in a list file".format(stage)
+            )
         try:
             os.makedirs(folder, exist_ok=True)
             with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
                 file.writelines(name + "\n" for name in inputs)
         except OSError as error:
-            raise explain(error, "cannot write {}".format(path))
+            raise explain(error, "cannot write {}".format(path)) from error
         return path
 
 
@@ -92,9 +94,9 @@ class Launcher:
                 os.chdir(folder)
             return self._spawn(place, argv, env, log)
         except ValueError as error:
-            raise Unfit("the command cannot be started: {}".format(error))
+            raise Unfit("the command cannot be started: {}".format(error)) from error
         except OSError as error:
-            raise self._refused(error, place, argv)
+            raise self._refused(error, place, argv) from error
         finally:
             if folder:
                 os.chdir(self._root)
@@ -107,7 +109,7 @@ class Launcher:
                 (os.POSIX_SPAWN_DUP2, log, 2),
             ]
             return os.posix_spawn(
-                place, argv, env, file_actions=actions, setpgroup=0, setsigdef=RESTORED_SIGNALS
+                place, list(argv), env, file_actions=actions, setpgroup=0, setsigdef=RESTORED_SIGNALS
             )
         process = subprocess.Popen(
             argv,
@@ -137,7 +139,9 @@ class Launcher:
         if error.errno in CROWDED:
             return Unwell("no process can be started: {}".format(error.strerror))
         if error.errno == errno.E2BIG:
-            return Unfit("the command line of {} is too long; hand its inputs over in a list file".format(argv[0]))
+            return Unfit(
+                "the command line of {} is too long; hand its inputs over in a list file".format(argv[0])
+            )
         if error.errno == errno.ENOENT and os.path.exists(place):
             return Unfit("the program {} names an interpreter that does not exist".format(place))
         if error.errno == errno.ENOEXEC:

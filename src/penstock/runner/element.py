@@ -132,7 +132,7 @@ class Element:
         if why is not None:
             self._give_chain(work, why)
             return
-        works = [work] + self._more_like(work)
+        works = [work, *self._more_like(work)]
         try:
             self._attempts.start(works, slot)
         except Unwell as unwell:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections import deque
-from typing import Any, Deque, Dict, Optional
+from typing import Any, Deque, Dict, List, Optional
 
 from .trouble import Unwell
 
@@ -13,7 +13,7 @@ HEADER_BYTES = 4096
 class Batch:
     """Task lines that are run together, so many at a time."""
 
-    __slots__ = ("number", "share", "lines", "left")
+    __slots__ = ("left", "lines", "number", "share")
 
     def __init__(self, number: int, workers: int, lines: Deque[bytes]) -> None:
         self.number = number
@@ -56,11 +56,10 @@ class Feed:
         """Say whether no more batches will count."""
         if not self.growing:
             return self._count == 1
-        try:
-            with open(self._closed) as file:
-                text = file.read().strip()
-        except FileNotFoundError:
-            return not os.path.exists(self._path)
+        if not os.access(self._closed, os.F_OK):
+            return os.fstat(self._fd).st_nlink == 0  # somebody removed the job
+        with open(self._closed) as file:
+            text = file.read().strip()
         return text.isdigit() and self._count >= int(text)
 
     def _header(self, line: bytes) -> Dict[str, Any]:
@@ -68,10 +67,10 @@ class Feed:
             header = json.loads(line.decode("utf-8"))
             return {name: int(header[name]) for name in ("batch", "workers", "tasks", "bytes")}
         except (ValueError, KeyError, TypeError):
-            raise self._damaged("is no batch header")
+            raise self._damaged("is no batch header") from None
 
     def _read(self, begin: int, count: int) -> bytes:
-        parts = []
+        parts: List[bytes] = []
         while count:
             part = os.pread(self._fd, count, begin)
             if not part:

@@ -37,7 +37,7 @@ class PrivateFolders:
             try:
                 self._make(folder, private)
             except OSError as error:
-                raise explain(error, "cannot make the folder {}".format(work))
+                raise explain(error, "cannot make the folder {}".format(work)) from error
             self._known[folder] = private
         return private
 

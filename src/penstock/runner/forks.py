@@ -14,7 +14,14 @@ from .trouble import Unwell, explain
 from .worker import Voice, serve
 
 PR_SET_PDEATHSIG = 1
-HANDLED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGCHLD)
+HANDLED_SIGNALS = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGHUP,
+    signal.SIGCHLD,
+)
 
 try:
     _libc = ctypes.CDLL(None, use_errno=True)
@@ -110,8 +117,6 @@ def _stand_alone(parent: int, keep: Sequence[int]) -> None:
     if os.getppid() != parent:
         os._exit(0)
     first = 3
-    for fd in sorted(set(keep)) + [os.sysconf("SC_OPEN_MAX")]:
+    for fd in [*sorted(set(keep)), os.sysconf("SC_OPEN_MAX")]:
         os.closerange(first, fd)
         first = max(3, fd + 1)
-
-

@@ -161,5 +161,5 @@ class Group:
 
 
 def _place(end: End, made: Made) -> None:
-    declared = (end.work.task.get("products") or {}).get(made.name) or {}
+    declared: Dict[str, Any] = end.work.task["products"][made.name]
     publish(made, folder=bool(declared.get("folder")))

@@ -48,8 +48,9 @@ def judge_death(status: int) -> Result:
     return Result("error", "the function ended its worker with exit code {}".format(code), code=code)
 
 
-def was_out_of_memory(result: Result, grew: bool) -> bool:
-    return grew and (result.signal == signal.SIGKILL or result.code == 128 + signal.SIGKILL)
+def was_killed(result: Result) -> bool:
+    """Say whether SIGKILL ended it, or a shell says so of what it ran."""
+    return result.signal == signal.SIGKILL or result.code == 128 + signal.SIGKILL
 
 
 def apply_rules(stage: Stage, result: Result, log: SlotLog) -> Result:

@@ -33,7 +33,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
         return _refuse(WRONG_USE, "{}/spec.json cannot be used: {!r}".format(folder, error))
     element = find_element(options.element, os.environ, spec.elements)
     if element is None:
-        return _refuse(WRONG_USE, "no variable of a scheduler tells which of {} elements this is".format(spec.elements))
+        return _refuse(
+            WRONG_USE, "no variable of a scheduler tells which of {} elements this is".format(spec.elements)
+        )
     signals = Signals()
     signals.install()
     try:
@@ -77,7 +79,7 @@ def _speak_utf8() -> None:
         return
     options = ["-X", "utf8"] if sys.version_info >= (3, 7) else []
     environ = dict(os.environ, **{AGAIN: os.environ.get("LC_ALL", ""), "LC_ALL": "C.UTF-8"})
-    os.execve(sys.executable, [sys.executable] + options + sys.argv, environ)
+    os.execve(sys.executable, [sys.executable, *options, *sys.argv], environ)
 
 
 def _fill_standard_streams() -> None:
@@ -86,5 +88,3 @@ def _fill_standard_streams() -> None:
     while fd < 3:
         fd = os.open(os.devnull, os.O_RDWR)
     os.close(fd)
-
-

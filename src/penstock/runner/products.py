@@ -112,7 +112,9 @@ def _by_pattern(plan: Planned, scratch: Optional[str]) -> str:
     for place in places:
         matches.extend(glob.glob(os.path.join(glob.escape(place), plan.pattern or "")))
     if len(matches) > 1:
-        raise Missing("the product {} is one of {} files named {}".format(plan.name, len(matches), plan.pattern))
+        raise Missing(
+            "the product {} is one of {} files named {}".format(plan.name, len(matches), plan.pattern)
+        )
     return matches[0] if matches else plan.temporary
 
 

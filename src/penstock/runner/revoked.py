@@ -2,7 +2,7 @@
 
 import json
 import os
-from typing import Any, Optional, Set, Tuple
+from typing import List, Optional, Set, Tuple
 
 
 class Revocations:
@@ -12,7 +12,7 @@ class Revocations:
         self.all = False
         self._path = path
         self._seen: Optional[Tuple[int, int, int]] = None
-        self._tasks: Set[Tuple[Any, Any]] = set()
+        self._tasks: Set[Tuple[int, int]] = set()
 
     def refresh(self) -> None:
         if not os.access(self._path, os.F_OK):
@@ -37,5 +37,6 @@ class Revocations:
         except (OSError, ValueError):
             return False
         self.all = self.all or bool(data.get("all"))
-        self._tasks.update((stage, unit) for stage, unit in data.get("tasks") or [])
+        tasks: List[Tuple[int, int]] = data.get("tasks") or []
+        self._tasks.update((stage, unit) for stage, unit in tasks)
         return True

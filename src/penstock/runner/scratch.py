@@ -19,7 +19,7 @@ def make_scratch(job: Job, slot: int, number: int) -> str:
     try:
         os.makedirs(path)
     except OSError as error:
-        raise explain(error, "cannot make the scratch folder {}".format(path))
+        raise explain(error, "cannot make the scratch folder {}".format(path)) from error
     return path
 
 
@@ -37,16 +37,18 @@ def render_templates(stage: Stage, task: Dict[str, Any], *, root: str, folder: s
     for name, template in stage.templates.items():
         path = os.path.join(folder, name)
         try:
-            with open(os.path.join(root, template), encoding="utf-8", errors="surrogateescape", newline="") as file:
+            with open(
+                os.path.join(root, template), encoding="utf-8", errors="surrogateescape", newline=""
+            ) as file:
                 text = file.read()
         except OSError as error:
-            raise Unfit("the template {} cannot be read: {}".format(template, error.strerror))
+            raise Unfit("the template {} cannot be read: {}".format(template, error.strerror)) from error
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
                 file.write(render_template(text, values, template))
         except OSError as error:
-            raise explain(error, "cannot write {}".format(path))
+            raise explain(error, "cannot write {}".format(path)) from error
 
 
 def render_template(text: str, values: Dict[str, Any], where: str) -> str:
@@ -68,8 +70,10 @@ def render_template(text: str, values: Dict[str, Any], where: str) -> str:
 def _formatted(name: str, form: Optional[str], values: Dict[str, Any], where: str) -> str:
     if name not in values:
         known = ", ".join(sorted(values)) or "none"
-        raise Unfit("the template {} names {{{}}}, which is unknown; known are: {}".format(where, name, known))
+        raise Unfit(
+            "the template {} names {{{}}}, which is unknown; known are: {}".format(where, name, known)
+        )
     try:
         return format(values[name], form or "")
     except (ValueError, TypeError) as error:
-        raise Unfit("the template {} cannot format {{{}:{}}}: {}".format(where, name, form, error))
+        raise Unfit("the template {} cannot format {{{}:{}}}: {}".format(where, name, form, error)) from error

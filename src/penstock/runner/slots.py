@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from typing import Deque, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple
 
 from .commands import References
 from .folders import PrivateFolders
@@ -105,12 +105,16 @@ def _prepare(job: Job, attempt: Attempt) -> None:
         slot.count += 1
         attempt.scratch = make_scratch(job, slot.number, slot.count)
     if stage.templates:
-        folder = attempt.scratch or (os.path.dirname(attempt.planned[0].temporary) if attempt.planned else None)
+        folder = attempt.scratch or (
+            os.path.dirname(attempt.planned[0].temporary) if attempt.planned else None
+        )
         if folder is None:
             raise Unfit("stage {} has templates but neither scratch nor products".format(stage.name))
         render_templates(stage, task, root=job.spec.root, folder=folder)
     references = References(job, task, attempt.planned, attempt.scratch, slot.number)
-    if task.get("env"):
-        attempt.env = {name: references.render(item) for name, item in task["env"].items()}
+    env: Dict[str, Any] = task.get("env") or {}
+    if env:
+        attempt.env = {name: references.render(item) for name, item in env.items()}
     if not stage.python:
-        attempt.argv = [references.render(item) for item in task.get("argv") or []]
+        argv: List[Any] = task.get("argv") or []
+        attempt.argv = [references.render(item) for item in argv]

@@ -93,6 +93,7 @@ def load_spec(folder: str) -> Spec:
 
 
 def parse_stage(name: str, data: Dict[str, Any]) -> Stage:
+    rules: List[Dict[str, Any]] = data.get("rules") or []
     return Stage(
         name=name,
         id=data["id"],
@@ -104,7 +105,7 @@ def parse_stage(name: str, data: Dict[str, Any]) -> Stage:
         params=data.get("params") or {},
         ok_codes=data.get("ok_codes") or [0],
         success_log=_pattern(data.get("success_log")),
-        rules=[_rule(rule) for rule in data.get("rules") or []],
+        rules=[_rule(rule) for rule in rules],
         limit_s=data.get("limit_s"),
         scratch=bool(data.get("scratch")),
         templates=data.get("templates") or {},

@@ -28,8 +28,8 @@ class Inputs(Mapping):  # type: ignore[type-arg]
         self._job_folder = job_folder
 
     def __getitem__(self, stage: str) -> List[Path]:
-        given = self._inputs[stage]
-        names = self._read(given["list"]) if isinstance(given, dict) else given
+        given: Any = self._inputs[stage]
+        names: List[str] = given if isinstance(given, list) else self._read(given["list"])
         return [Path(os.path.join(self._root, name)) for name in names]
 
     def __iter__(self) -> Iterator[str]:
@@ -53,7 +53,7 @@ class Task:
     ...     return {"frames": len(power)}
     """
 
-    __slots__ = ("children", "scratch", "_data", "_stage", "_products", "_root", "_job_folder")
+    __slots__ = ("_data", "_job_folder", "_products", "_root", "_stage", "children", "scratch")
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Task:
         products: Optional[Dict[str, str]] = None,
         scratch: Optional[str] = None,
         root: str = "",
-        job_folder: str = ""
+        job_folder: str = "",
     ) -> None:
         self.children: List[List[Any]] = []
         self.scratch = Path(scratch) if scratch else None
@@ -97,7 +97,9 @@ class Task:
         """Return the one product of an upstream stage; ValueError when there is not exactly one."""
         paths = self.inputs[stage]
         if len(paths) != 1:
-            raise ValueError("stage {} gives {} inputs, not one; use task.inputs[{!r}]".format(stage, len(paths), stage))
+            raise ValueError(
+                "stage {} gives {} inputs, not one; use task.inputs[{!r}]".format(stage, len(paths), stage)
+            )
         return paths[0]
 
     def product(self, name: str = "product") -> Path:

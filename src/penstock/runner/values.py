@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, List
+from typing import Any, Dict, List, cast
 
 from .spec import Stage
 
@@ -52,13 +52,13 @@ def typed(kind: Any, value: Any) -> Any:
     if kind != "datetime":
         return value
     if isinstance(value, list):
-        return [typed(kind, item) for item in value]
+        return [typed(kind, item) for item in cast("List[Any]", value)]
     return parse_time(value) if isinstance(value, str) else value
 
 
 def named_values(stage: Stage, task: Dict[str, Any]) -> Dict[str, Any]:
     """Return what a template may name: params, also as `param.NAME`, fields, and the key by level."""
-    fields = task.get("fields") or {}
+    fields: Dict[str, Any] = task.get("fields") or {}
     values: Dict[str, Any] = {"param." + name: value for name, value in stage.params.items()}
     values.update(stage.params)
     values.update(typed_fields(stage, fields))

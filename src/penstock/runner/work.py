@@ -15,7 +15,7 @@ FULL = 1.0 + 1e-9
 class Work:
     """One task that is to be run, with those that follow it in the same worker."""
 
-    __slots__ = ("stage", "unit", "task", "batch", "_stages")
+    __slots__ = ("_stages", "batch", "stage", "task", "unit")
 
     def __init__(self, task: Dict[str, Any], batch: Batch, stages: Dict[str, Stage]) -> None:
         self.task = task
@@ -144,4 +144,4 @@ class Queue:
         try:
             return Work(json.loads(line.decode("utf-8")), batch, self._stages)
         except (ValueError, KeyError, TypeError) as error:
-            raise Unwell("batch {} holds a line that is no task: {!r}".format(batch.number, error))
+            raise Unwell("batch {} holds a line that is no task: {!r}".format(batch.number, error)) from error

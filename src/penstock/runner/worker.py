@@ -1,13 +1,14 @@
 """A forked worker: imports functions once, runs one Python task at a time."""
 
 import importlib
+import io
 import json
 import os
 import resource
 import sys
 import time
 import traceback
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, TextIO, Tuple
 
 from .messages import Inbox, pack, write_all
 from .products import Made, Planned, find_products, is_heavy, secure_products, sync_tree
@@ -56,8 +57,7 @@ def serve(job: Job, inbox: Inbox, voice: Voice) -> None:
     """Run the tasks of one message after the other until the runner closes the pipe."""
     os.environ.update(job.spec.environment)
     os.environ["PENSTOCK"] = job.mark
-    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
-    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stdout, sys.stderr = _open_stream(1), _open_stream(2)
     functions = Functions()
     root = os.open(job.spec.root, os.O_RDONLY)
     usage = Usage()
@@ -73,6 +73,11 @@ def serve(job: Job, inbox: Inbox, voice: Voice) -> None:
                 reply = run_task(job, functions, task)
                 voice.say(reply + usage.lap() + (os.lseek(1, 0, os.SEEK_END),))
             voice.ring()
+
+
+def _open_stream(fd: int) -> TextIO:
+    raw = io.FileIO(fd, "w", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", "backslashreplace", line_buffering=True)
 
 
 def run_task(job: Job, functions: "Functions", message: Tuple[Any, ...]) -> Tuple[Any, ...]:
@@ -95,7 +100,12 @@ def run_task(job: Job, functions: "Functions", message: Tuple[Any, ...]) -> Tupl
 
 
 def _run(
-    job: Job, stage: Stage, functions: "Functions", data: Dict[str, Any], planned: List[Planned], scratch: Optional[str]
+    job: Job,
+    stage: Stage,
+    functions: "Functions",
+    data: Dict[str, Any],
+    planned: List[Planned],
+    scratch: Optional[str],
 ) -> Reply:
     products = {plan.name: plan.temporary for plan in planned}
     task = Task(data, stage, products=products, scratch=scratch, root=job.spec.root, job_folder=job.folder)
@@ -131,9 +141,9 @@ def _take_products(planned: List[Planned], scratch: Optional[str]) -> Tuple[Tupl
             for product in made:
                 sync_tree(product.held)
     except PermissionError as error:
-        raise Unfit("a product cannot be read: {}".format(error))
+        raise Unfit("a product cannot be read: {}".format(error)) from error
     except OSError as error:
-        raise explain(error, "the products cannot be taken")
+        raise explain(error, "the products cannot be taken") from error
     return tuple(tuple(product) for product in made)
 
 
@@ -143,9 +153,11 @@ def _result_text(result: Any) -> str:
     try:
         text = json.dumps(result, allow_nan=False, default=_plain, separators=(",", ":"))
     except (TypeError, ValueError) as error:
-        raise Unfit("the function's result is not JSON: {}".format(error))
+        raise Unfit("the function's result is not JSON: {}".format(error)) from error
     if len(text) > RESULT_LIMIT:
-        raise Unfit("the function's result has {} bytes as JSON, more than 64 kB; write a product".format(len(text)))
+        raise Unfit(
+            "the function's result has {} bytes as JSON, more than 64 kB; write a product".format(len(text))
+        )
     return text
 
 
@@ -156,12 +168,14 @@ def _children_text(task: Task) -> str:
         values = [json.dumps(value, allow_nan=False, default=_plain) for value, _ in task.children]
         text = json.dumps(task.children, allow_nan=False, default=_plain, separators=(",", ":"))
     except (TypeError, ValueError) as error:
-        raise Unfit("the function expands into something that is not JSON: {}".format(error))
+        raise Unfit("the function expands into something that is not JSON: {}".format(error)) from error
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
         raise Unfit("the function expands twice into {}".format(twice))
     if len(text) > CHILDREN_LIMIT:
-        raise Unfit("the function expands into {} units, which is more than one event holds".format(len(values)))
+        raise Unfit(
+            "the function expands into {} units, which is more than one event holds".format(len(values))
+        )
     return text
 
 
@@ -207,10 +221,12 @@ def load(reference: str, path: List[str]) -> Callable[..., Any]:
         found: Any = importlib.import_module(module)
     except Exception as error:
         traceback.print_exc()
-        raise Unfit("cannot import {}: {}".format(module, _sentence(error)))
+        raise Unfit("cannot import {}: {}".format(module, _sentence(error))) from error
     for part in name.split("."):
         if not hasattr(found, part):
-            raise Unfit("there is no function {} in {} ({})".format(name, module, getattr(found, "__file__", "?")))
+            raise Unfit(
+                "there is no function {} in {} ({})".format(name, module, getattr(found, "__file__", "?"))
+            )
         found = getattr(found, part)
     return found
 

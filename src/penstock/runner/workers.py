@@ -25,7 +25,7 @@ class Workers:
         children: Children,
         *,
         on_reply: Callable[[Slot, Any], None],
-        on_death: Callable[[Slot, int, Any], None]
+        on_death: Callable[[Slot, int, Any], None],
     ) -> None:
         self._job = job
         self._children = children
@@ -74,7 +74,7 @@ class Workers:
         try:
             worker = slot.worker = fork_worker(self._job, slot.log.fd)
         except OSError as error:
-            raise Unwell("no worker can be started: {}".format(error.strerror))
+            raise Unwell("no worker can be started: {}".format(error.strerror)) from error
         self._children.follow(worker.pid, partial(self._exited, slot, worker))
         self._children.watch(worker.bell, partial(self._rung, slot, worker))
         return worker
