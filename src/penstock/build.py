@@ -17,10 +17,10 @@ campaign.stage("copy", each="file", command=["cp", "{path}", "{product}"], produ
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.config.draft import Draft
@@ -68,8 +68,7 @@ class Campaign(Draft):
         sites: Mapping[str, Tables] | None = None,
         root: Path | str | None = None,
     ) -> None:
-        caller = sys._getframe(1)
-        file = _file_of(caller)
+        file, line = _caller()
         tables: dict[str, Any] = {
             "campaign": {"name": name, "levels": list(levels)},
             "units": dict(units or {}),
@@ -78,7 +77,7 @@ class Campaign(Draft):
             "stage": {},
         }
         folder = Path(root) if root is not None else file.parent if file else Path.cwd()
-        lines = {(key,): caller.f_lineno for key in tables}
+        lines = {(key,): line for key in tables}
         super().__init__(tables, folder.absolute(), file, lines)
 
     def stage(self, name: str | None = None, **keys: Any) -> Callable[[Function], Function]:
@@ -87,7 +86,7 @@ class Campaign(Draft):
         Over a function it makes a Python stage, named as the function is unless `name` is given:
         `@campaign.stage(each="file", products="x/{file}.npz")`. With `command` or `python` the call is all.
         """
-        line = sys._getframe(1).f_lineno
+        _, line = _caller()
         if "command" in keys or "python" in keys:
             self._add(name, keys, line)
             return _already_added
@@ -140,6 +139,10 @@ def _already_added(target: Function) -> Function:
     raise DefinitionError(f"{target!r} is decorated with a stage that has a `command`; leave one of them out")
 
 
-def _file_of(frame: FrameType) -> Path | None:
-    name = frame.f_globals.get("__file__")
-    return Path(name).absolute() if name else None
+def _caller() -> tuple[Path | None, int]:
+    """Return file and line of the definition that called this module."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    name = frame.f_globals.get("__file__") if frame else None
+    return Path(name).absolute() if name else None, frame.f_lineno if frame else 0

@@ -17,7 +17,8 @@ from penstock.config.sources import assemble_sources
 from penstock.config.stages import assemble_stages
 
 _COMPLETE = re.compile(
-    r"not_before (?P<clock>[0-2][0-9]:[0-5][0-9])( next day)?|quiet (?P<quiet>\S+)|file (?P<file>.+)|count (?P<count>[A-Za-z_]\w*)"
+    r"not_before (?P<clock>[0-2][0-9]:[0-5][0-9])( next day)?|quiet (?P<quiet>\S+)"
+    r"|file (?P<file>.+)|count (?P<count>[A-Za-z_]\w*)"
 )
 _OPTIONS = (
     "host",

@@ -7,13 +7,6 @@ from collections.abc import Mapping, Sequence
 from penstock.config.places import Places
 
 
-def upstreams_of(
-    names: Sequence[str], after: Mapping[str, Sequence[str]], expanders: Mapping[str, Sequence[str]]
-) -> dict[str, list[str]]:
-    """Join what the stages say with what expanding implies."""
-    return {name: list(dict.fromkeys([*after[name], *expanders.get(name, ())])) for name in names}
-
-
 def in_order(upstreams: Mapping[str, Sequence[str]], places: Places) -> list[str]:
     """Put the stages in an order in which each follows its upstreams, else as they are written."""
     ordered: list[str] = []

@@ -14,14 +14,26 @@ from penstock.units import iso
 NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 STAGE_NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
-OUTCOMES = (
-    "error", "timeout", "out_of_memory", "missing_product", "node_failure", "preempted", "lost", "unstarted", "cancelled",
-)  # fmt: skip
+Outcome = Literal[
+    "error",
+    "timeout",
+    "out_of_memory",
+    "missing_product",
+    "node_failure",
+    "preempted",
+    "lost",
+    "unstarted",
+    "cancelled",
+]
 
 
 def _wrapped(key: str) -> BeforeValidator:
     """Let a bare value stand for a table with one key."""
-    return BeforeValidator(lambda given: given if isinstance(given, (dict, BaseModel)) else {key: given})
+
+    def wrap(given: Any) -> Any:
+        return given if isinstance(given, (dict, BaseModel)) else {key: given}  # type: ignore[reportUnknownVariableType]
+
+    return BeforeValidator(wrap)
 
 
 def _listed(given: Any) -> Any:
@@ -116,7 +128,7 @@ class UnitsTable(SourceTable):
     """`[units]`, with `[units.LEVEL]` for the fields of coarser levels."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, SourceTable]
+    __pydantic_extra__: dict[str, SourceTable]  # type: ignore[reportIncompatibleVariableOverride]
     complete: Annotated[dict[str, str], Field(description="when the groups of a level are complete")] = {}
 
 
@@ -236,7 +248,7 @@ class StageTable(Table):
     workers: Annotated[int, Field(ge=1, description="tasks at a time in a batch")] = 1
     resources: Annotated[ResourcesTable, Field(description="per worker, per unit")] = ResourcesTable()
     retry: Annotated[
-        dict[Literal[OUTCOMES], Annotated[RetryTable, _wrapped("times")]],  # type: ignore[valid-type]
+        dict[Outcome, Annotated[RetryTable, _wrapped("times")]],
         Field(description="class = how often to try again"),
     ] = {}
     rules: Annotated[list[RuleTable], Field(description="verdicts by exit code or log")] = []
@@ -280,7 +292,7 @@ class Definition(Table):
 
     campaign: CampaignTable
     params: Annotated[Params, Field(description="parameters that all stages share")] = {}
-    units: UnitsTable = Field(default_factory=UnitsTable)
+    units: UnitsTable = UnitsTable.model_validate({})
     stage: dict[StageName, StageTable] = {}
     site: dict[StageName, SiteTable] = {}
     close: dict[str, dict[str, Any]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import tomllib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from penstock.config.places import Keys, nearest
 from penstock.errors import DefinitionError
@@ -43,13 +43,13 @@ def _set(tables: dict[str, Any], keys: Keys, value: Any, text: str) -> None:
         if _must_exist(keys[: depth + 1]) and key not in table:
             where = ".".join(keys[:depth]) or "the definition"
             raise DefinitionError(f"--set {text}: {where} has no {key!r}; {nearest(key, sorted(table))}")
-        table = table.setdefault(key, {})
-        if not isinstance(table, dict):
+        below: Any = table.setdefault(key, {})
+        if not isinstance(below, dict):
             raise DefinitionError(f"--set {text}: {'.'.join(keys[: depth + 1])} is one value, without keys")
+        table = cast("dict[str, Any]", below)
     if "params" in keys[:-1] and keys[-1] not in (known := _params(tables, keys)):
-        raise DefinitionError(
-            f"--set {text}: there is no parameter {keys[-1]!r}; {nearest(keys[-1], sorted(known))}"
-        )
+        remedy = nearest(keys[-1], sorted(known))
+        raise DefinitionError(f"--set {text}: there is no parameter {keys[-1]!r}; {remedy}")
     table[keys[-1]] = value
 
 
@@ -63,5 +63,5 @@ def _params(tables: dict[str, Any], keys: Keys) -> dict[str, Any]:
     own: Any = tables
     for key in keys[:-1]:
         own = own.get(key, {})
-    shared = tables.get("params", {}) if keys[-2] == "params" else {}
+    shared: dict[str, Any] = tables.get("params", {}) if keys[-2] == "params" else {}
     return {**shared, **own}

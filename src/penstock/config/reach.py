@@ -153,7 +153,8 @@ def _installed(module: str, root: Path, reference: str, places: Places, keys: tu
     except (ImportError, ValueError, AttributeError):
         spec = None
     if spec is None:
-        message = f"the module {module!r} of {reference!r} cannot be found in {root} or by {sys.executable}; install it or correct its name"
+        where = f"in {root} or by {sys.executable}"
+        message = f"the module {module!r} of {reference!r} cannot be found {where}; install it or correct it"
         raise places.error(keys, message)
     return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
 

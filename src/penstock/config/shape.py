@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -42,7 +42,7 @@ def _first(errors: list[ErrorDetails], tables: Mapping[str, Any], places: Places
     keys = _written_keys(error["loc"])
     if error["type"] == "extra_forbidden":
         return _unknown(keys, places)
-    level_names = tables.get("campaign", {}).get("levels", [])
+    level_names: Any = tables.get("campaign", {}).get("levels", [])
     if (
         keys[0] == "units"
         and len(keys) == 2
@@ -82,7 +82,7 @@ def _field(model: type[BaseModel], key: str) -> Any:
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    for inner in getattr(annotation, "__args__", ()):
+    for inner in get_args(annotation):
         if found := _model_in(inner):
             return found
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -54,7 +54,7 @@ class Fields:
 
 
 @contextmanager
-def placed(places: Places, keys: Keys) -> Iterator[None]:
+def placed(places: Places, keys: Keys) -> Generator[None]:
     """Give an error from below, that knows no file, its place."""
     try:
         yield
@@ -191,7 +191,10 @@ class _Assembly:
             raise self.places.error((*keys,), message)
         for missing in levels[:level]:
             if missing not in names:
-                message = f"{what} of [{'.'.join(keys)}] do not name the level {missing!r}; a unit needs every level down to its own"
+                where = f"{what} of [{'.'.join(keys)}]"
+                message = (
+                    f"{where} do not name the level {missing!r}; a unit needs all levels down to its own"
+                )
                 raise self.places.error((*keys,), message)
         return level
 
@@ -235,7 +238,7 @@ def read_header(path: Path) -> list[str] | None:
         with path.open(encoding="utf-8-sig", newline="") as file:
             line = file.readline()
             delimiter = "\t" if path.suffix == ".tsv" else max(",;\t", key=line.count)
-            return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+            return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), list[str]())]
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError, csv.Error) as error:

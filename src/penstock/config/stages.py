@@ -9,7 +9,7 @@ from typing import Any
 from penstock.campaign import After, Allowance, Product, Resources, Rule, Stage
 from penstock.config.digest import stage_digest
 from penstock.config.graph import in_order
-from penstock.config.models import Definition, ProductTable, StageTable
+from penstock.config.models import Definition, ProductTable, RetryTable, StageTable
 from penstock.config.placeholders import check_placeholders
 from penstock.config.places import Keys, Places, nearest
 from penstock.config.sources import Fields, placed
@@ -137,7 +137,7 @@ class _Stages:
             batch_wait_s=table.batch_wait,
             workers=table.workers,
             resources=_resources(table),
-            retry={outcome: _allowance(table, outcome) for outcome in table.retry},
+            retry={outcome: _allowance(written) for outcome, written in table.retry.items()},
             rules=tuple(Rule(rule.verdict, rule.exit, rule.log, rule.why) for rule in table.rules),
             ok_codes=tuple(table.ok_codes),
             success_log=table.success.log if table.success else None,
@@ -262,8 +262,7 @@ def _resources(table: StageTable) -> Resources:
     return Resources(asked.cpus, asked.memory, asked.walltime)
 
 
-def _allowance(table: StageTable, outcome: str) -> Allowance:
-    written = table.retry[outcome]
+def _allowance(written: RetryTable) -> Allowance:
     return Allowance(written.times, tuple(written.delays) or (0.0,), written.scale)
 
 

@@ -7,7 +7,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from hashlib import blake2b
@@ -54,7 +54,7 @@ def import_function(reference: str, root: Path) -> Callable[..., Any]:
 
 
 @contextmanager
-def _first_on_path(root: Path, module_name: str) -> Iterator[None]:
+def _first_on_path(root: Path, module_name: str) -> Generator[None]:
     own = (root / module_name.partition(".")[0]).with_suffix(".py")
     loaded = sys.modules.get(module_name)
     if own.exists() and loaded is not None and getattr(loaded, "__file__", None) != str(own):

@@ -65,7 +65,7 @@ def _delimiter(file: IO[str], path: Path) -> str:
 
 
 def _read_rows(rows: Any, source: TableSource, campaign: Campaign, state: ScanState) -> Iterator[Row]:
-    header = [name.strip() for name in next(rows, [])]
+    header = [str(name).strip() for name in next(rows, list[str]())]
     shape = Shape.of(source, campaign)
     _check_header(header, shape, source)
     convert = _converters(source, shape)

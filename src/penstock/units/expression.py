@@ -70,17 +70,25 @@ class _Unknown(Exception):
         self.name = name
 
 
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, (str, list, tuple))
+
+
 def _capped(value: Any) -> Any:
     if isinstance(value, int) and value.bit_length() > MAX_BITS:
         raise ValueError("the number is too large")
-    if isinstance(value, (str, list, tuple)) and len(value) > MAX_LENGTH:
+    return _short(value) if _is_sequence(value) else value
+
+
+def _short(sequence: Any) -> Any:
+    if len(sequence) > MAX_LENGTH:
         raise ValueError("the text or list is too long")
-    return value
+    return sequence
 
 
 def _times(one: Any, two: Any) -> Any:
     for sequence, count in ((one, two), (two, one)):
-        if isinstance(sequence, (str, list, tuple)) and isinstance(count, int):
+        if _is_sequence(sequence) and isinstance(count, int):
             if len(sequence) * count > MAX_LENGTH:
                 raise ValueError("the text or list is too long")
             return sequence * count
@@ -133,8 +141,8 @@ BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: _plus,
     ast.Sub: operator.sub,
     ast.Mult: _times,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
+    ast.Div: lambda one, two: one / two,
+    ast.FloorDiv: lambda one, two: one // two,
     ast.Mod: _remainder,
 }
 UNARY: Mapping[type[ast.unaryop], Callable[[Any], Any]] = {

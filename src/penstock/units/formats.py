@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
@@ -137,7 +137,7 @@ def time_from(components: Mapping[str, str]) -> datetime:
     year = int(get("Y") or _century(get("y", "")))
     zone = UTC if "z" not in components else _zone(components["z"])
     if "j" in components:
-        first = datetime.strptime(f"{year:04d} {components['j']}", "%Y %j")
+        first = datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=int(components["j"]) - 1)
         month, day = first.month, first.day
     else:
         month = int(get("m") or 0) or (MONTHS.index(components["b"]) + 1 if "b" in components else 1)
@@ -185,8 +185,9 @@ def iso_reader(spec: str) -> Callable[[str], str] | None:
 _valid = datetime.fromisoformat
 
 
-def _zone(text: str) -> Any:
-    return datetime.strptime(text, "%z").tzinfo
+def _zone(text: str) -> timezone:
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[3:]))
+    return timezone(-offset if text[0] == "-" else offset)
 
 
 def _time_format(spec: str) -> Format:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 
@@ -77,7 +77,7 @@ def read_value(text: str, type_name: str) -> Value:
         raise ValueError(f"{text!r} is not {NOUNS[type_name]}") from None
 
 
-READERS = {
+READERS: Mapping[str, Callable[[str], Value]] = {
     "int": int,
     "float": lambda text: _finite(float(text)),
     "bool": lambda text: TRUTHS[text.strip().lower()],
