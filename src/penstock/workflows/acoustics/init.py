@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from penstock.errors import DefinitionError
 from penstock.workflows.acoustics.names import Pattern, guess_pattern, parse_pattern
 from penstock.workflows.acoustics.recordings import Dataset, scan_paths
 from penstock.workflows.acoustics.settings import Settings, read_settings
+from penstock.workflows.acoustics.timeline import WIDTHS
 
 EXTENSIONS = (".wav", ".flac", ".aif", ".aiff", ".w64", ".ogg")
 STAGES = "penstock.workflows.acoustics"
 BATCH = 200
+FRAMES_A_BIN = 100  # with fewer, the sums of the bins weigh as much as the matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ def write_campaign(
     given = {name: value for name, value in (params or {}).items() if value is not None}
     usual = {"sample_rate": dataset.usual.rate, "channels": dataset.usual.channels}
     settings = read_settings(usual | given)
+    if "bin" not in given and settings.sample_rate:
+        settings = replace(settings, bin=choose_bin(settings.sample_rate, settings.hop))
     folder.mkdir(parents=True, exist_ok=True)
     chosen = {"audio": pattern.text} | usual | _shown(settings) | given
     text = render_definition(
@@ -70,7 +74,7 @@ def write_campaign(
 
 def find_audio(folder: Path, audio: str, begin: str | None = None) -> tuple[Pattern, list[str], Pattern]:
     """Give the pattern as seen from `folder`, the paths found, and the pattern that fits these paths."""
-    if "{" in audio:
+    if "{" in audio and not os.path.isdir(audio):
         here = parse_pattern(audio)
         if here.begin_format is None:
             raise DefinitionError(f"the pattern {audio!r} has no time; write it as {{begin:FORMAT}}")
@@ -83,6 +87,12 @@ def find_audio(folder: Path, audio: str, begin: str | None = None) -> tuple[Patt
             f"no recordings match {audio!r}; look at the path, and quote a pattern for the shell"
         )
     return parse_pattern(_seen_from(folder, here.text)), paths, here
+
+
+def choose_bin(rate: int, hop: int) -> float:
+    """Choose a time bin of 10 s, or more where it takes longer to make a hundred frames."""
+    least = max(10.0, FRAMES_A_BIN * hop / rate)
+    return float(next((width for width in WIDTHS if width >= least), WIDTHS[-1]))
 
 
 def _matching(audio: str) -> list[str]:

@@ -94,10 +94,13 @@ class Columns:
         if self.height < power.shape[1]:
             power = np.add.reduceat(power, self._rows, axis=1) / self._row_sizes
         summed = power if len(borders) == len(power) else np.add.reduceat(power, borders, axis=0)
-        self._sums[places[borders]] += summed
-        self._counts[places[borders]] += np.diff(borders, append=len(places))
+        filled = places[borders]
+        if filled[-1] - filled[0] == len(filled) - 1:  # no frame is missing: slices are faster
+            filled = slice(filled[0], filled[-1] + 1)
+        self._sums[filled] += summed
+        self._counts[filled] += np.diff(borders, append=len(places))
 
-    def mean(self) -> NDArray[np.float64]:
+    def mean(self) -> NDArray[np.float32]:
         """Give the mean power, a row a picture row (lowest frequency first); NaN where no frame is."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            return (self._sums / self._counts[:, None]).T
+            return np.divide(self._sums, self._counts[:, None], dtype=np.float32, casting="same_kind").T

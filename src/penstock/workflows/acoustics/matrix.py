@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FILL = np.int16(-32768)
+SAMPLED = 4099  # levels looked at to place the packed range
 TINY = np.float32(np.finfo(np.float32).tiny)  # power of digital silence reads as this, 379 dB below 1
 SECONDS_1970 = "seconds since 1970-01-01T00:00:00+00:00"
 
@@ -41,7 +42,8 @@ class Quantiser:
     @classmethod
     def around(cls, level: NDArray[Any], step: float) -> Quantiser:
         """Place stored values in 0…255 if they can be, where the high byte costs nothing."""
-        finite = level[np.isfinite(level)]
+        some = level.reshape(-1)[:: max(1, level.size // SAMPLED)]
+        finite = some[np.isfinite(some)]
         centre = float(np.median(finite)) if len(finite) else 0.0
         return cls(step, (round(centre / step) - 128) * step)
 
@@ -67,7 +69,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.file = h5py.File(path, "w", libver=("v110", "v110"), track_order=True)
-        self._dimensions = 0
+        self._scales: dict[str, h5py.Dataset] = {}
 
     def __enter__(self) -> Store:
         return self
@@ -86,9 +88,9 @@ class Store:
         filters = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if len(values) > 500 else {}
         scale = self.file.create_dataset(name, data=values, **filters)
         scale.make_scale(name)
-        scale.attrs["_Netcdf4Dimid"] = np.int32(self._dimensions)
+        scale.attrs["_Netcdf4Dimid"] = np.int32(len(self._scales))
         _write_attributes(scale, attributes)
-        self._dimensions += 1
+        self._scales[name] = scale
 
     def variable(self, name: str, dimensions: tuple[str, ...], data: Any, **attributes: Any) -> h5py.Dataset:
         """Write a variable whole."""
@@ -96,7 +98,7 @@ class Store:
 
     def rows(self, name: str, dimensions: tuple[str, ...], dtype: Any, **attributes: Any) -> h5py.Dataset:
         """Make a variable that is filled row by row; rows never written are NaN or 0."""
-        shape = tuple(len(self.file[dimension]) for dimension in dimensions)
+        shape = tuple(len(self._scales[dimension]) for dimension in dimensions)
         fill = np.nan if np.dtype(dtype).kind == "f" else 0
         chunks = (1, *shape[1:]) if len(shape) > 1 else None
         made = self.file.create_dataset(name, shape, dtype, fillvalue=fill, chunks=chunks)
@@ -104,7 +106,7 @@ class Store:
 
     def packed(self, name: str, dimensions: tuple[str, str], width: int, **attributes: Any) -> h5py.Dataset:
         """Make an int16 matrix that is filled by chunks of `width` columns."""
-        shape = tuple(len(self.file[dimension]) for dimension in dimensions)
+        shape = tuple(len(self._scales[dimension]) for dimension in dimensions)
         made = self.file.create_dataset(
             name,
             shape,
@@ -121,7 +123,7 @@ class Store:
         self, made: h5py.Dataset, dimensions: tuple[str, ...], attributes: Mapping[str, Any]
     ) -> h5py.Dataset:
         for place, dimension in enumerate(dimensions):
-            made.dims[place].attach_scale(self.file[dimension])
+            made.dims[place].attach_scale(self._scales[dimension])
         _write_attributes(made, attributes)
         return made
 

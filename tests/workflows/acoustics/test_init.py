@@ -1,0 +1,95 @@
+import tomllib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from penstock.config import load
+from penstock.errors import DefinitionError
+from penstock.workflows.acoustics.init import choose_bin, write_campaign
+
+RATE = 8000
+BEGIN = datetime(2026, 1, 17, 4, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def audio(tmp_path, write_wav, noise):
+    for i in range(3):
+        write_wav(f"audio/rec_{BEGIN + timedelta(seconds=10 * i):%y%m%d_%H%M%S}.wav", noise)
+    return tmp_path / "audio"
+
+
+@pytest.mark.parametrize("how", ["{}", "{}/*.wav", "{}/rec_{{begin:%y%m%d_%H%M%S}}.wav"])
+def test_a_folder_a_glob_and_a_pattern_give_the_same_definition(tmp_path, audio, how):
+    made = write_campaign(tmp_path / "winter", how.format(audio))
+    written = tomllib.loads(made.definition.read_text())
+    assert written["campaign"] == {"name": "winter", "levels": ["file"]}
+    assert written["units"] == {
+        "files": f"{audio}/rec_{{begin:%y%m%d_%H%M%S}}.wav",
+        "derive": {"file": "stem"},
+    }
+    assert written["params"]["sample_rate"] == RATE
+    assert written["stage"]["spectrogram"]["batch"] == 200
+    assert len(made.dataset.recordings) == 3
+
+
+def test_what_is_written_is_a_definition_that_the_engine_takes(tmp_path, audio):
+    write_campaign(tmp_path / "winter", str(audio), params={"sensitivity": -170.0, "window": "blackman"})
+    campaign = load(tmp_path / "winter")
+    assert [stage.name for stage in campaign.stages] == ["spectrogram", "ltas", "report"]
+    assert campaign.stages[0].params["sensitivity"] == -170.0
+    assert campaign.stages[0].params["window"] == "blackman"
+
+
+def test_recordings_inside_the_folder_are_named_from_it(tmp_path, audio):
+    made = write_campaign(tmp_path, str(audio))
+    assert tomllib.loads(made.definition.read_text())["units"]["files"].startswith("audio/rec_")
+
+
+def test_a_pattern_that_names_its_file_needs_no_other_key(tmp_path, audio):
+    made = write_campaign(tmp_path / "w", f"{audio}/{{file}}_{{begin:%y%m%d_%H%M%S}}.wav")
+    assert "derive" not in tomllib.loads(made.definition.read_text())["units"]
+
+
+def test_hostile_names_are_written_as_they_are(tmp_path, write_wav, noise):
+    folder = 'a "quoted" \\ {brace} é folder'
+    write_wav(f"{folder}/x_20260117_040000.wav", noise)
+    made = write_campaign(tmp_path / "w", str(tmp_path / folder))
+    written = tomllib.loads(made.definition.read_text())["units"]["files"]
+    assert written.replace("{{", "{").replace("}}", "}").startswith(str(tmp_path / folder))
+
+
+def test_a_second_init_does_not_overwrite(tmp_path, audio):
+    write_campaign(tmp_path / "w", str(audio))
+    with pytest.raises(DefinitionError, match="is there already"):
+        write_campaign(tmp_path / "w", str(audio))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("{}/none*.wav", "no recordings match"),
+        ("{}/{{begin:%Y}}.flac", "no recordings match"),
+        ("{}/{{file}}.wav", "has no time"),
+    ],
+)
+def test_an_audio_that_cannot_be_used_is_one_sentence(tmp_path, audio, pattern, said):
+    with pytest.raises(DefinitionError, match=said):
+        write_campaign(tmp_path / "w", pattern.format(audio))
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_folder_of_two_formats_wants_a_choice(tmp_path, audio, write_wav, noise):
+    write_wav("audio/rec_260117_050000.flac", noise)
+    with pytest.raises(DefinitionError, match=r"\.flac and \.wav files; choose, as"):
+        write_campaign(tmp_path / "w", str(audio))
+
+
+def test_a_wrong_parameter_leaves_nothing_behind(tmp_path, audio):
+    with pytest.raises(DefinitionError, match="overlap is 2"):
+        write_campaign(tmp_path / "w", str(audio), params={"overlap": 2})
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize(("rate", "hop", "width"), [(48000, 512, 10), (8000, 512, 10), (250, 512, 300)])
+def test_bins_hold_enough_frames_to_be_small_beside_the_matrix(rate, hop, width):
+    assert choose_bin(rate, hop) == width

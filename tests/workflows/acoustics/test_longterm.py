@@ -1,0 +1,128 @@
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import xarray as xr
+from PIL import Image
+
+from penstock.workflows.acoustics import longterm
+from penstock.workflows.acoustics.measure import measure
+from penstock.workflows.acoustics.settings import Settings
+from penstock.workflows.acoustics.spectra import Transform
+
+RATE = 8000
+BEGIN = datetime(2026, 1, 17, 4, 0, tzinfo=UTC)
+STARTS = (0, 10, 40, 50)  # ten seconds each; nothing from 20 to 40
+
+
+@pytest.fixture
+def sounds():
+    random = np.random.default_rng(11)
+    return [
+        (0.05 * (i + 1) * random.standard_normal(10 * RATE)).astype(np.float32) for i in range(len(STARTS))
+    ]
+
+
+@pytest.fixture
+def products(tmp_path, write_wav, sounds):
+    paths = []
+    for start, sound in zip(STARTS, sounds, strict=True):
+        wav, out = write_wav(f"{start}.wav", sound, subtype="FLOAT"), tmp_path / f"{start}.nc"
+        at = BEGIN + timedelta(seconds=start)
+        measure(str(wav), at, Settings(nfft=256, bin=1.0), product=out, picture=tmp_path / f"{start}.png")
+        paths.append(out)
+    return paths
+
+
+def all_power(sounds):
+    transform = Transform.of(rate=RATE, size=256, hop=128, dtype=np.float64)
+    return np.concatenate([transform.power(sound.astype(float)) for sound in sounds])
+
+
+@pytest.mark.parametrize("width", [1.0, 5.0, 10.0, 60.0, 3600.0])
+def test_the_whole_average_does_not_depend_on_the_bins(products, sounds, width):
+    made, _ = longterm.average(products, width)
+    assert made.whole() == pytest.approx(all_power(sounds).mean(axis=0), rel=1e-5)
+
+
+def test_a_bin_is_the_mean_of_the_linear_power_of_its_frames(products, sounds):
+    made, _ = longterm.average(products, 20.0)
+    assert made.mean()[0] == pytest.approx(all_power(sounds[:2]).mean(axis=0), rel=1e-5)
+    assert made.mean()[2] == pytest.approx(all_power(sounds[2:]).mean(axis=0), rel=1e-5)
+
+
+def test_a_gap_is_no_data_and_not_silence(products):
+    made, _ = longterm.average(products, 10.0)
+    assert np.isnan(made.mean()).all(axis=1).tolist() == [False, False, True, True, False, False]
+    assert made.coverage() == pytest.approx([1, 1, 0, 0, 1, 1])
+
+
+def test_a_bin_that_is_partly_recorded_says_so(products):
+    made, _ = longterm.average(products, 30.0)
+    assert made.coverage() == pytest.approx([2 / 3, 2 / 3])
+
+
+def test_a_half_recorded_bin_is_not_quieter_than_a_full_one(tmp_path, write_wav, sounds):
+    wav, levels = write_wav("a.wav", sounds[0], subtype="FLOAT"), []
+    for start in (0, 25):
+        out = tmp_path / "a.nc"
+        at = BEGIN + timedelta(seconds=start)
+        measure(str(wav), at, Settings(nfft=256, bin=30.0), product=out, picture=tmp_path / "a.png")
+        made, _ = longterm.average([out], 30.0)
+        levels += [10 * np.log10(mean.sum()) for mean in made.mean()]
+    assert np.ptp(levels) < 0.2
+
+
+@pytest.mark.parametrize("drawn", [1, 2, 3, 7, 60, 1000])
+def test_the_average_does_not_depend_on_how_many_bins_are_drawn(products, drawn):
+    made, _ = longterm.average(products, 1.0)
+    shown = made.grouped(drawn)
+    assert shown.bins.count <= drawn
+    filled = shown.frames > 0
+    weighted = np.average(shown.mean()[filled], axis=0, weights=shown.frames[filled])
+    assert weighted == pytest.approx(made.whole(), rel=1e-12)
+
+
+def test_the_order_of_the_products_does_not_matter(products):
+    forth, back = (longterm.average(list(some), 10.0)[0] for some in (products, reversed(products)))
+    assert np.allclose(forth.totals, back.totals, rtol=1e-12)
+    assert forth.bins == back.bins
+
+
+def test_the_product_opens_with_xarray_and_says_what_it_is(products, tmp_path):
+    made, common = longterm.average(products, 10.0)
+    longterm.write(made, common, tmp_path / "ltas.nc", len(products))
+    with xr.open_dataset(tmp_path / "ltas.nc") as data:
+        assert data.level.dims == ("time", "frequency")
+        assert data.level.values[0] == pytest.approx(10 * np.log10(made.mean()[0]), abs=1e-3)
+        assert np.isnan(data.level.values[2]).all()
+        assert all(after - before == np.timedelta64(10, "s") for before, after in pairwise(data.time.values))
+        assert (data.attrs["recordings"], data.attrs["reference"]) == (4, "1 FS²/Hz")
+
+
+def test_the_picture_has_a_column_a_bin(products, tmp_path):
+    made, common = longterm.average(products, 10.0)
+    longterm.picture(made, common, tmp_path / "ltas.png", Settings(), "all")
+    with Image.open(tmp_path / "ltas.png") as image:
+        assert image.size[0] > 800
+
+
+def test_products_of_different_settings_are_not_mixed(products, tmp_path, write_wav, noise):
+    other = tmp_path / "other.nc"
+    wav = write_wav("other.wav", noise)
+    measure(str(wav), BEGIN, Settings(nfft=512, bin=1.0), product=other, picture=tmp_path / "o.png")
+    with pytest.raises(ValueError, match=r"other.nc has nfft = 512 and 0.nc has 256"):
+        longterm.average([*products, other])
+
+
+@pytest.mark.parametrize("width", [0.5, 1.5])
+def test_a_width_that_does_not_fit_the_bins_is_refused(products, width):
+    with pytest.raises(ValueError, match="must be a multiple of bin, which is 1 s"):
+        longterm.average(products, width)
+
+
+def test_too_many_bins_are_refused_with_a_remedy(products, monkeypatch):
+    monkeypatch.setattr(longterm, "MOST_VALUES", 1000)
+    with pytest.raises(ValueError, match="choose a longer one"):
+        longterm.average(products, 1.0)

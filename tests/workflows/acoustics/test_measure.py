@@ -1,0 +1,208 @@
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+import soundfile
+import xarray as xr
+from PIL import Image
+
+from penstock.workflows.acoustics import measure as module
+from penstock.workflows.acoustics.measure import Faulty, check_samples, measure
+from penstock.workflows.acoustics.settings import Settings
+from penstock.workflows.acoustics.spectra import Transform
+
+RATE = 8000
+BEGIN = datetime(2026, 1, 17, 4, 0, 3, tzinfo=UTC)
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(path, begin=BEGIN, **params):
+        settings = Settings.read({"nfft": 256, "bin": 2.0} | params)
+        made = measure(str(path), begin, settings, product=tmp_path / "out.nc", picture=tmp_path / "out.png")
+        with xr.open_dataset(tmp_path / "out.nc") as data:
+            return made, data.load()
+
+    return run
+
+
+def kinds(findings):
+    return [finding.kind for finding in findings]
+
+
+def test_the_product_is_the_spectrogram_of_the_samples(run, write_wav, noise):
+    path = write_wav("a.wav", noise, subtype="FLOAT")
+    made, data = run(path)
+    transform = Transform.of(rate=RATE, size=256, hop=128, dtype=np.float64)
+    power = transform.power(noise.astype(float))
+    assert made.frames == data.sizes["time"] == len(power)
+    assert np.abs(data.level.values.T - 10 * np.log10(power)).max() <= 0.501
+    assert data.psd.values == pytest.approx(power.mean(axis=0), rel=1e-5)
+    assert made.level == pytest.approx(10 * np.log10(power.mean(axis=0).sum() * transform.spacing), abs=1e-3)
+    assert kinds(made.findings) == []
+
+
+def test_frame_times_are_utc_and_exact(run, write_wav, noise):
+    _, data = run(write_wav("a.wav", noise))
+    since = (data.time.values - np.datetime64("2026-01-17T04:00:03")) / np.timedelta64(1, "ns")
+    expected = (np.arange(len(since)) * 128 + 128) / RATE * 1e9
+    assert np.abs(since - expected).max() <= 1
+
+
+@pytest.mark.parametrize("block", [1, 100, 4096, 1 << 18])
+@pytest.mark.parametrize("chunk", [129 * 3, 129 * 100])
+def test_the_result_does_not_depend_on_how_it_is_read(run, write_wav, noise, monkeypatch, block, chunk):
+    path = write_wav("a.wav", noise[:4000])
+    _, whole = run(path)
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(module, "read_blocks", lambda path, channel: _read(path, block))
+    _, cut = run(path)
+    assert np.abs(cut.level.values - whole.level.values).max() <= 1.0
+    for name in ("bin_total", "bin_frames", "psd", "bin_seconds"):
+        assert cut[name].values == pytest.approx(whole[name].values, rel=1e-6, nan_ok=True)
+
+
+def _read(path, block):
+    samples, _ = soundfile.read(path, dtype="float32")
+    return (samples[i : i + block] for i in range(0, len(samples), block))
+
+
+def test_bins_hold_sums_counts_and_recorded_seconds(run, write_wav, noise):
+    _, data = run(write_wav("a.wav", noise, subtype="FLOAT"))
+    assert data.bin.values[0] == np.datetime64("2026-01-17T04:00:02")
+    assert data.bin_seconds.values.tolist() == [1, 2, 2, 2, 2, 1]
+    assert data.bin_frames.values.sum() == data.sizes["time"]
+    total = data.bin_total.values.sum(axis=0) / data.bin_frames.values.sum()
+    assert total == pytest.approx(data.psd.values, rel=1e-5)
+    power = 10 ** (data.bin_level.values / 10)
+    assert power == pytest.approx(np.full(6, noise.var()), rel=0.1)
+
+
+def test_a_tone_has_its_level_in_micropascal(run, write_wav):
+    tone = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(3 * RATE) / RATE)).astype(np.float32)
+    path = write_wav("a.wav", tone, subtype="FLOAT")
+    _, data = run(path, scaling="spectrum", sensitivity=-160.0, gain=20.0, peak_voltage=2.0)
+    # 0.5 of 2 V peak, 20 dB of gain, 160 dB re 1 V/µPa: 0 dB re 1 V - 20 + 160, and -3.01 for the rms
+    assert 10 * np.log10(data.psd.values[32] / 1e-12) == pytest.approx(140 - 3.0103, abs=0.01)
+    assert data.level.attrs["reference"] == "1 µPa²"
+    assert "sensitivity -160 dB re 1 V/µPa" in data.attrs["calibration"]
+
+
+def test_a_chosen_channel_is_the_one_measured(run, write_wav, noise):
+    path = write_wav("a.wav", np.column_stack((noise, noise * 0.1)), subtype="FLOAT")
+    made = [run(path, channel=channel)[0].level for channel in (1, 2)]
+    assert made[0] - made[1] == pytest.approx(20, abs=0.01)
+    with pytest.raises(Faulty, match="channel 3"):
+        run(path, channel=3)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind"),
+    [
+        (lambda x: x * np.nan, "not_finite"),
+        (lambda x: x * 0, "silent"),
+        (lambda x: x[:100], "short"),
+        (lambda x: x[:0], "empty"),
+    ],
+)
+def test_faulty_samples_are_refused(run, write_wav, noise, spoil, kind):
+    path = write_wav("a.wav", spoil(noise), subtype="FLOAT")
+    with pytest.raises(Faulty) as raised:
+        run(path)
+    assert kinds(raised.value.findings) == [kind]
+
+
+def test_warnings_are_in_the_result_and_in_the_product(run, write_wav, noise):
+    samples = noise + np.float32(0.05)
+    samples[100:105] = 1.0
+    made, data = run(write_wav("a.wav", samples))
+    assert kinds(made.findings) == ["clipping", "dc_offset"]
+    assert [kind for kind, *_ in json.loads(data.attrs["findings"])] == ["clipping", "dc_offset"]
+
+
+def test_a_truncated_file_is_refused_and_taken_by_force(run, write_wav, noise):
+    path = write_wav("a.wav", noise)
+    path.write_bytes(path.read_bytes()[: 44 + 2 * 5 * RATE])
+    with pytest.raises(Faulty, match="truncated: its header promises 80000 samples, 40000 are missing"):
+        run(path)
+    made, data = run(path, force=True)
+    assert made.seconds == 5.0
+    assert data.sizes["time"] == (5 * RATE - 256) // 128 + 1
+
+
+def test_a_compressed_file_that_ends_early_is_refused(run, write_wav, noise):
+    path = write_wav("a.flac", noise)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(Faulty, match=r"cannot be read"):
+        run(path)
+
+
+def test_another_sample_rate_is_refused_even_by_force(run, write_wav, noise):
+    path = write_wav("a.wav", noise, rate=4000)
+    with pytest.raises(Faulty, match="4000 Hz, the campaign's is 8000 Hz"):
+        run(path, sample_rate=8000, force=True)
+
+
+def test_forced_frames_that_are_not_finite_are_no_data(run, write_wav, noise):
+    noise[1000] = np.nan
+    _, data = run(write_wav("a.wav", noise, subtype="FLOAT"), force=True)
+    assert np.isnan(data.level.values).any(axis=0).sum() == 2
+    assert data.bin_frames.values.sum() == data.sizes["time"] - 2
+    assert np.isfinite(data.psd.values).all()
+
+
+def test_the_product_is_small(run, write_wav):
+    samples = 0.1 * np.random.default_rng(1).standard_normal(60 * RATE)
+    path = write_wav("a.wav", samples)
+    run(path, nfft=1024, bin=10.0)
+    assert (path.parent / "out.nc").stat().st_size <= 0.35 * path.stat().st_size
+
+
+def test_the_picture_shows_the_whole_recording(run, write_wav, noise):
+    path = write_wav("a.wav", noise)
+    run(path)
+    with Image.open(path.parent / "out.png") as image:
+        assert image.format == "PNG"
+
+
+def test_looking_alone_finds_what_measuring_finds(run, write_wav, noise):
+    samples = noise + np.float32(0.05)
+    path = write_wav("a.wav", samples)
+    made, _ = run(path)
+    assert check_samples(str(path), Settings()) == list(made.findings)
+
+
+LONG = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from penstock.workflows.acoustics.measure import measure
+from penstock.workflows.acoustics.settings import Settings
+for path in sys.argv[1:]:
+    out = Path(path + ".nc"), Path(path + ".png")
+    measure(path, datetime(2026, 1, 1, tzinfo=UTC), Settings(), product=out[0], picture=out[1])
+    print(next(int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path):
+    short, long = tmp_path / "short.wav", tmp_path / "long.wav"
+    minute = 0.1 * np.random.default_rng(1).standard_normal(60 * 48000)
+    for path, minutes in ((short, 1), (long, 12)):
+        with soundfile.SoundFile(path, "w", 48000, 1, "PCM_16") as file:
+            for _ in range(minutes):
+                file.write(minute)
+    ran = subprocess.run(
+        [sys.executable, "-c", LONG, short, long], capture_output=True, text=True, check=True
+    )
+    first, second = map(int, ran.stdout.split())
+    assert second < 200
+    assert second - first < 15
+
+
+def test_half_a_second_into_the_second_is_kept(run, write_wav, noise):
+    _, data = run(write_wav("a.wav", noise), BEGIN + timedelta(milliseconds=500))
+    assert data.bin_seconds.values[0] == 0.5

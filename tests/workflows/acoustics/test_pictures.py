@@ -1,0 +1,86 @@
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from penstock.workflows.acoustics.pictures import (
+    ABOVE,
+    LEFT,
+    NO_DATA,
+    Panel,
+    draw,
+    frequency_ticks,
+    level_ticks,
+    robust_range,
+    time_ticks,
+)
+
+BEGIN = datetime(2026, 1, 17, 4, 0, 7, tzinfo=UTC)
+
+
+def panel(levels, seconds=60.0):
+    end = BEGIN + timedelta(seconds=seconds)
+    return Panel(np.asarray(levels, np.float32), 24000.0, BEGIN, end, "a title", "dB re 1 µPa²/Hz")
+
+
+def pixels(path, shape):
+    inside = np.asarray(Image.open(path))[ABOVE:, LEFT:]
+    tall, wide = (-(-least // have) for least, have in zip((360, 800), shape, strict=True))
+    return inside[: shape[0] * tall : tall, : shape[1] * wide : wide]
+
+
+def test_high_levels_are_bright_low_frequencies_at_the_bottom_and_gaps_grey(tmp_path):
+    draw(panel([[0, 10, np.nan], [20, 30, 40]]), tmp_path / "a.png", db_range=(0, 40))
+    shown = pixels(tmp_path / "a.png", (2, 3))
+    assert shown[1].tolist() == [0, 60, NO_DATA]
+    assert shown[0].tolist() == [120, 179, 239]
+
+
+def test_levels_outside_the_range_keep_its_colours(tmp_path):
+    draw(panel([[-100, 500]]), tmp_path / "a.png", db_range=(0, 40))
+    assert pixels(tmp_path / "a.png", (1, 2)).tolist() == [[0, 239]]
+
+
+@pytest.mark.parametrize("colours", ["viridis", "grey", "magma"])
+def test_a_picture_is_a_valid_png_in_any_colours(tmp_path, colours):
+    draw(panel(np.random.default_rng(1).random((40, 900)) * 60), tmp_path / "a.png", colours=colours)
+    with Image.open(tmp_path / "a.png") as image:
+        image.load()
+        assert image.format == "PNG"
+        assert image.size[0] > 900
+
+
+def test_a_panel_without_any_data_can_be_drawn(tmp_path):
+    assert draw(panel([[np.nan]]), tmp_path / "a.png") == (0.0, 10.0)
+
+
+def test_a_few_loud_points_do_not_darken_the_rest():
+    levels = np.linspace(40, 60, 10_000)
+    levels[:5] = 200
+    low, high = robust_range(levels)
+    assert (low, high) == (40, 60)
+
+
+@given(st.floats(0.5, 1e8))
+def test_ticks_of_time_are_few_inside_and_at_round_times(length):
+    ticks = list(time_ticks(BEGIN, BEGIN + timedelta(seconds=length)))
+    assert len(ticks) <= 10 or length > 9 * 365 * 86400
+    assert all(0 <= tick.place <= 1 for tick in ticks)
+
+
+def test_ticks_of_a_minute_stand_at_tens_of_seconds():
+    ticks = list(time_ticks(BEGIN, BEGIN + timedelta(seconds=60)))
+    assert [tick.text for tick in ticks][:2] == ["04:00:10", "04:00:20"]
+    assert ticks[0].place == pytest.approx(3 / 60)
+
+
+def test_frequencies_are_told_in_kilohertz_above_two():
+    assert [tick.text for tick in frequency_ticks(24000)] == ["0", "5", "10", "15", "20"]
+    assert [tick.text for tick in frequency_ticks(1000)][:3] == ["0", "200", "400"]
+
+
+def test_ticks_of_level_are_round():
+    assert [tick.text for tick in level_ticks(41, 83)] == ["50", "60", "70", "80"]

@@ -1,0 +1,58 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from penstock.workflows.acoustics import plugin
+
+
+@pytest.fixture
+def audio(tmp_path, write_wav, noise):
+    for i in range(2):
+        write_wav(f"audio/rec_260117_0400{10 * i:02d}.wav", noise)
+    return tmp_path / "audio"
+
+
+def invoke(command, *words):
+    return CliRunner().invoke(command, [str(word) for word in words], catch_exceptions=False)
+
+
+def test_init_shows_the_quality_and_says_what_comes_next(tmp_path, audio):
+    shown = invoke(plugin.init, tmp_path / "w", "--audio", audio, "--nfft", 512, "--sensitivity", -170)
+    assert shown.exit_code == 0
+    assert "2 recordings" in shown.output
+    assert "penstock run" in shown.output
+    written = (tmp_path / "w" / "penstock.toml").read_text()
+    assert "nfft = 512" in written
+    assert "sensitivity = -170.0" in written
+
+
+def test_build_describes_a_dataset_without_a_campaign(tmp_path, audio):
+    shown = invoke(plugin.group, "build", tmp_path / "about", "--audio", audio, "--samples", "--json")
+    assert json.loads(shown.output)["recordings"] == 2
+    names = sorted(path.name for path in (tmp_path / "about").iterdir())
+    assert names == ["dataset.json", "files.csv", "qc.csv", "qc.html"]
+
+
+def test_build_with_samples_hears_what_headers_do_not_tell(tmp_path, audio, write_wav, noise):
+    write_wav("audio/rec_260117_040020.wav", noise * 0)
+    by = {
+        how: invoke(plugin.group, "build", tmp_path / how, "--audio", audio, how)
+        for how in ("--headers", "--samples")
+    }
+    assert "all samples are 0" not in by["--headers"].output
+    assert "all samples are 0" in by["--samples"].output
+
+
+def test_every_option_is_explained():
+    for command in (plugin.init, *plugin.group.commands.values()):
+        for option in command.params:
+            assert option.param_type_name == "argument" or option.help, option.name
+
+
+def test_loading_the_commands_loads_no_numbers():
+    code = "import sys, penstock.workflows.acoustics.plugin; print(sorted({'numpy', 'scipy', 'h5py'} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"

@@ -1,0 +1,136 @@
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from penstock.runner.task import Verdict
+from penstock.workflows.acoustics import ltas, report, setup, spectrogram
+from penstock.workflows.acoustics.stages import lasting_folder
+
+RATE = 8000
+BEGIN = datetime(2026, 1, 17, 4, 0, tzinfo=UTC)
+PARAMS = {"nfft": 256, "bin": 1.0, "sample_rate": RATE, "channels": 1}
+REPORT = {
+    "page": "index.html",
+    "qc": "report/qc.html",
+    "qc_table": "report/qc.csv",
+    "dataset": "report/dataset.json",
+    "files": "report/files.csv",
+}
+
+
+@pytest.fixture
+def spectrum(make_task):
+    def run(path, begin=BEGIN, **params):
+        products = {"spectrum": f"spectra/{path.stem}.nc", "picture": f"pictures/{path.stem}.png"}
+        fields = {"path": str(path), "begin": begin.isoformat(), "file": path.stem}
+        return spectrogram(make_task(PARAMS | params, products, fields=fields))
+
+    return run
+
+
+@pytest.fixture
+def campaign(tmp_path, write_wav, noise, spectrum, monkeypatch):
+    """Process four recordings: a good one, a warning, one without sound, a truncated one."""
+    sounds = [noise, noise + np.float32(0.05), noise * 0, noise]
+    paths = [
+        write_wav(f"audio/{BEGIN + timedelta(seconds=10 * i):%Y%m%d_%H%M%S}.wav", each)
+        for i, each in enumerate(sounds)
+    ]
+    paths[3].write_bytes(paths[3].read_bytes()[:-2000])
+    monkeypatch.chdir(tmp_path)
+    outputs = []
+    for i, path in enumerate(paths[:2]):
+        spectrum(path, BEGIN + timedelta(seconds=10 * i))
+        outputs += [f"spectra/{path.stem}.nc", f"pictures/{path.stem}.png"]
+    return outputs
+
+
+def run_all(make_task, outputs):
+    params = PARAMS | {"audio": "audio/{begin:%Y%m%d_%H%M%S}.wav"}
+    averaged = {"average": "ltas.nc", "picture": "ltas.png"}
+    made = ltas(make_task(params, averaged, inputs={"spectrogram": outputs}))
+    inputs = {"spectrogram": outputs, "ltas": ["ltas.nc", "ltas.png"]}
+    return made, report(make_task(params, REPORT, inputs=inputs))
+
+
+def test_a_recording_gives_its_products_and_a_small_result(spectrum, write_wav, noise, tmp_path):
+    result = spectrum(write_wav("a.wav", noise))
+    assert json.loads(json.dumps(result)) == result
+    assert (result["frames"], result["seconds"], result["findings"]) == (624, 10.0, {})
+    assert (tmp_path / "spectra/a.nc").exists()
+    assert (tmp_path / "pictures/a.png").exists()
+
+
+def test_a_faulty_recording_is_vetoed_with_its_reason(spectrum, write_wav, noise):
+    with pytest.raises(Verdict) as raised:
+        spectrum(write_wav("a.wav", noise * 0))
+    assert (raised.value.verdict, raised.value.why) == ("veto", "all samples are 0")
+
+
+def test_force_takes_a_faulty_recording_in(spectrum, write_wav, noise):
+    assert spectrum(write_wav("a.wav", noise * 0), force=True)["findings"] == {"silent": "all samples are 0"}
+
+
+def test_a_warning_is_in_the_result(spectrum, write_wav, noise):
+    assert list(spectrum(write_wav("a.wav", noise + np.float32(0.05)))["findings"]) == ["dc_offset"]
+
+
+def test_the_long_term_average_covers_what_was_recorded(campaign, make_task):
+    made, _ = run_all(make_task, campaign)
+    assert made == {"bins": 20, "bin_seconds": 1.0, "coverage": 1.0}
+
+
+def test_the_report_has_a_row_a_file_and_drops_nothing(campaign, make_task, tmp_path):
+    _, made = run_all(make_task, campaign)
+    assert made["findings"] == {"truncated": 1, "silent": 1, "dc_offset": 1}
+    with (tmp_path / "report/qc.csv").open(newline="") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    verdicts = [rows[name]["verdict"] for name in sorted(rows)]
+    assert verdicts == ["good", "warning", "left out", "left out"]
+    assert rows["20260117_040020.wav"]["faults"] == "all samples are 0"
+    assert rows["20260117_040030.wav"]["truncated"] == "1000"
+    with (tmp_path / "report/files.csv").open(newline="") as file:
+        files = list(csv.DictReader(file))
+    assert [row["begin"] for row in files] == [f"2026-01-17T04:00:{10 * i:02d}Z" for i in range(4)]
+    assert {row["sample_rate"] for row in files} == {"8000"}
+
+
+def test_the_dataset_is_summed_up(campaign, make_task, tmp_path):
+    run_all(make_task, campaign)
+    facts = json.loads((tmp_path / "report/dataset.json").read_text())
+    assert (facts["recordings"], facts["used"], facts["duty_cycle_percent"]) == (4, 2, 100.0)
+    assert (facts["begin"], facts["recorded_s"]) == ("2026-01-17T04:00:00Z", 40.0)
+
+
+def test_the_page_shows_every_picture_and_its_links_lead_somewhere(campaign, make_task, tmp_path):
+    run_all(make_task, campaign)
+    page = (tmp_path / "index.html").read_text()
+    for link in ("ltas.png", "report/qc.html", *campaign[1::2]):
+        assert f'"{link}"' in page
+        assert (tmp_path / link).exists()
+    assert "all samples are 0" in page
+    assert "<script" not in page
+
+
+def test_a_page_escapes_names(tmp_path, write_wav, noise, spectrum, make_task, monkeypatch):
+    path = write_wav("audio/<b>&_20260117_040000.wav", noise + np.float32(0.05))
+    monkeypatch.chdir(tmp_path)
+    spectrum(path)
+    params = PARAMS | {"audio": "audio/{name}_{begin:%Y%m%d_%H%M%S}.wav"}
+    inputs = {"spectrogram": [f"spectra/{path.stem}.nc", f"pictures/{path.stem}.png"], "ltas": []}
+    report(make_task(params, REPORT, inputs=inputs))
+    page = (tmp_path / "index.html").read_text()
+    assert "<b>&_" not in page
+    assert "pictures/%3Cb%3E%26_20260117_040000.png" in page
+
+
+def test_a_product_will_stand_outside_the_runners_folder(tmp_path):
+    assert lasting_folder(tmp_path / "report/.penstock/p1.1.1.1/qc.html") == tmp_path / "report"
+    assert lasting_folder(tmp_path / "report/qc.html") == tmp_path / "report"
+
+
+def test_setup_loads_the_libraries_once():
+    assert setup() is None
