@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import re
+import shlex
 from importlib.resources import files
 from pathlib import Path
 
@@ -74,9 +75,9 @@ def plain(folder: Path, template: str) -> None:
         if (folder / name).exists():
             raise DefinitionError(f"{folder / name} is there already: edit it, or name another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    campaign = json.dumps(folder.resolve().name)[1:-1]
+    campaign = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._") or "campaign"
     for name, source in TEMPLATES[template].items():
         text = files("penstock.cli").joinpath("templates", source).read_text()
         (folder / name).write_text(text.replace("@NAME@", campaign))
-    where = "" if folder == Path() else f"cd {folder} && "
+    where = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     click.echo(visible(f"wrote {folder / 'penstock.toml'}: edit it, then: {where}penstock check"))

@@ -59,6 +59,7 @@ class Lines:
         """Print what has changed since the last line."""
         for stage in self._latest.stages if self._latest else ():
             counts = repr(sorted(stage.tasks.items()))
-            if self._shown.get(stage.name) != counts:
-                self._shown[stage.name] = counts
+            before = self._shown.get(stage.name)
+            self._shown[stage.name] = counts
+            if before != counts and (before or stage.left):  # what was final from the start is no news
                 click.echo(f"{time.strftime('%H:%M:%S')} {show_progress(stage)}")

@@ -1,0 +1,53 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from penstock.cli import cli
+
+DEFINITION = """
+[campaign]
+name = "winter"
+levels = ["file"]
+[units]
+files = "data/{file}.txt"
+settle = "0s"
+[stage.copy]
+each = "file"
+command = ["sh", "-c", 'echo "copying $1"; grep -q good "$1" && cp "$1" "$2"', "sh", "{path}", "{product}"]
+products = "out/{file}.txt"
+[stage.merge]
+each = "campaign"
+after = ["copy"]
+command = ["sh", "-c", 'cat out/*.txt > "$1"', "sh", "{product}"]
+products = "merged.txt"
+"""
+
+
+@pytest.fixture
+def winter(tmp_path: Path) -> Path:
+    """A campaign of three files of which the last is bad: its copy fails, and so the merge is blocked."""
+    root = tmp_path / "winter"
+    (root / "data").mkdir(parents=True)
+    (root / "penstock.toml").write_text(DEFINITION)
+    for name, text in {"a": "good", "b": "good", "c": "bad"}.items():
+        (root / "data" / f"{name}.txt").write_text(text)
+    return root
+
+
+@pytest.fixture
+def penstock() -> Callable[..., Result]:
+    """Runs a command line: `penstock("status", "-C", root)`."""
+
+    def invoke(*words: object) -> Result:
+        return CliRunner().invoke(cli, [str(word) for word in words], prog_name="penstock")
+
+    return invoke
+
+
+@pytest.fixture
+def ran(winter: Path, penstock: Callable[..., Result]) -> Path:
+    """The campaign after a first `run`."""
+    assert penstock("run", "-C", winter).exit_code == 1
+    return winter

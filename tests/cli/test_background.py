@@ -1,0 +1,60 @@
+import re
+import time
+
+import pytest
+
+from penstock.cli.up import find_holder
+
+GROUPLESS = "[stage.merge]"
+
+
+@pytest.fixture
+def watched(winter, penstock):
+    """A campaign that `watch` takes, brought down at the end."""
+    text = (winter / "penstock.toml").read_text().split(GROUPLESS)[0]
+    (winter / "penstock.toml").write_text(text)
+    yield winter
+    penstock("down", "-C", winter)
+
+
+def test_up_works_in_the_background_until_down(penstock, watched):
+    shown = penstock("up", "-C", watched)
+    assert shown.exit_code == 0
+    pid = int(re.search(r"process (\d+)", shown.output).group(1))
+    assert find_holder(watched).pid == pid
+    until = time.monotonic() + 20
+    while not (watched / "out/b.txt").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert (watched / "out/b.txt").exists()
+    assert "`penstock up` works on it" in penstock("status", "-C", watched).output
+    assert penstock("down", "-C", watched).exit_code == 0
+    assert find_holder(watched) is None
+
+
+def test_up_twice_is_harmless(penstock, watched):
+    penstock("up", "-C", watched)
+    first = find_holder(watched).pid
+    shown = penstock("up", "-C", watched)
+    assert shown.exit_code == 0
+    assert shown.output.startswith("up already: ")
+    assert find_holder(watched).pid == first
+
+
+def test_up_until_done_ends_by_itself(penstock, winter):
+    assert penstock("up", "--until-done", "-C", winter).exit_code == 0
+    until = time.monotonic() + 20
+    while find_holder(winter) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert "1 tasks failed" in (winter / ".penstock/conductor.log").read_text()
+
+
+def test_up_tells_at_once_what_the_background_would_only_log(penstock, winter):
+    shown = penstock("up", "-C", winter)  # its group stage has no `complete`
+    assert shown.exit_code == 2
+    assert "complete" in shown.stderr
+    assert find_holder(winter) is None
+
+
+def test_down_with_nothing_up_is_well(penstock, ran):
+    shown = penstock("down", "-C", ran)
+    assert (shown.exit_code, shown.output) == (0, "nothing works on it\n")

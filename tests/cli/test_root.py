@@ -1,0 +1,114 @@
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from penstock.cli import cli
+from penstock.cli.root import COMMANDS
+
+
+def test_each_command_is_there_with_help_and_an_example(penstock):
+    for name in COMMANDS:
+        shown = penstock(name, "--help")
+        assert shown.exit_code == 0
+        assert "Example" in shown.output, name
+
+
+def test_the_line_in_the_overview_is_what_the_command_says_itself():
+    for name, summary in COMMANDS.items():
+        command = cli.get_command(None, name)
+        if name != "demo":
+            first = " ".join(command.help.split("\n\n")[0].split())
+            assert first.startswith(summary.rstrip(".")), name
+
+
+def test_a_word_that_is_no_command_is_told_with_the_nearest(penstock):
+    shown = penstock("stauts")
+    assert shown.exit_code == 2
+    assert "did you mean status?" in shown.output
+
+
+@pytest.mark.parametrize("command", ["status", "units", "jobs", "report"])
+def test_where_nothing_was_run_the_remedy_is_told(penstock, winter, command):
+    shown = penstock(command, "-C", winter)
+    assert shown.exit_code == 1
+    assert shown.stderr == f"penstock: nothing has been run in {winter} yet: start with `penstock run`\n"
+
+
+def test_outside_of_a_campaign_the_remedy_is_told(penstock, tmp_path):
+    shown = penstock("status", "-C", tmp_path)
+    assert shown.exit_code == 2
+    assert "make one with `penstock init`" in shown.stderr
+    assert shown.stderr.count("\n") == 1
+
+
+def test_the_campaign_is_found_from_a_folder_below(penstock, winter, monkeypatch):
+    monkeypatch.chdir(winter / "data")
+    assert penstock("check").output.startswith("winter: the definition is right")
+
+
+def test_the_campaign_may_be_named_before_the_command(penstock, winter):
+    assert penstock("-C", winter, "check").exit_code == 0
+
+
+def test_the_campaign_may_be_named_by_its_file(penstock, winter):
+    assert penstock("check", "-C", winter / "penstock.toml").exit_code == 0
+
+
+def test_a_folder_that_is_not_there_is_wrong_use(penstock, tmp_path):
+    assert penstock("status", "-C", tmp_path / "no").exit_code == 2
+
+
+def test_a_fault_of_ours_is_one_line_unless_debugging(penstock, ran, monkeypatch):
+    (ran / ".penstock/ledger.sqlite").write_bytes(b"not a database, but long enough to be read as one" * 100)
+    shown = penstock("status", "-C", ran)
+    assert shown.exit_code == 1
+    assert shown.stderr.startswith("penstock: ")
+    assert shown.stderr.count("\n") == 1
+    monkeypatch.setenv("PENSTOCK_DEBUG", "1")
+    assert penstock("status", "-C", ran).exception is not None
+
+
+def test_help_imports_nothing_heavy_and_status_no_pydantic(ran):
+    code = (
+        "import sys\nfrom penstock.cli import cli\n"
+        "try: cli({words}, prog_name='penstock')\nexcept SystemExit: pass\n"
+        "print(*({{'pydantic', 'rich', 'numpy', 'penstock.config'}} & set(sys.modules)), file=sys.stderr)"
+    )
+    for words in (["--help"], ["status", "-C", str(ran)], ["why", "a", "-C", str(ran)]):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(words=words)], capture_output=True, text=True, check=True
+        )
+        assert done.stderr == "\n", words
+
+
+def test_help_comes_at_once():
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "penstock", "--help"], stdout=subprocess.DEVNULL, check=True)
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.25
+
+
+def test_a_reader_that_goes_away_is_no_error(ran):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "penstock", "units", "-C", str(ran)],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write)
+    assert b"Traceback" not in done.stderr
+
+
+def test_workflows_are_known_without_being_loaded():
+    code = (
+        "import sys; from penstock.cli.root import workflows; assert 'acoustics' in workflows(); "
+        "assert 'penstock.workflows' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
