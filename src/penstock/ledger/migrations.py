@@ -22,13 +22,19 @@ def schema() -> str:
 
 
 def create(db: sqlite3.Connection) -> None:
-    """Make a new ledger in an empty database."""
-    db.executescript(
-        f"BEGIN IMMEDIATE;{schema()}"
-        "INSERT INTO unit (id, level, key, origin) VALUES (1, 0, '[]', 'group');"
-        "INSERT INTO lease (id, epoch) VALUES (1, 0);"
-        f"PRAGMA user_version = {VERSION};COMMIT;"
-    )
+    """Make a new ledger in an empty database, unless somebody else just does."""
+    try:
+        db.executescript(
+            f"BEGIN IMMEDIATE;{schema()}"
+            "INSERT INTO unit (id, level, key, origin) VALUES (1, 0, '[]', 'group');"
+            "INSERT INTO lease (id, epoch) VALUES (1, 0);"
+            f"PRAGMA user_version = {VERSION};COMMIT;"
+        )
+    except sqlite3.OperationalError:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+            raise
 
 
 def migrate(db: sqlite3.Connection, name: str) -> None:
