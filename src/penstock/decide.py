@@ -228,5 +228,5 @@ def fuse(first: Sequence[Seen]) -> str | None:
         alike[seen] = alike.get(seen, 0) + 1
         if alike[seen] == 20 or (number == alike[seen] == 5):
             code = f" with exit code {seen.code}" if seen.code else ""
-            return f"its first {number} attempts failed{' alike' if number == 5 else ''} ({seen.outcome}{code}) and none succeeded"
+            return f"{alike[seen]} of its first {number} attempts failed alike ({seen.outcome}{code}) and none succeeded"
     return None

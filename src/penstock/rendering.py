@@ -102,7 +102,8 @@ class Renderer:
             found = self.many(name, values, inputs)
             if len(found) != 1:
                 raise DefinitionError(
-                    f"stage '{self.stage.name}': {{{name}}} stands for {len(found)} values within one word: make it a word of its own, or use {{inputs_file.…}}"
+                    f"stage '{self.stage.name}': {{{name}}} stands for {len(found)} values within one word:"
+                    " make it a word of its own, or use {inputs_file.STAGE}"
                 )
             return found
         if name in PATH_WORDS:
@@ -122,7 +123,8 @@ class Renderer:
             ]
         if sum(map(len, found)) > ARGV_MOST:
             raise DefinitionError(
-                f"stage '{self.stage.name}': {{{name}}} is more than {ARGV_MOST} bytes: use {{inputs_file.STAGE}}, a file that lists them"
+                f"stage '{self.stage.name}': {{{name}}} is more than {ARGV_MOST} bytes:"
+                " use {inputs_file.STAGE}, a file that lists them"
             )
         return found
 

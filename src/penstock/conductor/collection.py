@@ -5,38 +5,25 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
-from penstock.campaign import Allowance, Campaign
-from penstock.clock import Clock
+from penstock.conductor.context import Context
 from penstock.decide import Seen, fuse
-from penstock.graph import Graph
-from penstock.ledger import Ledger, jobs
+from penstock.ledger import jobs
 from penstock.ledger.events import Applier, News
 from penstock.ledger.jobs import Ending, Settler
-from penstock.ledger.units import Values
 from penstock.schedulers.local import LOG
-from penstock.site import JobSite
 
 
 class Collector:
     """Reads what runners wrote since the last time, and settles the jobs that are over."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        campaign: Campaign,
-        graph: Graph,
-        values: Values,
-        *,
-        site: JobSite,
-        allowances: Mapping[str, Mapping[str, Allowance]],
-        clock: Clock,
-    ) -> None:
-        self.ledger, self.campaign, self.graph, self.site, self.clock = ledger, campaign, graph, site, clock
-        self.applier = Applier(ledger, graph, values, allowances)
-        self.settler = Settler(ledger, graph, allowances)
+    def __init__(self, context: Context) -> None:
+        self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
+        self.site, self.clock, self.measured = context.site, context.clock, context.measured
+        self.applier = Applier(context.ledger, context.graph, context.values, context.allowances)
+        self.settler = Settler(context.ledger, context.graph, context.allowances)
         self.sizes: dict[tuple[str, int, int], int] = {}
 
     def any_news(self) -> bool:
@@ -79,7 +66,8 @@ class Collector:
         """Pause what must not go on."""
         if news.halt:
             self.pause_stages_of(job, news.halt)
-        for stage in news.stages:
+        self.measured.note(news.walls)
+        for stage in news.failed:
             self.check_fuse(stage)
 
     def life(self, job: sqlite3.Row, life: sqlite3.Row) -> sqlite3.Row:
@@ -130,6 +118,8 @@ class Collector:
 
     def check_fuse(self, stage: str) -> None:
         """Pause a stage whose first attempts fail alike."""
+        if self.measured.succeeded(stage):
+            return
         db, number = self.ledger.db, self.graph.ids[stage]
         since = int(self.ledger.meta(f"fuse.{stage}") or 0)
         rows = db.execute(

@@ -10,11 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from penstock.campaign import Campaign
-from penstock.clock import Clock
 from penstock.errors import DefinitionError
 from penstock.graph import Graph
-from penstock.ledger import Ledger
 from penstock.ledger.units import Values
 from penstock.units import Template
 
@@ -75,25 +72,25 @@ def moment(text: str, day: str) -> datetime:
     return start + timedelta(hours=int(found[1]), minutes=int(found[2]))
 
 
-def open_by_condition(
-    ledger: Ledger, campaign: Campaign, graph: Graph, values: Values, clock: Clock
-) -> dict[int, str]:
+def open_by_condition(context: Context) -> dict[int, str]:
     """Return the groups that are open by their level's condition, and why.
 
     Looked at are those where a group task is still to do, or would be redone for late members.
     """
+    campaign, graph, db = context.campaign, context.graph, context.ledger.db
     reasons: dict[int, str] = {}
     for level in {stage.level for stage in graph.stages.values() if graph.is_group(stage.name)}:
         name = campaign.levels[level - 1] if level else "campaign"
         condition = campaign.complete.get(name)
         if condition is None:
             raise DefinitionError(
-                f"stage at level '{name}' needs [units] complete = {{ {name} = … }} to know when its group is whole: one of {FORMS}",
+                f"a stage at level '{name}' needs [units] complete = {{ {name} = … }} to know when its group is whole:"
+                f" one of {FORMS}",
                 file=campaign.file,
             )
-        for row in undone_groups(ledger.db, graph, level):
+        for row in undone_groups(db, graph, level):
             why = why_open(
-                condition, look_at(ledger.db, row, values, name), now=clock.now(), root=campaign.root
+                condition, look_at(db, row, context.values, name), now=context.clock.now(), root=campaign.root
             )
             if why:
                 reasons[row["id"]] = why

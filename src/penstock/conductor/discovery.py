@@ -8,13 +8,12 @@ from typing import Any
 
 from penstock import sources
 from penstock.campaign import Campaign, Source
-from penstock.clock import Clock
+from penstock.conductor.context import Context
 from penstock.errors import DefinitionError
-from penstock.graph import Graph
 from penstock.ledger import FOLDER, Ledger
 from penstock.ledger.admission import admit
 from penstock.ledger.readiness import Touched, propagate
-from penstock.ledger.units import ROOT, Difference, Values, merge_found, stage_found, stage_unsettled
+from penstock.ledger.units import ROOT, Difference, merge_found, stage_found, stage_unsettled
 from penstock.units import canonical
 
 
@@ -45,16 +44,9 @@ class Discovery:
 class Discoverer:
     """Scans the sources of one campaign."""
 
-    def __init__(
-        self, ledger: Ledger, campaign: Campaign, graph: Graph, values: Values, clock: Clock
-    ) -> None:
-        self.ledger, self.campaign, self.graph, self.values, self.clock = (
-            ledger,
-            campaign,
-            graph,
-            values,
-            clock,
-        )
+    def __init__(self, context: Context) -> None:
+        self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
+        self.values, self.clock = context.values, context.clock
 
     def discover(
         self, *, accept_gone: bool = False, conditions: Mapping[int, str] | None = None

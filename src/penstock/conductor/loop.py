@@ -12,8 +12,10 @@ from penstock.campaign import Campaign, Site
 from penstock.clock import Clock, SystemClock
 from penstock.conductor.collection import Collector
 from penstock.conductor.completeness import open_by_condition
+from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer, Discovery, check_found
 from penstock.conductor.farewell import say_ending
+from penstock.conductor.measured import Measured
 from penstock.conductor.products import check_products
 from penstock.conductor.recovery import take_over
 from penstock.conductor.staleness import redo_stale
@@ -73,7 +75,8 @@ class Conductor:
     ) -> None:
         self.campaign, self.command, self.clock = campaign, command, clock or SystemClock()
         self.accept_gone, self.stopping, self.open_ended = accept_gone, False, False
-        self.redo, self.given_site = False, site
+        self.redo = False
+        self.site = site or LocalSite(campaign.sites.get("local") or Site("local"), campaign.root)
         self.exits = ExitStack()
 
     def __enter__(self) -> Conductor:
@@ -96,17 +99,16 @@ class Conductor:
     def prepare(self) -> None:
         """Register the definition and find what earlier conductors left."""
         campaign, ledger, clock = self.campaign, self.ledger, self.clock
-        self.graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
-        self.values = Values(ledger.db, campaign)
-        self.site = self.given_site or LocalSite(campaign.sites.get("local") or Site("local"), campaign.root)
-        allowances = allowances_for(self.graph.stages, RETRIES_LOCAL)
-        self.discoverer = Discoverer(ledger, campaign, self.graph, self.values, clock)
-        self.collector = Collector(
-            ledger, campaign, self.graph, self.values, site=self.site, allowances=allowances, clock=clock
-        )
-        self.submitter = Submitter(ledger, campaign, self.graph, self.values, self.site, clock)
-        self.requests = Requests(ledger, self.graph)
-        take_over(ledger, self.graph, self.site, clock)
+        self.graph = graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
+        self.context = Context(
+            ledger, campaign, graph, Values(ledger.db, campaign), self.site, clock,
+            Measured(ledger, graph), allowances_for(graph.stages, RETRIES_LOCAL),
+        )  # fmt: skip
+        self.discoverer = Discoverer(self.context)
+        self.collector = Collector(self.context)
+        self.submitter = Submitter(self.context)
+        self.requests = Requests(ledger, graph)
+        take_over(ledger, graph, self.site, clock)
 
     def ask_stop(self) -> None:
         """Stop submitting, and ask running work to give back what it has not begun."""
@@ -122,11 +124,7 @@ class Conductor:
 
     def discover(self) -> Discovery:
         """Look at the sources; what is open by its `complete` condition is known afterwards, so it counts next time."""
-        conditions = (
-            open_by_condition(self.ledger, self.campaign, self.graph, self.values, self.clock)
-            if self.open_ended
-            else {}
-        )
+        conditions = open_by_condition(self.context) if self.open_ended else {}
         return self.discoverer.discover(accept_gone=self.accept_gone, conditions=conditions)
 
     def run(self, *, observe: Observe | None = None, stale: bool = False) -> Ending:
@@ -151,11 +149,9 @@ class Conductor:
             if now >= look_at_sources:
                 found = self.discover()
                 check_found(self.ledger, self.campaign, found)
-                check_products(self.ledger, self.campaign, self.graph, self.values)
+                check_products(self.context)
                 look_at_sources = now + self.next_look(found, until_done)
             ended = self.collector.collect()
-            if ended:
-                self.submitter.usages.clear()
             if self.redo:
                 redo_stale(self.ledger, self.graph)
             given = self.submitter.fill()

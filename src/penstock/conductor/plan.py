@@ -11,10 +11,11 @@ from typing import Any
 from penstock import config
 from penstock.campaign import Campaign, Site, Stage
 from penstock.clock import Clock, SystemClock
+from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer, check_found
+from penstock.conductor.measured import Measured
 from penstock.conductor.products import check_products
 from penstock.conductor.submission import Submitter
-from penstock.graph import Graph
 from penstock.ledger import Ledger
 from penstock.ledger.registration import register
 from penstock.ledger.units import Values
@@ -93,24 +94,24 @@ def plan(campaign: Campaign, *, clock: Clock | None = None) -> Plan:
     config.check(campaign)
     with Ledger.draft(campaign.root) as ledger:
         graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
-        values = Values(ledger.db, campaign)
-        found = Discoverer(ledger, campaign, graph, values, clock).discover()
-        check_found(ledger, campaign, found)
-        check_products(ledger, campaign, graph, values)
         site = LocalSite(campaign.sites.get("local") or Site("local"), campaign.root)
-        submitter = Submitter(ledger, campaign, graph, values, site, clock)
-        stages = [plan_stage(ledger, campaign, graph, submitter, stage) for stage in campaign.stages]
+        context = Context(
+            ledger, campaign, graph, Values(ledger.db, campaign), site, clock, Measured(ledger, graph), {}
+        )
+        found = Discoverer(context).discover()
+        check_found(ledger, campaign, found)
+        check_products(context)
+        submitter = Submitter(context)
+        stages = [plan_stage(context, submitter, stage) for stage in campaign.stages]
         script = shlex.join(
             runner_argv(site.folder / "runner-….pyz", site.job_folder("p…"), site.site.python)
         )
         return Plan(campaign.name, found.present, found.new, found.unsettled, script, stages)
 
 
-def plan_stage(
-    ledger: Ledger, campaign: Campaign, graph: Graph, submitter: Submitter, stage: Stage
-) -> StagePlan:
+def plan_stage(context: Context, submitter: Submitter, stage: Stage) -> StagePlan:
     """Say what would be done at one stage."""
-    number = graph.ids[stage.name]
+    ledger, campaign, number = context.ledger, context.campaign, context.graph.ids[stage.name]
     states = dict(
         ledger.db.execute(
             "SELECT state, n FROM tally WHERE stage = ? AND unit = 1 AND n > 0", (number,)

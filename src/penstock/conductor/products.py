@@ -6,21 +6,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 from penstock.campaign import Campaign, Product, Stage
+from penstock.conductor.context import Context
 from penstock.errors import DefinitionError
-from penstock.graph import Graph
-from penstock.ledger import Ledger
-from penstock.ledger.units import Values
 from penstock.units import Placeholder, show_key
 
 Part = str | Placeholder
 
 
-def check_products(ledger: Ledger, campaign: Campaign, graph: Graph, values: Values) -> None:
+def check_products(context: Context) -> None:
     """Raise DefinitionError if two tasks, of the units known now, have one product path."""
+    campaign = context.campaign
     doubtful = doubtful_stages(campaign)
     makers: dict[str, tuple[str, str]] = {}
     for stage in (s for s in campaign.stages if s.name in doubtful):
-        for label, path in paths_of(ledger, campaign, graph, values, stage):
+        for label, path in paths_of(context, stage):
             other = makers.setdefault(path, (stage.name, label))
             if other != (stage.name, label):
                 raise DefinitionError(
@@ -30,15 +29,15 @@ def check_products(ledger: Ledger, campaign: Campaign, graph: Graph, values: Val
                 )
 
 
-def paths_of(
-    ledger: Ledger, campaign: Campaign, graph: Graph, values: Values, stage: Stage
-) -> Iterator[tuple[str, str]]:
+def paths_of(context: Context, stage: Stage) -> Iterator[tuple[str, str]]:
     """Yield (unit, product path) for all tasks of a stage."""
-    rows = ledger.db.execute(
-        "SELECT u.* FROM task t JOIN unit u ON u.id = t.unit WHERE t.stage = ?", (graph.ids[stage.name],)
+    campaign = context.campaign
+    rows = context.ledger.db.execute(
+        "SELECT u.* FROM task t JOIN unit u ON u.id = t.unit WHERE t.stage = ?",
+        (context.graph.ids[stage.name],),
     )
     for row in rows:
-        seen = values.of(row)
+        seen = context.values.of(row)
         label = show_key(
             [seen[level] for level in campaign.levels[: stage.level]], campaign.levels, campaign.formats
         )
@@ -95,7 +94,7 @@ def segments(parts: Iterable[Part]) -> list[list[Part]]:
 
 def disjoint(one: Product, other: Product) -> bool:
     """Whether no path can come of both patterns: their literal beginnings or ends differ."""
-    heads, tails = [], []
+    heads, tails = list[str](), list[str]()
     for product in (one, other):
         parts = product.path.template.parts
         heads.append(parts[0] if isinstance(parts[0], str) else "")

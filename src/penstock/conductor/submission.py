@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.batching import Usage, local_batch_size
+from penstock.batching import local_batch_size
 from penstock.campaign import Campaign, Stage
-from penstock.clock import Clock
+from penstock.conductor.context import Context
 from penstock.errors import DefinitionError
 from penstock.graph import Graph
-from penstock.ledger import Ledger, jobs, tasks
+from penstock.ledger import jobs, tasks
 from penstock.ledger.inputs import inputs_of
-from penstock.ledger.units import Values, rows_of
+from penstock.ledger.units import rows_of
 from penstock.rendering import Line, Paths, Renderer, batch_text, job_spec, stage_spec
 from penstock.site import JobSite
 from penstock.transports.local import write_file
@@ -59,14 +59,15 @@ class Rendered:
 class Submitter:
     """Gives ready tasks to the runners of the local site."""
 
-    def __init__(
-        self, ledger: Ledger, campaign: Campaign, graph: Graph, values: Values, site: JobSite, clock: Clock
-    ) -> None:
-        self.ledger, self.campaign, self.graph, self.values, self.site, self.clock = (
-            ledger, campaign, graph, values, site, clock,
-        )  # fmt: skip
-        self.rendered = Rendered(campaign, site)
-        self.usages: dict[str, Usage] = {}
+    def __init__(self, context: Context) -> None:
+        self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
+        self.site, self.clock, self.values, self.measured = (
+            context.site,
+            context.clock,
+            context.values,
+            context.measured,
+        )
+        self.rendered = Rendered(context.campaign, context.site)
         self.closed: set[int] = set()  # jobs that take no more batches
 
     def fill(self) -> int:
@@ -115,7 +116,7 @@ class Submitter:
 
     def slot_for(self, stage: Stage, slots: Sequence[Slot]) -> Slot | None:
         """Return the least busy runner that can take a batch of `stage`."""
-        ahead = 2 if (self.usage(stage).mean_s or 1.0) < SHORT_S else 1
+        ahead = 2 if (self.measured.usage(stage.name).mean_s or 1.0) < SHORT_S else 1
         needed, used = self.cores_of(stage), sum(slot.taken for slot in slots) + self.busy_elsewhere()
         free = [
             s
@@ -128,16 +129,6 @@ class Submitter:
         """Whether another runner may be started for a batch of `stage`."""
         used = sum(slot.taken for slot in slots) + self.busy_elsewhere()
         return used + self.cores_of(stage) <= self.site.cores and len(slots) < self.site.cores
-
-    def usage(self, stage: Stage) -> Usage:
-        """Return the wall times of the last units of `stage`, read again after each round of news."""
-        if stage.name not in self.usages:
-            rows = self.ledger.db.execute(
-                "SELECT wall_s FROM attempt WHERE stage = ? AND outcome = 'ok' ORDER BY id DESC LIMIT 200",
-                (self.graph.ids[stage.name],),
-            )
-            self.usages[stage.name] = Usage([row[0] for row in rows])
-        return self.usages[stage.name]
 
     def pick(self, stage: Stage, slots: Sequence[Slot]) -> list[int]:
         """Return the units of the next batch of `stage`; a suspect goes alone."""
@@ -156,7 +147,7 @@ class Submitter:
         """Return how many units the next batch of `stage` takes."""
         slots = self.site.cores // max(1, self.cores_of(stage))
         return local_batch_size(
-            stage.batch, self.usage(stage), ready=ready, slots=slots, workers=stage.workers
+            stage.batch, self.measured.usage(stage.name), ready=ready, slots=slots, workers=stage.workers
         )
 
     def preview(self, stage: Stage, units: Sequence[int]) -> list[dict[str, Any]]:

@@ -55,7 +55,9 @@ class News:
     consumed: int = 0  # bytes
     ended: int = 0
     halt: str | None = None
-    stages: frozenset[str] = frozenset()  # whose attempts ended
+    walls: Mapping[str, Sequence[float]] = field(default_factory=dict[str, Sequence[float]])
+    """Wall times, in seconds, of what ended well, by stage."""
+    failed: frozenset[str] = frozenset()  # stages of which something did not
 
 
 def parse_events(data: bytes, *, token: str, seq: int, names: Mapping[int, str]) -> Chunk:
@@ -101,7 +103,7 @@ def sort_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> None:
         case "give":
             chunk.gives.extend((names[s], int(u)) for s, u in event["tasks"])
         case "claim":
-            chunk.claim = event
+            chunk.claim = {name: event[name] for name in ("native", "host", "boot", "pid", "start")}
         case "beat":
             chunk.beat = event
         case "halt":
@@ -115,10 +117,20 @@ def sort_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> None:
 
 
 def checked_end(event: Event) -> Event:
-    """Return an `end` event if its outcome is one that we know."""
+    """Return an `end` event with the types that it must have; raises if it has others."""
     if event["o"] not in OUTCOMES:
         raise ValueError(f"unknown outcome {event['o']}")
-    return event
+    given: dict[str, tuple[Any, Any, Any]] = event.get("products") or {}
+    products = {name: (str(path), int(size), str(digest)) for name, (path, size, digest) in given.items()}
+    log = [int(number) for number in event.get("log") or ()]
+    born: list[tuple[Any, dict[str, Any]]] = event.get("children") or []
+    children = [(value, {**fields}) for value, fields in born]
+    numbers = {
+        name: event.get(name) and float(event[name]) for name in ("wall", "cpu", "rss", "code", "signal")
+    }
+    why = event.get("why") and str(event["why"])
+    checked = {"at": float(event["at"]), "products": products, "log": log, "children": children, "why": why}
+    return {**event, **numbers, **checked}
 
 
 class Applier:
@@ -147,7 +159,12 @@ class Applier:
             self.apply_starts(life, chunk)
             touched = self.apply_gives(life, chunk.gives)
             propagate(self.db, self.graph, changed, touched)
-        return News(chunk.consumed, len(chunk.ends), chunk.halt, frozenset(stage for stage, _ in chunk.ends))
+        walls: defaultdict[str, list[float]] = defaultdict(list)
+        for (stage, _), event in chunk.ends.items():
+            if event["o"] == "ok":
+                walls[stage].append(event["wall"] or 0.0)
+        failed = frozenset(stage for (stage, _), event in chunk.ends.items() if event["o"] != "ok")
+        return News(chunk.consumed, len(chunk.ends), chunk.halt, walls, failed)
 
     def note_life(self, life: sqlite3.Row, chunk: Chunk, now: float) -> None:
         """Record how far the file was read and what its runner last said."""
@@ -252,8 +269,8 @@ class Applier:
         self, life: sqlite3.Row, stage: str, unit: int, event: Event, after: Next | None, late: bool
     ) -> tuple[Any, ...]:
         """Return the row of one attempt."""
-        worker, offset, length = event.get("log") or (None, None, None)
-        wall, result = event.get("wall"), event.get("result")
+        worker, offset, length = event["log"] or (None, None, None)
+        wall, result = event["wall"], event.get("result")
         return (
             self.graph.ids[stage], unit, life["job"], event["o"], event["at"] - (wall or 0.0), event["at"], wall,
             event.get("cpu"), event.get("rss"), event.get("code"), event.get("signal"), life["host"],
@@ -264,10 +281,10 @@ class Applier:
     def record_products(self, stage: str, good: Mapping[int, Event]) -> None:
         """Write sizes and digests of what was made."""
         number = self.graph.ids[stage]
-        rows = [
+        rows: list[tuple[Any, ...]] = [
             (size, digest, number, unit, name)
             for unit, event in good.items()
-            for name, (_, size, digest) in (event.get("products") or {}).items()
+            for name, (_, size, digest) in event["products"].items()
         ]
         self.db.executemany(
             "UPDATE product SET bytes = ?, digest = ? WHERE stage = ? AND unit = ? AND name = ?", rows
@@ -283,7 +300,7 @@ class Applier:
     def expand(self, stage: str, unit: int, event: Event, now: float) -> None:
         """Add the units that a task made, in the transaction that records its end (RULES 1)."""
         parent = self.db.execute("SELECT * FROM unit WHERE id = ?", (unit,)).fetchone()
-        children = [Child(value, fields) for value, fields in event.get("children") or ()]
+        children = [Child(value, fields) for value, fields in event["children"]]
         difference = insert_children(self.db, self.graph.ids[stage], parent, children, now=now)
         admit(self.db, self.graph, self.values, difference)
 

@@ -223,12 +223,13 @@ def open_groups(db: sqlite3.Connection, units: Iterable[int]) -> dict[int, str]:
 
 
 def candidates(db: sqlite3.Connection, graph: Graph, stage: str, *, after: int = 0) -> Iterator[list[int]]:
-    """Yield waiting tasks (units above `after`) that no unfinished upstream task at their own or a coarser level holds back."""
+    """Yield waiting tasks (units above `after`) that no unfinished upstream task of the same unit holds back."""
     number = graph.ids[stage]
     open_states = ", ".join(f"'{state}'" for state in OPEN)
     same = [e for e in graph.upstreams[stage] if e.kind == "same"]
     held = "".join(
-        f" AND NOT EXISTS (SELECT 1 FROM task a WHERE a.stage = {graph.ids[e.up]} AND a.unit = t.unit AND a.state IN ({open_states}))"
+        f" AND NOT EXISTS (SELECT 1 FROM task a WHERE a.stage = {graph.ids[e.up]} AND a.unit = t.unit"
+        f" AND a.state IN ({open_states}))"
         for e in same
     )
     sql = f"SELECT t.unit FROM task t WHERE t.stage = {number} AND t.unit > ? AND t.state IN ('waiting', 'blocked'){held}"

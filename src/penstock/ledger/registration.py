@@ -24,7 +24,8 @@ def register(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], *, n
     """
     with ledger.transaction() as db:
         check_levels(ledger, campaign)
-        ids, before = {}, {row["name"]: row for row in db.execute("SELECT * FROM stage")}
+        before = {row["name"]: row for row in db.execute("SELECT * FROM stage")}
+        ids: dict[str, int] = {}
         for position, stage in enumerate(campaign.stages):
             ids[stage.name] = write_stage(ledger, stage, position, frozen["stages"][position])
         graph = build(campaign, ids)

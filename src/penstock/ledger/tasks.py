@@ -86,7 +86,8 @@ def counting(stage_id: int, level: int) -> tuple[str, tuple[int, ...]]:
     if level == 0:
         source = "SELECT stage, 1, {} , count(*) FROM task WHERE stage = ? {} GROUP BY 3"
     else:
-        source = f"SELECT t.stage, u.g{level}, {{}}, count(*) FROM task t JOIN unit u ON u.id = t.unit WHERE t.stage = ? {{}} GROUP BY 2, 3"
+        joined = "FROM task t JOIN unit u ON u.id = t.unit WHERE t.stage = ? {} GROUP BY 2, 3"
+        source = f"SELECT t.stage, u.g{level}, {{}}, count(*) {joined}"
     states = source.format("state", "")
     stale = source.format("'stale'", "AND stale IS NOT NULL")
     return f"INSERT INTO tally {states} UNION ALL {stale}", (stage_id, stage_id)

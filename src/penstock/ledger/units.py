@@ -24,6 +24,10 @@ CREATE TEMP TABLE IF NOT EXISTS found (
 """
 
 
+NO_GROUPS = (None,) * 5
+compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """What a scan of one source changed: ids of units."""
@@ -56,9 +60,8 @@ def stage_found(db: sqlite3.Connection, level: int, found: Iterable[Found]) -> i
 
 def staged(level: int, unit: Found) -> tuple[str | None, ...]:
     """Return the row of one found unit: its key, those of its groups, its fields."""
-    above = (canonical(unit.key[:n]) if n < level else None for n in range(1, 5))
-    fields = json.dumps(unit.fields, ensure_ascii=False, separators=(",", ":"))
-    return (canonical(unit.key), *above, fields, unit.fingerprint)
+    above = [canonical(unit.key[:n]) for n in range(1, level)]
+    return (canonical(unit.key), *above, *NO_GROUPS[level:], compact(unit.fields), unit.fingerprint)
 
 
 def stage_unsettled(db: sqlite3.Connection, level: int, keys: Iterable[Sequence[Any]]) -> None:
@@ -109,8 +112,8 @@ def upsert(db: sqlite3.Connection, level: int, now: float) -> None:
         f"INSERT INTO unit (level, key, origin, fields, fingerprint, at{columns})"
         f" SELECT {level}, f.key, 'source', f.fields, f.fingerprint, {now}{values} FROM found f {joins} WHERE f.resting"
         " ON CONFLICT (level, key) DO UPDATE SET fields = excluded.fields, fingerprint = excluded.fingerprint,"
-        " at = excluded.at, origin = 'source', gone = NULL WHERE fields <> excluded.fields OR fingerprint IS NOT excluded.fingerprint"
-        " OR gone IS NOT NULL OR origin <> 'source'"
+        " at = excluded.at, origin = 'source', gone = NULL WHERE fields <> excluded.fields"
+        " OR fingerprint IS NOT excluded.fingerprint OR gone IS NOT NULL OR origin <> 'source'"
     )
     if level:
         db.execute(f"UPDATE unit SET g{level} = id WHERE level = {level} AND g{level} IS NULL")
@@ -167,10 +170,7 @@ def insert_children(
     level = parent["level"] + 1
     highest = db.execute("SELECT max(id) FROM unit").fetchone()[0]
     prefix = json.loads(parent["key"])
-    given = {
-        canonical([*prefix, c.value]): json.dumps(c.fields, ensure_ascii=False, separators=(",", ":"))
-        for c in children
-    }
+    given = {canonical([*prefix, c.value]): compact(c.fields) for c in children}
     known = {r["key"]: r for r in children_of(db, stage_id, parent)}
     groups = {f"g{n}": parent[f"g{n}"] for n in range(1, level)}
     for key, fields in given.items():

@@ -1,0 +1,28 @@
+"""What every part of the conductor works with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from penstock.campaign import Allowance, Campaign
+from penstock.clock import Clock
+from penstock.conductor.measured import Measured
+from penstock.graph import Graph
+from penstock.ledger import Ledger
+from penstock.ledger.units import Values
+from penstock.site import JobSite
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One campaign being driven: its definition, its record, where it runs, and the clock."""
+
+    ledger: Ledger
+    campaign: Campaign
+    graph: Graph
+    values: Values
+    site: JobSite
+    clock: Clock
+    measured: Measured
+    allowances: Mapping[str, Mapping[str, Allowance]]
