@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from penstock.conductor.context import Context
 from penstock.errors import DefinitionError
 from penstock.graph import Graph
 from penstock.ledger.units import Values
