@@ -2,16 +2,13 @@
 
 import errno
 import os
-import signal
-import subprocess
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
 from .products import Planned
+from .spawn import spawn
 from .spec import Job
 from .trouble import Unfit, Unwell, explain
 
-# Python ignores these for itself; a command must get them as it would from a shell.
-RESTORED_SIGNALS = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)]
 CROWDED = (errno.EAGAIN, errno.ENOMEM)
 
 
@@ -92,7 +89,7 @@ class Launcher:
         try:
             if folder:
                 os.chdir(folder)
-            return self._spawn(place, argv, env, log)
+            return spawn(place, argv, env, null=self._null, log=log)
         except ValueError as error:
             raise Unfit("the command cannot be started: {}".format(error)) from error
         except OSError as error:
@@ -100,28 +97,6 @@ class Launcher:
         finally:
             if folder:
                 os.chdir(self._root)
-
-    def _spawn(self, place: str, argv: Sequence[str], env: Dict[str, str], log: int) -> int:
-        if hasattr(os, "posix_spawn"):
-            actions = [
-                (os.POSIX_SPAWN_DUP2, self._null, 0),
-                (os.POSIX_SPAWN_DUP2, log, 1),
-                (os.POSIX_SPAWN_DUP2, log, 2),
-            ]
-            return os.posix_spawn(
-                place, list(argv), env, file_actions=actions, setpgroup=0, setsigdef=RESTORED_SIGNALS
-            )
-        process = subprocess.Popen(
-            argv,
-            executable=place,
-            env=env,
-            stdin=self._null,
-            stdout=log,
-            stderr=log,
-            preexec_fn=os.setpgrp,
-        )
-        process.returncode = 0  # it is waited for by pid; subprocess must not wait for it too
-        return process.pid
 
     def _find(self, program: str, env: Dict[str, str]) -> str:
         if "/" in program:

@@ -7,7 +7,7 @@ from typing import Optional
 LIMIT = 10 * 1000 * 1000
 HEAD = TAIL = 5 * 1000 * 1000
 LOOK_BACK = 64 * 1024
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x1f\x7f-\x9f]")
 
 
 class SlotLog:
@@ -38,7 +38,7 @@ class SlotLog:
         """Return the last line that says something, on one line, without control characters."""
         lines = [line.strip() for line in self.tail(4096).splitlines()]
         said = [line for line in lines if line]
-        return CONTROL.sub(" ", said[-1])[:300] if said else ""
+        return CONTROL.sub("", said[-1])[:300] if said else ""
 
     def add(self, text: str) -> None:
         try:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, cast
 from typing import Mapping as MappingType
 
 from .spec import Stage
@@ -29,7 +29,7 @@ class Inputs(Mapping):  # type: ignore[type-arg]
 
     def __getitem__(self, stage: str) -> List[Path]:
         given: Any = self._inputs[stage]
-        names: List[str] = given if isinstance(given, list) else self._read(given["list"])
+        names = cast("List[str]", given) if isinstance(given, list) else self._read(given["list"])
         return [Path(os.path.join(self._root, name)) for name in names]
 
     def __iter__(self) -> Iterator[str]:

@@ -121,16 +121,24 @@ def _run(
         return Reply("error", str(unfit))
     except Unwell as unwell:
         return Reply("node_failure", str(unwell))
-    except MemoryError:
-        traceback.print_exc()
+    except MemoryError as error:
+        _trace(error)
         return Reply("out_of_memory", "MemoryError: the function asked for more memory than it may have")
     except BaseException as error:  # also SystemExit: a function must not end the worker
-        traceback.print_exc()
+        _trace(error)
         return Reply("error", _sentence(error))
 
 
+def _trace(error: BaseException) -> None:
+    """Print the traceback from the function on."""
+    frames = error.__traceback__.tb_next if error.__traceback__ else None
+    traceback.print_exception(type(error), error, frames)
+
+
 def _sentence(error: BaseException) -> str:
-    return "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1][:1000]
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return (name + ": " + text if text else name)[:1000]
 
 
 def _take_products(planned: List[Planned], scratch: Optional[str]) -> Tuple[Tuple[Any, ...], ...]:
