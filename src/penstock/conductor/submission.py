@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -217,9 +216,10 @@ class Submitter:
         db, renderer = self.ledger.db, self.rendered.of[stage.name]
         scales, lines = scales_of(db, self.graph.ids[stage.name], units), dict[int, Line]()
         for row in rows_of(db, units):
-            key, unit = json.loads(row["key"]), row["id"]
+            unit, values = row["id"], self.values.of(row)
+            key = [values[level] for level in self.campaign.levels[: stage.level]]
             label = show_key(key, self.campaign.levels, self.campaign.formats)
-            lines[unit] = renderer.line(unit, label, key, self.values.of(row), inputs.get(unit, {}))
+            lines[unit] = renderer.line(unit, label, key, values, inputs.get(unit, {}))
             if unit in scales and stage.resources.walltime_s:
                 lines[unit].data["limit_s"] = stage.resources.walltime_s * scales[unit]
         return lines

@@ -25,6 +25,7 @@ CREATE TEMP TABLE IF NOT EXISTS found (
 
 
 NO_GROUPS = (None,) * 5
+parse = json.JSONDecoder().decode
 compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -232,8 +233,8 @@ class Values:
     def of(self, row: sqlite3.Row) -> dict[str, Any]:
         """Return the values of a unit's row (`level key fields g1…`)."""
         values = dict(self.above(row))
-        values.update(json.loads(row["fields"]))
-        values.update(zip(self.levels, json.loads(row["key"]), strict=False))
+        values.update(parse(row["fields"]))
+        values.update(zip(self.levels, parse(row["key"]), strict=False))
         return values
 
     def above(self, row: sqlite3.Row) -> dict[str, Any]:
