@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +29,10 @@ products = "merged.txt"
 @pytest.fixture
 def winter(tmp_path: Path) -> Path:
     """A campaign of three files of which the last is bad: its copy fails, and so the merge is blocked."""
-    root = tmp_path / "winter"
+    return write_campaign(tmp_path / "winter")
+
+
+def write_campaign(root: Path) -> Path:
     (root / "data").mkdir(parents=True)
     (root / "penstock.toml").write_text(DEFINITION)
     for name, text in {"a": "good", "b": "good", "c": "bad"}.items():
@@ -39,15 +43,23 @@ def winter(tmp_path: Path) -> Path:
 @pytest.fixture
 def penstock() -> Callable[..., Result]:
     """Runs a command line: `penstock("status", "-C", root)`."""
-
-    def invoke(*words: object) -> Result:
-        return CliRunner().invoke(cli, [str(word) for word in words], prog_name="penstock")
-
     return invoke
 
 
+def invoke(*words: object) -> Result:
+    return CliRunner().invoke(cli, [str(word) for word in words], prog_name="penstock")
+
+
+@pytest.fixture(scope="session")
+def ran_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The campaign after a first `run`; not to be changed."""
+    root = write_campaign(tmp_path_factory.mktemp("once") / "winter")
+    shown = invoke("run", "-C", root)
+    assert shown.exit_code == 1, shown.output
+    return root
+
+
 @pytest.fixture
-def ran(winter: Path, penstock: Callable[..., Result]) -> Path:
-    """The campaign after a first `run`."""
-    assert penstock("run", "-C", winter).exit_code == 1
-    return winter
+def ran(ran_once: Path, tmp_path: Path) -> Path:
+    """A copy of it (its logs stay where they were written)."""
+    return Path(shutil.copytree(ran_once, tmp_path / "winter"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import subprocess
 import sys
 import time
@@ -42,8 +44,11 @@ def up(root: Path, overrides: tuple[str, ...], until_done: bool) -> None:
     make_private(root / FOLDER)
     log = root / FOLDER / LOG
     began = log.stat().st_size if log.exists() else 0
-    child = start(root, log, ["--until-done"] * until_done + [f"--set={pair}" for pair in overrides])
-    wait_until_held(root, child, log, began)
+    options = ["--until-done"] * until_done + [f"--set={pair}" for pair in overrides]
+    child, first_news = start(root, log, options)
+    if not has_begun(child, first_news):
+        click.echo(clean_log(log.read_bytes()[began:]).rstrip(), err=True)
+        sys.exit(child.returncode)
     click.echo(f"up: process {child.pid}; see `penstock status`, {log}; end it with `penstock down`")
 
 
@@ -57,30 +62,32 @@ def find_holder(root: Path) -> Holder | None:
     return found if found and found.alive(time.time()) else None
 
 
-def start(root: Path, log: Path, options: list[str]) -> subprocess.Popen[bytes]:
-    """Start `watch` in a session of its own, so that it outlives the terminal."""
-    command = [sys.executable, "-m", "penstock", "watch", "--detached", "-C", str(root), *options]
+def start(root: Path, log: Path, options: list[str]) -> tuple[subprocess.Popen[bytes], int]:
+    """Start `watch` in a session of its own, so that it outlives the terminal.
+
+    Returns it with the end of a pipe on which it tells when its first turn is done.
+    """
+    news, tell = os.pipe()
+    command = [sys.executable, "-m", "penstock", "watch", f"--tell={tell}", "-C", str(root), *options]
     with log.open("ab") as output:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             cwd=root,
             start_new_session=True,
+            pass_fds=[tell],
         )
+    os.close(tell)
+    return child, news
 
 
-def wait_until_held(root: Path, child: subprocess.Popen[bytes], log: Path, began: int) -> None:
-    """Return when the child holds the campaign; if it ended first, tell what it said and end alike."""
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        working = find_holder(root)
-        if working and working.pid == child.pid:
-            return
-        if child.poll() is not None:
-            said = log.read_bytes()[began:]
-            click.echo(clean_log(said).rstrip(), err=child.returncode != 0)
-            sys.exit(child.returncode)
-        time.sleep(0.05)
-    raise LedgerError(f"process {child.pid} does not hold {root} after {PATIENCE_S:.0f} s: see {log}")
+def has_begun(child: subprocess.Popen[bytes], news: int) -> bool:
+    """Wait for the first turn, which may find millions of units; False when the child ended before."""
+    readable, _, _ = select.select([news], [], [], PATIENCE_S)
+    begun = not readable or os.read(news, 1) != b""
+    os.close(news)
+    if not begun:
+        child.wait()
+    return begun

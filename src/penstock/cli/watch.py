@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from penstock.cli.options import campaign_option, load_campaign, set_option
+
+if TYPE_CHECKING:
+    from penstock.cli.live import Observe
+    from penstock.ledger import Ledger
 
 
 @click.command(
@@ -18,13 +25,30 @@ Examples:
 @campaign_option
 @set_option
 @click.option("--until-done", is_flag=True, help="End when nothing can change by itself, as `run` does.")
-@click.option("--detached", is_flag=True, hidden=True)
-def watch(root: Path, overrides: tuple[str, ...], until_done: bool, detached: bool) -> None:
+@click.option("--tell", type=int, hidden=True, help="Of `up`: where to write when the first turn is done.")
+def watch(root: Path, overrides: tuple[str, ...], until_done: bool, tell: int | None) -> None:
     """Work, and go on as new data come, until stopped (Ctrl-C, or `penstock down`)."""
     from penstock.cli.drive import drive
 
+    if tell is not None:
+        os.set_inheritable(tell, False)
     drive(
         load_campaign(root, overrides),
-        command="up" if detached else "watch",
-        work=lambda conductor, observe: conductor.watch(observe=observe, until_done=until_done),
+        command="watch" if tell is None else "up",
+        work=lambda conductor, observe: conductor.watch(
+            observe=observe if tell is None else telling(tell, observe), until_done=until_done
+        ),
     )
+
+
+def telling(news: int, observe: Observe) -> Observe:
+    """Return `observe` that at its first call also tells `up` that all is well."""
+    waiting = [news]
+
+    def tell_and_observe(ledger: Ledger) -> None:
+        if waiting:
+            with open(waiting.pop(), "wb") as pipe, suppress(BrokenPipeError):
+                pipe.write(b"1")
+        observe(ledger)
+
+    return tell_and_observe
