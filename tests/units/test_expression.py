@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from penstock.errors import DefinitionError
 from penstock.units import Expression
 
-FIELDS = {"kind": "DATA", "run": 1807, "gain": 0.5, "experiment": "xppc0115", "tags": ["a", "b"], "none": None}
+FIELDS = {
+    "kind": "DATA",
+    "run": 1807,
+    "gain": 0.5,
+    "experiment": "xppc0115",
+    "tags": ["a", "b"],
+    "none": None,
+}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +83,9 @@ def test_what_cannot_be_worked_out_is_one_error(text: str):
         Expression.parse(text).evaluate(FIELDS)
 
 
-@pytest.mark.parametrize("text", ["", "1 +", "a b", "(" * 500, "-" * 999 + "1", "not " * 240 + "1", "a\0b", "x" * 1001])
+@pytest.mark.parametrize(
+    "text", ["", "1 +", "a b", "(" * 500, "-" * 999 + "1", "not " * 240 + "1", "a\0b", "x" * 1001]
+)
 def test_what_cannot_be_read_is_one_error_or_an_expression(text: str):
     try:
         Expression.parse(text)

@@ -60,12 +60,18 @@ def test_any_key_is_shown_and_read_back(key: tuple[str, int, str]):
     assert parse_key(shown, LEVELS, {"run": "int"}) == key
 
 
-@given(st.lists(st.one_of(st.text(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans())))
+@given(
+    st.lists(
+        st.one_of(st.text(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans())
+    )
+)
 def test_an_identity_holds_all_of_the_key(values: list[str | int | float | bool]):
     assert json.loads(canonical(values)) == values
 
 
-@pytest.mark.parametrize(("text", "kind"), [("x", "int"), ("nan", "float"), ("maybe", "bool"), ("noon", "datetime")])
+@pytest.mark.parametrize(
+    ("text", "kind"), [("x", "int"), ("nan", "float"), ("maybe", "bool"), ("noon", "datetime")]
+)
 def test_a_value_of_another_type_says_what_is_wanted(text: str, kind: str):
     with pytest.raises(ValueError, match=f"'{text}' is not"):
         read_value(text, kind)

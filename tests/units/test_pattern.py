@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from penstock.errors import DefinitionError
 from penstock.units import BadlyNamed, Pattern
 
-NAMES = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=80)
+NAMES = st.text(
+    st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=80
+)
 
 
 def test_a_pattern_reads_typed_fields():

@@ -36,8 +36,9 @@ class Places:
 
     def error(self, keys: Keys, message: str) -> DefinitionError:
         """Make the error about what stands at `keys`."""
-        for end in range(len(keys), 0, -1):
-            if text := self.overridden.get(keys[:end]):
+        for given, text in self.overridden.items():
+            is_above, is_below = given == keys[: len(given)], given[: len(keys)] == keys
+            if is_above or (is_below and keys not in self.lines):
                 return DefinitionError(f"--set {text}: {message}")
         return DefinitionError(message, file=self.file, line=self.line(keys))
 
@@ -55,12 +56,17 @@ def find_lines(text: str) -> dict[Keys, int]:
     for number, line in _logical_lines(text):
         if header := _HEADER.match(line):
             table = _keys(header[1])
-            lines.setdefault(table, number)
+            _add(lines, table, number)
         elif assignment := _ASSIGNMENT.match(line):
             keys = table + _keys(assignment[1])
-            lines.setdefault(keys, number)
+            _add(lines, keys, number)
             _add_inline(lines, keys, assignment[2], number)
     return lines
+
+
+def _add(lines: dict[Keys, int], keys: Keys, number: int) -> None:
+    for end in range(1, len(keys) + 1):
+        lines.setdefault(keys[:end], number)
 
 
 def _add_inline(lines: dict[Keys, int], keys: Keys, value: str, number: int) -> None:
@@ -87,7 +93,8 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 _TOKENS = re.compile(
-    r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|("""|\'\'\')|([\[{])|([\]}])',
+    r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|("""|\'\'\')'
+    r'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|([\[{])|([\]}])',
     re.DOTALL,
 )
 

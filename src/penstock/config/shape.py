@@ -92,7 +92,8 @@ def _sentence(error: ErrorDetails, keys: Keys) -> str:
     name, kind, context = ".".join(keys), error["type"], error.get("ctx", {})
     given = _shorten(error["input"])
     if kind == "missing":
-        return f"[{'.'.join(keys[:-1])}] lacks the key {keys[-1]!r}; add it"
+        where = f"[{'.'.join(keys[:-1])}]" if len(keys) > 1 else "the definition"
+        return f"{where} lacks the key {keys[-1]!r}; add it"
     if kind == "value_error":
         return f"{name}: {context['error']}"
     if kind == "literal_error":

@@ -141,7 +141,7 @@ class _Assembly:
         names = {*pattern.names} - {*table.many} | {*(GROUP_FIELDS if table.many else FILE_FIELDS)}
         self._check_derive(keys, derive, names)
         names |= {*derive}
-        level = self._level(keys, names, level, "the pattern and `derive`")
+        level = self._level((*keys, "files"), names, level, "the pattern and `derive`")
         self._add(level, names)
         if table.many:
             self.fields.lists.add("paths")
@@ -166,7 +166,7 @@ class _Assembly:
                     message = f"the table {path.name} has no column {name!r}; {nearest(name, header)}"
                     raise self.places.error((*keys, "types", name), message)
             self._check_derive(keys, derive, {*header})
-            level = self._level(keys, {*header, *derive}, level, f"the columns of {path.name}")
+            level = self._level((*keys, "table"), {*header, *derive}, level, f"the columns of {path.name}")
             self._add(level, {*header, *derive})
         return TableSource(level, path, table.types, derive)
 
@@ -187,15 +187,17 @@ class _Assembly:
         found = [at for at, level in enumerate(levels, 1) if level in names]
         level = asked or max(found, default=0)
         if not level:
-            message = f"{what} of [{'.'.join(keys)}] name none of the levels {', '.join(levels)}; add one"
-            raise self.places.error((*keys,), message)
+            message = (
+                f"{what} of [{'.'.join(keys[:-1])}] name none of the levels {', '.join(levels)}; add one"
+            )
+            raise self.places.error(keys, message)
         for missing in levels[:level]:
             if missing not in names:
-                where = f"{what} of [{'.'.join(keys)}]"
+                where = f"{what} of [{'.'.join(keys[:-1])}]"
                 message = (
                     f"{where} do not name the level {missing!r}; a unit needs all levels down to its own"
                 )
-                raise self.places.error((*keys,), message)
+                raise self.places.error(keys, message)
         return level
 
     def _check_many(self, keys: Keys, table: SourceTable, pattern: Pattern) -> None:
