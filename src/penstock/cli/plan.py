@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from penstock.cli.options import campaign_option, json_option, load_campaign, print_json, set_option
+from penstock.display import visible
 
 
 @click.command(
@@ -30,4 +31,5 @@ def plan(root: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         print_json(planned.to_json())
     else:
-        click.echo(planned.to_text())
+        for line in planned.to_text().split("\n"):
+            click.echo(visible(line))
