@@ -1,0 +1,23 @@
+"""Fakes for tests of penstock and of campaigns: a clock, a site without processes, campaigns in a folder."""
+
+from penstock.testing.campaigns import MadeCampaign, make_campaign
+from penstock.testing.clock import ManualClock
+from penstock.testing.eventfile import EventFile, LineFault
+from penstock.testing.fates import Fate, Rule, Run, all_well, failing
+from penstock.testing.runner import PretendRunner
+from penstock.testing.site import PretendSite
+
+__all__ = [
+    "EventFile",
+    "Fate",
+    "LineFault",
+    "MadeCampaign",
+    "ManualClock",
+    "PretendRunner",
+    "PretendSite",
+    "Rule",
+    "Run",
+    "all_well",
+    "failing",
+    "make_campaign",
+]

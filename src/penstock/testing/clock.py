@@ -1,0 +1,39 @@
+"""A clock whose hands the test turns."""
+
+from __future__ import annotations
+
+
+class ManualClock:
+    """A clock that stands still until somebody sleeps or turns it.
+
+    >>> clock = ManualClock(now=1000.0)
+    >>> clock.sleep(2.5)
+    >>> clock.now(), clock.monotonic(), clock.slept
+    (1002.5, 2.5, [2.5])
+    """
+
+    def __init__(self, now: float = 1_600_000_000.0) -> None:
+        self.wall, self.since_start = now, 0.0
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        """UTC seconds since 1970."""
+        return self.wall
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made; `turn` and `sleep` move them, `set` does not."""
+        return self.since_start
+
+    def sleep(self, seconds: float) -> None:
+        """Go on at once, so many seconds later."""
+        self.slept.append(seconds)
+        self.turn(seconds)
+
+    def turn(self, seconds: float) -> None:
+        """Let time pass."""
+        self.wall += seconds
+        self.since_start += seconds
+
+    def set(self, now: float) -> None:
+        """Put the wall clock right, or wrong, as an administrator may; it can go back."""
+        self.wall = now

@@ -1,0 +1,55 @@
+"""An event file as a runner writes it, with what can go wrong with files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+LineFault = Literal["duplicates", "garbage", "other token", "long lines"]
+TOO_LONG = 1_000_001
+
+
+class EventFile:
+    """The event file of one life of one element; `path` None keeps it in memory."""
+
+    def __init__(
+        self, token: str, path: Path | None, now: Callable[[], float], *, faults: Iterable[LineFault] = ()
+    ) -> None:
+        self.token, self.path, self.now, self.faults = token, path, now, frozenset(faults)
+        self.data, self.count = bytearray(), 0
+
+    def write(self, kind: str, **fields: Any) -> None:
+        """Append one event, with the faults that this file has."""
+        self.count += 1
+        event = {"t": self.token, "i": 1, "l": 1, "n": self.count, "at": self.now(), "e": kind, **fields}
+        self.append(b"".join(line + b"\n" for line in spoiled(event, self.faults)))
+
+    def append(self, data: bytes) -> None:
+        """Append raw bytes, a whole line or not."""
+        self.data += data
+        if self.path:
+            with self.path.open("ab") as file:
+                file.write(data)
+
+    def lose_tail(self, count: int) -> None:
+        """Forget the last bytes, as a file system does that lost its power."""
+        del self.data[len(self.data) - min(count, len(self.data)) :]
+        if self.path:
+            self.path.write_bytes(self.data)
+
+
+def spoiled(event: dict[str, Any], faults: frozenset[LineFault]) -> list[bytes]:
+    """Return the lines that a file with these faults holds for one event."""
+    line = json.dumps(event, separators=(",", ":")).encode()
+    lines = [line]
+    if "duplicates" in faults:
+        lines.append(line)
+    if "garbage" in faults:
+        lines[:0] = [b'{"t": "\xff\xfe', b"\0" * 20, b"[1, 2"]
+    if "other token" in faults:
+        lines.insert(0, json.dumps({**event, "t": "pother00000"}).encode())
+    if "long lines" in faults:
+        lines.insert(0, b'{"t": "' + b"x" * TOO_LONG + b'"}')
+    return lines

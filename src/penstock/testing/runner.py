@@ -1,0 +1,224 @@
+"""A runner that only pretends: it reads its feed and writes true events, and no process is started."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from penstock.clock import Clock
+from penstock.testing.eventfile import EventFile
+from penstock.testing.fates import Fate, Rule, Run
+
+Line = dict[str, Any]
+TaskId = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch of the feed, and what of it was not begun."""
+
+    number: int
+    lines: deque[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The task that runs now."""
+
+    line: Line
+    fate: Fate
+    begun: float
+    over: float
+
+
+@dataclass(slots=True)
+class PretendRunner:
+    """One job of a PretendSite: its feed, its event file, and the task that it pretends to run.
+
+    `rule` None runs nothing by itself: the test calls `begin`, `end` and `give_back`.
+    """
+
+    token: str
+    native: str
+    spec: Mapping[str, Any]
+    root: Path
+    events: EventFile
+    rule: Rule | None
+    clock: Clock
+    numbers: Counter[TaskId]
+    on_disk: bool = True
+    alive: bool = True
+    silent: bool = False
+    ending: bool = False
+    closed: int | None = None
+    fed: bytearray = field(default_factory=bytearray)
+    batches: deque[Batch] = field(default_factory=deque[Batch])
+    done: int = 0
+    current: Current | None = None
+    late: tuple[Line, Fate] | None = None
+    revoked: set[TaskId] = field(default_factory=set[TaskId])
+    free_at: float = 0.0
+
+    def claim(self) -> None:
+        """Write the first line."""
+        self.free_at = self.clock.now()
+        self.events.write("claim", native=self.native, host="pretended", boot="-", pid=1, start="1")
+
+    def feed(self, data: bytes) -> None:
+        """Take more batches."""
+        self.fed += data
+        self.free_at = max(self.free_at, self.clock.now())
+        self.batches.extend(batches_in(data))
+
+    def work(self) -> None:
+        """Do all that is due by now."""
+        while self.rule and self.alive and not self.silent and self.step():
+            pass
+
+    def step(self) -> bool:
+        """Do the next thing; False when there is none yet."""
+        if self.current:
+            return self.finish_current()
+        if self.ending:
+            self.give_back(*self.rest())
+            return self.leave("asked to stop")
+        if not self.batches:
+            return self.closed is not None and self.done >= self.closed and self.leave("no more work")
+        if line := self.next_line():
+            return self.begin_by_rule(line)
+        self.events.write("batch", number=self.batches.popleft().number)
+        self.done += 1
+        return True
+
+    def next_line(self) -> Line | None:
+        """Take the next task of the first batch that was not revoked."""
+        lines = self.batches[0].lines
+        while lines:
+            line = lines.popleft()
+            if self.id_of(line) not in self.revoked:
+                return line
+            self.give_back(line, why="revoked")
+        return None
+
+    def begin_by_rule(self, line: Line) -> bool:
+        """Start a task; what becomes of it is known from here on."""
+        assert self.rule
+        task = self.id_of(line)
+        fate = self.rule(Run(line["s"], line["k"], self.numbers[task] + 1, line))
+        begun = self.free_at
+        self.begin(line)
+        match fate.then:
+            case "dies":
+                self.alive = False
+            case "goes silent":
+                self.silent = True
+            case "ends late":
+                self.alive, self.late = False, (line, fate)
+            case "goes on":
+                self.current = Current(line, fate, begun, begun + fate.seconds)
+        return True
+
+    def finish_current(self) -> bool:
+        """End the running task if its time is over; a follower comes right after a good end."""
+        assert self.current
+        line, fate, over = self.current.line, self.current.fate, self.current.over
+        if over > self.clock.now():
+            return False
+        self.current, self.free_at = None, over
+        if self.id_of(line) in self.revoked:
+            fate = Fate("cancelled", why="revoked")
+        self.end(line, fate)
+        if fate.outcome == "ok" and "then" in line:
+            return self.begin_by_rule(line["then"])
+        return True
+
+    def begin(self, line: Line) -> None:
+        """Write that a task starts."""
+        stage, unit = self.id_of(line)
+        self.numbers[stage, unit] += 1
+        self.events.write("start", s=stage, u=unit, w=1)
+
+    def end(self, line: Line, fate: Fate) -> None:
+        """Write that a task ended, and leave its products when it ended well."""
+        stage, unit = self.id_of(line)
+        event: dict[str, Any] = {
+            "s": stage, "u": unit, "w": 1, "o": fate.outcome, "wall": fate.seconds, "cpu": fate.seconds, "rss": 1 << 20,
+            "code": fate.code, "signal": None, "log": self.write_log(fate.log), "products": {},
+        }  # fmt: skip
+        if fate.outcome == "ok":
+            event["products"] = {name: made for name, *made in self.make_products(line, fate)}
+            event["children"] = [list(child) for child in fate.children]
+            event["result"] = fate.result
+        given = {"why": fate.why, "verdict": fate.verdict}
+        self.events.write("end", **event, **{name: value for name, value in given.items() if value})
+
+    def end_late(self) -> None:
+        """Write the end that was kept back when the runner was given up."""
+        if self.late:
+            line, fate = self.late
+            self.late = None
+            self.end(line, fate)
+
+    def give_back(self, *lines: Line, why: str = "asked to stop") -> None:
+        """Give tasks back before their turn, their followers with them."""
+        ids = [list(self.id_of(link)) for line in lines for link in chain_of(line)]
+        if ids:
+            self.events.write("give", tasks=ids, why=why)
+
+    def rest(self) -> list[Line]:
+        """Take all that was not begun."""
+        lines = [line for batch in self.batches for line in batch.lines]
+        self.batches.clear()
+        return lines
+
+    def leave(self, why: str) -> bool:
+        """Write the last line and be gone."""
+        self.events.write("leave", why=why)
+        self.alive = False
+        return True
+
+    def id_of(self, line: Line) -> TaskId:
+        """Return stage and unit of a task line, as events name them."""
+        return self.spec["stages"][line["s"]]["id"], line["u"]
+
+    def make_products(self, line: Line, fate: Fate) -> Iterator[tuple[str, str, int, str]]:
+        """Yield (name, path, bytes, digest) of what the task leaves."""
+        for name, product in line.get("products", {}).items():
+            if name in fate.without:
+                continue
+            content = fate.contents.get(name, f"{name} of {line['s']} {line['k']}\n".encode())
+            if self.on_disk:
+                path = self.root / product["path"]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            yield name, product["path"], len(content), hashlib.sha256(content).hexdigest()
+
+    def write_log(self, text: str) -> list[int]:
+        """Append to the log of the one worker; return (worker, offset, length)."""
+        log = self.events.path and self.events.path.with_name("1.1.log")
+        if not log or not text:
+            return [1, 0, 0]
+        offset = log.stat().st_size if log.exists() else 0
+        with log.open("a") as file:
+            file.write(text)
+        return [1, offset, log.stat().st_size - offset]
+
+
+def batches_in(data: bytes) -> Iterator[Batch]:
+    """Yield the batches that a piece of a feed holds."""
+    lines = iter(data.splitlines())
+    for head in lines:
+        header = json.loads(head)
+        yield Batch(header["batch"], deque(json.loads(next(lines)) for _ in range(header["tasks"])))
+
+
+def chain_of(line: Line) -> Iterator[Line]:
+    """Yield a task line and those of its followers."""
+    yield line
+    if "then" in line:
+        yield from chain_of(line["then"])

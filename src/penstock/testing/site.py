@@ -1,0 +1,166 @@
+"""A place where jobs only seem to run: the one fake of the JobSite seam."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from penstock.clock import Clock
+from penstock.testing.clock import ManualClock
+from penstock.testing.eventfile import EventFile, LineFault
+from penstock.testing.fates import Fate, Rule, all_well
+from penstock.testing.runner import PretendRunner, TaskId
+
+
+class PretendSite:
+    """A site without processes: a rule says how each task ends, and true events tell of it.
+
+    Its runners work whenever the conductor looks at them, as far as the clock allows: a task of 60 seconds ends
+    when the clock has gone 60 seconds on. Faults: `lines` spoil every event file, the first `dies_at_once`
+    runners end before they claim anything, a runner that dies loses the last `loses_tail` bytes of its file.
+
+    >>> site = PretendSite(tmp_path, rule=failing("merge"), clock=clock)  # doctest: +SKIP
+    >>> with Conductor(campaign, command="run", site=site, clock=clock) as conductor:  # doctest: +SKIP
+    ...     conductor.run()
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        rule: Rule | None = all_well,
+        clock: Clock | None = None,
+        cores: int = 2,
+        on_disk: bool = True,
+        lines: Iterable[LineFault] = (),
+        dies_at_once: int = 0,
+        loses_tail: int = 0,
+    ) -> None:
+        self.root, self.rule, self.clock, self._cores = root, rule, clock or ManualClock(), cores
+        self.on_disk, self.line_faults, self.loses_tail = on_disk, frozenset(lines), loses_tail
+        self.dies_at_once = dies_at_once
+        self.specs: dict[str, dict[str, Any]] = {}
+        self.runners: dict[str, PretendRunner] = {}
+        self.numbers: Counter[TaskId] = Counter()
+
+    @property
+    def name(self) -> str:
+        """The site's name in the record."""
+        return "pretended"
+
+    @property
+    def cores(self) -> int:
+        """How many cores it seems to have."""
+        return self._cores
+
+    def environment(self) -> Mapping[str, str]:
+        """Return what is set for every task: nothing."""
+        return {}
+
+    def job_folder(self, token: str) -> Path:
+        """Return the folder of a job."""
+        return self.root / ".penstock" / "jobs" / token
+
+    def place(self, token: str, spec: bytes) -> Path:
+        """Take a job's spec."""
+        self.specs[token] = json.loads(spec)
+        folder = self.job_folder(token)
+        if self.on_disk:
+            folder.mkdir(parents=True, mode=0o700)
+            (folder / "spec.json").write_bytes(spec)
+        return folder
+
+    def start(self, token: str) -> str:
+        """Start a pretended runner and return its native id."""
+        native = f"pretended-{len(self.runners) + 1}"
+        path = self.job_folder(token) / "1.1.jsonl" if self.on_disk else None
+        events = EventFile(token, path, self.clock.now, faults=self.line_faults)
+        runner = PretendRunner(
+            token, native, self.specs[token], self.root, events, self.rule, self.clock, self.numbers, self.on_disk
+        )  # fmt: skip
+        self.runners[token] = runner
+        runner.alive = len(self.runners) > self.dies_at_once
+        if runner.alive:
+            runner.claim()
+        return native
+
+    def feed(self, token: str, data: bytes) -> None:
+        """Give more batches to a job."""
+        self.runners[token].feed(data)
+
+    def fed(self, token: str) -> bytes:
+        """Return all that was ever fed to a job."""
+        return bytes(self.runners[token].fed) if token in self.runners else b""
+
+    def close_feed(self, token: str, batches: int) -> None:
+        """Tell a job that no batch after so many will come."""
+        if token in self.runners:
+            self.runners[token].closed = batches
+
+    def revoke(self, token: str, text: bytes) -> None:
+        """Tell a job which tasks it must not go on with."""
+        told = json.loads(text)
+        runner = self.runners[token]
+        if told.get("all"):
+            runner.ending = True
+        runner.revoked.update((stage, unit) for stage, unit in told.get("tasks", ()))
+
+    def news(self, token: str, element: int, life: int, offset: int) -> bytes:
+        """Return the new bytes of an event file."""
+        return bytes(self.runners[token].events.data[offset:]) if token in self.runners else b""
+
+    def news_size(self, token: str, element: int, life: int) -> int:
+        """Let the job work, and return how long its event file is."""
+        if token not in self.runners:
+            return 0
+        self.work(token)
+        return len(self.runners[token].events.data)
+
+    def alive(self, native: str) -> bool:
+        """Whether a job still runs, after it worked as far as the clock allows."""
+        runner = next((r for r in self.runners.values() if r.native == native), None)
+        if runner is None:
+            return False
+        self.work(runner.token)
+        return runner.alive
+
+    def ask_to_end(self, native: str) -> None:
+        """Ask a job to start nothing more and to give back the rest."""
+        for runner in self.runners.values():
+            runner.ending = runner.ending or runner.native == native
+
+    def end_leftovers(self, token: str) -> None:
+        """Do nothing: no process was left."""
+
+    def last_words(self, token: str) -> str:
+        """Return what the runner itself had to say."""
+        started = self.runners.get(token)
+        return "" if started and started.events.count else "it died at once, as the test wanted"
+
+    def work(self, token: str) -> None:
+        """Let one job do what is due by now."""
+        runner = self.runners[token]
+        was_alive = runner.alive
+        runner.work()
+        if was_alive and not runner.alive and self.loses_tail and not said_goodbye(runner):
+            runner.events.lose_tail(self.loses_tail)
+
+    def write_late_ends(self) -> None:
+        """Write the ends that runners kept back when they were given up (`then="ends late"`)."""
+        for runner in self.runners.values():
+            runner.end_late()
+
+    def kill(self, *, lost: Fate | None = None) -> None:
+        """Kill every runner where it stands, as a power cut does; `lost` may end the running tasks before."""
+        for runner in self.runners.values():
+            if lost and runner.current and runner.alive:
+                runner.end(runner.current.line, lost)
+            runner.alive, runner.current = False, None
+
+
+def said_goodbye(runner: PretendRunner) -> bool:
+    """Whether a runner left by itself."""
+    return b'"e":"leave"' in runner.events.data
