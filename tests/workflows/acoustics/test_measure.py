@@ -10,6 +10,7 @@ import xarray as xr
 from PIL import Image
 
 from penstock.workflows.acoustics import measure as module
+from penstock.workflows.acoustics import product
 from penstock.workflows.acoustics.measure import Faulty, check_samples, measure
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.spectra import Transform
@@ -57,12 +58,19 @@ def test_frame_times_are_utc_and_exact(run, write_wav, noise):
 def test_the_result_does_not_depend_on_how_it_is_read(run, write_wav, noise, monkeypatch, block, chunk):
     path = write_wav("a.wav", noise[:4000])
     _, whole = run(path)
-    monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(product, "CHUNK", chunk)
     monkeypatch.setattr(module, "read_blocks", lambda path, channel: _read(path, block))
     _, cut = run(path)
     assert np.abs(cut.level.values - whole.level.values).max() <= 1.0
     for name in ("bin_total", "bin_frames", "psd", "bin_seconds"):
         assert cut[name].values == pytest.approx(whole[name].values, rel=1e-6, nan_ok=True)
+
+
+def test_samples_beyond_what_the_header_says_are_left_alone(run, write_wav, noise, monkeypatch):
+    path = write_wav("a.wav", noise)
+    monkeypatch.setattr(module, "read_blocks", lambda path, channel: [noise, noise])
+    made, data = run(path)
+    assert data.sizes["time"] == data.bin_frames.values.sum() == made.frames == 624
 
 
 def _read(path, block):
@@ -183,7 +191,7 @@ from penstock.workflows.acoustics.measure import measure
 from penstock.workflows.acoustics.settings import Settings
 for path in sys.argv[1:]:
     out = Path(path + ".nc"), Path(path + ".png")
-    measure(path, datetime(2026, 1, 1, tzinfo=UTC), Settings(), product=out[0], picture=out[1])
+    measure(path, datetime(2026, 1, 1, tzinfo=UTC), Settings(nfft=32), product=out[0], picture=out[1])
     print(next(int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -22,6 +22,10 @@ FILL = np.int16(-32768)
 SAMPLED = 4099  # levels looked at to place the packed range
 TINY = np.float32(np.finfo(np.float32).tiny)  # power of digital silence reads as this, 379 dB below 1
 SECONDS_1970 = "seconds since 1970-01-01T00:00:00+00:00"
+
+
+WORTH_PACKING, PART = 500, 1 << 16  # values of a coordinate
+Values = Callable[[int, int], NDArray[Any]]
 
 
 def to_level(power: NDArray[Any], reference: float) -> NDArray[Any]:
@@ -85,8 +89,20 @@ class Store:
 
     def dimension(self, name: str, values: NDArray[Any], **attributes: Any) -> None:
         """Write a dimension with its coordinate."""
-        filters = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if len(values) > 500 else {}
-        scale = self.file.create_dataset(name, data=values, **filters)
+        self.axis(name, len(values), lambda first, count: values[first : first + count], **attributes)
+
+    def axis(self, name: str, length: int, values: Values, **attributes: Any) -> None:
+        """Write a dimension whose coordinate may be long: `values(first, count)` gives a part of it."""
+        long = length > WORTH_PACKING
+        filters = {
+            "compression": "gzip",
+            "compression_opts": 1,
+            "shuffle": True,
+            "chunks": (min(length, PART),),
+        }
+        scale = self.file.create_dataset(name, (length,), np.float64, **(filters if long else {}))
+        for first in range(0, length, PART):
+            scale[first : first + PART] = values(first, min(PART, length - first))
         scale.make_scale(name)
         scale.attrs["_Netcdf4Dimid"] = np.int32(len(self._scales))
         _write_attributes(scale, attributes)

@@ -145,9 +145,17 @@ def summary(dataset: Dataset, settings: Settings) -> list[str]:
         lines.append(f"{facts['begin']} to {facts['end']}, duty cycle {facts['duty_cycle_percent']:.1f} %")
     bad = [each for each in dataset.recordings if each.findings]
     lines.append(f"{len(dataset.recordings) - len(bad)} without findings, {len(bad)} with")
-    lines += [f"  {verdict(each, force=settings.force):8}  {each.name}: {_why(each)}" for each in bad[:SHOWN]]
+    lines += [
+        f"  {verdict(each, force=settings.force):8}  {printable(each.name)}: {_why(each)}"
+        for each in bad[:SHOWN]
+    ]
     return [*lines, f"  … and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else lines
 
 
 def _why(recording: Recording) -> str:
     return "; ".join(finding.why for finding in (*recording.faults, *recording.warnings))
+
+
+def printable(text: str) -> str:
+    """Replace what would move a terminal's cursor or change its colours."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
