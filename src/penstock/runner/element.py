@@ -15,7 +15,7 @@ from .revoked import Revocations
 from .signals import Signals
 from .slots import Slot
 from .trouble import Unwell
-from .work import Queue, Work
+from .work import FULL, Queue, Work
 
 GIVES_A_LINE = 1000
 STARTS_A_TURN = 100
@@ -41,7 +41,9 @@ class Element:
         self._children.watch(signals.fd, self._woken)
         self._attempts = Attempts(job, claim.events, self._children, self._ended)
         self._stopping: Optional[str] = None  # why what is left is given back
-        self._hungry = False
+        self._hungry = False  # a worker has nothing to start
+        self._share = 1.0  # of the element, that a task of the last batch takes
+        self._late = False  # a task was given back because of the deadline
         self._gives: Dict[str, List[TaskId]] = {}
         self._busy_at = time.monotonic()
         self._poll_s = POLL_S[0]
@@ -84,6 +86,7 @@ class Element:
             self._attempts.stop_all("the job was asked twice to stop")
         if now >= self._beat_at:
             self._beat(now)
+        self._write_gives()
 
     def _beat(self, now: float) -> None:
         self._beat_at = now + self._job.spec.beat_s
@@ -108,10 +111,11 @@ class Element:
                 self._halt(str(why))
                 return
             if work is None:
-                self._hungry = self._queue.empty
+                self._hungry = self._queue.empty and self._attempts.load + self._share <= FULL
                 return
             self._busy_at = time.monotonic()
             self._poll_s = POLL_S[0]
+            self._share = work.batch.share
             self._take_up(work)
             if self._stopping or self._signals.asked:
                 return
@@ -159,7 +163,10 @@ class Element:
             return self._stopping
         if self._revocations.cover(*work.id):
             return "revoked"
-        return None if self._has_time(work) else "deadline"
+        if self._has_time(work):
+            return None
+        self._late = True
+        return "deadline"
 
     def _has_time(self, work: Work) -> bool:
         walltime = self._job.spec.walltime_s
@@ -217,8 +224,7 @@ class Element:
         return self._group.due is not None and time.monotonic() >= self._group.due
 
     def _flush(self) -> None:
-        if self._gives:
-            self._write_gives()
+        self._write_gives()
         self._group.flush()
         trouble = self._group.trouble or self._events.trouble
         if trouble:
@@ -233,6 +239,8 @@ class Element:
             return self._stopping
         if self._queue.over:
             return "done"
+        if self._late and self._queue.empty:
+            return "deadline"
         idle = time.monotonic() - self._busy_at
         return "idle" if self._queue.empty and idle > self._job.spec.idle_s else None
 

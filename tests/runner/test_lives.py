@@ -1,0 +1,132 @@
+"""Claims, doubles and later lives of an element."""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+
+def kill_in_the_middle(lab, ready, *options):
+    process = lab.start(*options)
+    lab.wait_for(ready)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    return process
+
+
+def test_a_killed_runner_goes_on_in_its_next_life(lab):
+    text = '[ $U -ge 3 ] && [ ! -e go ] && sleep 30; echo $U >> ran; : > "$P"'
+    tasks = [
+        lab.shell(unit, text, env={"U": str(unit), "P": {"ref": "product"}}, products=lab.product(f"out/{unit}"))
+        for unit in range(6)
+    ]
+    lab.batch(tasks)
+    kill_in_the_middle(lab, lambda: len(lab.ends()) == 3, "--native", "77")
+    (lab.root / "go").touch()
+    assert lab.run([], "--native", "77").returncode == 0
+    assert sorted(lab.ends(1)) == [0, 1, 2]
+    assert sorted(lab.ends(2)) == [3, 4, 5]
+    assert sorted((lab.root / "ran").read_text().split()) == ["0", "1", "2", "3", "4", "5"]
+    assert [event["number"] for event in lab.of_kind("batch", life=2)] == [1]
+    assert lab.leftovers() == []
+    assert not list(lab.job.glob("*.reserve"))
+
+
+def test_the_next_life_ends_what_the_killed_one_left_running(lab):
+    lab.batch([lab.shell(1, "[ -e go ] && exit; echo $$ > pid; exec sleep 60")])
+    kill_in_the_middle(lab, lambda: (lab.root / "pid").exists(), "--native", "77")
+    pid = (lab.root / "pid").read_text().strip()
+    assert os.path.exists(f"/proc/{pid}")
+    (lab.root / "go").touch()
+    lab.run([], "--native", "77")
+    assert not os.path.exists(f"/proc/{pid}/exe")
+    assert lab.ends(2)[1]["o"] == "ok"
+
+
+def test_workers_die_with_their_runner(lab):
+    lab.function("import os, time\ndef run(task):\n    open('pid', 'w').write(str(os.getpid()))\n    time.sleep(60)")
+    lab.batch([lab.python(1)])
+    kill_in_the_middle(lab, lambda: (lab.root / "pid").exists() and (lab.root / "pid").read_text())
+    pid = (lab.root / "pid").read_text()
+    lab.wait_for(lambda: not os.path.exists(f"/proc/{pid}/exe"))
+
+
+def test_a_start_with_another_id_leaves_one_line_and_nothing_else(lab):
+    lab.batch([lab.command(1, "true")])
+    lab.run([], "--native", "77")
+    before = sorted(path.name for path in lab.job.iterdir())
+    assert lab.run([], "--native", "78").returncode == 0
+    (line,) = (lab.job / "doubles.jsonl").read_text().splitlines()
+    double = json.loads(line)
+    assert (double["e"], double["native"], double["held"]) == ("double", "78", "77")
+    assert sorted(path.name for path in lab.job.iterdir()) == sorted([*before, "doubles.jsonl"])
+
+
+def test_a_second_start_while_the_first_lives_is_a_double_too(lab):
+    process = lab.start("--native", "77")
+    lab.wait_for(lambda: lab.events())
+    assert lab.start("--native", "77").wait(10) == 0
+    assert process.poll() is None
+    assert "double" in (lab.job / "doubles.jsonl").read_text()
+    assert not (lab.job / "1.2.jsonl").exists()
+
+
+def test_what_an_earlier_life_gave_back_is_not_run(lab):
+    lab.batch([lab.shell(1, "sleep 0.5"), lab.command(2, "true")])
+    process = lab.start("--native", "77")
+    lab.wait_for(lambda: lab.of_kind("start"))
+    process.terminate()
+    process.wait(10)
+    assert [event["tasks"] for event in lab.of_kind("give")] == [[[1, 2]]]
+    lab.run([], "--native", "77")
+    assert lab.of_kind("start", life=2) == []
+
+
+def test_a_chain_goes_on_at_its_first_link_that_is_not_done(lab):
+    last = lab.shell(3, "echo 3 >> ran")
+    middle = lab.shell(2, "[ -e go ] || sleep 30; echo 2 >> ran", then=last)
+    lab.batch([lab.shell(1, "echo 1 >> ran", then=middle), lab.command(4, "false", then=lab.command(5, "true"))])
+    kill_in_the_middle(lab, lambda: 1 in lab.ends() and len(lab.of_kind("start")) == 2, "--native", "77")
+    (lab.root / "go").touch()
+    lab.run([], "--native", "77")
+    assert (lab.root / "ran").read_text().split() == ["1", "2", "3"]
+
+
+def test_a_torn_last_line_of_an_earlier_life_is_no_end(lab):
+    lab.batch([lab.command(1, "true")])
+    lab.run([], "--native", "77")
+    path = lab.job / "1.1.jsonl"
+    end = next(line for line in path.read_text().splitlines(keepends=True) if '"e":"end"' in line)
+    claim = path.read_text().splitlines(keepends=True)[0]
+    path.write_text(claim + end[:-20])
+    lab.run([], "--native", "77")
+    assert list(lab.ends(2)) == [1]
+
+
+def test_of_many_that_start_at_once_one_claims(lab):
+    lab.batch([lab.shell(1, "echo ran >> ran; sleep 0.3")])
+    lab.close()
+    processes = [lab.start("--native", "77") for _ in range(4)]
+    assert {process.wait(20) for process in processes} == {0}
+    assert (lab.root / "ran").read_text().split() == ["ran"]
+    assert not [path for path in lab.job.iterdir() if path.name.count(".") > 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "env"), [((), {}), (("--element", "3"), {}), ((), {"SGE_TASK_ID": "undefined"})]
+)
+def test_an_array_element_without_an_index_claims_nothing(lab, options, env):
+    lab.spec = {"elements": 2, "offsets": [0, 0]}
+    done = lab.run([], *options, env=env)
+    assert done.returncode == 64
+    assert "elements" in done.stderr
+    assert not list(lab.job.glob("*.*.jsonl"))
+
+
+def test_a_folder_without_a_spec_is_wrong_use(lab, program):
+    argv = [os.sys.executable, str(program), str(lab.root)]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 64
+    assert "spec.json" in done.stderr

@@ -1,0 +1,220 @@
+"""Products: found, hashed, moved and published; what else a task leaves is removed."""
+
+import errno
+import hashlib
+import os
+
+import pytest
+
+from penstock.runner.products import digest_file, digest_folder, move
+
+
+def sha(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_the_temporary_name_ends_like_the_product_and_is_private(lab):
+    end = lab.end(lab.shell(1, 'echo "$P"; : > "$P"', products=lab.product("out/a.npz")))
+    assert lab.log(end).strip() == str(lab.root / "out/.penstock/ptest123456.1.1.1/a.npz")
+    assert (lab.root / "out/a.npz").exists()
+    assert lab.leftovers() == []
+
+
+def test_what_else_a_task_leaves_is_removed_before_the_next(lab):
+    text = 'cd "$(dirname "$P")" && ls -A && touch junk && mkdir -p d/e && chmod 0 d && : > "$P"'
+    lab.run([lab.shell(unit, text, products=lab.product(f"out/{unit}")) for unit in range(3)])
+    assert {lab.log(end) for end in lab.ends().values()} == {""}
+    assert {end["o"] for end in lab.ends().values()} == {"ok"}
+    assert sorted(os.listdir(lab.root / "out")) == ["0", "1", "2"]
+
+
+def test_several_products_may_go_to_several_folders_and_some_be_optional(lab):
+    products = {
+        "psd": {"path": "a/1.npz"},
+        "picture": {"path": "b/1.png"},
+        "movie": {"path": "b/1.mp4", "optional": True},
+    }
+    argv = ["/bin/sh", "-c", 'printf p > "$1"; printf q > "$2"', "sh"]
+    refs = [{"ref": "product.psd"}, {"ref": "product.picture"}]
+    end = lab.end(lab.command(1, *argv, *refs, products=products))
+    assert end["o"] == "ok"
+    assert end["products"] == {"psd": ["a/1.npz", 1, sha(b"p")], "picture": ["b/1.png", 1, sha(b"q")]}
+    assert (lab.root / "b/1.png").read_text() == "q"
+
+
+def test_a_failed_task_leaves_the_old_product_as_it_was(lab):
+    (lab.root / "x").write_text("old")
+    assert lab.end(lab.shell(1, 'printf new > "$P"; exit 1', products=lab.product("x")))["o"] == "error"
+    assert (lab.root / "x").read_text() == "old"
+    assert lab.leftovers() == []
+
+
+def test_a_product_may_be_a_folder_that_replaces_the_old_one(lab):
+    (lab.root / "set.zarr").mkdir()
+    (lab.root / "set.zarr/old").touch()
+    text = 'mkdir -p "$P/in/ner" && printf 1 > "$P/a" && printf 22 > "$P/in/b" && ln -s a "$P/in/l"'
+    end = lab.end(lab.shell(1, text, products=lab.product("set.zarr", folder=True)))
+    assert sorted(os.listdir(lab.root / "set.zarr")) == ["a", "in"]
+    assert end["products"]["product"][:2] == ["set.zarr", 3]
+    lines = [b"a\0" + sha(b"1").encode(), b"in/b\0" + sha(b"22").encode(), b"in/l\0" + sha(b"a").encode()]
+    assert end["products"]["product"][2] == sha(b"".join(line + b"\n" for line in lines))
+    assert lab.leftovers() == []
+
+
+@pytest.mark.parametrize(("text", "folder"), [('mkdir "$P"', False), (': > "$P"', True), ('mkfifo "$P"', False)])
+def test_a_product_of_another_kind_than_declared_is_missing(lab, text, folder):
+    end = lab.end(lab.shell(1, text, products=lab.product("x", folder=folder)))
+    assert end["o"] == "missing_product"
+    assert "should be a f" in end["why"]
+
+
+def test_a_product_that_is_a_link_becomes_what_it_leads_to(lab):
+    (lab.root / "source").write_text("data")
+    end = lab.end(lab.shell(1, 'ln -s "$PWD/source" "$P"', products=lab.product("x")))
+    assert end["products"]["product"] == ["x", 4, sha(b"data")]
+    assert not (lab.root / "x").is_symlink()
+
+
+def test_a_product_is_taken_from_the_one_file_of_a_pattern(lab):
+    products = lab.product("dl1/run1.h5", **{"from": "dl1_*.h5"})
+    argv = ["/bin/sh", "-c", 'printf x > "$1/dl1_LST-1.$2.h5"; for f in $3; do : > "$1/dl1_$f.h5"; done', "sh"]
+    second = lab.product("dl1/run2.h5", **{"from": "dl1_*.h5"})
+    third = lab.product("dl1/run3.h5", **{"from": "dl1_*.h5"})
+    outdir = {"ref": "outdir"}
+    lab.run(
+        [
+            lab.command(1, *argv, outdir, "1", "", products=products),
+            lab.command(2, *argv, outdir, "1", "", products=second),
+            lab.command(3, *argv, outdir, "1", "a b", products=third),
+            lab.command(4, "true", products=lab.product("dl1/run4.h5", **{"from": "dl1_*.h5"})),
+        ]
+    )
+    assert [lab.ends()[unit]["o"] for unit in (1, 2, 3, 4)] == ["ok", "ok", "missing_product", "missing_product"]
+    assert "3 files named dl1_*.h5" in lab.ends()[3]["why"]
+    assert sorted(os.listdir(lab.root / "dl1")) == ["run1.h5", "run2.h5"]
+
+
+def test_scratch_is_the_working_folder_and_products_are_taken_out_of_it(lab):
+    lab.stage("netmc", scratch=True)
+    text = 'printf x > result.nc; touch junk; pwd; [ "$S" = "$PWD" ]'
+    task = lab.command(
+        1, "/bin/sh", "-c", text, stage="netmc", products=lab.product("out/result.nc"), env={"S": {"ref": "scratch"}}
+    )
+    end = lab.end(task)
+    assert end["o"] == "ok"
+    assert lab.log(end).strip() == str(lab.root / ".penstock/scratch/ptest123456.1.1.1.1")
+    assert (lab.root / "out/result.nc").read_text() == "x"
+    assert lab.leftovers() == []
+
+
+def test_scratch_is_kept_after_a_failure_and_said_to_be(lab):
+    lab.stage("netmc", scratch=True)
+    end = lab.end(lab.shell(1, "echo core > dump; exit 1", stage="netmc"))
+    kept = lab.root / ".penstock/scratch/ptest123456.1.1.1.1"
+    assert str(kept) in end["why"]
+    assert (kept / "dump").exists()
+
+
+def test_templates_are_rendered_in_the_scratch_folder(lab):
+    (lab.root / "netmc.tpl").write_text("n = {run:05d}\nt = {begin:%Y-%m-%d}\nw = {window} {{run}} {}\n")
+    stage = {"scratch": True, "levels": ["run"], "types": {"begin": "datetime"}, "params": {"window": 8}}
+    lab.stage("netmc", templates={"in/netmc.inpt": "netmc.tpl", "bad": "none.tpl"}, **stage)
+    lab.stage("good", templates={"in/netmc.inpt": "netmc.tpl"}, **stage)
+    fields = {"begin": "2020-01-17T03:04:05Z"}
+    lab.run(
+        [
+            lab.shell(7, "cat in/netmc.inpt", stage="good", fields=fields),
+            lab.shell(8, "true", stage="good"),
+            lab.shell(9, "true", stage="netmc", fields=fields),
+        ]
+    )
+    ends = lab.ends()
+    assert lab.log(ends[7]) == "n = 00007\nt = 2020-01-17\nw = 8 {run} {}\n"
+    assert "{begin}" in ends[8]["why"]
+    assert "none.tpl cannot be read" in ends[9]["why"]
+
+
+def test_list_files_reach_commands(lab):
+    (lab.job / "inputs-abc.txt").write_text("x\ny\n")
+    inputs = {"a": ["p q", "r"], "b": {"list": "inputs-abc.txt", "count": 2}, "c": ["two\nlines"]}
+    refs = [{"ref": "inputs_file.a"}, {"ref": "inputs_file.b"}]
+    lab.run(
+        [
+            lab.command(1, "cat", *refs, inputs=inputs),
+            lab.command(2, "cat", {"ref": "inputs_file.c"}, inputs=inputs),
+            lab.command(3, "echo", ["--in=", {"ref": "inputs_file.d"}], inputs=inputs),
+        ]
+    )
+    ends = lab.ends()
+    assert lab.log(ends[1]) == "p q\nr\nx\ny\n"
+    assert "newline" in ends[2]["why"]
+    assert ends[3]["why"] == "{inputs_file.d} stands for nothing in this task"
+    assert not (lab.job / "tmp").exists()
+
+
+def test_big_products_are_hashed_beside_the_loop(lab):
+    text = 'head -c 20000000 /dev/zero > "$P"'
+    lab.run([lab.shell(unit, text, products=lab.product(f"out/{unit}")) for unit in (1, 2)], workers=2)
+    expected = [20_000_000, sha(bytes(20_000_000))]
+    assert [lab.ends()[unit]["products"]["product"][1:] for unit in (1, 2)] == [expected, expected]
+    assert (lab.root / "out/2").stat().st_size == 20_000_000
+
+
+def test_products_of_functions_are_treated_alike(lab):
+    source = "def run(task):\n    path = task.product()\n    assert path.name == 'y.txt'\n    path.write_text('yes')"
+    lab.function(source)
+    lab.run([lab.python(1, products=lab.product("a/y.txt")), lab.python(2, products=lab.product("b/z.txt"))])
+    assert lab.ends()[1]["products"] == {"product": ["a/y.txt", 3, sha(b"yes")]}
+    assert lab.ends()[2]["why"] == "AssertionError"
+    assert (lab.root / "a/y.txt").read_text() == "yes"
+
+
+def test_a_folder_a_unit_leaves_no_private_folders_behind(lab):
+    text = ': > "$P"'
+    lab.run([lab.shell(unit, text, products=lab.product(f"u{unit}/x")) for unit in range(40)])
+    assert {end["o"] for end in lab.ends().values()} == {"ok"}
+    assert all(os.listdir(lab.root / f"u{unit}") == ["x"] for unit in range(40))
+
+
+def test_a_product_outside_the_campaign_is_put_there(lab, tmp_path):
+    path = tmp_path / "elsewhere/x"
+    assert lab.end(lab.shell(1, ': > "$P"', products=lab.product(str(path))))["o"] == "ok"
+    assert path.exists()
+
+
+def test_a_folder_where_a_file_should_go_is_an_error_of_the_task(lab):
+    (lab.root / "x").mkdir()
+    (lab.root / "x/inner").touch()
+    end = lab.end(lab.shell(1, 'printf 1 > "$P"', products=lab.product("x")))
+    assert end["o"] == "error"
+    assert "cannot be published" in end["why"]
+    assert (lab.root / "x/inner").exists()
+    assert lab.leftovers() == []
+
+
+def test_a_move_to_another_file_system_is_verified(tmp_path):
+    other = os.path.join("/dev/shm", f"penstock-test-{os.getpid()}")
+    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
+        pytest.skip("there is no second file system")
+    (tmp_path / "file").write_bytes(b"data")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/in").write_bytes(b"inner")
+    try:
+        move(str(tmp_path / "file"), other)
+        assert digest_file(other) == (4, sha(b"data"))
+        os.unlink(other)
+        before = digest_folder(str(tmp_path / "folder"))
+        move(str(tmp_path / "folder"), other)
+        assert digest_folder(other) == before
+        move(other, str(tmp_path / "back"))
+        assert os.listdir(tmp_path) == ["back"]
+    finally:
+        if os.path.isdir(other):
+            os.unlink(os.path.join(other, "in"))
+            os.rmdir(other)
+
+
+def test_a_move_of_nothing_is_an_error(tmp_path):
+    with pytest.raises(OSError) as caught:
+        move(str(tmp_path / "none"), str(tmp_path / "x"))
+    assert caught.value.errno == errno.ENOENT
