@@ -66,6 +66,19 @@ class Record:
     def attempt(self, stage: int, unit: int, outcome: str, **columns: Any) -> int:
         return self.insert("attempt", stage=stage, unit=unit, outcome=outcome, **{"ended": 1000.0, **columns})
 
+    def job(self, **columns: Any) -> int:
+        token = f"p{self.db.execute('SELECT count(*) FROM job').fetchone()[0]}"
+        row = {
+            "token": token,
+            "site": "local",
+            "epoch": 1,
+            "elements": 1,
+            "folder": "jobs",
+            "state": "settled",
+            "created": 1.0,
+        }
+        return self.insert("job", **{**row, **columns})
+
 
 @pytest.fixture
 def record(tmp_path: Path) -> Iterator[Record]:

@@ -11,7 +11,7 @@ def started(record):
     for number in range(3):
         record.task(stage, record.unit("2020-01-17", number), "done")
     record.task(stage, record.unit("2020-01-17", 1807), "failed", why="exit code 1: no pedestal")
-    record.attempt(stage, 6, "error", log="/jobs/p1/1.1.log")
+    record.attempt(stage, 6, "error", log="1.1.log", job=record.job(folder="/jobs/p1"))
     return record
 
 
@@ -82,17 +82,7 @@ def test_a_paused_stage_says_why(started):
 
 
 def test_an_open_job_is_listed_with_the_tasks_it_still_has(started):
-    job = started.insert(
-        "job",
-        token="pabc",
-        site="local",
-        native="12.3",
-        epoch=1,
-        elements=2,
-        folder="x",
-        state="submitted",
-        created=5.0,
-    )
+    job = started.job(token="pabc", native="12.3", elements=2, created=5.0, state="submitted")
     for number, state in enumerate(("delivered", "settled")):
         started.insert(
             "batch", job=job, element=1, number=number, stage=1, size=7, cores=1, state=state, at=5.0
@@ -113,8 +103,8 @@ def test_time_left_comes_from_the_rate_since_the_conductor_began(started):
         "UPDATE lease SET pid = 1, since = 1000, expires = 2000, host = 'elsewhere', command = 'run'"
     )
     for unit in (3, 4, 5):
-        started.attempt(1, unit, "ok", ended=1010.0)
-    started.attempt(1, 5, "ok", ended=10.0)
+        started.attempt(1, unit, "ok", began=1000.0, ended=1010.0)
+    started.attempt(1, 5, "ok", began=9.0, ended=10.0)
     (stage,) = Status.read(started.ledger, now=1030.0).stages
     assert stage.rate == pytest.approx(0.1)
     assert stage.seconds_left == pytest.approx(10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections import defaultdict
@@ -233,19 +234,21 @@ def _read_stages(db: sqlite3.Connection, labels: Labels, now: float) -> tuple[St
 
 
 def _read_rates(db: sqlite3.Connection, now: float) -> dict[int, float]:
-    """Rate per stage over the newest attempts since the present conductor began; none when nobody works."""
+    """Tasks a second, by stage, over the newest attempts since the present conductor began; none if nobody works."""
     lease = db.execute("SELECT since FROM lease WHERE pid IS NOT NULL").fetchone()
     if not lease or not lease[0]:
         return {}
-    ends: dict[int, list[float]] = defaultdict(list)
-    recent = db.execute("SELECT stage, outcome, ended FROM attempt ORDER BY id DESC LIMIT ?", (_RECENT,))
-    for stage, outcome, ended in recent:
+    seen: dict[int, list[float]] = defaultdict(list)
+    recent = db.execute(
+        "SELECT stage, outcome, began, ended FROM attempt ORDER BY id DESC LIMIT ?", (_RECENT,)
+    )
+    for stage, outcome, began, ended in recent:
         if outcome == "ok" and ended >= lease[0]:
-            ends[stage].append(ended)
+            seen[stage].append(max(began or lease[0], lease[0]))
     return {
-        stage: len(times) / span
-        for stage, times in ends.items()
-        if (span := now - (lease[0] if len(times) < _RECENT // 10 else min(times))) > 1 and len(times) > 1
+        stage: len(began) / (now - min(began))
+        for stage, began in seen.items()
+        if len(began) > 1 and now - min(began) > 1
     }
 
 
@@ -256,6 +259,8 @@ def _read_driver(db: sqlite3.Connection, now: float) -> str | None:
     if who is None or not who.alive(now):
         return None
     since = show_time(who.since, now=now)
+    if who.pid == os.getpid():
+        return f"working since {since}"
     return visible(f"`penstock {who.command}` works on it since {since} (process {who.pid} on {who.host})")
 
 

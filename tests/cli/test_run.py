@@ -173,5 +173,5 @@ def test_lines_come_at_most_each_ten_seconds_and_the_last_one_always(record, cap
         "0/1",
         "10/11",
         "20/21",
-        "24/25",
+        "25/26",
     ]

@@ -15,9 +15,9 @@ def written(record):
     folder.mkdir(parents=True)
     (folder / "1.1.log").write_bytes(b"other|first try|second\n|other")
     record.task(stage, unit, "failed")
-    log = ".penstock/jobs/pabc/1.1.log"
-    record.attempt(stage, unit, "error", log=log, log_offset=6, log_bytes=9)
-    record.attempt(stage, unit, "timeout", log=log, log_offset=16, log_bytes=7)
+    place = {"log": "1.1.log", "job": record.job(folder=str(folder))}
+    record.attempt(stage, unit, "error", log_offset=6, log_bytes=9, **place)
+    record.attempt(stage, unit, "timeout", log_offset=16, log_bytes=7, **place)
     record.written = unit
     return record
 
@@ -68,16 +68,7 @@ def test_a_silent_attempt_has_an_empty_log(written):
 
 def test_what_a_running_task_has_written_so_far_is_read(written):
     folder = written.root / ".penstock/jobs/pabc"
-    job = written.insert(
-        "job",
-        token="pabc",
-        site="local",
-        epoch=1,
-        elements=1,
-        folder=str(folder),
-        state="submitted",
-        created=1,
-    )
+    job = written.job(folder=str(folder), state="submitted")
     batch = written.insert(
         "batch", job=job, element=1, number=1, stage=1, size=1, cores=1, state="delivered", at=1
     )

@@ -111,17 +111,7 @@ def test_ready_in_a_paused_stage_says_what_resumes_it(chain):
 
 def test_a_running_task_says_where(chain):
     unit = chain.unit("n", 1)
-    job = chain.insert(
-        "job",
-        token="pabc",
-        site="local",
-        native="77",
-        epoch=1,
-        elements=1,
-        folder="f",
-        state="submitted",
-        created=1,
-    )
+    job = chain.job(token="pabc", native="77", state="submitted")
     batch = chain.insert(
         "batch", job=job, element=1, number=1, stage=1, size=3, cores=1, state="delivered", at=1000
     )

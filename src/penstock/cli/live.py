@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -45,21 +45,24 @@ class Lines:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._printed = -QUIET_S
-        self._shown: dict[str, str] = {}
-        self._latest: Status | None = None
+        self._shown: dict[str, Mapping[str, int]] = {}
+        self._ledger: Ledger | None = None
 
     def observe(self, ledger: Ledger) -> None:
         """Look, and print if enough time has passed."""
-        self._latest = Status.read(ledger)
+        self._ledger = ledger
         if self._clock() - self._printed >= QUIET_S:
-            self.finish()
+            self._print(ledger)
             self._printed = self._clock()
 
     def finish(self) -> None:
         """Print what has changed since the last line."""
-        for stage in self._latest.stages if self._latest else ():
-            counts = repr(sorted(stage.tasks.items()))
+        if self._ledger:
+            self._print(self._ledger)
+
+    def _print(self, ledger: Ledger) -> None:
+        for stage in Status.read(ledger).stages:
             before = self._shown.get(stage.name)
-            self._shown[stage.name] = counts
-            if before != counts and (before or stage.left):  # what was final from the start is no news
+            self._shown[stage.name] = stage.tasks
+            if before != stage.tasks and (before or stage.left):  # what was final from the start is no news
                 click.echo(f"{time.strftime('%H:%M:%S')} {show_progress(stage)}")
