@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from penstock.display import Labels
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.logs import tail_of
 
@@ -67,7 +68,8 @@ def failed_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
         " WHERE t.state = 'failed' AND NOT s.removed LIMIT ?",
         (SHOWN,),
     )
-    shown = [f"    {row['name']} {row['key']}: {row['why']}" for row in rows]
+    label = Labels.read(ledger.db).label
+    shown = [f"    {row['name']} {label(row['key'])}: {row['why']}" for row in rows]
     blocked = f", {counts['blocked']} blocked by that" if counts.get("blocked") else ""
     return [f"{counts['failed']} tasks failed{blocked}: see `penstock status`, `penstock log UNIT`", *shown]
 
