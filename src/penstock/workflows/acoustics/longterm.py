@@ -6,7 +6,7 @@ Recordings hand over sums and counts, so that the mean over any set of bins is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,7 @@ class Average:
 
 def average(paths: Sequence[Path], width: float | None = None) -> tuple[Average, dict[str, Any]]:
     """Add up the sums of all products; give them with the attributes that the products share."""
-    common = _common(paths)
-    span = _span(paths)
+    common, span = _agree(paths)
     base = float(common["bin_seconds"])
     width = width or choose_width(span, base)
     if not is_multiple(width, base):
@@ -97,33 +96,32 @@ def _frequencies(path: Path) -> NDArray[np.float64]:
         return file["frequency"][:]
 
 
-def _common(paths: Sequence[Path]) -> dict[str, Any]:
-    """Give the attributes of the first product, having checked that all agree on what matters."""
-    first: dict[str, Any] = {}
+def _agree(paths: Sequence[Path]) -> tuple[dict[str, Any], Span]:
+    """Give the attributes of the first product and the time that all span, having checked that all agree."""
+    common: dict[str, Any] = {}
+    limits: list[tuple[float, float]] = []
     for path in paths:
         with h5py.File(path) as file:
-            attributes = {name: _text(value) for name, value in file.attrs.items()}
-        first = first or attributes
-        for name in SAME:
-            if attributes[name] != first[name]:
-                raise ValueError(
-                    f"{path.name} has {name} = {attributes[name]} and {paths[0].name} has {first[name]}; "
-                    "they cannot be averaged: make the spectrograms again with one setting"
-                )
-    return first
+            common = common or {name: _text(value) for name, value in file.attrs.items()}
+            for name in SAME:
+                _refuse_other(name, _text(file.attrs[name]), common[name], (path, paths[0]))
+            limits.append(_limits(file))
+    begins, ends = zip(*limits, strict=True)
+    return common, Span(min(begins), max(ends))
 
 
-def _span(paths: Sequence[Path]) -> Span:
-    begins, ends = zip(*_limits(paths), strict=True)
-    return Span(min(begins), max(ends))
+def _refuse_other(name: str, value: Any, expected: Any, paths: tuple[Path, Path]) -> None:
+    if value != expected:
+        raise ValueError(
+            f"{paths[0].name} has {name} = {value} and {paths[1].name} has {expected}; "
+            "they cannot be averaged: make the spectrograms again with one setting"
+        )
 
 
-def _limits(paths: Sequence[Path]) -> Iterator[tuple[float, float]]:
-    for path in paths:
-        with h5py.File(path) as file:
-            starts, inside = file["bin"][:], file["bin_seconds"][:]
-        width = float(starts[1] - starts[0]) if len(starts) > 1 else float(inside[0])
-        yield float(starts[0]), float(starts[-1]) + min(width, float(inside[-1]))
+def _limits(file: h5py.File) -> tuple[float, float]:
+    starts, inside = file["bin"][:], file["bin_seconds"][:]
+    width = float(file.attrs["bin_seconds"])
+    return float(starts[0]), float(starts[-1]) + min(width, float(inside[-1]))
 
 
 def _text(value: Any) -> Any:
