@@ -105,11 +105,10 @@ def judge(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]
 def look_again(db: sqlite3.Connection, graph: Graph, stage: str, done: Sequence[int]) -> list[int]:
     """Find done tasks whose inputs are no longer what they were made from; return those that are redone (RULES 3, 26).
 
-    A group is looked at when all its members are final: until then it is not known what it would be made from.
+    A task is looked at when all its upstreams are final: until then it is not known what it would be made from.
     """
     definition, group = graph.stages[stage], graph.is_group(stage)
-    if group:
-        done = [u for u, v in verdicts_of(db, graph, stage, done).items() if v.state == "ready"]
+    done = may_run(db, graph, stage, done)
     if not done or (group and definition.late == "ignore"):
         return []
     unlike = compare_inputs(
@@ -136,10 +135,17 @@ FROM_INPUT = "input: "
 
 
 def redo(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int], *, why: str) -> list[int]:
-    """Make done tasks ready again, unless a reader of their products is on its way; return those that are."""
-    free = [unit for unit in units if not read_now(db, graph, stage, unit)]
+    """Make done tasks ready again, unless an upstream is being made or a reader is on its way; return those that are."""
+    free = [unit for unit in may_run(db, graph, stage, units) if not read_now(db, graph, stage, unit)]
     tasks.move(db, graph, stage, [tasks.Move(unit, "done", "ready", f"again: {why}") for unit in free])
     return free
+
+
+def may_run(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> list[int]:
+    """Return those units whose upstreams are all there."""
+    return [
+        unit for unit, verdict in verdicts_of(db, graph, stage, units).items() if verdict.state == "ready"
+    ]
 
 
 def read_now(db: sqlite3.Connection, graph: Graph, stage: str, unit: int) -> bool:
