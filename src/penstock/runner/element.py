@@ -55,12 +55,12 @@ class Element:
         why = None
         while why is None:
             self._heed()
-            if self._stopping:
-                self._give_rest()
-            else:
+            if not self._stopping:
                 self._fill()
             if self._hungry or self._stopping or self._group_is_due():
                 self._flush()
+            if self._stopping:
+                self._give_rest()
             why = self._why_leave()
             if why is None:
                 self._pause()
@@ -219,6 +219,7 @@ class Element:
                 self._queue.finish(work)
         except Unwell as why:
             self._halt(str(why))
+        self._flush()
 
     def _group_is_due(self) -> bool:
         return self._group.due is not None and time.monotonic() >= self._group.due

@@ -99,9 +99,11 @@ def make_reserve(path: str) -> None:
     """Take the room for the last events; raises OSError when there is none."""
     fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o666)
     try:
-        os.write(fd, bytes(RESERVE_BYTES))
-        os.fsync(fd)
-        if os.fstat(fd).st_size < RESERVE_BYTES:
+        if os.write(fd, bytes(RESERVE_BYTES)) < RESERVE_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(fd)
+    except OSError:
+        os.unlink(path)
+        raise
     finally:
         os.close(fd)

@@ -45,8 +45,8 @@ def memory_of(pids: Iterable[int]) -> int:
 class OomCounter:
     """How many processes of our control group the kernel has killed for want of memory."""
 
-    def __init__(self) -> None:
-        self._path = find_oom_file()
+    def __init__(self, path: Optional[str] = None) -> None:
+        self._path = find_oom_file() if path is None else path
         self._count = self._read()
 
     def grew(self) -> bool:

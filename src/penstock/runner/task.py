@@ -74,6 +74,11 @@ class Task:
         self._job_folder = job_folder
 
     @property
+    def missing(self) -> List[str]:
+        """The members that a group goes without, where its stage says `members = "done"`."""
+        return list(self._data.get("missing") or [])
+
+    @property
     def key(self) -> Any:
         """The values that name the unit, coarse to fine, as a tuple."""
         return tuple(typed_key(self._stage, self._data.get("key") or [], self._data.get("fields") or {}))
