@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from penstock.conductor.context import Context
 from penstock.errors import DefinitionError
 from penstock.graph import Graph
 from penstock.ledger import jobs, tasks
-from penstock.ledger.inputs import inputs_of
+from penstock.ledger.inputs import inputs_of, members_left_out
 from penstock.ledger.units import rows_of
 from penstock.rendering import Line, Paths, Renderer, batch_text, job_spec, stage_spec
 from penstock.site import JobSite
@@ -23,6 +24,7 @@ from penstock.units import show_key
 
 SHORT_S = 0.5  # units quicker than this are fed one batch ahead, so that no slot waits for us
 IDLE_S = 30.0
+NAMED = 10  # members that a note names
 
 
 @dataclass(slots=True)
@@ -206,7 +208,8 @@ class Submitter:
         """Queue the tasks of a batch, their followers with them, and return what the runner reads of them."""
         inputs = inputs_of(self.ledger.db, self.graph, stage.name, units)
         lines = self.render(stage, units, {unit: inputs[unit].paths for unit in units})
-        queued = [tasks.Queued(unit, inputs[unit].digest, line.products) for unit, line in lines.items()]
+        notes = {unit: self.note_missing(stage, unit, line) for unit, line in lines.items()}
+        queued = [tasks.Queued(u, inputs[u].digest, line.products, notes[u]) for u, line in lines.items()]
         self.queue(stage, batch, queued, old="ready")
         self.add_followers(stage, batch, lines)
         return [line.data for line in lines.values()]
@@ -223,6 +226,21 @@ class Submitter:
             if unit in scales and stage.resources.walltime_s:
                 lines[unit].data["limit_s"] = stage.resources.walltime_s * scales[unit]
         return lines
+
+    def note_missing(self, stage: Stage, unit: int, line: Line) -> str | None:
+        """Tell a group's task, and the record, which members it goes without (RULES 2)."""
+        if stage.members != "done":
+            return None
+        left = members_left_out(self.ledger.db, self.graph, stage.name, unit)
+        labels = [self.label(member) for _, member, _ in left]
+        line.data["missing"] = labels
+        more = ", …" if len(labels) > NAMED else ""
+        return f"made without {len(labels)} members: {', '.join(labels[:NAMED])}{more}" if labels else None
+
+    def label(self, unit: int) -> str:
+        """Return a unit's key as people see it."""
+        key = self.ledger.db.execute("SELECT key FROM unit WHERE id = ?", (unit,)).fetchone()[0]
+        return show_key(json.loads(key), self.campaign.levels, self.campaign.formats)
 
     def add_followers(self, stage: Stage, batch: int, lines: Mapping[int, Line]) -> None:
         """Let the followers (`with`) of these tasks run right after them, in the same worker (RULES 6)."""

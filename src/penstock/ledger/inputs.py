@@ -106,3 +106,21 @@ def selection(graph: Graph, edge: Edge, up: int) -> tuple[str, tuple[int, ...]]:
 def digests_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> Mapping[int, str]:
     """Return the input digest of each task as it would be made now."""
     return {unit: inputs.digest for unit, inputs in inputs_of(db, graph, stage, units).items()}
+
+
+def members_left_out(
+    db: sqlite3.Connection, graph: Graph, stage: str, unit: int
+) -> list[tuple[str, int, str]]:
+    """Return (upstream stage, unit, state) of the members that a group goes without, as `members = "done"` lets it (RULES 2)."""
+    left: list[tuple[str, int, str]] = []
+    for edge in graph.upstreams[stage]:
+        if edge.kind == "finer":
+            level_up, level_down = graph.stages[edge.up].level, graph.stages[stage].level
+            under = f"m.g{level_down} = {unit}" if level_down else "true"
+            rows = db.execute(
+                f"SELECT m.id, t.state FROM unit m JOIN task t ON t.unit = m.id AND t.stage = ? WHERE m.level = {level_up}"
+                f" AND {under} AND t.state IN ('failed', 'blocked') ORDER BY m.id",
+                (graph.ids[edge.up],),
+            )
+            left += [(edge.up, row[0], row[1]) for row in rows]
+    return left

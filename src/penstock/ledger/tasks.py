@@ -149,6 +149,7 @@ class Queued:
     unit: int
     inputs: str
     products: Sequence[tuple[str, str]]  # name, path
+    note: str | None = None  # kept as the reason of its state, also when it is done
 
 
 def queue(
@@ -163,8 +164,8 @@ def queue(
     """Put tasks into a batch; their products of before, if any, are withdrawn (RULES 18)."""
     number, digest = graph.ids[stage], graph.stages[stage].digest
     db.executemany(
-        "UPDATE task SET state = 'queued', batch = ?, made = ?, inputs = ?, why = NULL WHERE stage = ? AND unit = ?",
-        [(batch, digest, t.inputs, number, t.unit) for t in tasks],
+        "UPDATE task SET state = 'queued', batch = ?, made = ?, inputs = ?, why = ? WHERE stage = ? AND unit = ?",
+        [(batch, digest, t.inputs, t.note, number, t.unit) for t in tasks],
     )
     db.executemany(
         "INSERT INTO product (stage, unit, name, path) VALUES (?, ?, ?, ?)"
@@ -188,7 +189,7 @@ def finish(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqli
     number = graph.ids[stage]
     db.executemany(
         "UPDATE task SET state = 'done', batch = NULL, due = NULL, tries = 0, free = 0, alone = 0, time_scale = 1,"
-        " memory_scale = 1, stale = NULL, why = NULL WHERE stage = ? AND unit = ?",
+        " memory_scale = 1, stale = NULL WHERE stage = ? AND unit = ?",
         [(number, row["unit"]) for row in rows],
     )
     count_moves(db, graph, stage, [Move(row["unit"], row["state"], "done") for row in rows])
