@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -56,7 +57,7 @@ def run_demo(folder: Path, audio: Path | None, say: Say) -> None:
         say(f"{folder} holds a campaign already: going on with it")
     else:
         _set_up(folder, audio, say)
-    say(f"\n$ cd {folder} && penstock run")
+    say(f"\n$ cd {shlex.quote(str(folder))} && penstock run")
     ended = subprocess.run([sys.executable, "-m", "penstock", "run"], cwd=folder, check=False)
     page = (folder / "index.html").resolve()
     if not page.exists():
@@ -76,7 +77,7 @@ def _set_up(folder: Path, audio: Path | None, say: Say) -> None:
         source, params = audio, {}
         if not any(source.iterdir()):
             raise DefinitionError(f"{source} is empty; name a folder of recordings")
-    say(f"\n$ penstock init acoustics {folder} --audio {source}")
+    say(f"\n$ penstock init acoustics {shlex.quote(str(folder))} --audio {shlex.quote(str(source))}")
     made = write_campaign(folder, str(source), settle="1s", params=params)
     for line in summary(made.dataset, made.settings):
         say(line)

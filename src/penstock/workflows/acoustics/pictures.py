@@ -72,12 +72,12 @@ def draw(
 
 
 def robust_range(levels: NDArray[Any]) -> tuple[float, float]:
-    """Span the levels but their rarest: from the 1st to the 99.5th percentile, at least 10 dB."""
+    """Span the levels but their rarest: from the 5th to the 99.5th percentile, at least 10 dB."""
     some = levels.reshape(-1)[:: max(1, levels.size // SAMPLED)]
     finite = some[np.isfinite(some)]
     if not len(finite):
         return 0.0, 10.0
-    low, high = (float(each) for each in np.percentile(finite, (1, 99.5)))
+    low, high = (float(each) for each in np.percentile(finite, (5, 99.5)))
     return math.floor(low), max(math.ceil(high), math.floor(low) + 10)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,7 +72,7 @@ def init(folder: Path, audio: str, begin: str | None, workers: int | None, batch
     made = write_campaign(folder, audio, begin=begin, workers=workers, batch=batch, params=params)
     for line in summary(made.dataset, made.settings):
         click.echo(line)
-    click.echo(f"wrote {made.definition}; next: cd {folder} && penstock run")
+    click.echo(f"wrote {made.definition}; next: cd {shlex.quote(str(folder))} && penstock run")
 
 
 @click.group("acoustics")

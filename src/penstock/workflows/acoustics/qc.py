@@ -170,7 +170,7 @@ class SampleCheck:
             self._origin = float(samples.mean(dtype=np.float64))
         centred = samples - samples.dtype.type(self._origin)
         self._sum += float(centred.sum(dtype=np.float64))
-        self._squares += float(np.dot(centred, centred))
+        self._squares += float(np.square(centred, out=centred).sum(dtype=np.float64))
 
     def _count_clipped(self, full: NDArray[Any]) -> None:
         """Count runs; one that the block's end cuts goes on in the next block."""

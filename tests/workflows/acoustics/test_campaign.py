@@ -1,0 +1,56 @@
+"""Recordings through the whole engine, as a person would."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+import xarray as xr
+
+RATE = 8000
+BEGIN = datetime(2026, 1, 17, 4, 0, tzinfo=UTC)
+
+
+def penstock(folder, *words):
+    return subprocess.run(
+        [sys.executable, "-m", "penstock", *words], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, write_wav, noise):
+    for start in (0, 10, 40, 50, 60):
+        path = write_wav(f"audio/it's {BEGIN + timedelta(seconds=start):%Y%m%d_%H%M%S}.wav", noise)
+    path.write_bytes(path.read_bytes()[:-2000])
+    write_wav(f"audio/it's {BEGIN + timedelta(seconds=70):%Y%m%d_%H%M%S}.wav", noise * 0)
+    made = penstock(tmp_path, "init", "acoustics", "sea", "--audio", "audio", "--bin", "1", "--nfft", "256")
+    assert made.returncode == 0, made.stderr
+    definition = tmp_path / "sea/penstock.toml"
+    definition.write_text(definition.read_text().replace("derive = {", 'settle = "0s"\nderive = {'))
+    return tmp_path / "sea"
+
+
+def test_recordings_become_spectrograms_an_average_and_a_page(folder):
+    ran = penstock(folder, "run")
+    assert ran.returncode == 0, ran.stderr
+    stages = {
+        stage["name"]: stage["tasks"]
+        for stage in json.loads(penstock(folder, "status", "--json").stdout)["stages"]
+    }
+    assert (stages["spectrogram"]["done"], stages["spectrogram"]["vetoed"]) == (4, 2)
+    assert stages["ltas"]["done"] == stages["report"]["done"] == 1
+    with xr.open_dataset(folder / "ltas.nc") as data:
+        empty = np.isnan(data.level.values).all(axis=1)
+        assert np.flatnonzero(empty).tolist() == list(range(20, 40))
+        assert data.coverage.values.tolist() == [1] * 20 + [0] * 20 + [1] * 20
+    with (folder / "report/qc.csv").open(newline="") as file:
+        verdicts = [row["verdict"] for row in csv.DictReader(file)]
+    assert verdicts == ["good", "good", "warning", "good", "left out", "left out"]
+    links = re.findall(r'(?:src|href)="([^"]+)"', (folder / "index.html").read_text())
+    assert len(links) == 2 * 4 + 2 + 1
+    assert all((folder / unquote(link)).is_file() for link in links)
