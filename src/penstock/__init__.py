@@ -3,8 +3,6 @@
 The words (campaign, unit, stage, task, batch, job, product, site) are explained in `docs/design.md`.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False  # typing itself takes 15 ms to import
 
 if TYPE_CHECKING:

@@ -13,6 +13,8 @@ from penstock.errors import DefinitionError
 Define = Callable[..., Campaign]
 
 A = '[stage.a]\neach = "file"\ncommand = ["true"]\n'  # lines 7 to 9, after the head
+B = '[stage.b]\neach = "file"\ncommand = ["true"]\n'
+FILES = '[campaign]\nname = "x"\nlevels = ["a"]\n[units]\nfiles = "{a}.wav"\n'
 
 CASES = [
     # stage text, line, what is said
@@ -36,15 +38,15 @@ CASES = [
     (A + "rules = [{ log = '(', verdict = 'veto' }]\n", 10, "is not a regular expression"),
     (A + "retry = { eror = 3 }\n", 10, "must be one of 'error'"),
     ('[stage.a]\neach = "file"\npython = "module.function"\n', 9, "a Python function written as package.module:function"),
-    ('[stage.a]\neach = "file"\ncommand = "cp {path} b"\n', 9, "is one text; write a list (one element an argument), or add shell"),
+    ('[stage.a]\neach = "file"\ncommand = "cp {path} b"\n', 9, "is one text; write a list (one element an argument)"),
     (A + 'after = "b"\n', 10, "there is no stage 'b'"),
     (A + 'after = ["a"]\n', 10, "'a' waits for itself"),
-    (A + '[stage.b]\neach = "file"\ncommand = ["true"]\nafter = ["a", "a"]\n', 13, "names 'a' twice"),
-    (A + '[stage.b]\neach = "file"\ncommand = ["true"]\nafter = [{ stage = "a", key = ["{run}"] }]\n', 13, "has 1 parts"),
-    (A + 'after = "c"\n[stage.b]\neach = "file"\ncommand = ["true"]\nafter = "a"\n[stage.c]\neach = "file"\ncommand = ["true"]\nafter = "b"\n',
+    (A + B + 'after = ["a", "a"]\n', 13, "names 'a' twice"),
+    (A + B + 'after = [{ stage = "a", key = ["{run}"] }]\n', 13, "has 1 parts"),
+    (A + 'after = "c"\n' + B + 'after = "a"\n[stage.c]\neach = "file"\ncommand = ["true"]\nafter = "b"\n',
      10, "wait for each other: a after c after b after a"),
     (A + '[stage.b]\neach = "run"\nwith = "a"\ncommand = ["true"]\n', 12, "is not at the level of 'a'"),
-    (A + '[stage.b]\neach = "file"\ncommand = ["true"]\n[stage.c]\neach = "file"\nwith = "a"\nafter = ["a", "b"]\ncommand = ["true"]\n',
+    (A + B + '[stage.c]\neach = "file"\nwith = "a"\nafter = ["a", "b"]\ncommand = ["true"]\n',
      16, "cannot wait for others"),
     (A + 'where = "kind == 3"\n', 10, "names 'kind', which is no level or field here"),
     (A + 'where = "run ** 2 == 4"\n', 10, "uses the operator Pow"),
@@ -72,7 +74,7 @@ CASES = [
     (A + 'products = "same.txt"\n', 10, "every file of 'a' would write the same product"),
     (A + 'products = "{night}{run}"\n', 10, "nothing between"),
     (A + 'products = { x = "a/{file}_{run}", y = "b/{file}" }\noptional = ["z"]\n', 11, "`optional` names 'z'"),
-    (A + 'products = "a/{file}_{run}_{night}"\n[stage.b]\neach = "file"\ncommand = ["true"]\nproducts = "a/{file}_{run}_{night}"\n',
+    (A + 'products = "a/{file}_{run}_{night}"\n' + B + 'products = "a/{file}_{run}_{night}"\n',
      14, "are the same file"),
     (A + 'site = "locl"\n', 10, "did you mean 'local'?"),
     (A + 'setup = "a:b"\n', 10, "`setup` of 'a' goes with `python`"),
@@ -112,14 +114,14 @@ HEADS = [
     ("", None, "the definition lacks the key 'campaign'"),
     ('[campaign]\nname = "x"\nlevels = ["a"]\n[units]\nfiles = "{b}.wav"\n', 5, "name none of the levels a"),
     ('[campaign]\nname = "x"\nlevels = ["a"]\n[units]\nfiles = "*.wav"\n', 5, "has a *; name each varying part"),
-    ('[campaign]\nname = "x"\nlevels = ["a"]\n[units]\nfiles = "{a}.wav"\nmany = "b"\n', 6, "`many` names 'b'"),
-    ('[campaign]\nname = "x"\nlevels = ["a"]\n[units]\nfiles = "{a}.wav"\nmany = "a"\n', 6, "is a level and cannot be in `many`"),
-    ('[campaign]\nname = "x"\nlevels = ["a"]\n[units]\nfiles = "{a}.wav"\nsetle = 3\n', 6, "did you mean 'settle'?"),
-    ('[campaign]\nname = "x"\nlevels = ["a"]\n[units]\nfiles = "{a}.wav"\nderive = { b = "c" }\n', 6, "names 'c', which is unknown"),
-    ('[campaign]\nname = "x"\nlevels = ["a"]\n[units]\nfiles = "{a}.wav"\ncompanions = "{b}.xml"\n', 6, "names 'b', which is unknown"),
-    ('[campaign]\nname = "x"\nlevels = ["a"]\n[units]\nfiles = "{a}.wav"\ncomplete = { a = "soon" }\n', 6, "'soon' is not a condition"),
-    ('[campaign]\nname = "x"\nlevels = ["a"]\n[units]\nfiles = "{a}.wav"\ncomplete = { a = "quiet 3x" }\n', 6, "'3x' is not a duration"),
-    ('[campaign]\nname = "x"\nlevels = ["a"]\n[units]\nfiles = "{a}.wav"\ncomplete = { c = "quiet 3s" }\n', 6, "there is no level 'c'"),
+    (FILES + 'many = "b"\n', 6, "`many` names 'b'"),
+    (FILES + 'many = "a"\n', 6, "is a level and cannot be in `many`"),
+    (FILES + 'setle = 3\n', 6, "did you mean 'settle'?"),
+    (FILES + 'derive = { b = "c" }\n', 6, "names 'c', which is unknown"),
+    (FILES + 'companions = "{b}.xml"\n', 6, "names 'b', which is unknown"),
+    (FILES + 'complete = { a = "soon" }\n', 6, "'soon' is not a condition"),
+    (FILES + 'complete = { a = "quiet 3x" }\n', 6, "'3x' is not a duration"),
+    (FILES + 'complete = { c = "quiet 3s" }\n', 6, "there is no level 'c'"),
     ('[campaign]\nname = "x"\nlevels = ["a"]\n[stage.s]\neach = "a"\ncommand = ["true"]\n', 5, "gives units at the level 'a'"),
     ('[campaign]\nname = "x"\nlevels = ["a"\n[units]\n', 4, "this is not TOML"),
 ]  # fmt: skip

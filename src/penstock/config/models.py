@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from penstock.config.amounts import seconds, size
 from penstock.units import iso
@@ -27,13 +27,13 @@ Outcome = Literal[
 ]
 
 
-def _wrapped(key: str) -> BeforeValidator:
-    """Let a bare value stand for a table with one key."""
+def _wrapped(key: str, written: Any) -> BeforeValidator:
+    """Let a bare value stand for a table with one key; `written` is what editors may expect."""
 
     def wrap(given: Any) -> Any:
         return given if isinstance(given, (dict, BaseModel)) else {key: given}  # type: ignore[reportUnknownVariableType]
 
-    return BeforeValidator(wrap)
+    return BeforeValidator(wrap, json_schema_input_type=written)
 
 
 def _listed(given: Any) -> Any:
@@ -63,27 +63,14 @@ def _batch(given: Any) -> int | float | None:
     raise ValueError(f'{given!r} is not a batch; write a number of units (200) or a time ("20min")')
 
 
-_AMOUNT_SCHEMA = {
-    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\s*[0-9.]+\s*[A-Za-z]+\s*$"}]
-}
-_BATCH_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
-
-Duration = Annotated[float, BeforeValidator(seconds), WithJsonSchema(_AMOUNT_SCHEMA)]
-Size = Annotated[int, BeforeValidator(size), WithJsonSchema(_AMOUNT_SCHEMA)]
-Batch = Annotated[int | float | None, BeforeValidator(_batch), WithJsonSchema(_BATCH_SCHEMA)]
+Duration = Annotated[float, BeforeValidator(seconds, json_schema_input_type=float | str)]
+Size = Annotated[int, BeforeValidator(size, json_schema_input_type=int | str)]
+Batch = Annotated[int | float | None, BeforeValidator(_batch, json_schema_input_type=int | str)]
 Name = Annotated[str, Field(pattern=NAME)]
 StageName = Annotated[str, Field(pattern=STAGE_NAME)]
 Reference = Annotated[str, Field(pattern=REFERENCE)]
-Names = Annotated[
-    list[Name],
-    BeforeValidator(_listed),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
-Texts = Annotated[
-    list[str],
-    BeforeValidator(_listed),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
+Names = Annotated[list[Name], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
+Texts = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
 Params = Annotated[dict[Name, Any], BeforeValidator(_plain)]
 TypeName = Literal["int", "float", "datetime", "str", "bool"]
 
@@ -146,7 +133,7 @@ class ProductTable(Table):
 class AfterTable(Table):
     """An upstream stage."""
 
-    stage: str
+    stage: Annotated[str, Field(description="its name")]
     key: Annotated[Texts, Field(description="the upstream's key, one placeholder a level")] = []
     optional: Annotated[
         bool, Field(description="a key that the upstream's `where` leaves out does not block")
@@ -220,14 +207,14 @@ class StageTable(Table):
     setup: Annotated[Reference | None, Field(description="module:function, called once a worker")] = None
     shell: Annotated[bool, Field(description="the command is shell text; placeholders are quoted")] = False
     products: Annotated[
-        dict[Name, Annotated[ProductTable, _wrapped("path")]],
-        BeforeValidator(_products),
+        dict[Name, Annotated[ProductTable, _wrapped("path", str | ProductTable)]],
+        BeforeValidator(_products, json_schema_input_type=str | dict[str, str | ProductTable]),
         Field(description="a path pattern, or names with path patterns"),
     ] = {}
     optional: Annotated[Names, Field(description="products whose lack is no failure")] = []
     after: Annotated[
-        list[Annotated[AfterTable, _wrapped("stage")]],
-        BeforeValidator(_listed),
+        list[Annotated[AfterTable, _wrapped("stage", str | AfterTable)]],
+        BeforeValidator(_listed, json_schema_input_type=str | list[str | AfterTable]),
         Field(description="the stages it waits for"),
     ] = []
     follows: Annotated[
@@ -248,7 +235,7 @@ class StageTable(Table):
     workers: Annotated[int, Field(ge=1, description="tasks at a time in a batch")] = 1
     resources: Annotated[ResourcesTable, Field(description="per worker, per unit")] = ResourcesTable()
     retry: Annotated[
-        dict[Outcome, Annotated[RetryTable, _wrapped("times")]],
+        dict[Outcome, Annotated[RetryTable, _wrapped("times", int | RetryTable)]],
         Field(description="class = how often to try again"),
     ] = {}
     rules: Annotated[list[RuleTable], Field(description="verdicts by exit code or log")] = []
@@ -290,9 +277,9 @@ class SiteTable(Table):
 class Definition(Table):
     """A whole definition file."""
 
-    campaign: CampaignTable
+    campaign: Annotated[CampaignTable, Field(description="the name and the levels")]
     params: Annotated[Params, Field(description="parameters that all stages share")] = {}
-    units: UnitsTable = UnitsTable.model_validate({})
-    stage: dict[StageName, StageTable] = {}
-    site: dict[StageName, SiteTable] = {}
-    close: dict[str, dict[str, Any]] = {}
+    units: Annotated[UnitsTable, Field(description="where units come from")] = UnitsTable.model_validate({})
+    stage: Annotated[dict[StageName, StageTable], Field(description="what is done, by name")] = {}
+    site: Annotated[dict[StageName, SiteTable], Field(description="where jobs run, by name")] = {}
+    close: Annotated[dict[str, dict[str, Any]], Field(description="the end of a group, by level")] = {}

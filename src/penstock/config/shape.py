@@ -60,7 +60,8 @@ def _written_keys(loc: tuple[int | str, ...]) -> Keys:
 def _unknown(keys: Keys, places: Places) -> DefinitionError:
     table = ".".join(keys[:-1])
     where = f"[{table}]" if table else "the definition"
-    return places.error(keys, f"{where} has no key {keys[-1]!r}; {nearest(keys[-1], known_keys(keys[:-1]))}")
+    *_, key = keys
+    return places.error(keys, f"{where} has no key {key!r}; {nearest(key, known_keys(keys[:-1]))}")
 
 
 def known_keys(table: Keys) -> list[str]:
@@ -92,8 +93,9 @@ def _sentence(error: ErrorDetails, keys: Keys) -> str:
     name, kind, context = ".".join(keys), error["type"], error.get("ctx", {})
     given = _shorten(error["input"])
     if kind == "missing":
-        where = f"[{'.'.join(keys[:-1])}]" if len(keys) > 1 else "the definition"
-        return f"{where} lacks the key {keys[-1]!r}; add it"
+        *table, key = keys
+        where = f"[{'.'.join(table)}]" if table else "the definition"
+        return f"{where} lacks the key {key!r}; add it"
     if kind == "value_error":
         return f"{name}: {context['error']}"
     if kind == "literal_error":
