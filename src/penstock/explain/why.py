@@ -158,6 +158,8 @@ class _Reader:
         ).fetchall()
         paths = [row[0] for row in rows[:_WIDE]] + ["…"] * (len(rows) > _WIDE)
         made = f"made {', '.join(paths)}" if rows else "ended well"
+        if task["why"]:
+            made += f", {task['why']}"
         if task["gone"]:
             made += " (its input has disappeared since)"
         if not task["stale"]:

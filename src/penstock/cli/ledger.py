@@ -1,0 +1,43 @@
+"""`penstock ledger`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from penstock.cli.options import campaign_option, json_option, print_json
+from penstock.display import visible
+
+
+@click.group()
+def ledger() -> None:
+    """Look after the record."""
+
+
+@ledger.command(
+    epilog="""\b
+Examples:
+  penstock ledger check
+  penstock ledger check --json"""
+)
+@campaign_option
+@json_option
+def check(root: Path, as_json: bool) -> None:
+    """Find out whether the record agrees with itself: the file, the states, the counts.
+
+    Ends with 1 if it does not.
+    """
+    from penstock.ledger import Ledger
+    from penstock.ledger.check import check_ledger
+    from penstock.ledger.stored import stored_graph
+
+    with Ledger.open(root, readonly=True) as record:
+        wrong = check_ledger(record, stored_graph(record))
+    if as_json:
+        print_json({"wrong": wrong})
+    else:
+        for line in wrong or ["the ledger agrees with itself"]:
+            click.echo(visible(line))
+    sys.exit(1 if wrong else 0)

@@ -1,0 +1,68 @@
+"""Whether the ledger agrees with itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from penstock.graph import Graph
+from penstock.ledger import Ledger
+
+#: what must never be there → how to find it
+CONTRADICTIONS = {
+    "tasks that are queued or running in no open batch": (
+        "SELECT count(*) FROM task t LEFT JOIN batch b ON b.id = t.batch"
+        " WHERE t.state IN ('queued', 'running') AND (b.id IS NULL OR b.state = 'settled')"
+    ),
+    "tasks in a batch that are neither queued nor running": (
+        "SELECT count(*) FROM task WHERE batch IS NOT NULL AND state NOT IN ('queued', 'running', 'failed', 'vetoed')"
+    ),
+    "done tasks of a stage with products, without the product": (
+        "SELECT count(*) FROM task t JOIN product p ON p.stage = t.stage AND p.unit = t.unit"
+        " WHERE t.state = 'done' AND p.digest IS NULL AND NOT EXISTS (SELECT 1 FROM product q"
+        " WHERE q.stage = t.stage AND q.unit = t.unit AND q.digest IS NOT NULL)"
+    ),
+    "tasks of units that are not there": "SELECT count(*) FROM task WHERE unit NOT IN (SELECT id FROM unit)",
+}
+
+
+def check_ledger(ledger: Ledger, graph: Graph) -> list[str]:
+    """Return what is wrong with a ledger, a sentence each; nothing when all is well."""
+    damage = [row[0] for row in ledger.db.execute("PRAGMA integrity_check") if row[0] != "ok"]
+    found = [(what, ledger.db.execute(sql).fetchone()[0]) for what, sql in CONTRADICTIONS.items()]
+    return damage + [f"{count} {what}" for what, count in found if count] + list(wrong_tallies(ledger, graph))
+
+
+def wrong_tallies(ledger: Ledger, graph: Graph) -> Iterator[str]:
+    """Yield the counts of states that a recount does not give."""
+    for stage, number in graph.ids.items():
+        for level in graph.counted[stage]:
+            counted = recounted(ledger, number, level)
+            kept = tallied(ledger, number, level)
+            for group, state in sorted(counted.keys() | kept.keys()):
+                is_, should = kept.get((group, state), 0), counted.get((group, state), 0)
+                if is_ != should:
+                    yield f"stage '{stage}', group {group}: {is_} tasks are counted as {state}, there are {should}"
+
+
+def recounted(ledger: Ledger, stage_id: int, level: int) -> dict[tuple[int, str], int]:
+    """Count the tasks of a stage by group and state."""
+    group = f"u.g{level}" if level else "1"
+    rows = ledger.db.execute(
+        f"SELECT {group}, t.state, count(*), sum(t.stale IS NOT NULL) FROM task t JOIN unit u ON u.id = t.unit"
+        " WHERE t.stage = ? GROUP BY 1, 2",
+        (stage_id,),
+    ).fetchall()
+    counts = {(row[0], row[1]): row[2] for row in rows}
+    for row in rows:
+        if row[3]:
+            counts[row[0], "stale"] = counts.get((row[0], "stale"), 0) + row[3]
+    return counts
+
+
+def tallied(ledger: Ledger, stage_id: int, level: int) -> dict[tuple[int, str], int]:
+    """Return the counts that the ledger keeps for the groups of one level."""
+    rows = ledger.db.execute(
+        "SELECT y.unit, y.state, y.n FROM tally y JOIN unit u ON u.id = y.unit WHERE y.stage = ? AND u.level = ? AND y.n <> 0",
+        (stage_id, level),
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
