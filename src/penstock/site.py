@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from penstock.campaign import Site
 from penstock.errors import DefinitionError
 from penstock.ledger import FOLDER, make_private
+from penstock.ledger.archive import pack_folder
 from penstock.runner.build import build_pyz
 from penstock.schedulers import local
 from penstock.transports.local import append, read_from, write_file
@@ -29,13 +31,15 @@ class JobSite(Protocol):
     def feed(self, token: str, data: bytes) -> None: ...
     def fed(self, token: str) -> bytes: ...
     def close_feed(self, token: str, batches: int) -> None: ...
-    def revoke(self, token: str, text: bytes) -> None: ...
+    def revoke(self, token: str, tasks: Sequence[tuple[int, int]]) -> None: ...
     def news(self, token: str, element: int, life: int, offset: int) -> bytes: ...
     def news_size(self, token: str, element: int, life: int) -> int: ...
     def alive(self, native: str) -> bool: ...
     def ask_to_end(self, native: str) -> None: ...
     def end_leftovers(self, token: str) -> None: ...
     def last_words(self, token: str) -> str: ...
+    def pack(self, token: str) -> None: ...
+    def unpacked(self) -> Sequence[str]: ...
 
 
 class LocalSite:
@@ -85,15 +89,18 @@ class LocalSite:
 
     def fed(self, token: str) -> bytes:
         """Return all that was ever fed to a job."""
-        return read_from(self.job_folder(token) / "tasks.jsonl", 0, 1 << 40)
+        return (self.job_folder(token) / "tasks.jsonl").read_bytes()
 
     def close_feed(self, token: str, batches: int) -> None:
         """Tell a job that no batch after so many will come."""
         write_file(self.job_folder(token) / "closed", str(batches).encode())
 
-    def revoke(self, token: str, text: bytes) -> None:
-        """Tell a job which tasks it must not go on with."""
-        write_file(self.job_folder(token) / "1.revoked", text)
+    def revoke(self, token: str, tasks: Sequence[tuple[int, int]]) -> None:
+        """Tell a job which tasks, by stage and unit, it must not go on with; what was revoked stays revoked."""
+        path = self.job_folder(token) / "1.revoked"
+        known = {(s, u) for s, u in json.loads(path.read_bytes())["tasks"]} if path.exists() else set[Any]()
+        if not known.issuperset(tasks):
+            write_file(path, json.dumps({"tasks": sorted(known.union(tasks))}).encode())
 
     def news(self, token: str, element: int, life: int, offset: int) -> bytes:
         """Return the next new bytes of an event file."""
@@ -121,3 +128,11 @@ class LocalSite:
     def last_words(self, token: str) -> str:
         """Return what the runner itself had to say, if anything."""
         return read_from(self.job_folder(token) / local.LOG, 0, 4096).decode(errors="replace").strip()
+
+    def pack(self, token: str) -> None:
+        """Put all that a settled job left into one file."""
+        pack_folder(self.job_folder(token))
+
+    def unpacked(self) -> Sequence[str]:
+        """Return the jobs whose folders are there: those at work, and those that a crash left so."""
+        return [path.name for path in self.folder.glob("p*") if path.is_dir()]

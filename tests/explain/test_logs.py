@@ -1,10 +1,10 @@
 import json
-import tarfile
 
 import pytest
 
 from penstock.errors import LedgerError
 from penstock.explain import find_stage, read_log
+from penstock.ledger.archive import pack_folder
 
 
 @pytest.fixture
@@ -48,10 +48,8 @@ def test_a_task_that_was_never_tried_is_told(written):
 
 def test_a_packed_log_is_read_from_its_archive(written):
     folder = written.root / ".penstock/jobs/pabc"
-    with tarfile.open(folder.with_name("pabc.tar.gz"), "w:gz") as archive:
-        archive.add(folder, arcname="pabc")
-    (folder / "1.1.log").unlink()
-    folder.rmdir()
+    pack_folder(folder)
+    assert not folder.exists()
     assert read(written).raw == b"second\n"
 
 

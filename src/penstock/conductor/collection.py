@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import sqlite3
-from collections.abc import Iterable
-from pathlib import Path
 
 from penstock.conductor.context import Context
+from penstock.conductor.settling import Settlement, pause_stages_of
 from penstock.decide import Seen, fuse
 from penstock.ledger import jobs
 from penstock.ledger.events import Applier, News
-from penstock.ledger.jobs import Ending, Settler
-from penstock.schedulers.local import LOG
 
 
 class Collector:
@@ -23,7 +18,7 @@ class Collector:
         self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
         self.site, self.clock, self.measured = context.site, context.clock, context.measured
         self.applier = Applier(context.ledger, context.graph, context.values, context.allowances)
-        self.settler = Settler(context.ledger, context.graph, context.allowances)
+        self.settlement = Settlement(context)
         self.sizes: dict[tuple[str, int, int], int] = {}
 
     def any_news(self) -> bool:
@@ -39,13 +34,11 @@ class Collector:
         ended = 0
         self.sizes.clear()
         for job in jobs.open_jobs(self.ledger.db):
-            gone = self.is_gone(
-                job
-            )  # asked before the last read, so that nothing said before the end is missed
+            gone = self.is_gone(job)  # asked before the last read: nothing said before the end is missed
             for life in jobs.lives(self.ledger.db, job["id"]):
                 ended += self.read(job, life)
             if gone:
-                self.settle(job)
+                self.settlement.settle(job)
         return ended
 
     def read(self, job: sqlite3.Row, life: sqlite3.Row) -> int:
@@ -65,7 +58,7 @@ class Collector:
     def heed(self, job: sqlite3.Row, news: News) -> None:
         """Pause what must not go on."""
         if news.halt:
-            self.pause_stages_of(job, news.halt)
+            pause_stages_of(self.ledger, job, news.halt)
         self.measured.note(news.walls)
         for stage in news.failed:
             self.check_fuse(stage)
@@ -80,41 +73,6 @@ class Collector:
     def is_gone(self, job: sqlite3.Row) -> bool:
         """Whether the process of a local job has ended, or never came to be."""
         return job["native"] is not None and not self.site.alive(job["native"])
-
-    def settle(self, job: sqlite3.Row) -> None:
-        """Close the books of a job whose runner is gone."""
-        lives = jobs.lives(self.ledger.db, job["id"])
-        left = all(life["left"] is not None for life in lives)
-        if not left:
-            self.site.end_leftovers(job["token"])
-            self.clean_up(job)
-        why = lives[-1]["left"] if left else "its runner ended without a word" + self.words_of(job)
-        started = any(life["native"] for life in lives)
-        self.settler.settle(job, Ending("lost", why, suspects=True), now=self.clock.now())
-        if not started:
-            self.count_false_start(job, why)
-        self.pack(job)
-
-    def words_of(self, job: sqlite3.Row) -> str:
-        """Return what the runner said on its standard error, if anything."""
-        words = self.site.last_words(job["token"])
-        return f": {words.splitlines()[-1]}" if words else ""
-
-    def count_false_start(self, job: sqlite3.Row, why: str) -> None:
-        """Pause the stages of a job that starts nothing for the second time (RULES 13)."""
-        times = int(self.ledger.meta("false_starts") or 0) + 1
-        with self.ledger.transaction():
-            self.ledger.set_meta("false_starts", str(times % 2))
-        if times >= 2:
-            self.pause_stages_of(job, f"two runners in a row could not start: {why}")
-
-    def pause_stages_of(self, job: sqlite3.Row, why: str) -> None:
-        """Pause the stages that a job worked for, until a person has mended the place."""
-        with self.ledger.transaction() as db:
-            db.execute(
-                "UPDATE stage SET paused = 'halt', paused_why = ? WHERE id IN (SELECT stage FROM batch WHERE job = ?)",
-                (why, job["id"]),
-            )
 
     def check_fuse(self, stage: str) -> None:
         """Pause a stage whose first attempts fail alike."""
@@ -134,49 +92,17 @@ class Collector:
                 "UPDATE stage SET paused = 'fuse', paused_why = ? WHERE id = ? AND paused IS NULL",
                 (why, number),
             )
-        self.revoke(stage)
+        self.revoke(f"t.state = 'queued' AND t.stage = {number}")
 
     def revoke_departed(self) -> None:
         """Tell the runners to drop tasks that a person took away from them."""
+        self.revoke("t.state IN ('failed', 'vetoed')")
+
+    def revoke(self, which: str) -> None:
+        """Tell the runners not to go on with those of their tasks for which the SQL condition `which` holds."""
         for job in jobs.open_jobs(self.ledger.db):
             rows = self.ledger.db.execute(
-                "SELECT t.stage, t.unit FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ?"
-                " AND t.state IN ('failed', 'vetoed')",
+                f"SELECT t.stage, t.unit FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ? AND {which}",
                 (job["id"],),
-            ).fetchall()
-            if rows:
-                self.site.revoke(job["token"], json.dumps({"tasks": [list(row) for row in rows]}).encode())
-
-    def revoke(self, stage: str) -> None:
-        """Tell the runners not to start what they still have of a stage."""
-        for job in jobs.open_jobs(self.ledger.db):
-            rows = self.ledger.db.execute(
-                "SELECT t.stage, t.unit FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ? AND t.stage = ?"
-                " AND t.state = 'queued'",
-                (job["id"], self.graph.ids[stage]),
-            ).fetchall()
-            if rows:
-                self.site.revoke(job["token"], json.dumps({"tasks": [list(row) for row in rows]}).encode())
-
-    def clean_up(self, job: sqlite3.Row) -> None:
-        """Remove the private folders that a killed runner left beside products."""
-        for folder in self.folders_of(job):
-            for leftover in folder.glob(f"{job['token']}.*"):
-                shutil.rmtree(leftover, ignore_errors=True)
-
-    def folders_of(self, job: sqlite3.Row) -> Iterable[Path]:
-        """Return the folders for temporary products that the tasks of a job could have used."""
-        rows = self.ledger.db.execute(
-            "SELECT DISTINCT p.path FROM batch b JOIN task t ON t.batch = b.id JOIN product p"
-            " ON p.stage = t.stage AND p.unit = t.unit WHERE b.job = ?",
-            (job["id"],),
-        )
-        return {self.campaign.root / Path(row[0]).parent / ".penstock" for row in rows}
-
-    def pack(self, job: sqlite3.Row) -> None:
-        """Remove what nobody reads again of a settled job."""
-        folder = self.site.job_folder(job["token"])
-        for name in ("closed", "1.revoked", LOG):
-            path = folder / name
-            if path.exists() and (name != LOG or not path.stat().st_size):
-                path.unlink()
+            )
+            self.site.revoke(job["token"], [(stage, unit) for stage, unit in rows])

@@ -108,7 +108,8 @@ class Conductor:
         self.collector = Collector(self.context)
         self.submitter = Submitter(self.context)
         self.requests = Requests(ledger, graph)
-        take_over(ledger, graph, self.site, clock)
+        take_over(self.context)
+        self.collector.revoke_departed()
 
     def ask_stop(self) -> None:
         """Stop submitting, and ask running work to give back what it has not begun."""

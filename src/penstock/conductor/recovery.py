@@ -3,46 +3,48 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
-from penstock.clock import Clock
+from penstock.conductor.context import Context
+from penstock.conductor.feeds import batches_in
 from penstock.graph import Graph
 from penstock.ledger import Ledger, jobs, tasks
 from penstock.ledger.readiness import Touched, propagate
 from penstock.site import JobSite
 
 
-def take_over(ledger: Ledger, graph: Graph, site: JobSite, clock: Clock) -> int:
-    """Adopt the jobs of earlier conductors; return how many still run.
+def take_over(context: Context) -> None:
+    """Adopt the jobs of earlier conductors.
 
     They finish what they were fed and get no more: only the conductor that started a runner feeds it,
     so that one which wakes up late can do no harm.
     """
-    running = 0
+    ledger, site = context.ledger, context.site
     for job in jobs.open_jobs(ledger.db):
         placed = (site.job_folder(job["token"]) / "spec.json").exists()
-        fed = count_batches(site.fed(job["token"])) if placed else 0
-        if placed:
-            site.close_feed(job["token"], fed)
-        forget_undelivered(ledger, graph, job["id"], fed)
+        fed = close_feed(site, job["token"]) if placed else 0
+        forget_undelivered(ledger, context.graph, job["id"], fed)
         if job["native"] is None:
-            settle_unstarted(ledger, job["id"], clock.now())
-        else:
-            running += 1
-    return running
+            site.end_leftovers(job["token"])
+            settle_unstarted(ledger, job["id"], context.clock.now())
+    for token in settled_ones(ledger, site.unpacked()):
+        site.pack(token)
 
 
-def count_batches(feed: bytes) -> int:
-    """Return how many whole batches a feed holds; a last one that was cut off by a crash does not count."""
-    count, offset = 0, 0
-    while offset < len(feed):
-        newline = feed.find(b"\n", offset)
-        if newline < 0:
-            break
-        end = newline + 1 + int(json.loads(feed[offset:newline])["bytes"])
-        if end > len(feed):
-            break
-        count, offset = count + 1, end
-    return count
+def close_feed(site: JobSite, token: str) -> int:
+    """Close a job's feed behind what it holds, also when a conductor that still lives adds a last batch meanwhile."""
+    closed, fed = -1, sum(1 for _ in batches_in(site.fed(token)))
+    while closed != fed:
+        closed = fed
+        site.close_feed(token, closed)
+        fed = sum(1 for _ in batches_in(site.fed(token)))
+    return fed
+
+
+def settled_ones(ledger: Ledger, tokens: Sequence[str]) -> list[str]:
+    """Return those of these jobs from which nothing more can come."""
+    sql = "SELECT token FROM job WHERE state = 'settled' AND token IN (SELECT value FROM json_each(?))"
+    return [row[0] for row in ledger.db.execute(sql, (json.dumps(list(tokens)),))]
 
 
 def forget_undelivered(ledger: Ledger, graph: Graph, job: int, fed: int) -> None:

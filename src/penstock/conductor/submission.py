@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from penstock.batching import local_batch_size
@@ -17,7 +18,7 @@ from penstock.graph import Graph
 from penstock.ledger import jobs, tasks
 from penstock.ledger.inputs import inputs_of, members_left_out
 from penstock.ledger.units import rows_of
-from penstock.rendering import Line, Paths, Renderer, batch_text, job_spec, stage_spec
+from penstock.rendering import Line, Paths, Renderer, batch_text, job_spec, relative_to_root, stage_spec
 from penstock.site import JobSite
 from penstock.transports.local import write_file
 from penstock.units import show_key
@@ -164,7 +165,7 @@ class Submitter:
             self.ledger,
             token=token,
             site=self.site.name,
-            folder=folder,
+            folder=Path(relative_to_root(folder, self.campaign.root)),
             elements=1,
             feed=True,
             now=self.clock.now(),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import LedgerError
+from penstock.ledger.archive import read_stretch
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
@@ -49,26 +49,15 @@ def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | No
     file, raw = Path(), b""
     if row["log"] and row["log_bytes"]:
         file = ledger.root / row["folder"] / row["log"]
-        raw = _read_bytes(db, file, row)
+        raw = _read_bytes(file, row)
     return Log(stage["name"], unit, number, row["outcome"], file, raw)
 
 
-def _read_bytes(db: sqlite3.Connection, file: Path, row: sqlite3.Row) -> bytes:
-    offset, length = row["log_offset"] or 0, row["log_bytes"]
-    if file.exists():
-        with file.open("rb") as stream:
-            stream.seek(offset)
-            return stream.read(length)
-    packed = file.parent.with_name(file.parent.name + ".tar.gz")
-    if not packed.exists():
+def _read_bytes(file: Path, row: sqlite3.Row) -> bytes:
+    raw = read_stretch(file, row["log_offset"] or 0, row["log_bytes"])
+    if raw is None:
         raise LedgerError(f"the log {file} is not there any more: `penstock retry` makes a new one")
-    with tarfile.open(packed) as archive:
-        name = next((n for n in archive.getnames() if Path(n).name == file.name), None)
-        stream = archive.extractfile(name) if name else None
-        if stream is None:
-            raise LedgerError(f"the log {file.name} is not in {packed}: `penstock retry` makes a new one")
-        stream.seek(offset)
-        return stream.read(length)
+    return raw
 
 
 def _read_running(ledger: Ledger, unit: int, stage: sqlite3.Row) -> Log | None:

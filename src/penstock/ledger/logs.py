@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from penstock.ledger import Ledger
-from penstock.transports.local import read_from
+from penstock.ledger.archive import read_stretch
 
 TAIL_BYTES = 4096
 
@@ -22,8 +20,7 @@ def tail_of(ledger: Ledger, stage_id: int, *, lines: int = 8) -> list[str]:
     text = ""
     if row["log"] and row["log_bytes"]:
         skipped = max(0, row["log_bytes"] - TAIL_BYTES)
-        data = read_from(
-            Path(row["folder"]) / row["log"], row["log_offset"] + skipped, row["log_bytes"] - skipped
-        )
-        text = data.decode(errors="replace").strip()
+        file = ledger.root / row["folder"] / row["log"]
+        data = read_stretch(file, row["log_offset"] + skipped, row["log_bytes"] - skipped)
+        text = (data or b"").decode(errors="replace").strip()
     return (text or row["why"] or row["outcome"]).splitlines()[-lines:]

@@ -1,0 +1,59 @@
+"""A settled job's folder becomes one file: a crash in the middle leaves the folder, the archive, or both."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+FAST = 1  # events and logs shrink to a tenth at the lowest level already
+
+
+def archive_of(folder: Path) -> Path:
+    """Return where the archive of a job's folder is, or will be."""
+    return folder.with_name(f"{folder.name}.zip")
+
+
+def pack_folder(folder: Path) -> None:
+    """Put a job's files into its archive and remove the folder; without room it stays, for a later conductor."""
+    draft = folder.with_name(f".{folder.name}.zip")
+    try:
+        if not archive_of(folder).exists():
+            write_archive(draft, folder)
+            draft.rename(archive_of(folder))
+        shutil.rmtree(folder)
+    except OSError:
+        draft.unlink(missing_ok=True)
+
+
+def write_archive(path: Path, folder: Path) -> None:
+    """Write the files of a job that somebody may want to read again, and make them durable."""
+    with path.open("wb") as file:
+        with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=FAST, strict_timestamps=False) as archive:
+            for kept in sorted(p for p in folder.iterdir() if p.is_file() and is_kept(p)):
+                archive.write(kept, kept.name)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def is_kept(path: Path) -> bool:
+    """Whether a file says anything about the job: room kept free and half-written files do not."""
+    return path.suffix != ".reserve" and not path.name.startswith(".")
+
+
+def read_stretch(file: Path, offset: int, length: int) -> bytes | None:
+    """Return bytes of a file in a job's folder, or of the same file in its archive; None when there is neither."""
+    if file.exists():
+        with file.open("rb") as stream:
+            stream.seek(offset)
+            return stream.read(length)
+    packed = archive_of(file.parent)
+    if not packed.exists():
+        return None
+    with ZipFile(packed) as archive:
+        if file.name not in archive.namelist():
+            return None
+        with archive.open(file.name) as stream:
+            stream.seek(offset)
+            return stream.read(length)

@@ -1,0 +1,283 @@
+"""A campaign that is killed with kill -9, whoever is at work and whenever, and always goes on with the same command.
+
+`PENSTOCK_KILLS` says how often (`make torture`: 200). Each failure prints the seed: `PENSTOCK_SEED` repeats it.
+"""
+
+import os
+import random
+import re
+import secrets
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+
+KILLS = int(os.environ.get("PENSTOCK_KILLS", "25"))
+SEED = int(os.environ.get("PENSTOCK_SEED") or secrets.randbelow(10**6))
+UNITS = 60 + 10 * KILLS
+PATIENCE_S = 120.0
+
+#: whom a blow may hit, and how often
+BLOWS = {"conductor": 3, "runner": 4, "task": 4, "everybody": 2}
+
+# Each blow may hit the same unit again, however small the chance: here retries must not run out.
+DEFINITION = """
+[campaign]
+name = "torture"
+levels = ["unit"]
+[units]
+table = "units.csv"
+[site.local]
+cores = 3
+[stage.a]
+each = "unit"
+command = ["sh", "make.sh", "a", "{unit}", "{word}", "{product}"]
+products = "out/a/{unit}.txt"
+retry = { lost = 100, error = 100 }
+[stage.b]
+each = "unit"
+after = "a"
+command = ["sh", "make.sh", "b", "{unit}", "{word}", "{product}", "{inputs.a}"]
+products = "out/b/{unit}.txt"
+retry = { lost = 100, error = 100 }
+[stage.p]
+each = "unit"
+after = "a"
+python = "lab:work"
+products = { text = "out/p/{unit}.txt", parts = { path = "out/parts/{unit}", folder = true } }
+retry = { lost = 100, error = 100 }
+[stage.all]
+each = "campaign"
+after = ["b", "p"]
+command = ["sh", "merge.sh", "{product}", "{inputs_file.b}"]
+products = "out/all.txt"
+retry = { lost = 100, error = 100 }
+"""
+
+MAKE = """\
+echo "$1 $2 $(date +%s.%N)" >> runs.log
+printf half > "$4"
+sleep 0.0$(( $2 % 5 ))
+{ echo "$1 $3"; [ -z "$5" ] || cat "$5"; } > "$4"
+"""
+
+MERGE = """\
+echo "all 1 $(date +%s.%N)" >> runs.log
+printf half > "$1"
+while read -r path; do cat "$path" || exit 1; done < "$2" > "$1"
+"""
+
+LAB = """\
+import os, time
+
+def work(task):
+    run = os.open("runs.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(run, f"p {task.key[0]} {time.time()}\\n".encode())
+    os.close(run)
+    task.product("parts").mkdir()
+    for part in range(3):
+        (task.product("parts") / str(part)).write_text(task.fields["word"])
+    task.product("text").write_text("half")
+    time.sleep(0.005)
+    task.product("text").write_text("p " + task.input("a").read_text())
+"""
+
+
+def word(unit: int) -> str:
+    return f"word-{unit * 7919 % 10007}"
+
+
+class Torture:
+    """A campaign in `root`, and the blows that it gets."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.random = root, random.Random(SEED)
+        self.blows = Counter[str]()
+        self.output = root.with_suffix(".out")
+        for name, text in {
+            "penstock.toml": DEFINITION,
+            "make.sh": MAKE,
+            "merge.sh": MERGE,
+            "lab.py": LAB,
+        }.items():
+            (root / name).write_text(text)
+        rows = "".join(f"{unit},{word(unit)}\n" for unit in range(1, UNITS + 1))
+        (root / "units.csv").write_text("unit,word\n" + rows)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        with self.output.open("ab") as output:
+            command = [sys.executable, "-m", "penstock", "run"]
+            return subprocess.Popen(command, cwd=self.root, stdout=output, stderr=output)
+
+    def runners(self) -> list[psutil.Process]:
+        """Return the processes that run jobs of this campaign, forked workers too."""
+        jobs = str(self.root / ".penstock" / "jobs")
+        return [p for p in psutil.process_iter() if any(jobs in word for word in arguments_of(p))]
+
+    def tasks(self) -> list[psutil.Process]:
+        """Return the processes at work on tasks: forked workers, and commands with what they started."""
+        return [child for runner in self.runners() for child in children_of(runner)]
+
+    def victims(self, blow: str, conductor: subprocess.Popen[bytes]) -> list[int]:
+        runners = [p.pid for p in self.runners() if p.pid not in {child.pid for child in self.tasks()}]
+        tasks = [p.pid for p in self.tasks()]
+        match blow:
+            case "conductor":
+                return [conductor.pid]
+            case "runner":
+                return self.random.sample(runners, min(1, len(runners)))
+            case "task":
+                return self.random.sample(tasks, min(1, len(tasks)))
+            case _:
+                return [conductor.pid, *runners, *tasks]
+
+    def strike(self, conductor: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+        """Kill somebody; return the conductor, a new one if the old one was hit."""
+        [blow] = self.random.choices(list(BLOWS), list(BLOWS.values()))
+        victims = self.victims(blow, conductor)
+        for pid in victims:
+            kill(pid)
+        self.blows[blow] += bool(victims)
+        if conductor.pid not in victims:
+            return conductor
+        conductor.wait()
+        return self.start()
+
+    def run(self) -> None:
+        """Run to the end, under blows."""
+        conductor = self.start()
+        while sum(self.blows.values()) < KILLS and conductor.poll() is None:
+            time.sleep(self.random.choice([0.05, 0.3, 1.0, 1.5]) * self.random.random())
+            if conductor.poll() is None:
+                conductor = self.strike(conductor)
+        assert conductor.wait(PATIENCE_S) == 0, self.story()
+
+    def story(self) -> str:
+        """Return what a person needs to see what went wrong."""
+        tail = self.output.read_text(errors="replace")[-3000:]
+        return f"PENSTOCK_SEED={SEED}, blows {dict(self.blows)}, in {self.root}:\n{tail}"
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        with sqlite3.connect(self.root / ".penstock" / "ledger.sqlite") as db:
+            return db.execute(sql).fetchall()
+
+
+def arguments_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def children_of(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+@pytest.fixture(scope="module")
+def torture(tmp_path_factory: pytest.TempPathFactory) -> Torture:
+    print(f"PENSTOCK_SEED={SEED} PENSTOCK_KILLS={KILLS}")
+    root = tmp_path_factory.mktemp("torture") / "campaign"
+    root.mkdir()
+    tortured = Torture(root)
+    tortured.run()
+    return tortured
+
+
+def test_all_blows_fell_before_the_work_was_over(torture: Torture) -> None:
+    assert sum(torture.blows.values()) == KILLS, torture.story()
+
+
+def test_every_unit_has_its_products_with_the_right_content(torture: Torture) -> None:
+    out, numbers = torture.root / "out", range(1, UNITS + 1)
+    wrong = [n for n in numbers if (out / f"a/{n}.txt").read_text() != f"a {word(n)}\n"]
+    wrong += [n for n in numbers if (out / f"b/{n}.txt").read_text() != f"b {word(n)}\na {word(n)}\n"]
+    wrong += [n for n in numbers if (out / f"p/{n}.txt").read_text() != f"p a {word(n)}\n"]
+    wrong += [n for n in numbers for k in "012" if (out / f"parts/{n}/{k}").read_text() != word(n)]
+    assert not wrong, torture.story()
+    merged = sorted((out / "all.txt").read_text().splitlines())
+    assert merged == sorted(f"{stage} {word(n)}" for n in numbers for stage in "ab"), torture.story()
+
+
+def test_nothing_else_is_left_on_the_disk(torture: Torture) -> None:
+    private = [p for p in (torture.root / "out").rglob("*") if p.name == ".penstock"]
+    assert not private, torture.story()
+    known = re.compile(r"ledger\.sqlite(-wal|-shm)?|now|jobs|runner-\w+\.pyz|p\w{10}\.zip")
+    strange = [p for p in (torture.root / ".penstock").rglob("*") if not known.fullmatch(p.name)]
+    assert not strange, torture.story()
+
+
+def test_what_was_done_never_ran_again(torture: Torture) -> None:
+    done: dict[tuple[object, object], float] = {
+        (name, unit): ended  # type: ignore[misc]
+        for name, unit, ended in torture.rows(
+            "SELECT s.name, cast(coalesce(u.key ->> '$[0]', 1) AS integer), a.ended FROM attempt a JOIN stage s ON s.id = a.stage"
+            " JOIN unit u ON u.id = a.unit WHERE a.outcome = 'ok'"
+        )
+    }
+    again = [run for run in runs_of(torture) if run[2] > done[run[0], run[1]]]
+    assert not again, torture.story()
+    assert len(done) == 3 * UNITS + 1
+
+
+def test_a_task_runs_once_for_each_attempt_that_is_recorded(torture: Torture) -> None:
+    recorded = Counter(
+        {
+            (name, unit): n
+            for name, unit, n in torture.rows(
+                "SELECT s.name, cast(coalesce(u.key ->> '$[0]', 1) AS integer), count(*) FROM attempt a"
+                " JOIN stage s ON s.id = a.stage JOIN unit u ON u.id = a.unit GROUP BY 1, 2"
+            )
+        }
+    )
+    ran = Counter((stage, unit) for stage, unit, _ in runs_of(torture))
+    assert not ran - recorded, torture.story()
+    succeeded = torture.rows("SELECT stage, unit FROM attempt WHERE outcome = 'ok'")
+    assert len(succeeded) == len(set(succeeded)), torture.story()
+
+
+def test_the_tallies_equal_a_recount(torture: Torture) -> None:
+    counted = torture.rows("SELECT stage, state, count(*) FROM task GROUP BY 1, 2 ORDER BY 1, 2")
+    tallied = torture.rows("SELECT stage, state, n FROM tally WHERE unit = 1 AND n <> 0 ORDER BY 1, 2")
+    assert tallied == counted, torture.story()
+
+
+def test_no_process_is_left_over(torture: Torture) -> None:
+    marks = {f"PENSTOCK={token}/1/1" for (token,) in torture.rows("SELECT token FROM job")}
+    left = [p.pid for p in psutil.process_iter() if marks & environment_of(p)]
+    assert not left, torture.story()
+
+
+def runs_of(torture: Torture) -> list[tuple[str, int, float]]:
+    """Return what the tasks themselves wrote: (stage, unit, when it began)."""
+    lines = [line.split() for line in (torture.root / "runs.log").read_text().splitlines()]
+    return [(stage, int(unit), float(at)) for stage, unit, at in lines]
+
+
+def environment_of(process: psutil.Process) -> set[str]:
+    try:
+        return {f"{name}={value}" for name, value in process.environ().items()}
+    except psutil.Error:
+        return set()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keep_no_big_folder(torture: Torture) -> object:
+    yield
+    shutil.rmtree(torture.root, ignore_errors=True)
