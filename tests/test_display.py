@@ -1,3 +1,5 @@
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,3 +74,8 @@ def test_times_have_their_day_unless_it_is_today():
 )
 def test_commands_can_be_pasted(label, command):
     assert show_command("log", label, "psd") == command
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1))
+def test_any_printable_name_comes_back_from_a_pasted_command(label):
+    assert shlex.split(show_command("log", label, "a b"))[-1] == label

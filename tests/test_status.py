@@ -152,6 +152,12 @@ def test_the_bar_is_as_wide_whatever_the_counts(record):
     assert len(_render_bar(Status.read(record.ledger).stages[0])) == 24
 
 
+def test_files_that_are_not_at_rest_are_counted(record):
+    record.insert("settling", path="a.wav", fingerprint="1:2", since=0)
+    assert Status.read(record.ledger).to_json()["settling"] == 1
+    assert "1 files are not at rest yet" in Status.read(record.ledger).to_text()
+
+
 def test_progress_is_one_line(started):
     assert show_progress(Status.read(started.ledger).stages[0]) == "calibrate 3/4 done, 1 failed"
 

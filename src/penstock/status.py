@@ -133,6 +133,7 @@ class Status:
     jobs: tuple[JobStatus, ...]
     problems: tuple[Problem, ...]
     more_problems: int = 0
+    settling: int = 0  # files that are not at rest yet
 
     @classmethod
     def read(cls, ledger: Ledger, *, now: float | None = None) -> Status:
@@ -143,7 +144,16 @@ class Status:
         stages = _read_stages(db, labels, at)
         problems, more = _read_problems(db, labels, stages)
         name = db.execute("SELECT value FROM meta WHERE name = 'name'").fetchone()
-        return cls(name[0] if name else "", at, _read_driver(db, at), stages, _read_jobs(db), problems, more)
+        return cls(
+            campaign=name[0] if name else "",
+            at=at,
+            driver=_read_driver(db, at),
+            stages=stages,
+            jobs=_read_jobs(db),
+            problems=problems,
+            more_problems=more,
+            settling=db.execute("SELECT count(*) FROM settling").fetchone()[0],
+        )
 
     @property
     def failed(self) -> int:
@@ -158,6 +168,7 @@ class Status:
             "jobs": [job.to_json() for job in self.jobs],
             "problems": [problem.to_json() for problem in self.problems],
             "more_problems": self.more_problems,
+            "settling": self.settling,
         }
 
     def to_text(self) -> str:
@@ -190,6 +201,8 @@ class Status:
         for stage in self.stages:
             if stage.paused:
                 yield f"! {visible(stage.name)} is paused: {visible(stage.paused)}"
+        if self.settling:
+            yield f"{self.settling} files are not at rest yet"
         if self.problems:
             yield "problems"
         told = set[tuple[str | None, str]]()

@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 import time
 
 import pytest
@@ -53,6 +55,26 @@ def test_up_tells_at_once_what_the_background_would_only_log(penstock, winter):
     assert shown.exit_code == 2
     assert "complete" in shown.stderr
     assert find_holder(winter) is None
+
+
+def test_down_ends_a_run_in_the_foreground(penstock, winter):
+    text = (winter / "penstock.toml").read_text().replace('echo "copying $1"', "sleep 1")
+    (winter / "penstock.toml").write_text(text)
+    command = [sys.executable, "-m", "penstock", "run", "-C", str(winter)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    until = time.monotonic() + 20
+    while not find_holder(winter) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert penstock("down", "-C", winter).exit_code == 0
+    out, _ = process.communicate(timeout=20)
+    assert "the same command goes on" in out
+    assert process.returncode == 1
+
+
+def test_down_that_waits_too_long_says_who_still_works(penstock, watched):
+    penstock("up", "-C", watched)
+    shown = penstock("down", "--wait", 0, "-C", watched)
+    assert (shown.exit_code, "was asked to stop" in shown.stderr) == (4, True)
 
 
 def test_down_with_nothing_up_is_well(penstock, ran):

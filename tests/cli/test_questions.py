@@ -1,6 +1,9 @@
 """The commands that only read: status, why, log, units, jobs, report."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -64,6 +67,12 @@ def test_log_of_an_earlier_attempt(penstock, ran):
     assert (shown.exit_code, "no attempt 9" in shown.stderr) == (1, True)
 
 
+def test_log_json_has_the_text_and_where_it_stands(penstock, ran):
+    data = json.loads(penstock("log", "a", "--json", "-C", ran).stdout)
+    assert (data["stage"], data["attempt"], data["outcome"]) == ("copy", 1, "ok")
+    assert data["text"] == "copying ./data/a.txt\n"
+
+
 def test_log_of_several_units_is_refused(penstock, ran):
     assert penstock("log", "*", "-C", ran).exit_code == 2
 
@@ -117,3 +126,13 @@ def test_questions_write_nothing(penstock, ran):
     for words in (["status"], ["why", "a"], ["log", "a"], ["units"], ["jobs"], ["report"]):
         assert penstock(*words, "-C", ran).exit_code == 0
     assert (ran / ".penstock/ledger.sqlite").read_bytes() == before
+
+
+def test_status_watch_goes_on_until_interrupted(ran):
+    command = [sys.executable, "-m", "penstock", "status", "--watch", "--every", "0.2", "-C", str(ran)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (0, "")

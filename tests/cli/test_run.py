@@ -107,6 +107,7 @@ def test_interrupted_once_it_gives_back_and_says_how_to_go_on(winter):
     assert "the same command goes on" in out
     assert "again: leave at once" in err
     assert "Traceback" not in err
+    assert process.returncode == 1
 
 
 def test_interrupted_twice_it_leaves_at_once(winter):
@@ -116,6 +117,7 @@ def test_interrupted_twice_it_leaves_at_once(winter):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=2.5)
     assert process.returncode == 1
+    assert "the same command takes it up again" in err
     assert "Traceback" not in err
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -22,7 +22,10 @@ Work = Callable[["Conductor", Observe], "Ending"]
 
 
 def drive(campaign: Campaign, *, command: str, work: Work, accept_gone: bool = False) -> None:
-    """Hold the campaign, let `work` drive its conductor, say how it ended, and leave with its code."""
+    """Hold the campaign, let `work` drive its conductor, say how it ended, and leave with its code.
+
+    A `run` that was told to stop leaves with 1: what was to follow it must not.
+    """
     from penstock.conductor import Conductor
 
     with (
@@ -33,7 +36,7 @@ def drive(campaign: Campaign, *, command: str, work: Work, accept_gone: bool = F
         ending = work(conductor, observe)
     for line in ending.lines:
         click.echo(visible(line))
-    sys.exit(ending.code)
+    sys.exit(1 if command == "run" and conductor.stopping else ending.code)
 
 
 def turn(campaign: Campaign) -> None:
@@ -49,9 +52,14 @@ def stopping(conductor: Conductor) -> Generator[None]:
     """Make Ctrl-C and SIGTERM ask `conductor` to stop; a second one leaves at once."""
 
     def ask(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.default_int_handler)
+        for other in before:
+            signal.signal(other, leave)
         conductor.ask_stop()
         click.echo("stopping: running work gives back what it has not begun (again: leave at once)", err=True)
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        click.echo("left: what runs goes on by itself, and the same command takes it up again", err=True)
+        sys.exit(1)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

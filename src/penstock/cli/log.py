@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from penstock.cli.options import campaign_option, stage_option, unit_argument
+from penstock.cli.options import campaign_option, json_option, print_json, stage_option, unit_argument
 from penstock.display import clean_log, visible
 from penstock.errors import DefinitionError
 from penstock.explain import Log, find_stage, find_units, read_log
@@ -26,7 +27,8 @@ Examples:
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="The n-th attempt [default: the last].")
 @click.option("--raw", is_flag=True, help="Print the bytes as they are, colours and all.")
 @campaign_option
-def log(unit: str, stage: str | None, attempt: int | None, raw: bool, root: Path) -> None:
+@json_option
+def log(unit: str, stage: str | None, attempt: int | None, raw: bool, root: Path, as_json: bool) -> None:
     """Print what a task wrote, and nothing of what others wrote.
 
     Of a task that runs, what it has written so far. Without --stage: of the unit's task that failed, runs, or
@@ -40,7 +42,10 @@ def log(unit: str, stage: str | None, attempt: int | None, raw: bool, root: Path
             )
         row = find_stage(ledger.db, stage) if stage else _choose_stage(ledger.db, unit, found[0])
         written = read_log(ledger, found[0], row, attempt=attempt)
-    _print(written, raw)
+    if as_json:
+        print_json(_to_json(written, unit))
+    else:
+        _print(written, raw)
 
 
 def _choose_stage(db: sqlite3.Connection, text: str, unit: int) -> sqlite3.Row:
@@ -54,6 +59,17 @@ def _choose_stage(db: sqlite3.Connection, text: str, unit: int) -> sqlite3.Row:
     if row is None:
         raise DefinitionError(f"{text!r} has no task of its own: name a unit in it (`penstock units`)")
     return row
+
+
+def _to_json(written: Log, unit: str) -> dict[str, Any]:
+    return {
+        "unit": unit,
+        "stage": written.stage,
+        "attempt": written.attempt,
+        "outcome": written.outcome,
+        "file": str(written.file) if written.raw else None,
+        "text": clean_log(written.raw),
+    }
 
 
 def _print(written: Log, raw: bool) -> None:

@@ -24,7 +24,7 @@ def run(root: Path, overrides: tuple[str, ...], stale: bool, accept_gone: bool) 
     """Work until nothing can change without a new file or a person.
 
     Interrupt it as you like: the same command goes on. Ctrl-C once stops submitting and asks running work to
-    give back; twice leaves at once.
+    give back; twice leaves at once. Ends with 1 when tasks have failed or when it was told to stop.
     """
     from penstock.cli.drive import drive
 
