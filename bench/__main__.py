@@ -1,0 +1,141 @@
+"""`python -m bench`: measure, print, and write docs/benchmarks.md.
+
+Environment: BENCH_UNITS (10000), BENCH_MILLION (1000000), BENCH_ROUNDS (3), BENCH_PEERS (a folder with the
+peers' programs), BENCH_OUT (docs/benchmarks.md).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import latency, overhead, scale
+from bench.measure import Cost, adopt_orphans, medians
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+OUT = Path(os.environ.get("BENCH_OUT", "docs/benchmarks.md"))
+
+Row = tuple[str, ...]
+
+
+def main() -> None:
+    """Measure everything and write it down."""
+    adopt_orphans()
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name:
+        text = "\n".join(page(Path(name)))
+    OUT.write_text(text)
+    print(text)
+
+
+def page(scratch: Path) -> list[str]:
+    """Return the lines of the page."""
+    return [
+        "# Benchmarks",
+        "",
+        f"Measured by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {platform.machine()},",
+        f"Python {platform.python_version()}, {platform.system()} {platform.release()}. Contestants take turns,",
+        f"{ROUNDS} rounds; figures are medians. CPU is user and system time of the whole process tree, with the runners",
+        "that outlive the command.",
+        "",
+        *overhead_section(scratch),
+        *scale_section(scratch),
+        *latency_section(scratch),
+    ]
+
+
+def overhead_section(scratch: Path) -> list[str]:
+    """Compare what a unit costs, with two workers."""
+    commands = medians(overhead.commands(scratch), rounds=ROUNDS)
+    functions = medians(overhead.functions(scratch), rounds=ROUNDS)
+    others = medians(overhead.others(scratch), rounds=1)
+    xargs, pool = commands["xargs -P2 sh -c"], functions["Pool + SQLite"]
+    lines = [f"## Overhead: {overhead.UNITS:,} units, two workers", "", "Commands that touch a file:", ""]
+    lines += table(commands, overhead.UNITS, "xargs", xargs)
+    lines += ["", "Targets: by argv at most 1.0 ×, through `sh -c` at most 1.4 × `xargs`.", ""]
+    lines += [
+        "Python functions that do nothing:",
+        "",
+        *table(functions, overhead.UNITS, "Pool + SQLite", pool),
+    ]
+    lines += ["", "Target: at most 2 ×.", ""]
+    if others:
+        lines += [f"Others, over {overhead.SLOW_UNITS:,} units that touch a file:", ""]
+        lines += [*table(others, overhead.SLOW_UNITS, "", None), ""]
+    return lines
+
+
+def table(costs: Mapping[str, Cost], units: int, name: str, base: Cost | None) -> list[str]:
+    """Return the table of one comparison."""
+    rows: list[Row] = [("", "CPU s", "CPU ms a unit", "wall s", *([f"× {name}"] if base else []))]
+    for contestant, cost in costs.items():
+        ratio = [f"{cost.cpu_s / base.cpu_s:.2f}"] if base else []
+        rows.append(
+            (
+                contestant,
+                f"{cost.cpu_s:.2f}",
+                f"{cost.cpu_s / units * 1000:.2f}",
+                f"{cost.wall_s:.2f}",
+                *ratio,
+            )
+        )
+    return render(rows)
+
+
+def scale_section(scratch: Path) -> list[str]:
+    """Measure the conductor and the command line with many units."""
+    conductor, status = scale.million(scratch)
+    driven = conductor()
+    contests: dict[str, tuple[Callable[[], Cost], str]] = {
+        "`penstock --help`": (lambda: scale.help_text(scratch / "help"), "0.25 s"),
+        f"`run`, nothing to do, {scale.FINISHED:,} units of a table": (
+            scale.nothing_to_do(scratch),
+            "0.5 s CPU",
+        ),
+        f"`run`, nothing to do, {scale.FINISHED:,} files": (
+            scale.nothing_to_do_with_files(scratch),
+            "0.5 s CPU",
+        ),
+        f"`plan`, {scale.PLANNED:,} units × 3 stages": (scale.plan(scratch), "3 s CPU, 200 MB"),
+        f"`status`, {scale.MILLION:,} units × 3 stages": (status, "0.5 s"),
+    }
+    costs = medians({name: contest for name, (contest, _) in contests.items()}, rounds=ROUNDS)
+    rows: list[Row] = [("", "CPU s", "wall s", "peak MB", "target")]
+    rows += [row_of(name, costs[name], target) for name, (_, target) in contests.items()]
+    rows.append(
+        row_of(
+            f"conductor, {scale.MILLION:,} units × 3 stages found and first batches given", driven, "250 MB"
+        )
+    )
+    return ["## Scale", "", *render(rows), ""]
+
+
+def row_of(name: str, cost: Cost, target: str) -> Row:
+    """Return a row of the scale table."""
+    return name, f"{cost.cpu_s:.2f}", f"{cost.wall_s:.2f}", f"{cost.peak_bytes / 1e6:.0f}", target
+
+
+def latency_section(scratch: Path) -> list[str]:
+    """Measure the links of a chain."""
+    median, worst = latency.median_ms(scratch)
+    return [
+        "## Latency",
+        "",
+        f"A chain a → b → c of commands over one unit: {median:.0f} ms from the end of one link to the start of the next",
+        f"(median of {2 * latency.ROUNDS} links, worst {worst:.0f} ms). Target: 50 ms.",
+        "",
+    ]
+
+
+def render(rows: list[Row]) -> list[str]:
+    """Return a Markdown table."""
+    head, *body = rows
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return lines + ["| " + " | ".join(row) + " |" for row in body]
+
+
+if __name__ == "__main__":
+    main()
