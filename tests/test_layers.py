@@ -18,11 +18,11 @@ LAYERS = (
     {"campaign"},
     {"config"},  # what people type, turned into a campaign
     {"build"},
-    {"decide"},
-    {"batching"},
+    {"graph", "decide", "batching"},
+    {"rendering"},
     {"display"},
+    {"sources", "transports", "schedulers"},  # each knows the world outside, none the ledger
     {"ledger"},
-    {"sources", "transports", "schedulers"},
     {"site"},
     {"closing"},
     {"conductor"},
