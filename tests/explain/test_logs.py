@@ -47,9 +47,8 @@ def test_a_task_that_was_never_tried_is_told(written):
 
 
 def test_a_packed_log_is_read_from_its_archive(written):
-    folder = written.root / ".penstock/jobs/pabc"
-    pack_folder(folder)
-    assert not folder.exists()
+    pack_folder(written.root / ".penstock/jobs/pabc")
+    assert not (written.root / ".penstock/jobs/pabc").exists()
     assert read(written).raw == b"second\n"
 
 

@@ -30,7 +30,16 @@ def test_the_recorded_reason_comes_first(chain):
     chain.task(1, unit, "vetoed", why="vetoed by ann: clouds")
     told = only(chain, unit)
     assert told.why == "vetoed by ann: clouds"
-    assert "penstock unveto --stage calibrate n/00001" in told.remedy
+
+
+def test_a_veto_is_lifted_where_it_was_said(chain):
+    unit = chain.unit("n", 1)
+    chain.task(1, unit, "vetoed", why="vetoed by ann: clouds")
+    chain.insert("veto", unit=2, stage=None, by="ann", why="clouds", at=1)
+    assert only(chain, unit).remedy == "penstock unveto n lets it run"
+    chain.insert("veto", unit=unit, stage=1, by="ann", why="clouds", at=2)
+    chain.insert("veto", unit=unit, stage=2, by="ann", why="another stage", at=3)
+    assert only(chain, unit).remedy == "penstock unveto --stage calibrate n/00001 lets it run"
 
 
 def test_a_failed_task_tells_its_attempts_and_what_was_decided(chain):

@@ -11,7 +11,11 @@ from penstock.cli.options import campaign_option, json_option, print_json
 from penstock.display import visible
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Example:
+  penstock ledger check"""
+)
 def ledger() -> None:
     """Look after the record."""
 

@@ -34,7 +34,7 @@ COMMANDS = {
     "veto": "Keep a unit from being processed, and record why.",
     "unveto": "Lift a veto.",
     "report": "Show what the stages used, and what to ask for.",
-    "ledger": "Check the record.",
+    "ledger": "Look after the record.",
     "demo": "Run a small campaign of your own, to see how it goes.",
 }
 

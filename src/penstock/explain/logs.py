@@ -46,18 +46,13 @@ def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | No
     if not 1 <= number <= len(rows):
         raise LedgerError(f"there is no attempt {number}: {stage['name']} was tried {len(rows)} times for this unit")
     row = rows[number - 1]
-    file, raw = Path(), b""
-    if row["log"] and row["log_bytes"]:
-        file = ledger.root / row["folder"] / row["log"]
-        raw = _read_bytes(file, row)
-    return Log(stage["name"], unit, number, row["outcome"], file, raw)
-
-
-def _read_bytes(file: Path, row: sqlite3.Row) -> bytes:
-    raw = read_stretch(file, row["log_offset"] or 0, row["log_bytes"])
+    if not (row["log"] and row["log_bytes"]):
+        return Log(stage["name"], unit, number, row["outcome"], Path(), b"")
+    file = ledger.root / row["folder"] / row["log"]
+    raw = read_stretch(file, row["log_offset"], row["log_bytes"])
     if raw is None:
         raise LedgerError(f"the log {file} is not there any more: `penstock retry` makes a new one")
-    return raw
+    return Log(stage["name"], unit, number, row["outcome"], file, raw)
 
 
 def _read_running(ledger: Ledger, unit: int, stage: sqlite3.Row) -> Log | None:

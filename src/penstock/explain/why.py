@@ -122,9 +122,23 @@ class _Reader:
                 return self._out(task), "ends by itself; `penstock cancel` stops it"
             case "done":
                 return self._done(task)
+            case "vetoed":
+                return task["why"] or "a person said so", f"{self._unveto(task)} lets it run"
             case _:
                 default, remedy = _STATES[task["state"]]
                 return task["why"] or default, remedy.format_map(_Commands(task, self.labels))
+
+    def _unveto(self, task: sqlite3.Row) -> str:
+        """The command that lifts the veto itself, which may be on a group or on one stage only."""
+        row = self.db.execute(
+            "SELECT above.key, stage.name FROM unit JOIN veto ON veto.unit IN "
+            "(1, unit.id, unit.g1, unit.g2, unit.g3, unit.g4, unit.g5) JOIN unit AS above ON above.id = veto.unit "
+            "LEFT JOIN stage ON stage.id = veto.stage "
+            "WHERE unit.id = ? AND lifted IS NULL AND coalesce(veto.stage, ?2) = ?2 ORDER BY veto.id DESC",
+            (task["unit"], task["stage"]),
+        ).fetchone()
+        key, stage = row or (task["key"], task["name"])
+        return show_command("unveto", self.labels.label(key), stage)
 
     def _ready(self, task: sqlite3.Row) -> tuple[str, str]:
         retry = show_command("retry", self.labels.label(task["key"]), task["name"])
@@ -224,7 +238,6 @@ _STATES = {
     "waiting": ("what it needs is not done yet", "by itself, when what it needs is done"),
     "failed": ("its retries are spent", "{log} shows its output; mended? {retry}"),
     "blocked": ("what it needs will not be done", "retry what failed, or leave it out: penstock veto"),
-    "vetoed": ("a person said so", "{unveto} lets it run"),
     "gone": ("its input disappeared", "put the input back; it is taken up at the next scan"),
 }
 
