@@ -107,7 +107,9 @@ def test_a_mistake_is_one_sentence_at_its_line(
 
 HEADS = [
     ('[campaign]\nname = "x"\nlevels = ["a", "a"]\n', 3, "the level 'a' is named twice"),
-    ('[campaign]\nname = "x"\nlevels = ["campaign"]\n', 3, "is above all levels"),
+    ('[campaign]\nname = "x"\nlevels = ["campaign"]\n', 3, "'campaign' means something else in placeholders"),
+    ('[campaign]\nname = "x"\nlevels = ["a", "size"]\n', 3, "'size' means something else"),
+    ('[campaign]\nname = "x"\nlevels = ["a"]\n[units]\nfiles = "{a}_{path}.wav"\n', 5, "has a field 'path'"),
     ('[campaign]\nname = "x"\nlevels = []\n', 3, "campaign.levels is []"),
     ('[campaign]\nname = "a b"\nlevels = ["a"]\n', 2, "a name of letters, digits, dots, dashes"),
     ('[campaign]\nlevels = ["a"]\n', 1, "[campaign] lacks the key 'name'"),

@@ -22,6 +22,21 @@ WANTED = {
     "dict_type": "a table",
     "model_type": "a table",
 }
+RESERVED = frozenset(
+    (
+        "campaign",
+        "cpus",
+        "inputs",
+        "inputs_file",
+        "outdir",
+        "param",
+        "path",
+        "paths",
+        "product",
+        "scratch",
+        "size",
+    )
+)
 PATTERNS = "letters, digits and _, beginning with a letter"
 
 
@@ -125,10 +140,10 @@ def _check_levels(definition: Definition, places: Places) -> None:
         raise places.error(
             ("campaign", "levels"), f"the level {twice!r} is named twice; levels have different names"
         )
-    if "campaign" in levels:
-        raise places.error(
-            ("campaign", "levels"), "'campaign' is above all levels and cannot be one; rename it"
-        )
+    for level in levels:
+        if level in RESERVED:
+            message = f"{level!r} means something else in placeholders and cannot be a level; rename it"
+            raise places.error(("campaign", "levels"), message)
     for level in definition.units.__pydantic_extra__ or {}:
         if level not in levels:
             known = [*UnitsTable.model_fields, *levels]

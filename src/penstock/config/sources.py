@@ -135,6 +135,7 @@ class _Assembly:
                 raise DefinitionError(
                     f"the pattern {table.files!r} has a *; name each varying part instead, as in {{file}}"
                 )
+        self._check_names(keys, pattern)
         self._check_many(keys, table, pattern)
         self.fields.types |= {"size": "int", **pattern.types}
         self.fields.formats |= pattern.formats
@@ -199,6 +200,12 @@ class _Assembly:
                 )
                 raise self.places.error(keys, message)
         return level
+
+    def _check_names(self, keys: Keys, pattern: Pattern) -> None:
+        for name in pattern.names:
+            if name in ("path", "paths", "size") or "." in name:
+                message = f"the pattern {pattern.text!r} has a field {name!r}, which penstock itself gives or uses; rename it"
+                raise self.places.error((*keys, "files"), message)
 
     def _check_many(self, keys: Keys, table: SourceTable, pattern: Pattern) -> None:
         for name in table.many:

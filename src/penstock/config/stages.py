@@ -259,6 +259,8 @@ class _Stages:
 
 def _resources(table: StageTable) -> Resources:
     asked = table.resources
+    if asked is None:
+        return Resources()
     return Resources(asked.cpus, asked.memory, asked.walltime)
 
 

@@ -53,9 +53,10 @@ class FileScan:
                 newest_ns = self.newest(device) * 1e9
             stem, _, suffix = name.rpartition(".")
             values["path"] = path
-            values["name"] = name
-            values["stem"] = stem if stem and suffix else name
             values["size"] = size
+            # A pattern may have fields of these names: they win.
+            values.setdefault("name", name)
+            values.setdefault("stem", stem if stem and suffix else name)
             if slow or mtime_ns > newest_ns:
                 yield from self.whole(values, [(path, stat)])
                 continue

@@ -28,7 +28,7 @@ def scan_function(source: FunctionSource, campaign: Campaign, state: ScanState) 
     for given in _call(function, campaign):
         values = _plain(given, source)
         try:
-            text = json.dumps(values, sort_keys=True)
+            text = json.dumps(values, sort_keys=True, allow_nan=False)
             key = shape.split(values)
         except (KeyError, TypeError, ValueError) as error:
             raise DefinitionError(

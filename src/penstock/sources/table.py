@@ -45,9 +45,10 @@ def _rows(source: TableSource, campaign: Campaign, state: ScanState) -> Iterator
     except FileNotFoundError:
         state.missing_roots.append(str(source.path))
         return
+    rows: Any = None
     with file:
-        rows = csv.reader(file, delimiter=_delimiter(file, source.path))
         try:
+            rows = csv.reader(file, delimiter=_delimiter(file, source.path))
             yield from _read_rows(rows, source, campaign, state)
         except UnicodeDecodeError:
             raise DefinitionError("the table is not UTF-8; save it as UTF-8", file=source.path) from None
