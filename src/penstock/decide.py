@@ -83,18 +83,19 @@ def readiness(
         of_group(v, members, empty) if v.group and not v.expander else of_one(v, members) for v in views
     ]
     blocked = [v for v in verdicts if v.state == "blocked"]
-    hard = [v for v, view in zip(verdicts, views, strict=True) if v.state == "blocked" and any_failed(view)]
-    if hard:
-        return hard[0]
+    for verdict, seen in zip(verdicts, views, strict=True):
+        if verdict.state == "blocked" and for_good(seen, members):
+            return verdict
     if opening:
         return Verdict("waiting", f"group open, because {opening}")
     waiting = [v for v in verdicts if v.state == "waiting"]
     return (waiting or blocked or [READY])[0]
 
 
-def any_failed(view: Upstream) -> bool:
-    """Whether a member is known to have failed, which more members cannot mend."""
-    return bool(view.states.get("failed") or view.states.get("blocked") or not view.group)
+def for_good(view: Upstream, members: Members) -> bool:
+    """Whether what blocks is there already, so that members which are still to come cannot mend it."""
+    failed = view.states.get("failed") or view.states.get("blocked")
+    return not view.group or bool(failed and members == "all")
 
 
 def of_group(view: Upstream, members: Members, empty: str) -> Verdict:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from penstock.campaign import After, Campaign, Stage
+from penstock.errors import DefinitionError
 
 Kind = Literal["same", "coarser", "finer", "keyed"]
 
@@ -52,12 +53,29 @@ def build(campaign: Campaign, ids: Mapping[str, int]) -> Graph:
     edges = [edge for stage in campaign.stages for edge in edges_of(stage, stages)]
     counted = {name: (0, *sorted(levels_counted(name, stages, edges))) for name in stages}
     return Graph(
-        stages=stages,
+        stages={name: stages[name] for name in in_order(stages, edges, campaign)},
         ids={name: ids[name] for name in stages},
         upstreams={name: tuple(e for e in edges if e.down == name) for name in stages},
         downstreams={name: tuple(e for e in edges if e.up == name) for name in stages},
         counted=counted,
     )
+
+
+def in_order(stages: Mapping[str, Stage], edges: list[Edge], campaign: Campaign) -> list[str]:
+    """Put the stages in an order in which each follows its upstreams, expanders among them."""
+    ordered: list[str] = []
+    while len(ordered) < len(stages):
+        held = {edge.down for edge in edges if edge.up not in ordered}
+        free = next((name for name in stages if name not in ordered and name not in held), None)
+        if free is None:
+            waiting = sorted(name for name in stages if name not in ordered)
+            raise DefinitionError(
+                f"the stages {', '.join(waiting)} wait for each other: one of them expands what another merges,"
+                " and waits for that merge; let it expand another level",
+                file=campaign.file,
+            )
+        ordered.append(free)
+    return ordered
 
 
 def edges_of(stage: Stage, stages: Mapping[str, Stage]) -> list[Edge]:
@@ -70,6 +88,7 @@ def edges_of(stage: Stage, stages: Mapping[str, Stage]) -> list[Edge]:
         Edge(x.name, stage.name, relation(x, stage), expander=True)
         for x in stages.values()
         if x.expands is not None
+        and x.name != stage.name
         and stage.level < x.expands
         and any(stages[a.stage].level >= x.expands for a in stage.after)
     ]

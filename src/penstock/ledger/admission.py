@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
-from penstock.ledger.readiness import Touched, candidates, propagate
-from penstock.ledger.units import Difference, Values
+from penstock.ledger.readiness import RESTING, Touched, candidates, dependents, look_again, propagate
+from penstock.ledger.units import Difference, Values, under
 from penstock.units import Placeholder, Template, canonical
 
 
 def admit(db: sqlite3.Connection, graph: Graph, values: Values, difference: Difference) -> None:
     """Bring the tasks to what `difference` says of the units."""
-    touched, changed = Touched(), defaultdict[str, set[int]](set)
-    again = bool(difference.changed or difference.back)
+    touched, changed, reasons = Touched(), defaultdict[str, set[int]](set), dict(difference.changed)
+    other = [*reasons, *difference.back]
+    if reasons:
+        values.forget()
     for stage in graph.stages:
-        after = 0 if again and graph.stages[stage].where else difference.new_after
-        add_tasks(db, graph, values, stage, after, touched)
-        leave(db, graph, stage, difference.gone, changed[stage])
-        come_back(db, graph, stage, difference.back, changed[stage], touched)
-        renew(db, graph, stage, dict(difference.changed), changed[stage])
+        drop_left_out(db, graph, values, stage, list(reasons), touched)
+        link_again(db, graph, values, stage, list(reasons), touched)
+        add_tasks(db, graph, values, stage, 0 if other else difference.new_after, touched)
+        touched.add(stage, (*difference.gone, *difference.back))
+        changed[stage].update(renew(db, graph, stage, reasons))
     propagate(db, graph, changed, touched)
 
 
@@ -34,15 +35,58 @@ def add_tasks(
     """Make the tasks of new units, vetoed where a person said so before, and touch what they may change."""
     if not tasks.create(db, graph, values, stage, after=after):
         return
-    for edge in graph.upstreams[stage]:
-        if edge.kind == "keyed":
-            add_links(db, graph, values, edge, after)
+    for edge in keyed_edges(graph, stage):
+        sql = "SELECT * FROM unit WHERE id > ? AND level = ?"
+        add_links(db, graph, values, edge, db.execute(sql, (after, graph.stages[stage].level)).fetchall())
     veto_new(db, graph, stage, after)
     for units in candidates(db, graph, stage, after=after) if graph.upstreams[stage] else ():
         touched.add(stage, units)
     for edge in graph.downstreams[stage]:
         if edge.kind == "finer":
             touched.add(edge.down, groups_with_new(db, graph, edge, after))
+        elif edge.kind == "keyed" or not after:
+            touched.add(edge.down, not_begun(db, graph, edge.down))
+
+
+def not_begun(db: sqlite3.Connection, graph: Graph, stage: str) -> list[int]:
+    """Return the units whose tasks of `stage` an upstream that appears can still hold back or set free."""
+    sql = "SELECT unit FROM task WHERE stage = ? AND state IN ('waiting', 'ready', 'blocked')"
+    return [row[0] for row in db.execute(sql, (graph.ids[stage],))]
+
+
+def drop_left_out(
+    db: sqlite3.Connection, graph: Graph, values: Values, stage: str, units: Sequence[int], touched: Touched
+) -> None:
+    """Remove the tasks, of these units and of those under them, that a `where` leaves out now; what is done stays."""
+    definition = graph.stages[stage]
+    if definition.where is None or not units:
+        return
+    out = [
+        row["id"]
+        for row in under(db, units, definition.level)
+        if row["gone"] is None and not tasks.holds(definition.where, values.of(row))
+    ]
+    rows = tasks.states_of(db, graph.ids[stage], out).values()
+    dropped = [row for row in rows if row["state"] in RESTING]
+    tasks.drop(db, graph, stage, dropped)
+    for edge in graph.downstreams[stage]:
+        touched.add(edge.down, dependents(db, graph, edge, {row["unit"] for row in dropped}))
+
+
+def link_again(
+    db: sqlite3.Connection, graph: Graph, values: Values, stage: str, units: Sequence[int], touched: Touched
+) -> None:
+    """Note anew which upstream the changed fields of these units, or of their groups, name."""
+    edges = keyed_edges(graph, stage)
+    rows = under(db, units, graph.stages[stage].level) if edges and units else []
+    for edge in edges:
+        add_links(db, graph, values, edge, rows)
+        touched.add(stage, [row["id"] for row in rows])
+
+
+def keyed_edges(graph: Graph, stage: str) -> list[Edge]:
+    """Return the edges to upstreams that fields name."""
+    return [edge for edge in graph.upstreams[stage] if edge.kind == "keyed"]
 
 
 def groups_with_new(db: sqlite3.Connection, graph: Graph, edge: Edge, after: int) -> list[int]:
@@ -54,11 +98,11 @@ def groups_with_new(db: sqlite3.Connection, graph: Graph, edge: Edge, after: int
     return [row[0] for row in db.execute(sql, (after, graph.stages[edge.up].level))]
 
 
-def add_links(db: sqlite3.Connection, graph: Graph, values: Values, edge: Edge, after: int) -> None:
-    """Note which upstream unit the fields of each new unit name (RULES 4)."""
-    down, up, level = graph.ids[edge.down], graph.ids[edge.up], graph.stages[edge.down].level
-    assert edge.after is not None
-    rows = db.execute("SELECT * FROM unit WHERE id > ? AND level = ?", (after, level)).fetchall()
+def add_links(
+    db: sqlite3.Connection, graph: Graph, values: Values, edge: Edge, rows: Iterable[sqlite3.Row]
+) -> None:
+    """Note which upstream unit the fields of each of these units name (RULES 4)."""
+    down, up = graph.ids[edge.down], graph.ids[edge.up]
     named = [(down, row["id"], up, key_named(edge, values.of(row))) for row in rows]
     db.executemany("INSERT INTO link VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET key = excluded.key", named)
 
@@ -94,9 +138,10 @@ def veto_tasks(
     moves = [
         tasks.Move(row["unit"], row["state"], "vetoed", why)
         for row in rows
-        if row["state"] in ("waiting", "ready", "blocked", "failed", "gone")
+        if row["state"] in RESTING and row["state"] != "vetoed"
     ]
     tasks.move(db, graph, stage, moves)
+    tasks.forget_tries(db, graph, stage, [m.unit for m in moves])
     return [m.unit for m in moves]
 
 
@@ -114,40 +159,13 @@ def tasks_under(
     ).fetchall()
 
 
-def leave(db: sqlite3.Connection, graph: Graph, stage: str, gone: Sequence[int], changed: set[int]) -> None:
-    """Mark what was never done as gone; what is done stays done."""
-    rows = tasks.states_of(db, graph.ids[stage], gone).values() if gone else ()
-    leaving = [r for r in rows if r["state"] in ("waiting", "ready", "blocked", "failed")]
-    tasks.move(
-        db,
-        graph,
-        stage,
-        [tasks.Move(r["unit"], r["state"], "gone", "its input disappeared") for r in leaving],
-    )
-    changed.update(r["unit"] for r in leaving)
-
-
-def come_back(
-    db: sqlite3.Connection, graph: Graph, stage: str, back: Sequence[int], changed: set[int], touched: Touched
-) -> None:
-    """Wake the tasks of units whose input is there again."""
-    rows = tasks.states_of(db, graph.ids[stage], back).values() if back else ()
-    returning = [r["unit"] for r in rows if r["state"] == "gone"]
-    state = "waiting" if graph.upstreams[stage] else "ready"
-    tasks.move(db, graph, stage, [tasks.Move(unit, "gone", state) for unit in returning])
-    changed.update(returning)
-    touched.add(stage, returning)
-
-
-def renew(
-    db: sqlite3.Connection, graph: Graph, stage: str, reasons: dict[int, str], changed: set[int]
-) -> None:
-    """Mark what was made from a changed input as stale, and try again what failed on it."""
+def renew(db: sqlite3.Connection, graph: Graph, stage: str, reasons: Mapping[int, str]) -> set[int]:
+    """Mark what was made from a changed input as stale, and try again what failed on it; return what moved."""
     rows = tasks.states_of(db, graph.ids[stage], reasons).values() if reasons else ()
-    done = {r["unit"]: reasons[r["unit"]] for r in rows if r["state"] == "done"}
-    tasks.mark_stale(db, graph, stage, done)
+    tasks.mark_meanwhile(db, graph, stage, [r for r in rows if r["state"] in ("queued", "running")])
+    redone = look_again(db, graph, stage, [r["unit"] for r in rows if r["state"] == "done"], reasons)
     failed = [r["unit"] for r in rows if r["state"] == "failed"]
-    changed.update(retry_failed(db, graph, stage, failed, why="its input changed"))
+    return {*redone, *retry_failed(db, graph, stage, failed, why="its input changed")}
 
 
 def retry_failed(
@@ -155,9 +173,6 @@ def retry_failed(
 ) -> list[int]:
     """Give failed tasks all their retries again."""
     failed = list(units)
-    db.execute(
-        "UPDATE task SET tries = 0, free = 0, alone = 0 WHERE stage = ? AND unit IN (SELECT value FROM json_each(?))",
-        (graph.ids[stage], json.dumps(failed)),
-    )
+    tasks.forget_tries(db, graph, stage, failed)
     tasks.move(db, graph, stage, [tasks.Move(unit, "failed", "ready", f"again: {why}") for unit in failed])
     return failed

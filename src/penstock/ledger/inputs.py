@@ -1,4 +1,7 @@
-"""What a task is made from: the products of its upstreams, and the digest by which a change is seen (RULES 26)."""
+"""What a task is made from: the products of its upstreams, and the digest by which a change is seen (RULES 26).
+
+The digest of a group has two parts, `own.members`: only new or changed members make it again by itself (RULES 3).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from dataclasses import dataclass, field
 from penstock.campaign import Stage
 from penstock.graph import Edge, Graph
 
-FILE_WORDS = frozenset({"path", "paths", "name", "stem", "size"})
+SHARED_WORDS = frozenset({"product", "cpus", "scratch", "outdir"})  # the same whatever the unit is
 
 
 @dataclass(slots=True)
@@ -36,27 +39,41 @@ class Made:
 def inputs_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> dict[int, Inputs]:
     """Return what the tasks of `stage` for `units` are made from, as the ledger stands."""
     found = {unit: Inputs() for unit in units}
-    hashes = {unit: hashlib.sha256() for unit in units}
-    if uses_files(graph.stages[stage]):
+    own = {unit: hashlib.sha256() for unit in units}
+    members = {unit: hashlib.sha256() for unit in units} if graph.is_group(stage) else {}
+    if uses_unit(graph, stage):
         for unit, fingerprint in fingerprints(db, units):
-            hashes[unit].update(f"{fingerprint}\n".encode())
+            own[unit].update(f"{fingerprint}\n".encode())
     for edge in graph.upstreams[stage]:
         if edge.expander:
             continue
+        hashes = members if edge.kind == "finer" else own
         for made in products_seen(db, graph, edge, units):
             hashes[made.unit].update(f"{edge.up}\0{made.member}\0{made.name}\0{made.digest}\n".encode())
             if made.name and made.path:
                 found[made.unit].paths.setdefault(edge.up, []).append((made.name, made.path))
-    for unit, digest in hashes.items():
-        found[unit].digest = digest.hexdigest()[:32]
+    for unit, inputs in found.items():
+        inputs.digest = own[unit].hexdigest()[:32]
+        if unit in members:
+            inputs.digest += f".{members[unit].hexdigest()[:32]}"
     return found
 
 
-def uses_files(stage: Stage) -> bool:
-    """Whether a task of `stage` depends on its unit's files; of a Python stage it is taken for granted."""
-    if stage.python or not stage.after:
-        return True
-    return any(name in FILE_WORDS for part in stage.command for name in part.names)
+def uses_unit(graph: Graph, stage: str) -> bool:
+    """Whether a task of `stage` is made from its unit's own files and fields, and not from upstream products alone.
+
+    Of a Python stage, and of one that nothing at its level precedes, it is taken for granted.
+    """
+    definition = graph.stages[stage]
+    fed = any(e.kind in ("same", "finer") and not e.expander for e in graph.upstreams[stage])
+    return bool(definition.python) or not fed or names_fields(definition)
+
+
+def names_fields(stage: Stage) -> bool:
+    """Whether a command or its products name something of the unit."""
+    names = {name for part in stage.command for name in part.names}
+    names |= {name for product in stage.products for name in product.path.names}
+    return any("." not in name for name in names - SHARED_WORDS)
 
 
 def fingerprints(db: sqlite3.Connection, units: Iterable[int]) -> Iterator[tuple[int, str]]:
@@ -69,38 +86,38 @@ def fingerprints(db: sqlite3.Connection, units: Iterable[int]) -> Iterator[tuple
 def products_seen(db: sqlite3.Connection, graph: Graph, edge: Edge, units: Sequence[int]) -> Iterator[Made]:
     """Yield the products of the done upstream tasks along one edge, in a stable order."""
     up = graph.ids[edge.up]
-    sql, parameters = selection(graph, edge, up)
+    looking, member, joined = seen_along(graph, edge)
     query = (
-        f"{sql} JOIN task t ON t.stage = {up} AND t.unit = member AND t.state = 'done'"
-        f" LEFT JOIN product p ON p.stage = {up} AND p.unit = member AND p.digest IS NOT NULL ORDER BY looking, member, p.name"
+        f"SELECT {looking} AS looking, {member} AS member, p.name, p.path, p.digest FROM {joined}"
+        f" JOIN task t ON t.stage = {up} AND t.unit = {member} AND t.state = 'done'"
+        f" LEFT JOIN product p ON p.stage = {up} AND p.unit = {member} AND p.digest IS NOT NULL ORDER BY looking, member, p.name"
     )
-    for row in db.execute(query, (*parameters, json.dumps(list(units)))):
+    for row in db.execute(query, (json.dumps(list(units)),)):
         yield Made(*row)
 
 
-def selection(graph: Graph, edge: Edge, up: int) -> tuple[str, tuple[int, ...]]:
-    """Return the SQL that pairs each looking unit with the members that it sees along `edge`."""
+def members_of(db: sqlite3.Connection, graph: Graph, edge: Edge, units: Iterable[int]) -> set[int]:
+    """Return the upstream units that these units see along `edge`."""
+    _, member, joined = seen_along(graph, edge)
+    return {row[0] for row in db.execute(f"SELECT {member} FROM {joined}", (json.dumps(list(units)),))}
+
+
+def seen_along(graph: Graph, edge: Edge) -> tuple[str, str, str]:
+    """Return the SQL that pairs each looking unit with the members that it sees: its id, theirs, and the tables."""
     level_up, level_down = graph.stages[edge.up].level, graph.stages[edge.down].level
-    columns = "SELECT {looking} AS looking, {member} AS member, p.name, p.path, p.digest FROM "
     match edge.kind:
         case "same":
-            return columns.format(looking="j.value", member="j.value") + "json_each(?) j", ()
+            return "j.value", "j.value", "json_each(?) j"
         case "coarser":
             member = f"u.g{level_up}" if level_up else "1"
-            return columns.format(
-                looking="u.id", member=member
-            ) + "json_each(?) j JOIN unit u ON u.id = j.value", ()
+            return "u.id", member, "json_each(?) j JOIN unit u ON u.id = j.value"
         case "finer":
             under = f"m.g{level_down} = j.value" if level_down else "j.value = 1"
-            joined = f"json_each(?) j JOIN unit m ON m.level = {level_up} AND {under}"
-            return columns.format(looking="j.value", member="m.id") + joined, ()
+            return "j.value", "m.id", f"json_each(?) j JOIN unit m ON m.level = {level_up} AND {under}"
         case "keyed":
-            number = graph.ids[edge.down]
-            joined = (
-                f"json_each(?) j JOIN link k ON k.stage = {number} AND k.unit = j.value AND k.upstream = {up}"
-                f" JOIN unit m ON m.level = {level_up} AND m.key = k.key"
-            )
-            return columns.format(looking="j.value", member="m.id") + joined, ()
+            stages = f"k.stage = {graph.ids[edge.down]} AND k.upstream = {graph.ids[edge.up]}"
+            links = f"json_each(?) j JOIN link k ON {stages} AND k.unit = j.value"
+            return "j.value", "m.id", f"{links} JOIN unit m ON m.level = {level_up} AND m.key = k.key"
 
 
 def digests_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> Mapping[int, str]:

@@ -12,11 +12,11 @@ from typing import Any
 from penstock.decide import OPEN, Upstream, Verdict, readiness
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
-from penstock.ledger.inputs import digests_of
+from penstock.ledger.inputs import digests_of, members_of
 from penstock.ledger.units import ROOT
 
 CHUNK = 5_000
-JUDGED = ("waiting", "ready", "blocked")
+RESTING = ("waiting", "ready", "blocked", "failed", "gone", "vetoed")  # neither done nor on their way
 
 
 class Touched:
@@ -40,13 +40,44 @@ def propagate(
     One pass does: stages come in an order in which each follows its upstreams.
     """
     touched = touched or Touched()
+    touch_put_off(db, graph, changed, touched)
     for stage in graph.stages:
         moved = set(changed.get(stage, ()))
-        for units in chunks(touched.units.pop(stage, ())):
+        for units in chunks(touched.units.pop(stage, set()) | to_judge(db, graph, stage, moved)):
             moved.update(judge(db, graph, stage, units))
         for edge in graph.downstreams[stage]:
             if moved:
                 touched.add(edge.down, dependents(db, graph, edge, moved))
+
+
+def to_judge(db: sqlite3.Connection, graph: Graph, stage: str, moved: set[int]) -> set[int]:
+    """Return the moved tasks that are to be judged themselves: groups, which may have changed meanwhile, and all not done."""
+    if graph.is_group(stage) or not moved:
+        return moved
+    number, states = graph.ids[stage], ", ".join(f"'{state}'" for state in RESTING)
+    sql = (
+        f"SELECT t.unit FROM json_each(?) j CROSS JOIN task t ON t.stage = {number} AND t.unit = j.value"
+        f" WHERE t.state IN ({states})"
+    )
+    return {row[0] for piece in chunks(moved) for row in db.execute(sql, (json.dumps(piece),))}
+
+
+def touch_put_off(
+    db: sqlite3.Connection, graph: Graph, changed: Mapping[str, Iterable[int]], touched: Touched
+) -> None:
+    """Touch stale groups upstream of what moved: they may have waited for these readers to end."""
+    late = {name for name, s in graph.stages.items() if graph.is_group(name) and s.late == "redo"}
+    for edge in (edge for name in late for edge in graph.downstreams[name]):
+        readers = {*changed.get(edge.down, ()), *touched.units.get(edge.down, ())}
+        if readers and any_stale(db, graph.ids[edge.up]):
+            for piece in chunks(readers):
+                touched.add(edge.up, members_of(db, graph, edge, piece))
+
+
+def any_stale(db: sqlite3.Connection, stage_id: int) -> bool:
+    """Whether the tally knows of stale tasks of a stage."""
+    sql = "SELECT n FROM tally WHERE stage = ? AND unit = ? AND state = 'stale' AND n > 0"
+    return db.execute(sql, (stage_id, ROOT)).fetchone() is not None
 
 
 def chunks(units: Iterable[int]) -> Iterator[list[int]]:
@@ -87,56 +118,93 @@ def dependents_sql(graph: Graph, edge: Edge, level_up: int, level_down: int) -> 
 
 
 def judge(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> list[int]:
-    """Give tasks the state that their upstreams allow; return those that moved."""
+    """Give tasks the state that people, their input and their upstreams allow; return those that moved."""
     rows = tasks.states_of(db, graph.ids[stage], units)
-    judged = {unit: row for unit, row in rows.items() if row["state"] in JUDGED}
-    verdicts = verdicts_of(db, graph, stage, list(judged))
+    resting = {unit: row for unit, row in rows.items() if row["state"] in RESTING}
+    verdicts = overruled(db, graph, stage, list(resting))
+    free = [u for u, row in resting.items() if u not in verdicts and row["state"] != "failed"]
+    verdicts |= verdicts_of(db, graph, stage, free)
     moves = [
-        tasks.Move(unit, judged[unit]["state"], verdict.state, verdict.why)
+        tasks.Move(unit, resting[unit]["state"], verdict.state, verdict.why)
         for unit, verdict in verdicts.items()
-        if (judged[unit]["state"], judged[unit]["why"]) != (verdict.state, verdict.why)
-        and not (verdict.state == judged[unit]["state"] == "ready")
+        if (resting[unit]["state"], resting[unit]["why"]) != (verdict.state, verdict.why)
+        and not (verdict.state == resting[unit]["state"] == "ready")
     ]
     tasks.move(db, graph, stage, moves)
+    tasks.forget_tries(db, graph, stage, [m.unit for m in moves if m.new in ("gone", "vetoed")])
     redone = look_again(db, graph, stage, [unit for unit, row in rows.items() if row["state"] == "done"])
     return [m.unit for m in moves if m.old != m.new] + redone
 
 
-def look_again(db: sqlite3.Connection, graph: Graph, stage: str, done: Sequence[int]) -> list[int]:
+def overruled(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> dict[int, Verdict]:
+    """Return what is never run whatever its upstreams say: vetoed, or its input is gone."""
+    if not units:
+        return {}
+    ids = json.dumps(list(units))
+    sql = "SELECT u.id FROM json_each(?) j CROSS JOIN unit u ON u.id = j.value WHERE u.gone IS NOT NULL"
+    found = {row[0]: Verdict("gone", "its input disappeared") for row in db.execute(sql, (ids,))}
+    if db.execute("SELECT 1 FROM veto WHERE lifted IS NULL LIMIT 1").fetchone():
+        for row in db.execute(vetoes_sql(graph.ids[stage]), (ids,)):
+            found[row[0]] = Verdict("vetoed", f"vetoed by {row[1]}: {row[2]}")
+    return found
+
+
+def vetoes_sql(stage_id: int) -> str:
+    """Return the query for (unit, by, why) of the vetoes of units, of their groups or of the campaign; the last one wins."""
+    groups = ", ".join(f"u.g{level}" for level in range(1, 6))
+    return (
+        "SELECT u.id, v.by, v.why FROM json_each(?) j CROSS JOIN unit u ON u.id = j.value"
+        f" CROSS JOIN veto v ON v.unit IN ({ROOT}, u.id, {groups}) AND v.lifted IS NULL"
+        f" AND (v.stage IS NULL OR v.stage = {stage_id}) ORDER BY v.id"
+    )
+
+
+def look_again(
+    db: sqlite3.Connection,
+    graph: Graph,
+    stage: str,
+    done: Sequence[int],
+    reasons: Mapping[int, str] | None = None,
+) -> list[int]:
     """Find done tasks whose inputs are no longer what they were made from; return those that are redone (RULES 3, 26).
 
     A task is looked at when all its upstreams are final: until then it is not known what it would be made from.
+    `reasons` may say more exactly what changed of a unit.
     """
-    definition, group = graph.stages[stage], graph.is_group(stage)
     done = may_run(db, graph, stage, done)
-    if not done or (group and definition.late == "ignore"):
-        return []
-    unlike = compare_inputs(
-        db, graph, stage, done, "its members changed" if group else "an upstream product changed"
-    )
-    if not group or definition.late != "redo":
-        return []
-    return redo(db, graph, stage, unlike, why="its members changed")
+    late = compare_inputs(db, graph, stage, done, reasons or {}) if done else []
+    return redo(db, graph, stage, late, why=LATE) if graph.stages[stage].late == "redo" else []
+
+
+LATE = "its members changed"
 
 
 def compare_inputs(
-    db: sqlite3.Connection, graph: Graph, stage: str, done: Sequence[int], what: str
+    db: sqlite3.Connection, graph: Graph, stage: str, done: Sequence[int], reasons: Mapping[int, str]
 ) -> list[int]:
-    """Mark the tasks whose inputs changed, unmark those that are back to what they were, and return the former."""
+    """Mark the tasks whose inputs changed, unmark those that are back to what they were; return groups with other members."""
     rows, digests = tasks.states_of(db, graph.ids[stage], done), digests_of(db, graph, stage, done)
-    unlike = [unit for unit in done if rows[unit]["inputs"] not in (None, digests[unit])]
-    same = set(done) - set(unlike)
-    tasks.clear_stale(db, graph, stage, [u for u in same if (rows[u]["stale"] or "").startswith(FROM_INPUT)])
-    tasks.mark_stale(db, graph, stage, {u: FROM_INPUT + what for u in unlike if rows[u]["stale"] is None})
-    return unlike
-
-
-FROM_INPUT = "input: "
+    ignored = graph.stages[stage].late == "ignore"
+    stale, late = dict[int, str](), list[int]()
+    for unit in done:
+        own, _, members = (rows[unit]["inputs"] or digests[unit]).partition(".")
+        own_now, _, members_now = digests[unit].partition(".")
+        if members != members_now and not ignored:
+            stale[unit] = LATE
+            late.append(unit)
+        elif own != own_now:
+            stale[unit] = reasons.get(unit, "what it is made from changed")
+    marked = {unit for unit in done if rows[unit]["stale"] not in (None, tasks.REDEFINED)}
+    tasks.clear_stale(db, graph, stage, [unit for unit in marked if unit not in stale])
+    fresh = {unit: why for unit, why in stale.items() if rows[unit]["stale"] is None}
+    tasks.mark_stale(db, graph, stage, fresh)
+    return late
 
 
 def redo(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int], *, why: str) -> list[int]:
     """Make done tasks ready again, unless an upstream is being made or a reader is on its way; return those that are."""
-    free = [unit for unit in may_run(db, graph, stage, units) if not read_now(db, graph, stage, unit)]
+    possible, never = may_run(db, graph, stage, units), overruled(db, graph, stage, units)
+    free = [unit for unit in possible if unit not in never and not read_now(db, graph, stage, unit)]
     tasks.move(db, graph, stage, [tasks.Move(unit, "done", "ready", f"again: {why}") for unit in free])
     return free
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -11,28 +12,48 @@ from penstock.campaign import Campaign, Stage
 from penstock.errors import DefinitionError
 from penstock.graph import Graph, build
 from penstock.ledger import Ledger, tasks
-from penstock.ledger.admission import add_tasks, retry_failed
+from penstock.ledger.admission import add_tasks, drop_left_out, link_again, not_begun, retry_failed
 from penstock.ledger.readiness import Touched, propagate
-from penstock.ledger.units import Values
+from penstock.ledger.units import ROOT, Values
 
 
 def register(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], *, now: float) -> Graph:
     """Make `campaign` the ledger's current definition and return its graph.
 
     Done tasks of a stage whose digest changed become stale; failed ones get their retries again.
-    Raises DefinitionError if the levels are no longer those of the ledger.
+    Raises DefinitionError if the levels, or that of a stage, are no longer those of the ledger.
     """
     with ledger.transaction() as db:
         check_levels(ledger, campaign)
         before = {row["name"]: row for row in db.execute("SELECT * FROM stage")}
+        known = digest_known(ledger) == frozen["digest"]
+        check_stages(campaign, before)
         ids: dict[str, int] = {}
         for position, stage in enumerate(campaign.stages):
             ids[stage.name] = write_stage(ledger, stage, position, frozen["stages"][position])
         graph = build(campaign, ids)
         write_copy(ledger, campaign, frozen, now)
         remove_missing(ledger, graph)
-        welcome_stages(ledger, campaign, graph, before)
+        if not known:
+            welcome_stages(ledger, campaign, graph, before)
     return graph
+
+
+def digest_known(ledger: Ledger) -> str | None:
+    """Return the digest of the definition that the ledger was brought to last."""
+    sql = "SELECT d.digest FROM definition d JOIN meta m ON m.name = 'definition' AND d.id = m.value"
+    row = ledger.db.execute(sql).fetchone()
+    return row and row[0]
+
+
+def check_stages(campaign: Campaign, before: Mapping[str, Any]) -> None:
+    """Refuse a stage that moved to another level: its tasks are those of other units."""
+    for stage in campaign.stages:
+        if stage.name in before and before[stage.name]["level"] != stage.level:
+            raise DefinitionError(
+                f"stage '{stage.name}' moved to another level, where the ledger has no tasks of it: give it another name",
+                file=campaign.file,
+            )
 
 
 def check_levels(ledger: Ledger, campaign: Campaign) -> None:
@@ -92,29 +113,40 @@ def welcome_stages(ledger: Ledger, campaign: Campaign, graph: Graph, before: Map
     for name, stage in graph.stages.items():
         if name not in before:
             add_tasks(db, graph, values, name, 0, touched)
-        elif before[name]["digest"] != stage.digest or before[name]["removed"]:
+            continue
+        if set(graph.counted[name]) - {0}:
+            tasks.recount(db, graph, name)
+        if before[name]["digest"] != stage.digest or before[name]["removed"]:
+            drop_left_out(db, graph, values, name, [ROOT], touched)
+            link_again(db, graph, values, name, [ROOT], touched)
             add_tasks(db, graph, values, name, 0, touched)
-            tasks.recount(db, graph, name)
             changed[name].update(mark_older(ledger, graph, name))
-        elif set(graph.counted[name]) - {0}:
-            tasks.recount(db, graph, name)
+        touched.add(name, not_begun(db, graph, name))
+        if graph.is_group(name) or before[name]["removed"]:
+            touched.add(name, done_of(db, graph, name))
     propagate(db, graph, changed, touched)
+
+
+def done_of(db: sqlite3.Connection, graph: Graph, stage: str) -> list[int]:
+    """Return the units whose tasks of `stage` are done."""
+    sql = "SELECT unit FROM task WHERE stage = ? AND state = 'done'"
+    return [row[0] for row in db.execute(sql, (graph.ids[stage],))]
 
 
 def mark_older(ledger: Ledger, graph: Graph, stage: str) -> list[int]:
     """Mark done tasks that another definition made as stale (or no longer), and try failed ones again."""
     number, digest = graph.ids[stage], graph.stages[stage].digest
     ledger.db.execute(
-        "UPDATE task SET stale = 'the definition changed' WHERE stage = ? AND state = 'done' AND made <> ? AND stale IS NULL",
-        (number, digest),
+        "UPDATE task SET stale = ? WHERE stage = ? AND state = 'done' AND made <> ? AND stale IS NULL",
+        (tasks.REDEFINED, number, digest),
     )
     ledger.db.execute(
-        "UPDATE task SET stale = NULL WHERE stage = ? AND state = 'done' AND made = ? AND stale = 'the definition changed'",
-        (number, digest),
+        "UPDATE task SET stale = NULL WHERE stage = ? AND state = 'done' AND made = ? AND stale = ?",
+        (number, digest, tasks.REDEFINED),
     )
     tasks.recount(ledger.db, graph, stage)
     failed = [
         r[0]
         for r in ledger.db.execute("SELECT unit FROM task WHERE stage = ? AND state = 'failed'", (number,))
     ]
-    return retry_failed(ledger.db, graph, stage, failed, why="the definition changed")
+    return retry_failed(ledger.db, graph, stage, failed, why=tasks.REDEFINED)

@@ -7,10 +7,15 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from penstock.decide import Next
 from penstock.graph import Graph
 from penstock.ledger.units import ROOT, Values
+from penstock.units import Expression
+
+REDEFINED = "the definition changed"
+MEANWHILE = "its input changed while it was made"
 
 TALLY = (
     "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT (stage, unit, state) DO UPDATE SET n = n + excluded.n"
@@ -46,13 +51,26 @@ def create(db: sqlite3.Connection, graph: Graph, values: Values, stage: str, *, 
         made = db.execute(insert).rowcount
     else:
         rows = db.execute(f"SELECT u.* FROM unit u WHERE {missing}").fetchall()
-        units = [row["id"] for row in rows if where.evaluate(values.of(row))]
+        units = [row["id"] for row in rows if holds(where, values.of(row))]
         made = db.executemany(
             f"INSERT INTO task (stage, unit, state) VALUES ({number}, ?, '{state}')", [(u,) for u in units]
         ).rowcount
     if made > 0:
         count_created(db, graph, stage, state, made, after)
     return max(made, 0)
+
+
+def holds(where: Expression, values: Mapping[str, Any]) -> bool:
+    """Whether a key has a task; it has none while a field is unknown, as that of a row which is not in its table yet."""
+    return all(name in values for name in where.names) and bool(where.evaluate(values))
+
+
+def drop(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqlite3.Row]) -> None:
+    """Remove tasks that were never done and that the `where` of their stage leaves out now."""
+    number = graph.ids[stage]
+    db.executemany("DELETE FROM task WHERE stage = ? AND unit = ?", [(number, r["unit"]) for r in rows])
+    add_to_tally(db, graph, stage, [(r["unit"], r["state"], -1) for r in rows])
+    add_to_tally(db, graph, stage, [(r["unit"], "stale", -1) for r in rows if r["stale"] is not None])
 
 
 def count_created(
@@ -185,15 +203,15 @@ def start(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]
 
 
 def finish(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqlite3.Row]) -> None:
-    """Record tasks as done; whatever made them stale is over."""
+    """Record tasks as done; whatever made them stale is over, but not what changed while they were made."""
     number = graph.ids[stage]
     db.executemany(
         "UPDATE task SET state = 'done', batch = NULL, due = NULL, tries = 0, free = 0, alone = 0, time_scale = 1,"
-        " memory_scale = 1, stale = NULL WHERE stage = ? AND unit = ?",
-        [(number, row["unit"]) for row in rows],
+        " memory_scale = 1, stale = ? WHERE stage = ? AND unit = ?",
+        [(MEANWHILE if row["stale"] == MEANWHILE else None, number, row["unit"]) for row in rows],
     )
     count_moves(db, graph, stage, [Move(row["unit"], row["state"], "done") for row in rows])
-    unmarked = [(row["unit"], "stale", -1) for row in rows if row["stale"] is not None]
+    unmarked = [(row["unit"], "stale", -1) for row in rows if row["stale"] not in (None, MEANWHILE)]
     if unmarked:
         add_to_tally(db, graph, stage, unmarked)
 
@@ -212,6 +230,7 @@ def come_back(
         ),
     )  # fmt: skip
     count_moves(db, graph, stage, [Move(row["unit"], row["state"], after.state)])
+    unmark(db, graph, stage, [row])
 
 
 def give_back(
@@ -224,6 +243,30 @@ def give_back(
         [(state, number, r["unit"]) for r in rows],
     )
     count_moves(db, graph, stage, [Move(r["unit"], r["state"], state) for r in rows])
+    unmark(db, graph, stage, rows)
+
+
+def unmark(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqlite3.Row]) -> None:
+    """Forget that an input changed while tasks were made that ended without a result."""
+    units = [row["unit"] for row in rows if row["stale"] == MEANWHILE]
+    if units:
+        clear_stale(db, graph, stage, units)
+
+
+def mark_meanwhile(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqlite3.Row]) -> None:
+    """Note of tasks on their way that what they are made from is no longer what is there."""
+    number = graph.ids[stage]
+    db.executemany(
+        "UPDATE task SET stale = ? WHERE stage = ? AND unit = ?",
+        [(MEANWHILE, number, r["unit"]) for r in rows],
+    )
+    add_to_tally(db, graph, stage, [(r["unit"], "stale", 1) for r in rows if r["stale"] is None])
+
+
+def forget_tries(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> None:
+    """Let tasks have all their retries again."""
+    sql = "UPDATE task SET tries = 0, free = 0, alone = 0 WHERE stage = ? AND unit = ?"
+    db.executemany(sql, [(graph.ids[stage], unit) for unit in units])
 
 
 def mark_stale(db: sqlite3.Connection, graph: Graph, stage: str, reasons: Mapping[int, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from penstock.units import canonical
 
 MOST_LOST = 0.2  # more than this share gone at once is a broken mount rather than a clean-up
 ROOT = 1
+
+SIZE = re.compile(r"(\d+):\d+$")  # of the fingerprint of one file
 
 STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS found (
@@ -79,8 +82,7 @@ def merge_found(
     insert_groups(db, level)
     same = "FROM found f JOIN unit u ON u.level = ? AND u.key = f.key WHERE f.resting"
     changed = db.execute(
-        f"SELECT u.id, u.fingerprint, f.fingerprint {same} AND u.origin = 'source' AND u.gone IS NULL"
-        " AND (u.fingerprint IS NOT f.fingerprint OR u.fields <> f.fields)",
+        f"SELECT u.id, u.fingerprint, f.fingerprint {same} AND (u.fingerprint IS NOT f.fingerprint OR u.fields <> f.fields)",
         (level,),
     ).fetchall()
     back = [row[0] for row in db.execute(f"SELECT u.id {same} AND u.gone IS NOT NULL", (level,))]
@@ -148,12 +150,11 @@ def how_changed(before: str | None, after: str | None) -> str:
     """Say in words what became of a fingerprint ("size:mtime in ns")."""
     if before == after:
         return "its fields changed"
-    sizes = [text.split(":")[0] if text else "nothing" for text in (before, after)]
-    return (
-        f"its input changed: {sizes[0]} → {sizes[1]} bytes"
-        if sizes[0] != sizes[1]
-        else "its input was written again"
-    )
+    sizes = [SIZE.match(text or "") for text in (before, after)]
+    if not all(sizes):
+        return "its input changed"
+    old, new = (found[1] for found in sizes if found)
+    return f"its input changed: {old} → {new} bytes" if old != new else "its input was written again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,43 +171,42 @@ def insert_children(
     """Bring the children of one parent, as stage `stage_id` gave them, into the unit table (RULES 7)."""
     level = parent["level"] + 1
     highest = db.execute("SELECT max(id) FROM unit").fetchone()[0]
-    prefix = json.loads(parent["key"])
+    prefix, known = json.loads(parent["key"]), children_of(db, stage_id, parent)
     given = {canonical([*prefix, c.value]): compact(c.fields) for c in children}
-    known = {r["key"]: r for r in children_of(db, stage_id, parent)}
+    for key in taken_elsewhere(db, level, given.keys() - known.keys(), now):
+        del given[key]
     groups = {f"g{n}": parent[f"g{n}"] for n in range(1, level)}
     for key, fields in given.items():
         if key not in known:
             insert_unit(db, level, key, str(stage_id), fields, groups)
-    changed = [
-        (known[k]["id"], "its fields changed")
-        for k, f in given.items()
-        if k in known and known[k]["fields"] != f
-    ]
-    db.executemany(
-        "UPDATE unit SET fields = ? WHERE id = ?", ((given[key_of(known, u)], u) for u, _ in changed)
-    )
+    changed = [known[k]["id"] for k, f in given.items() if k in known and known[k]["fields"] != f]
+    fields = ((given[k], known[k]["id"]) for k in given.keys() & known.keys())
+    db.executemany("UPDATE unit SET fields = ? WHERE id = ?", fields)
     gone = [row["id"] for key, row in known.items() if key not in given and row["gone"] is None]
     back = [row["id"] for key, row in known.items() if key in given and row["gone"] is not None]
+    times = chain(((now, u) for u in gone), ((None, u) for u in back))
+    db.executemany("UPDATE unit SET gone = ? WHERE id = ?", times)
+    reasons = [(unit, how_changed(None, None)) for unit in changed]
+    return Difference(len(given), len(given.keys() - known.keys()), highest, reasons, gone, back)
+
+
+def taken_elsewhere(db: sqlite3.Connection, level: int, keys: Iterable[str], now: float) -> list[str]:
+    """Return those keys of new children that a source or another stage has already, and note them as problems."""
+    sql = "SELECT u.key FROM json_each(?) j JOIN unit u ON u.level = ? AND u.key = j.value"
+    taken = [row[0] for row in db.execute(sql, (json.dumps(sorted(keys)), level))]
+    why = "a stage made a unit that is there already, from a source or another stage: the first one stays"
     db.executemany(
-        "UPDATE unit SET gone = ? WHERE id = ?", chain(((now, u) for u in gone), ((None, u) for u in back))
+        "INSERT INTO problem (source, subject, why, at) VALUES ('expand', ?, ?, ?)",
+        [(key, why, now) for key in taken],
     )
-    return Difference(len(given), len(given.keys() - known.keys()), highest, changed, gone, back)
+    return taken
 
 
-def key_of(rows: Mapping[str, sqlite3.Row], unit: int) -> str:
-    """Return the key under which `rows` has that unit."""
-    return next(key for key, row in rows.items() if row["id"] == unit)
-
-
-def children_of(db: sqlite3.Connection, stage_id: int, parent: sqlite3.Row) -> list[sqlite3.Row]:
-    """Return the units that a stage has made of `parent` so far."""
-    level = parent["level"] + 1
-    if parent["level"] == 0:
-        return db.execute("SELECT * FROM unit WHERE level = 1 AND origin = ?", (str(stage_id),)).fetchall()
-    return db.execute(
-        f"SELECT * FROM unit WHERE g{parent['level']} = ? AND level = ? AND origin = ?",
-        (parent["id"], level, str(stage_id)),
-    ).fetchall()
+def children_of(db: sqlite3.Connection, stage_id: int, parent: sqlite3.Row) -> dict[str, sqlite3.Row]:
+    """Return the units that a stage has made of `parent` so far, by key."""
+    under = f"g{parent['level']} = {parent['id']}" if parent["level"] else "true"
+    sql = f"SELECT * FROM unit WHERE {under} AND level = ? AND origin = ?"
+    return {row["key"]: row for row in db.execute(sql, (parent["level"] + 1, str(stage_id)))}
 
 
 def insert_unit(
@@ -237,6 +237,10 @@ class Values:
         values.update(zip(self.levels, parse(row["key"]), strict=False))
         return values
 
+    def forget(self) -> None:
+        """Read the fields of groups anew; some of them changed."""
+        self.groups.clear()
+
     def above(self, row: sqlite3.Row) -> dict[str, Any]:
         """Return the fields of the nearest group and all above it; kept, since neighbours share them."""
         if row["level"] <= 1:
@@ -249,6 +253,18 @@ class Values:
                 self.db.execute("SELECT * FROM unit WHERE id = ?", (group,)).fetchone()
             )
         return self.groups[group]
+
+
+def under(db: sqlite3.Connection, units: Iterable[int], level: int) -> list[sqlite3.Row]:
+    """Return the units of `level` that are among these or stand under one of them."""
+    columns = f"CASE x.level WHEN {level} THEN u.id = x.id " + " ".join(
+        f"WHEN {above} THEN " + (f"u.g{above} = x.id" if above else "true") for above in range(level)
+    )
+    sql = (
+        "SELECT DISTINCT u.* FROM json_each(?) j CROSS JOIN unit x ON x.id = j.value"
+        f" JOIN unit u ON u.level = {level} AND {columns} END WHERE x.level <= {level}"
+    )
+    return db.execute(sql, (json.dumps(list(units)),)).fetchall()
 
 
 def rows_of(db: sqlite3.Connection, units: Iterable[int]) -> Iterator[sqlite3.Row]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from penstock.clock import Clock
+from penstock.ledger.archive import pack_folder
 from penstock.testing.clock import ManualClock
 from penstock.testing.eventfile import EventFile, LineFault
 from penstock.testing.fates import Fate, Rule, all_well
@@ -100,13 +101,10 @@ class PretendSite:
         if token in self.runners:
             self.runners[token].closed = batches
 
-    def revoke(self, token: str, text: bytes) -> None:
-        """Tell a job which tasks it must not go on with."""
-        told = json.loads(text)
-        runner = self.runners[token]
-        if told.get("all"):
-            runner.ending = True
-        runner.revoked.update((stage, unit) for stage, unit in told.get("tasks", ()))
+    def revoke(self, token: str, tasks: Sequence[tuple[int, int]]) -> None:
+        """Tell a job which tasks, (stage, unit), it must not go on with."""
+        if token in self.runners:
+            self.runners[token].revoked.update(tasks)
 
     def news(self, token: str, element: int, life: int, offset: int) -> bytes:
         """Return the new bytes of an event file."""
@@ -139,6 +137,16 @@ class PretendSite:
         """Return what the runner itself had to say."""
         started = self.runners.get(token)
         return "" if started and started.events.count else "it died at once, as the test wanted"
+
+    def pack(self, token: str) -> None:
+        """Put all that a settled job left into one file."""
+        if self.on_disk:
+            pack_folder(self.job_folder(token))
+
+    def unpacked(self) -> Sequence[str]:
+        """Return the jobs whose folders are there."""
+        folder = self.job_folder("")
+        return [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
 
     def work(self, token: str) -> None:
         """Let one job do what is due by now."""
