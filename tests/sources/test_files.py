@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.sources.conftest import NOW, OLD, found_in, state_at
 
 from penstock import files
 from penstock.campaign import Campaign
 from penstock.errors import DefinitionError
 from penstock.sources import ScanState, scan
-from tests.sources.conftest import NOW, OLD, found_in, state_at
 
 Put = Callable[..., Path]
 Freeze = Callable[..., Campaign]
@@ -163,7 +163,7 @@ def test_two_files_with_one_key_are_an_error_that_names_both(put: Put, campaign_
     put("a/one_x.wav")
     put("a/two_x.wav")
     with pytest.raises(
-        DefinitionError, match="a/(one|two)_x.wav and a/(one|two)_x.wav have the same key x; add a level"
+        DefinitionError, match=r"a/(one|two)_x\.wav and a/(one|two)_x\.wav have the same key x; add a level"
     ):
         found_in(campaign_of(files("a/{what}_{file}.wav")))
 

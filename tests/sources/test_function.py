@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.sources.conftest import found_in
 
 from penstock import function
 from penstock.campaign import Campaign
 from penstock.errors import DefinitionError
-from tests.sources.conftest import found_in
 
 Freeze = Callable[..., Campaign]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.sources.conftest import found_in, state_at
 
 import penstock
 from penstock import files, table
 from penstock.campaign import Campaign
 from penstock.errors import DefinitionError
-from tests.sources.conftest import found_in, state_at
 
 Put = Callable[..., Path]
 Freeze = Callable[..., Campaign]

@@ -1,7 +1,6 @@
 """Expressions give what Python gives, for the little of Python that is allowed."""
 
 import math
-import re
 
 import pytest
 from hypothesis import given
@@ -83,14 +82,20 @@ def test_what_cannot_be_worked_out_is_one_error(text: str):
         Expression.parse(text).evaluate(FIELDS)
 
 
+def error_of(text: str) -> DefinitionError | None:
+    try:
+        Expression.parse(text).evaluate(FIELDS)
+    except DefinitionError as error:
+        return error
+    return None
+
+
 @pytest.mark.parametrize(
     "text", ["", "1 +", "a b", "(" * 500, "-" * 999 + "1", "not " * 240 + "1", "a\0b", "x" * 1001]
 )
 def test_what_cannot_be_read_is_one_error_or_an_expression(text: str):
-    try:
-        Expression.parse(text)
-    except DefinitionError as error:
-        assert re.match("the expression .*", str(error), re.DOTALL)
+    error = error_of(text)
+    assert error is None or str(error).startswith("the expression ")
 
 
 def test_an_unknown_field_is_told_with_the_nearest_one():
@@ -128,7 +133,5 @@ def test_arithmetic_is_that_of_python(text: str, a: int, b: float):
 
 @given(st.text(max_size=60))
 def test_any_text_is_an_expression_or_a_definition_error(text: str):
-    try:
-        Expression.parse(text).evaluate(FIELDS)
-    except DefinitionError as error:
-        assert str(error)
+    error = error_of(text)
+    assert error is None or "\n" not in str(error) or "\n" in text

@@ -1,7 +1,7 @@
 """Path patterns find, parse and format; what they read is written back the same."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import example, given
@@ -134,7 +134,7 @@ def test_whatever_name_a_file_has_is_read_whole(file: str):
 
 @given(
     site=st.text("abcXYZ -'\"$();é", min_size=1).filter(lambda text: "_" not in text),
-    begin=st.datetimes(min_value=datetime(1000, 1, 1), max_value=datetime(9999, 1, 1)),
+    begin=st.datetimes(min_value=datetime(1000, 1, 1), max_value=datetime(9999, 1, 1)),  # noqa: DTZ001
     run=st.integers(-(10**9), 10**9),
 )
 def test_what_is_formatted_matches_back_to_the_same_values(site: str, begin: datetime, run: int):
@@ -152,7 +152,7 @@ def test_a_path_that_matches_formats_back_to_itself(path: str):
 
 
 @given(
-    night=st.dates(min_value=datetime(1000, 1, 1).date()).map(lambda day: day.strftime("%Y%m%d").zfill(8)),
+    night=st.dates(min_value=date(1000, 1, 1)).map(lambda day: day.strftime("%Y%m%d").zfill(8)),
     run=st.integers(0, 2000),
     width=st.integers(1, 5),
     file=NAMES,

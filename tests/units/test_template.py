@@ -32,6 +32,7 @@ def test_a_template_knows_its_parts_and_names():
             "2020-01-02T03:04:05.000006",
         ),
         ("{t:%y%j %b %d%%}", {"t": "2020-02-01T00:00:00Z"}, "20032 Feb 01%"),
+        ("{t:%d.%m.%Y %H%M%S%%}", {"t": "2020-01-17T22:15:03Z"}, "17.01.2020 221503%"),
         ("{t}", {"t": datetime(2020, 1, 2, tzinfo=UTC)}, "2020-01-02T00:00:00Z"),
         ("{t:%H:%M}", {"t": "2020-01-17T23:30:00+02:00"}, "21:30"),
         ("{flag}", {"flag": True}, "true"),
@@ -48,7 +49,8 @@ def test_values_are_written_by_their_formats(text: str, values: dict[str, object
 
 @pytest.mark.parametrize(
     ("text", "value", "why"),
-    [("{x:05d}", "7", "whole number"), ("{x:05d}", True, "whole number"), ("{x:.2f}", "a", "a number"),
+    [("{x:%H}", "2020-01-17T25:00:00Z", "a time"),
+     ("{x:05d}", "7", "whole number"), ("{x:05d}", True, "whole number"), ("{x:.2f}", "a", "a number"),
      ("{x:>5}", 3, "text"), ("{x:%Y}", "noon", "a time"), ("{x:%Y}", 2020, "a time")],
 )  # fmt: skip
 def test_a_value_that_does_not_fit_its_format_is_an_error(text: str, value: object, why: str):
@@ -62,7 +64,7 @@ def test_an_unknown_name_is_told_with_the_nearest_one():
 
 
 def test_a_template_never_reaches_into_values():
-    with pytest.raises(DefinitionError, match="a.__class__"):
+    with pytest.raises(DefinitionError, match=r"a\.__class__"):
         Template.parse("{a.__class__}").render({"a": "x"})
 
 
