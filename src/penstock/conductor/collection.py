@@ -19,11 +19,13 @@ class Collector:
         self.site, self.clock, self.measured = context.site, context.clock, context.measured
         self.applier = Applier(context.ledger, context.graph, context.values, context.allowances)
         self.settlement = Settlement(context)
-        self.sizes: dict[tuple[str, int, int], int] = {}
 
     def any_news(self) -> bool:
-        """Whether an event file grew since it was last read; cheap enough to ask a hundred times a second."""
-        return any(self.site.news_size(*file) > size for file, size in self.sizes.items())
+        """Whether an event file is longer than what was read of it; cheap enough to ask a hundred times a second."""
+        return any(
+            self.site.news_size(row["token"], row["element"], row["life"]) > row["offset"]
+            for row in jobs.open_lives(self.ledger.db)
+        )
 
     def any_gone(self) -> bool:
         """Whether a runner ended that we do not know of yet."""
@@ -32,7 +34,6 @@ class Collector:
     def collect(self) -> int:
         """Apply all new events and settle the jobs that ended; return how many attempts ended."""
         ended = 0
-        self.sizes.clear()
         for job in jobs.open_jobs(self.ledger.db):
             gone = self.is_gone(job)  # asked before the last read: nothing said before the end is missed
             for life in jobs.lives(self.ledger.db, job["id"]):
@@ -52,7 +53,6 @@ class Collector:
             offset += news.consumed
             if not news.consumed:
                 break
-        self.sizes[file] = size
         return ended
 
     def heed(self, job: sqlite3.Row, news: News) -> None:

@@ -152,14 +152,14 @@ class Conductor:
                 check_found(self.ledger, self.campaign, found)
                 check_products(self.context)
                 look_at_sources = now + self.next_look(found, until_done)
-            ended = self.collector.collect()
+            self.collector.collect()
             if self.redo:
                 redo_stale(self.ledger, self.graph)
-            given = self.submitter.fill()
+            self.submitter.fill()
             if observe and now >= observe_next:
                 observe(self.ledger)
                 observe_next = now + OBSERVE_S
-            if until_done and not (ended or given) and self.is_done(found):
+            if until_done and self.is_done(found):
                 break
             self.wait(look_at_sources)
         return self.end(observe)

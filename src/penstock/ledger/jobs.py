@@ -87,6 +87,13 @@ def lives(db: sqlite3.Connection, job: int) -> list[sqlite3.Row]:
     return db.execute("SELECT * FROM life WHERE job = ? ORDER BY element, life", (job,)).fetchall()
 
 
+def open_lives(db: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Return the event files that may still grow, with the token of their job."""
+    return db.execute(
+        "SELECT j.token, l.* FROM job j JOIN life l ON l.job = j.id WHERE j.state <> 'settled'"
+    ).fetchall()
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a job ended for the tasks that it still had."""
