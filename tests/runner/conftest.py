@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -178,11 +177,13 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The unpacked runner.pyz: compiled once for all tests."""
-    folder = tmp_path_factory.mktemp("runner")
-    with zipfile.ZipFile(build_pyz(folder)) as archive:
-        archive.extractall(folder / "unpacked")
-    return folder / "unpacked"
+    return build_pyz(tmp_path_factory.mktemp("runner"))
+
+
+@pytest.fixture(scope="session")
+def new_lab(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Callable[[], Lab]:
+    """Make one lab after the other, for property tests."""
+    return lambda: Lab(tmp_path_factory.mktemp("lab"), program)
 
 
 @pytest.fixture

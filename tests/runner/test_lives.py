@@ -19,7 +19,9 @@ def kill_in_the_middle(lab, ready, *options):
 def test_a_killed_runner_goes_on_in_its_next_life(lab):
     text = '[ $U -ge 3 ] && [ ! -e go ] && sleep 30; echo $U >> ran; : > "$P"'
     tasks = [
-        lab.shell(unit, text, env={"U": str(unit), "P": {"ref": "product"}}, products=lab.product(f"out/{unit}"))
+        lab.shell(
+            unit, text, env={"U": str(unit), "P": {"ref": "product"}}, products=lab.product(f"out/{unit}")
+        )
         for unit in range(6)
     ]
     lab.batch(tasks)
@@ -46,7 +48,9 @@ def test_the_next_life_ends_what_the_killed_one_left_running(lab):
 
 
 def test_workers_die_with_their_runner(lab):
-    lab.function("import os, time\ndef run(task):\n    open('pid', 'w').write(str(os.getpid()))\n    time.sleep(60)")
+    lab.function(
+        "import os, time\ndef run(task):\n    open('pid', 'w').write(str(os.getpid()))\n    time.sleep(60)"
+    )
     lab.batch([lab.python(1)])
     kill_in_the_middle(lab, lambda: (lab.root / "pid").exists() and (lab.root / "pid").read_text())
     pid = (lab.root / "pid").read_text()
@@ -87,7 +91,9 @@ def test_what_an_earlier_life_gave_back_is_not_run(lab):
 def test_a_chain_goes_on_at_its_first_link_that_is_not_done(lab):
     last = lab.shell(3, "echo 3 >> ran")
     middle = lab.shell(2, "[ -e go ] || sleep 30; echo 2 >> ran", then=last)
-    lab.batch([lab.shell(1, "echo 1 >> ran", then=middle), lab.command(4, "false", then=lab.command(5, "true"))])
+    lab.batch(
+        [lab.shell(1, "echo 1 >> ran", then=middle), lab.command(4, "false", then=lab.command(5, "true"))]
+    )
     kill_in_the_middle(lab, lambda: 1 in lab.ends() and len(lab.of_kind("start")) == 2, "--native", "77")
     (lab.root / "go").touch()
     lab.run([], "--native", "77")

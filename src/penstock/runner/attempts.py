@@ -151,7 +151,7 @@ class Attempts:
     def tick(self, now: float) -> None:
         """Look at limits, at groups that must go, and at the logs."""
         for slot in self.slots:
-            if slot.ahead:
+            if slot.attempt:
                 self._workers.hear(slot)
         self.next_at = NEVER
         for attempt in self.running:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, cast
+from typing import Any, Dict, Iterator, List, NoReturn, Optional, cast
 from typing import Mapping as MappingType
 
 from .spec import Stage
@@ -130,10 +130,10 @@ class Task:
         """Add a line to the task's log."""
         print(text, flush=True)
 
-    def fail(self, why: str) -> None:
+    def fail(self, why: str) -> NoReturn:
         """End the task as failed for good: it is not tried again."""
         raise Verdict("permanent", why)
 
-    def veto(self, why: str) -> None:
+    def veto(self, why: str) -> NoReturn:
         """End the task as not to be processed, with the reason."""
         raise Verdict("veto", why)

@@ -19,6 +19,7 @@ from .trouble import Missing, Unfit, Unwell, explain
 RESULT_LIMIT = 64 * 1024
 CHILDREN_LIMIT = 900000  # the event that carries them must stay below 1 MB
 UNHEARD_LIMIT = 32 * 1024
+OPENING = 4 * 1024
 NEGLIGIBLE_BYTES = 4 << 20
 
 
@@ -43,10 +44,15 @@ class Voice:
 
     def say(self, reply: Tuple[Any, ...]) -> None:
         data = pack(reply)
-        if self._unheard + len(data) > UNHEARD_LIMIT:  # the pipe must not fill while nobody reads
-            self.ring()
-        write_all(self._replies, data)
-        self._unheard += len(data)
+        if self._unheard + len(data) <= UNHEARD_LIMIT:
+            write_all(self._replies, data)
+            self._unheard += len(data)
+            return
+        # The pipe must not fill while nobody reads; a message that has begun is read to its end.
+        write_all(self._replies, data[:OPENING])
+        self.ring()
+        if len(data) > OPENING:
+            write_all(self._replies, data[OPENING:])
 
     def ring(self) -> None:
         self._unheard = 0

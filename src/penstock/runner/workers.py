@@ -49,8 +49,15 @@ class Workers:
         worker = slot.worker
         if worker is None:
             return
-        for message in worker.replies.read():
+        try:
+            messages = worker.replies.read()
+        except EOFError:  # its process ended, which `reap` tells
+            self._children.ignore(worker.replies.fd)
+            return
+        for message in messages:
             self._on_reply(slot, message)
+        if slot.worker is not worker:
+            return
         if worker.replies.partial:
             self._children.watch(worker.replies.fd, partial(self.hear, slot))
         else:
@@ -91,7 +98,7 @@ class Workers:
     def _exited(self, slot: Slot, worker: Worker, status: int, usage: Any) -> None:
         if slot.worker is not worker:
             return
-        self._children.call(worker.replies.fd, partial(self.hear, slot))  # its last words
+        self.hear(slot)  # its last words
         self._drop(slot, worker)
         self._on_death(slot, status, usage)
 
