@@ -134,5 +134,6 @@ def test_status_watch_goes_on_until_interrupted(ran):
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1.5)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (0, "")
+    assert out.startswith("winter: nobody is working on it")

@@ -25,7 +25,8 @@ Examples:
 @click.option(
     "--every", type=click.FloatRange(0.2), default=1.0, metavar="SECONDS", help="How often, with --watch."
 )
-def status(root: Path, as_json: bool, watch: bool, every: float) -> None:
+@click.option("--problems", type=click.IntRange(0), default=10, show_default=True, help="How many to name.")
+def status(root: Path, as_json: bool, watch: bool, every: float, problems: int) -> None:
     """Show where the campaign stands.
 
     Failed tasks stand below the table with the reason and the command that prints their output. Ends with 0
@@ -34,10 +35,12 @@ def status(root: Path, as_json: bool, watch: bool, every: float) -> None:
     with Ledger.open(root, readonly=True) as ledger:
         if watch:
             _watch(ledger, every)
-        elif as_json:
-            print_json(Status.read(ledger).to_json())
-        else:
-            _show(Status.read(ledger))
+            return
+        current = Status.read(ledger, problems=problems)
+    if as_json:
+        print_json(current.to_json())
+    else:
+        _show(current)
 
 
 def _show(current: Status) -> None:
@@ -52,8 +55,10 @@ def _show(current: Status) -> None:
 
 
 def _watch(ledger: Ledger, every: float) -> None:
-    from penstock.cli.live import observing
+    from penstock.cli.live import observing, on_terminal
 
+    if not on_terminal():
+        click.echo(Status.read(ledger).to_text())
     with observing() as observe:
         try:
             while True:

@@ -1,0 +1,226 @@
+"""The object that says where a campaign stands, as data and as plain text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from penstock.display import show_command, show_duration, visible
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from penstock.ledger import Ledger
+
+# State → colour, the same in the terminal and on every page: grey may come, blue is at work, green is well,
+# red needs a person, yellow is left out.
+COLOURS = {
+    "waiting": "bright_black",
+    "ready": "bright_black",
+    "queued": "bright_black",
+    "running": "blue",
+    "done": "green",
+    "failed": "red",
+    "blocked": "red",
+    "vetoed": "yellow",
+    "gone": "yellow",
+}
+STATES = tuple(COLOURS)
+OPEN = ("waiting", "ready", "queued", "running")
+SHOWN_PROBLEMS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatus:
+    """One stage: how many of its tasks are in each state."""
+
+    name: str
+    each: str
+    tasks: Mapping[str, int]
+    stale: int = 0
+    rate: float | None = None  # tasks done per second, lately
+    paused: str | None = None
+
+    @property
+    def total(self) -> int:
+        """How many tasks there are."""
+        return sum(self.tasks.values())
+
+    @property
+    def left(self) -> int:
+        """How many tasks may still become done by themselves."""
+        return sum(self.tasks[state] for state in OPEN)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest takes at the present rate; None when nobody works or too little is known."""
+        return self.left / self.rate if self.rate and self.left else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "name": self.name,
+            "each": self.each,
+            "tasks": dict(self.tasks),
+            "stale": self.stale,
+            "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
+            "paused": self.paused,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """One job that is not settled."""
+
+    token: str
+    site: str
+    native: str | None
+    state: str
+    elements: int
+    tasks: int
+    since: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "token": self.token,
+            "site": self.site,
+            "native": self.native,
+            "state": self.state,
+            "elements": self.elements,
+            "tasks": self.tasks,
+            "since": self.since,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a person should look at: a failed task, or something a source found."""
+
+    task: str
+    why: str
+    stage: str | None = None
+    log: str | None = None  # the file that holds the task's output
+
+    @property
+    def command(self) -> str | None:
+        """The command that prints the task's output."""
+        return show_command("log", self.task, self.stage) if self.stage else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "task": self.task,
+            "stage": self.stage,
+            "why": self.why,
+            "log": self.log,
+            "command": self.command,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a campaign stands.
+
+    Example: `Status.read(ledger).to_json()["stages"][0]["tasks"]["done"]`.
+    """
+
+    campaign: str
+    at: float
+    driver: str | None
+    stages: tuple[StageStatus, ...]
+    jobs: tuple[JobStatus, ...]
+    problems: tuple[Problem, ...]
+    more_problems: int = 0
+    settling: int = 0  # files that are not at rest yet
+
+    @classmethod
+    def read(cls, ledger: Ledger, *, now: float | None = None, problems: int = SHOWN_PROBLEMS) -> Status:
+        """Read it from tallies: the cost does not grow with the number of units.
+
+        At most so many `problems` are named, the others counted.
+        """
+        from penstock.status.reading import read_status
+
+        return read_status(ledger, time.time() if now is None else now, problems)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, as `status --json` prints it."""
+        return {
+            "campaign": self.campaign,
+            "driver": self.driver,
+            "stages": [stage.to_json() for stage in self.stages],
+            "jobs": [job.to_json() for job in self.jobs],
+            "problems": [problem.to_json() for problem in self.problems],
+            "more_problems": self.more_problems,
+            "settling": self.settling,
+        }
+
+    def to_text(self) -> str:
+        """Return plain lines in aligned columns, without colour."""
+        rows = [["stage", "each", *self.columns(), "left"]]
+        rows += [[visible(s.name), s.each, *self.counts(s), show_left(s)] for s in self.stages]
+        return "\n".join([f"{visible(self.campaign)}: {self.headline()}", *_align(rows), *self.notes()])
+
+    def __rich__(self) -> Group:
+        from penstock.status.table import render_status
+
+        return render_status(self)
+
+    def headline(self) -> str:
+        """Say who works on it, and how many jobs are out."""
+        jobs = f"; {len(self.jobs)} job{'s' * (len(self.jobs) != 1)} out" if self.jobs else ""
+        return (self.driver or "nobody is working on it") + jobs
+
+    def columns(self) -> list[str]:
+        """Return the states that tasks are in, and `stale`: what a table has columns for."""
+        used = [s for s in STATES if s == "done" or any(stage.tasks[s] for stage in self.stages)]
+        return used + ["stale"] * any(stage.stale for stage in self.stages)
+
+    def counts(self, stage: StageStatus) -> list[str]:
+        """Return the numbers of one stage, in the order of the columns."""
+        return [str(stage.stale if c == "stale" else stage.tasks[c]) for c in self.columns()]
+
+    def notes(self) -> Iterator[str]:
+        """Yield what a person should know besides the counts."""
+        for stage in self.stages:
+            if stage.paused:
+                yield f"! {visible(stage.name)} is paused: {visible(stage.paused)}"
+        if self.settling:
+            yield f"{self.settling} files are not at rest yet"
+        if self.problems:
+            yield "problems"
+        told = set[tuple[str | None, str]]()
+        for problem in self.problems:
+            name = f"{problem.stage} {problem.task}" if problem.stage else problem.task
+            yield f"  {visible(name)}: {visible(problem.why)}"
+            if problem.command and (problem.stage, problem.why) not in told:
+                yield f"      {problem.command}"
+            told.add((problem.stage, problem.why))
+        if self.more_problems:
+            yield f"  … and {self.more_problems} more: penstock status --problems {10 * SHOWN_PROBLEMS}"
+
+
+def show_progress(stage: StageStatus) -> str:
+    """Return one line: `spectrogram 100/200 done, 4 running, 1 failed, 3 min left`."""
+    others = [f"{stage.tasks[s]} {s}" for s in STATES if s != "done" and stage.tasks[s]]
+    left = [f"{show_left(stage)} left"] if stage.seconds_left else []
+    return ", ".join([f"{visible(stage.name)} {stage.tasks['done']}/{stage.total} done", *others, *left])
+
+
+def show_left(stage: StageStatus) -> str:
+    """Return the time left, or nothing."""
+    return "" if stage.seconds_left is None else show_duration(stage.seconds_left)
+
+
+def _align(rows: list[list[str]]) -> list[str]:
+    """Two columns of words to the left, the others are numbers."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines: list[str] = []
+    for row in rows:
+        words = [cell.ljust(width) for cell, width in zip(row[:2], widths, strict=False)]
+        numbers = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        lines.append("  ".join(words + numbers).rstrip())
+    return lines

@@ -1,0 +1,129 @@
+"""Reading the status from the ledger: a few rows, however many units there are."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from penstock.display import Labels, show_time, visible
+from penstock.ledger.lease import holder
+from penstock.status.model import STATES, JobStatus, Problem, StageStatus, Status
+
+if TYPE_CHECKING:
+    from penstock.ledger import Ledger
+
+_RECENT = 1000  # attempts that the rate is taken from
+
+
+def read_status(ledger: Ledger, now: float, problems: int) -> Status:
+    """Return where the campaign stands; at most so many `problems` are named."""
+    db = ledger.db
+    labels = Labels.read(db)
+    stages = _read_stages(db, labels, now)
+    failed = sum(stage.tasks["failed"] for stage in stages)
+    named, more = _read_problems(db, labels, failed, problems)
+    name = db.execute("SELECT value FROM meta WHERE name = 'name'").fetchone()
+    return Status(
+        campaign=name[0] if name else "",
+        at=now,
+        driver=_read_driver(db, now),
+        stages=stages,
+        jobs=_read_jobs(db),
+        problems=named,
+        more_problems=more,
+        settling=db.execute("SELECT count(*) FROM settling").fetchone()[0],
+    )
+
+
+def _read_stages(db: sqlite3.Connection, labels: Labels, now: float) -> tuple[StageStatus, ...]:
+    rates = _read_rates(db, now)
+    counts: dict[int, dict[str, int]] = defaultdict(dict)
+    rows = db.execute(
+        "SELECT id, name, level, paused, paused_why FROM stage WHERE NOT removed ORDER BY position"
+    ).fetchall()
+    for row in rows:
+        counts[row[0]] = dict(
+            tuple(r) for r in db.execute("SELECT state, n FROM tally WHERE stage = ? AND unit = 1", (row[0],))
+        )
+    return tuple(
+        StageStatus(
+            name=row[1],
+            each=labels.level(row[2]),
+            tasks={state: counts[row[0]].get(state, 0) for state in STATES},
+            stale=counts[row[0]].get("stale", 0),
+            rate=rates.get(row[0]),
+            paused=row[4] or row[3],
+        )
+        for row in rows
+    )
+
+
+def _read_rates(db: sqlite3.Connection, now: float) -> dict[int, float]:
+    """Tasks a second, by stage, over the newest attempts since the present conductor began; none if nobody works."""
+    lease = db.execute("SELECT since FROM lease WHERE pid IS NOT NULL").fetchone()
+    if not lease or not lease[0]:
+        return {}
+    seen: dict[int, list[float]] = defaultdict(list)
+    recent = db.execute(
+        "SELECT stage, outcome, began, ended FROM attempt ORDER BY id DESC LIMIT ?", (_RECENT,)
+    )
+    for stage, outcome, began, ended in recent:
+        if outcome == "ok" and ended >= lease[0]:
+            seen[stage].append(max(began or lease[0], lease[0]))
+    return {
+        stage: len(began) / (now - min(began))
+        for stage, began in seen.items()
+        if len(began) > 1 and now - min(began) > 1
+    }
+
+
+def _read_driver(db: sqlite3.Connection, now: float) -> str | None:
+    who = holder(db)
+    if who is None or not who.alive(now):
+        return None
+    since = show_time(who.since, now=now)
+    if who.pid == os.getpid():
+        return f"working since {since}"
+    return visible(f"`penstock {who.command}` works on it since {since} (process {who.pid} on {who.host})")
+
+
+def _read_jobs(db: sqlite3.Connection) -> tuple[JobStatus, ...]:
+    rows = db.execute(
+        "SELECT token, site, native, state, elements, coalesce(submitted, created), "
+        "(SELECT coalesce(sum(size), 0) FROM batch WHERE batch.job = job.id AND batch.state <> 'settled') "
+        "FROM job WHERE state <> 'settled' ORDER BY id"
+    )
+    return tuple(JobStatus(r[0], r[1], r[2], r[3], r[4], r[6], r[5]) for r in rows)
+
+
+def _read_problems(
+    db: sqlite3.Connection, labels: Labels, failed: int, limit: int
+) -> tuple[tuple[Problem, ...], int]:
+    """What the sources noticed has half of the room at most, failed tasks the rest."""
+    noticed = db.execute("SELECT count(*) FROM problem").fetchone()[0]
+    room = max(limit - failed, (limit + 1) // 2)
+    rows = db.execute("SELECT subject, why FROM problem ORDER BY id DESC LIMIT ?", (min(room, limit),))
+    found = [Problem(row[0], row[1]) for row in rows]
+    if failed:
+        found += _read_failed(db, labels, limit - len(found))
+    return tuple(found), failed + noticed - len(found)
+
+
+def _read_failed(db: sqlite3.Connection, labels: Labels, limit: int) -> Iterator[Problem]:
+    rows = db.execute(
+        "SELECT stage.name, unit.key, task.why, task.stage, task.unit FROM stage "
+        "JOIN task ON task.stage = stage.id AND task.state = 'failed' JOIN unit ON unit.id = task.unit "
+        "WHERE NOT stage.removed LIMIT ?",
+        (limit,),
+    )
+    for name, key, why, stage, unit in rows:
+        last = db.execute(
+            "SELECT attempt.why, job.folder || '/' || log AS file FROM attempt LEFT JOIN job ON job.id = job "
+            "WHERE stage = ? AND unit = ? AND NOT late ORDER BY attempt.id DESC LIMIT 1",
+            (stage, unit),
+        ).fetchone()
+        reason = why or (last and last["why"]) or "failed"
+        yield Problem(labels.label(key), reason, name, last["file"] if last else None)

@@ -1,0 +1,183 @@
+import json
+
+import pytest
+
+from penstock.status import STATES, Status, show_progress
+from penstock.status.model import SHOWN_PROBLEMS
+
+
+@pytest.fixture
+def started(record):
+    stage = record.stage("calibrate", 2)
+    for number in range(3):
+        record.task(stage, record.unit("2020-01-17", number), "done")
+    record.task(stage, record.unit("2020-01-17", 1807), "failed", why="exit code 1: no pedestal")
+    record.attempt(stage, 6, "error", log="1.1.log", job=record.job(folder="/jobs/p1"))
+    return record
+
+
+def test_an_empty_record_has_a_status(record):
+    status = Status.read(record.ledger)
+    assert status.stages == ()
+    assert "nobody is working on it" in status.to_text()
+
+
+def test_json_names_every_state(started):
+    data = Status.read(started.ledger).to_json()
+    stage = data["stages"][0]
+    assert tuple(stage["tasks"]) == STATES
+    assert (stage["name"], stage["each"], stage["tasks"]["done"], stage["tasks"]["failed"]) == (
+        "calibrate",
+        "run",
+        3,
+        1,
+    )
+    assert json.loads(json.dumps(data)) == data
+
+
+def test_a_failed_task_comes_with_its_reason_and_the_command_that_prints_its_log(started):
+    (problem,) = Status.read(started.ledger).problems
+    assert (problem.task, problem.stage, problem.why) == (
+        "2020-01-17/01807",
+        "calibrate",
+        "exit code 1: no pedestal",
+    )
+    assert problem.command == "penstock log --stage calibrate 2020-01-17/01807"
+    assert problem.log == "/jobs/p1/1.1.log"
+
+
+def test_many_problems_are_counted_not_listed(record):
+    stage = record.stage("calibrate", 2)
+    for number in range(SHOWN_PROBLEMS + 5):
+        record.task(stage, record.unit("2020-01-17", number), "failed")
+    record.insert("problem", source="files", subject="x.wav", why="badly named", at=0)
+    status = Status.read(record.ledger)
+    assert len(status.problems) == SHOWN_PROBLEMS
+    assert status.more_problems == 6
+    assert "… and 6 more" in status.to_text()
+
+
+def test_what_a_source_noticed_is_shown_beside_failed_tasks(started):
+    started.insert("problem", source="files", subject="x.wav", why="badly named", at=0)
+    assert {p.task for p in Status.read(started.ledger).problems} == {"2020-01-17/01807", "x.wav"}
+
+
+def test_many_failures_do_not_hide_what_a_source_noticed(record):
+    stage = record.stage("calibrate", 2)
+    for number in range(30):
+        record.task(stage, record.unit("2020-01-17", number), "failed")
+        record.insert("problem", source="files", subject=f"{number}.wav", why="badly named", at=0)
+    status = Status.read(record.ledger, problems=5)
+    assert [problem.stage for problem in status.problems].count("calibrate") == 2
+    assert (len(status.problems), status.more_problems) == (5, 55)
+
+
+def test_a_removed_stage_is_not_shown(started):
+    started.db.execute("UPDATE stage SET removed = 1")
+    status = Status.read(started.ledger)
+    assert status.stages == ()
+
+
+def test_stale_is_counted_beside_done(record):
+    record.task(
+        record.stage("calibrate", 2), record.unit("2020-01-17", 1), "done", stale="the definition changed"
+    )
+    (stage,) = Status.read(record.ledger).stages
+    assert (stage.tasks["done"], stage.stale, stage.total) == (1, 1, 1)
+    assert "stale" in Status.read(record.ledger).to_text()
+
+
+def test_a_paused_stage_says_why(started):
+    started.db.execute("UPDATE stage SET paused = 'fuse', paused_why = 'the first 5 failed alike'")
+    assert "! calibrate is paused: the first 5 failed alike" in Status.read(started.ledger).to_text()
+
+
+def test_an_open_job_is_listed_with_the_tasks_it_still_has(started):
+    job = started.job(token="pabc", native="12.3", elements=2, created=5.0, state="submitted")
+    for number, state in enumerate(("delivered", "settled")):
+        started.insert(
+            "batch", job=job, element=1, number=number, stage=1, size=7, cores=1, state=state, at=5.0
+        )
+    (shown,) = Status.read(started.ledger).jobs
+    assert (shown.token, shown.native, shown.elements, shown.tasks, shown.since) == (
+        "pabc",
+        "12.3",
+        2,
+        7,
+        5.0,
+    )
+
+
+def test_time_left_comes_from_the_rate_since_the_conductor_began(started):
+    started.task(1, started.unit("2020-01-17", 99), "ready")
+    started.db.execute(
+        "UPDATE lease SET pid = 1, since = 1000, expires = 2000, host = 'elsewhere', command = 'run'"
+    )
+    for unit in (3, 4, 5):
+        started.attempt(1, unit, "ok", began=1000.0, ended=1010.0)
+    started.attempt(1, 5, "ok", began=9.0, ended=10.0)
+    (stage,) = Status.read(started.ledger, now=1030.0).stages
+    assert stage.rate == pytest.approx(0.1)
+    assert stage.seconds_left == pytest.approx(10)
+
+
+def test_no_time_left_is_invented_when_nobody_works(started):
+    started.task(1, started.unit("2020-01-17", 99), "ready")
+    started.attempt(1, 3, "ok", ended=1010.0)
+    started.attempt(1, 4, "ok", ended=1011.0)
+    (stage,) = Status.read(started.ledger, now=1030.0).stages
+    assert stage.seconds_left is None
+
+
+def test_who_works_on_it_is_said(started):
+    started.db.execute(
+        "UPDATE lease SET pid = 7, since = 1000, expires = 2000, host = 'elsewhere', command = 'up'"
+    )
+    assert (
+        "`penstock up` works on it since 00:16:40 (process 7 on elsewhere)"
+        in Status.read(started.ledger, now=1030.0).to_text()
+    )
+
+
+def test_control_characters_never_reach_the_terminal(record):
+    stage = record.stage("calibrate", 2)
+    record.task(stage, record.unit("a\x1b[31mb", 1), "failed", why="bad \x07 \u202e byte\nhere")
+    status = Status.read(record.ledger)
+    text = status.to_text() + _as_table(status)
+    assert not set(text) & set("\x1b\x07\u202e")
+
+
+def test_the_table_and_the_text_show_the_same_counts(started):
+    status = Status.read(started.ledger)
+    for words in ("calibrate", "3", "1", "exit code 1: no pedestal"):
+        assert words in _as_table(status)
+        assert words in status.to_text()
+
+
+def test_the_bar_is_as_wide_whatever_the_counts(record):
+    from penstock.status.table import render_bar
+
+    stage = record.stage("calibrate", 2)
+    for number, state in enumerate(STATES):
+        record.task(stage, record.unit("2020-01-17", number), state)
+    assert len(render_bar(Status.read(record.ledger).stages[0])) == 24
+
+
+def test_files_that_are_not_at_rest_are_counted(record):
+    record.insert("settling", path="a.wav", fingerprint="1:2", since=0)
+    assert Status.read(record.ledger).to_json()["settling"] == 1
+    assert "1 files are not at rest yet" in Status.read(record.ledger).to_text()
+
+
+def test_progress_is_one_line(started):
+    assert show_progress(Status.read(started.ledger).stages[0]) == "calibrate 3/4 done, 1 failed"
+
+
+def _as_table(status):
+    from io import StringIO
+
+    from rich.console import Console
+
+    out = StringIO()
+    Console(file=out, width=120, highlight=False).print(status)
+    return out.getvalue()
