@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -160,5 +161,10 @@ def make_private(folder: Path) -> None:
         raise LedgerError(
             f"{folder} cannot be made ({error.strerror}): penstock needs to write beside the campaign"
         ) from error
-    if folder.stat().st_mode & 0o022:
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise LedgerError(
+            f"{folder} belongs to another user (uid {found.st_uid}): work in a folder of your own, or ask its owner to run it"
+        )
+    if found.st_mode & 0o022:
         raise LedgerError(f"{folder} can be written by others: make it private with `chmod 700 {folder}`")
