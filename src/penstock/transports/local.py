@@ -9,19 +9,19 @@ from pathlib import Path
 def write_file(path: Path, data: bytes) -> None:
     """Write a whole file: temporary name, fsync, rename, fsync of the folder."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_durably(temporary, data, os.O_TRUNC)
     os.replace(temporary, path)
     sync_folder(path.parent)
 
 
 def append(path: Path, data: bytes) -> None:
     """Add `data` at the end of a file, and make it durable."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    write_durably(path, data, os.O_APPEND)
+
+
+def write_durably(path: Path, data: bytes, flag: int) -> None:
+    """Open a file for its owner alone, write, and fsync."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o600)
     try:
         write_all(descriptor, data)
         os.fsync(descriptor)
