@@ -55,10 +55,10 @@ def stopping(conductor: Conductor) -> Generator[None]:
         for other in before:
             signal.signal(other, leave)
         conductor.ask_stop()
-        click.echo("stopping: running work gives back what it has not begun (again: leave at once)", err=True)
+        say("stopping: running work gives back what it has not begun (again: leave at once)")
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
-        click.echo("left: what runs goes on by itself, and the same command takes it up again", err=True)
+        say("left: what runs goes on by itself, and the same command takes it up again")
         sys.exit(1)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -67,3 +67,8 @@ def stopping(conductor: Conductor) -> Generator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def say(line: str) -> None:
+    """Print on stderr through Python's own stream: the live table puts itself below it."""
+    print(line, file=sys.stderr, flush=True)

@@ -189,7 +189,8 @@ class Status:
             if stage.paused:
                 yield f"! {visible(stage.name)} is paused: {visible(stage.paused)}"
         if self.settling:
-            yield f"{self.settling} files are not at rest yet"
+            files = "1 file is" if self.settling == 1 else f"{self.settling} files are"
+            yield f"{files} not at rest yet"
         if self.problems:
             yield "problems"
         told = set[tuple[str | None, str]]()
