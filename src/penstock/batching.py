@@ -49,14 +49,24 @@ def batch_size(wanted: int | float | None, usage: Usage, *, workers: int = 1) ->
 
 
 def local_batch_size(
-    wanted: int | float | None, usage: Usage, *, ready: int, slots: int, workers: int = 1
+    wanted: int | float | None,
+    usage: Usage,
+    *,
+    ready: int,
+    slots: int,
+    workers: int = 1,
+    seconds: float = LOCAL_S,
 ) -> int:
-    """Return how many units a batch on this machine takes: about a second of work, spread over the free slots."""
+    """Return how many units a batch on this machine takes: `seconds` of work, spread over the free slots.
+
+    >>> local_batch_size(None, Usage([0.1] * 20), ready=1000, slots=2)
+    10
+    """
     mean = usage.mean_s
-    learned = UNLEARNED_LOCAL if mean is None else int(LOCAL_S * workers / max(mean, 1e-6))
-    most = wanted if isinstance(wanted, int) else LOCAL_MOST
+    learned = UNLEARNED_LOCAL if mean is None else int(seconds * workers / max(mean, 1e-6))
+    most = wanted if isinstance(wanted, int) else int(LOCAL_MOST * max(1.0, seconds / LOCAL_S))
     share = math.ceil(ready / max(slots, 1))
-    return max(1, min(learned, most, share, LOCAL_MOST))
+    return max(1, min(learned, most, share))
 
 
 def walltime_s(

@@ -32,6 +32,7 @@ from penstock.site import JobSite, LocalSite
 Observe = Callable[[Ledger], None]
 
 LOOK_S = 0.01  # between looks at event files while something runs
+TICK_S = 60.0  # of work that one turn gives out, since cron comes back after a minute
 WATCH_S = 10.0  # between looks at the sources
 OBSERVE_S = 0.2
 FAREWELL_S = 3.0
@@ -118,6 +119,7 @@ class Conductor:
     def tick(self) -> Turn:
         """Do one turn of everything."""
         self.open_ended = True
+        self.submitter.seconds = TICK_S
         self.apply_requests()
         ended = self.collector.collect()
         found = self.discover()
@@ -150,7 +152,8 @@ class Conductor:
             if now >= look_at_sources:
                 found = self.discover()
                 check_found(self.ledger, self.campaign, found)
-                check_products(self.context)
+                if found.new or found.changed:
+                    check_products(self.context)
                 look_at_sources = now + self.next_look(found, until_done)
             self.collector.collect()
             if self.redo:

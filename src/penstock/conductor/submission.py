@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from penstock.batching import local_batch_size
+from penstock.batching import LOCAL_S, local_batch_size
 from penstock.campaign import Campaign, Stage
 from penstock.conductor.context import Context
 from penstock.errors import DefinitionError
@@ -71,6 +71,7 @@ class Submitter:
         )
         self.rendered = Rendered(context.campaign, context.site)
         self.closed: set[int] = set()  # jobs that take no more batches
+        self.seconds = LOCAL_S  # of work in a batch: as long as it takes until somebody looks again
 
     def fill(self) -> int:
         """Give work to every slot that can take more; return how many tasks were given."""
@@ -149,7 +150,12 @@ class Submitter:
         """Return how many units the next batch of `stage` takes."""
         slots = self.site.cores // max(1, self.cores_of(stage))
         return local_batch_size(
-            stage.batch, self.measured.usage(stage.name), ready=ready, slots=slots, workers=stage.workers
+            stage.batch,
+            self.measured.usage(stage.name),
+            ready=ready,
+            slots=slots,
+            workers=stage.workers,
+            seconds=self.seconds,
         )
 
     def preview(self, stage: Stage, units: Sequence[int]) -> list[dict[str, Any]]:
