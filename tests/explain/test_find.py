@@ -82,6 +82,13 @@ def test_a_unit_is_found_by_its_file(nights):
     assert labels(nights, "raw/2020-01-17_1807.fits") == ["2020-01-17/01807"]
 
 
+def test_the_path_of_a_file_may_start_anywhere(nights, monkeypatch):
+    (nights.root / "raw").mkdir()
+    monkeypatch.chdir(nights.root / "raw")
+    for path in ("./raw/2020-01-17_7.fits", "2020-01-17_7.fits", nights.root / "raw/2020-01-17_7.fits"):
+        assert labels(nights, str(path)) == ["2020-01-17/00007"]
+
+
 def test_a_unit_is_found_by_its_product(nights):
     nights.insert("product", stage=2, unit=3, name="product", path="out/x.h5")
     assert labels(nights, "out/x.h5") == ["2020-01-17/00007"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator
@@ -71,4 +72,7 @@ def stopping(conductor: Conductor) -> Generator[None]:
 
 def say(line: str) -> None:
     """Print on stderr through Python's own stream: the live table puts itself below it."""
-    print(line, file=sys.stderr, flush=True)
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except RuntimeError:  # the signal came in the middle of another print
+        os.write(2, f"{line}\n".encode())

@@ -4,4 +4,13 @@ from penstock.explain.find import find_children, find_stage, find_under, find_un
 from penstock.explain.logs import Log, read_log
 from penstock.explain.why import Explanation, explain
 
-__all__ = ["Explanation", "Log", "explain", "find_children", "find_stage", "find_under", "find_units", "read_log"]
+__all__ = [
+    "Explanation",
+    "Log",
+    "explain",
+    "find_children",
+    "find_stage",
+    "find_under",
+    "find_units",
+    "read_log",
+]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from fnmatch import translate
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.display import Labels
@@ -44,7 +47,7 @@ def find_units(ledger: Ledger, text: str, stage: str | None = None) -> list[int]
     labels = Labels.read(db)
     level = None if stage is None else int(find_stage(db, stage)["level"])
     name = text.rstrip("/")
-    found = _by_name(db, labels, name) or _by_pattern(db, labels, name) or _by_file(db, text)
+    found = _by_name(db, labels, name) or _by_pattern(db, labels, name) or _by_file(db, ledger.root, text)
     if not found:
         raise DefinitionError(_explain_missing(db, labels, text))
     return found if level is None else _at_level(db, found, level)
@@ -102,9 +105,16 @@ def _members(db: sqlite3.Connection, group: int, level: int) -> str:
     return f"g{own} = {group} AND level > {own} AND level = {level}"
 
 
-def _by_file(db: sqlite3.Connection, path: str) -> list[int]:
-    made = db.execute("SELECT unit FROM product WHERE path = ?", (path,)).fetchall()
-    used = made or db.execute("SELECT id FROM unit WHERE json_extract(fields, '$.path') = ?", (path,))
+def _by_file(db: sqlite3.Connection, root: Path, text: str) -> list[int]:
+    """Look for a product, then for an input; the path may start at the campaign, here, or at /."""
+    paths = {text, text.removeprefix("./")}
+    with suppress(ValueError):
+        paths.add(str(Path(os.path.abspath(text)).relative_to(root)))
+    marks = ", ".join("?" * len(paths))
+    made = db.execute(f"SELECT unit FROM product WHERE path IN ({marks})", (*paths,)).fetchall()
+    used = made or db.execute(
+        f"SELECT id FROM unit WHERE json_extract(fields, '$.path') IN ({marks})", (*paths,)
+    )
     return [row[0] for row in used]
 
 
@@ -134,4 +144,8 @@ def _explain_missing(db: sqlite3.Connection, labels: Labels, text: str) -> str:
 
 def _nearest(text: str, known: list[str], otherwise: str) -> str:
     near = [name for name in known if text in name][:3] or difflib.get_close_matches(text, known, 3, 0.5)
-    return f"do you mean {' or '.join(near)}?" if near else f"{otherwise} {', '.join(known[:3])}" + " …" * (len(known) > 3)
+    return (
+        f"do you mean {' or '.join(near)}?"
+        if near
+        else f"{otherwise} {', '.join(known[:3])}" + " …" * (len(known) > 3)
+    )

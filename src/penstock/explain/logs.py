@@ -41,10 +41,14 @@ def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | No
         (stage["id"], unit),
     ).fetchall()
     if not rows:
-        raise LedgerError(f"{stage['name']} has not been tried for this unit: `penstock why` tells the reason")
+        raise LedgerError(
+            f"{stage['name']} has not been tried for this unit: `penstock why` tells the reason"
+        )
     number = len(rows) if attempt is None else attempt
     if not 1 <= number <= len(rows):
-        raise LedgerError(f"there is no attempt {number}: {stage['name']} was tried {len(rows)} times for this unit")
+        raise LedgerError(
+            f"there is no attempt {number}: {stage['name']} was tried {len(rows)} times for this unit"
+        )
     row = rows[number - 1]
     if not (row["log"] and row["log_bytes"]):
         return Log(stage["name"], unit, number, row["outcome"], Path(), b"")

@@ -168,7 +168,8 @@ class _Reader:
 
     def _done(self, task: sqlite3.Row) -> tuple[str, str]:
         rows = self.db.execute(
-            "SELECT path FROM product WHERE stage = ? AND unit = ? ORDER BY name", (task["stage"], task["unit"])
+            "SELECT path FROM product WHERE stage = ? AND unit = ? ORDER BY name",
+            (task["stage"], task["unit"]),
         ).fetchall()
         paths = [row[0] for row in rows[:_WIDE]] + ["…"] * (len(rows) > _WIDE)
         made = f"made {', '.join(paths)}" if rows else "ended well"
@@ -190,8 +191,9 @@ class _Reader:
             if row["level"] > task["level"] and not keyed:
                 yield from self._members(task, row, margin, depth)
                 continue
-            above = self.db.execute(_TASKS + " AND stage.id = ? AND unit.id = ?", (
-                row["id"], self._one_above(task, row, keyed))).fetchone()
+            above = self.db.execute(
+                _TASKS + " AND stage.id = ? AND unit.id = ?", (row["id"], self._one_above(task, row, keyed))
+            ).fetchone()
             if above is None:
                 yield f"{margin}needs {stage}: it has no task here"
             elif above["state"] != "done":
