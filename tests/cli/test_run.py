@@ -115,14 +115,14 @@ def test_interrupted_twice_it_leaves_at_once(winter):
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=2.5)
+    _, err = process.communicate(timeout=6)
     assert process.returncode == 1
     assert "the same command takes it up again" in err
     assert "Traceback" not in err
 
 
 def start_slow(root):
-    text = (root / "penstock.toml").read_text().replace('echo "copying $1"', "sleep 4")
+    text = (root / "penstock.toml").read_text().replace('echo "copying $1"', "sleep 8")
     (root / "penstock.toml").write_text(text)
     command = [sys.executable, "-m", "penstock", "run", "-C", str(root)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
