@@ -2,8 +2,11 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
+import time
+from collections import Counter
 
 import pytest
 
@@ -45,6 +48,54 @@ def test_the_next_life_ends_what_the_killed_one_left_running(lab):
     lab.run([], "--native", "77")
     assert not os.path.exists(f"/proc/{pid}/exe")
     assert lab.ends(2)[1]["o"] == "ok"
+
+
+def test_random_kills_lose_nothing_and_repeat_nothing_that_ended(lab):
+    text = 'echo $U >> ran; printf $U > "$P"; sleep 0.0$((U % 4))'
+    tasks = []
+    for unit in range(120):
+        env = {"U": str(unit), "P": {"ref": "product"}}
+        tasks.append(lab.shell(unit, text, env=env, products=lab.product(f"out/{unit}")))
+    lab.function("def run(task):\n    open('ran', 'a').write(f'{task.key[0]}\\n')")
+    tasks += [lab.python(unit) for unit in range(120, 600)]
+    random.Random(7).shuffle(tasks)
+    lab.batch(tasks, workers=2)
+    lab.close()
+    lives = 0
+    for pause in (0.2, 0.35, 0.5, 0.3, None):
+        process = lab.start("--native", "77")
+        if pause is None:
+            assert process.wait(30) == 0
+        else:
+            time.sleep(pause)
+            process.kill()
+            process.wait()
+    ended = Counter()
+    begun = Counter((lab.root / "ran").read_text().split())
+    lives = len(list(lab.job.glob("1.*.jsonl")))
+    for life in range(1, lives + 1):
+        ends = lab.of_kind("end", life)
+        assert {end["o"] for end in ends} <= {"ok"}
+        for end in ends:
+            ended[end["u"]] += 1
+    assert ended == dict.fromkeys(range(600), 1)
+    started = sum(len(lab.of_kind("start", life)) for life in range(1, lives + 1))
+    assert sum(begun.values()) <= started
+    assert sorted(os.listdir(lab.root / "out"), key=int) == [str(unit) for unit in range(120)]
+    assert all((lab.root / f"out/{unit}").read_text() == str(unit) for unit in range(120))
+    assert lab.leftovers() == []
+
+
+def test_scratch_of_a_killed_life_goes_but_what_a_reason_names_stays(lab):
+    lab.stage("netmc", scratch=True)
+    lab.batch(
+        [lab.shell(1, "exit 1", stage="netmc"), lab.shell(2, "[ -e ../../../go ] || sleep 60", stage="netmc")]
+    )
+    kill_in_the_middle(lab, lambda: len(lab.of_kind("start")) == 2 and lab.ends(), "--native", "77")
+    (lab.root / "go").touch()
+    lab.run([], "--native", "77")
+    assert lab.ends(2)[2]["o"] == "ok"
+    assert os.listdir(lab.root / ".penstock/scratch") == ["ptest123456.1.1.1.1"]
 
 
 def test_workers_die_with_their_runner(lab):

@@ -132,6 +132,16 @@ def test_scratch_is_kept_after_a_failure_and_said_to_be(lab):
     assert (kept / "dump").exists()
 
 
+def test_a_program_beside_the_campaign_is_found_from_a_scratch_folder_too(lab):
+    (lab.root / "tool").write_text("#!/bin/sh\necho campaign\n")
+    (lab.root / "tool.tpl").write_text("#!/bin/sh\necho scratch\n")
+    (lab.root / "tool").chmod(0o755)
+    lab.stage("a", scratch=True)
+    lab.stage("b", scratch=True, templates={"tool": "tool.tpl"})
+    lab.run([lab.command(1, "./tool", stage="a"), lab.shell(2, "chmod +x tool && ./tool", stage="b")])
+    assert [lab.log(lab.ends()[unit]) for unit in (1, 2)] == ["campaign\n", "scratch\n"]
+
+
 def test_templates_are_rendered_in_the_scratch_folder(lab):
     (lab.root / "netmc.tpl").write_text("n = {run:05d}\nt = {begin:%Y-%m-%d}\nw = {window} {{run}} {}\n")
     stage = {"scratch": True, "levels": ["run"], "types": {"begin": "datetime"}, "params": {"window": 8}}

@@ -73,6 +73,28 @@ def test_commands_get_the_environment_and_the_mark(lab):
     assert lab.log(end).startswith("1 ptest123456/1/1 a" + str(lab.root))
 
 
+def test_each_stage_has_its_own_environment(lab):
+    source = "import os\ndef run(task):\n    return [os.environ.get('A'), os.environ.get('B')]"
+    lab.spec["environment"] = {"A": "job"}
+    lab.function(source, name="one", environment={"B": "one"})
+    lab.function(source, name="two", environment={"A": "two"})
+    lab.stage("three", environment={"B": "three"})
+    tasks = [
+        lab.python(1, stage="one"),
+        lab.python(2, stage="two"),
+        lab.python(3, stage="one", env={"A": "task"}),
+    ]
+    lab.run([*tasks, lab.python(4, stage="two"), lab.shell(5, 'echo "$A $B"', stage="three")])
+    ends = lab.ends()
+    assert [ends[unit]["result"] for unit in (1, 2, 3, 4)] == [
+        ["job", "one"],
+        ["two", None],
+        ["task", "one"],
+        ["two", None],
+    ]
+    assert lab.log(ends[5]) == "job three\n"
+
+
 def test_a_task_knows_its_key_fields_params_and_inputs(lab):
     source = """
 def run(task):

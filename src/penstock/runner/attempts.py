@@ -108,7 +108,7 @@ class Attempts:
             self.next_at = min(self.next_at, attempt.limit_at)
 
     def _spawn(self, attempt: Attempt) -> None:
-        env = self._launcher.environment(attempt.env)
+        env = self._launcher.environment(attempt.work.stage, attempt.env)
         attempt.group = self._launcher.start(attempt.argv, env, attempt.slot.log.fd, attempt.scratch)
         self._children.follow(attempt.group, partial(self._exited, attempt))
 
@@ -252,7 +252,11 @@ class Attempts:
         if not is_heavy(found):
             self._inspected(attempt, result, inspect(found, durable=False))
             return
-        attempt.group, attempt.inspector = fork_inspector(found)
+        try:
+            attempt.group, attempt.inspector = fork_inspector(found)
+        except OSError:  # no process is to be had: the loop must wait
+            self._inspected(attempt, result, inspect(found, durable=False))
+            return
         self._children.watch(attempt.inspector.fd, partial(self._hear_inspector, attempt, result))
         self._children.follow(attempt.group, partial(self._inspector_died, attempt, result))
 

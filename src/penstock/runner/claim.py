@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from typing import Any, Dict, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from .events import Events, make_reserve, members
 from .identity import boot_id, runner_digest, start_ticks
@@ -24,6 +24,7 @@ class Past(NamedTuple):
     ended: Dict[TaskId, str]
     given: Set[TaskId]
     batches: Set[int]
+    whys: List[str]
 
 
 class Claim(NamedTuple):
@@ -94,7 +95,7 @@ def _take(job: Job, native: str) -> Optional[Claim]:
     """Make the event file with its first line in it, in one step; None: somebody was faster."""
     path = job.file("{}.jsonl".format(job.life))
     draft = "{}.{}.{}".format(path, os.uname().nodename, os.getpid())
-    fd = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_RDWR, 0o666)
+    fd = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_RDWR, 0o666)
     events = Events(fd, job.spec.token, job.element, job.life, job.file("{}.reserve".format(job.life)))
     try:
         events.announce([events.line("claim", members(_claim_fields(native)))])
@@ -133,7 +134,7 @@ def _claim_fields(native: str) -> Dict[str, Any]:
 
 
 def _read_past(job: Job) -> Past:
-    past = Past({}, set(), set())
+    past = Past({}, set(), set(), [])
     for life in range(1, job.life):
         with open(job.file("{}.jsonl".format(life)), "rb") as file:
             for line in file:
@@ -150,6 +151,7 @@ def _remember(past: Past, line: bytes) -> None:
     kind = event.get("e")
     if kind == "end":
         past.ended[event["s"], event["u"]] = event["o"]
+        past.whys.append(event.get("why") or "")
     elif kind == "give":
         past.given.update((stage, unit) for stage, unit in event["tasks"])
     elif kind == "batch":

@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
 from .products import Planned
 from .spawn import spawn
-from .spec import Job
+from .spec import Job, Stage
 from .trouble import Unfit, Unwell, explain
 
 CROWDED = (errno.EAGAIN, errno.ENOMEM)
@@ -71,21 +71,26 @@ class Launcher:
     """Start commands in their own process group, with their output in a log."""
 
     def __init__(self, job: Job) -> None:
+        self._job = job
         self._base = dict(os.environ)
         self._base.update(job.spec.environment)
         self._base["PENSTOCK"] = job.mark
+        self._stages: Dict[str, Dict[str, str]] = {}
         self._places: Dict[Tuple[str, str], str] = {}
         self._null = os.open(os.devnull, os.O_RDWR)
         self._root = os.open(job.spec.root, os.O_RDONLY)
 
-    def environment(self, more: Optional[Dict[str, str]]) -> Dict[str, str]:
-        return dict(self._base, **more) if more else self._base
+    def environment(self, stage: Stage, more: Optional[Dict[str, str]]) -> Dict[str, str]:
+        base = self._stages.get(stage.name)
+        if base is None:
+            base = self._stages[stage.name] = dict(self._base, **stage.environment)
+        return dict(base, **more) if more else base
 
     def start(self, argv: Sequence[str], env: Dict[str, str], log: int, folder: Optional[str]) -> int:
         """Start a command in `folder` (None: the root); return its pid, which is its group too."""
         if not argv or not argv[0]:
             raise Unfit("the command is empty")
-        place = self._find(argv[0], env)
+        place = self._find(argv[0], env, folder)
         try:
             if folder:
                 os.chdir(folder)
@@ -98,9 +103,10 @@ class Launcher:
             if folder:
                 os.chdir(self._root)
 
-    def _find(self, program: str, env: Dict[str, str]) -> str:
+    def _find(self, program: str, env: Dict[str, str], folder: Optional[str]) -> str:
         if "/" in program:
-            return program
+            inside = folder is not None and os.path.exists(os.path.join(folder, program))
+            return program if inside else os.path.join(self._job.spec.root, program)
         where = env.get("PATH", os.defpath)
         place = self._places.get((program, where))
         if place is None:

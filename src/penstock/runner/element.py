@@ -1,23 +1,24 @@
 """One life of an element: takes tasks from the queue, runs them in slots, tells of it, leaves."""
 
 import os
+import signal
 import time
-from typing import Dict, List, Optional
+from typing import List, Optional, Set
 
 from .attempts import Attempts
 from .children import Children
-from .claim import Claim, TaskId
+from .claim import Claim
 from .feed import Feed
-from .folders import remove, remove_empty
+from .folders import remove, remove_earlier_lives, remove_empty
 from .group import End, Group
 from .health import free_bytes, memory_of
 from .revoked import Revocations
+from .scratch import remove_earlier_scratch
 from .signals import Signals
-from .slots import Slot
+from .slots import Slot, signal_group
 from .trouble import Unwell
 from .work import FULL, Queue, Work
 
-GIVES_A_LINE = 1000
 STARTS_A_TURN = 100
 MARGIN_S = 5.0
 TICK_S = 1.0
@@ -30,6 +31,7 @@ class Element:
     def __init__(self, claim: Claim, signals: Signals, born: float) -> None:
         job = claim.job
         feed = Feed(job.folder, offset=_offset(claim), growing=job.spec.feed)
+        self._claim = claim
         self._job = job
         self._events = claim.events
         self._signals = signals
@@ -43,12 +45,17 @@ class Element:
         self._stopping: Optional[str] = None  # why what is left is given back
         self._hungry = False  # a worker has nothing to start
         self._share = 1.0  # of the element, that a task of the last batch takes
+        self._touched: Set[str] = set()  # product folders where an earlier life may have left something
         self._late = False  # a task was given back because of the deadline
-        self._gives: Dict[str, List[TaskId]] = {}
         self._busy_at = time.monotonic()
         self._poll_s = POLL_S[0]
         self._tick_at = 0.0
         self._beat_at = self._busy_at + job.spec.beat_s
+
+    def abort(self) -> None:
+        """Kill what runs, when we can no longer look after it."""
+        for attempt in self._attempts.running:
+            signal_group(attempt.group, signal.SIGKILL)
 
     def run(self) -> bool:
         """Run until there is a reason to leave; say whether all events were written."""
@@ -72,6 +79,8 @@ class Element:
         if self._signals.asked:
             self._attempts.leaving = True
             self._stop("asked to stop")
+        if self._signals.insisted:
+            self._attempts.stop_all("the job was asked twice to stop")
         if now >= min(self._tick_at, self._attempts.next_at):
             self._tick(now)
 
@@ -82,11 +91,8 @@ class Element:
         self._attempts.stop_revoked(self._revocations)
         if self._revocations.all:
             self._stop("revoked")
-        if self._signals.insisted:
-            self._attempts.stop_all("the job was asked twice to stop")
         if now >= self._beat_at:
             self._beat(now)
-        self._write_gives()
 
     def _beat(self, now: float) -> None:
         self._beat_at = now + self._job.spec.beat_s
@@ -125,20 +131,24 @@ class Element:
         """Start a chain where earlier lives left it."""
         link, rest = self._queue.resume(work)
         for late in rest:
-            self._give(late, "not reached")
+            self._group.give(late.id, "not reached")
+        if self._job.life > 1:
+            self._touched.update(
+                folder for each in work.chain() for folder in each.folders(self._job.spec.root)
+            )
         if link:
-            self._begin(link, self._attempts.free_slot())
+            self._begin(link)
         else:
             self._queue.finish(work)
 
-    def _begin(self, work: Work, slot: Slot) -> None:
+    def _begin(self, work: Work, slot: Optional[Slot] = None) -> None:
         why = self._why_not(work)
         if why is not None:
             self._give_chain(work, why)
             return
         works = [work, *self._more_like(work)]
         try:
-            self._attempts.start(works, slot)
+            self._attempts.start(works, slot or self._attempts.free_slot())
         except Unwell as unwell:
             self._halt(str(unwell))
             for each in works:
@@ -196,26 +206,15 @@ class Element:
 
     def _give_chain(self, work: Work, why: str) -> None:
         for link in work.chain():
-            self._give(link, why)
+            self._group.give(link.id, why)
         self._queue.finish(work)
-
-    def _give(self, work: Work, why: str) -> None:
-        given = self._gives.setdefault(why, [])
-        given.append(work.id)
-        if len(given) >= GIVES_A_LINE:
-            self._write_gives()
-
-    def _write_gives(self) -> None:
-        for why, given in self._gives.items():
-            self._events.emit("give", {"tasks": given, "why": why})
-        self._gives = {}
 
     def _give_rest(self) -> None:
         try:
             for work in self._queue.rest():
                 link, rest = self._queue.resume(work)
                 for late in list(link.chain()) if link else rest:
-                    self._give(late, self._stopping or "")
+                    self._group.give(late.id, self._stopping or "")
                 self._queue.finish(work)
         except Unwell as why:
             self._halt(str(why))
@@ -225,7 +224,6 @@ class Element:
         return self._group.due is not None and time.monotonic() >= self._group.due
 
     def _flush(self) -> None:
-        self._write_gives()
         self._group.flush()
         trouble = self._group.trouble or self._events.trouble
         if trouble:
@@ -238,10 +236,10 @@ class Element:
             return None
         if self._stopping:
             return self._stopping
-        if self._queue.over:
-            return "done"
         if self._late and self._queue.empty:
             return "deadline"
+        if self._queue.over:
+            return "done"
         idle = time.monotonic() - self._busy_at
         return "idle" if self._queue.empty and idle > self._job.spec.idle_s else None
 
@@ -260,6 +258,9 @@ class Element:
 
     def _leave(self, why: str) -> bool:
         self._attempts.close()
+        for folder in self._touched:
+            remove_earlier_lives(self._job, folder)
+        remove_earlier_scratch(self._job, self._claim.past.whys)
         folder = os.path.join(self._job.folder, "tmp")
         if os.path.isdir(folder):
             for name in os.listdir(folder):

@@ -48,7 +48,7 @@ class PrivateFolders:
 
     def sweep(self, folders: Iterable[str]) -> None:
         """Empty the private folders after a task."""
-        for folder in folders:
+        for folder in set(folders):
             private = self._known[folder]
             try:
                 names = os.listdir(private.work)
@@ -78,23 +78,29 @@ class PrivateFolders:
             except FileNotFoundError:
                 if attempt == 3:
                     raise
-        if self._job.life > 1:
-            self._remove_earlier_lives(folder)
-
-    def _remove_earlier_lives(self, folder: str) -> None:
-        parent = os.path.join(folder, ".penstock")
-        earlier = self._job
-        while earlier.life > 1:
-            earlier = earlier._replace(life=earlier.life - 1)
-            for name in os.listdir(parent):
-                if name.startswith(earlier.tag + "."):
-                    remove(os.path.join(parent, name))
 
     def _discard(self, folder: str) -> None:
         private = self._known.pop(folder)
         remove(private.work)
         remove(private.held)
         remove_empty(os.path.dirname(private.work))
+
+
+def of_earlier_lives(job: Job, parent: str) -> List[str]:
+    """Return what earlier lives of an element left in a private folder."""
+    tags = tuple("{}.".format(job._replace(life=life).tag) for life in range(1, job.life))
+    try:
+        return [os.path.join(parent, name) for name in os.listdir(parent) if name.startswith(tags)]
+    except OSError:
+        return []
+
+
+def remove_earlier_lives(job: Job, folder: str) -> None:
+    """Remove what earlier lives of an element left beside the products of a folder."""
+    parent = os.path.join(folder, ".penstock")
+    for path in of_earlier_lives(job, parent):
+        remove(path)
+    remove_empty(parent)
 
 
 def _missing_above(folder: str) -> List[str]:

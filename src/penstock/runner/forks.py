@@ -45,6 +45,7 @@ def fork_worker(job: Job, log: int) -> Worker:
     bell, to_bell = os.pipe()
 
     def run() -> None:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
         serve(job, Inbox(tasks), Voice(to_replies, to_bell))

@@ -1,8 +1,9 @@
 """Ended attempts that are published together: products first, then the events that speak of them."""
 
 import time
-from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
+from .claim import TaskId
 from .events import LINE_LIMIT, Events, encode, members
 from .folders import remove
 from .judge import Result
@@ -12,7 +13,9 @@ from .slots import Attempt
 from .trouble import Unwell, explain
 
 GROUP_S = 1.0
-GROUP_SIZE = 2000
+GROUP_SIZE = 2000  # ends
+GROUP_PRODUCTS = 200
+GIVES_A_LINE = 1000
 HEAD_BYTES = 1000
 
 
@@ -85,22 +88,32 @@ class Group:
         self._events = events
         self._revocations = revocations
         self._ends: List[End] = []
-        self._notes: List[Dict[str, Any]] = []
+        self._gives: Dict[str, List[TaskId]] = {}
+        self._batches: List[int] = []
+        self._products = 0
         self._fresh: Set[str] = set()
 
     def add(self, end: End, fresh: Iterable[str]) -> None:
-        if self.due is None:
-            self.due = time.monotonic() + GROUP_S
+        self._set_due()
         self._ends.append(end)
         self._fresh.update(fresh)
-        if len(self._ends) >= GROUP_SIZE:
+        self._products += len(end.made)
+        if len(self._ends) >= GROUP_SIZE or self._products >= GROUP_PRODUCTS:
             self.flush()
+
+    def give(self, task: TaskId, why: str) -> None:
+        """Say that a task is given back unstarted."""
+        self._set_due()
+        self._gives.setdefault(why, []).append(task)
 
     def note_batch(self, number: int) -> None:
         """Say that a batch is through, after the ends of its tasks."""
+        self._set_due()
+        self._batches.append(number)
+
+    def _set_due(self) -> None:
         if self.due is None:
             self.due = time.monotonic() + GROUP_S
-        self._notes.append({"number": number})
 
     def flush(self) -> None:
         """Publish products, make them durable, then write and sync the events."""
@@ -108,10 +121,18 @@ class Group:
             return
         self._publish([end for end in self._ends if end.made])
         lines = [self._end_line(end) for end in self._ends]
-        lines.extend(self._events.line("batch", members(note)) for note in self._notes)
+        lines.extend(self._give_lines())
+        lines.extend(self._events.line("batch", members({"number": number})) for number in self._batches)
         self._events.write(lines)
         self._events.sync()
-        self._ends, self._notes, self._fresh, self.due = [], [], set(), None
+        self._ends, self._gives, self._batches, self._fresh = [], {}, [], set()
+        self._products, self.due = 0, None
+
+    def _give_lines(self) -> Iterator[str]:
+        for why, tasks in self._gives.items():
+            for begin in range(0, len(tasks), GIVES_A_LINE):
+                part = tasks[begin : begin + GIVES_A_LINE]
+                yield self._events.line("give", members({"tasks": part, "why": why}))
 
     def _publish(self, ends: List[End]) -> None:
         for end in ends:

@@ -53,15 +53,25 @@ class SlotLog:
             return
         self._cut += size - self.offset - HEAD - TAIL
         note = "\n[… {} bytes left out here …]\n".format(self._cut).encode("utf-8")
-        with open(self._path, "r+b", buffering=0) as file:
-            file.seek(size - TAIL)
-            tail = note + file.read(TAIL)
+        try:
+            self._cut_out(size - TAIL, note)
+        except OSError:  # the log was removed, or its disk is gone: the task's end will tell
+            return
+
+    def _cut_out(self, tail: int, note: bytes) -> None:
+        with open(self._path, "r+b") as file:
+            file.seek(tail)
+            kept = note + file.read(TAIL)
             file.seek(self.offset + HEAD)
-            file.write(tail)
+            file.write(kept)
             file.truncate()
 
     def close(self) -> None:
         """Close the log, and remove it when nothing was ever said."""
-        if self.size() == 0:
-            os.unlink(self._path)
-        os.close(self.fd)
+        try:
+            if self.size() == 0:
+                os.unlink(self._path)
+        except OSError:  # the job folder was removed
+            return
+        finally:
+            os.close(self.fd)

@@ -47,10 +47,14 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 
 def _run(claim: Claim, signals: Signals, born: float) -> int:
+    element = None
     try:
-        return 0 if Element(claim, signals, born).run() else NO_ROOM
+        element = Element(claim, signals, born)
+        return 0 if element.run() else NO_ROOM
     except Exception as error:
         traceback.print_exc()
+        if element:
+            element.abort()
         claim.events.emit("leave", {"why": "the runner itself failed: {!r}".format(error)})
         return BROKEN
 

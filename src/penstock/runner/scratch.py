@@ -2,9 +2,9 @@
 
 import os
 import re
-from typing import Any, Dict, Match, Optional
+from typing import Any, Dict, Match, Optional, Sequence
 
-from .folders import remove, remove_empty
+from .folders import of_earlier_lives, remove, remove_empty
 from .spec import Job, Stage
 from .trouble import Unfit, explain
 from .values import named_values
@@ -29,6 +29,13 @@ def remove_scratch(path: str) -> None:
     parent = os.path.dirname(path)
     remove_empty(parent)
     remove_empty(os.path.dirname(parent))
+
+
+def remove_earlier_scratch(job: Job, whys: Sequence[str]) -> None:
+    """Remove the scratch folders of earlier lives, but for those that a reason points people to."""
+    for path in of_earlier_lives(job, os.path.join(job.spec.root, ".penstock", "scratch")):
+        if not any(path in why for why in whys):
+            remove_scratch(path)
 
 
 def render_templates(stage: Stage, task: Dict[str, Any], *, root: str, folder: str) -> None:

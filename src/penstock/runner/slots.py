@@ -13,7 +13,7 @@ from .messages import Inbox
 from .products import Planned, plan_products
 from .scratch import make_scratch, remove_scratch, render_templates
 from .spec import Job
-from .trouble import Unfit, Unwell
+from .trouble import Unfit, Unwell, explain
 from .work import Work
 
 NEVER = float("inf")
@@ -23,8 +23,12 @@ class Slot:
     """A place where one attempt at a time runs; tiny ones may wait `ahead`, handed over already."""
 
     def __init__(self, job: Job, number: int) -> None:
+        path = job.file("{}.log".format(number))
+        try:
+            self.log = SlotLog(path)
+        except OSError as error:
+            raise explain(error, "the log {} cannot be opened".format(path)) from error
         self.number = number
-        self.log = SlotLog(job.file("{}.log".format(number)))
         self.folders = PrivateFolders(job, number)
         self.worker: Optional[Worker] = None
         self.doomed = False  # the worker was told to end
@@ -71,6 +75,8 @@ class Attempt:
 
 def signal_group(group: int, number: int) -> bool:
     """Send a signal to a process group (0: none); say whether the group is there."""
+    if group <= 1:
+        return False
     try:
         os.killpg(group, number)
     except OSError:

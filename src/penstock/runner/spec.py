@@ -32,6 +32,7 @@ class Stage(NamedTuple):
     limit_s: Optional[float]
     scratch: bool
     templates: Dict[str, str]
+    environment: Dict[str, str]
     expands: Optional[str]
 
 
@@ -109,6 +110,7 @@ def parse_stage(name: str, data: Dict[str, Any]) -> Stage:
         limit_s=data.get("limit_s"),
         scratch=bool(data.get("scratch")),
         templates=data.get("templates") or {},
+        environment=data.get("environment") or {},
         expands=data.get("expands"),
     )
 

@@ -1,6 +1,7 @@
 """The queue: tasks of the batches in their order, with their followers."""
 
 import json
+import os
 from collections import deque
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 
@@ -39,6 +40,11 @@ class Work:
         if not stage.python or stage.scratch or stage.templates:
             return False
         return not (task.get("products") or task.get("env") or task.get("then"))
+
+    def folders(self, root: str) -> List[str]:
+        """Return the folders where its products go."""
+        declared: Dict[str, Dict[str, str]] = self.task.get("products") or {}
+        return [os.path.dirname(os.path.join(root, one["path"].rstrip("/"))) for one in declared.values()]
 
     def chain(self) -> Iterator["Work"]:
         """Yield this task and all that follow it."""

@@ -61,10 +61,10 @@ class Voice:
 
 def serve(job: Job, inbox: Inbox, voice: Voice) -> None:
     """Run the tasks of one message after the other until the runner closes the pipe."""
-    os.environ.update(job.spec.environment)
-    os.environ["PENSTOCK"] = job.mark
+    environment = dict(os.environ, **job.spec.environment)
+    environment["PENSTOCK"] = job.mark
     sys.stdout, sys.stderr = _open_stream(1), _open_stream(2)
-    functions = Functions()
+    functions = Functions(environment)
     root = os.open(job.spec.root, os.O_RDONLY)
     usage = Usage()
     while True:
@@ -91,18 +91,13 @@ def run_task(job: Job, functions: "Functions", message: Tuple[Any, ...]) -> Tupl
     stage_name, data, env, rows, scratch = message
     stage = job.spec.stages[stage_name]
     planned = [Planned(*row) for row in rows]
-    before = dict(os.environ) if env else None
-    if env:
-        os.environ.update(env)
+    functions.set_environment(stage, env)
     if scratch:
         os.chdir(scratch)
     try:
         return tuple(_run(job, stage, functions, data, planned, scratch))
     finally:
         _flush()
-        if before is not None:
-            os.environ.clear()
-            os.environ.update(before)
 
 
 def _run(
@@ -212,8 +207,20 @@ def _flush() -> None:
 class Functions:
     """The stages' functions, imported and set up when first needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Dict[str, str]) -> None:
+        self._environment = environment
+        self._stage = ""  # whose environment is set
         self._ready: Dict[str, Callable[[Task], Any]] = {}
+
+    def set_environment(self, stage: Stage, more: Optional[Dict[str, str]]) -> None:
+        """Set the variables of a stage, and those of one task."""
+        if stage.name == self._stage and not more:
+            return
+        os.environ.clear()
+        os.environ.update(self._environment)
+        os.environ.update(stage.environment)
+        os.environ.update(more or {})
+        self._stage = "" if more else stage.name
 
     def get(self, stage: Stage) -> Callable[[Task], Any]:
         function = self._ready.get(stage.name)
