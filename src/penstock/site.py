@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from penstock.campaign import Site
-from penstock.errors import DefinitionError
+from penstock.errors import DefinitionError, LedgerError
 from penstock.ledger import FOLDER, make_private
 from penstock.ledger.archive import pack_folder
 from penstock.runner.build import build_pyz
@@ -42,6 +43,17 @@ class JobSite(Protocol):
     def unpacked(self) -> Sequence[str]: ...
 
 
+@contextmanager
+def writing(folder: Path) -> Generator[None]:
+    """Say in one sentence that the files of a job cannot be written, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise LedgerError(
+            f"{error.filename or folder} cannot be written ({error.strerror}): mend that, and the same command goes on"
+        ) from error
+
+
 class LocalSite:
     """This machine: job folders beside the campaign, runners as detached processes."""
 
@@ -69,23 +81,26 @@ class LocalSite:
 
     def place(self, token: str, spec: bytes) -> Path:
         """Make a job's folder with its spec and an empty feed."""
-        make_private(self.folder)
         folder = self.job_folder(token)
-        folder.mkdir(mode=0o700)
-        write_file(folder / "tasks.jsonl", b"")
-        write_file(folder / "spec.json", spec)
+        with writing(folder):
+            make_private(self.folder)
+            folder.mkdir(mode=0o700)
+            write_file(folder / "tasks.jsonl", b"")
+            write_file(folder / "spec.json", spec)
         return folder
 
     def start(self, token: str) -> str:
         """Start the runner of a placed job and return its native id."""
         folder = self.job_folder(token)
         environment = {**os.environ, **self.site.environment, "PENSTOCK": f"{token}/1/1"}
-        argv = local.runner_argv(build_pyz(self.folder), folder, self.site.python)
-        return local.start(argv, folder, cwd=self.root, environment=environment)
+        with writing(self.folder):
+            argv = local.runner_argv(build_pyz(self.folder), folder, self.site.python)
+            return local.start(argv, folder, cwd=self.root, environment=environment)
 
     def feed(self, token: str, data: bytes) -> None:
         """Give more batches to a running job."""
-        append(self.job_folder(token) / "tasks.jsonl", data)
+        with writing(self.job_folder(token)):
+            append(self.job_folder(token) / "tasks.jsonl", data)
 
     def fed(self, token: str) -> bytes:
         """Return all that was ever fed to a job."""
@@ -93,13 +108,16 @@ class LocalSite:
 
     def close_feed(self, token: str, batches: int) -> None:
         """Tell a job that no batch after so many will come."""
-        write_file(self.job_folder(token) / "closed", str(batches).encode())
+        with writing(self.job_folder(token)):
+            write_file(self.job_folder(token) / "closed", str(batches).encode())
 
     def revoke(self, token: str, tasks: Sequence[tuple[int, int]]) -> None:
         """Tell a job which tasks, by stage and unit, it must not go on with; what was revoked stays revoked."""
         path = self.job_folder(token) / "1.revoked"
         known = {(s, u) for s, u in json.loads(path.read_bytes())["tasks"]} if path.exists() else set[Any]()
-        if not known.issuperset(tasks):
+        if known.issuperset(tasks):
+            return
+        with writing(path.parent):
             write_file(path, json.dumps({"tasks": sorted(known.union(tasks))}).encode())
 
     def news(self, token: str, element: int, life: int, offset: int) -> bytes:

@@ -1,6 +1,5 @@
 """A campaign in a folder of its own, with real runners; driven in this process, or as people do."""
 
-import json
 import os
 import signal
 import sqlite3

@@ -23,7 +23,7 @@ from penstock.conductor.submission import Submitter
 from penstock.decide import RETRIES_LOCAL
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.jobs import allowances_for
-from penstock.ledger.lease import held, renew
+from penstock.ledger.lease import held
 from penstock.ledger.registration import register
 from penstock.ledger.requests import Requests
 from penstock.ledger.units import Values
@@ -225,7 +225,6 @@ class Conductor:
         while jobs.open_jobs(self.ledger.db) and self.clock.monotonic() < until:
             self.collector.collect()
             self.clock.sleep(LOOK_S)
-        renew(self.ledger.db, self.ledger.epoch or 0, self.clock.now())
         if observe:
             observe(self.ledger)
         code, lines = say_ending(self.ledger, stopped=self.stopping)

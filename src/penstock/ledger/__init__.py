@@ -62,7 +62,7 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
         """Write all or nothing; raises Held when another conductor took the campaign over meanwhile."""
-        with explained():
+        with explained(self.root / FOLDER / FILE):
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 self.check_epoch()

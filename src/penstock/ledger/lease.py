@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 from penstock.clock import Clock
 from penstock.errors import Held, LedgerError
 from penstock.host import Process, this_process
-from penstock.ledger import FILE, FOLDER, Ledger, connect
+from penstock.ledger import FILE, FOLDER, Ledger, connect, explained
 
 LASTS_S = 120.0
 
@@ -86,11 +86,13 @@ def held(root: Path, *, command: str, clock: Clock) -> Generator[Ledger]:
         thread = threading.Thread(target=keep, args=(root, ledger.epoch, clock, over), daemon=True)
         thread.start()
         try:
-            yield ledger
+            with explained(root / FOLDER / FILE):
+                yield ledger
         finally:
             over.set()
             thread.join()
-            release(ledger.db, ledger.epoch)
+            with suppress(sqlite3.Error):  # without room for it, the lease of a process that ended counts for nothing
+                release(ledger.db, ledger.epoch)
 
 
 def keep(root: Path, epoch: int, clock: Clock, over: threading.Event) -> None:

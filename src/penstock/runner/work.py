@@ -22,6 +22,8 @@ class Work:
         self.task = task
         self.batch = batch
         self.stage = stages[task["s"]]
+        if "limit_s" in task:  # its own, where the stage's was too short before
+            self.stage = self.stage._replace(limit_s=task["limit_s"])
         self.unit: int = task["u"]
         self._stages = stages
 
