@@ -36,9 +36,9 @@ def test_a_copy_has_every_key_of_every_stage(define: Define):
     a, b = to_json(define(TEXT))["stages"]
     assert {field.name for field in fields(Stage)} | {"each"} == {*a} == {*b}
     assert (a["each"], b["each"]) == ("run", "campaign")
-    assert a["command"] == ["prog", "{night}", "{product}"]
+    assert a["command"] == ["prog", "{night:%Y-%m-%d}", "{product}"]
     assert a["where"] == "run > 3"
-    assert a["products"][0]["path"] == "out/{run:05d}_{night}.h5"
+    assert a["products"][0]["path"] == "out/{run:05d}_{night:%Y-%m-%d}.h5"
     assert a["resources"]["memory_bytes"] == 2 * 10**9
     assert b["after"] == [{"stage": "a", "key": [], "optional": False}]
 

@@ -136,7 +136,7 @@ levels = ["night", "run", "subrun"]
 files = "r0/{night:%Y%m%d}/{run:05d}.{subrun:04d}_{stream}.h5"
 many = "stream"
 derive = { parity = "'even' if subrun % 2 == 0 else 'odd'" }
-complete = { night = "not_before 08:00 next day", run = "count n_subruns" }
+complete = { night = "not_before 08:00 next day", run = "file {night}.done", campaign = "quiet 30 min", subrun = "count size" }
 [units.run]
 table = "runs.csv"
 [units.night]
@@ -230,3 +230,63 @@ def test_dates_in_parameters_become_text(define: Define):
 def test_no_units_are_needed_for_a_stage_of_the_campaign(define: Define):
     head = '[campaign]\nname = "x"\nlevels = ["file"]\n'
     assert define('[stage.a]\neach = "campaign"\ncommand = ["true"]\n', head=head).stages[0].level == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["cat {path} 'a b' > {product}", "echo \"x\" {path}", "echo it\\\\'s {path}", "cat {path} # don't\ncat {path}",
+     "# it's {path}\nls {path}",
+     "cat <<EOF\nit's\nEOF\ncat {path}", "cat <<< {path}", "echo a#'b' {path}", "sed 's/#/x/' {path}"],
+)  # fmt: skip
+def test_placeholders_outside_quotes_are_fine_in_shell_text(define: Define, text: str):
+    stage = define(
+        f'[stage.a]\neach = "file"\nshell = true\nproducts = "o/{{file}}_{{run}}"\ncommand = """\n{text}"""\n'
+    ).stage("a")
+    assert "path" in stage.command[0].names
+
+
+def test_a_product_path_may_have_parameters(define: Define):
+    text = '[params]\nfs = 48000\n[stage.a]\neach = "run"\ncommand = ["true"]\nparams = { w = "a/b{" }\n'
+    stage = define(text + 'products = "{param.fs:06d}/{param.w}/{night}_{run}.h5"\n').stage("a")
+    assert (
+        stage.products[0].path.format({"night": "2020-01-17T00:00:00Z", "run": 7})
+        == "048000/a%2Fb{/2020-01-17_7.h5"
+    )
+
+
+def test_one_product_of_an_upstream_can_be_named(define: Define):
+    text = """
+[stage.a]
+each = "file"
+command = ["true"]
+products = { x = "a/{file}_{run}_{night}", y = "b/{file}_{run}_{night}" }
+[stage.b]
+each = "file"
+command = ["cat", "--in={inputs.a.x}", "{inputs.a}"]
+after = "a"
+"""
+    assert define(text).stage("b").command[1].names == ("inputs.a.x",)
+
+
+@pytest.mark.parametrize("types", ["", 'types = { calib_night = "datetime" }'])
+def test_a_field_names_an_upstream_when_it_has_the_type_of_its_level(
+    define: Define, tmp_path: Path, types: str
+):
+    (tmp_path / "runs.csv").write_text("night,run,calib_night\n")
+    text = f"""
+[units.run]
+table = "runs.csv"
+{types}
+[stage.calibrate]
+each = "night"
+command = ["true"]
+[stage.a]
+each = "run"
+command = ["true"]
+after = [{{ stage = "calibrate", key = ["{{calib_night}}"] }}]
+"""
+    if types:
+        assert define(text).stage("a").after[0].key[0].names == ("calib_night",)
+    else:
+        with pytest.raises(DefinitionError, match="which is str, for the level 'night', which is datetime"):
+            define(text)

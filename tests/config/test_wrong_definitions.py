@@ -13,6 +13,7 @@ from penstock.errors import DefinitionError
 Define = Callable[..., Campaign]
 
 A = '[stage.a]\neach = "file"\ncommand = ["true"]\n'  # lines 7 to 9, after the head
+NAMED = '{ x = "a/{file}_{run}_{night}" }'
 B = '[stage.b]\neach = "file"\ncommand = ["true"]\n'
 FILES = '[campaign]\nname = "x"\nlevels = ["a"]\n[units]\nfiles = "{a}.wav"\n'
 
@@ -55,6 +56,11 @@ CASES = [
     ('[stage.a]\neach = "run"\ncommand = ["cat", "{nigth}"]\n', 9, "did you mean 'night'?"),
     ('[stage.a]\neach = "run"\ncommand = ["cat", "{night"]\n', 9, "has a single '{'"),
     ('[stage.a]\neach = "run"\ncommand = ["cat", "{param.window}"]\n', 9, "names the parameter 'param.window'"),
+    ('[stage.a]\neach = "run"\ncommand = ["cat", "{param.a}"]\nparams = { a = [1] }\n', 9, "{param.a} is a list or table"),
+    ('[stage.a]\neach = "run"\ncommand = ["cat", "{param.a.b}"]\nparams = { a = { b = 1 } }\n', 9, "the parameter 'param.a.b'"),
+    ('[stage.a]\neach = "run"\ncommand = ["cat"]\nproducts = "{run}/{param.a}"\n', 10, "names the parameter 'param.a'"),
+    ('[stage.a]\neach = "run"\ncommand = ["a"]\nproducts = "x/{param.a}"\nparams = { a = 1 }\n', 10, "the same product"),
+    ('[stage.a]\neach = "run"\ncommand = ["cat"]\nproducts = "{run}/{inputs.b}"\n', 10, "cannot stand in '{run}/{inputs.b}'"),
     ('[stage.a]\neach = "run"\ncommand = ["cat", "{product}"]\n', 9, "has no `products`"),
     ('[stage.a]\neach = "run"\ncommand = ["cat", "{product.psd}"]\nproducts = "x/{run}"\n', 9, "did you mean 'product.product'?"),
     (A + '[stage.b]\neach = "file"\ncommand = ["cat", "{inputs.a}"]\n', 12, "a stage that 'b' is not after"),
@@ -65,6 +71,12 @@ CASES = [
     (A + 'products = "a/{file}_{run}_{night}"\n[stage.b]\neach = "run"\nshell = true\ncommand = "cat {inputs.a}"\nafter = "a"\n',
      14, "cannot stand in shell text; use {inputs_file.a}"),
     ('[stage.a]\neach = "file"\nshell = true\ncommand = "cat \'{path}\'"\n', 10, "stands inside ' quotes"),
+    (A + f'products = {NAMED}\n' + '[stage.b]\neach = "file"\ncommand = ["cat", "{inputs.a.y}"]\nafter = "a"\n',
+     13, "{inputs.a.y} is no input; did you mean 'inputs.a.x'?"),
+    (A + f'products = {NAMED}\n' + '[stage.b]\neach = "file"\ncommand = ["cat", "{inputs_file.a.x}"]\nafter = "a"\n',
+     13, "did you mean 'inputs_file.a'?"),
+    (A + B + 'after = [{ stage = "a", key = ["{run}", "{run}", "{file}"] }]\n', 13, "for the level 'night'"),
+    ('[stage.a]\neach = "file"\nshell = true\ncommand = """\ncat <<EOF\n{path}\nEOF\n"""\n', 10, "inside a here-document"),
     ('[stage.a]\neach = "file"\nshell = true\ncommand = \'cat "x$(ls {path})"\'\n', 10, 'stands inside " quotes'),
     (A + 'products = "/tmp/{file}"\n', 10, "is outside the campaign"),
     (A + 'products = "../{file}"\n', 10, "is outside the campaign"),
@@ -122,9 +134,13 @@ HEADS = [
     (FILES + 'derive = { b = "c" }\n', 6, "names 'c', which is unknown"),
     (FILES + 'companions = "{b}.xml"\n', 6, "names 'b', which is unknown"),
     (FILES + 'complete = { a = "soon" }\n', 6, "'soon' is not a condition"),
-    (FILES + 'complete = { a = "quiet 3x" }\n', 6, "'3x' is not a duration"),
+    (FILES + 'complete = { a = "quiet 3x" }\n', 6, "'quiet 3x' is not a condition"),
     (FILES + 'complete = { c = "quiet 3s" }\n', 6, "there is no level 'c'"),
     ('[campaign]\nname = "x"\nlevels = ["a"]\n[stage.s]\neach = "a"\ncommand = ["true"]\n', 5, "gives units at the level 'a'"),
+    (FILES + 'complete = { a = "count sise" }\n', 6, "names 'sise', which is no level or field there; did you mean 'size'"),
+    (FILES + 'complete = { a = "file {b}.done" }\n', 6, "names 'b', which is no level or field there"),
+    (FILES + 'complete = { campaign = "not_before 08:00" }\n', 6, "needs a day, and the campaign has none"),
+    (FILES.replace("{a}", "{a:d}") + 'complete = { a = "not_before 08:00" }\n', 6, "needs a day, and 'a' is none"),
     ('[campaign]\nname = "x"\nlevels = ["a"\n[units]\n', 4, "this is not TOML"),
 ]  # fmt: skip
 

@@ -79,6 +79,17 @@ def test_a_time_without_format_takes_the_one_of_its_field():
     assert template.render({"night": "2020-01-17T00:00:00Z", "run": 7}) == "2020-01-17/7.h5"
 
 
+def test_constants_are_filled_in_and_the_rest_stays():
+    template = Template.parse("{{{a:03d}}}/{b}/{c:%Y}").fill({"a": 7, "b": "x/{y}"})
+    assert template == Template.parse("{{007}}/x%2F{{y}}/{c:%Y}")
+    assert template.render({"c": "2020-01-17T00:00:00Z"}) == "{007}/x%2F{y}/2020"
+
+
+def test_the_text_of_a_template_is_parsed_to_the_same_template():
+    template = Template.parse("{{{a}}}_{night}", {"night": "%Y"})
+    assert Template.parse(template.text) == template
+
+
 @given(st.text().filter(lambda text: "\0" not in text and text not in ("", ".", "..")))
 def test_a_value_in_a_path_stays_in_its_part_and_can_be_read_back(value: str):
     written = Template.parse("a/{file}/b").render({"file": value}, in_path=True)

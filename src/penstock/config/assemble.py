@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from penstock.campaign import Campaign, Site
-from penstock.config.amounts import seconds
+from penstock.config.completeness import check_complete
 from penstock.config.draft import Draft
 from penstock.config.models import Definition, SiteTable
 from penstock.config.overrides import apply_overrides
@@ -16,10 +15,6 @@ from penstock.config.shape import shaped
 from penstock.config.sources import assemble_sources
 from penstock.config.stages import assemble_stages
 
-_COMPLETE = re.compile(
-    r"not_before (?P<clock>[0-2][0-9]:[0-5][0-9])( next day)?|quiet (?P<quiet>\S+)"
-    r"|file (?P<file>.+)|count (?P<count>[A-Za-z_]\w*)"
-)
 _OPTIONS = (
     "host",
     "shared_files",
@@ -41,8 +36,8 @@ def assemble(draft: Draft) -> Campaign:
     if definition.close:
         level = next(iter(definition.close))
         raise places.error(("close", level), f"[close.{level}] is not supported by this version; remove it")
-    _check_complete(definition, places)
     sources, fields = assemble_sources(definition, draft.root, places)
+    check_complete(definition, fields, places)
     stages = assemble_stages(definition, fields, draft.root, places)
     return Campaign(
         name=definition.campaign.name,
@@ -82,19 +77,3 @@ def _site(name: str, table: SiteTable) -> Site:
         max_queued_tasks=table.max_queued_tasks,
         options=options,
     )
-
-
-def _check_complete(definition: Definition, places: Places) -> None:
-    for level, condition in definition.units.complete.items():
-        found = _COMPLETE.fullmatch(condition)
-        try:
-            if found and found["quiet"]:
-                seconds(found["quiet"])
-        except ValueError as error:
-            raise places.error(("units", "complete", level), f"{condition!r}: {error}") from None
-        if not found:
-            message = (
-                f'{condition!r} is not a condition; write "not_before 08:00 next day", "quiet 30min", '
-                '"file {night}.done" or "count n_subruns"'
-            )
-            raise places.error(("units", "complete", level), message)

@@ -111,8 +111,10 @@ class SourceTable(Table):
     table: Annotated[
         str | None, Field(description="a CSV file with a header; its columns are levels and fields")
     ] = None
-    python: Annotated[Reference | None, Field(description="module:function, a generator of dicts")] = None
-    settle: Annotated[Duration | None, Field(description="a file is new once it has rested this long")] = None
+    python: Annotated[Reference | None, Field(description="`module:function`, a generator of dicts")] = None
+    settle: Annotated[
+        Duration | None, Field(description="a file counts once it has rested this long [10s]")
+    ] = None
     many: Annotated[Names, Field(description="fields by which the files of one unit differ")] = []
     companions: Annotated[Texts, Field(description="files that must be there, too")] = []
     exclude: Annotated[Texts, Field(description="globs of files to leave out")] = []
@@ -212,8 +214,8 @@ class StageTable(Table):
 
     each: Annotated[str, Field(description='the level whose keys it runs for, or "campaign"')]
     command: Annotated[Texts, Field(description="an argv list with placeholders")] = []
-    python: Annotated[Reference | None, Field(description="module:function, called with the task")] = None
-    setup: Annotated[Reference | None, Field(description="module:function, called once a worker")] = None
+    python: Annotated[Reference | None, Field(description="`module:function`, called with the task")] = None
+    setup: Annotated[Reference | None, Field(description="`module:function`, called once a worker")] = None
     shell: Annotated[bool, Field(description="the command is shell text; placeholders are quoted")] = False
     products: Annotated[
         dict[Name, Annotated[ProductTable, _wrapped("path", str | ProductTable)]],
@@ -237,9 +239,11 @@ class StageTable(Table):
         "redo"
     )
     params: Annotated[Params, Field(description="parameters, laid over the shared ones")] = {}
-    batch: Annotated[Batch, Field(description="units in a batch, or its time")] = None
+    batch: Annotated[
+        Batch, Field(description="units in a batch, or its time [learned from finished units]")
+    ] = None
     batch_wait: Annotated[
-        Duration | None, Field(description="how long a task may wait for its batch to fill")
+        Duration | None, Field(description="how long a task may wait for its batch to fill [2min; none here]")
     ] = None
     workers: Annotated[int, Field(ge=1, description="tasks at a time in a batch")] = 1
     resources: Annotated[ResourcesTable | None, Field(description="per worker, per unit")] = None
@@ -254,7 +258,7 @@ class StageTable(Table):
     templates: Annotated[dict[str, str], Field(description="input file in scratch = template to render")] = {}
     environment: Annotated[dict[str, str], Field(description="environment variables")] = {}
     version: Annotated[str, Field(description="a new one makes what was done stale")] = ""
-    site: Annotated[str | None, Field(description="where it runs")] = None
+    site: Annotated[str | None, Field(description="the site where it runs [local]")] = None
 
 
 class SiteTable(Table):
@@ -263,8 +267,10 @@ class SiteTable(Table):
     scheduler: Annotated[str, Field(description="local, slurm, pbs, sge or lsf")] = "local"
     host: Annotated[str | None, Field(description="a host of ~/.ssh/config; none: this machine")] = None
     workdir: Annotated[str | None, Field(description="the folder for jobs there")] = None
-    cores: Annotated[int | None, Field(ge=1, description="local: how many cores to use")] = None
-    python: Annotated[str | None, Field(description="the Python to run there")] = None
+    cores: Annotated[int | None, Field(ge=1, description="local: how many cores to use [all]")] = None
+    python: Annotated[
+        str | None, Field(description="the Python to run there [the one that runs penstock]")
+    ] = None
     setup: Annotated[Texts, Field(description="shell lines before each job")] = []
     environment: Annotated[dict[str, str], Field(description="environment variables")] = {}
     shared_files: Annotated[bool, Field(description="false: inputs and products travel")] = True

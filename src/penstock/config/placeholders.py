@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from penstock.campaign import Stage
@@ -19,7 +20,7 @@ def check_placeholders(stage: Stage, stages: Mapping[str, Stage], fields: Fields
         check.in_path(product.path.template, product.name)
     for after in stage.after:
         for template in after.key:
-            check.names(template, ("after",))
+            check.fields_of(template, ("after",))
     for name in stage.where.names if stage.where else ():
         check.field(name, ("where",))
     for template in stage.command:
@@ -47,31 +48,32 @@ class _Check:
     def _level(self) -> str:
         return self.fields.levels[self.stage.level - 1] if self.stage.level else "campaign"
 
-    def names(self, template: Template, keys: Keys) -> None:
+    def fields_of(self, template: Template, keys: Keys) -> None:
+        for name in template.names:
+            if "." in name:
+                self.refuse(keys, f"{{{name}}} cannot stand in {template.text!r}; use levels and fields")
+            self.field(name, keys)
+
+    def in_path(self, template: Template, product: str) -> None:
+        """Check a product's path, in which known parameters are filled in already."""
+        keys = ("products", product)
         for name in template.names:
             if name.startswith("param."):
                 self.param(name, keys)
-            elif "." in name:
-                self.refuse(
-                    keys, f"{{{name}}} cannot stand in {template.text!r}; use levels, fields and param.NAME"
-                )
-            else:
-                self.field(name, keys)
-
-    def in_path(self, template: Template, product: str) -> None:
-        keys = ("products", product)
-        self.names(template, keys)
-        for name in template.names:
             if name in self.fields.lists:
                 self.refuse(
                     keys, f"{{{name}}} is a list and cannot stand in the path {template.text!r}; name a level"
                 )
+        self.fields_of(template, keys)
 
     def param(self, name: str, keys: Keys) -> None:
-        known = self.stage.params
-        if name.split(".")[1] not in known:
-            message = f"{self.stage.name!r} names the parameter {name!r}; {nearest(name, [f'param.{key}' for key in known])}"
-            self.refuse(keys, message)
+        known = {f"param.{key}": value for key, value in self.stage.params.items()}
+        if name not in known:
+            self.refuse(keys, f"{self.stage.name!r} names the parameter {name!r}; {nearest(name, [*known])}")
+        if isinstance(known[name], (list, dict)):
+            self.refuse(
+                keys, f"{{{name}}} is a list or table, and a placeholder is one value; name single values"
+            )
 
     def command(self, template: Template) -> None:
         for name in template.names:
@@ -107,23 +109,32 @@ class _Check:
                 ("command",), f"{{{name}}} is no product of {self.stage.name!r}; {nearest(name, known)}"
             )
 
-    def upstream(self, head: str, name: str) -> None:
+    def upstream(self, head: str, rest: str) -> None:
+        """Check `inputs.STAGE`, `inputs.STAGE.PRODUCT` or `inputs_file.STAGE`."""
+        name, _, product = rest.partition(".")
         known = [after.stage for after in self.stage.after]
         if name not in known:
-            message = f"{{{head}.{name}}} names a stage that {self.stage.name!r} is not after; {nearest(name, known)}"
+            message = f"{{{head}.{rest}}} names a stage that {self.stage.name!r} is not after; {nearest(name, known)}"
             self.refuse(("command",), message)
-        if not self.stages[name].products:
-            self.refuse(("command",), f"{{{head}.{name}}} is empty, as {name!r} has no products; remove it")
+        products = [one.name for one in self.stages[name].products]
+        if not products:
+            self.refuse(("command",), f"{{{head}.{rest}}} is empty, as {name!r} has no products; remove it")
+        if product and (head == "inputs_file" or product not in products):
+            right = (
+                [f"{head}.{name}"] if head == "inputs_file" else [f"{head}.{name}.{one}" for one in products]
+            )
+            self.refuse(("command",), f"{{{head}.{rest}}} is no input; {nearest(f'{head}.{rest}', right)}")
 
     def is_list(self, name: str) -> bool:
-        head, _, upstream = name.partition(".")
+        head, _, rest = name.partition(".")
         if head == "inputs":
+            upstream, _, product = rest.partition(".")
             above = self.stages[upstream]
-            return above.level > self.stage.level or len(above.products) > 1
+            return above.level > self.stage.level or (len(above.products) > 1 and not product)
         return name in self.fields.lists
 
     def whole_element(self, template: Template, name: str) -> None:
-        hint = f"{{inputs_file.{name.partition('.')[2]}}}" if "." in name else "a Python stage"
+        hint = f"{{inputs_file.{name.split('.')[1]}}}" if "." in name else "a Python stage"
         if self.stage.shell:
             self.refuse(
                 ("command",), f"{{{name}}} is several files and cannot stand in shell text; use {hint}"
@@ -133,26 +144,49 @@ class _Check:
             self.refuse(("command",), message)
 
     def unquoted(self, template: Template) -> None:
-        for placeholder, quote in quoted_placeholders(template):
-            message = f"{{{placeholder.name}}} stands inside {quote} quotes in shell text; remove the quotes, penstock quotes it"
+        for placeholder, place in quoted_placeholders(template):
+            message = f"{{{placeholder.name}}} stands inside {place} in shell text, where it cannot be quoted; take it out"
             self.refuse(("command",), message)
 
 
+_MARK = "\0"
+_HERE_DOCUMENT = re.compile(r"(?<!<)<<-?\s*[\\'\"]?(\w+)")
+
+
 def quoted_placeholders(template: Template) -> Iterator[tuple[Placeholder, str]]:
-    """Yield the placeholders of shell text that stand inside quotes, with the quote."""
-    quote, escaped = "", False
-    for part in template.parts:
-        if isinstance(part, Placeholder):
-            if quote:
-                yield part, quote
-            escaped = False
+    """Yield the placeholders of shell text that stand inside quotes or a here-document, and where that is."""
+    placeholders = iter([part for part in template.parts if isinstance(part, Placeholder)])
+    text = "".join(_MARK if isinstance(part, Placeholder) else part for part in template.parts)
+    quote, end_word = "", None
+    for line in text.splitlines(keepends=True):
+        if end_word is not None:
+            yield from ((next(placeholders), "a here-document") for _ in range(line.count(_MARK)))
+            end_word = None if line.strip() == end_word else end_word
             continue
-        for character in part:
-            if escaped:
-                escaped = False
-            elif character == "\\" and quote != "'":
-                escaped = True
-            elif character == quote:
-                quote = ""
-            elif character in "'\"`" and not quote:
-                quote = character
+        for character, around in _quotes(line, quote):
+            quote = around
+            if character == _MARK:
+                placeholder = next(placeholders)
+                if around:
+                    yield placeholder, f"{around} quotes"
+        here = _HERE_DOCUMENT.search(line)
+        end_word = here[1] if here and not quote else None
+
+
+def _quotes(line: str, quote: str) -> Iterator[tuple[str, str]]:
+    """Yield each character of a line with the quote that it stands in."""
+    escaped, before = False, " "
+    for index, character in enumerate(line):
+        if character == "#" and not quote and before.isspace():
+            yield from ((rest, "") for rest in line[index:])  # a comment
+            return
+        if escaped:
+            escaped = False
+        elif character == "\\" and quote != "'":
+            escaped = True
+        elif character == quote:
+            quote = ""
+        elif character in "'\"`" and not quote:
+            quote = character
+        before = character
+        yield character, quote

@@ -151,7 +151,7 @@ def _check_levels(definition: Definition, places: Places) -> None:
                 ("units", level), f"[units] has no key or level {level!r}; {nearest(level, known)}"
             )
     for level in definition.units.complete:
-        if level not in levels:
+        if level not in ("campaign", *levels):
             raise places.error(
                 ("units", "complete", level), f"there is no level {level!r}; {nearest(level, levels)}"
             )

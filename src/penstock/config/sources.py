@@ -138,6 +138,7 @@ class _Assembly:
         self._check_names(keys, pattern)
         self._check_many(keys, table, pattern)
         self.fields.types |= {"size": "int", **pattern.types}
+        self._set_text({"path", "name", "stem"})
         self.fields.formats |= pattern.formats
         names = {*pattern.names} - {*table.many} | {*(GROUP_FIELDS if table.many else FILE_FIELDS)}
         self._check_derive(keys, derive, names)
@@ -169,12 +170,18 @@ class _Assembly:
             self._check_derive(keys, derive, {*header})
             level = self._level((*keys, "table"), {*header, *derive}, level, f"the columns of {path.name}")
             self._add(level, {*header, *derive})
+            self._set_text({*header} - {*derive, *self.fields.levels})
         return TableSource(level, path, table.types, derive)
 
     def _add(self, level: int, names: set[str]) -> None:
         self.fields.given.add(level)
         own = names - {*self.fields.levels[:level]}
         self.fields.by_level.setdefault(level, set()).update(own)
+
+    def _set_text(self, names: set[str]) -> None:
+        """Where nothing else is said a value is text."""
+        for name in names:
+            self.fields.types.setdefault(name, "str")
 
     def _finest_unexpanded(self) -> int:
         """A function's or a missing table's level: the finest that no stage expands."""

@@ -9,7 +9,7 @@ from typing import Any
 from penstock.campaign import After, Allowance, Product, Resources, Rule, Stage
 from penstock.config.digest import stage_digest
 from penstock.config.graph import in_order
-from penstock.config.models import Definition, ProductTable, RetryTable, StageTable
+from penstock.config.models import Definition, RetryTable, StageTable
 from penstock.config.placeholders import check_placeholders
 from penstock.config.places import Keys, Places, nearest
 from penstock.config.sources import Fields, placed
@@ -194,15 +194,16 @@ class _Stages:
                 message = f"`optional` names {optional!r}; {nearest(optional, [*table.products])}"
                 raise self.error(name, "optional", message)
         return tuple(
-            self.product(
-                name, product, written, level, optional=product in table.optional or written.optional
-            )
+            self.product(name, product, table, level, optional=product in table.optional or written.optional)
             for product, written in table.products.items()
         )
 
-    def product(
-        self, name: str, product: str, written: ProductTable, level: int, *, optional: bool
-    ) -> Product:
+    def constants(self, table: StageTable) -> dict[str, Any]:
+        """Give the parameters that may stand in a path."""
+        return {f"param.{name}": value for name, value in {**self.shared, **table.params}.items()}
+
+    def product(self, name: str, product: str, table: StageTable, level: int, *, optional: bool) -> Product:
+        written = table.products[product]
         text = written.path
         keys: Keys = ("stage", name, "products", product)
         if text.startswith(("/", "~")) or ".." in text.split("/"):
@@ -213,7 +214,8 @@ class _Stages:
                 keys, f"the product {text!r} of {name!r} is in penstock's own folder; choose another"
             )
         with placed(self.places, keys):
-            path = Pattern.parse(text.rstrip("/"), self.fields.time_specs)
+            template = Template.parse(text.rstrip("/"), self.fields.time_specs).fill(self.constants(table))
+            path = Pattern.parse(template.text)
         if level and not path.names:
             level_name = self.fields.levels[level - 1]
             message = (
@@ -232,6 +234,7 @@ class _Stages:
             with placed(self.places, ("stage", name, "after")):
                 key = tuple(Template.parse(text, self.fields.time_specs) for text in after.key)
             self.check_upstream_key(name, after.stage, key)
+            self.check_key_types(name, after.stage, key)
             found.append(After(after.stage, key, after.optional))
         return tuple(found)
 
@@ -240,6 +243,20 @@ class _Stages:
         if key and len(key) != len(wanted):
             message = f"`key` for {upstream!r} has {len(key)} parts; it needs one for each of {', '.join(wanted) or 'no level'}"
             raise self.error(name, "after", message)
+
+    def check_key_types(self, name: str, upstream: str, key: tuple[Template, ...]) -> None:
+        """A field names an upstream only if it has the type of its level: text is never a number."""
+        types = self.fields.types
+        for template, level in zip(key, self.fields.levels, strict=False):
+            is_alone = len(template.parts) == 1 and len(template.names) == 1
+            given = types.get(template.names[0]) if is_alone else "str"
+            wanted = types.get(level, "str")
+            if given and given != wanted:
+                message = (
+                    f"`key` for {upstream!r} gives {template.text!r}, which is {given}, for the level {level!r}, "
+                    f"which is {wanted}; say its type in [units] `types`"
+                )
+                raise self.error(name, "after", message)
 
     def where(self, name: str, table: StageTable, level: int) -> Expression | None:
         if table.follows:

@@ -76,7 +76,9 @@ class Pattern:
         types = {name: found[0].type for name, found in formats.items()}
         specs_shown = {name: spec for name, found in formats.items() if (spec := _shown(found))}
         segments = tuple(_segments(pieces, formats))
-        return cls(text, template, template.names, types, specs_shown, text.startswith("/"), segments)
+        return cls(
+            template.text, template, template.names, types, specs_shown, text.startswith("/"), segments
+        )
 
     def match(self, path: str) -> dict[str, Value] | BadlyNamed | None:
         """Read the fields of `path`; None when it has another shape."""

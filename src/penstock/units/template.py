@@ -43,9 +43,29 @@ class Template:
         >>> Template.parse("run_{run:05d}.h5").render({"run": 1807})
         'run_01807.h5'
         """
-        parts = tuple(_parse_parts(text, specs or {}))
+        return cls._of(tuple(_parse_parts(text, specs or {})))
+
+    @classmethod
+    def _of(cls, parts: tuple[str | Placeholder, ...]) -> Template:
         names = tuple(dict.fromkeys(part.name for part in parts if isinstance(part, Placeholder)))
+        text = "".join(map(_written, parts))
         return cls(text, parts, names, _compile(parts, in_path=False), _compile(parts, in_path=True))
+
+    def fill(self, constants: Mapping[str, Any]) -> Template:
+        """Return this template with `constants` put in as parts of a path; the other placeholders stay.
+
+        >>> Template.parse("w{param.window}/{file}.npz").fill({"param.window": 1024}).text
+        'w1024/{file}.npz'
+        """
+        parts: list[str | Placeholder] = []
+        for part in self.parts:
+            if isinstance(part, Placeholder) and part.name in constants:
+                part = _piece(part, in_path=True)(constants[part.name])
+            if isinstance(part, str):
+                _append_text(parts, part)
+            else:
+                parts.append(part)
+        return self._of(tuple(parts))
 
     def render(self, values: Mapping[str, Any], *, in_path: bool = False) -> str:
         """Fill in `values`; `in_path` keeps each text within its part of a path."""
@@ -77,6 +97,13 @@ def _parse_parts(text: str, specs: Mapping[str, str]) -> list[str | Placeholder]
         else:
             parts.append(_placeholder(inside, text, specs))
     return parts
+
+
+def _written(part: str | Placeholder) -> str:
+    """Write a part as `parse` reads it."""
+    if isinstance(part, str):
+        return part.replace("{", "{{").replace("}", "}}")
+    return f"{{{part.name}:{part.spec}}}" if part.spec else f"{{{part.name}}}"
 
 
 def _append_text(parts: list[str | Placeholder], text: str) -> None:
