@@ -84,8 +84,8 @@ class Discoverer:
     def server_now(self, device: int) -> float | None:
         """Return the time of the file server that has `device`, if the campaign's own folder is there too."""
         folder = self.campaign.root / FOLDER
-        if self.ledger.epoch is None:  # a plan writes nothing
-            return None
+        if self.ledger.epoch is None:  # a plan writes nothing, and decides nothing
+            return self.clock.now()
         try:
             if folder.stat().st_dev != device:
                 return None
