@@ -47,7 +47,7 @@ def test_up_until_done_ends_by_itself(penstock, winter):
     until = time.monotonic() + 20
     while find_holder(winter) and time.monotonic() < until:
         time.sleep(0.05)
-    assert "1 tasks failed" in (winter / ".penstock/conductor.log").read_text()
+    assert "1 task failed" in (winter / ".penstock/conductor.log").read_text()
 
 
 def test_up_tells_at_once_what_the_background_would_only_log(penstock, winter):

@@ -17,7 +17,7 @@ def test_run_does_the_work_and_ends_with_1_when_a_unit_failed(penstock, winter):
     assert shown.exit_code == 1
     assert (winter / "out/a.txt").read_text() == "good"
     assert not (winter / "merged.txt").exists()
-    assert "1 tasks failed, 1 blocked by that" in shown.output
+    assert "1 task failed, 1 blocked by that" in shown.output
 
 
 def test_the_same_command_goes_on_and_ends_well(penstock, ran):
@@ -158,7 +158,7 @@ def test_on_a_terminal_there_is_a_live_table(winter):
     assert process.wait() == 1
     os.close(main)
     assert "█".encode() in shown
-    assert b"1 tasks failed" in shown
+    assert b"1 task failed" in shown
 
 
 def test_lines_come_at_most_each_ten_seconds_and_the_last_one_always(record, capsys):

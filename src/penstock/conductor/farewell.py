@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from penstock.display import Labels
+from penstock.display import Labels, count
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.logs import tail_of
 
@@ -18,10 +18,10 @@ def say_ending(ledger: Ledger, *, stopped: bool) -> tuple[int, list[str]]:
     if stopped:
         lines.append(stopped_line(ledger, counts))
     if counts.get("stale"):
-        lines.append(f"{counts['stale']} done tasks are stale: `penstock run --stale` makes them again")
+        lines.append(f"{count(counts['stale'], 'stale task')}: `penstock run --stale` makes them again")
     failed = bool(counts.get("failed")) or has_pause(ledger)
     if not lines:
-        lines = [f"all done: {counts.get('done', 0)} tasks" if counts else "there is nothing to do"]
+        lines = [f"all done: {count(counts.get('done', 0), 'task')}" if counts else "there is nothing to do"]
     return (1 if failed else 0), lines
 
 
@@ -71,7 +71,7 @@ def failed_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
     label = Labels.read(ledger.db).label
     shown = [f"    {row['name']} {label(row['key'])}: {row['why']}" for row in rows]
     blocked = f", {counts['blocked']} blocked by that" if counts.get("blocked") else ""
-    return [f"{counts['failed']} tasks failed{blocked}: see `penstock status`, `penstock log UNIT`", *shown]
+    return [f"{count(counts['failed'], 'task')} failed{blocked}: see `penstock status`, `penstock log UNIT`", *shown]
 
 
 def waiting_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
@@ -90,6 +90,6 @@ def stopped_line(ledger: Ledger, counts: dict[str, int]) -> str:
     """Say what still runs after we were told to stop, and how to go on."""
     running = counts.get("running", 0)
     still = (
-        f"{running} tasks still run and end by themselves; " if running and jobs.open_jobs(ledger.db) else ""
+        f"{count(running, 'task')} still running, to their own end; " if running and jobs.open_jobs(ledger.db) else ""
     )
     return f"stopped at {datetime.now(UTC):%H:%M:%S} UTC: {still}the same command goes on"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.clock import SystemClock
+from penstock.display import count
 from penstock.graph import Graph
 from penstock.ledger import FOLDER, Ledger, tasks
 from penstock.ledger.admission import retry_failed, tasks_under, veto_tasks
@@ -90,14 +91,14 @@ class Requests:
 
     def retry(self, target: Target, by: str, now: float) -> str:
         """Give failed tasks all their retries again, and let paused stages go on."""
-        count = 0
+        done = 0
         for stage in self.stages(target):
             units = [row["unit"] for row in self.rows(stage, target, "failed")]
-            count += len(retry_failed(self.db, self.graph, stage, units, why=f"{by} asked for it"))
+            done += len(retry_failed(self.db, self.graph, stage, units, why=f"{by} asked for it"))
             self.changed[stage].update(units)
             self.touched.add(stage, units)
             self.resume(stage)
-        return f"{count} failed tasks will be tried again"
+        return f"{count(done, 'failed task')} will be tried again"
 
     def resume(self, stage: str) -> None:
         """End a pause; the fuse counts anew from here."""
@@ -107,7 +108,7 @@ class Requests:
 
     def cancel(self, target: Target, by: str, now: float) -> str:
         """Take tasks out of the way: they count as failed until somebody retries them."""
-        count = 0
+        done = 0
         for stage in self.stages(target):
             rows = self.rows(stage, target, "ready", "queued", "running")
             why = f"cancelled by {by}"
@@ -115,8 +116,8 @@ class Requests:
                 self.db, self.graph, stage, [tasks.Move(r["unit"], r["state"], "failed", why) for r in rows]
             )
             self.changed[stage].update(row["unit"] for row in rows)
-            count += len(rows)
-        return f"{count} tasks cancelled; `penstock retry` brings them back"
+            done += len(rows)
+        return f"{count(done, 'task')} cancelled; `penstock retry` brings them back"
 
     def veto(self, target: Target, by: str, now: float) -> str:
         """Never process a unit, or all under a group."""
@@ -125,12 +126,12 @@ class Requests:
             "INSERT INTO veto (unit, stage, by, why, at) VALUES (?, ?, ?, ?, ?)",
             (target["unit"], stage and self.graph.ids[stage], by, why, now),
         )
-        count = 0
+        done = 0
         for name in self.stages(target):
             units = veto_tasks(self.db, self.graph, name, target["unit"], f"vetoed by {by}: {why}")
             self.changed[name].update(units)
-            count += len(units)
-        return f"{count} tasks vetoed"
+            done += len(units)
+        return f"{count(done, 'task')} vetoed"
 
     def unveto(self, target: Target, by: str, now: float) -> str:
         """Lift a veto."""
@@ -139,7 +140,7 @@ class Requests:
             "UPDATE veto SET lifted = ?, lifted_by = ? WHERE unit = ? AND lifted IS NULL AND (? IS NULL OR stage = ?)",
             (now, by, target["unit"], stage, stage and self.graph.ids[stage]),
         )
-        count = 0
+        done = 0
         for name in self.stages(target):
             units = [
                 row["unit"]
@@ -150,8 +151,8 @@ class Requests:
             tasks.move(self.db, self.graph, name, [tasks.Move(unit, "vetoed", state) for unit in units])
             self.changed[name].update(units)
             self.touched.add(name, units)
-            count += len(units)
-        return f"{count} tasks are no longer vetoed"
+            done += len(units)
+        return f"{count(done, 'task')} no longer vetoed"
 
     def still_vetoed(self, stage: str, unit: int) -> bool:
         """Whether another veto, of the unit or of a group above it, still holds."""
