@@ -117,7 +117,8 @@ def _environment(home: Path) -> dict[str, str]:
 def _step(block: File | Command) -> str:
     if isinstance(block, File):
         return block.to_shell()
-    return f"printf '\\x1e\\n'\n{block.text}\nprintf '\\n%s\\n' $?"
+    end = f"code=$?; printf '\\n%s\\n' $code; test $code = {block.code} || exit"  # what follows would mislead
+    return f"printf '\\x1e\\n'\n{block.text}\n{end}"
 
 
 def _printed(part: str) -> Printed:

@@ -25,6 +25,7 @@ def test_every_block_does_what_the_page_shows(page: Path, tmp_path: Path) -> Non
         for fault in faults(command, printed)
     ]
     assert not told, "\n".join(told)
+    assert len(done) == len(commands)
 
 
 def end_conductor(folder: Path) -> None:
@@ -55,15 +56,17 @@ def test_a_block_with_a_name_is_a_file_and_console_blocks_are_commands() -> None
     ]
 
 
-def test_all_blocks_run_in_one_shell(tmp_path: Path) -> None:
+def test_all_blocks_run_in_one_shell_up_to_the_first_that_ends_otherwise(tmp_path: Path) -> None:
     blocks = [
         File("deep/x.txt", "# deep/x.txt\n", added=False),
         Command(1, "cd deep && y=2", ()),
         Command(2, "echo $y $(cat x.txt)", ()),
-        Command(3, "(exit 3)", ()),
+        Command(3, "(exit 3)  # ends with 3", ()),
+        Command(4, "(exit 4)", ()),
+        Command(5, "echo misleading", ()),
     ]
     done = run_blocks(blocks, tmp_path)
-    assert done == [Printed(0, ()), Printed(0, ("2 # deep/x.txt",)), Printed(3, ())]
+    assert done == [Printed(0, ()), Printed(0, ("2 # deep/x.txt",)), Printed(3, ()), Printed(4, ())]
 
 
 @pytest.mark.parametrize(

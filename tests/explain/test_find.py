@@ -31,6 +31,11 @@ def test_zeros_in_front_need_not_be_typed(nights):
     assert labels(nights, "2020-01-17/7") == ["2020-01-17/00007"]
 
 
+def test_a_number_is_found_at_a_level_whose_type_nobody_told(record):
+    record.unit(3, 7)
+    assert labels(record, "3/7") == ["3/00007"]
+
+
 def test_a_group_is_found_by_its_name(nights):
     assert labels(nights, "2020-01-17") == labels(nights, "2020-01-17/") == ["2020-01-17"]
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from fnmatch import translate
 from itertools import islice
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from penstock.display import Labels
 from penstock.errors import DefinitionError
-from penstock.units import canonical, parse_key
+from penstock.units import Value, canonical, parse_key
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
@@ -73,8 +73,19 @@ def _by_name(db: sqlite3.Connection, labels: Labels, name: str) -> list[int]:
         values = parse_key(name, labels.levels, labels.types, labels.formats)
     except DefinitionError:
         return []
-    rows = db.execute("SELECT id FROM unit WHERE level = ? AND key = ?", (len(values), canonical(values)))
-    return [row[0] for row in rows]
+    keys = json.dumps([canonical(values), canonical(_numbered(values, labels))])
+    sql = "SELECT id FROM unit WHERE level = ? AND key IN (SELECT value FROM json_each(?))"
+    return [row[0] for row in db.execute(sql, (len(values), keys))]
+
+
+def _numbered(values: Sequence[Value], labels: Labels) -> Sequence[Value]:
+    """Read what looks like a number as one at levels without a type, as of units that a stage or a function made."""
+    return [
+        int(value)
+        if type(value) is str and re.fullmatch("0|[1-9][0-9]*", value) and level not in labels.types
+        else value
+        for value, level in zip(values, labels.levels, strict=False)
+    ]
 
 
 def _by_pattern(db: sqlite3.Connection, labels: Labels, name: str) -> list[int]:

@@ -1,0 +1,82 @@
+"""The errors, by who must act; the exit codes; and the sentences of common mistakes, each one provoked."""
+
+import inspect
+from collections.abc import Iterator
+
+from penstock import errors
+from penstock_reference.markdown import code, fence, join, sentence, table
+from penstock_reference.mistakes import MISTAKES, provoke
+
+REMEDIES = {
+    "PenstockError": "read the sentence; it names the remedy",
+    "DefinitionError": "edit the file at the line that it names, or the command line",
+    "SiteError": "look at the site; nothing is lost, and the same command goes on",
+    "Unreachable": "wait, or mend the connection",
+    "AuthNeeded": "log in to the site as you always do",
+    "QueryFailed": "nothing: the question is asked again later",
+    "SubmitRejected": "change what the site refuses: limits, account, queue",
+    "LedgerError": "see that the campaign's `.penstock` folder is there, yours, and on a disk with room",
+    "Held": "wait for the other conductor, or end it with `penstock down`",
+    "Corrupt": "put back a copy of `.penstock/ledger.sqlite`; the products are not touched",
+}
+
+EXIT_CODES = {
+    0: "all well; also when a question about failed tasks was answered, as by `status`",
+    1: "something failed: tasks, a paused stage, or the record",
+    2: "wrong use of the command line, or a wrong definition",
+    3: "a site cannot be reached or does not do what it should",
+    4: "another conductor holds the campaign; a `tick` ends with 0 then",
+}
+
+INTRODUCTION = """# Errors
+
+Every error is one sentence on standard error: the thing, the place, the remedy. `PENSTOCK_DEBUG=1` shows the traceback
+behind it. A task that fails is not an error of penstock: it is part of the record ([states](states.md))."""
+
+
+def error_classes() -> Iterator[type[errors.PenstockError]]:
+    """Yield all errors, those above before those below."""
+    yield errors.PenstockError
+    stack = errors.PenstockError.__subclasses__()
+    while stack:
+        found = stack.pop(0)
+        if found.__module__ == errors.__name__:
+            yield found
+        stack[:0] = found.__subclasses__()
+
+
+def render_page() -> str:
+    """Render the page."""
+    return join(
+        INTRODUCTION,
+        "## Exit codes",
+        table(("code", "meaning"), ((code(str(n)), sentence(text)) for n, text in EXIT_CODES.items())),
+        "## The tree",
+        fence(_tree()),
+        table(
+            ("error", "what it says", "what to do", "exit code"),
+            (
+                (code(e.__name__), _first_line(e), sentence(REMEDIES[e.__name__]), code(str(e.exit_code)))
+                for e in error_classes()
+            ),
+        ),
+        "## Common sentences",
+        "Each one was provoked when this page was made.",
+        *(_describe(name) for name in MISTAKES),
+    )
+
+
+def _tree() -> str:
+    paragraphs = inspect.cleandoc(errors.__doc__ or "").split("\n\n")
+    return next(text for text in paragraphs if text.startswith("PenstockError"))
+
+
+def _first_line(error: type[errors.PenstockError]) -> str:
+    return (error.__doc__ or "").split("\n")[0]
+
+
+def _describe(name: str) -> str:
+    mistake = MISTAKES[name]
+    return join(
+        f"### {name}", fence(provoke(mistake)), f"**Cause:** {mistake.cause} **Remedy:** {mistake.remedy}"
+    )

@@ -1,0 +1,92 @@
+"""The tables of the record, from its schema."""
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+
+from penstock_reference.markdown import code, join, sentence, table
+
+_TABLE = re.compile(
+    r"(?P<above>(?:^--[^\n]*\n)*)^CREATE TABLE (?P<name>\w+) \((?P<body>.*?)\)(?: WITHOUT ROWID)?;(?: *-- (?P<beside>[^\n]*))?$",
+    re.MULTILINE | re.DOTALL,
+)
+_COLUMN = re.compile(r"(\w+) (INTEGER|TEXT|REAL)\b([^,]*)")
+_CONSTRAINT = re.compile(r"^\s*(?:PRIMARY KEY|UNIQUE) \(([^)]*)\)", re.MULTILINE)
+
+INTRODUCTION = """# The ledger
+
+`.penstock/ledger.sqlite` is the record of a campaign. Any SQLite reads it while penstock writes:
+`sqlite3 'file:.penstock/ledger.sqlite?mode=ro'`. Only penstock may write it. Times are seconds since 1970, sizes are
+bytes, keys are JSON. A task is named by the ids of its stage and its unit; unit 1 is the whole campaign."""
+
+MEANINGS = {
+    "meta": "Single facts: the campaign's name, its levels, which definition holds.",
+    "stage": "The stages of the definition, and those that it had once.",
+    "task": "One stage for one unit: its state and what led to it. Its rows are what `penstock units` lists.",
+    "product": "The files that tasks leave.",
+    "attempt": "Every try of a task: outcome, usage, place, log and what was decided after it.",
+    "job": "What was submitted to a site.",
+    "batch": "Tasks that were given out together.",
+    "request": "What people asked for while a conductor was at work; it applies them first in each turn.",
+    "veto": "Vetoes, also those that were lifted.",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column, as the schema writes it."""
+
+    name: str
+    kind: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """One table, as the schema writes it."""
+
+    name: str
+    note: str
+    columns: tuple[Column, ...]
+    key: str
+
+
+def read_tables() -> list[Made]:
+    """Read the tables of the schema, with its comments."""
+    schema = files("penstock.ledger").joinpath("schema.sql").read_text("utf-8")
+    return [_read(found) for found in _TABLE.finditer(schema)]
+
+
+def _read(found: re.Match[str]) -> Made:
+    body, columns = found["body"], list[Column]()
+    for line in body.splitlines() or [body]:
+        definition, _, note = line.partition("--")
+        for name, kind, rest in _COLUMN.findall(definition):
+            columns.append(
+                Column(
+                    name,
+                    kind.lower() + ("" if "NOT NULL" in rest or "PRIMARY" in rest else ", or NULL"),
+                    note.strip(),
+                )
+            )
+    above = " ".join(line.removeprefix("--").strip() for line in found["above"].splitlines())
+    key = _CONSTRAINT.search(body)
+    return Made(found["name"], above or found["beside"] or "", tuple(columns), key[1] if key else "")
+
+
+def meaning_of(made: Made) -> str:
+    """Say what a table holds: our words, or else those of the schema."""
+    return MEANINGS.get(made.name) or made.note
+
+
+def render_page() -> str:
+    """Render the page."""
+    return join(INTRODUCTION, *(_describe(made) for made in read_tables()))
+
+
+def _describe(made: Made) -> str:
+    rows = ((code(c.name), c.kind, sentence(c.note) if c.note else "") for c in made.columns)
+    key = f"One row for each {', '.join(map(code, made.key.split(', ')))}." if made.key else ""
+    return join(
+        f"## {made.name}", sentence(meaning_of(made)), key, table(("column", "type", "meaning"), rows)
+    )
