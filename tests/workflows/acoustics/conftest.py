@@ -66,3 +66,8 @@ def real_audio() -> Path:
     if not folder.is_dir():
         pytest.skip("the real recordings are not here")
     return folder
+
+
+@pytest.fixture
+def begin() -> datetime:
+    return BEGIN

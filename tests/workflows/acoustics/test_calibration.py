@@ -1,10 +1,13 @@
 import math
 
+import h5py
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.workflows.acoustics.calibration import read_calibration
+from penstock.workflows.acoustics.calibration import read_calibration, read_curve, read_response
+from penstock.workflows.acoustics.measure import measure
 from penstock.workflows.acoustics.settings import Settings
 
 DB = st.floats(-220, 220)
@@ -41,3 +44,56 @@ def test_the_reference_says_what_zero_decibel_is():
     made = read_calibration(Settings(sensitivity=-170.0))
     assert (made.reference_of("density"), made.reference_of("spectrum")) == ("1 µPa²/Hz", "1 µPa²")
     assert (made.unit_of("density"), made.unit_of("spectrum")) == ("Pa2/Hz", "Pa2")
+
+
+@pytest.fixture
+def curve(tmp_path):
+    path = tmp_path / "hydrophone.csv"
+    path.write_text("Hz,dB\n1000,-150\n100,-170\n")
+    return str(path)
+
+
+def test_a_curve_is_straight_over_the_logarithm_of_frequency_and_level_beyond_its_ends(curve):
+    settings = Settings(curve=curve, gain=20.0, peak_voltage=2.0)
+    response = read_response(settings, np.array([0, 10, 100, 316.2278, 1000, 5000]))
+    assert 10 * np.log10(response) == pytest.approx([170, 170, 170, 160, 150, 150], abs=1e-4)
+
+
+def test_a_flat_curve_is_a_sensitivity(tmp_path):
+    path = tmp_path / "flat.csv"
+    path.write_text("0,-165\n24000,-165\n")
+    given = {"gain": 12.0, "peak_voltage": 2.5}
+    by_curve, by_number = Settings(curve=str(path), **given), Settings(sensitivity=-165.0, **given)
+    response = read_response(by_curve, np.array([0.0, 500.0]))
+    power = read_calibration(by_curve).factor ** 2 * response
+    assert power == pytest.approx(np.full(2, read_calibration(by_number).factor ** 2))
+
+
+def test_an_end_to_end_curve_is_an_end_to_end_value_at_each_frequency(tmp_path):
+    path = tmp_path / "flat.csv"
+    path.write_text("100,171.5\n")
+    settings = Settings(curve=str(path), curve_kind="end_to_end")
+    power = read_calibration(settings).factor ** 2 * read_response(settings, np.array([500.0]))
+    assert power == pytest.approx([read_calibration(Settings(end_to_end=171.5)).factor ** 2])
+
+
+def test_a_curve_is_applied_to_the_spectrum(curve, tmp_path, write_wav, begin):
+    low, high = (0.1 * np.sin(2 * np.pi * f * np.arange(16000) / 8000) for f in (125, 3000))
+    path, out = write_wav("a.wav", low + high, subtype="FLOAT"), tmp_path / "o.nc"
+    settings = Settings(nfft=256, scaling="spectrum", curve=curve)
+    measure(str(path), begin, settings, product=out, picture=tmp_path / "o.png")
+    with h5py.File(out) as file:
+        level = 10 * np.log10(file["psd"][:][[4, 96]] / 1e-12)
+        assert file.attrs["calibration"].decode().startswith("sensitivity curve hydrophone.csv (")
+    sensitivity = np.interp(np.log10(125), [2, 3], [-170, -150])
+    assert level == pytest.approx([-23.0103 - sensitivity, -23.0103 + 150], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("f,dB\n", "has no rows"), ("f,dB\n1,2\n3;4\n", "line 3 of the curve")]
+)
+def test_a_curve_that_cannot_be_read_is_one_sentence(tmp_path, text, said):
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=said):
+        read_curve(str(path))

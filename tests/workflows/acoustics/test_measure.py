@@ -9,8 +9,8 @@ import soundfile
 import xarray as xr
 from PIL import Image
 
-from penstock.workflows.acoustics import measure as module
 from penstock.workflows.acoustics import product
+from penstock.workflows.acoustics import sound as module
 from penstock.workflows.acoustics.measure import Faulty, check_samples, measure
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.spectra import Transform

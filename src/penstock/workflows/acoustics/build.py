@@ -43,7 +43,7 @@ def build_dataset(
 
 def look_inside(dataset: Dataset, settings: Settings) -> Dataset:
     """Add what the samples tell, for the recordings whose header is sound."""
-    from penstock.workflows.acoustics.measure import check_samples
+    from penstock.workflows.acoustics.sound import check_samples
 
     looked = [
         each if each.faults else each.with_findings(check_samples(each.path, settings))

@@ -20,7 +20,10 @@ from penstock.workflows.acoustics.pictures import Panel, draw
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.timeline import Bins, Span, choose_width, is_multiple, moment
 
-SAME = ("sample_rate", "nfft", "hop", "window", "scaling", "reference", "calibration_factor", "bin_seconds")
+SAME = (
+    *("sample_rate", "nfft", "hop", "window", "scaling", "reference", "calibration", "calibration_factor"),
+    *("bin_seconds", "resampled", "filter", "normalised", "legacy"),
+)
 MOST_VALUES = 100_000_000  # bins × lines held in memory
 
 
@@ -148,10 +151,7 @@ def write(made: Average, common: dict[str, Any], path: Path, sources: int) -> No
             "coverage", ("time",), made.coverage(), units="1", long_name="recorded share of the bin"
         )
         store.variable("frames", ("time",), made.frames, units="1", long_name="frames in the bin")
-        kept = {
-            name: common[name]
-            for name in (*SAME, "Conventions", "calibration", "noise_bandwidth_hz", "overlap")
-        }
+        kept = {name: common[name] for name in (*SAME, "Conventions", "noise_bandwidth_hz", "overlap")}
         store.describe(kept | {"bin_seconds": made.bins.width, "recordings": sources})
 
 

@@ -112,6 +112,13 @@ class Store:
         """Write a variable whole."""
         return self._attach(self.file.create_dataset(name, data=data), dimensions, attributes)
 
+    def deflated(
+        self, name: str, dimensions: tuple[str, ...], data: NDArray[Any], **attributes: Any
+    ) -> h5py.Dataset:
+        """Write a variable whole, compressed."""
+        made = self.file.create_dataset(name, data=data, shuffle=True, compression="gzip", compression_opts=4)
+        return self._attach(made, dimensions, attributes)
+
     def rows(self, name: str, dimensions: tuple[str, ...], dtype: Any, **attributes: Any) -> h5py.Dataset:
         """Make a variable that is filled row by row; rows never written are NaN or 0."""
         shape = tuple(len(self._scales[dimension]) for dimension in dimensions)
@@ -165,13 +172,15 @@ class Matrix:
         self.variable, self.step, self.reference = variable, step, reference
         self.quantiser: Quantiser | None = None
 
-    def put(self, first: int, power: NDArray[Any]) -> None:
-        """Write frames (rows of `power`) from column `first` on, which is a chunk's first."""
+    def put(self, first: int, power: NDArray[Any]) -> NDArray[np.int16]:
+        """Write frames (rows of `power`) from column `first` on, which is a chunk's first; give what is stored."""
         level = to_level(power, self.reference)
         self.quantiser = self.quantiser or Quantiser.around(level, self.step)
         chunk = np.full(self.variable.chunks, FILL, np.int16)
-        chunk[:, : len(level)] = self.quantiser.pack(level).T
+        stored = self.quantiser.pack(level)
+        chunk[:, : len(level)] = stored.T
         self.variable.id.write_direct_chunk((0, first), deflate(chunk))
+        return stored
 
     def close(self) -> None:
         quantiser = self.quantiser or Quantiser(self.step, 0.0)

@@ -1,23 +1,23 @@
-"""One recording's NetCDF product, written as the frames come."""
+"""One sound's NetCDF product, written as the frames come."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.workflows.acoustics.bandlevels import BandLevels
 from penstock.workflows.acoustics.calibration import Calibration, read_calibration
-from penstock.workflows.acoustics.headers import Header
 from penstock.workflows.acoustics.levels import BinSum, BinSums
 from penstock.workflows.acoustics.matrix import SECONDS_1970, Matrix, Store, to_level
+from penstock.workflows.acoustics.probability import PERCENTILES, LevelCounter
 from penstock.workflows.acoustics.qc import Finding
 from penstock.workflows.acoustics.settings import Settings
+from penstock.workflows.acoustics.sound import Sound
 from penstock.workflows.acoustics.spectra import Transform
 from penstock.workflows.acoustics.timeline import Bins, Span, seconds
 
@@ -25,47 +25,49 @@ CHUNK = 1 << 18  # values in a chunk of the matrix: half a megabyte
 
 
 class Writer:
-    """Puts one recording's spectra into its NetCDF file as they come."""
+    """Puts one sound's spectra into its NetCDF file as they come."""
 
-    def __init__(
-        self, store: Store, transform: Transform, settings: Settings, header: Header, begin: datetime
-    ) -> None:
-        self.store, self.transform, self.settings, self.header, self.begin = (
-            store,
-            transform,
-            settings,
-            header,
-            begin,
-        )
+    def __init__(self, store: Store, transform: Transform, settings: Settings, sound: Sound) -> None:
+        self.store, self.transform, self.settings, self.sound = store, transform, settings, sound
         self.calibration = read_calibration(settings)
-        start = seconds(begin)
-        self.span = Span(start, start + header.frames / header.rate)
+        start = seconds(sound.begin)
+        self.span = Span(start, start + sound.frames / sound.rate)
         self.bins = Bins.over(self.span, settings.bin)
         self.sums = BinSums(transform, self.bins, start - self.bins.first * settings.bin)
         self.width = max(1, CHUNK // len(transform.frequencies()))
         self._write_axes()
         self.matrix = Matrix(self._make_matrix(), settings.step_db, self.calibration.reference)
         self.totals, self.counts, self.levels = self._make_bins()
+        self.bands = BandLevels(store, transform, settings, self.calibration)
+        self.counter: LevelCounter | None = None
+
+    @property
+    def recorded(self) -> float:
+        """Seconds of sound inside the span."""
+        return sum(span.length for span in self.sound.recorded())
 
     def put(self, first: int, power: NDArray[Any]) -> None:
-        self.matrix.put(first, power)
+        stored = self.matrix.put(first, power)
+        if self.settings.spd and self.matrix.quantiser:
+            self.counter = self.counter or LevelCounter(power.shape[1], self.matrix.quantiser)
+            self.counter.add(stored)
         self._put_bins(self.sums.add(first, power))
 
-    def close(self, path: str, findings: Sequence[Finding]) -> None:
+    def close(self, findings: Sequence[Finding]) -> None:
         self._put_bins(self.sums.close())
         self.matrix.close()
         unit = self.calibration.unit_of(self.settings.scaling)
         name, mean = "mean power over all frames (Welch)", self.sums.mean().astype(np.float32)
         self.store.variable("psd", ("frequency",), mean, units=unit, long_name=name)
+        self._write_counts()
         self.store.describe(describe(self.settings, self.transform, self.calibration))
         self.store.describe(
-            {
-                "source": os.path.abspath(path),
-                "source_bytes": self.header.size,
-                "source_bits": self.header.bits,
+            self.sound.about()
+            | {
                 "channel": self.settings.channel,
-                "begin": self.begin.isoformat(),
+                "begin": self.sound.begin.isoformat(),
                 "duration_seconds": self.span.length,
+                "coverage": self.recorded / self.span.length,
                 "findings": json.dumps([[each.kind, each.why, each.amount] for each in findings]),
             }
         )
@@ -75,11 +77,11 @@ class Writer:
         return self.calibration.level(max(power, 1e-300))
 
     def _write_axes(self) -> None:
-        count = self.transform.count(self.header.frames)
+        count = self.transform.count(self.sound.frames)
         self.store.dimension(
             "frequency", self.transform.frequencies(), units="Hz", standard_name="sound_frequency"
         )
-        since = f"seconds since {self.begin.isoformat(timespec='microseconds')}"
+        since = f"seconds since {self.sound.begin.isoformat(timespec='microseconds')}"
         centres = {"units": since, "standard_name": "time", "long_name": "centre of the frame, UTC"}
         self.store.axis("time", count, self._times, calendar="standard", **centres)
         begins = {"units": SECONDS_1970, "standard_name": "time", "long_name": "begin of the bin, UTC"}
@@ -100,40 +102,50 @@ class Writer:
 
     def _make_bins(self) -> tuple[h5py.Dataset, h5py.Dataset, h5py.Dataset]:
         unit = self.calibration.unit_of(self.settings.scaling)
-        lasting = np.array(self.bins.seconds_inside(self.span))
+        lasting = sum(np.array(self.bins.seconds_inside(span)) for span in self.sound.recorded())
         self.store.variable("bin_seconds", ("bin",), lasting, units="s", long_name="recorded time in the bin")
         total = "sum of power over the frames whose centre lies in the bin"
-        reference = self.calibration.reference_of("spectrum")
+        broadband = {"long_name": "broadband level", "reference": self.calibration.reference_of("spectrum")}
         return (
             self.store.rows("bin_total", ("bin", "frequency"), np.float32, units=unit, long_name=total),
             self.store.rows("bin_frames", ("bin",), np.int32, units="1", long_name="frames in the bin"),
-            self.store.rows(
-                "bin_level",
-                ("bin",),
-                np.float32,
-                units="dB",
-                long_name="broadband level",
-                reference=reference,
-            ),
+            self.store.rows("bin_level", ("bin",), np.float32, units="dB", **broadband),
         )
 
     def _put_bins(self, sums: Iterable[BinSum]) -> None:
         for each in sums:
             self.totals[each.place] = each.total
             self.counts[each.place] = each.frames
-            power = self.transform.broadband(each.total / each.frames)
-            self.levels[each.place] = to_level(power, self.calibration.reference)
+            mean = each.total / each.frames
+            self.levels[each.place] = to_level(self.transform.broadband(mean), self.calibration.reference)
+            self.bands.put(each.place, mean)
+
+    def _write_counts(self) -> None:
+        if self.counter is None:
+            return
+        found = self.counter.found().trimmed()
+        grid = {"first_bin": found.first, "bin_width": found.width, "bin_shift": found.shift}
+        self.store.dimension("level_bin", found.levels(), units="dB", long_name="centre of the bin of levels")
+        self.store.dimension("percentile", np.array(PERCENTILES, float), units="percent")
+        counts, both = found.counts.astype(np.uint32), ("frequency", "level_bin")
+        self.store.deflated("level_count", both, counts, units="1", long_name="frames of this level", **grid)
+        below = found.percentiles().round(1).astype(np.float32)
+        name = "level below which this share of the frames lies"
+        self.store.deflated(
+            "level_percentile", ("percentile", "frequency"), below, units="dB", long_name=name
+        )
 
 
 def describe(settings: Settings, transform: Transform, calibration: Calibration) -> dict[str, Any]:
     """Give the attributes that say how the numbers were made."""
+    band = settings.band_pass
     return {
         "Conventions": "CF-1.11",
         "sample_rate": transform.rate,
         "nfft": transform.size,
         "hop": transform.hop,
         "overlap": settings.overlap,
-        "window": str(settings.window),
+        "window": "hamming, symmetric" if transform.legacy else str(settings.window),
         "scaling": settings.scaling,
         "noise_bandwidth_hz": transform.noise_bandwidth,
         "reference": calibration.reference_of(settings.scaling),
@@ -141,4 +153,14 @@ def describe(settings: Settings, transform: Transform, calibration: Calibration)
         "calibration": calibration.source,
         "calibration_factor": calibration.factor,
         "bin_seconds": settings.bin,
+        "resampled": f"to {settings.resample} Hz, soxr {settings.resample_quality}"
+        if settings.resample
+        else "no",
+        "filter": f"Butterworth, order {settings.band_order}, {band[0]:g} to {band[1]:g} Hz"
+        if band
+        else "none",
+        "normalised": "none"
+        if settings.normalise == "none"
+        else f"{settings.normalise} {settings.normalise_over}",
+        "legacy": settings.legacy or "no",
     }

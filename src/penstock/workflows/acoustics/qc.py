@@ -27,6 +27,7 @@ KINDS = {
     "short": "not one full frame fits",
     "not_finite": "NaN or infinite samples",
     "silent": "all samples are the same",
+    "other_rate": "sample rate unlike the majority; the file is resampled",
     "bits": "sample format unlike the majority",
     "duration": "duration unlike the median",
     "gap": "nothing recorded before this file",
@@ -86,8 +87,10 @@ def find_usual(headers: Sequence[Header]) -> Usual:
     return Usual(rate, channels, bits, median(header.duration for header in sound))
 
 
-def check_header(header: Header, usual: Usual, tolerance: float = 0.05) -> list[Finding]:
-    """Compare one header with itself and with the majority."""
+def check_header(
+    header: Header, usual: Usual, tolerance: float = 0.05, *, resample: int | None = None
+) -> list[Finding]:
+    """Compare one header with itself and with the majority; `resample` is the rate that all will have."""
     found: list[Finding] = []
     if header.promised == 0:
         return [Finding("empty", "the header promises no samples")]
@@ -97,7 +100,7 @@ def check_header(header: Header, usual: Usual, tolerance: float = 0.05) -> list[
         found.append(Finding("truncated", why, missing))
     if usual.rate and header.rate != usual.rate:
         why = f"the sample rate is {header.rate} Hz, the campaign's is {usual.rate} Hz"
-        found.append(Finding("rate", why, header.rate))
+        found.append(Finding("other_rate" if resample else "rate", why, header.rate))
     if usual.channels and header.channels != usual.channels:
         why = f"the file has {header.channels} channels, the campaign's have {usual.channels}"
         found.append(Finding("channels", why, header.channels))

@@ -77,7 +77,9 @@ def scan_paths(paths: Sequence[str], pattern: Pattern, settings: Settings | None
         ]
     usual = _usual(found, settings)
     checked = [
-        each.with_findings(check_header(each.header, usual, settings.duration_tolerance))
+        each.with_findings(
+            check_header(each.header, usual, settings.duration_tolerance, resample=settings.resample)
+        )
         if each.header
         else each
         for each in found

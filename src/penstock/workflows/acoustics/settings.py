@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,19 @@ class Settings:
     gain: float = 0.0
     peak_voltage: float = 1.0
     end_to_end: float | None = None
+    curve: str | None = None
+    curve_kind: str = "sensitivity"
+    resample: int | None = None
+    resample_quality: str = "HQ"
+    band_pass: tuple[float, float] | None = None
+    band_order: int = 4
+    normalise: str = "none"
+    normalise_over: str = "file"
+    period: float = 3600.0
+    legacy: str | None = None
+    bands: tuple[str, ...] = ("decidecade",)
+    spl_bands: tuple[tuple[float, float], ...] = ()
+    spd: bool = True
     gap_tolerance: float = 1.0
     duration_tolerance: float = 0.05
     picture_width: int = 1200
@@ -45,7 +58,14 @@ class Settings:
 
     @property
     def hop(self) -> int:
+        if self.legacy:
+            return max(1, self.nfft - int(self.nfft * round(100 * self.overlap, 6) / 100))
         return max(1, self.nfft - round(self.nfft * self.overlap))
+
+    @property
+    def conditions(self) -> bool:
+        """Say whether samples are changed by what comes before them: one that is NaN spoils the rest."""
+        return self.resample is not None or self.band_pass is not None
 
     @classmethod
     def read(cls, params: Mapping[str, Any]) -> Settings:
@@ -77,31 +97,94 @@ def _refuse_misspelt(name: str, names: set[str]) -> None:
 
 
 def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def _check(settings: Settings) -> None:
-    rules = (
-        (settings.nfft >= 2, f"nfft is {settings.nfft}; it must be at least 2 samples"),
-        (0 <= settings.overlap < 1, f"overlap is {settings.overlap}; it must be from 0 to below 1"),
-        (settings.bin > 0, f"bin is {settings.bin}; it must be a positive number of seconds"),
-        (settings.step_db > 0, f"step_db is {settings.step_db}; it must be a positive number of dB"),
-        (settings.channel >= 1, f"channel is {settings.channel}; the first channel is 1"),
-        (
-            settings.scaling in SCALINGS,
-            f"scaling is {settings.scaling!r}; it must be one of {', '.join(SCALINGS)}",
-        ),
-        (
-            settings.sensitivity is None or settings.end_to_end is None,
-            "sensitivity and end_to_end are both given; keep the one that your calibration sheet states",
-        ),
-    )
-    for holds, sentence in rules:
+    for holds, sentence in (*_rules(settings), *_signal_rules(settings)):
         if not holds:
             raise ValueError(f"the parameter {sentence}")
+    for name, known in CHOICES.items():
+        if getattr(settings, name) not in (*known, *((None,) if name in MAY_BE_NONE else ())):
+            raise ValueError(
+                f"the parameter {name} is {getattr(settings, name)!r}; it must be one of {', '.join(known)}"
+            )
+
+
+Rule = tuple[bool, str]
+
+
+def _rules(settings: Settings) -> Iterator[Rule]:
+    yield settings.nfft >= 2, f"nfft is {settings.nfft}; it must be at least 2 samples"
+    yield 0 <= settings.overlap < 1, f"overlap is {settings.overlap}; it must be from 0 to below 1"
+    yield settings.channel >= 1, f"channel is {settings.channel}; the first channel is 1"
+    for name, unit in POSITIVE.items():
+        value = getattr(settings, name)
+        yield value is None or value > 0, f"{name} is {value}; it must be a positive number of {unit}"
+    given = [name for name in CALIBRATIONS if getattr(settings, name) is not None]
+    yield (
+        len(given) < 2,
+        f"{' and '.join(given)} are both given; keep the one that your calibration sheet states",
+    )
+    relative = settings.normalise in ("peak", "zscore")
+    yield (
+        not (relative and given),
+        f"normalise = {settings.normalise!r} undoes the calibration by {', '.join(given)}; remove one",
+    )
+
+
+def _signal_rules(settings: Settings) -> Iterator[Rule]:
+    for band in settings.bands:
+        yield band in BANDS, f"bands has {band!r}; known are {', '.join(BANDS)}"
+    yield settings.band_order >= 1, f"band_order is {settings.band_order}; it must be at least 1"
+    if settings.band_pass is not None:
+        low, high = settings.band_pass
+        rate = settings.resample or settings.sample_rate
+        yield 0 < low < high, f"band_pass is {low:g} to {high:g} Hz; the first must be above 0 and the lower"
+        yield (
+            rate is None or high < rate / 2,
+            f"band_pass ends at {high:g} Hz; it must end below half the sample rate, {(rate or 0) / 2:g} Hz",
+        )
+    yield (
+        settings.legacy is None or settings.scaling == "density",
+        "legacy has no other scaling than density; remove `scaling`",
+    )
 
 
 SCALINGS = {
     "density": "power per hertz: compare noise between different nfft",
     "spectrum": "power per bin: read the level of a tone",
 }
+
+RESAMPLERS = {
+    "HQ": "soxr's high quality, 20 bits: aliases are more than 100 dB down",
+    "VHQ": "soxr's very high quality, 28 bits",
+}
+NORMALS = {
+    "none": "samples as they are",
+    "dc": "less their mean",
+    "peak": "divided by the largest absolute value",
+    "zscore": "less their mean, divided by their standard deviation",
+}
+OVER = {"file": "each file by itself", "period": "all files of a period", "whole": "all files"}
+BANDS = {
+    "decidecade": "10^((i ± 0.5)/10) Hz",
+    "third_octave": "the same bands, by their nominal frequencies",
+    "millidecade": "1 Hz up to 435 Hz, then 10^((i ± 0.5)/1000) Hz",
+}
+CURVES = {
+    "sensitivity": "dB re 1 V/µPa, used with gain and peak_voltage",
+    "end_to_end": "dB re 1 µPa of a signal whose rms is full scale",
+}
+LEGACIES = {"osmose-0.2": "the numbers of the OSmOSE scripts before OSEkit"}
+CHOICES = {
+    "scaling": SCALINGS,
+    "resample_quality": RESAMPLERS,
+    "normalise": NORMALS,
+    "normalise_over": OVER,
+    "curve_kind": CURVES,
+    "legacy": LEGACIES,
+}
+MAY_BE_NONE = ("legacy",)
+CALIBRATIONS = ("sensitivity", "end_to_end", "curve")
+POSITIVE = {"bin": "seconds", "step_db": "dB", "resample": "Hz", "period": "seconds"}

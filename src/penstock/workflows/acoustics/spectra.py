@@ -8,7 +8,7 @@ and (N even) at Nyquist, where c = 1 (Heinzel, Rüdiger & Schilling 2002, eq. 23
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,8 @@ class Transform:
     window: NDArray[Any]  # scaled, so that |rfft|² is the power of an inner line
     scaling: str
     noise_bandwidth: float  # fs·Σw²/(Σw)², Hz: spectrum = density × this
+    response: NDArray[Any] | None = None  # factor of the power of each line
+    legacy: bool = False  # as the old scripts: DC and Nyquist doubled, the last frame lost
 
     @classmethod
     def of(
@@ -70,6 +72,20 @@ class Transform:
         scaled = (w * factor * np.sqrt(2 / divisor)).astype(dtype)
         return cls(rate, hop, scaled, scaling, float(bandwidth))
 
+    @classmethod
+    def osmose(
+        cls, *, rate: float, size: int, hop: int, factor: float = 1.0, dtype: Any = np.float32
+    ) -> Transform:
+        """Make the transform of the OSmOSE scripts 0.2: symmetric Hamming, `|rfft|²·2/(fs·Σw²)` throughout."""
+        w = np.hamming(size)
+        scaled = (w * factor * np.sqrt(2 / (rate * np.sum(w**2)))).astype(dtype)
+        bandwidth = rate * np.sum(w**2) / np.sum(w) ** 2
+        return cls(rate, hop, scaled, "density", float(bandwidth), legacy=True)
+
+    def shaped(self, response: NDArray[Any] | None) -> Transform:
+        """Give the same with a factor for the power of each line."""
+        return self if response is None else replace(self, response=response.astype(self.window.dtype))
+
     @property
     def size(self) -> int:
         return len(self.window)
@@ -84,7 +100,7 @@ class Transform:
 
     def count(self, samples: int) -> int:
         """Say how many full frames `samples` hold."""
-        return max(0, (samples - self.size) // self.hop + 1)
+        return max(0, (samples - self.size) // self.hop + (0 if self.legacy else 1))
 
     def times(self, count: int, first: int = 0) -> NDArray[np.float64]:
         """Give the centres of frames, seconds from the first sample: `(m·hop + N/2)/fs`."""
@@ -96,9 +112,12 @@ class Transform:
         lines = scipy.fft.rfft(frames, axis=1, overwrite_x=True)
         power = lines.real**2
         power += lines.imag**2
-        power[:, 0] *= 0.5
-        if self.size % 2 == 0:
-            power[:, -1] *= 0.5
+        if not self.legacy:
+            power[:, 0] *= 0.5
+            if self.size % 2 == 0:
+                power[:, -1] *= 0.5
+        if self.response is not None:
+            power *= self.response
         return power
 
     def blocks(self, samples: Iterable[NDArray[Any]], count: int) -> Iterator[NDArray[Any]]:
@@ -111,8 +130,12 @@ class Transform:
 
     def broadband(self, power: NDArray[Any]) -> NDArray[Any]:
         """Give the mean square over all lines: ΣP·Δf of a density."""
-        width = self.spacing if self.scaling == "density" else self.spacing / self.noise_bandwidth
-        return power.sum(axis=-1, dtype=np.float64) * width
+        return power.sum(axis=-1, dtype=np.float64) * self.line_width
+
+    @property
+    def line_width(self) -> float:
+        """What turns a line's value into the mean square that it stands for: Δf, for a density."""
+        return self.spacing if self.scaling == "density" else self.spacing / self.noise_bandwidth
 
 
 def stretches(samples: Iterable[NDArray[Any]], size: int, hop: int, count: int) -> Iterator[NDArray[Any]]:

@@ -100,7 +100,7 @@ def report(task: Task) -> dict[str, Any]:
 
 def _complete(dataset: Dataset, products: Sequence[Path], settings: Settings) -> Dataset:
     """Add what the samples told: from the products, or by reading a recording that has none."""
-    from penstock.workflows.acoustics.measure import check_samples
+    from penstock.workflows.acoustics.sound import check_samples
     from penstock.workflows.acoustics.tables import read_findings
 
     known = read_findings(products)

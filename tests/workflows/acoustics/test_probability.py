@@ -1,0 +1,80 @@
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.workflows.acoustics.matrix import Quantiser
+from penstock.workflows.acoustics.measure import measure
+from penstock.workflows.acoustics.probability import PERCENTILES, LevelCounter, read_counts
+from penstock.workflows.acoustics.settings import Settings
+
+
+def count(levels, step=1.0, blocks=1):
+    quantiser = Quantiser.around(levels, step)
+    counter = LevelCounter(levels.shape[1], quantiser)
+    for block in np.array_split(levels, blocks):
+        counter.add(quantiser.pack(block))
+    return counter.found()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 99), st.sampled_from([0.1, 0.25, 0.5, 1.0, 2.0]), st.integers(1, 5), st.floats(-200, 200)
+)
+def test_percentiles_are_numpys_within_a_bin(seed, step, blocks, shift):
+    levels = np.random.default_rng(seed).normal(shift, 6, (400, 5)).astype(np.float32)
+    found = count(levels, step, blocks)
+    expected = np.percentile(levels, PERCENTILES, axis=0, method="inverted_cdf")
+    assert np.abs(found.percentiles() - expected).max() <= found.width + step / 2 + 1e-3
+    assert found.counts.sum(axis=1).tolist() == [400] * 5
+
+
+def test_the_density_of_levels_sums_to_one():
+    found = count(np.random.default_rng(1).normal(60, 6, (500, 3)).astype(np.float32), 0.5)
+    assert (found.density() * found.width).sum(axis=1) == pytest.approx(np.ones(3))
+
+
+def test_counts_of_files_add_up_to_those_of_all():
+    random = np.random.default_rng(1)
+    parts = [random.normal(centre, 6, (300, 4)).astype(np.float32) for centre in (60, 71.3)]
+    together = count(parts[0]).trimmed() + count(parts[1]).trimmed()
+    expected = np.percentile(np.concatenate(parts), PERCENTILES, axis=0, method="inverted_cdf")
+    assert np.abs(together.percentiles() - expected).max() <= 1.0
+
+
+def test_counts_of_different_steps_are_not_added():
+    levels = np.zeros((3, 2), np.float32)
+    with pytest.raises(ValueError, match="in steps of 1 and 2 dB"):
+        count(levels) + count(levels, 2.0)
+
+
+def test_a_frame_without_data_counts_nowhere():
+    levels = np.zeros((10, 2), np.float32)
+    levels[3] = np.nan
+    assert count(levels).counts.sum(axis=1).tolist() == [9, 9]
+
+
+def test_percentiles_of_no_frame_are_not_numbers():
+    assert np.isnan(count(np.full((3, 2), np.nan, np.float32)).percentiles()).all()
+
+
+def test_levels_far_out_are_counted_at_the_ends():
+    levels = np.full((100, 1), 60, np.float32)
+    levels[0], levels[1] = -400, 400
+    assert count(levels).counts.sum() == 100
+
+
+@pytest.mark.parametrize("step", [0.5, 1.0])
+def test_a_product_holds_the_percentiles_of_its_own_matrix(write_wav, noise, tmp_path, begin, step):
+    out = tmp_path / "o.nc"
+    chosen = Settings(nfft=256, step_db=step)
+    measure(str(write_wav("a.wav", noise)), begin, chosen, product=out, picture=tmp_path / "o.png")
+    with xr.open_dataset(out) as data:
+        expected = np.percentile(data.level.values, PERCENTILES, axis=1, method="inverted_cdf")
+        assert np.abs(data.level_percentile.values - expected).max() <= 1.06
+        assert data.level_count.sum("level_bin").values.tolist() == [data.sizes["time"]] * 129
+    with h5py.File(out) as file:
+        read = read_counts(file)
+        assert read.levels() == pytest.approx(data.level_bin.values)
