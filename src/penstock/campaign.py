@@ -106,6 +106,7 @@ class FileSource:
     many: tuple[str, ...] = ()
     companions: tuple[Template, ...] = ()
     exclude: tuple[str, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict[str, str])  # of derived fields
     derive: Mapping[str, Expression] = field(default_factory=dict[str, Expression])
 
 

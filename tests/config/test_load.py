@@ -290,3 +290,22 @@ after = [{{ stage = "calibrate", key = ["{{calib_night}}"] }}]
     else:
         with pytest.raises(DefinitionError, match="which is str, for the level 'night', which is datetime"):
             define(text)
+
+
+@pytest.mark.parametrize(
+    ("expression", "kind"),
+    [("int(stem)", "int"), ("stem[:3]", "str"), ("begin[:10]", "str"), ("begin", "datetime"), ("number // 2", "int"),
+     ("'a' if number > 3 else 'b'", "str"), ("number > 3", "bool"), ("len(stem) + 1", "int"), ("stem + 1", None)],
+)  # fmt: skip
+def test_a_derived_field_has_the_type_that_its_expression_tells(
+    define: Define, expression: str, kind: str | None
+):
+    head = f"""
+[campaign]
+name = "x"
+levels = ["file"]
+[units]
+files = "{{number:d}}_{{begin:%Y%m%d}}_{{file}}.wav"
+derive = {{ extra = "{expression}" }}
+"""
+    assert define("", head=head).types.get("extra") == kind

@@ -144,6 +144,28 @@ def test_a_stem_can_be_the_level(put: Put, campaign_of: Freeze):
     assert (unit.key, unit.fields["begin"]) == (("20260117",), "2026-01-17T00:00:00Z")
 
 
+def test_a_derived_level_has_the_type_that_is_said(put: Put, campaign_of: Freeze):
+    put("2020-01-17_x.wav")
+    units = files(
+        "{day}_{what}.wav", derive={"night": "day", "n": "'7'"}, types={"night": "datetime", "n": "int"}
+    )
+    (unit,) = found_in(campaign_of(units, "night"))
+    assert (unit.key, unit.fields["n"]) == (("2020-01-17T00:00:00Z",), 7)
+
+
+def test_a_derived_level_of_another_type_is_reported(put: Put, campaign_of: Freeze):
+    put("soon.wav")
+    state = state_at()
+    assert (
+        found_in(
+            campaign_of(files("{day}.wav", derive={"night": "day"}, types={"night": "datetime"}), "night"),
+            state,
+        )
+        == []
+    )
+    assert "'soon' is not a time" in state.problems[0].why
+
+
 def test_a_field_of_the_pattern_wins_over_a_built_in_one(put: Put, campaign_of: Freeze):
     put("x_7.wav")
     (unit,) = found_in(campaign_of(files("{name}_{stem:d}.wav"), "name"))

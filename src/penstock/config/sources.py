@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from penstock.campaign import FileSource, FunctionSource, Source, TableSource
+from penstock.config.derived import type_of
 from penstock.config.models import Definition, SourceTable
 from penstock.config.places import Keys, Places, nearest
 from penstock.errors import DefinitionError
@@ -25,6 +26,7 @@ class Fields:
     """Which names there are at each level. In an `open` level a program gives names that nobody can know before."""
 
     levels: tuple[str, ...]
+    elsewhere: set[str] = field(default_factory=set[str])  # expanded, or with a source of its own
     by_level: dict[int, set[str]] = field(default_factory=dict[int, set[str]])
     open: set[int] = field(default_factory=set[int])
     given: set[int] = field(default_factory=set[int])
@@ -67,25 +69,35 @@ def placed(places: Places, keys: Keys) -> Generator[None]:
 def assemble_sources(definition: Definition, root: Path, places: Places) -> tuple[tuple[Source, ...], Fields]:
     """Build the sources of a definition, coarse levels first."""
     levels = tuple(definition.campaign.levels)
-    fields = Fields(levels)
-    expanded = {stage.expands for stage in definition.stage.values()}
+    own = definition.units.__pydantic_extra__ or {}
+    expanded = {stage.expands for stage in definition.stage.values() if stage.expands}
+    fields = Fields(levels, expanded | {*own})
     tables: list[tuple[Keys, SourceTable, int | None]] = [(("units",), definition.units, None)]
-    for name, table in (definition.units.__pydantic_extra__ or {}).items():
+    for name, table in own.items():
         tables.append((("units", name), table, levels.index(name) + 1))
-    sources: list[Source] = []
+    sources: dict[int, Source] = {}
     for keys, table, level in tables:
         fields.types.update(table.types)
         kinds = [kind for kind in KINDS if getattr(table, kind)]
         if len(kinds) > 1:
             raise places.error((*keys, kinds[1]), f"[{'.'.join(keys)}] has {' and '.join(kinds)}; choose one")
         if kinds:
-            sources.append(_Assembly(root, places, fields, expanded).source(keys, table, level))
+            source = _Assembly(root, places, fields).source(keys, table, level)
+            _refuse_second(source, sources, (*keys, kinds[0]), fields, places)
+            sources[source.level] = source
         elif any(getattr(table, key) for key in (*FILES_ONLY, "derive")):
-            raise places.error(
-                keys, f"[{'.'.join(keys)}] says how, yet not where from; add one of {', '.join(KINDS)}"
-            )
-    agreed = [_agree_on_types(source, fields, places) for source in sources]
-    return tuple(sorted(agreed, key=lambda source: source.level)), fields
+            message = f"[{'.'.join(keys)}] says how, yet not where from; add one of {', '.join(KINDS)}"
+            raise places.error(keys, message)
+    agreed = [_agree_on_types(sources[level], fields, places) for level in sorted(sources)]
+    return tuple(agreed), fields
+
+
+def _refuse_second(
+    source: Source, others: Mapping[int, Source], keys: Keys, fields: Fields, places: Places
+) -> None:
+    name = fields.levels[source.level - 1]
+    if source.level in others:
+        raise places.error(keys, f"the level {name!r} has two sources; join them, or give one another level")
 
 
 def _agree_on_types(source: Source, fields: Fields, places: Places) -> Source:
@@ -109,7 +121,6 @@ class _Assembly:
     root: Path
     places: Places
     fields: Fields
-    expanded: set[str | None]
 
     def source(self, keys: Keys, table: SourceTable, level: int | None) -> Source:
         with placed(self.places, (*keys, "derive")):
@@ -137,6 +148,7 @@ class _Assembly:
                 )
         self._check_names(keys, pattern)
         self._check_many(keys, table, pattern)
+        self._check_file_types(keys, table, pattern)
         self.fields.types |= {"size": "int", **pattern.types}
         self._set_text({"path", "name", "stem"})
         self.fields.formats |= pattern.formats
@@ -150,8 +162,16 @@ class _Assembly:
         with placed(self.places, (*keys, "companions")):
             companions = tuple(Template.parse(text, pattern.formats) for text in table.companions)
         self._check_companions(keys, companions, names)
-        settle = 10.0 if table.settle is None else table.settle
-        return FileSource(level, pattern, settle, tuple(table.many), companions, tuple(table.exclude), derive)
+        return FileSource(
+            level,
+            pattern,
+            settle_s=10.0 if table.settle is None else table.settle,
+            many=tuple(table.many),
+            companions=companions,
+            exclude=tuple(table.exclude),
+            types={name: kind for name, kind in table.types.items() if name in derive},
+            derive=derive,
+        )
 
     def table(
         self, keys: Keys, table: SourceTable, level: int | None, derive: dict[str, Expression]
@@ -164,7 +184,7 @@ class _Assembly:
             self._add(level, {*table.types, *derive})
         else:
             for name in table.types:
-                if name not in header:
+                if name not in header and name not in derive:
                     message = f"the table {path.name} has no column {name!r}; {nearest(name, header)}"
                     raise self.places.error((*keys, "types", name), message)
             self._check_derive(keys, derive, {*header})
@@ -184,10 +204,11 @@ class _Assembly:
             self.fields.types.setdefault(name, "str")
 
     def _finest_unexpanded(self) -> int:
-        """A function's or a missing table's level: the finest that no stage expands."""
+        """A function's or a missing table's level: the finest that has no units from elsewhere."""
         levels = self.fields.levels
         return next(
-            (at for at in range(len(levels), 0, -1) if levels[at - 1] not in self.expanded), len(levels)
+            (at for at in range(len(levels), 0, -1) if levels[at - 1] not in self.fields.elsewhere),
+            len(levels),
         )
 
     def _level(self, keys: Keys, names: set[str], asked: int | None, what: str) -> int:
@@ -214,6 +235,12 @@ class _Assembly:
                 message = f"the pattern {pattern.text!r} has a field {name!r}, which penstock itself gives or uses; rename it"
                 raise self.places.error((*keys, "files"), message)
 
+    def _check_file_types(self, keys: Keys, table: SourceTable, pattern: Pattern) -> None:
+        for name in table.types:
+            if name in pattern.names:
+                message = f"the type of {name!r} is told by the pattern; write it there, as in {{{name}:d}}"
+                raise self.places.error((*keys, "types", name), message)
+
     def _check_many(self, keys: Keys, table: SourceTable, pattern: Pattern) -> None:
         for name in table.many:
             if name not in pattern.names:
@@ -235,6 +262,8 @@ class _Assembly:
                     message = f"`derive` of {name!r} names {used!r}, which is unknown; {nearest(used, sorted(known))}"
                     raise self.places.error((*keys, "derive", name), message)
             known.add(name)
+            if kind := type_of(expression, self.fields.types):
+                self.fields.types.setdefault(name, kind)
 
     def _check_companions(self, keys: Keys, companions: tuple[Template, ...], names: set[str]) -> None:
         for template in companions:

@@ -35,6 +35,7 @@ class _Stages:
         self.tables, self.shared = definition.stage, definition.params
         self.sites = definition.site
         self.fields, self.places = fields, places
+        self.with_source = {*fields.given}
         self.levels = {name: self.level_of(name, table.each) for name, table in self.tables.items()}
         for name, table in self.tables.items():
             if table.expands:
@@ -64,6 +65,11 @@ class _Stages:
                 "expands",
                 f"{name!r} can expand only the level right below its own ({right}), not {expands!r}",
             )
+        if level + 1 in self.with_source:
+            message = (
+                f"the level {expands!r} has a source already; a stage can expand only a level without one"
+            )
+            raise self.error(name, "expands", message)
         self.fields.given.add(level + 1)
         self.fields.open.add(level + 1)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from penstock.campaign import Campaign, Source
 from penstock.errors import DefinitionError
-from penstock.units import Value
+from penstock.units import Value, iso, read_value
 
 
 class Found(NamedTuple):
@@ -58,6 +59,8 @@ class ScanState:
     missing_roots: list[str] = field(default_factory=list[str])
 
 
+Evaluate = Callable[[Mapping[str, Any]], Any]
+
 IMPOSSIBLE = frozenset(("", ".", ".."))
 KEY_TYPES = frozenset((str, int, float, bool))
 
@@ -68,11 +71,14 @@ class Shape:
 
     level: int
     levels: tuple[str, ...]
-    derive: tuple[tuple[str, Callable[[Mapping[str, Any]], Any]], ...]
+    derive: tuple[tuple[str, Evaluate], ...]
 
     @classmethod
     def of(cls, source: Source, campaign: Campaign) -> Shape:
-        derive = tuple((name, expression.evaluate) for name, expression in source.derive.items())
+        derive = tuple(
+            (name, _typed(expression.evaluate, source.types.get(name)))
+            for name, expression in source.derive.items()
+        )
         return cls(source.level, campaign.levels[: source.level], derive)
 
     def split(self, values: dict[str, Any]) -> tuple[Value, ...]:
@@ -82,9 +88,8 @@ class Shape:
         key = tuple([values.pop(level) for level in self.levels])
         for value in key:
             if value.__class__ not in KEY_TYPES or value in IMPOSSIBLE:
-                raise ValueError(
-                    f"{value!r} cannot name a {self.levels[key.index(value)]}; give it another value"
-                )
+                level = self.levels[key.index(value)]
+                raise ValueError(f"{value!r} cannot name a {level}; give it another value")
         return key
 
     def add_derived(self, values: dict[str, Any]) -> None:
@@ -93,3 +98,15 @@ class Shape:
                 values[name] = evaluate(values)
             except DefinitionError as error:
                 raise ValueError(str(error)) from None
+
+
+def _typed(evaluate: Evaluate, kind: str | None) -> Evaluate:
+    """Make the result of an expression of the type that the definition says."""
+    if kind is None:
+        return evaluate
+
+    def evaluate_typed(values: Mapping[str, Any]) -> Any:
+        value = read_value(str(evaluate(values)), kind)
+        return iso(value) if isinstance(value, datetime) else value
+
+    return evaluate_typed

@@ -94,8 +94,8 @@ def _check_header(header: list[str], shape: Shape, source: TableSource) -> None:
             f"the table has two columns called {twice!r}; rename one", file=source.path, line=1
         )
     derived = {name for name, _ in shape.derive}
-    for name in (*source.types, *(level for level in shape.levels if level not in derived)):
-        if name not in header:
+    for name in (*source.types, *shape.levels):
+        if name not in header and name not in derived:
             raise DefinitionError(
                 unknown_name(name, header, "the definition") + " in the table", file=source.path, line=1
             )
@@ -105,7 +105,7 @@ def _converters(source: TableSource, shape: Shape) -> list[tuple[str, Callable[[
     return [
         (name, _reader(kind, may_be_empty=name not in shape.levels))
         for name, kind in source.types.items()
-        if kind != "str"
+        if kind != "str" and name not in source.derive
     ]
 
 
