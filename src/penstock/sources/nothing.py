@@ -46,12 +46,15 @@ def _names(folder: Path) -> list[str]:
 
 
 def _there(folder: Path, segment: Segment, source: FileSource, depth: int) -> str:
-    names = _names(folder)
+    names, is_folder = _names(folder), depth < len(source.pattern.segments) - 1
     if not folder.is_dir():
         return "nothing can be read; correct the folder"
     if not names:
         return "there is nothing; put data there or correct the pattern"
-    if any(segment.match(name) for name in names):
+    fitting = [name for name in names if segment.match(name)]
+    if fitting and is_folder:
+        return f"{fitting[0]!r} is no folder, and the pattern goes on below it; correct the pattern"
+    if fitting:
         return "every file is excluded or badly named; see the problems, or correct the pattern"
     wanted = source.pattern.text.lstrip("/").split("/")[depth]
     near = (get_close_matches(wanted, names, n=1, cutoff=0.0) or names)[0]
