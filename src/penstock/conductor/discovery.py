@@ -52,33 +52,47 @@ class Discoverer:
         self, *, accept_gone: bool = False, conditions: Mapping[int, str] | None = None
     ) -> Discovery:
         """Scan every source once. `conditions`: groups that their `complete` says are open, and why (RULES 1)."""
-        seen = Discovery()
         opening = {(group, why) for group, why in (conditions or {}).items()}
+        seen, looks = Discovery(), [self.look(source) for source in self.sources]
         with self.ledger.transaction():
-            for source in sorted(self.campaign.sources, key=lambda source: source.level):
-                state = self.scan_state()
-                difference = self.scan(source, state, accept_gone=accept_gone)
-                self.note(source, state, difference)
+            self.note_settling([u for look in looks for u in look.unsettled])
+            for source, state in zip(self.sources, looks, strict=True):
+                difference = self.merge(source, state, accept_gone=accept_gone)
+                self.note_problems(source, state, difference)
                 opening |= {(g, u.why) for u in state.unsettled for g in self.groups_of(u.key)}
                 seen = seen.plus(difference, state)
             self.open_groups(opening)
         return seen
 
-    def scan_state(self) -> sources.ScanState:
-        """Return what a scan must know of time and of files seen before they were at rest."""
-        rows = self.ledger.db.execute("SELECT path, fingerprint, since FROM settling")
-        settling = {row[0]: (row[1], row[2]) for row in rows}
-        return sources.ScanState(now_s=self.clock.now(), server_now=self.server_now, settling=settling)
+    @property
+    def sources(self) -> list[Source]:
+        """The sources, those of coarser levels first."""
+        return sorted(self.campaign.sources, key=lambda source: source.level)
 
-    def scan(self, source: Source, state: sources.ScanState, *, accept_gone: bool) -> Difference:
-        """Scan one source and admit what changed; a source that is not there changes nothing."""
+    def look(self, source: Source) -> sources.ScanState:
+        """Scan a source into the staging table, which locks nothing that anybody else may want meanwhile."""
         db = self.ledger.db
-        stage_found(db, source.level, sources.scan(source, self.campaign, state))
-        stage_unsettled(db, source.level, (u.key for u in state.unsettled))
+        rows = db.execute("SELECT path, fingerprint, since FROM settling").fetchall()
+        settling = {row[0]: (row[1], row[2]) for row in rows}
+        state = sources.ScanState(now_s=self.clock.now(), server_now=self.server_now, settling=settling)
+        db.execute("BEGIN")
+        try:
+            stage_found(db, source.level, sources.scan(source, self.campaign, state))
+            stage_unsettled(db, source.level, (u.key for u in state.unsettled))
+        finally:
+            db.execute("COMMIT")
+        return state
+
+    def merge(self, source: Source, state: sources.ScanState, *, accept_gone: bool) -> Difference:
+        """Admit what a look at a source changed; a source that is not there changes nothing."""
         difference = merge_found(
-            db, source.level, now=state.now_s, accept_gone=accept_gone, believe_gone=not state.missing_roots
+            self.ledger.db,
+            source.level,
+            now=state.now_s,
+            accept_gone=accept_gone,
+            believe_gone=not state.missing_roots,
         )
-        admit(db, self.graph, self.values, difference)
+        admit(self.ledger.db, self.graph, self.values, difference)
         return difference
 
     def server_now(self, device: int) -> float | None:
@@ -95,14 +109,16 @@ class Discoverer:
         except OSError:
             return None
 
-    def note(self, source: Source, state: sources.ScanState, difference: Difference) -> None:
-        """Replace what the last scan of this source left in the ledger: files not at rest, problems."""
-        db, name = self.ledger.db, f"units.{source.level}"
+    def note_settling(self, unsettled: Sequence[sources.Unsettled]) -> None:
+        """Remember the files that are not at rest, in place of those of the last look."""
+        db = self.ledger.db
         db.execute("DELETE FROM settling")
-        db.executemany(
-            "INSERT OR REPLACE INTO settling VALUES (?, ?, ?)",
-            [(u.path, u.fingerprint, u.since) for u in state.unsettled],
-        )
+        rows = [(u.path, u.fingerprint, u.since) for u in unsettled]
+        db.executemany("INSERT OR REPLACE INTO settling VALUES (?, ?, ?)", rows)
+
+    def note_problems(self, source: Source, state: sources.ScanState, difference: Difference) -> None:
+        """Replace the problems that the last look at this source left in the record."""
+        db, name = self.ledger.db, f"units.{source.level}"
         db.execute("DELETE FROM problem WHERE source = ?", (name,))
         problems = [(p.subject, p.why) for p in state.problems]
         problems += [

@@ -20,8 +20,9 @@ ROOT = 1
 
 SIZE = re.compile(r"(\d+):\d+$")  # of the fingerprint of one file
 
+#: one staging table a level, in the connection's own temporary database: filling it holds up nobody
 STAGING = """
-CREATE TEMP TABLE IF NOT EXISTS found (
+CREATE TEMP TABLE IF NOT EXISTS found{level} (
     key TEXT PRIMARY KEY, p1 TEXT, p2 TEXT, p3 TEXT, p4 TEXT, fields TEXT, fingerprint TEXT, resting INTEGER
 ) WITHOUT ROWID
 """
@@ -50,10 +51,10 @@ def stage_found(db: sqlite3.Connection, level: int, found: Iterable[Found]) -> i
 
     Raises DefinitionError if two have one key.
     """
-    db.execute(STAGING)
-    db.execute("DELETE FROM found")
+    db.execute(STAGING.format(level=level))
+    db.execute(f"DELETE FROM found{level}")
     rows = (staged(level, unit) for unit in found)
-    insert = "INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?, 1)"
+    insert = f"INSERT INTO found{level} VALUES (?, ?, ?, ?, ?, ?, ?, 1)"
     try:
         return db.executemany(insert, rows).rowcount
     except sqlite3.IntegrityError as error:
@@ -71,7 +72,7 @@ def staged(level: int, unit: Found) -> tuple[str | None, ...]:
 def stage_unsettled(db: sqlite3.Connection, level: int, keys: Iterable[Sequence[Any]]) -> None:
     """Note keys whose files are there but not at rest: neither new nor gone."""
     rows = ((canonical(key),) for key in keys)
-    db.executemany("INSERT OR IGNORE INTO found (key, resting) VALUES (?, 0)", rows)
+    db.executemany(f"INSERT OR IGNORE INTO found{level} (key, resting) VALUES (?, 0)", rows)
 
 
 def merge_found(
@@ -79,47 +80,47 @@ def merge_found(
 ) -> Difference:
     """Bring the unit table to what the staging table holds."""
     highest = db.execute("SELECT max(id) FROM unit").fetchone()[0]
-    insert_groups(db, level)
-    same = "FROM found f JOIN unit u ON u.level = ? AND u.key = f.key WHERE f.resting"
+    insert_groups(db, level, highest)
+    same = f"FROM found{level} f JOIN unit u ON u.level = ? AND u.key = f.key WHERE f.resting"
     changed = db.execute(
         f"SELECT u.id, u.fingerprint, f.fingerprint {same} AND (u.fingerprint IS NOT f.fingerprint OR u.fields <> f.fields)",
         (level,),
     ).fetchall()
     back = [row[0] for row in db.execute(f"SELECT u.id {same} AND u.gone IS NOT NULL", (level,))]
-    upsert(db, level, now)
+    upsert(db, level, highest, now)
     gone, suspicious = find_gone(db, level, accept_gone=accept_gone) if believe_gone else ([], 0)
     db.executemany("UPDATE unit SET gone = ? WHERE id = ?", ((now, unit) for unit in gone))
-    present = db.execute("SELECT count(*) FROM found WHERE resting").fetchone()[0]
-    db.execute("DELETE FROM found")
+    present = db.execute(f"SELECT count(*) FROM found{level} WHERE resting").fetchone()[0]
+    db.execute(f"DELETE FROM found{level}")
     new = db.execute("SELECT count(*) FROM unit WHERE id > ? AND level = ?", (highest, level)).fetchone()[0]
     reasons = [(row[0], how_changed(row[1], row[2])) for row in changed]
     return Difference(present, new, highest, reasons, gone, back, suspicious)
 
 
-def insert_groups(db: sqlite3.Connection, level: int) -> None:
+def insert_groups(db: sqlite3.Connection, level: int, highest: int) -> None:
     """Add the groups above the staged units that are not there yet."""
     for above in range(1, level):
         columns, values, joins = ancestry(above)
         db.execute(
             f"INSERT INTO unit (level, key, origin{columns}) SELECT {above}, f.key, 'group'{values}"
-            f" FROM (SELECT DISTINCT p{above} AS key, {', '.join(f'p{n}' for n in range(1, above + 1))} FROM found"
+            f" FROM (SELECT DISTINCT p{above} AS key, {', '.join(f'p{n}' for n in range(1, above + 1))} FROM found{level}"
             f" WHERE resting) f {joins} WHERE true ON CONFLICT DO NOTHING"
         )
-        db.execute(f"UPDATE unit SET g{above} = id WHERE level = {above} AND g{above} IS NULL")
+        db.execute(f"UPDATE unit SET g{above} = id WHERE level = {above} AND id > {highest}")
 
 
-def upsert(db: sqlite3.Connection, level: int, now: float) -> None:
+def upsert(db: sqlite3.Connection, level: int, highest: int, now: float) -> None:
     """Add the staged units that are new, and renew those that changed."""
     columns, values, joins = ancestry(level)
     db.execute(
         f"INSERT INTO unit (level, key, origin, fields, fingerprint, at{columns})"
-        f" SELECT {level}, f.key, 'source', f.fields, f.fingerprint, {now}{values} FROM found f {joins} WHERE f.resting"
+        f" SELECT {level}, f.key, 'source', f.fields, f.fingerprint, {now}{values} FROM found{level} f {joins} WHERE f.resting"
         " ON CONFLICT (level, key) DO UPDATE SET fields = excluded.fields, fingerprint = excluded.fingerprint,"
         " at = excluded.at, origin = 'source', gone = NULL WHERE fields <> excluded.fields"
         " OR fingerprint IS NOT excluded.fingerprint OR gone IS NOT NULL OR origin <> 'source'"
     )
     if level:
-        db.execute(f"UPDATE unit SET g{level} = id WHERE level = {level} AND g{level} IS NULL")
+        db.execute(f"UPDATE unit SET g{level} = id WHERE level = {level} AND id > {highest}")
 
 
 def ancestry(level: int) -> tuple[str, str, str]:
@@ -134,7 +135,8 @@ def ancestry(level: int) -> tuple[str, str, str]:
 def find_gone(db: sqlite3.Connection, level: int, *, accept_gone: bool) -> tuple[list[int], int]:
     """Return the units whose input is no longer there, or how many when they are too many to believe."""
     rows = db.execute(
-        "SELECT id FROM unit WHERE level = ? AND origin = 'source' AND gone IS NULL AND key NOT IN (SELECT key FROM found)",
+        "SELECT id FROM unit WHERE level = ? AND origin = 'source' AND gone IS NULL"
+        f" AND key NOT IN (SELECT key FROM found{level})",
         (level,),
     )
     gone = [row[0] for row in rows]
