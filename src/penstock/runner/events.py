@@ -73,7 +73,7 @@ class Events:
         return not self._backlog
 
     def release(self) -> None:
-        """Remove the reserve; say whether there was one."""
+        """Remove the reserve: all is said."""
         self._free_reserve()
 
     def _append(self, data: bytes) -> int:

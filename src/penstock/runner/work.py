@@ -12,6 +12,8 @@ from .trouble import Unwell
 
 FULL = 1.0 + 1e-9
 
+decode = json.JSONDecoder().raw_decode
+
 
 class Work:
     """One task that is to be run, with those that follow it in the same worker."""
@@ -150,6 +152,6 @@ class Queue:
 
     def _parse(self, line: bytes, batch: Batch) -> Work:
         try:
-            return Work(json.loads(line.decode("utf-8")), batch, self._stages)
+            return Work(decode(line.decode("utf-8"))[0], batch, self._stages)
         except (ValueError, KeyError, TypeError) as error:
             raise Unwell("batch {} holds a line that is no task: {!r}".format(batch.number, error)) from error
