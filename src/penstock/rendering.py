@@ -49,8 +49,6 @@ class Renderer:
             data |= {"key": key, "fields": values, "inputs": self.python_inputs(inputs)}
         else:
             data |= self.command(values, inputs)
-        if self.stage.environment:
-            data["env"] = {**self.stage.environment, **data.get("env", {})}
         if products:
             data["products"] = {
                 p.name: {"path": path, "optional": p.optional, "from": p.taken_from, "folder": p.folder}
@@ -220,6 +218,7 @@ def stage_spec(stage: Stage, number: int, campaign: Campaign, *, time_scale: flo
         "cpus": stage.resources.cpus,
         "scratch": stage.scratch,
         "templates": dict(stage.templates),
+        "environment": dict(stage.environment),
         "rules": [{"exit": r.exit, "log": r.log, "verdict": r.verdict, "why": r.why} for r in stage.rules],
         "expands": None if stage.expands is None else campaign.levels[stage.expands - 1],
     }

@@ -29,7 +29,7 @@ table = "units.csv"
 [site.local]
 cores = 2
 """
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 
 
 class Lab:

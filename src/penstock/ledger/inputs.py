@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from penstock.campaign import Stage
 from penstock.graph import Edge, Graph
@@ -41,9 +42,9 @@ def inputs_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[
     found = {unit: Inputs() for unit in units}
     own = {unit: hashlib.sha256() for unit in units}
     members = {unit: hashlib.sha256() for unit in units} if graph.is_group(stage) else {}
-    if uses_unit(graph, stage):
-        for unit, fingerprint in fingerprints(db, units):
-            own[unit].update(f"{fingerprint}\n".encode())
+    of_unit = fingerprints if uses_unit(graph, stage) else partial(named_fields, stage=graph.stages[stage])
+    for unit, text in of_unit(db, units):
+        own[unit].update(f"{text}\n".encode())
     for edge in graph.upstreams[stage]:
         if edge.expander:
             continue
@@ -70,9 +71,8 @@ def uses_unit(graph: Graph, stage: str) -> bool:
 
 
 def names_fields(stage: Stage) -> bool:
-    """Whether a command or its products name something of the unit."""
+    """Whether a command names something of the unit, be it part of a path."""
     names = {name for part in stage.command for name in part.names}
-    names |= {name for product in stage.products for name in product.path.names}
     return any("." not in name for name in names - SHARED_WORDS)
 
 
@@ -81,6 +81,16 @@ def fingerprints(db: sqlite3.Connection, units: Iterable[int]) -> Iterator[tuple
     sql = "SELECT u.id, coalesce(u.fingerprint, '') || u.fields FROM json_each(?) j JOIN unit u ON u.id = j.value"
     for row in db.execute(sql, (json.dumps(list(units)),)):
         yield row[0], row[1]
+
+
+def named_fields(db: sqlite3.Connection, units: Iterable[int], *, stage: Stage) -> Iterator[tuple[int, str]]:
+    """Yield (unit, fields that say where its products go); a key says it too, but never changes."""
+    names = {name for product in stage.products for name in product.path.names}
+    sql = "SELECT u.id, u.fields FROM json_each(?) j JOIN unit u ON u.id = j.value"
+    for unit, text in db.execute(sql, (json.dumps(list(units)),)) if names else ():
+        fields = json.loads(text)
+        if named := {name: fields[name] for name in sorted(names & fields.keys())}:
+            yield unit, json.dumps(named)
 
 
 def products_seen(db: sqlite3.Connection, graph: Graph, edge: Edge, units: Sequence[int]) -> Iterator[Made]:
