@@ -85,12 +85,13 @@ class Shape:
         """Take the key out of `values` and return it; ValueError if there is none."""
         if self.derive:
             self.add_derived(values)
-        key = tuple([values.pop(level) for level in self.levels])
-        for value in key:
+        key: list[Value] = []
+        for level in self.levels:
+            value = values.pop(level)
             if value.__class__ not in KEY_TYPES or value in IMPOSSIBLE:
-                level = self.levels[key.index(value)]
                 raise ValueError(f"{value!r} cannot name a {level}; give it another value")
-        return key
+            key.append(value)
+        return tuple(key)
 
     def add_derived(self, values: dict[str, Any]) -> None:
         for name, evaluate in self.derive:

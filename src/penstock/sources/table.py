@@ -110,10 +110,16 @@ def _converters(source: TableSource, shape: Shape) -> list[tuple[str, Callable[[
 
 
 def _reader(kind: str, *, may_be_empty: bool) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
+    def read_other(text: str) -> Any:
         if not text and may_be_empty:
             return None
         value = read_value(text, kind)
         return iso(value) if isinstance(value, datetime) else value
 
-    return read
+    def read_int(text: str) -> Any:
+        try:
+            return int(text)
+        except ValueError:
+            return read_other(text)
+
+    return read_int if kind == "int" else read_other
