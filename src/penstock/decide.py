@@ -79,9 +79,7 @@ def readiness(
     "1 of 4 members of 'dl1' failed"
     """
     views = list(upstreams)
-    verdicts = [
-        of_group(v, members, empty) if v.group and not v.expander else of_one(v, members) for v in views
-    ]
+    verdicts = [judged(view, members, empty) for view in views]
     blocked = [v for v in verdicts if v.state == "blocked"]
     for verdict, seen in zip(verdicts, views, strict=True):
         if verdict.state == "blocked" and for_good(seen, members):
@@ -90,6 +88,13 @@ def readiness(
         return Verdict("waiting", f"group open, because {opening}")
     waiting = [v for v in verdicts if v.state == "waiting"]
     return (waiting or blocked or [READY])[0]
+
+
+def judged(view: Upstream, members: Members, empty: Literal["block", "run"]) -> Verdict:
+    """Say what one upstream allows."""
+    if view.expander:
+        return of_expanders(view, members)
+    return of_group(view, members, empty) if view.group else of_one(view)
 
 
 def for_good(view: Upstream, members: Members) -> bool:
@@ -115,27 +120,27 @@ def of_group(view: Upstream, members: Members, empty: str) -> Verdict:
     return READY
 
 
-def of_one(view: Upstream, members: Members) -> Verdict:
-    """Judge the one upstream task at the same or a coarser level, or the stages that may still add members."""
+def of_one(view: Upstream) -> Verdict:
+    """Judge the one upstream task at the same or a coarser level, or the one that fields name."""
     states = view.states
     if any(states.get(s) for s in OPEN):
-        what = "may still add members" if view.expander else "is not done yet"
-        return Verdict(
-            "waiting",
-            f"group open, because '{view.stage}' {what}" if view.expander else f"'{view.stage}' {what}",
-        )
+        return Verdict("waiting", f"'{view.stage}' is not done yet")
     bad = next((s for s in ("failed", "blocked", "vetoed", "gone") if states.get(s)), None)
-    if view.expander:
-        return (
-            Verdict("blocked", f"'{view.stage}' {bad}")
-            if bad in ("failed", "blocked") and members == "all"
-            else READY
-        )
     if bad:
         return Verdict("blocked", f"'{view.stage}' is {bad}" if bad != "failed" else f"'{view.stage}' failed")
     if states.get("done") or view.optional:
         return READY
     return Verdict("blocked", view.missing or f"'{view.stage}' has no task here (its `where` leaves it out)")
+
+
+def of_expanders(view: Upstream, members: Members) -> Verdict:
+    """Judge a stage that may still add members; one that failed may have members that nobody knows."""
+    bad = next((s for s in ("failed", "blocked") if view.states.get(s)), None)
+    if bad and members == "all":
+        return Verdict("blocked", f"'{view.stage}' {'failed' if bad == 'failed' else 'is blocked'}")
+    if any(view.states.get(s) for s in OPEN):
+        return Verdict("waiting", f"group open, because '{view.stage}' may still add members")
+    return READY
 
 
 @dataclass(frozen=True, slots=True)

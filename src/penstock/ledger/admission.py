@@ -9,6 +9,7 @@ from typing import Any
 
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
+from penstock.ledger.inputs import uses_unit
 from penstock.ledger.readiness import RESTING, Touched, candidates, dependents, look_again, propagate
 from penstock.ledger.units import Difference, Values, under
 from penstock.units import Placeholder, Template, canonical
@@ -108,8 +109,13 @@ def add_links(
 
 
 def key_named(edge: Edge, values: dict[str, object]) -> str:
-    """Return the key that templates like `{calib_night}` make of a unit's values; a lone placeholder keeps its type."""
+    """Return the key that templates like `{calib_night}` make of a unit's values; a lone placeholder keeps its type.
+
+    It is nobody's key while a field is unknown, as that of a row which is not in its table yet.
+    """
     assert edge.after is not None
+    if any(name not in values for template in edge.after.key for name in template.names):
+        return ""
     return canonical([value_of(template, values) for template in edge.after.key])
 
 
@@ -162,7 +168,8 @@ def tasks_under(
 def renew(db: sqlite3.Connection, graph: Graph, stage: str, reasons: Mapping[int, str]) -> set[int]:
     """Mark what was made from a changed input as stale, and try again what failed on it; return what moved."""
     rows = tasks.states_of(db, graph.ids[stage], reasons).values() if reasons else ()
-    tasks.mark_meanwhile(db, graph, stage, [r for r in rows if r["state"] in ("queued", "running")])
+    if uses_unit(graph, stage):
+        tasks.mark_meanwhile(db, graph, stage, [r for r in rows if r["state"] in ("queued", "running")])
     redone = look_again(db, graph, stage, [r["unit"] for r in rows if r["state"] == "done"], reasons)
     failed = [r["unit"] for r in rows if r["state"] == "failed"]
     return {*redone, *retry_failed(db, graph, stage, failed, why="its input changed")}

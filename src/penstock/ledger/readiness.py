@@ -13,6 +13,7 @@ from penstock.decide import OPEN, Upstream, Verdict, readiness
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
 from penstock.ledger.inputs import digests_of, members_of
+from penstock.ledger.tasks import MEANWHILE, REDEFINED
 from penstock.ledger.units import ROOT
 
 CHUNK = 5_000
@@ -51,15 +52,15 @@ def propagate(
 
 
 def to_judge(db: sqlite3.Connection, graph: Graph, stage: str, moved: set[int]) -> set[int]:
-    """Return the moved tasks that are to be judged themselves: groups, which may have changed meanwhile, and all not done."""
+    """Return the moved tasks to be judged themselves: groups, all not done, and what changed while it was made."""
     if graph.is_group(stage) or not moved:
         return moved
     number, states = graph.ids[stage], ", ".join(f"'{state}'" for state in RESTING)
     sql = (
         f"SELECT t.unit FROM json_each(?) j CROSS JOIN task t ON t.stage = {number} AND t.unit = j.value"
-        f" WHERE t.state IN ({states})"
+        f" WHERE t.state IN ({states}) OR (t.state = 'done' AND t.stale = ?)"
     )
-    return {row[0] for piece in chunks(moved) for row in db.execute(sql, (json.dumps(piece),))}
+    return {row[0] for piece in chunks(moved) for row in db.execute(sql, (json.dumps(piece), MEANWHILE))}
 
 
 def touch_put_off(
@@ -194,7 +195,7 @@ def compare_inputs(
             late.append(unit)
         elif own != own_now:
             stale[unit] = reasons.get(unit, "what it is made from changed")
-    marked = {unit for unit in done if rows[unit]["stale"] not in (None, tasks.REDEFINED)}
+    marked = {unit for unit in done if rows[unit]["stale"] not in (None, REDEFINED)}
     tasks.clear_stale(db, graph, stage, [unit for unit in marked if unit not in stale])
     fresh = {unit: why for unit, why in stale.items() if rows[unit]["stale"] is None}
     tasks.mark_stale(db, graph, stage, fresh)

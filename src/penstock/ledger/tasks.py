@@ -16,6 +16,7 @@ from penstock.units import Expression
 
 REDEFINED = "the definition changed"
 MEANWHILE = "its input changed while it was made"
+UNKNOWN = "?"  # what a follower was made from when that changed under way: like nothing that is there
 
 TALLY = (
     "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT (stage, unit, state) DO UPDATE SET n = n + excluded.n"
@@ -207,8 +208,13 @@ def finish(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqli
     number = graph.ids[stage]
     db.executemany(
         "UPDATE task SET state = 'done', batch = NULL, due = NULL, tries = 0, free = 0, alone = 0, time_scale = 1,"
-        " memory_scale = 1, stale = ? WHERE stage = ? AND unit = ?",
-        [(MEANWHILE if row["stale"] == MEANWHILE else None, number, row["unit"]) for row in rows],
+        " memory_scale = 1, stale = NULL WHERE stage = ? AND unit = ?",
+        [(number, row["unit"]) for row in rows],
+    )
+    meanwhile = [row for row in rows if row["stale"] == MEANWHILE]
+    db.executemany(
+        "UPDATE task SET stale = ?, inputs = ? WHERE stage = ? AND unit = ?",
+        [(MEANWHILE, row["inputs"] or UNKNOWN, number, row["unit"]) for row in meanwhile],
     )
     count_moves(db, graph, stage, [Move(row["unit"], row["state"], "done") for row in rows])
     unmarked = [(row["unit"], "stale", -1) for row in rows if row["stale"] not in (None, MEANWHILE)]
