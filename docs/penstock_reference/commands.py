@@ -34,10 +34,13 @@ def _walk(
 
 def visible_parameters(command: click.Command, context: click.Context) -> list[click.Parameter]:
     """Return what may be typed after a command; of `init`, what its plain form takes."""
-    if isinstance(command, Init):
-        command = plain
-    shown = command.get_params(context)
+    shown = spoken_for(command).get_params(context)
     return [p for p in shown if isinstance(p, click.Argument) or not getattr(p, "hidden", False)]
+
+
+def spoken_for(command: click.Command) -> click.Command:
+    """Return the command whose words hold: `init` without a workflow is its plain form."""
+    return plain if isinstance(command, Init) else command
 
 
 def render_page() -> str:
@@ -53,6 +56,7 @@ def _describe(path: str, command: click.Command, context: click.Context, *, leve
         f"{'#' * level} {path}",
         fence(usage),
         _paragraphs(command.help or ""),
+        "" if spoken_for(command) is command else _paragraphs(spoken_for(command).help or ""),
         table(("option", "what it does"), rows) if rows else "",
         _paragraphs(command.epilog or ""),
     )

@@ -1,5 +1,6 @@
 """Every key of a definition, from the models that check it."""
 
+import re
 from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -198,5 +199,5 @@ def _shapes() -> str:
         f" {', '.join(map(code, FUNCTIONS))}. There are no attributes and nothing that could run a program.",
         "### Complete groups",
         "While penstock keeps watching, a group that other stages merge needs a condition for its level:"
-        f" {', '.join(map(code, FORMS.replace(chr(34), '').split(', ')))}.",
+        f" {', '.join(map(code, re.findall('"([^"]+)"', FORMS)))}. [How to merge under watch](../howto/groups.md).",
     )

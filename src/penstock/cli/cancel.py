@@ -25,6 +25,8 @@ Examples:
 def cancel(unit: str | None, stage: str | None, everything: bool, root: Path) -> None:
     """Stop queued and running tasks; they count as failed until `penstock retry`.
 
+    Name a UNIT (or a group, or a pattern), a stage, or --all.
+
     To keep a unit from being processed at all, use `penstock veto`. To stop working, use `penstock down`.
     """
     if not (unit or stage or everything):

@@ -31,8 +31,8 @@ Examples:
 def log(unit: str, stage: str | None, attempt: int | None, raw: bool, root: Path, as_json: bool) -> None:
     """Print what a task wrote, and nothing of what others wrote.
 
-    Of a task that runs, what it has written so far. Without --stage: of the unit's task that failed, runs, or
-    was tried last.
+    UNIT is a unit, or a group with a task of its own. Of a task that runs, what it has written so far. Without
+    --stage: of the unit's task that failed, runs, or was tried last.
     """
     with Ledger.open(root, readonly=True) as ledger:
         found = find_units(ledger, unit, stage)

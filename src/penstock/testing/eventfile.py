@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+#: what is wrong with lines of an event file
 LineFault = Literal["duplicates", "garbage", "other token", "long lines"]
 TOO_LONG = 1_000_001
 

@@ -46,6 +46,7 @@ class Fate:
     then: Then = "goes on"
 
 
+#: says what becomes of each run of a task
 Rule = Callable[[Run], Fate]
 
 
