@@ -29,6 +29,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[site.NAME]": models.SiteTable,
 }
 
+COMPLETE: list[str] = re.findall(r'"([^"]+)"', FORMS)
+
 #: heading → how it is written
 WRITTEN = {
     "[units]": "where units come from: one of `files`, `table` and `python`, and how",
@@ -199,5 +201,5 @@ def _shapes() -> str:
         f" {', '.join(map(code, FUNCTIONS))}. There are no attributes and nothing that could run a program.",
         "### Complete groups",
         "While penstock keeps watching, a group that other stages merge needs a condition for its level:"
-        f" {', '.join(map(code, re.findall('"([^"]+)"', FORMS)))}. [How to merge under watch](../howto/groups.md).",
+        f" {', '.join(map(code, COMPLETE))}. [How to merge under watch](../howto/groups.md).",
     )
