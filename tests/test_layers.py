@@ -15,7 +15,7 @@ LAYERS = (
     {"errors"},
     {"clock", "host"},
     {"units"},
-    {"campaign"},
+    {"campaign", "complete"},
     {"config"},  # what people type, turned into a campaign
     {"build"},
     {"graph", "decide", "batching"},

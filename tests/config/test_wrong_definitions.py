@@ -142,7 +142,7 @@ HEADS = [
     (FILES + 'types = { a = "int" }\n', 6, "the type of 'a' is told by the pattern; write it there, as in {a:d}"),
     (FILES + 'complete = { a = "count sise" }\n', 6, "names 'sise', which is no level or field there; did you mean 'size'"),
     (FILES + 'complete = { a = "file {b}.done" }\n', 6, "names 'b', which is no level or field there"),
-    (FILES + 'complete = { campaign = "not_before 08:00" }\n', 6, "needs a day, and the campaign has none"),
+    (FILES + 'complete = { campaign = "not_before 08:00" }\n', 6, "needs a day, and 'campaign' is none"),
     (FILES.replace("{a}", "{a:d}") + 'complete = { a = "not_before 08:00" }\n', 6, "needs a day, and 'a' is none"),
     ('[campaign]\nname = "x"\nlevels = ["a"\n[units]\n', 4, "this is not TOML"),
 ]  # fmt: skip

@@ -57,7 +57,9 @@ class Collector:
 
     def heed(self, job: sqlite3.Row, news: News) -> None:
         """Pause what must not go on."""
-        if news.halt and job["epoch"] == self.ledger.epoch:  # what was wrong under an earlier conductor may be mended
+        if (
+            news.halt and job["epoch"] == self.ledger.epoch
+        ):  # what was wrong under an earlier conductor may be mended
             pause_stages_of(self.ledger, job, news.halt)
         self.measured.note(news.walls)
         for stage in news.failed:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from penstock import sources
 from penstock.campaign import Campaign, Source
+from penstock.conductor.completeness import open_by_condition
 from penstock.conductor.context import Context
 from penstock.errors import DefinitionError
 from penstock.ledger import FOLDER, Ledger
@@ -45,14 +46,17 @@ class Discoverer:
     """Scans the sources of one campaign."""
 
     def __init__(self, context: Context) -> None:
+        self.context = context
         self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
         self.values, self.clock = context.values, context.clock
 
-    def discover(
-        self, *, accept_gone: bool = False, conditions: Mapping[int, str] | None = None
-    ) -> Discovery:
-        """Scan every source once. `conditions`: groups that their `complete` says are open, and why (RULES 1)."""
-        opening = {(group, why) for group, why in (conditions or {}).items()}
+    def discover(self, *, accept_gone: bool = False, open_ended: bool = False) -> Discovery:
+        """Scan every source once.
+
+        `open_ended`: more may come, so a group is open until the `complete` of its level is met (RULES 1);
+        otherwise one full scan is taken as complete.
+        """
+        opening: set[tuple[int, str]] = set()
         seen, looks = Discovery(), [self.look(source) for source in self.sources]
         with self.ledger.transaction():
             self.note_settling([u for look in looks for u in look.unsettled])
@@ -61,6 +65,8 @@ class Discoverer:
                 self.note_problems(source, state, difference)
                 opening |= {(g, u.why) for u in state.unsettled for g in self.groups_of(u.key)}
                 seen = seen.plus(difference, state)
+            if open_ended:
+                opening |= set(open_by_condition(self.context).items())
             self.open_groups(opening)
         return seen
 

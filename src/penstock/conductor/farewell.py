@@ -71,7 +71,10 @@ def failed_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
     label = Labels.read(ledger.db).label
     shown = [f"    {row['name']} {label(row['key'])}: {row['why']}" for row in rows]
     blocked = f", {counts['blocked']} blocked by that" if counts.get("blocked") else ""
-    return [f"{count(counts['failed'], 'task')} failed{blocked}: see `penstock status`, `penstock log UNIT`", *shown]
+    return [
+        f"{count(counts['failed'], 'task')} failed{blocked}: see `penstock status`, `penstock log UNIT`",
+        *shown,
+    ]
 
 
 def waiting_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
@@ -90,6 +93,8 @@ def stopped_line(ledger: Ledger, counts: dict[str, int]) -> str:
     """Say what still runs after we were told to stop, and how to go on."""
     running = counts.get("running", 0)
     still = (
-        f"{count(running, 'task')} still running, to their own end; " if running and jobs.open_jobs(ledger.db) else ""
+        f"{count(running, 'task')} still running, to their own end; "
+        if running and jobs.open_jobs(ledger.db)
+        else ""
     )
     return f"stopped at {datetime.now(UTC):%H:%M:%S} UTC: {still}the same command goes on"

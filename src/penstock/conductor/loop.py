@@ -11,7 +11,6 @@ from penstock import config
 from penstock.campaign import Campaign, Site
 from penstock.clock import Clock, SystemClock
 from penstock.conductor.collection import Collector
-from penstock.conductor.completeness import open_by_condition
 from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer, Discovery, check_found
 from penstock.conductor.farewell import say_ending
@@ -126,9 +125,8 @@ class Conductor:
         return Turn(found, ended, self.submitter.fill())
 
     def discover(self) -> Discovery:
-        """Look at the sources; what is open by its `complete` condition is known afterwards, so it counts next time."""
-        conditions = open_by_condition(self.context) if self.open_ended else {}
-        return self.discoverer.discover(accept_gone=self.accept_gone, conditions=conditions)
+        """Look at the sources."""
+        return self.discoverer.discover(accept_gone=self.accept_gone, open_ended=self.open_ended)
 
     def run(self, *, observe: Observe | None = None, stale: bool = False) -> Ending:
         """Work until nothing can change without a new file or a person."""

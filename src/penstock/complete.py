@@ -1,0 +1,98 @@
+"""When a group is complete, as its level's `complete` says it (RULES 1). Pure, but for a look at one file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import DefinitionError
+from penstock.units import Template
+
+UNITS_S = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+FORMS = '"not_before 08:00 next day", "quiet 30min", "file {night}.done" or "count n_subruns"'
+GRAMMAR = re.compile(
+    r"not_before (?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])(?P<next> next day)?"
+    r"|quiet (?P<quiet>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>s|min|h|d)"
+    r"|file (?P<file>.+)"
+    r"|count (?P<count>[A-Za-z_]\w*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What a condition looks at."""
+
+    values: Mapping[str, Any]
+    day: str  # the value of its own level, a date where a condition wants one
+    newest: float | None  # when a member last came or changed, UTC seconds
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition as it was written, and what it means: one of the four is set."""
+
+    text: str
+    count: str | None = None  # the field that tells how many members there will be
+    file: Template | None = None
+    quiet_s: float | None = None
+    not_before: timedelta | None = None  # since the beginning of the group's day
+
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        """Read a condition; raises DefinitionError if it is none."""
+        found = GRAMMAR.fullmatch(text)
+        if not found:
+            raise DefinitionError(f"{text!r} is not a condition; write {FORMS}")
+        part = found.groupdict()
+        clock = None
+        if part["hour"]:
+            clock = timedelta(days=bool(part["next"]), hours=int(part["hour"]), minutes=int(part["minute"]))
+        return cls(
+            text,
+            count=part["count"],
+            file=Template.parse(part["file"]) if part["file"] else None,
+            quiet_s=float(part["quiet"]) * UNITS_S[part["unit"]] if part["quiet"] else None,
+            not_before=clock,
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields that it needs."""
+        return (self.count,) if self.count else self.file.names if self.file else ()
+
+    def why_open(self, group: Group, *, now: float, root: Path) -> str | None:
+        """Say why a group is not complete yet; None when it is.
+
+        >>> Condition.parse("count n").why_open(Group({"n": 3}, "", None, 2), now=0.0, root=Path())
+        '2 of 3 members are there'
+        """
+        if self.count:
+            wanted = int(group.values[self.count])
+            return f"{group.members} of {wanted} members are there" if group.members < wanted else None
+        if self.file:
+            path = root / self.file.render(group.values, in_path=True)
+            return None if path.exists() else f"{path.name} is not there yet"
+        if self.quiet_s is not None:
+            over = (group.newest or now) + self.quiet_s
+            return (
+                f"its last member came less than {self.text.removeprefix('quiet ')} ago"
+                if now < over
+                else None
+            )
+        start = midnight(group.day) + (self.not_before or timedelta())
+        return f"it is not {start:%Y-%m-%d %H:%M} UTC yet" if now < start.timestamp() else None
+
+
+def midnight(day: str) -> datetime:
+    """Return when a group's day begins, UTC; raises DefinitionError if its value is no date."""
+    try:
+        return datetime.fromisoformat(day[:10]).replace(tzinfo=UTC)
+    except ValueError:
+        raise DefinitionError(
+            f"{day!r} is no date like 2020-01-17: `not_before` needs a level of days"
+        ) from None

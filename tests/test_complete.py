@@ -1,0 +1,73 @@
+"""Conditions that say when a group is whole."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from penstock.complete import Condition, Group
+from penstock.errors import DefinitionError
+
+NIGHT = Group({"night": "2020-01-17", "n": 3}, "2020-01-17", 1000.0, 2)
+
+
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+def why(text: str, group: Group = NIGHT, *, now: float = 0.0, root: Path = Path()) -> str | None:
+    return Condition.parse(text).why_open(group, now=now, root=root)
+
+
+def test_a_count_waits_for_the_last_member() -> None:
+    assert why("count n") == "2 of 3 members are there"
+    assert why("count n", Group({"n": 2}, "", None, 2)) is None
+
+
+def test_a_file_ends_the_wait(tmp_path: Path) -> None:
+    assert why("file {night}.done", root=tmp_path) == "2020-01-17.done is not there yet"
+    (tmp_path / "2020-01-17.done").touch()
+    assert why("file {night}.done", root=tmp_path) is None
+
+
+def test_a_file_condition_stays_in_the_campaign(tmp_path: Path) -> None:
+    outside = Group({"night": "../secret"}, "", None, 0)
+    assert why("file {night}", outside, root=tmp_path) == "..%2Fsecret is not there yet"
+
+
+def test_quiet_counts_from_the_last_member() -> None:
+    assert why("quiet 30min", now=1000.0 + 1799) == "its last member came less than 30min ago"
+    assert why("quiet 30min", now=1000.0 + 1800) is None
+
+
+def test_a_group_without_members_is_never_quiet() -> None:
+    assert why("quiet 1s", Group({}, "", None, 0), now=5000.0) is not None
+
+
+def test_not_before_is_a_time_of_the_next_day_in_utc() -> None:
+    assert (
+        why("not_before 08:00 next day", now=at("2020-01-18T07:59:59"))
+        == "it is not 2020-01-18 08:00 UTC yet"
+    )
+    assert why("not_before 08:00 next day", now=at("2020-01-18T08:00:00")) is None
+    assert why("not_before 08:00", now=at("2020-01-17T08:00:00")) is None
+
+
+def test_midnight_is_a_time_too() -> None:
+    assert why("not_before 00:00", now=at("2020-01-16T23:59:59")) is not None
+    assert why("not_before 00:00", now=at("2020-01-17T00:00:00")) is None
+
+
+def test_a_group_that_is_no_day_is_told_so() -> None:
+    with pytest.raises(DefinitionError, match="no date like"):
+        why("not_before 08:00", Group({}, "run7", None, 1))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "count", "count 3", "quiet 30", "quiet soon", "not_before 25:00", "file", "at noon"]
+)
+def test_anything_else_is_refused_with_the_forms(text: str) -> None:
+    with pytest.raises(DefinitionError, match="is not a condition; write"):
+        Condition.parse(text)
