@@ -37,7 +37,7 @@ def run(
     began = time.monotonic()
     with open(cwd / "output.txt", "wb") as output:
         process = subprocess.Popen(
-            list(argv), cwd=cwd, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL,
+            list(argv), cwd=cwd, env={**usual_environment(), **(environment or {})}, stdin=subprocess.DEVNULL,
             stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)
@@ -51,6 +51,11 @@ def run(
     for late in wait_for_orphans():
         cpu, peak = cpu + late.ru_utime + late.ru_stime, max(peak, late.ru_maxrss)
     return Cost(cpu, wall, peak * 1024)
+
+
+def usual_environment() -> dict[str, str]:
+    """Return our environment, with Python's byte code kept as it is wherever nobody said otherwise."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def wait_for_orphans() -> list[os.struct_rusage]:
