@@ -54,3 +54,19 @@ def test_recordings_become_spectrograms_an_average_and_a_page(folder):
     links = re.findall(r'(?:src|href)="([^"]+)"', (folder / "index.html").read_text())
     assert len(links) == 2 * 4 + 2 + 1
     assert all((folder / unquote(link)).is_file() for link in links)
+
+
+def test_segments_across_files_go_through_the_whole_engine(tmp_path, write_wav, noise):
+    for start in (0, 10, 40):
+        write_wav(f"audio/{BEGIN + timedelta(seconds=start):%Y%m%d_%H%M%S}.wav", noise)
+    options = ("--audio", "audio", "--bin", "1", "--nfft", "256", "--segment", "15")
+    made = penstock(tmp_path, "init", "acoustics", "sea", *options)
+    assert made.returncode == 0, made.stderr
+    ran = penstock(tmp_path / "sea", "run")
+    assert ran.returncode == 0, ran.stderr + ran.stdout
+    with xr.open_dataset(tmp_path / "sea/spectra/20260117T040015.nc") as data:
+        assert data.bin_seconds.values.tolist() == [1] * 5 + [0] * 10
+    with xr.open_dataset(tmp_path / "sea/ltas.nc") as data:
+        assert data.coverage.values.tolist() == [1] * 20 + [0] * 20 + [1] * 10 + [0] * 10
+    with (tmp_path / "sea/report/qc.csv").open(newline="") as file:
+        assert [row["verdict"] for row in csv.DictReader(file)] == ["good", "good", "warning"]

@@ -10,6 +10,7 @@ from penstock.workflows.acoustics import longterm
 from penstock.workflows.acoustics.measure import measure
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.spectra import Transform
+from penstock.workflows.acoustics.timeline import Span, edges_over
 
 RATE = 8000
 BEGIN = datetime(2026, 1, 17, 4, 0, tzinfo=UTC)
@@ -78,7 +79,7 @@ def test_a_half_recorded_bin_is_not_quieter_than_a_full_one(tmp_path, write_wav,
 def test_the_average_does_not_depend_on_how_many_bins_are_drawn(products, drawn):
     made, _ = longterm.average(products, 1.0)
     shown = made.grouped(drawn)
-    assert shown.bins.count <= drawn
+    assert len(shown) <= drawn
     filled = shown.frames > 0
     weighted = np.average(shown.mean()[filled], axis=0, weights=shown.frames[filled])
     assert weighted == pytest.approx(made.whole(), rel=1e-12)
@@ -87,7 +88,7 @@ def test_the_average_does_not_depend_on_how_many_bins_are_drawn(products, drawn)
 def test_the_order_of_the_products_does_not_matter(products):
     forth, back = (longterm.average(list(some), 10.0)[0] for some in (products, reversed(products)))
     assert np.allclose(forth.totals, back.totals, rtol=1e-12)
-    assert forth.bins == back.bins
+    assert np.array_equal(forth.edges, back.edges)
 
 
 def test_the_product_opens_with_xarray_and_says_what_it_is(products, tmp_path):
@@ -126,3 +127,30 @@ def test_too_many_bins_are_refused_with_a_remedy(products, monkeypatch):
     monkeypatch.setattr(longterm, "MOST_VALUES", 1000)
     with pytest.raises(ValueError, match="choose a longer one"):
         longterm.average(products, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("width", "edges"),
+    [
+        ("day", ["2026-01-17", "2026-01-18"]),
+        ("month", ["2026-01-01", "2026-02-01"]),
+        ("whole", ["2026-01-17T04:00:00", "2026-01-17T04:01:00"]),
+    ],
+)
+def test_bins_may_follow_the_calendar(products, sounds, width, edges):
+    made, _ = longterm.average(products, width)
+    assert made.edges.tolist() == [np.datetime64(each, "s").astype(int) for each in edges]
+    assert made.mean()[0] == pytest.approx(all_power(sounds).mean(axis=0), rel=1e-5)
+    assert made.coverage()[0] == pytest.approx(40 / (made.edges[1] - made.edges[0]))
+
+
+def test_months_are_as_long_as_they_are():
+    begin = datetime(2025, 12, 31, tzinfo=UTC).timestamp()
+    edges = edges_over(Span(begin, begin + 40 * 86400), "month", 10.0)
+    assert [round((b - a) / 86400) for a, b in pairwise(edges)] == [31, 31, 28]
+
+
+def test_columns_of_a_picture_are_equal_stretches_of_time():
+    edges = np.array([0.0, 31.0, 59.0])
+    made = longterm.Average(edges, np.zeros(1), np.zeros((2, 1)), np.ones(2, int), np.zeros(2))
+    assert np.bincount(made.columns(59)).tolist() == [31, 28]

@@ -3,6 +3,13 @@
 The stages are `spectrogram`, `ltas` and `report`; `docs/acoustics.md` says what they make.
 """
 
-from penstock.workflows.acoustics.stages import ltas, report, setup, spectrogram
+from penstock.workflows.acoustics.stages import (
+    list_segments,
+    ltas,
+    report,
+    segment_spectrogram,
+    setup,
+    spectrogram,
+)
 
-__all__ = ["ltas", "report", "setup", "spectrogram"]
+__all__ = ["list_segments", "ltas", "report", "segment_spectrogram", "setup", "spectrogram"]

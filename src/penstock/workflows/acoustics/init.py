@@ -40,6 +40,7 @@ def write_campaign(
     workers: int | None = None,
     batch: int = BATCH,
     settle: str | None = None,
+    segments: bool = False,
     params: Mapping[str, Any] | None = None,
 ) -> Written:
     """Write `penstock.toml` in `folder` for the recordings that `audio` names.
@@ -67,6 +68,7 @@ def write_campaign(
         workers=workers or os.cpu_count() or 1,
         batch=batch,
         settle=settle,
+        segments=segments,
     )
     definition.write_text(text, encoding="utf-8")
     return Written(definition, dataset, settings)
@@ -127,38 +129,53 @@ def campaign_name(folder: Path) -> str:
 
 
 def render_definition(
-    name: str, pattern: Pattern, params: Mapping[str, Any], *, workers: int, batch: int, settle: str | None
+    name: str,
+    pattern: Pattern,
+    params: Mapping[str, Any],
+    *,
+    workers: int,
+    batch: int,
+    settle: str | None,
+    segments: bool = False,
 ) -> str:
     """Write the text of `penstock.toml`."""
-    derive = "" if "file" in pattern.regex.groupindex else 'derive = { file = "stem" }\n'
-    rest = f"settle = {toml(settle)}\n" if settle else ""
     chosen = "".join(f"{key} = {toml(value)}\n" for key, value in params.items() if value is not None)
+    level, function = ("segment", "segment_spectrogram") if segments else ("file", "spectrogram")
     return TEMPLATE.format(
         name=toml(name),
-        files=toml(pattern.text),
-        units=derive + rest,
+        level=level,
+        units=SEGMENTS if segments else _file_units(pattern, settle),
         params=chosen,
         stages=STAGES,
+        function=function,
         batch=batch,
         workers=workers,
     )
 
 
+def _file_units(pattern: Pattern, settle: str | None) -> str:
+    derive = "" if "file" in pattern.regex.groupindex else 'derive = { file = "stem" }\n'
+    rest = f"settle = {toml(settle)}\n" if settle else ""
+    return f"files  = {toml(pattern.text)}\n{derive}{rest}"
+
+
+SEGMENTS = f"""python = "{STAGES}:list_segments"
+types  = {{ begin = "datetime", end = "datetime" }}
+"""
 TEMPLATE = """[campaign]
 name   = {name}
-levels = ["file"]
+levels = ["{level}"]
 
 [units]
-files  = {files}
 {units}
 # docs/acoustics.md lists every parameter.
 [params]
 {params}
 [stage.spectrogram]
-each     = "file"
-python   = "{stages}:spectrogram"
+each     = "{level}"
+python   = "{stages}:{function}"
 setup    = "{stages}:setup"
-products = {{ spectrum = "spectra/{{file}}.nc", picture = "pictures/{{file}}.png" }}
+products = {{ spectrum = "spectra/{{{level}}}.nc", picture = "pictures/{{{level}}}.png" }}
 batch    = {batch}
 workers  = {workers}
 resources = {{ memory = "500MB", walltime = "30min" }}

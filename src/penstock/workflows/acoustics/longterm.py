@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from penstock.workflows.acoustics.matrix import SECONDS_1970, Store, to_level
 from penstock.workflows.acoustics.pictures import Panel, draw
 from penstock.workflows.acoustics.settings import Settings
-from penstock.workflows.acoustics.timeline import Bins, Span, choose_width, is_multiple, moment
+from penstock.workflows.acoustics.timeline import Span, choose_width, edges_over, is_multiple, moment, seconds
 
 SAME = (
     *("sample_rate", "nfft", "hop", "window", "scaling", "reference", "calibration", "calibration_factor"),
@@ -29,13 +30,16 @@ MOST_VALUES = 100_000_000  # bins × lines held in memory
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """Sums over time bins; a row a bin."""
+    """Sums over time bins; a row a bin. `edges` are their borders, seconds since 1970."""
 
-    bins: Bins
+    edges: NDArray[np.float64]
     frequencies: NDArray[np.float64]
     totals: NDArray[np.float64]
     frames: NDArray[np.int64]
     seconds: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.frames)
 
     def mean(self) -> NDArray[np.float64]:
         """Give the mean power of each bin; NaN where nothing was recorded."""
@@ -48,37 +52,45 @@ class Average:
 
     def coverage(self) -> NDArray[np.float64]:
         """Give the recorded share of each bin, 0…1."""
-        return np.minimum(self.seconds / self.bins.width, 1.0)
+        return np.minimum(self.seconds / np.diff(self.edges), 1.0)
 
     def grouped(self, count: int) -> Average:
-        """Join neighbouring bins into at most `count` equal ones (the last may be cut short)."""
-        size = -(-self.bins.count // count)
-        starts = np.arange(0, self.bins.count, size)
-        bins = Bins(self.bins.width * size, 0, len(starts))
+        """Join neighbouring bins, the same number each, into at most `count`; the last may reach past the end."""
+        size, widths = -(-len(self) // count), np.diff(self.edges)
+        starts = np.arange(0, len(self), size)
+        even = np.allclose(widths, widths[0])
+        last = self.edges[starts[-1]] + size * widths[0] if even else self.edges[-1]
+        edges = np.append(self.edges[starts], last)
         parts = (np.add.reduceat(each, starts, axis=0) for each in (self.totals, self.frames, self.seconds))
-        return Average(bins, self.frequencies, *parts)
+        return Average(edges, self.frequencies, *parts)
+
+    def columns(self, count: int) -> NDArray[np.int64]:
+        """Say which bin each column of a picture shows, columns being equal stretches of time."""
+        widths = np.diff(self.edges)
+        if np.allclose(widths, widths[0]):
+            return np.arange(len(self))
+        centres = self.edges[0] + (np.arange(count) + 0.5) / count * (self.edges[-1] - self.edges[0])
+        return np.searchsorted(self.edges, centres, side="right") - 1
 
 
-def average(paths: Sequence[Path], width: float | None = None) -> tuple[Average, dict[str, Any]]:
-    """Add up the sums of all products; give them with the attributes that the products share."""
+def average(paths: Sequence[Path], width: float | str | None = None) -> tuple[Average, dict[str, Any]]:
+    """Add up the sums of all products; give them with the attributes that the products share.
+
+    `width` is in seconds, or "day", "month" or "whole".
+    """
     common, span = _agree(paths)
     base = float(common["bin_seconds"])
     width = width or choose_width(span, base)
-    if not is_multiple(width, base):
-        raise ValueError(f"ltas_bin is {width:g} s; it must be a multiple of bin, which is {base:g} s")
-    bins = Bins.over(span, width)
+    fixed = 86400.0 if width in ("day", "month") else base if isinstance(width, str) else width
+    if not is_multiple(fixed, base):
+        raise ValueError(f"ltas_bin is {fixed:g} s; it must be a multiple of bin, which is {base:g} s")
+    edges = np.array(edges_over(span, width, base))
     frequencies = _frequencies(paths[0])
-    if bins.count * len(frequencies) > MOST_VALUES:
-        raise ValueError(
-            f"ltas_bin = {width:g} s gives {bins.count} bins; choose a longer one, as {width * 10:g}"
-        )
-    made = Average(
-        bins,
-        frequencies,
-        np.zeros((bins.count, len(frequencies))),
-        np.zeros(bins.count, np.int64),
-        np.zeros(bins.count),
-    )
+    count = len(edges) - 1
+    if count * len(frequencies) > MOST_VALUES:
+        raise ValueError(f"ltas_bin = {fixed:g} s gives {count} bins; choose a longer one, as {fixed * 10:g}")
+    totals, frames, inside = np.zeros((count, len(frequencies))), np.zeros(count, np.int64), np.zeros(count)
+    made = Average(edges, frequencies, totals, frames, inside)
     for path in paths:
         _add(made, path)
     return made, common
@@ -87,7 +99,7 @@ def average(paths: Sequence[Path], width: float | None = None) -> tuple[Average,
 def _add(made: Average, path: Path) -> None:
     with h5py.File(path) as file:
         starts, frames = file["bin"][:], file["bin_frames"][:]
-        places = np.floor(starts / made.bins.width + 1e-9).astype(np.int64) - made.bins.first
+        places = np.searchsorted(made.edges, starts + 1e-6, side="right") - 1
         np.add.at(made.seconds, places, file["bin_seconds"][:])
         kept = frames > 0
         np.add.at(made.frames, places[kept], frames[kept])
@@ -122,9 +134,8 @@ def _refuse_other(name: str, value: Any, expected: Any, paths: tuple[Path, Path]
 
 
 def _limits(file: h5py.File) -> tuple[float, float]:
-    starts, inside = file["bin"][:], file["bin_seconds"][:]
-    width = float(file.attrs["bin_seconds"])
-    return float(starts[0]), float(starts[-1]) + min(width, float(inside[-1]))
+    begin = seconds(datetime.fromisoformat(_text(file.attrs["begin"])))
+    return begin, begin + float(file.attrs["duration_seconds"])
 
 
 def _text(value: Any) -> Any:
@@ -132,11 +143,14 @@ def _text(value: Any) -> Any:
 
 
 def write(made: Average, common: dict[str, Any], path: Path, sources: int) -> None:
-    """Write the average as NetCDF: levels in dB, NaN for gaps, with coverage and counts."""
+    """Write the average as NetCDF: levels in dB, NaN for gaps, with coverage and counts.
+
+    The attribute `bin_seconds` is the width of the first bin; months differ.
+    """
     reference = float(common["reference_value"])
     begins = {"units": SECONDS_1970, "standard_name": "time", "long_name": "begin of the bin, UTC"}
     with Store(path) as store:
-        store.dimension("time", np.array(made.bins.starts()), calendar="standard", **begins)
+        store.dimension("time", made.edges[:-1], calendar="standard", **begins)
         store.dimension("frequency", made.frequencies, units="Hz", standard_name="sound_frequency")
         decibel = {"units": "dB", "reference": common["reference"]}
         mean = "level of the mean power in the bin"
@@ -152,18 +166,18 @@ def write(made: Average, common: dict[str, Any], path: Path, sources: int) -> No
         )
         store.variable("frames", ("time",), made.frames, units="1", long_name="frames in the bin")
         kept = {name: common[name] for name in (*SAME, "Conventions", "noise_bandwidth_hz", "overlap")}
-        store.describe(kept | {"bin_seconds": made.bins.width, "recordings": sources})
+        store.describe(kept | {"bin_seconds": float(np.diff(made.edges)[0]), "recordings": sources})
 
 
 def picture(made: Average, common: dict[str, Any], path: Path, settings: Settings, title: str) -> None:
     """Draw the average; several bins may share a column, each by the number of its frames."""
-    begin = made.bins.first * made.bins.width
     drawn = made.grouped(settings.picture_width)
+    level = to_level(drawn.mean(), float(common["reference_value"]))
     panel = Panel(
-        levels=to_level(drawn.mean(), float(common["reference_value"])).T,
+        levels=level[drawn.columns(settings.picture_width)].T,
         top=float(common["sample_rate"]) / 2,
-        begin=moment(begin),
-        end=moment(begin + drawn.bins.count * drawn.bins.width),
+        begin=moment(float(drawn.edges[0])),
+        end=moment(float(drawn.edges[-1])),
         title=title,
         unit=f"dB re {common['reference']}",
     )

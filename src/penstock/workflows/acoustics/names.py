@@ -70,6 +70,19 @@ def read_time(text: str, form: str) -> datetime:
     return datetime.strptime(text, form).replace(tzinfo=UTC)
 
 
+def read_any_time(text: str) -> datetime:
+    """Read an ISO 8601 time; without a zone it is UTC.
+
+    >>> read_any_time("2017-10-07T00:16:22.000Z").hour
+    0
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise DefinitionError(f"{text!r} is no time; write it as 2017-10-07T00:16:22Z") from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+
+
 def with_fraction(begin: datetime, fields: Mapping[str, object]) -> datetime:
     """Add the digits after the second that a `{fraction}` field holds."""
     digits = fields.get("fraction")

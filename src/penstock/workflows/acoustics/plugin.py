@@ -17,6 +17,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 AUDIO = "a folder, a glob or a pattern: data, 'data/*.wav', 'data/{site}_{begin:%Y%m%d_%H%M%S}.wav'"
 
+
+def _number_or_word(text: str | None) -> float | str | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return text
+
+
 OPTIONS = (
     click.option("--audio", required=True, metavar="PATTERN", help=f"The recordings: {AUDIO}."),
     click.option(
@@ -34,7 +42,11 @@ OPTIONS = (
     ),
     click.option("--bin", type=float, metavar="SECONDS", help="Time bins of the stored levels [10]."),
     click.option(
-        "--ltas-bin", type=float, metavar="SECONDS", help="Time bins of the long-term average [chosen]."
+        "--ltas-bin",
+        type=click.UNPROCESSED,
+        callback=lambda _context, _option, text: _number_or_word(text),
+        metavar="SECONDS",
+        help="Time bins of the long-term average, or day, month, whole [chosen].",
     ),
     click.option(
         "--sensitivity", type=float, metavar="DB", help="Of the hydrophone, dB re 1 V/µPa, as -170."
@@ -60,7 +72,16 @@ def _with_options(command: F) -> F:
 @click.option(
     "--batch", type=click.IntRange(1), default=200, show_default=True, help="Recordings in a batch."
 )
-def init(folder: Path, audio: str, begin: str | None, workers: int | None, batch: int, **params: Any) -> None:
+@click.option("--segment", type=float, metavar="SECONDS", help="Cut segments of this length across files.")
+def init(
+    folder: Path,
+    audio: str,
+    begin: str | None,
+    workers: int | None,
+    batch: int,
+    segment: float | None,
+    **params: Any,
+) -> None:
     """Set up a campaign in DIR: spectrograms, levels and a long-term average of recordings.
 
     \b
@@ -69,7 +90,15 @@ def init(folder: Path, audio: str, begin: str | None, workers: int | None, batch
     from penstock.workflows.acoustics.init import write_campaign
     from penstock.workflows.acoustics.tables import summary
 
-    made = write_campaign(folder, audio, begin=begin, workers=workers, batch=batch, params=params)
+    made = write_campaign(
+        folder,
+        audio,
+        begin=begin,
+        workers=workers,
+        batch=batch,
+        segments=segment is not None,
+        params=params | {"segment": segment},
+    )
     for line in summary(made.dataset, made.settings):
         click.echo(line)
     click.echo(f"wrote {made.definition}; next: cd {shlex.quote(str(folder))} && penstock run")

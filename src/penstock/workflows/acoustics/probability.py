@@ -84,23 +84,20 @@ class LevelCounter:
         self.first = (self._origin + 128) // self.steps - self.size // 2
         self.shift = (self.steps - 1) / 2 * quantiser.step
         self.counts = np.zeros(lines * self.size, np.int64)
-        self._starts = (np.arange(lines) * self.size).astype(np.int32)
+        self._starts = np.arange(lines, dtype=np.intp) * self.size
 
     def add(self, stored: NDArray[np.int16]) -> None:
         """Count frames (rows) of stored levels; a frame without data counts nowhere."""
         missing = stored[:, 0] == FILL
         if missing.any():
             stored = stored[~missing]
-        place = stored.astype(np.int32)
+        place = stored + (self._origin if self.steps > 1 else self._origin - self.first)
         if self.steps > 1:
-            place += self._origin
             np.floor_divide(place, self.steps, out=place)
             place -= self.first
-        elif self._origin != self.first:
-            place += self._origin - self.first
-        np.clip(place, 0, self.size - 1, out=place)
-        place += self._starts
-        self.counts += np.bincount(place.reshape(-1), minlength=len(self.counts))
+        if place.size and (place.min() < 0 or place.max() >= self.size):
+            np.clip(place, 0, self.size - 1, out=place)
+        self.counts += np.bincount((place + self._starts).reshape(-1), minlength=len(self.counts))
 
     def found(self) -> Counts:
         return Counts(self.first, self.width, self.shift, self.counts.reshape(-1, self.size))

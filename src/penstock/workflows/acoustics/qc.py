@@ -25,6 +25,7 @@ KINDS = {
     "rate": "sample rate unlike the majority",
     "channels": "number of channels unlike the majority",
     "short": "not one full frame fits",
+    "coverage": "too little of the segment is recorded",
     "not_finite": "NaN or infinite samples",
     "silent": "all samples are the same",
     "other_rate": "sample rate unlike the majority; the file is resampled",
@@ -44,6 +45,7 @@ FAULTS = (
     "rate",
     "channels",
     "short",
+    "coverage",
     "not_finite",
     "silent",
 )

@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 BLOCK = 1 << 18  # samples: one megabyte of float32
 
 
-def read_blocks(path: str, channel: int, block: int = BLOCK) -> Iterator[NDArray[Any]]:
-    """Read one channel (the first is 1) as float32, full scale being 1."""
+def read_blocks(path: str, channel: int, block: int = BLOCK, *, skip: int = 0) -> Iterator[NDArray[Any]]:
+    """Read one channel (the first is 1) as float32, full scale being 1; begin after `skip` samples."""
     import soundfile
 
     try:
         with soundfile.SoundFile(path) as file:
             if channel > file.channels:
                 raise Unreadable(f"channel {channel} is asked for and the file has {file.channels}")
+            if skip:
+                file.seek(skip)
             while len(samples := file.read(max(1, block // file.channels), dtype="float32", always_2d=True)):
                 yield samples[:, channel - 1]
     except soundfile.LibsndfileError as error:

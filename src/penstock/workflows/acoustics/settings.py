@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.errors import DefinitionError
+from penstock.workflows.acoustics.timeline import CALENDAR
 
 SHARED = ("audio",)  # read by the report and the command line, not by the signal processing
 
@@ -29,7 +30,7 @@ class Settings:
     window: str | tuple[Any, ...] = "hann"
     scaling: str = "density"
     bin: float = 10.0
-    ltas_bin: float | None = None
+    ltas_bin: float | str | None = None
     step_db: float = 1.0
     sensitivity: float | None = None
     gain: float = 0.0
@@ -48,6 +49,12 @@ class Settings:
     bands: tuple[str, ...] = ("decidecade",)
     spl_bands: tuple[tuple[float, float], ...] = ()
     spd: bool = True
+    segment: float = 60.0
+    segment_overlap: float = 0.0
+    segment_mode: str = "first"
+    segment_begin: str | None = None
+    segment_end: str | None = None
+    least_coverage: float = 0.0
     gap_tolerance: float = 1.0
     duration_tolerance: float = 0.05
     picture_width: int = 1200
@@ -117,6 +124,11 @@ Rule = tuple[bool, str]
 def _rules(settings: Settings) -> Iterator[Rule]:
     yield settings.nfft >= 2, f"nfft is {settings.nfft}; it must be at least 2 samples"
     yield 0 <= settings.overlap < 1, f"overlap is {settings.overlap}; it must be from 0 to below 1"
+    width = settings.ltas_bin
+    yield (
+        width is None or (width in CALENDAR if isinstance(width, str) else width > 0),
+        f"ltas_bin is {width!r}; it must be seconds, or one of {', '.join(CALENDAR)}",
+    )
     yield settings.channel >= 1, f"channel is {settings.channel}; the first channel is 1"
     for name, unit in POSITIVE.items():
         value = getattr(settings, name)
@@ -136,6 +148,9 @@ def _rules(settings: Settings) -> Iterator[Rule]:
 def _signal_rules(settings: Settings) -> Iterator[Rule]:
     for band in settings.bands:
         yield band in BANDS, f"bands has {band!r}; known are {', '.join(BANDS)}"
+    share, least = settings.segment_overlap, settings.least_coverage
+    yield 0 <= share < 1, f"segment_overlap is {share:g}; it must be from 0 to below 1"
+    yield 0 <= least <= 1, f"least_coverage is {least:g}; it must be from 0 to 1"
     yield settings.band_order >= 1, f"band_order is {settings.band_order}; it must be at least 1"
     if settings.band_pass is not None:
         low, high = settings.band_pass
@@ -177,7 +192,13 @@ CURVES = {
     "end_to_end": "dB re 1 µPa of a signal whose rms is full scale",
 }
 LEGACIES = {"osmose-0.2": "the numbers of the OSmOSE scripts before OSEkit"}
+MODES = {
+    "file": "one segment a file",
+    "first": "segments of one duration from the first instant on, across files",
+    "inside": "segments of one duration inside each file",
+}
 CHOICES = {
+    "segment_mode": MODES,
     "scaling": SCALINGS,
     "resample_quality": RESAMPLERS,
     "normalise": NORMALS,
@@ -187,4 +208,4 @@ CHOICES = {
 }
 MAY_BE_NONE = ("legacy",)
 CALIBRATIONS = ("sensitivity", "end_to_end", "curve")
-POSITIVE = {"bin": "seconds", "step_db": "dB", "resample": "Hz", "period": "seconds"}
+POSITIVE = {"bin": "seconds", "step_db": "dB", "resample": "Hz", "period": "seconds", "segment": "seconds"}

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.workflows.acoustics.names import parse_pattern, with_fraction
 from penstock.workflows.acoustics.qc import Finding
 from penstock.workflows.acoustics.recordings import Dataset, Recording, scan
-from penstock.workflows.acoustics.settings import Settings
+from penstock.workflows.acoustics.settings import Settings, read_settings
+from penstock.workflows.acoustics.timeline import moment
 
 if TYPE_CHECKING:
+    from penstock.campaign import Campaign
     from penstock.runner.task import Task
+    from penstock.workflows.acoustics.sound import Sound
 
 
 def setup() -> None:
@@ -27,17 +31,65 @@ def spectrogram(task: Task) -> dict[str, Any]:
     Products `spectrum` (NetCDF) and `picture` (PNG). A faulty recording is vetoed with its reason
     unless `params.force`; warnings are in the result and in the product.
     """
-    from penstock.workflows.acoustics.measure import Faulty, measure
+    from penstock.workflows.acoustics.sound import FileSound
 
-    begin = with_fraction(task.fields["begin"], task.fields)
+    def make(settings: Settings) -> Sound:
+        begin = with_fraction(task.fields["begin"], task.fields)
+        return FileSound(str(task.fields["path"]), begin, settings)
+
+    return _spectrogram(task, make)
+
+
+def segment_spectrogram(task: Task) -> dict[str, Any]:
+    """Make the same of one segment of the timeline (each = "segment"), given by `list_segments`.
+
+    A segment whose coverage is below `params.least_coverage` is vetoed.
+    """
+
+    def make(settings: Settings) -> Sound:
+        from penstock.workflows.acoustics.segments import Piece, Segment
+        from penstock.workflows.acoustics.segmentsound import SegmentSound
+
+        fields = task.fields
+        pieces = tuple(Piece(*each) for each in json.loads(fields["pieces"]))
+        segment = Segment(
+            str(fields["segment"]), fields["begin"].timestamp(), fields["end"].timestamp(), pieces
+        )
+        return SegmentSound(segment, settings)
+
+    return _spectrogram(task, make)
+
+
+def list_segments(campaign: Campaign) -> Iterator[dict[str, Any]]:
+    """Give the units of the level `segment`: what `[units] python` names.
+
+    Reads the headers of the recordings that `params.audio` of the stage `spectrogram` finds.
+    """
+    from penstock.workflows.acoustics.segments import clips_of, plan_segments
+
+    params = campaign.stage("spectrogram").params
+    settings = read_settings(params)
+    pattern = parse_pattern(os.path.join(campaign.root, params["audio"]))
+    dataset = scan(pattern, settings)
+    for segment in plan_segments(clips_of(dataset, settings), settings):
+        pieces = [[p.path, p.rate, p.skip, p.count, p.at] for p in segment.pieces]
+        yield {
+            "segment": segment.name,
+            "begin": moment(segment.begin),
+            "end": moment(segment.end),
+            "coverage": round(segment.coverage, 6),
+            "pieces": json.dumps(pieces),
+            "paths": list(dict.fromkeys(p.path for p in segment.pieces)),
+        }
+
+
+def _spectrogram(task: Task, make: Callable[[Settings], Sound]) -> dict[str, Any]:
+    from penstock.workflows.acoustics.measure import Faulty, measure_sound
+
     settings = Settings.read(task.params)
     try:
-        made = measure(
-            str(task.fields["path"]),
-            begin,
-            settings,
-            product=task.product("spectrum"),
-            picture=task.product("picture"),
+        made = measure_sound(
+            make(settings), settings, product=task.product("spectrum"), picture=task.product("picture")
         )
     except Faulty as error:
         task.veto(str(error))
@@ -62,8 +114,8 @@ def ltas(task: Task) -> dict[str, Any]:
     longterm.write(made, common, task.product("average"), len(sources))
     longterm.picture(made, common, task.product("picture"), settings, "Long-term average")
     return {
-        "bins": made.bins.count,
-        "bin_seconds": made.bins.width,
+        "bins": len(made),
+        "bin_seconds": float(made.edges[1] - made.edges[0]),
         "coverage": round(float(made.coverage().mean()), 6),
     }
 

@@ -6,7 +6,7 @@ import csv
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -128,9 +128,18 @@ def read_findings(products: Iterable[Path]) -> dict[str, list[Finding]]:
     found: dict[str, list[Finding]] = {}
     for path in products:
         with h5py.File(path) as file:
-            source, text = (os.fsdecode(file.attrs[name]) for name in ("source", "findings"))
-        found[source] = [Finding(*each) for each in json.loads(text)]
+            for source, findings in _findings_of(file.attrs):
+                known = {each.kind for each in found.setdefault(source, [])}
+                found[source] += [Finding(*each) for each in findings if each[0] not in known]
     return found
+
+
+def _findings_of(attributes: Any) -> Iterator[tuple[str, Any]]:
+    if "findings_of_files" in attributes:
+        yield from json.loads(os.fsdecode(attributes["findings_of_files"])).items()
+    else:
+        source, text = (os.fsdecode(attributes[name]) for name in ("source", "findings"))
+        yield source, json.loads(text)
 
 
 def summary(dataset: Dataset, settings: Settings) -> list[str]:

@@ -56,7 +56,7 @@ class Bins:
     @classmethod
     def over(cls, span: Span, width: float) -> Bins:
         first = math.floor(span.begin / width)
-        last = math.ceil(span.end / width) - 1
+        last = math.ceil(span.end / width - 1e-9) - 1
         return cls(width, first, max(1, last - first + 1))
 
     def starts(self) -> list[float]:
@@ -84,3 +84,34 @@ def choose_width(span: Span, base: float, most: int = 2000) -> float:
 def is_multiple(width: float, base: float) -> bool:
     ratio = width / base
     return ratio >= 1 - 1e-9 and abs(ratio - round(ratio)) < 1e-9 * ratio
+
+
+CALENDAR = ("day", "month", "whole")
+
+
+def edges_over(span: Span, width: float | str, base: float) -> list[float]:
+    """Give the borders of time bins that cover a span: of a width in seconds, or by the calendar (UTC).
+
+    `base` is the width of the bins that are added up; "whole" is one bin from the first of them to the last.
+
+    >>> len(edges_over(Span(0, 40 * 86400), "month", 10.0))
+    3
+    """
+    if width == "whole":
+        bins = Bins.over(span, base)
+        return [bins.first * base, (bins.first + bins.count) * base]
+    if width == "month":
+        return list(_months(span))
+    bins = Bins.over(span, 86400.0 if width == "day" else float(width))
+    return [(bins.first + i) * bins.width for i in range(bins.count + 1)]
+
+
+def _months(span: Span) -> Iterator[float]:
+    at = moment(span.begin)
+    year, month = at.year, at.month
+    while True:
+        edge = seconds(datetime(year, month, 1, tzinfo=UTC))
+        yield edge
+        if edge >= span.end:
+            return
+        year, month = (year, month + 1) if month < 12 else (year + 1, 1)
