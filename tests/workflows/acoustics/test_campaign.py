@@ -43,7 +43,7 @@ def test_recordings_become_spectrograms_an_average_and_a_page(folder):
         for stage in json.loads(penstock(folder, "status", "--json").stdout)["stages"]
     }
     assert (stages["spectrogram"]["done"], stages["spectrogram"]["vetoed"]) == (4, 2)
-    assert stages["ltas"]["done"] == stages["report"]["done"] == 1
+    assert stages["ltas"]["done"] == stages["soundscape"]["done"] == stages["report"]["done"] == 1
     with xr.open_dataset(folder / "ltas.nc") as data:
         empty = np.isnan(data.level.values).all(axis=1)
         assert np.flatnonzero(empty).tolist() == list(range(20, 40))
@@ -52,7 +52,7 @@ def test_recordings_become_spectrograms_an_average_and_a_page(folder):
         verdicts = [row["verdict"] for row in csv.DictReader(file)]
     assert verdicts == ["good", "good", "warning", "good", "left out", "left out"]
     links = re.findall(r'(?:src|href)="([^"]+)"', (folder / "index.html").read_text())
-    assert len(links) == 2 * 4 + 2 + 1
+    assert len(links) == 2 * 4 + 2 + 1 + 2 * 3
     assert all((folder / unquote(link)).is_file() for link in links)
 
 

@@ -35,7 +35,7 @@ def test_a_folder_a_glob_and_a_pattern_give_the_same_definition(tmp_path, audio,
 def test_what_is_written_is_a_definition_that_the_engine_takes(tmp_path, audio):
     write_campaign(tmp_path / "winter", str(audio), params={"sensitivity": -170.0, "window": "blackman"})
     campaign = load(tmp_path / "winter")
-    assert [stage.name for stage in campaign.stages] == ["spectrogram", "ltas", "report"]
+    assert [stage.name for stage in campaign.stages] == ["spectrogram", "ltas", "soundscape", "report"]
     assert campaign.stages[0].params["sensitivity"] == -170.0
     assert campaign.stages[0].params["window"] == "blackman"
 

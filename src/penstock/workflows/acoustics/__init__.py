@@ -1,6 +1,7 @@
 """Hydrophone recordings to spectrograms, levels and long-term averages.
 
-The stages are `spectrogram`, `ltas` and `report`; `docs/acoustics.md` says what they make.
+The stages are `spectrogram` (or `segment_spectrogram`), `ltas`, `soundscape` and `report`;
+`docs/acoustics.md` says what they make.
 """
 
 from penstock.workflows.acoustics.stages import (
@@ -9,7 +10,8 @@ from penstock.workflows.acoustics.stages import (
     report,
     segment_spectrogram,
     setup,
+    soundscape,
     spectrogram,
 )
 
-__all__ = ["list_segments", "ltas", "report", "segment_spectrogram", "setup", "spectrogram"]
+__all__ = ["list_segments", "ltas", "report", "segment_spectrogram", "setup", "soundscape", "spectrogram"]

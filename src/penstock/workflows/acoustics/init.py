@@ -186,9 +186,21 @@ after    = ["spectrogram"]
 python   = "{stages}:ltas"
 products = {{ average = "ltas.nc", picture = "ltas.png" }}
 
+[stage.soundscape]
+each     = "campaign"
+after    = ["spectrogram"]
+python   = "{stages}:soundscape"
+
+[stage.soundscape.products]
+table      = "soundscape.nc"
+levels     = "levels.csv"
+epd        = "epd.png"
+spl        = "spl.png"
+recurrence = "recurrence.png"
+
 [stage.report]
 each     = "campaign"
-after    = ["spectrogram", "ltas"]
+after    = ["spectrogram", "ltas", "soundscape"]
 python   = "{stages}:report"
 
 [stage.report.products]

@@ -61,6 +61,9 @@ INDEX = (
     + """{% if average %}<h2>Long-term average</h2>
 <figure><a href="{{ average }}"><img src="{{ average }}" alt="long-term average"></a>
 <figcaption>Mean of linear power per time bin; grey is no data.</figcaption></figure>{% endif %}
+{% if whole %}<h2>Levels</h2>
+{% for caption, link in whole %}<figure><a href="{{ link }}"><img src="{{ link }}" alt="{{ caption }}"></a>
+<figcaption>{{ caption }}</figcaption></figure>{% endfor %}{% endif %}
 <h2>Quality</h2>
 {% if rows %}{{ findings(rows) }}{% else %}<p>Nothing was found.</p>{% endif %}
 <p><a href="{{ qc }}">The whole quality report</a>: a row a file.</p>
@@ -83,6 +86,7 @@ class Links:
     qc: str
     average: str | None
     pictures: Sequence[tuple[str, str]]  # name, link
+    whole: Sequence[tuple[str, str]] = ()  # caption, link
 
 
 def write_qc_page(path: Path, dataset: Dataset, settings: Settings, title: str) -> None:
@@ -99,6 +103,7 @@ def write_index(path: Path, dataset: Dataset, settings: Settings, links: Links, 
         "qc": links.qc,
         "average": links.average,
         "pictures": shown,
+        "whole": links.whole,
         "left_off": max(0, hidden),
     }
     _write(path, INDEX, dataset, settings, title=title, **values)

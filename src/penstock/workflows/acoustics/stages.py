@@ -120,6 +120,25 @@ def ltas(task: Task) -> dict[str, Any]:
     }
 
 
+def soundscape(task: Task) -> dict[str, Any]:
+    """Draw levels in time, how often each occurs, and each hour of each day (each = "campaign").
+
+    Products `table` (NetCDF), `levels` (CSV), `epd`, `spl` and `recurrence` (PNG).
+    """
+    from penstock.workflows.acoustics import figures
+    from penstock.workflows.acoustics import soundscape as whole
+
+    settings = Settings.read(task.params)
+    sources = _with_suffix(task.inputs["spectrogram"], ".nc")
+    made, broadband = whole.read_soundscape(sources)
+    whole.write_soundscape(made, task.product("table"))
+    rows = whole.write_levels(task.product("levels"), sources)
+    figures.draw_epd(made, task.product("epd"), settings.colours)
+    figures.draw_levels(made.series, task.product("spl"), broadband)
+    figures.draw_recurrence(made, task.product("recurrence"), broadband, settings.colours)
+    return {"rows": rows, "days": len(made.days)}
+
+
 def report(task: Task) -> dict[str, Any]:
     """Write what is known of every recording, and one page with all pictures (each = "campaign").
 
@@ -145,9 +164,21 @@ def report(task: Task) -> dict[str, Any]:
         qc=page_link(home, lasting_folder(task.product("qc")) / task.product("qc").name),
         average=page_link(home, average[0]) if average else None,
         pictures=[(picture.stem, page_link(home, picture)) for picture in pictures],
+        whole=[
+            (WHOLE[picture.stem], page_link(home, picture))
+            for picture in _with_suffix(task.inputs.get("soundscape", []), ".png")
+            if picture.stem in WHOLE
+        ],
     )
     page.write_index(task.product("page"), dataset, settings, links, title)
     return {"recordings": len(dataset.recordings), "findings": tables.count_findings(dataset)}
+
+
+WHOLE = {
+    "spl": "Broadband level in time",
+    "epd": "How often each level occurs, with percentiles",
+    "recurrence": "Level of each hour of each day",
+}
 
 
 def _complete(dataset: Dataset, products: Sequence[Path], settings: Settings) -> Dataset:

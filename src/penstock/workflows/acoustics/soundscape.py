@@ -1,0 +1,163 @@
+"""What all recordings say together: levels in time, how often each occurs, at which hours it is loud."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.workflows.acoustics.bandlevels import read_band_levels
+from penstock.workflows.acoustics.longterm import average
+from penstock.workflows.acoustics.matrix import SECONDS_1970, Store, to_level
+from penstock.workflows.acoustics.probability import PERCENTILES, Counts, read_counts
+from penstock.workflows.acoustics.timeline import moment
+
+DAY, HOUR = 86400, 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Broadband level of each time bin of each recording, sorted by time; dB, NaN without frames."""
+
+    begins: NDArray[np.float64]
+    frames: NDArray[np.int64]
+    levels: NDArray[np.float64]
+    width: float
+
+    def power(self) -> NDArray[np.float64]:
+        return 10 ** (self.levels / 10)
+
+    def __len__(self) -> int:
+        return len(self.begins)
+
+
+def read_series(paths: Sequence[Path]) -> Series:
+    """Read the levels of all products; a bin that two of them share is their mean power."""
+    parts = [_read_levels(path) for path in paths]
+    begins, frames, levels = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    unique, place = np.unique(begins, return_inverse=True)
+    power = np.where(frames > 0, 10 ** (levels / 10) * frames, 0.0)
+    total, count = np.bincount(place, power), np.bincount(place, frames).astype(np.int64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Series(unique, count, 10 * np.log10(total / count), parts[0][3])
+
+
+def _read_levels(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], float]:
+    with h5py.File(path) as file:
+        level = np.nan_to_num(file["bin_level"][:].astype(np.float64), nan=0.0)
+        return file["bin"][:], file["bin_frames"][:], level, float(file.attrs["bin_seconds"])
+
+
+def recurrence(series: Series) -> tuple[list[str], NDArray[np.float64]]:
+    """Give the days (UTC), and for each its level in each hour: mean of linear power, NaN without sound."""
+    first = math.floor(series.begins[0] / DAY)
+    days = math.floor(series.begins[-1] / DAY) - first + 1
+    place = np.floor(series.begins / HOUR).astype(np.int64) - first * 24
+    heard = series.frames > 0
+    total = np.bincount(place[heard], (series.power() * series.frames)[heard], days * 24)
+    count = np.bincount(place[heard], series.frames[heard], days * 24)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        level = 10 * np.log10(total / count)
+    names = [f"{moment(first * DAY) + timedelta(days=i):%Y-%m-%d}" for i in range(days)]
+    return names, level.reshape(days, 24)
+
+
+def read_total_counts(paths: Sequence[Path]) -> Counts | None:
+    """Add up how often each level occurs in all products; None if they were not counted."""
+    found: Counts | None = None
+    for path in paths:
+        with h5py.File(path) as file:
+            counts = read_counts(file)
+        if counts is None:
+            return None
+        found = counts if found is None else found + counts
+    return found
+
+
+def write_levels(path: Path, products: Sequence[Path]) -> int:
+    """Write a CSV with a row a time bin of each recording: levels over all, and in each band."""
+    rows = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        for number, product in enumerate(sorted(products)):
+            for line in _level_rows(product, heading=number == 0):
+                table.writerow(line)
+                rows += 1
+    return rows - 1
+
+
+def _level_rows(product: Path, *, heading: bool) -> Iterator[Sequence[Any]]:
+    with h5py.File(product) as file:
+        kinds = read_band_levels(file)
+        if heading:
+            yield ["begin", "seconds", "level_db", *_band_names(file, kinds)]
+        columns = [file["bin_seconds"][:][:, None], file["bin_level"][:][:, None]]
+        columns += [file[f"{kind}_level"][:] for kind in kinds]
+        for begin, row in zip(file["bin"][:], np.hstack(columns), strict=True):
+            shown = ("" if math.isnan(value) else f"{value:.3f}" for value in row)
+            yield [moment(float(begin)).isoformat().replace("+00:00", "Z"), *shown]
+
+
+def _band_names(file: Any, kinds: Sequence[str]) -> Iterator[str]:
+    for kind in kinds:
+        for low, high in zip(file[f"{kind}_low"][:], file[f"{kind}_high"][:], strict=True):
+            yield f"{kind}_{low:.6g}_{high:.6g}_hz"
+
+
+@dataclass(frozen=True, slots=True)
+class Soundscape:
+    """All that is drawn and stored at the scale of a dataset."""
+
+    series: Series
+    days: list[str]
+    hours: NDArray[np.float64]
+    frequencies: NDArray[np.float64]
+    mean: NDArray[np.float64]  # level of the mean power of each line, dB
+    counts: Counts | None
+    reference: str
+
+
+def read_soundscape(paths: Sequence[Path]) -> tuple[Soundscape, str]:
+    """Read what all products say together; give it with the reference of broadband levels."""
+    made, common = average(paths, "whole")
+    series = read_series(paths)
+    days, hours = recurrence(series)
+    mean = to_level(made.whole(), float(common["reference_value"]))
+    counts, reference = read_total_counts(paths), str(common["reference"])
+    found = Soundscape(series, days, hours, made.frequencies, mean, counts, reference)
+    return found, reference.removesuffix("/Hz")
+
+
+def write_soundscape(made: Soundscape, path: Path) -> None:
+    """Write the tables as NetCDF."""
+    decibel = {"units": "dB", "reference": made.reference}
+    with Store(path) as store:
+        begins = np.array([moment_of_day(day) for day in made.days])
+        store.dimension("day", begins, calendar="standard", units=SECONDS_1970, standard_name="time")
+        store.dimension("hour", np.arange(24.0), units="hour", long_name="hour of the day, UTC")
+        store.dimension("frequency", made.frequencies, units="Hz", standard_name="sound_frequency")
+        about = "broadband level of the mean power in the hour"
+        store.variable("recurrence", ("day", "hour"), made.hours, units="dB", long_name=about)
+        store.variable(
+            "mean_level", ("frequency",), made.mean, long_name="level of the mean power", **decibel
+        )
+        if made.counts is not None:
+            store.dimension("percentile", np.array(PERCENTILES, float), units="percent")
+            store.dimension("level_bin", made.counts.levels(), units="dB")
+            below, both = made.counts.percentiles(), ("percentile", "frequency")
+            store.variable("level_percentile", both, below, long_name="percentiles of the frames", **decibel)
+            density = made.counts.density().astype(np.float32)
+            store.deflated("probability_density", ("frequency", "level_bin"), density, units="dB-1")
+        store.describe({"Conventions": "CF-1.11", "reference": made.reference})
+
+
+def moment_of_day(day: str) -> float:
+    return float(np.datetime64(day, "s").astype(np.int64))
