@@ -25,7 +25,8 @@ exclude_patterns = ["_build"]
 default_role = "code"  # docstrings write names between single backticks
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-autodoc_typehints = "description"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 suppress_warnings = ["misc.highlighting_failure"]  # `…` in shown JSON
 

@@ -50,8 +50,8 @@ the task at once, `transient` makes the attempt a free one, `veto` vetoes the ta
 
 FUSE = """When the first 5 attempts of a stage fail alike, or 20 of the first 100, and none succeeded, the stage is
 *paused*: what is wrong is then the stage and not the units. `penstock run` ends with 1 and shows what the program said;
-`penstock retry --stage NAME` lets it go on. A place that is unwell, such as a full disk, stops the stages that worked
-there; they go on with the next `run`."""
+`penstock retry --stage NAME` lets it go on, and so does a changed definition of the stage. A
+place that is unwell, such as a full disk, stops the stages that worked there; they go on with the next `run`."""
 
 
 def render_page() -> str:
