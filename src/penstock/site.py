@@ -14,6 +14,7 @@ from penstock.errors import DefinitionError, LedgerError
 from penstock.ledger import FOLDER, make_private
 from penstock.ledger.archive import pack_folder
 from penstock.runner.build import build_pyz
+from penstock.runner.folders import remove
 from penstock.schedulers import local
 from penstock.transports.local import append, read_from, write_file
 
@@ -41,6 +42,7 @@ class JobSite(Protocol):
     def last_words(self, token: str) -> str: ...
     def pack(self, token: str) -> None: ...
     def unpacked(self) -> Sequence[str]: ...
+    def remove_drafts(self) -> None: ...
 
 
 @contextmanager
@@ -154,3 +156,8 @@ class LocalSite:
     def unpacked(self) -> Sequence[str]:
         """Return the jobs whose folders are there: those at work, and those that a crash left so."""
         return [path.name for path in self.folder.glob("p*") if path.is_dir()]
+
+    def remove_drafts(self) -> None:
+        """Remove the files that a killed conductor began to write and never named."""
+        for draft in self.folder.glob(".*"):
+            remove(str(draft))

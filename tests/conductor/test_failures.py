@@ -103,3 +103,11 @@ def test_a_stage_has_the_environment_that_it_asks_for(lab):
     )
     assert lab.define(stage, units=1).run().code == 0
     assert (lab.read("a/u1"), lab.read("p/u1")) == ("blue\n", "green")
+
+
+def test_a_unit_that_kills_its_runner_is_alone_in_it_when_it_is_tried_again(lab):
+    sharing = KILLER.replace("echo $1 >> runs;", "echo $1 >> runs; sleep 0.05;") + "workers = 2\n"
+    assert lab.define(sharing, units=20).run().code == 1
+    assert lab.states("a") == {"done": 19, "failed": 1}
+    innocent = [lab.outcomes("a", f"u{n}") for n in range(1, 21) if n != 13]
+    assert all(outcomes in (["ok"], ["lost", "ok"]) for outcomes in innocent)

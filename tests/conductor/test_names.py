@@ -38,7 +38,8 @@ products = "all.out"
 LAB = """
 import json
 def f(task):
-    text = task.input("argv").read_bytes().decode() + task.key[0] + json.dumps([task.fields["path"], *map(str, task.inputs["shell"])])
+    text = task.input("argv").read_bytes().decode() + task.key[0]
+    text += json.dumps([task.fields["path"], *map(str, task.inputs["shell"])])
     task.product().write_bytes(text.encode())
     print(task.key[0])
     return {"name": task.key[0]}

@@ -27,6 +27,7 @@ def take_over(context: Context) -> None:
         if job["native"] is None:
             site.end_leftovers(job["token"])
             settle_unstarted(ledger, job["id"], context.clock.now())
+    site.remove_drafts()
     for token in settled_ones(ledger, site.unpacked()):
         site.pack(token)
 

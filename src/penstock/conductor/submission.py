@@ -30,11 +30,12 @@ NAMED = 10  # members that a note names
 
 @dataclass(slots=True)
 class Slot:
-    """A runner, and the cores that its open batches take."""
+    """A runner, and the cores that its open batches take; `alone`: it has a suspect, and gets nothing beside it."""
 
     job: int
     token: str
     cores: list[int] = field(default_factory=list[int])
+    alone: bool = False
 
     @property
     def taken(self) -> int:
@@ -78,11 +79,12 @@ class Submitter:
         slots, given = self.slots(), 0
         for stage in reversed(self.active_stages()):
             while True:
-                slot = self.slot_for(stage, slots)
-                units = self.pick(stage, slots) if slot or self.room_for(stage, slots) else []
-                if not units:
+                units, suspect = self.pick(stage)
+                slot = self.slot_for(stage, slots, suspect=suspect)
+                if not units or not (slot or self.room_for(stage, slots)):
                     break
                 slot = slot or self.open_slot(slots)
+                slot.alone = suspect
                 self.give(stage, slot, units)
                 given += len(units)
         return given
@@ -97,9 +99,14 @@ class Submitter:
 
     def slots(self) -> list[Slot]:
         """Return the runners of this conductor that still take work."""
-        batches = jobs.open_batches(self.ledger.db)
+        batches, alone = jobs.open_batches(self.ledger.db), jobs.with_suspect(self.ledger.db)
         return [
-            Slot(job["id"], job["token"], [b["cores"] for b in batches if b["job"] == job["id"]])
+            Slot(
+                job["id"],
+                job["token"],
+                [b["cores"] for b in batches if b["job"] == job["id"]],
+                job["id"] in alone,
+            )
             for job in jobs.open_jobs(self.ledger.db)
             if job["feed"] and job["epoch"] == (self.ledger.epoch or 0) and job["id"] not in self.closed
         ]
@@ -117,14 +124,16 @@ class Submitter:
         )
         return sum(row[0] for row in rows)
 
-    def slot_for(self, stage: Stage, slots: Sequence[Slot]) -> Slot | None:
-        """Return the least busy runner that can take a batch of `stage`."""
-        ahead = 2 if (self.measured.usage(stage.name).mean_s or 1.0) < SHORT_S else 1
+    def slot_for(self, stage: Stage, slots: Sequence[Slot], *, suspect: bool) -> Slot | None:
+        """Return the least busy runner that can take a batch of `stage`; a suspect wants one that has nothing else."""
+        ahead = 2 if (self.measured.usage(stage.name).mean_s or 1.0) < SHORT_S and not suspect else 1
         needed, used = self.cores_of(stage), sum(slot.taken for slot in slots) + self.busy_elsewhere()
         free = [
             s
             for s in slots
-            if len(s.cores) < ahead and used - s.taken + max(s.taken, needed) <= self.site.cores
+            if len(s.cores) < ahead
+            and not s.alone
+            and used - s.taken + max(s.taken, needed) <= self.site.cores
         ]
         return min(free, key=lambda slot: len(slot.cores), default=None)
 
@@ -133,18 +142,18 @@ class Submitter:
         used = sum(slot.taken for slot in slots) + self.busy_elsewhere()
         return used + self.cores_of(stage) <= self.site.cores and len(slots) < self.site.cores
 
-    def pick(self, stage: Stage, slots: Sequence[Slot]) -> list[int]:
-        """Return the units of the next batch of `stage`; a suspect goes alone."""
+    def pick(self, stage: Stage) -> tuple[list[int], bool]:
+        """Return the units of the next batch of `stage`, and whether it is a suspect, which goes alone."""
         number, now = self.graph.ids[stage.name], self.clock.now()
         sql = "SELECT unit FROM task WHERE stage = ? AND state = 'ready' AND alone = ? AND (due IS NULL OR due <= ?) LIMIT ?"
         suspects = self.ledger.db.execute(sql, (number, 1, now, 1)).fetchall()
         if suspects:
-            return [suspects[0][0]]
+            return [suspects[0][0]], True
         ready = self.ledger.db.execute(
             "SELECT n FROM tally WHERE stage = ? AND unit = 1 AND state = 'ready'", (number,)
         ).fetchone()
         size = self.batch_size(stage, ready[0] if ready else 0)
-        return [row[0] for row in self.ledger.db.execute(sql, (number, 0, now, size))]
+        return [row[0] for row in self.ledger.db.execute(sql, (number, 0, now, size))], False
 
     def batch_size(self, stage: Stage, ready: int) -> int:
         """Return how many units the next batch of `stage` takes."""

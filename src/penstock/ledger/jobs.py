@@ -82,6 +82,12 @@ def open_batches(db: sqlite3.Connection) -> list[sqlite3.Row]:
     ).fetchall()
 
 
+def with_suspect(db: sqlite3.Connection) -> set[int]:
+    """Return the jobs that have a task which may be what ended an earlier runner."""
+    sql = "SELECT b.job FROM batch b JOIN task t ON t.batch = b.id WHERE b.state <> 'settled' AND b.size = 1 AND t.alone"
+    return {row[0] for row in db.execute(sql)}
+
+
 def lives(db: sqlite3.Connection, job: int) -> list[sqlite3.Row]:
     """Return the event files of a job, as far as they were read."""
     return db.execute("SELECT * FROM life WHERE job = ? ORDER BY element, life", (job,)).fetchall()

@@ -9,14 +9,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from penstock.host import start_time
+from penstock.host import boot_id, start_time
 from penstock.runner.orphans import end_orphans
 
 LOG = "runner.log"
 
 
 def start(argv: Sequence[str], folder: Path, *, cwd: Path, environment: Mapping[str, str]) -> str:
-    """Start a process that outlives us and our terminal; return its native id, `pid.start`."""
+    """Start a process that outlives us and our terminal; return its native id, `pid.start.boot`."""
     with (folder / LOG).open("ab") as log:
         process = subprocess.Popen(
             argv,
@@ -28,7 +28,7 @@ def start(argv: Sequence[str], folder: Path, *, cwd: Path, environment: Mapping[
             start_new_session=True,
         )
     CHILDREN[process.pid] = process
-    return f"{process.pid}.{start_time(process.pid) or ''}"
+    return f"{process.pid}.{start_time(process.pid) or ''}.{boot_id()}"
 
 
 #: our own children must be waited for, or they stay as zombies
@@ -37,11 +37,11 @@ CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 
 def alive(native: str) -> bool:
     """Whether the process with that native id still runs."""
-    pid, _, started = native.partition(".")
+    pid, started, boot = native.split(".")
     child = CHILDREN.get(int(pid))
     if child is not None and child.poll() is not None:
         del CHILDREN[int(pid)]
-    return start_time(int(pid)) == started
+    return boot == boot_id() and start_time(int(pid)) == started
 
 
 def ask_to_end(native: str) -> None:
