@@ -34,6 +34,8 @@ COMPLETE: list[str] = re.findall(r'"([^"]+)"', FORMS)
 #: heading → how it is written
 WRITTEN = {
     "[units]": "where units come from: one of `files`, `table` and `python`, and how",
+    "[site.NAME]": "where jobs run; without a word there is `local`, this machine. This version runs jobs on this machine"
+    " only: the keys for clusters are checked and kept",
     "products": 'a path alone, as in `products = "a/{run}.h5"`, stands for one product called `product`; several have'
     " names: `products = { psd = { path = … }, picture = … }`",
     "after": "a stage's name alone stands for `{ stage = … }`",
@@ -109,7 +111,8 @@ def keys_of(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
 def _top() -> Iterator[tuple[str, str]]:
     for name, field in keys_of(models.Definition):
         keyed = {"stage": "[stage.NAME]", "site": "[site.NAME]", "close": "[close.LEVEL]"}
-        yield keyed.get(name, f"[{name}]"), sentence(field.description or "")
+        later = " (not in this version)" if name == "close" else ""
+        yield keyed.get(name, f"[{name}]"), sentence((field.description or "") + later)
 
 
 def _section(heading: str, model: type[BaseModel]) -> str:
