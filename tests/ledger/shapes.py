@@ -31,6 +31,7 @@ def stage(
 
 
 DATA = Expression.parse("kind == 'd'")
+DATA_ABOVE = Expression.parse("kind1 == 'd'")  # a field of the coarsest level
 SHAPES: Mapping[str, Shape] = {
     # sub → run → campaign
     "merges": Shape(
@@ -60,11 +61,12 @@ SHAPES: Mapping[str, Shape] = {
             stage("night", 1, "merge", After("calibrate", key=(Template.parse("{other}"),))),
         ),
     ),
-    # some keys have no task
+    # some keys have no task, because of their own fields or of those of their group
     "some": Shape(
         ("a", "b"), (1, 2),
         (
             stage("only", 2, where=DATA), stage("either", 2, After("only", optional=True)), stage("both", 2, "only"),
+            stage("above", 2, where=DATA_ABOVE), stage("join", 1, "above"),
             stage("merge", 1, "either", "both"), stage("total", 0, "merge"),
         ),
     ),
