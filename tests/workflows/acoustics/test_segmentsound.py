@@ -8,6 +8,7 @@ import xarray as xr
 from penstock.config import load
 from penstock.sources.function import scan_function
 from penstock.workflows.acoustics import longterm
+from penstock.workflows.acoustics.definition import Shape
 from penstock.workflows.acoustics.init import write_campaign
 from penstock.workflows.acoustics.measure import Faulty, measure_sound
 from penstock.workflows.acoustics.normal import Normal
@@ -122,7 +123,8 @@ def test_a_file_that_ends_early_is_told_by_its_name(clips):
 def test_the_units_of_a_campaign_are_its_segments(tmp_path, write_wav, noise, begin):
     for i in range(2):
         write_wav(f"audio/{begin + timedelta(seconds=10 * i):%Y%m%d_%H%M%S}.wav", noise)
-    write_campaign(tmp_path / "w", str(tmp_path / "audio"), segments=True, params={"segment": 8.0})
+    shape = Shape(1, 200, segments=True)
+    write_campaign(tmp_path / "w", str(tmp_path / "audio"), shape=shape, params={"segment": 8.0})
     campaign = load(tmp_path / "w")
     found = list(scan_function(campaign.sources[0], campaign, None))
     units = [each.fields for each in found]

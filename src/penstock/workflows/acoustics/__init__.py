@@ -5,13 +5,29 @@ The stages are `spectrogram` (or `segment_spectrogram`), `ltas`, `soundscape` an
 """
 
 from penstock.workflows.acoustics.stages import (
+    aplose,
     list_segments,
     ltas,
+    normals,
     report,
+    resample,
     segment_spectrogram,
     setup,
     soundscape,
     spectrogram,
+    statistics,
 )
 
-__all__ = ["list_segments", "ltas", "report", "segment_spectrogram", "setup", "soundscape", "spectrogram"]
+__all__ = [
+    "aplose",
+    "list_segments",
+    "ltas",
+    "normals",
+    "report",
+    "resample",
+    "segment_spectrogram",
+    "setup",
+    "soundscape",
+    "spectrogram",
+    "statistics",
+]

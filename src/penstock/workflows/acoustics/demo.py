@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import DefinitionError, PenstockError
-from penstock.workflows.acoustics.init import write_campaign
+from penstock.workflows.acoustics.definition import Shape
+from penstock.workflows.acoustics.init import BATCH, write_campaign
 from penstock.workflows.acoustics.tables import summary
 
 if TYPE_CHECKING:
@@ -78,7 +80,9 @@ def _set_up(folder: Path, audio: Path | None, say: Say) -> None:
         if not any(source.iterdir()):
             raise DefinitionError(f"{source} is empty; name a folder of recordings")
     say(f"\n$ penstock init acoustics {shlex.quote(str(folder))} --audio {shlex.quote(str(source))}")
-    made = write_campaign(folder, str(source), settle="1s", params=params)
+    made = write_campaign(
+        folder, str(source), shape=Shape(os.cpu_count() or 1, BATCH, settle="1s"), params=params
+    )
     for line in summary(made.dataset, made.settings):
         say(line)
 

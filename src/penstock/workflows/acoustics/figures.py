@@ -14,6 +14,7 @@ from penstock.workflows.acoustics.soundscape import Series, Soundscape
 from penstock.workflows.acoustics.timeline import moment
 
 NO_DATA = "0.85"
+NAMED = (1, 10, 50, 90, 99)  # percentiles that are labelled
 SHOWN = 4000  # points of a curve; more are joined, by their mean power
 
 
@@ -34,8 +35,16 @@ def draw_epd(made: Soundscape, path: Path, colours: str = "viridis") -> None:
         frequency = made.frequencies[lines]
         if made.counts is not None:
             density = np.ma.masked_equal(made.counts.density()[lines].T, 0)
+            loud = float(
+                np.percentile(density.compressed(), 99.5)
+            )  # a tone that never changes is off the scale
             shade = axes.pcolormesh(
-                frequency, made.counts.levels(), density, cmap=colour_map(colours), shading="nearest"
+                frequency,
+                made.counts.levels(),
+                density,
+                cmap=colour_map(colours),
+                shading="nearest",
+                vmax=loud,
             )
             figure.colorbar(shade, ax=axes, label="probability density, 1/dB")
             for share, level in zip(PERCENTILES, made.counts.percentiles()[:, lines], strict=True):

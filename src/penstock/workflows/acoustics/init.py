@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from penstock.errors import DefinitionError
-from penstock.workflows.acoustics.names import Pattern, guess_pattern, parse_pattern
+from penstock.workflows.acoustics.definition import Shape, render_definition
+from penstock.workflows.acoustics.names import Pattern, guess_pattern, parse_pattern, read_any_time
 from penstock.workflows.acoustics.recordings import Dataset, scan_paths
 from penstock.workflows.acoustics.settings import Settings, read_settings
+from penstock.workflows.acoustics.tables import write_recordings
 from penstock.workflows.acoustics.timeline import WIDTHS
+from penstock.workflows.acoustics.times import Localised, Naming, back_to_back, read_timestamps, read_zone
 
 EXTENSIONS = (".wav", ".flac", ".aif", ".aiff", ".w64", ".ogg")
-STAGES = "penstock.workflows.acoustics"
+TABLE = "recordings.csv"
 BATCH = 200
+MAJORITY = 0.9  # share of one sample rate above which others are single odd files
 FRAMES_A_BIN = 100  # with fewer, the sums of the bins weigh as much as the matrix
 
 
@@ -32,15 +36,36 @@ class Written:
     settings: Settings
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How begins are known if names do not tell: a table, a time zone, or files back to back from `first`."""
+
+    table: Path | None = None
+    zone: str | None = None
+    first: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Recordings, and what knows their begins; `pattern` is as seen from the campaign's folder."""
+
+    pattern: Pattern
+    paths: list[str]
+    naming: Naming
+
+    @property
+    def by_name(self) -> bool:
+        """Say whether the engine can read the begins from the names itself."""
+        return isinstance(self.naming, Pattern)
+
+
 def write_campaign(
     folder: Path,
     audio: str,
     *,
     begin: str | None = None,
-    workers: int | None = None,
-    batch: int = BATCH,
-    settle: str | None = None,
-    segments: bool = False,
+    times: Times | None = None,
+    shape: Shape | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Written:
     """Write `penstock.toml` in `folder` for the recordings that `audio` names.
@@ -49,29 +74,59 @@ def write_campaign(
     `begin` is the strptime format of the time in the names, where it cannot be guessed. `params` are
     settings, as `{"nfft": 2048}`. The recordings are only read. Raises DefinitionError.
     """
-    definition = folder / "penstock.toml"
+    definition, shape = folder / "penstock.toml", shape or Shape(os.cpu_count() or 1, BATCH)
     if definition.exists():
         raise DefinitionError(f"{definition} is there already; choose another folder, or edit it")
-    pattern, paths, here = find_audio(folder, audio, begin)
-    dataset = scan_paths(paths, here)
+    found = find_recordings(folder, audio, begin, times)
     given = {name: value for name, value in (params or {}).items() if value is not None}
+    dataset = scan_paths(found.paths, found.naming, read_settings(given))
     usual = {"sample_rate": dataset.usual.rate, "channels": dataset.usual.channels}
+    _refuse_mixed_rates(dataset, given)
     settings = read_settings(usual | given)
     if "bin" not in given and settings.sample_rate:
-        settings = replace(settings, bin=choose_bin(settings.sample_rate, settings.hop))
+        settings = replace(settings, bin=choose_bin(settings.resample or settings.sample_rate, settings.hop))
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = {"audio": pattern.text} | usual | _shown(settings) | given
-    text = render_definition(
-        campaign_name(folder),
-        pattern,
-        chosen,
-        workers=workers or os.cpu_count() or 1,
-        batch=batch,
-        settle=settle,
-        segments=segments,
-    )
+    chosen = {"audio": found.pattern.text} | usual | _shown(settings) | given
+    if not found.by_name:
+        write_recordings(folder / TABLE, dataset)
+        chosen, shape = chosen | {"times": TABLE}, replace(shape, table=TABLE)
+    text = render_definition(campaign_name(folder), found.pattern, chosen, shape)
     definition.write_text(text, encoding="utf-8")
     return Written(definition, dataset, settings)
+
+
+def _refuse_mixed_rates(dataset: Dataset, given: Mapping[str, Any]) -> None:
+    """Refuse recordings of which no rate has nine in ten: it is not one odd file, it is two instruments."""
+    rates = Counter(each.header.rate for each in dataset.recordings if each.header)
+    most = max(rates.values(), default=0)
+    if len(rates) > 1 and most < MAJORITY * sum(rates.values()) and not {"resample", "force"} & set(given):
+        shown = ", ".join(f"{count} of {rate} Hz" for rate, count in rates.most_common())
+        raise DefinitionError(
+            f"the recordings have different sample rates ({shown}): ask for one with --resample HZ, "
+            "choose fewer files with --audio, or leave all but the first out with --force"
+        )
+
+
+def find_recordings(folder: Path, audio: str, begin: str | None = None, times: Times | None = None) -> Found:
+    """Find the recordings and what knows when they begin."""
+    times = times or Times()
+    zone = read_zone(times.zone) if times.zone else None
+    if times.table is None and times.first is None:
+        pattern, paths, here = find_audio(folder, audio, begin)
+        return Found(pattern, paths, Localised(here, zone) if zone else here)
+    paths = _matching(audio)
+    if not paths:
+        raise DefinitionError(f"no recordings match {audio!r}; look at the path")
+    naming = (
+        read_timestamps(times.table, zone)
+        if times.table
+        else back_to_back(paths, read_any_time(times.first or ""))
+    )
+    return Found(parse_pattern(_seen_from(folder, _literal(audio))), paths, naming)
+
+
+def _literal(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def find_audio(folder: Path, audio: str, begin: str | None = None) -> tuple[Pattern, list[str], Pattern]:
@@ -126,96 +181,3 @@ def _shown(settings: Settings) -> dict[str, Any]:
 def campaign_name(folder: Path) -> str:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).lstrip("._-")
     return name or "acoustics"
-
-
-def render_definition(
-    name: str,
-    pattern: Pattern,
-    params: Mapping[str, Any],
-    *,
-    workers: int,
-    batch: int,
-    settle: str | None,
-    segments: bool = False,
-) -> str:
-    """Write the text of `penstock.toml`."""
-    chosen = "".join(f"{key} = {toml(value)}\n" for key, value in params.items() if value is not None)
-    level, function = ("segment", "segment_spectrogram") if segments else ("file", "spectrogram")
-    return TEMPLATE.format(
-        name=toml(name),
-        level=level,
-        units=SEGMENTS if segments else _file_units(pattern, settle),
-        params=chosen,
-        stages=STAGES,
-        function=function,
-        batch=batch,
-        workers=workers,
-    )
-
-
-def _file_units(pattern: Pattern, settle: str | None) -> str:
-    derive = "" if "file" in pattern.regex.groupindex else 'derive = { file = "stem" }\n'
-    rest = f"settle = {toml(settle)}\n" if settle else ""
-    return f"files  = {toml(pattern.text)}\n{derive}{rest}"
-
-
-SEGMENTS = f"""python = "{STAGES}:list_segments"
-types  = {{ begin = "datetime", end = "datetime" }}
-"""
-TEMPLATE = """[campaign]
-name   = {name}
-levels = ["{level}"]
-
-[units]
-{units}
-# docs/acoustics.md lists every parameter.
-[params]
-{params}
-[stage.spectrogram]
-each     = "{level}"
-python   = "{stages}:{function}"
-setup    = "{stages}:setup"
-products = {{ spectrum = "spectra/{{{level}}}.nc", picture = "pictures/{{{level}}}.png" }}
-batch    = {batch}
-workers  = {workers}
-resources = {{ memory = "500MB", walltime = "30min" }}
-
-[stage.ltas]
-each     = "campaign"
-after    = ["spectrogram"]
-python   = "{stages}:ltas"
-products = {{ average = "ltas.nc", picture = "ltas.png" }}
-
-[stage.soundscape]
-each     = "campaign"
-after    = ["spectrogram"]
-python   = "{stages}:soundscape"
-
-[stage.soundscape.products]
-table      = "soundscape.nc"
-levels     = "levels.csv"
-epd        = "epd.png"
-spl        = "spl.png"
-recurrence = "recurrence.png"
-
-[stage.report]
-each     = "campaign"
-after    = ["spectrogram", "ltas", "soundscape"]
-python   = "{stages}:report"
-
-[stage.report.products]
-page     = "index.html"
-qc       = "report/qc.html"
-qc_table = "report/qc.csv"
-dataset  = "report/dataset.json"
-files    = "report/files.csv"
-"""
-
-
-def toml(value: Any) -> str:
-    """Write a value as TOML."""
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(toml, value))}]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return json.dumps(value)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.workflows.acoustics.axis import Axis
 from penstock.workflows.acoustics.spectra import Transform
 from penstock.workflows.acoustics.timeline import Bins
 
@@ -72,14 +73,27 @@ class Columns:
     """Adds frames up into the columns and rows of a picture, so that each frame and line counts.
 
     Column `frame · width // frames`, row `line · height // lines`; a narrow input keeps its own size.
+    With an `axis`, rows are as it says. `join` is "mean", or "max" for the highest power of the frames.
     """
 
-    def __init__(self, frames: int, lines: int, width: int, height: int) -> None:
-        self.frames = frames
+    def __init__(
+        self,
+        frames: int,
+        lines: int,
+        width: int,
+        height: int,
+        *,
+        join: str = "mean",
+        axis: Axis | None = None,
+        spacing: float = 1.0,
+    ) -> None:
+        self.frames, self.axis, self.spacing = frames, axis, spacing
+        self.join = np.add if join == "mean" else np.maximum
         self.width, self.height = min(width, frames), min(height, lines) if lines > height * 1.5 else lines
         self._rows = np.searchsorted(np.arange(lines) * self.height // lines, np.arange(self.height))
         self._row_sizes = np.diff(self._rows, append=lines).astype(np.float32)
-        self._sums = np.zeros((self.width, self.height))
+        self._wanted = height
+        self._sums = np.zeros((self.width, lines if axis else self.height))
         self._counts = np.zeros(self.width)
 
     def add(self, first: int, power: NDArray[Any]) -> None:
@@ -91,16 +105,23 @@ class Columns:
             return
         places = numbers * self.width // self.frames
         borders = np.flatnonzero(np.diff(places, prepend=-1))
-        if self.height < power.shape[1]:
-            power = np.add.reduceat(power, self._rows, axis=1) / self._row_sizes
-        summed = power if len(borders) == len(power) else np.add.reduceat(power, borders, axis=0)
+        if self.axis is None and self.height < power.shape[1]:
+            power = self._in_rows(power)
+        joined = power if len(borders) == len(power) else self.join.reduceat(power, borders, axis=0)
         filled = places[borders]
         if filled[-1] - filled[0] == len(filled) - 1:  # no frame is missing: slices are faster
             filled = slice(filled[0], filled[-1] + 1)
-        self._sums[filled] += summed
+        self._sums[filled] = self.join(self._sums[filled], joined)
         self._counts[filled] += np.diff(borders, append=len(places))
 
+    def _in_rows(self, power: NDArray[Any]) -> NDArray[Any]:
+        if self.join is np.maximum:
+            return np.maximum.reduceat(power, self._rows, axis=1)
+        return np.add.reduceat(power, self._rows, axis=1) / self._row_sizes
+
     def mean(self) -> NDArray[np.float32]:
-        """Give the mean power, a row a picture row (lowest frequency first); NaN where no frame is."""
+        """Give the power, a row a picture row (lowest frequency first); NaN where no frame is."""
+        divisor = self._counts if self.join is np.add else np.where(self._counts > 0, 1.0, 0.0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.divide(self._sums, self._counts[:, None], dtype=np.float32, casting="same_kind").T
+            found = np.divide(self._sums, divisor[:, None], dtype=np.float32, casting="same_kind")
+        return (self.axis.rows(found, self._wanted, self.spacing) if self.axis else found).T

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.workflows.acoustics.axis import Axis
 from penstock.workflows.acoustics.matrix import SECONDS_1970, Store, to_level
 from penstock.workflows.acoustics.pictures import Panel, draw
 from penstock.workflows.acoustics.settings import Settings
@@ -172,10 +173,15 @@ def write(made: Average, common: dict[str, Any], path: Path, sources: int) -> No
 def picture(made: Average, common: dict[str, Any], path: Path, settings: Settings, title: str) -> None:
     """Draw the average; several bins may share a column, each by the number of its frames."""
     drawn = made.grouped(settings.picture_width)
-    level = to_level(drawn.mean(), float(common["reference_value"]))
+    top, spacing = float(common["sample_rate"]) / 2, float(made.frequencies[1])
+    axis, power = Axis.of(settings.frequency_scale, spacing, top), drawn.mean()
+    if settings.frequency_scale != "linear":
+        power = axis.rows(power, settings.picture_height, spacing)
+    level = to_level(power, float(common["reference_value"]))
     panel = Panel(
         levels=level[drawn.columns(settings.picture_width)].T,
-        top=float(common["sample_rate"]) / 2,
+        top=top,
+        axis=axis,
         begin=moment(float(drawn.edges[0])),
         end=moment(float(drawn.edges[-1])),
         title=title,

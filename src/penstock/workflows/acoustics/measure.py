@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from penstock.workflows.acoustics.axis import Axis
 from penstock.workflows.acoustics.calibration import read_calibration, read_response
 from penstock.workflows.acoustics.levels import Columns
 from penstock.workflows.acoustics.matrix import Store, to_level
@@ -21,6 +22,7 @@ from penstock.workflows.acoustics.qc import Finding
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.sound import Faulty, FileSound, Sound, check_samples
 from penstock.workflows.acoustics.spectra import Transform
+from penstock.workflows.acoustics.tiles import Canvas, Pyramid, choose_range
 from penstock.workflows.acoustics.timeline import moment, seconds
 
 __all__ = ["Faulty", "Measured", "check_samples", "make_transform", "measure", "measure_sound"]
@@ -52,7 +54,10 @@ def measure(
     return measure_sound(FileSound(path, begin, settings, normal), settings, product=product, picture=picture)
 
 
-def measure_sound(sound: Sound, settings: Settings, *, product: Path, picture: Path) -> Measured:
+def measure_sound(
+    sound: Sound, settings: Settings, *, product: Path, picture: Path, tiles: Path | None = None
+) -> Measured:
+    """Measure any sound; with a folder for `tiles`, its pyramid too."""
     transform = make_transform(settings, sound.rate)
     frames = transform.count(sound.frames)
     if not frames:
@@ -61,9 +66,13 @@ def measure_sound(sound: Sound, settings: Settings, *, product: Path, picture: P
     with ExitStack() as stack:
         writer = Writer(stack.enter_context(Store(product)), transform, settings, sound)
         columns = make_columns(transform, frames, settings)
+        pyramid: Pyramid | None = None
         for first, power in numbered(transform, sound, writer.width):
             writer.put(first, power)
             columns.add(first, power)
+            if tiles is not None:
+                pyramid = pyramid or make_pyramid(tiles, sound, transform, settings, power)
+                pyramid.add(first, power)
         findings = sound.finish()
         writer.close(findings)
     draw(
@@ -102,8 +111,29 @@ def numbered(transform: Transform, sound: Sound, count: int) -> Iterator[tuple[i
 
 
 def make_columns(transform: Transform, frames: int, settings: Settings) -> Columns:
-    lines = len(transform.frequencies())
-    return Columns(frames, lines, settings.picture_width, settings.picture_height)
+    shape = len(transform.frequencies()), settings.picture_width, settings.picture_height
+    axis = None if settings.frequency_scale == "linear" else make_axis(transform, settings)
+    return Columns(frames, *shape, axis=axis, spacing=transform.spacing)
+
+
+def make_axis(transform: Transform, settings: Settings) -> Axis:
+    return Axis.of(settings.frequency_scale, transform.spacing, transform.rate / 2)
+
+
+def make_pyramid(
+    folder: Path, sound: Sound, transform: Transform, settings: Settings, power: NDArray[Any]
+) -> Pyramid:
+    """Begin a pyramid; its colours suit `power`, the first frames, unless they are chosen."""
+    reference = read_calibration(settings).reference
+    canvas = Canvas(
+        transform.count(sound.frames),
+        make_axis(transform, settings),
+        transform.spacing,
+        reference,
+        settings,
+        choose_range(power[:2048], reference, settings),
+    )
+    return Pyramid(folder, sound.name, canvas, power.shape[1])
 
 
 def make_panel(
@@ -117,4 +147,5 @@ def make_panel(
         end=moment(seconds(sound.begin) + sound.frames / sound.rate),
         title=title,
         unit=f"dB re {calibration.reference_of(settings.scaling)}",
+        axis=make_axis(transform, settings),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from penstock.workflows.acoustics.axis import Axis, round_values
 from penstock.workflows.acoustics.timeline import EPOCH
 
 COLOURS, GREYS = 240, 16  # entries of the palette: the colour map, then the greys of the axes
@@ -43,6 +44,7 @@ class Panel:
     end: datetime
     title: str
     unit: str
+    axis: Axis | None = None  # linear if there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def draw(
 ) -> tuple[float, float]:
     """Write the picture as PNG; give the range of dB that its colours span."""
     low, high = db_range or robust_range(panel.levels)
-    image = _enlarge(_indexed(panel.levels, low, high))
+    image = _enlarge(indexed(panel.levels, low, high))
     height, width = image.shape
     canvas = Image.new("L", (LEFT + width + RIGHT, ABOVE + height + BELOW), 255)
     _draw_axes(ImageDraw.Draw(canvas), panel, (low, high), width, height)
@@ -66,7 +68,7 @@ def draw(
     start = LEFT + width + BAR_GAP
     pixels[ABOVE : ABOVE + height, start : start + BAR_WIDTH] = bar[:, None]
     picture = Image.fromarray(pixels, "P")
-    picture.putpalette(_palette(colours))
+    picture.putpalette(palette(colours))
     picture.save(path, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return low, high
 
@@ -81,7 +83,7 @@ def robust_range(levels: NDArray[Any]) -> tuple[float, float]:
     return math.floor(low), max(math.ceil(high), math.floor(low) + 10)
 
 
-def _indexed(levels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+def indexed(levels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     scaled = (levels[::-1] - np.float32(low)) * np.float32((COLOURS - 1) / (high - low))
     np.clip(np.rint(scaled, out=scaled), 0, COLOURS - 1, out=scaled)
     scaled[np.isnan(scaled)] = NO_DATA
@@ -97,7 +99,7 @@ def _enlarge(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @cache
-def _palette(name: str) -> bytes:
+def palette(name: str) -> bytes:
     greys = [[round(255 * i / (GREYS - 1))] * 3 for i in range(GREYS)]
     return np.vstack([_colours(name), greys]).astype(np.uint8).tobytes()
 
@@ -132,7 +134,7 @@ def _draw_axes(
     font, bottom, bar = _font(12), ABOVE + height, LEFT + width + BAR_GAP + BAR_WIDTH
     pen.text((LEFT, 7), panel.title, 0, _font(13))
     pen.text((LEFT + width + RIGHT - 6, 7), panel.unit, 0, font, anchor="ra")
-    for tick in frequency_ticks(panel.top):
+    for tick in frequency_ticks(panel.top, panel.axis):
         y = bottom - tick.place * (height - 1) - 1
         pen.line((LEFT - TICK, y, LEFT - 1, y), 60)
         pen.text((LEFT - TICK - 3, y), tick.text, 0, font, anchor="rm")
@@ -153,22 +155,15 @@ def _day(panel: Panel) -> str:
     return f"{first} UTC" if first == last else f"{first} to {last} UTC"
 
 
-def frequency_ticks(top: float) -> Iterator[Tick]:
-    unit = 1000 if top >= 2000 else 1
-    for value in _round_values(0, top, 7):
-        yield Tick(value / top, f"{value / unit:g}")
+def frequency_ticks(top: float, axis: Axis | None = None) -> Iterator[Tick]:
+    axis, unit = axis or Axis.of("linear", 0, top), 1000 if top >= 2000 else 1
+    for value in axis.ticks():
+        yield Tick(axis.place(value), f"{value / unit:g}")
 
 
 def level_ticks(low: float, high: float) -> Iterator[Tick]:
-    for value in _round_values(low, high, 7):
+    for value in round_values(low, high, 7):
         yield Tick((value - low) / (high - low), f"{value:g}")
-
-
-def _round_values(low: float, high: float, most: int) -> Sequence[float]:
-    least = (high - low) / most
-    power = 10 ** math.floor(math.log10(least))
-    step = next(each * power for each in (1, 2, 5, 10) if each * power >= least * (1 - 1e-9))
-    return [i * step for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
 STEPS = (  # seconds between ticks of time, and how a tick is written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -56,13 +57,57 @@ OPTIONS = (
     click.option(
         "--end-to-end", type=float, metavar="DB", help="Level of full scale, dB re 1 µPa (instead)."
     ),
+    click.option("--curve", metavar="FILE", help="CSV of Hz,dB instead of --sensitivity."),
+    click.option("--resample", type=click.IntRange(1), metavar="HZ", help="To this sample rate."),
+    click.option("--band-pass", type=float, nargs=2, metavar="LOW HIGH", help="Corners of a filter, Hz."),
+    click.option(
+        "--normalise",
+        type=click.Choice(["none", "dc", "peak", "zscore"]),
+        help="Mean, peak or standard deviation of each file [none].",
+    ),
+    click.option(
+        "--normalise-over",
+        type=click.Choice(["file", "period", "whole"]),
+        help="What shares mean, peak or deviation; with --chain [file].",
+    ),
+    click.option("--legacy", metavar="NAME", help="osmose-0.2: the numbers of the old scripts."),
+    click.option("--db-range", type=float, nargs=2, metavar="LOW HIGH", help="Of the colours [from data]."),
+    click.option("--colours", metavar="NAME", help="Of pictures [viridis]."),
+    click.option("--scale", "frequency_scale", type=click.Choice(["linear", "log"]), help="Of frequency."),
     click.option("--channel", type=click.IntRange(1), help="The channel to analyse [1]."),
     click.option("--force", is_flag=True, default=None, help="Take faulty recordings in."),
 )
 
 
+TIMES = (
+    click.option(
+        "--timestamps",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A CSV without header: name,2017-10-07T00:16:22.000Z.",
+    ),
+    click.option("--timezone", metavar="ZONE", help="Of times without a zone, as Europe/Paris [UTC]."),
+    click.option("--back-to-back", metavar="TIME", help="Names tell no time: one after the other from here."),
+)
+
+
 def _with_options(command: F) -> F:
-    return functools.reduce(lambda made, option: option(made), reversed(OPTIONS), command)
+    return functools.reduce(lambda made, option: option(made), reversed((*OPTIONS, *TIMES)), command)
+
+
+def _times(params: dict[str, Any]) -> Any:
+    from penstock.workflows.acoustics.init import Times
+
+    return Times(params.pop("timestamps"), params.pop("timezone"), params.pop("back_to_back"))
+
+
+def _tile_levels(text: str | None) -> int | None:
+    if text is None or text == "on-demand":
+        return None
+    if not text.isdigit():
+        raise click.BadParameter(
+            f"{text!r} is neither a number of levels nor on-demand", param_hint="--tiles"
+        )
+    return int(text)
 
 
 @click.command("acoustics")
@@ -73,6 +118,11 @@ def _with_options(command: F) -> F:
     "--batch", type=click.IntRange(1), default=200, show_default=True, help="Recordings in a batch."
 )
 @click.option("--segment", type=float, metavar="SECONDS", help="Cut segments of this length across files.")
+@click.option("--tiles", metavar="LEVELS", help="Tiles for APLOSE: a number of levels, or on-demand.")
+@click.option(
+    "--also", multiple=True, type=click.Choice(["zarr", "npz"]), help="Products beside NetCDF; repeatable."
+)
+@click.option("--chain", is_flag=True, help="Resample and take statistics in stages of their own.")
 def init(
     folder: Path,
     audio: str,
@@ -80,6 +130,9 @@ def init(
     workers: int | None,
     batch: int,
     segment: float | None,
+    tiles: str | None,
+    also: tuple[str, ...],
+    chain: bool,
     **params: Any,
 ) -> None:
     """Set up a campaign in DIR: spectrograms, levels and a long-term average of recordings.
@@ -87,18 +140,23 @@ def init(
     \b
     penstock init acoustics winter --audio "data/*.wav" --sensitivity -170
     """
+    from penstock.workflows.acoustics.definition import Shape
     from penstock.workflows.acoustics.init import write_campaign
     from penstock.workflows.acoustics.tables import summary
 
-    made = write_campaign(
-        folder,
-        audio,
-        begin=begin,
-        workers=workers,
-        batch=batch,
+    times, levels = _times(params), _tile_levels(tiles)
+    if chain and segment is not None:
+        raise DefinitionError("--chain works file by file, and --segment does not; leave one out")
+    shape = Shape(
+        workers or os.cpu_count() or 1,
+        batch,
         segments=segment is not None,
-        params=params | {"segment": segment},
+        extras=(*(("tiles",) if levels else ()), *also),
+        chain=chain,
+        aplose=tiles is not None,
     )
+    params |= {"segment": segment, "tile_levels": levels}
+    made = write_campaign(folder, audio, begin=begin, times=times, shape=shape, params=params)
     for line in summary(made.dataset, made.settings):
         click.echo(line)
     click.echo(f"wrote {made.definition}; next: cd {shlex.quote(str(folder))} && penstock run")
@@ -106,7 +164,7 @@ def init(
 
 @click.group("acoustics")
 def group() -> None:
-    """Recordings: what they are, and what is wrong with them."""
+    """Recordings: what they are, what is wrong with them, and what they would cost."""
 
 
 @group.command()
@@ -115,8 +173,23 @@ def group() -> None:
 @click.option(
     "--samples/--headers", default=False, help="Read the samples too, or the headers only [headers]."
 )
+@click.option("--metadata", is_flag=True, help="Write the old metadata.csv too.")
+@click.option("--lat", type=float, help="For metadata.csv, degrees.")
+@click.option("--lon", type=float, help="For metadata.csv, degrees.")
+@click.option("--depth", type=float, help="For metadata.csv, metres.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def build(folder: Path, audio: str, begin: str | None, samples: bool, as_json: bool, **params: Any) -> None:
+def build(
+    folder: Path,
+    audio: str,
+    begin: str | None,
+    samples: bool,
+    metadata: bool,
+    lat: float | None,
+    lon: float | None,
+    depth: float | None,
+    as_json: bool,
+    **params: Any,
+) -> None:
     """Describe a dataset in DIR: dataset.json, files.csv, qc.csv, qc.html; no campaign is made.
 
     \b
@@ -125,14 +198,75 @@ def build(folder: Path, audio: str, begin: str | None, samples: bool, as_json: b
     from penstock.workflows.acoustics.build import build_dataset
     from penstock.workflows.acoustics.tables import describe_dataset, summary
 
+    times, place = _times(params), {"lat": lat, "lon": lon, "depth": depth}
     given = {name: value for name, value in params.items() if value is not None}
-    dataset, settings = build_dataset(folder, audio, begin=begin, params=given, samples=samples)
+    dataset, settings = build_dataset(
+        folder,
+        audio,
+        begin=begin,
+        times=times,
+        params=given,
+        samples=samples,
+        place=place if metadata else None,
+    )
     if as_json:
         click.echo(json.dumps(describe_dataset(dataset, settings), ensure_ascii=False))
         return
     for line in summary(dataset, settings):
         click.echo(line)
     click.echo(f"look at {folder / 'qc.html'}")
+
+
+@group.command()
+@click.argument("page", metavar="PAGE", type=click.Path(dir_okay=False, path_type=Path))
+@_with_options
+@click.option("--n", "count", type=click.IntRange(1), default=3, show_default=True, help="How many.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another one chooses others.")
+def preview(page: Path, audio: str, begin: str | None, count: int, seed: int, **params: Any) -> None:
+    """Try a few random recordings with these parameters: one HTML page, with time and size of them all.
+
+    \b
+    penstock acoustics preview look.html --n 3 --audio "data/*.wav" --nfft 2048
+    """
+    from penstock.workflows.acoustics.init import find_recordings
+    from penstock.workflows.acoustics.preview import write_preview
+    from penstock.workflows.acoustics.recordings import scan_paths
+    from penstock.workflows.acoustics.settings import read_settings
+
+    found = find_recordings(Path.cwd(), audio, begin, _times(params))
+    settings = read_settings({name: value for name, value in params.items() if value is not None})
+    dataset = scan_paths(found.paths, found.naming, settings)
+    made = write_preview(page, dataset, settings, count, seed)
+    click.echo(
+        f"{made.hours:.2f} h of sound: about {made.cpu_hours * 60:.1f} min of one core, {made.bytes / 1e6:.0f} MB"
+    )
+    click.echo(f"look at {page}")
+
+
+@group.command()
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--levels", type=click.IntRange(1), default=4, show_default=True, help="Levels of zoom.")
+@click.option("--colours", default="viridis", show_default=True, help="viridis, grey or matplotlib's.")
+@click.option("--db-range", nargs=2, type=float, help="Lowest and highest level of the colours.")
+@click.option(
+    "--scale", type=click.Choice(["linear", "log"]), default="linear", help="Of frequency [linear]."
+)
+@click.option("--port", type=int, default=8765, show_default=True, help="On this machine only.")
+def tiles(
+    folder: Path, levels: int, colours: str, db_range: tuple[float, float] | None, scale: str, port: int
+) -> None:
+    """Serve tiles on demand from the matrices in DIR (`spectra` of a campaign): /NAME_NTILES_I.png.
+
+    \b
+    penstock acoustics tiles winter/spectra --levels 4 --db-range 40 100
+    """
+    from penstock.workflows.acoustics.serving import make_server
+    from penstock.workflows.acoustics.settings import read_settings
+
+    chosen = {"tile_levels": levels, "colours": colours, "frequency_scale": scale, "db_range": db_range}
+    server = make_server(folder, read_settings(chosen), port)
+    click.echo(f"serving tiles of {folder} at http://127.0.0.1:{server.server_port}/; stop with Ctrl-C")
+    server.serve_forever()
 
 
 def demo(folder: Path, audio: Path | None = None) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KINDS = {
+    "missing": "named in the table of times, and not there",
     "badly_named": "the name does not hold a time of the given form",
     "unreadable": "no header could be read",
     "empty": "the header promises no samples",
@@ -38,6 +39,7 @@ KINDS = {
     "dc_offset": "the mean is far from zero",
 }
 FAULTS = (
+    "missing",
     "badly_named",
     "unreadable",
     "empty",

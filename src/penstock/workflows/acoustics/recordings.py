@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 from penstock.workflows.acoustics.headers import Header, Unreadable, read_header
-from penstock.workflows.acoustics.names import Pattern, with_fraction
+from penstock.workflows.acoustics.names import Pattern, parse_pattern, read_any_time
 from penstock.workflows.acoustics.qc import Finding, Usual, check_header, check_times, find_usual
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.timeline import Span, seconds
+from penstock.workflows.acoustics.times import Naming, Table, begin_by
 
 READERS = 8  # headers are read side by side: on network storage the wait is what counts
 AT_ONCE = 64
@@ -66,7 +70,25 @@ def scan(pattern: Pattern, settings: Settings | None = None) -> Dataset:
     return scan_paths(pattern.find(), pattern, settings)
 
 
-def scan_paths(paths: Sequence[str], pattern: Pattern, settings: Settings | None = None) -> Dataset:
+def scan_campaign(params: Mapping[str, Any], settings: Settings, root: str = "") -> Dataset:
+    """Find the recordings of a campaign: by its pattern, or by the table that `init` wrote."""
+    if "times" not in params:
+        return scan(parse_pattern(os.path.join(root, params["audio"])), settings)
+    rows = read_recordings(Path(root, params["times"]))
+    begins = {os.path.basename(row["path"]): read_any_time(row["begin"]) for row in rows if row["begin"]}
+    return scan_paths(
+        [os.path.join(root, row["path"]) for row in rows], Table(params["times"], begins), settings
+    )
+
+
+def read_recordings(table: Path) -> list[dict[str, str]]:
+    """Read the table of recordings that `init` writes: file, path, begin."""
+    with table.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def scan_paths(paths: Sequence[str], pattern: Naming, settings: Settings | None = None) -> Dataset:
+    """Read the headers of files and check them; a file that the table names and that is not there is told."""
     settings = settings or Settings()
     with ThreadPoolExecutor(READERS) as pool:
         groups = [paths[i : i + AT_ONCE] for i in range(0, len(paths), AT_ONCE)]
@@ -84,15 +106,22 @@ def scan_paths(paths: Sequence[str], pattern: Pattern, settings: Settings | None
         else each
         for each in found
     ]
-    return Dataset(tuple(_timed(checked, settings.gap_tolerance)), usual)
+    timed = _timed(checked, settings.gap_tolerance)
+    return Dataset((*timed, *_missing(paths, pattern)), usual)
 
 
-def _read(path: str, pattern: Pattern) -> Recording:
-    begin, findings = pattern.begin(path), list[Finding]()
+def _missing(paths: Sequence[str], naming: Naming) -> Iterator[Recording]:
+    there = {os.path.basename(path) for path in paths}
+    for name in sorted(set(naming.begins) - there) if isinstance(naming, Table) else ():
+        yield Recording(
+            name, None, None, (Finding("missing", f"{naming.text} names it, and it is not there"),)
+        )
+
+
+def _read(path: str, pattern: Naming) -> Recording:
+    begin, findings = begin_by(pattern, path), list[Finding]()
     if begin is None:
         findings.append(Finding("badly_named", f"the name does not fit {os.path.basename(pattern.text)}"))
-    else:
-        begin = with_fraction(begin, pattern.fields(path))
     try:
         return Recording(path, begin, read_header(path), tuple(findings))
     except Unreadable as error:

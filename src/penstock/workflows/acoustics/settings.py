@@ -11,7 +11,7 @@ from typing import Any
 from penstock.errors import DefinitionError
 from penstock.workflows.acoustics.timeline import CALENDAR
 
-SHARED = ("audio",)  # read by the report and the command line, not by the signal processing
+SHARED = ("audio", "times")  # read by the report and the command line, not by the signal processing
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,12 @@ class Settings:
     picture_height: int = 512
     colours: str = "viridis"
     db_range: tuple[float, float] | None = None
+    frequency_scale: str | tuple[tuple[float, float], ...] = "linear"
+    tile_levels: int = 0
+    tile_factor: int = 2
+    tile_width: int = 1800
+    tile_height: int = 512
+    tile_join: str = "mean"
     force: bool = False
 
     @property
@@ -148,6 +154,14 @@ def _rules(settings: Settings) -> Iterator[Rule]:
 def _signal_rules(settings: Settings) -> Iterator[Rule]:
     for band in settings.bands:
         yield band in BANDS, f"bands has {band!r}; known are {', '.join(BANDS)}"
+    scale = settings.frequency_scale
+    yield (
+        not isinstance(scale, str) or scale in ("linear", "log"),
+        f"frequency_scale is {scale!r}; it must be linear, log or points [[height, Hz], …]",
+    )
+    for name, least in (("tile_levels", 0), ("tile_factor", 2), ("tile_width", 1), ("tile_height", 1)):
+        value = getattr(settings, name)
+        yield value >= least, f"{name} is {value}; it must be at least {least}"
     share, least = settings.segment_overlap, settings.least_coverage
     yield 0 <= share < 1, f"segment_overlap is {share:g}; it must be from 0 to below 1"
     yield 0 <= least <= 1, f"least_coverage is {least:g}; it must be from 0 to 1"
@@ -197,7 +211,9 @@ MODES = {
     "first": "segments of one duration from the first instant on, across files",
     "inside": "segments of one duration inside each file",
 }
+JOINS = {"mean": "mean power of the frames", "max": "the highest power of the frames"}
 CHOICES = {
+    "tile_join": JOINS,
     "segment_mode": MODES,
     "scaling": SCALINGS,
     "resample_quality": RESAMPLERS,

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.workflows.acoustics.names import parse_pattern, with_fraction
+from penstock.workflows.acoustics.names import with_fraction
 from penstock.workflows.acoustics.qc import Finding
-from penstock.workflows.acoustics.recordings import Dataset, Recording, scan
+from penstock.workflows.acoustics.recordings import Dataset, Recording, scan_campaign
 from penstock.workflows.acoustics.settings import Settings, read_settings
 from penstock.workflows.acoustics.timeline import moment
 
 if TYPE_CHECKING:
     from penstock.campaign import Campaign
     from penstock.runner.task import Task
-    from penstock.workflows.acoustics.sound import Sound
+    from penstock.workflows.acoustics.sound import FileSound, Sound
 
 
 def setup() -> None:
@@ -31,13 +34,104 @@ def spectrogram(task: Task) -> dict[str, Any]:
     Products `spectrum` (NetCDF) and `picture` (PNG). A faulty recording is vetoed with its reason
     unless `params.force`; warnings are in the result and in the product.
     """
-    from penstock.workflows.acoustics.sound import FileSound
+    from penstock.workflows.acoustics.chain import PreparedSound, choose_normal, read_given
 
     def make(settings: Settings) -> Sound:
-        begin = with_fraction(task.fields["begin"], task.fields)
-        return FileSound(str(task.fields["path"]), begin, settings)
+        before = task.inputs.get("statistics", [])
+        if not before:
+            return _file_sound(task, settings)
+        given = read_given(before[0])
+        normal = choose_normal(given, task.inputs.get("normals", []), settings)
+        return PreparedSound(_begin(task), settings, given, normal)
 
     return _spectrogram(task, make)
+
+
+def _begin(task: Task) -> datetime:
+    begin = task.fields["begin"]
+    if begin is None:
+        task.veto("it is not known when it begins: give its time, and run `penstock init` again")
+    return with_fraction(begin, task.fields)
+
+
+def _file_sound(task: Task, settings: Settings) -> FileSound:
+    from penstock.workflows.acoustics.sound import FileSound
+
+    return FileSound(str(task.fields["path"]), _begin(task), settings)
+
+
+def resample(task: Task) -> dict[str, Any]:
+    """Write a recording at the rate of `params.resample` (each = "file"); products `audio` and `notes`."""
+    from penstock.workflows.acoustics.chain import write_resampled
+
+    settings = replace(Settings.read(task.params), normalise="none", band_pass=None)
+    with _vetoing(task):
+        sound = _file_sound(task, settings)
+        write_resampled(sound, task.product("audio"), task.product("notes"))
+        return {"frames": sound.frames, "rate": sound.rate}
+
+
+def statistics(task: Task) -> dict[str, Any]:
+    """Write mean, spread and peak of a recording as it will be transformed (each = "file").
+
+    Reads what the stage `resample` made, if there is one.
+    """
+    from penstock.workflows.acoustics.chain import read_given, write_statistics
+    from penstock.workflows.acoustics.sound import FileSound
+
+    settings = replace(Settings.read(task.params), normalise="none")
+    before = task.inputs.get("resample", [])
+    with _vetoing(task):
+        if not before:
+            found = write_statistics(_file_sound(task, settings), task.product())
+        else:
+            audio, notes = (next(p for p in before if p.suffix == end) for end in (".wav", ".json"))
+            own = replace(settings, resample=None, sample_rate=None, channels=None, channel=1)
+            sound = FileSound(str(audio), _begin(task), own)
+            found = write_statistics(sound, task.product(), notes=read_given(notes))
+    return {"mean": found.mean, "deviation": found.deviation, "peak": found.peak}
+
+
+def normals(task: Task) -> dict[str, Any]:
+    """Write what normalises the files of each period, or all (each = "campaign")."""
+    from penstock.workflows.acoustics.chain import write_normals
+
+    settings = Settings.read(task.params)
+    return {"periods": write_normals(task.inputs["statistics"], task.product(), settings)}
+
+
+def aplose(task: Task) -> dict[str, Any]:
+    """Write the tables that APLOSE reads (each = "campaign"); products `datasets` and `metadata`."""
+    from penstock.workflows.acoustics.aplose import write_aplose
+
+    settings = Settings.read(task.params)
+    duration = _duration(_with_suffix(task.inputs["spectrogram"], ".nc"))
+    write_aplose(
+        task.product("datasets"),
+        task.product("metadata"),
+        Path.cwd().name,
+        settings,
+        duration=duration,
+        extension=os.path.splitext(task.params["audio"])[1],
+    )
+    return {"duration": duration}
+
+
+def _duration(products: Sequence[Path]) -> float:
+    import h5py
+
+    with h5py.File(products[0]) as file:
+        return float(file.attrs["duration_seconds"])
+
+
+@contextmanager
+def _vetoing(task: Task) -> Iterator[None]:
+    from penstock.workflows.acoustics.sound import Faulty
+
+    try:
+        yield
+    except Faulty as error:
+        task.veto(str(error))
 
 
 def segment_spectrogram(task: Task) -> dict[str, Any]:
@@ -69,8 +163,7 @@ def list_segments(campaign: Campaign) -> Iterator[dict[str, Any]]:
 
     params = campaign.stage("spectrogram").params
     settings = read_settings(params)
-    pattern = parse_pattern(os.path.join(campaign.root, params["audio"]))
-    dataset = scan(pattern, settings)
+    dataset = scan_campaign(params, settings, os.fspath(campaign.root))
     for segment in plan_segments(clips_of(dataset, settings), settings):
         pieces = [[p.path, p.rate, p.skip, p.count, p.at] for p in segment.pieces]
         yield {
@@ -84,16 +177,19 @@ def list_segments(campaign: Campaign) -> Iterator[dict[str, Any]]:
 
 
 def _spectrogram(task: Task, make: Callable[[Settings], Sound]) -> dict[str, Any]:
-    from penstock.workflows.acoustics.measure import Faulty, measure_sound
+    from penstock.workflows.acoustics.measure import measure_sound
 
-    settings = Settings.read(task.params)
-    try:
+    settings, extras = Settings.read(task.params), _extras(task)
+    spectrum = task.product("spectrum")
+    with _vetoing(task):
         made = measure_sound(
-            make(settings), settings, product=task.product("spectrum"), picture=task.product("picture")
+            make(settings),
+            settings,
+            product=spectrum,
+            picture=task.product("picture"),
+            tiles=extras.get("tiles"),
         )
-    except Faulty as error:
-        task.veto(str(error))
-        raise
+    _export(spectrum, extras)
     for finding in made.findings:
         task.log(f"{finding.kind}: {finding.why}")
     return {
@@ -102,6 +198,24 @@ def _spectrogram(task: Task, make: Callable[[Settings], Sound]) -> dict[str, Any
         "level": round(made.level, 3),
         "findings": {finding.kind: finding.why for finding in made.findings},
     }
+
+
+def _extras(task: Task) -> dict[str, Path]:
+    """Give the products that a campaign may have beside the usual ones."""
+    found: dict[str, Path] = {}
+    for name in ("tiles", "zarr", "npz"):
+        with suppress(ValueError):
+            found[name] = task.product(name)
+    return found
+
+
+def _export(spectrum: Path, extras: dict[str, Path]) -> None:
+    from penstock.workflows.acoustics import exports
+
+    if "npz" in extras:
+        exports.write_npz(spectrum, extras["npz"])
+    if "zarr" in extras:
+        exports.write_zarr(spectrum, extras["zarr"])
 
 
 def ltas(task: Task) -> dict[str, Any]:
@@ -149,9 +263,7 @@ def report(task: Task) -> dict[str, Any]:
 
     settings = Settings.read(task.params)
     spectra = task.inputs["spectrogram"]
-    dataset = _complete(
-        scan(parse_pattern(task.params["audio"]), settings), _with_suffix(spectra, ".nc"), settings
-    )
+    dataset = _complete(scan_campaign(task.params, settings), _with_suffix(spectra, ".nc"), settings)
     tables.write_dataset(task.product("dataset"), dataset, settings)
     tables.write_files(task.product("files"), dataset)
     tables.write_qc(task.product("qc_table"), dataset, settings)

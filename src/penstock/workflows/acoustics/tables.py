@@ -121,6 +121,45 @@ def write_qc(path: Path, dataset: Dataset, settings: Settings) -> None:
     write_table(path, QC_COLUMNS, (qc_row(each, force=settings.force) for each in dataset.recordings))
 
 
+METADATA = (
+    *("origin_sr", "sample_bits", "channel_count", "audio_file_count", "start_date", "end_date"),
+    *("dutyCycle_percent", "audio_file_origin_duration", "audio_file_origin_volume"),
+    *("dataset_origin_volume", "dataset_origin_duration", "lat", "lon", "depth"),
+)
+
+
+def metadata_row(dataset: Dataset, settings: Settings, place: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the row of the old `metadata.csv`: durations in s, volumes in MB for a file and GB for all."""
+    facts, count = describe_dataset(dataset, settings), max(1, len(dataset.recordings))
+    return {
+        "origin_sr": facts["sample_rate"],
+        "sample_bits": facts["bits"],
+        "channel_count": facts["channels"],
+        "audio_file_count": facts["recordings"],
+        "start_date": facts["begin"],
+        "end_date": facts["end"],
+        "dutyCycle_percent": facts["duty_cycle_percent"],
+        "audio_file_origin_duration": facts["file_duration_s"],
+        "audio_file_origin_volume": round(facts["bytes"] / count / 1e6, 6),
+        "dataset_origin_volume": round(facts["bytes"] / 1e9, 6),
+        "dataset_origin_duration": facts["recorded_s"],
+    } | {name: place.get(name) for name in ("lat", "lon", "depth")}
+
+
+def write_metadata(path: Path, dataset: Dataset, settings: Settings, place: Mapping[str, Any]) -> None:
+    write_table(path, METADATA, [metadata_row(dataset, settings, place)])
+
+
+def write_recordings(path: Path, dataset: Dataset) -> None:
+    """Write the table that a campaign takes its units from: file, path, begin (UTC)."""
+    rows = [
+        {"file": each.stem, "path": os.path.abspath(each.path), "begin": iso(each.begin)}
+        for each in dataset.recordings
+        if os.path.exists(each.path)
+    ]
+    write_table(path, ("file", "path", "begin"), rows)
+
+
 def read_findings(products: Iterable[Path]) -> dict[str, list[Finding]]:
     """Give what the passes over the samples found: absolute path of the recording → findings."""
     import h5py
