@@ -27,7 +27,7 @@ PLANTS = [  # what is to be found, samples, and how else the file differs; a lis
     [({"not_finite"}, spoiled(17, np.nan), {})],
     [({"silent"}, GOOD * 0, {})],
     [({"gap"}, GOOD, {"before": 60})],
-    [({"duration"}, np.tile(GOOD, 5), {}), ({"overlap"}, GOOD, {"after": 5})],
+    [({"duration"}, np.tile(GOOD, 5), {}), ({"overlap"}, GOOD, {"after": 4})],
     [(set(), GOOD, {"after": 0}), ({"duplicate_time"}, GOOD, {})],
     [({"channels"}, np.column_stack((GOOD, GOOD)), {})],
     [({"empty"}, GOOD[:0], {}), ({"gap"}, GOOD, {})],

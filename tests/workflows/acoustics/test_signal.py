@@ -59,8 +59,20 @@ def test_blocks_of_any_length_give_the_same_samples_as_the_whole(lengths, rates)
     samples = np.random.default_rng(1).standard_normal(sum(lengths)).astype(np.float32)
     made = joined(resampled(np.split(samples, np.cumsum(lengths)[:-1]), *rates))
     assert len(made) == count_after(len(samples), rates[0], Settings(resample=rates[1]))
-    whole = soxr.resample(samples, *rates, quality="HQ")
-    assert made[: len(whole)] == pytest.approx(whole[: len(made)], abs=1e-5)
+    whole = joined(resampled([samples], *rates))
+    assert made == pytest.approx(whole, abs=1e-6)
+
+
+def test_resampled_samples_are_soxrs_own():
+    samples = np.random.default_rng(1).standard_normal(20_000).astype(np.float32)
+    expected = soxr.resample(samples, RATE, 8000, quality="HQ")
+    made = joined(resampled([samples], RATE, 8000))
+    assert middle(made) == pytest.approx(middle(expected), abs=1e-5)
+
+
+def test_an_offset_makes_no_step_at_the_ends_of_a_resampled_file():
+    made = joined(resampled([np.full(1000, 0.25, np.float32)] * 20, RATE, 8000))
+    assert np.abs(made - 0.25).max() < 1e-5
 
 
 @pytest.mark.parametrize("quality", ["QQ", "LQ", "MQ"])

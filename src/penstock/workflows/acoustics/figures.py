@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.workflows.acoustics.probability import PERCENTILES
+from penstock.workflows.acoustics.probability import PERCENTILES, Counts
 from penstock.workflows.acoustics.soundscape import Series, Soundscape
 from penstock.workflows.acoustics.timeline import moment
 
@@ -38,6 +38,8 @@ def draw_epd(made: Soundscape, path: Path, colours: str = "viridis") -> None:
             loud = float(
                 np.percentile(density.compressed(), 99.5)
             )  # a tone that never changes is off the scale
+            shown = density.compressed()
+            loud = float(np.percentile(shown, 99.5)) if len(shown) else 1.0  # a steady tone is off the scale
             shade = axes.pcolormesh(
                 frequency,
                 made.counts.levels(),
@@ -47,14 +49,13 @@ def draw_epd(made: Soundscape, path: Path, colours: str = "viridis") -> None:
                 vmax=loud,
             )
             figure.colorbar(shade, ax=axes, label="probability density, 1/dB")
+            axes.set_ylim(*_usual_levels(made.counts))
             for share, level in zip(PERCENTILES, made.counts.percentiles()[:, lines], strict=True):
-                style = {
-                    "color": "0.15",
-                    "lw": 1.4 if share == 50 else 0.7,
-                    "ls": "-" if share == 50 else "--",
-                }
-                axes.plot(frequency, level, **style)
-                axes.annotate(f"{share} %", (frequency[-1], level[-1]), fontsize=7, va="center")
+                axes.plot(frequency, level, color="white", lw=1.6 if share == 50 else 0.7)
+                if share in NAMED:
+                    axes.annotate(
+                        f"{share} %", (frequency[3], level[3]), fontsize=8, color="white", va="bottom"
+                    )
         axes.plot(frequency, made.mean[lines], color="#d62728", lw=1.8, label="RMS level")
         axes.set(xscale="log", xlabel="frequency, Hz", ylabel=f"level, dB re {made.reference}")
         axes.set_xlim(frequency[0], frequency[-1] * 1.25)
@@ -62,6 +63,14 @@ def draw_epd(made: Soundscape, path: Path, colours: str = "viridis") -> None:
         axes.legend(loc="upper right")
 
     _figure((10, 5.5), path, paint)
+
+
+def _usual_levels(counts: Counts, rare: float = 1e-4) -> tuple[float, float]:
+    """Span the levels but the rarest at each side, with some room."""
+    share = counts.counts.sum(axis=0).cumsum() / max(1, counts.counts.sum())
+    levels = counts.levels()
+    first, last = np.searchsorted(share, (rare, 1 - rare))
+    return float(levels[first]) - 5, float(levels[min(last, len(levels) - 1)]) + 10
 
 
 def draw_levels(series: Series, path: Path, reference: str) -> None:

@@ -5,6 +5,7 @@ Each step takes a stream of blocks and gives one; none holds more than a block.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from penstock.workflows.acoustics.settings import Settings
 
+MARGIN = 512  # samples of the lower rate: longer than the memory of soxr's filters
 Blocks = Iterable[NDArray[Any]]
 
 
@@ -35,22 +37,29 @@ def count_after(frames: int, rate: int, settings: Settings) -> int:
 def resampled(blocks: Blocks, rate: int, wanted: int, quality: str = "HQ") -> Iterator[NDArray[Any]]:
     """Change the sample rate by soxr: what the new rate cannot hold is taken out, 100 dB or more.
 
-    The stream has `round(n · wanted / rate)` samples and no delay.
+    The stream has `round(n · wanted / rate)` samples and no delay. Before and after it, the first and the
+    last sample are taken to stand for ever, so that an offset makes no step at the ends.
     """
     import soxr
 
     stream = soxr.ResampleStream(rate, wanted, 1, dtype="float32", quality=quality)
+    common = math.gcd(rate, wanted)
+    turns = -(-int(MARGIN * max(1.0, rate / wanted)) // (rate // common))
+    before, skip = turns * rate // common, turns * wanted // common
     taken = given = 0
+    last = np.float32(0)
     for block in blocks:
-        taken += len(block)
+        if not len(block):
+            continue
+        if not taken:
+            skip -= len(stream.resample_chunk(np.full(before, block[0], np.float32)))
+        taken, last = taken + len(block), block[-1]
         made = stream.resample_chunk(np.ascontiguousarray(block, np.float32))
+        made, skip = made[max(0, skip) :], skip - len(made)
         given += len(made)
-        if len(made):
-            yield made
-    rest = stream.resample_chunk(np.empty(0, np.float32), last=True)
-    missing = (2 * taken * wanted + rate) // (2 * rate) - given
-    if missing > 0 and len(rest):
-        yield np.pad(rest, (0, max(0, missing - len(rest))), mode="edge")[:missing]
+        yield made
+    rest = stream.resample_chunk(np.full(before, last, np.float32), last=True)[max(0, skip) :]
+    yield rest[: max(0, (2 * taken * wanted + rate) // (2 * rate) - given)]
 
 
 def design_band(rate: float, band: tuple[float, float], order: int) -> NDArray[np.float64]:
