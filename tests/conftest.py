@@ -1,13 +1,20 @@
 """A ledger filled by hand, for the tests of what only reads it."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from penstock.ledger import Ledger
+
+# The same examples each time, so that a red run means a change; PENSTOCK_EXAMPLES=random looks for new ones.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("random", deadline=None)
+settings.load_profile(os.environ.get("PENSTOCK_EXAMPLES", "same"))
 
 
 class Record:

@@ -34,7 +34,7 @@ LAYERS = (
     {"__main__"},
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-WORKFLOWS_MAY_IMPORT = ("penstock.errors", "penstock.runner.task", "penstock.workflows")
+WORKFLOWS_MAY_IMPORT = ("penstock.errors", "penstock.campaign", "penstock.runner.task", "penstock.workflows")
 
 
 def part_of(module: str) -> str:

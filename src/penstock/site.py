@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from penstock.campaign import Site
+from penstock.campaign import Campaign, Site
 from penstock.errors import DefinitionError, LedgerError
 from penstock.ledger import FOLDER, make_private
 from penstock.ledger.archive import pack_folder
@@ -161,3 +161,15 @@ class LocalSite:
         """Remove the files that a killed conductor began to write and never named."""
         for draft in self.folder.glob(".*"):
             remove(str(draft))
+
+
+def local_site(campaign: Campaign) -> LocalSite:
+    """Return this machine as the campaign defines it; raises DefinitionError if a stage wants to run elsewhere."""
+    for stage in campaign.stages:
+        if stage.site not in (None, "local"):
+            raise DefinitionError(
+                f"stage '{stage.name}' is to run at site '{stage.site}', and this version runs jobs on this machine only:"
+                " leave its `site` out",
+                file=campaign.file,
+            )
+    return LocalSite(campaign.sites.get("local") or Site("local"), campaign.root)

@@ -22,6 +22,7 @@ def say_ending(ledger: Ledger, *, stopped: bool) -> tuple[int, list[str]]:
     failed = bool(counts.get("failed")) or has_pause(ledger)
     if not lines:
         lines = [f"all done: {count(counts.get('done', 0), 'task')}" if counts else "there is nothing to do"]
+    lines += problem_lines(ledger)
     return (1 if failed else 0), lines
 
 
@@ -31,6 +32,14 @@ def totals(ledger: Ledger) -> dict[str, int]:
         "SELECT y.state, sum(y.n) FROM tally y JOIN stage s ON s.id = y.stage WHERE y.unit = 1 AND NOT s.removed GROUP BY 1"
     )
     return {row[0]: row[1] for row in rows if row[1]}
+
+
+def problem_lines(ledger: Ledger) -> list[str]:
+    """Name what was wrong with the sources or the events, since "all done" may then not be all."""
+    total = ledger.db.execute("SELECT count(*) FROM problem").fetchone()[0]
+    rows = ledger.db.execute("SELECT subject, why FROM problem ORDER BY id DESC LIMIT ?", (SHOWN,))
+    shown = [f"    {row['subject']}: {row['why']}" for row in rows]
+    return [f"{count(total, 'problem')} to look at: see `penstock status`", *shown] if total else []
 
 
 def has_pause(ledger: Ledger) -> bool:

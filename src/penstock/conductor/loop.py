@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from penstock import config
-from penstock.campaign import Campaign, Site
+from penstock.campaign import Campaign
 from penstock.clock import Clock, SystemClock
 from penstock.conductor.collection import Collector
 from penstock.conductor.context import Context
@@ -20,13 +20,14 @@ from penstock.conductor.recovery import take_over
 from penstock.conductor.staleness import redo_stale
 from penstock.conductor.submission import Submitter
 from penstock.decide import RETRIES_LOCAL
+from penstock.display import count
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.jobs import allowances_for
 from penstock.ledger.lease import held
 from penstock.ledger.registration import register
 from penstock.ledger.requests import Requests
 from penstock.ledger.units import Values
-from penstock.site import JobSite, LocalSite
+from penstock.site import JobSite, local_site
 
 Observe = Callable[[Ledger], None]
 
@@ -46,7 +47,8 @@ class Turn:
     given: int = 0
 
     def __str__(self) -> str:
-        return f"{self.found.new} new units, {self.ended} attempts ended, {self.given} tasks given out"
+        news = count(self.found.new, "new unit"), count(self.ended, "attempt"), count(self.given, "task")
+        return f"{news[0]}, {news[1]} ended, {news[2]} given out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Conductor:
         self.campaign, self.command, self.clock = campaign, command, clock or SystemClock()
         self.accept_gone, self.stopping, self.open_ended = accept_gone, False, False
         self.redo = False
-        self.site = site or LocalSite(campaign.sites.get("local") or Site("local"), campaign.root)
+        self.site = site or local_site(campaign)
         self.exits = ExitStack()
 
     def __enter__(self) -> Conductor:
@@ -149,7 +151,8 @@ class Conductor:
             self.apply_requests()
             if now >= look_at_sources:
                 found = self.discover()
-                check_found(self.ledger, self.campaign, found)
+                if until_done:
+                    check_found(self.ledger, self.campaign, found)
                 if found.new or found.changed:
                     check_products(self.context)
                 look_at_sources = now + self.next_look(found, until_done)

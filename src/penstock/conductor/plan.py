@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from penstock import config
-from penstock.campaign import Campaign, Site, Stage
+from penstock.campaign import Campaign, Stage
 from penstock.clock import Clock, SystemClock
 from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer, check_found
@@ -21,7 +21,7 @@ from penstock.ledger.registration import register
 from penstock.ledger.units import Values
 from penstock.rendering import Item
 from penstock.schedulers.local import runner_argv
-from penstock.site import LocalSite
+from penstock.site import local_site
 
 SHOWN = 3
 
@@ -94,7 +94,7 @@ def plan(campaign: Campaign, *, clock: Clock | None = None) -> Plan:
     config.check(campaign)
     with Ledger.draft(campaign.root) as ledger:
         graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
-        site = LocalSite(campaign.sites.get("local") or Site("local"), campaign.root)
+        site = local_site(campaign)
         context = Context(
             ledger, campaign, graph, Values(ledger.db, campaign), site, clock, Measured(ledger, graph), {}
         )

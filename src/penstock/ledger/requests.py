@@ -126,12 +126,14 @@ class Requests:
             "INSERT INTO veto (unit, stage, by, why, at) VALUES (?, ?, ?, ?, ?)",
             (target["unit"], stage and self.graph.ids[stage], by, why, now),
         )
-        done = 0
+        done = kept = 0
         for name in self.stages(target):
+            kept += len(self.rows(name, target, "done", "queued", "running"))
             units = veto_tasks(self.db, self.graph, name, target["unit"], f"vetoed by {by}: {why}")
             self.changed[name].update(units)
             done += len(units)
-        return f"{count(done, 'task')} vetoed"
+        stays = f"; {count(kept, 'task')} done or under way and not undone" if kept else ""
+        return f"{count(done, 'task')} vetoed{stays}"
 
     def unveto(self, target: Target, by: str, now: float) -> str:
         """Lift a veto."""

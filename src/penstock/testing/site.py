@@ -133,6 +133,9 @@ class PretendSite:
     def end_leftovers(self, token: str) -> None:
         """Do nothing: no process was left."""
 
+    def remove_drafts(self) -> None:
+        """Do nothing: no draft was left."""
+
     def last_words(self, token: str) -> str:
         """Return what the runner itself had to say."""
         started = self.runners.get(token)
