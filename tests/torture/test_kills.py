@@ -15,78 +15,118 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 KILLS = int(os.environ.get("PENSTOCK_KILLS", "25"))
 SEED = int(os.environ.get("PENSTOCK_SEED") or secrets.randbelow(10**6))
-UNITS = 60 + 10 * KILLS
+UNITS = 30 + 6 * KILLS
 PATIENCE_S = 120.0
+ROUNDED_S = 0.0005  # the ledger has times in milliseconds
 
 #: whom a blow may hit, and how often
-BLOWS = {"conductor": 3, "runner": 4, "task": 4, "everybody": 2}
+BLOWS = {"conductor": 3, "runner": 4, "task": 4, "everybody": 1}
+
+EXPANDED, PARTS = 20, 3
+TASKS = 4 * UNITS + EXPANDED * (1 + PARTS) + 1
 
 # Each blow may hit the same unit again, however small the chance: here retries must not run out.
-DEFINITION = """
+RETRY = "retry = { lost = 100, error = 100 }"
+DEFINITION = f"""
 [campaign]
 name = "torture"
-levels = ["unit"]
+levels = ["unit", "part"]
 [units]
 table = "units.csv"
+types = {{ unit = "int" }}
 [site.local]
 cores = 3
 [stage.a]
 each = "unit"
-command = ["sh", "make.sh", "a", "{unit}", "{word}", "{product}"]
-products = "out/a/{unit}.txt"
-retry = { lost = 100, error = 100 }
+command = ["sh", "make.sh", "a", "{{unit}}", "{{word}}", "{{product}}"]
+products = "out/a/{{unit}}.txt"
+{RETRY}
 [stage.b]
 each = "unit"
 after = "a"
-command = ["sh", "make.sh", "b", "{unit}", "{word}", "{product}", "{inputs.a}"]
-products = "out/b/{unit}.txt"
-retry = { lost = 100, error = 100 }
+workers = 2
+command = ["sh", "make.sh", "b", "{{unit}}", "{{word}}", "{{product}}", "{{inputs.a}}"]
+products = "out/b/{{unit}}.txt"
+{RETRY}
 [stage.p]
 each = "unit"
 after = "a"
 python = "lab:work"
-products = { text = "out/p/{unit}.txt", parts = { path = "out/parts/{unit}", folder = true } }
-retry = { lost = 100, error = 100 }
+products = {{ text = "out/p/{{unit}}.txt", parts = {{ path = "out/parts/{{unit}}", folder = true }} }}
+{RETRY}
+[stage.q]
+each = "unit"
+with = "p"
+scratch = true
+python = "lab:follow"
+products = "out/q/{{unit}}.txt"
+{RETRY}
+[stage.e]
+each = "unit"
+where = "unit <= {EXPANDED}"
+python = "lab:expand"
+expands = "part"
+{RETRY}
+[stage.x]
+each = "part"
+command = ["sh", "make.sh", "x", "{{unit}}.{{part}}", "{{area}}", "{{product}}"]
+products = "out/x/{{unit}}/{{part}}.txt"
+{RETRY}
 [stage.all]
 each = "campaign"
-after = ["b", "p"]
-command = ["sh", "merge.sh", "{product}", "{inputs_file.b}"]
+after = ["b", "q", "x"]
+command = ["sh", "merge.sh", "{{product}}", "{{inputs_file.b}}"]
 products = "out/all.txt"
-retry = { lost = 100, error = 100 }
+{RETRY}
 """
 
 MAKE = """\
 echo "$1 $2 $(date +%s.%N)" >> runs.log
 printf half > "$4"
-sleep 0.0$(( $2 % 5 ))
+sleep 0.0$(( ${2%%.*} % 5 ))
 { echo "$1 $3"; [ -z "$5" ] || cat "$5"; } > "$4"
 """
 
 MERGE = """\
-echo "all 1 $(date +%s.%N)" >> runs.log
+echo "all  $(date +%s.%N)" >> runs.log
 printf half > "$1"
 while read -r path; do cat "$path" || exit 1; done < "$2" > "$1"
 """
 
-LAB = """\
+LAB = f"""\
 import os, time
+from pathlib import Path
+
+def note(stage, task):
+    run = os.open(Path(__file__).parent / "runs.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(run, f"{{stage}} {{task.key[0]}} {{time.time()}}\\n".encode())
+    os.close(run)
 
 def work(task):
-    run = os.open("runs.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(run, f"p {task.key[0]} {time.time()}\\n".encode())
-    os.close(run)
+    note("p", task)
     task.product("parts").mkdir()
     for part in range(3):
         (task.product("parts") / str(part)).write_text(task.fields["word"])
     task.product("text").write_text("half")
     time.sleep(0.005)
     task.product("text").write_text("p " + task.input("a").read_text())
+
+def follow(task):
+    note("q", task)
+    Path("rest").write_text("of no use")
+    task.product().write_text("q " + task.input("p.text").read_text())
+
+def expand(task):
+    note("e", task)
+    for part in range({PARTS}):
+        task.expand(part=part, area=10 * part)
 """
 
 
@@ -154,17 +194,25 @@ class Torture:
         """Run to the end, under blows."""
         conductor = self.start()
         while sum(self.blows.values()) < KILLS and conductor.poll() is None:
-            time.sleep(self.random.choice([0.05, 0.3, 1.0, 1.5]) * self.random.random())
+            if self.random.random() < 0.7:
+                self.wait_for_work(conductor)
+            time.sleep(self.random.choice([0.02, 0.1, 0.5]) * self.random.random())
             if conductor.poll() is None:
                 conductor = self.strike(conductor)
         assert conductor.wait(PATIENCE_S) == 0, self.story()
+
+    def wait_for_work(self, conductor: subprocess.Popen[bytes]) -> None:
+        """Spread the blows over the work, however quick it goes."""
+        share = 0.9 * TASKS * sum(self.blows.values()) / KILLS
+        while conductor.poll() is None and len(runs_of(self)) < share:
+            time.sleep(0.01)
 
     def story(self) -> str:
         """Return what a person needs to see what went wrong."""
         tail = self.output.read_text(errors="replace")[-3000:]
         return f"PENSTOCK_SEED={SEED}, blows {dict(self.blows)}, in {self.root}:\n{tail}"
 
-    def rows(self, sql: str) -> list[tuple[object, ...]]:
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with sqlite3.connect(self.root / ".penstock" / "ledger.sqlite") as db:
             return db.execute(sql).fetchall()
 
@@ -205,51 +253,50 @@ def test_all_blows_fell_before_the_work_was_over(torture: Torture) -> None:
 
 
 def test_every_unit_has_its_products_with_the_right_content(torture: Torture) -> None:
-    out, numbers = torture.root / "out", range(1, UNITS + 1)
-    wrong = [n for n in numbers if (out / f"a/{n}.txt").read_text() != f"a {word(n)}\n"]
-    wrong += [n for n in numbers if (out / f"b/{n}.txt").read_text() != f"b {word(n)}\na {word(n)}\n"]
-    wrong += [n for n in numbers if (out / f"p/{n}.txt").read_text() != f"p a {word(n)}\n"]
-    wrong += [n for n in numbers for k in "012" if (out / f"parts/{n}/{k}").read_text() != word(n)]
-    assert not wrong, torture.story()
-    merged = sorted((out / "all.txt").read_text().splitlines())
-    assert merged == sorted(f"{stage} {word(n)}" for n in numbers for stage in "ab"), torture.story()
+    for unit in range(1, UNITS + 1):
+        expected = {
+            f"a/{unit}.txt": f"a {word(unit)}\n",
+            f"b/{unit}.txt": f"b {word(unit)}\na {word(unit)}\n",
+            f"p/{unit}.txt": f"p a {word(unit)}\n",
+            f"q/{unit}.txt": f"q p a {word(unit)}\n",
+            **{f"parts/{unit}/{part}": word(unit) for part in range(3)},
+            **{f"x/{unit}/{part}.txt": f"x {10 * part}\n" for part in range(PARTS) if unit <= EXPANDED},
+        }
+        assert {name: (torture.root / "out" / name).read_text() for name in expected} == expected, (
+            torture.story()
+        )
+
+
+def test_a_merge_has_all_its_members_once(torture: Torture) -> None:
+    merged = sorted((torture.root / "out/all.txt").read_text().splitlines())
+    assert merged == sorted(f"{stage} {word(n)}" for n in range(1, UNITS + 1) for stage in "ab"), (
+        torture.story()
+    )
 
 
 def test_nothing_else_is_left_on_the_disk(torture: Torture) -> None:
     private = [p for p in (torture.root / "out").rglob("*") if p.name == ".penstock"]
     assert not private, torture.story()
-    known = re.compile(r"ledger\.sqlite(-wal|-shm)?|now|jobs|runner-\w+\.pyz|p\w{10}\.zip")
-    strange = [p for p in (torture.root / ".penstock").rglob("*") if not known.fullmatch(p.name)]
-    assert not strange, torture.story()
+    known = re.compile(r"ledger\.sqlite(-wal|-shm)?|now|jobs|scratch|runner-\w+\.pyz|p\w{10}\.zip")
+    folders = [torture.root / ".penstock" / name for name in ("", "jobs", "scratch")]
+    strange = {p.name for folder in folders for p in folder.glob("*") if not known.fullmatch(p.name)}
+    kept = torture.rows("SELECT why FROM attempt WHERE instr(why, 'its scratch folder is kept')")
+    assert strange == {why.rpartition("/")[2] for (why,) in kept}, torture.story()
 
 
 def test_what_was_done_never_ran_again(torture: Torture) -> None:
-    done: dict[tuple[object, object], float] = {
-        (name, unit): ended  # type: ignore[misc]
-        for name, unit, ended in torture.rows(
-            "SELECT s.name, cast(coalesce(u.key ->> '$[0]', 1) AS integer), a.ended FROM attempt a JOIN stage s ON s.id = a.stage"
-            " JOIN unit u ON u.id = a.unit WHERE a.outcome = 'ok'"
-        )
-    }
-    again = [run for run in runs_of(torture) if run[2] > done[run[0], run[1]]]
+    done = {(stage, key): ended for stage, key, outcome, ended in attempts_of(torture) if outcome == "ok"}
+    again = [run for run in runs_of(torture) if run[2] > done[run[:2]] + ROUNDED_S]
     assert not again, torture.story()
-    assert len(done) == 3 * UNITS + 1
+    assert len(done) == TASKS
 
 
-def test_a_task_runs_once_for_each_attempt_that_is_recorded(torture: Torture) -> None:
-    recorded = Counter(
-        {
-            (name, unit): n
-            for name, unit, n in torture.rows(
-                "SELECT s.name, cast(coalesce(u.key ->> '$[0]', 1) AS integer), count(*) FROM attempt a"
-                " JOIN stage s ON s.id = a.stage JOIN unit u ON u.id = a.unit GROUP BY 1, 2"
-            )
-        }
-    )
-    ran = Counter((stage, unit) for stage, unit, _ in runs_of(torture))
+def test_a_task_runs_once_for_each_attempt_that_is_recorded_and_succeeds_once(torture: Torture) -> None:
+    recorded = Counter((stage, key) for stage, key, _, _ in attempts_of(torture))
+    ran = Counter((stage, key) for stage, key, _ in runs_of(torture))
     assert not ran - recorded, torture.story()
-    succeeded = torture.rows("SELECT stage, unit FROM attempt WHERE outcome = 'ok'")
-    assert len(succeeded) == len(set(succeeded)), torture.story()
+    succeeded = Counter((stage, key) for stage, key, outcome, _ in attempts_of(torture) if outcome == "ok")
+    assert set(succeeded.values()) == {1}, torture.story()
 
 
 def test_the_tallies_equal_a_recount(torture: Torture) -> None:
@@ -264,10 +311,20 @@ def test_no_process_is_left_over(torture: Torture) -> None:
     assert not left, torture.story()
 
 
-def runs_of(torture: Torture) -> list[tuple[str, int, float]]:
-    """Return what the tasks themselves wrote: (stage, unit, when it began)."""
-    lines = [line.split() for line in (torture.root / "runs.log").read_text().splitlines()]
-    return [(stage, int(unit), float(at)) for stage, unit, at in lines]
+def runs_of(torture: Torture) -> list[tuple[str, str, float]]:
+    """Return what the tasks themselves wrote: (stage, key, when it began)."""
+    log = torture.root / "runs.log"
+    lines = [line.split(" ") for line in log.read_text().splitlines()] if log.exists() else []
+    return [(stage, key, float(at)) for stage, key, at in lines]
+
+
+def attempts_of(torture: Torture) -> list[tuple[str, str, str, float]]:
+    """Return what the ledger says of the same: (stage, key, outcome, when it ended)."""
+    rows = torture.rows(
+        "SELECT s.name, trim(replace(u.key, ',', '.'), '[]'), a.outcome, a.ended FROM attempt a"
+        " JOIN stage s ON s.id = a.stage JOIN unit u ON u.id = a.unit"
+    )
+    return [(str(stage), str(key), str(outcome), float(ended)) for stage, key, outcome, ended in rows]
 
 
 def environment_of(process: psutil.Process) -> set[str]:
