@@ -223,7 +223,7 @@ def build(
 @click.option("--n", "count", type=click.IntRange(1), default=3, show_default=True, help="How many.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another one chooses others.")
 def preview(page: Path, audio: str, begin: str | None, count: int, seed: int, **params: Any) -> None:
-    """Try a few random recordings with these parameters: one HTML page, with time and size of them all.
+    """Try a few random recordings with these parameters: PAGE is HTML, with time and size of them all.
 
     \b
     penstock acoustics preview look.html --n 3 --audio "data/*.wav" --nfft 2048
