@@ -183,7 +183,10 @@ class Model:
             for key, unit in self.units.items():
                 if len(key) == stage.level and not unit.gone and self.holds(stage, key):
                     self.tasks.setdefault((stage.name, key), Task())
-        while any(self.compare(stage, key) for stage, key in self.tasks):
+        order = list(
+            self.stages
+        )  # upstreams first: a group is looked at when its members are what they will be
+        while any(self.compare(*task) for task in sorted(self.tasks, key=lambda task: order.index(task[0]))):
             pass
 
     def holds(self, stage: Stage, key: Key) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
 from penstock.ledger.inputs import uses_unit
-from penstock.ledger.readiness import RESTING, Touched, candidates, dependents, look_again, propagate
+from penstock.ledger.readiness import RESTING, Touched, candidates, dependents, propagate
 from penstock.ledger.units import Difference, Values, under
 from penstock.units import Placeholder, Template, canonical
 
@@ -25,8 +25,9 @@ def admit(db: sqlite3.Connection, graph: Graph, values: Values, difference: Diff
         drop_left_out(db, graph, values, stage, list(reasons), touched)
         link_again(db, graph, values, stage, list(reasons), touched)
         add_tasks(db, graph, values, stage, 0 if other else difference.new_after, touched)
-        touched.add(stage, (*difference.gone, *difference.back))
-        changed[stage].update(renew(db, graph, stage, reasons))
+        touched.add(stage, (*difference.gone, *other))
+        changed[stage].update(renew(db, graph, stage, list(reasons)))
+    touched.reasons = reasons
     propagate(db, graph, changed, touched)
 
 
@@ -165,14 +166,13 @@ def tasks_under(
     ).fetchall()
 
 
-def renew(db: sqlite3.Connection, graph: Graph, stage: str, reasons: Mapping[int, str]) -> set[int]:
-    """Mark what was made from a changed input as stale, and try again what failed on it; return what moved."""
-    rows = tasks.states_of(db, graph.ids[stage], reasons).values() if reasons else ()
+def renew(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> list[int]:
+    """Try again what failed on an input that changed, and note of what is on its way that it did; return the former."""
+    rows = tasks.states_of(db, graph.ids[stage], units).values() if units else ()
     if uses_unit(graph, stage):
         tasks.mark_meanwhile(db, graph, stage, [r for r in rows if r["state"] in ("queued", "running")])
-    redone = look_again(db, graph, stage, [r["unit"] for r in rows if r["state"] == "done"], reasons)
     failed = [r["unit"] for r in rows if r["state"] == "failed"]
-    return {*redone, *retry_failed(db, graph, stage, failed, why="its input changed")}
+    return retry_failed(db, graph, stage, failed, why="its input changed")
 
 
 def retry_failed(

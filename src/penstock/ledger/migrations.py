@@ -47,11 +47,21 @@ def migrate(db: sqlite3.Connection, name: str) -> None:
     if version == 0:
         create(db)
     while 0 < version < VERSION:
-        db.execute("BEGIN IMMEDIATE")
-        STEPS[version](db)
-        version += 1
-        db.execute(f"PRAGMA user_version = {version}")
+        step_from(db, version)
+        version = version_of(db, name)
+
+
+def step_from(db: sqlite3.Connection, version: int) -> None:
+    """Lead from one version to the next, unless somebody else just did."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if db.execute("PRAGMA user_version").fetchone()[0] == version:
+            STEPS[version](db)
+            db.execute(f"PRAGMA user_version = {version + 1}")
         db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
 
 
 def version_of(db: sqlite3.Connection, name: str) -> int:

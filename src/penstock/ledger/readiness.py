@@ -25,6 +25,7 @@ class Touched:
 
     def __init__(self) -> None:
         self.units: defaultdict[str, set[int]] = defaultdict(set)
+        self.reasons: Mapping[int, str] = {}  # what changed of a unit, where that is known
 
     def add(self, stage: str, units: Iterable[int]) -> None:
         self.units[stage].update(units)
@@ -45,7 +46,7 @@ def propagate(
     for stage in graph.stages:
         moved = set(changed.get(stage, ()))
         for units in chunks(touched.units.pop(stage, set()) | to_judge(db, graph, stage, moved)):
-            moved.update(judge(db, graph, stage, units))
+            moved.update(judge(db, graph, stage, units, touched.reasons))
         for edge in graph.downstreams[stage]:
             if moved:
                 touched.add(edge.down, dependents(db, graph, edge, moved))
@@ -118,7 +119,9 @@ def dependents_sql(graph: Graph, edge: Edge, level_up: int, level_down: int) -> 
     return f"SELECT u.id FROM json_each(?) j JOIN unit u ON u.level = {level_down} AND {under}"
 
 
-def judge(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> list[int]:
+def judge(
+    db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int], reasons: Mapping[int, str]
+) -> list[int]:
     """Give tasks the state that people, their input and their upstreams allow; return those that moved."""
     rows = tasks.states_of(db, graph.ids[stage], units)
     resting = {unit: row for unit, row in rows.items() if row["state"] in RESTING}
@@ -133,7 +136,8 @@ def judge(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]
     ]
     tasks.move(db, graph, stage, moves)
     tasks.forget_tries(db, graph, stage, [m.unit for m in moves if m.new in ("gone", "vetoed")])
-    redone = look_again(db, graph, stage, [unit for unit, row in rows.items() if row["state"] == "done"])
+    done = [unit for unit, row in rows.items() if row["state"] == "done"]
+    redone = look_again(db, graph, stage, done, reasons)
     return [m.unit for m in moves if m.old != m.new] + redone
 
 
@@ -165,7 +169,7 @@ def look_again(
     graph: Graph,
     stage: str,
     done: Sequence[int],
-    reasons: Mapping[int, str] | None = None,
+    reasons: Mapping[int, str],
 ) -> list[int]:
     """Find done tasks whose inputs are no longer what they were made from; return those that are redone (RULES 3, 26).
 
@@ -173,7 +177,7 @@ def look_again(
     `reasons` may say more exactly what changed of a unit.
     """
     done = may_run(db, graph, stage, done)
-    late = compare_inputs(db, graph, stage, done, reasons or {}) if done else []
+    late = compare_inputs(db, graph, stage, done, reasons) if done else []
     return redo(db, graph, stage, late, why=LATE) if graph.stages[stage].late == "redo" else []
 
 

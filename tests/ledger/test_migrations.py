@@ -1,0 +1,142 @@
+"""A ledger of any older version opens, and one of a newer version is refused."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import Corrupt, LedgerError
+from penstock.ledger import FILE, FOLDER, Ledger, migrations
+
+OLD = Path(__file__).parent / "old"  # the schema of each version, as it was when that version was made
+
+
+def file_of(root: Path) -> Path:
+    return root / FOLDER / FILE
+
+
+def columns(db: sqlite3.Connection) -> dict[str, list[str]]:
+    tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return {table: sorted(row[1] for row in db.execute(f"PRAGMA table_info({table})")) for table in tables}
+
+
+def indexes(db: sqlite3.Connection) -> set[str]:
+    return {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+
+
+def old_ledger(root: Path, version: int) -> Path:
+    """Make a ledger as the penstock of that version did."""
+    path = file_of(root)
+    path.parent.mkdir(mode=0o700)
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript((OLD / f"{version}.sql").read_text())
+        db.executescript(
+            "INSERT INTO unit (id, level, key, origin) VALUES (1, 0, '[]', 'group'), (2, 1, '[\"a\"]', 'source');"
+            "INSERT INTO lease (id, epoch) VALUES (1, 4);"
+            "INSERT INTO stage (id, name, level, position, digest, definition) VALUES (1, 'make', 1, 0, 'd', '{}');"
+            "INSERT INTO task (stage, unit, state, made) VALUES (1, 2, 'done', 'd');"
+            f"INSERT INTO tally VALUES (1, 1, 'done', 1); PRAGMA user_version = {version};"
+        )
+    return path
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as made:
+        yield made
+
+
+def test_every_version_so_far_has_its_old_schema_among_the_tests() -> None:
+    assert [int(path.stem) for path in sorted(OLD.glob("*.sql"))] == list(range(1, migrations.VERSION + 1))
+
+
+def test_the_newest_schema_is_the_one_that_new_ledgers_have(db: sqlite3.Connection) -> None:
+    db.executescript((OLD / f"{migrations.VERSION}.sql").read_text())
+    with closing(sqlite3.connect(":memory:")) as new:
+        migrations.create(new)
+        assert columns(db) == columns(new)
+        assert indexes(db) == indexes(new)
+
+
+@pytest.mark.parametrize("version", range(1, migrations.VERSION + 1))
+def test_an_old_ledger_opens_with_all_that_is_in_it(tmp_path: Path, version: int) -> None:
+    old_ledger(tmp_path, version)
+    with Ledger.open(tmp_path) as ledger, closing(sqlite3.connect(":memory:")) as new:
+        migrations.create(new)
+        assert ledger.db.execute("SELECT state FROM task").fetchone()[0] == "done"
+        assert columns(ledger.db) == columns(new)
+        assert indexes(ledger.db) == indexes(new)
+
+
+@pytest.mark.parametrize("version", range(1, migrations.VERSION + 1))
+def test_who_only_reads_can_open_an_old_ledger_too(tmp_path: Path, version: int) -> None:
+    old_ledger(tmp_path, version)
+    with Ledger.open(tmp_path, readonly=True) as ledger:
+        assert migrations.version_of(ledger.db, "it") == migrations.VERSION
+
+
+def test_each_step_leads_to_the_next_version(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrations.create(db)
+    steps = {
+        migrations.VERSION + n: lambda db, n=n: db.execute(f"INSERT INTO meta VALUES ('step', {n})")
+        for n in range(1)
+    }
+    monkeypatch.setattr(migrations, "STEPS", steps)
+    monkeypatch.setattr(migrations, "VERSION", migrations.VERSION + 1)
+    migrations.migrate(db, "it")
+    assert db.execute("SELECT value FROM meta WHERE name = 'step'").fetchall() == [("0",)]
+    assert migrations.version_of(db, "it") == migrations.VERSION
+
+
+def test_a_step_that_fails_leaves_the_old_version(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(db: sqlite3.Connection) -> None:
+        db.execute("INSERT INTO meta VALUES ('half', 'done')")
+        raise KeyError
+
+    migrations.create(db)
+    version = migrations.VERSION
+    monkeypatch.setattr(migrations, "STEPS", {version: fails})
+    monkeypatch.setattr(migrations, "VERSION", version + 1)
+    with pytest.raises(KeyError):
+        migrations.migrate(db, "it")
+    assert migrations.version_of(db, "it") == version
+    assert db.execute("SELECT count(*) FROM meta WHERE name = 'half'").fetchone()[0] == 0
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+def test_a_newer_ledger_is_refused_and_left_as_it_is(tmp_path: Path, readonly: bool) -> None:
+    path = old_ledger(tmp_path, migrations.VERSION)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {migrations.VERSION + 1}")
+    with pytest.raises(LedgerError, match=r"newer penstock.*upgrade penstock"):
+        Ledger.open(tmp_path, readonly=readonly)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == migrations.VERSION + 1
+
+
+def test_a_file_that_is_no_ledger_is_said_to_be_damaged(tmp_path: Path) -> None:
+    path = file_of(tmp_path)
+    path.parent.mkdir(mode=0o700)
+    path.write_bytes(b"this is not a database, it is a shopping list" * 100)
+    with pytest.raises(Corrupt, match="restore it from a copy"):
+        Ledger.open(tmp_path)
+
+
+def test_a_campaign_that_never_ran_has_no_ledger_and_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match="penstock run"):
+        Ledger.open(tmp_path)
+    assert not file_of(tmp_path).exists()
+
+
+def test_a_draft_is_a_copy_and_leaves_the_ledger_alone(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path, create=True) as ledger:
+        ledger.set_meta("name", "winter")
+    with Ledger.draft(tmp_path) as draft:
+        assert draft.meta("name") == "winter"
+        draft.set_meta("name", "summer")
+    with Ledger.open(tmp_path, readonly=True) as ledger:
+        assert ledger.meta("name") == "winter"
