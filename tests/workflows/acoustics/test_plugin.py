@@ -1,10 +1,12 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from penstock.workflows import acoustics
 from penstock.workflows.acoustics import plugin
 
 
@@ -56,3 +58,9 @@ def test_loading_the_commands_loads_no_numbers():
     code = "import sys, penstock.workflows.acoustics.plugin; print(sorted({'numpy', 'scipy', 'h5py'} & set(sys.modules)))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_no_stage_has_the_name_of_a_module_which_would_take_its_place_once_imported():
+    folder = Path(acoustics.__file__).parent
+    assert {path.stem for path in folder.glob("*.py")} & set(acoustics.__all__) == set()
+    assert all(callable(getattr(acoustics, name)) for name in acoustics.__all__)

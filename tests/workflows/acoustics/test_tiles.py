@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from penstock.workflows.acoustics import aplose, tiles
+from penstock.workflows.acoustics import annotation, tiles
 from penstock.workflows.acoustics.axis import Axis
 from penstock.workflows.acoustics.measure import measure_sound
 from penstock.workflows.acoustics.pictures import COLOURS
@@ -122,7 +122,7 @@ def test_a_tile_that_is_not_there_is_one_sentence(made):
 def test_the_tables_for_aplose_have_its_columns(tmp_path):
     chosen = Settings.read(PARAMS | {"sample_rate": 48000, "sensitivity": -170, "band_pass": [10, 20000]})
     datasets, metadata = tmp_path / "datasets.csv", tmp_path / "metadata.csv"
-    aplose.write_aplose(datasets, metadata, "winter", chosen, duration=10.0, extension=".wav")
+    annotation.write_aplose(datasets, metadata, "winter", chosen, duration=10.0, extension=".wav")
     assert datasets.read_text().splitlines() == [
         "path,dataset,spectro_duration,dataset_sr,file_type,identifier",
         "winter,winter,10,48000,.wav,",

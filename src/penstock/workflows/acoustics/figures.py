@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.workflows.acoustics.overview import Series, Soundscape
 from penstock.workflows.acoustics.probability import PERCENTILES, Counts
-from penstock.workflows.acoustics.soundscape import Series, Soundscape
 from penstock.workflows.acoustics.timeline import moment
 
 NO_DATA = "0.85"

@@ -102,7 +102,7 @@ def normals(task: Task) -> dict[str, Any]:
 
 def aplose(task: Task) -> dict[str, Any]:
     """Write the tables that APLOSE reads (each = "campaign"); products `datasets` and `metadata`."""
-    from penstock.workflows.acoustics.aplose import write_aplose
+    from penstock.workflows.acoustics.annotation import write_aplose
 
     settings = Settings.read(task.params)
     duration = _duration(_with_suffix(task.inputs["spectrogram"], ".nc"))
@@ -240,7 +240,7 @@ def soundscape(task: Task) -> dict[str, Any]:
     Products `table` (NetCDF), `levels` (CSV), `epd`, `spl` and `recurrence` (PNG).
     """
     from penstock.workflows.acoustics import figures
-    from penstock.workflows.acoustics import soundscape as whole
+    from penstock.workflows.acoustics import overview as whole
 
     settings = Settings.read(task.params)
     sources = _with_suffix(task.inputs["spectrogram"], ".nc")

@@ -9,9 +9,7 @@ from PIL import Image
 
 from penstock.workflows.acoustics import figures
 from penstock.workflows.acoustics.measure import measure
-from penstock.workflows.acoustics.probability import PERCENTILES
-from penstock.workflows.acoustics.settings import Settings
-from penstock.workflows.acoustics.soundscape import (
+from penstock.workflows.acoustics.overview import (
     Series,
     read_series,
     read_soundscape,
@@ -19,6 +17,8 @@ from penstock.workflows.acoustics.soundscape import (
     write_levels,
     write_soundscape,
 )
+from penstock.workflows.acoustics.probability import PERCENTILES
+from penstock.workflows.acoustics.settings import Settings
 
 RATE = 8000
 BEGIN = datetime(2026, 1, 17, 22, 59, 55, tzinfo=UTC)
