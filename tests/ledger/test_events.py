@@ -1,0 +1,304 @@
+"""What runners write becomes facts; what makes no sense becomes a problem and does no harm (RULES 16)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.ledger.engine import Engine
+from tests.ledger.model import Found, Key
+from tests.ledger.shapes import SHAPES, campaign_of
+
+from penstock.ledger import jobs
+from penstock.ledger.events import LONGEST_LINE, parse_events
+from penstock.testing import EventFile, Fate, ManualClock
+
+ONE, TWO = ("p", "p"), ("p", "q")
+TOKEN = "pabc0000000"
+NAMES = {3: "make"}
+
+
+def event(n: int, kind: str, **fields: Any) -> bytes:
+    return json.dumps({"t": TOKEN, "i": 1, "l": 1, "n": n, "at": 1.0, "e": kind, **fields}).encode() + b"\n"
+
+
+def end(n: int, unit: int = 7, outcome: str = "ok", **fields: Any) -> bytes:
+    return event(n, "end", s=3, u=unit, w=1, o=outcome, **fields)
+
+
+def parsed(data: bytes, seq: int = 0) -> Any:
+    return parse_events(data, token=TOKEN, seq=seq, names=NAMES)
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def test_a_line_that_is_not_whole_waits_for_its_rest() -> None:
+    first, second = end(1), end(2, unit=8)
+    chunk = parsed(first + second[:-5])
+    assert list(chunk.ends) == [("make", 7)]
+    assert chunk.consumed == len(first)
+    assert list(parsed(second, seq=chunk.seq).ends) == [("make", 8)]
+
+
+def test_nothing_but_a_part_of_a_line_is_nothing() -> None:
+    chunk = parsed(end(1)[:-1])
+    assert (chunk.consumed, chunk.ends) == (0, {})
+
+
+def test_a_number_that_was_seen_is_passed_over() -> None:
+    chunk = parsed(end(5) + end(5, unit=8) + end(4, unit=9) + end(6, unit=10), seq=4)
+    assert [unit for _, unit in chunk.ends] == [7, 10]
+    assert chunk.seq == 6
+    assert not chunk.bad
+
+
+GARBAGE = [
+    b"\xff\xfe\x00",
+    b"",
+    b"[1, 2]",
+    b"null",
+    b'"text"',
+    b"{",
+    b'{"t": "pabc0000000"}',
+    b'{"t": "pabc0000000", "n": "1", "e": "end"}',
+    b'{"t": "pabc0000000", "n": 1}',
+    event(1, "end")[:-1],
+    event(1, "end", s=99, u=1, o="ok")[:-1],
+    event(1, "end", s=3, u="x", o="ok")[:-1],
+    event(1, "end", s=3, u=7, o="perfect")[:-1],
+    event(1, "end", s=3, u=7, o="ok", products={"a": "b"})[:-1],
+    event(1, "end", s=3, u=7, o="ok", children=[1])[:-1],
+    event(1, "end", s=3, u=7, o="ok", at="noon")[:-1],
+    event(1, "give", tasks=[7])[:-1],
+    event(1, "claim")[:-1],
+    event(1, "start", s=[], u=1)[:-1],
+    json.dumps({"t": "pother00000", "n": 1, "e": "end", "s": 3, "u": 7, "o": "ok"}).encode(),
+]
+
+
+@pytest.mark.parametrize("line", GARBAGE)
+def test_a_line_that_makes_no_sense_is_a_problem_and_is_skipped(line: bytes) -> None:
+    chunk = parsed(line + b"\n" + end(2, unit=8))
+    assert len(chunk.bad) == 1
+    assert list(chunk.ends) == [("make", 8)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
+def test_no_bytes_stop_the_reading(noise: bytes) -> None:
+    chunk = parsed(noise.replace(b"\n", b" ") + b"\n" + end(1))
+    assert list(chunk.ends) == [("make", 7)]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-10, 10) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+fields = st.dictionaries(
+    st.sampled_from(["s", "u", "o", "at", "products", "children", "log", "wall", "tasks", "why", "number"]),
+    json_values | st.sampled_from([3, 7, "ok"]),
+)
+kinds = st.sampled_from(["start", "end", "give", "claim", "beat", "halt", "leave", "batch", "new"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(kinds, fields)
+def test_no_event_stops_the_reading(kind: str, told: dict[str, Any]) -> None:
+    line = json.dumps({"t": TOKEN, "n": 1, "e": kind, **told}).encode() + b"\n"
+    assert parsed(line + end(2, unit=8)).ends["make", 8]
+
+
+def test_a_line_of_more_than_a_megabyte_is_refused() -> None:
+    chunk = parsed(end(1, why="x" * LONGEST_LINE) + end(2))
+    assert list(chunk.ends) == [("make", 7)]
+    assert "more than 1000000" in chunk.bad[0]
+    assert len(chunk.bad[0]) < 500
+
+
+def test_an_event_that_only_a_newer_runner_knows_is_no_problem() -> None:
+    chunk = parsed(event(1, "hologram", of="the node") + end(2))
+    assert not chunk.bad
+    assert chunk.ends
+
+
+# --- applying -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    """Two members of one merge, both given to a runner."""
+    made = Engine(campaign_of(SHAPES["merges"], tmp_path, {}), tmp_path)
+    made.scan({2: {key: Found({}, "1:1") for key in (ONE, TWO)}}, accept_gone=True)
+    made.give("make", ONE)
+    made.give("make", TWO)
+    return made
+
+
+def token(engine: Engine) -> str:
+    assert engine.slot
+    return engine.slot.token
+
+
+def events(engine: Engine) -> EventFile:
+    return engine.site.runners[token(engine)].events
+
+
+def state(engine: Engine, key: Key, stage: str = "make") -> str:
+    return engine.tasks()[stage, key][0]
+
+
+def attempts(engine: Engine) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in engine.db.execute("SELECT outcome, late FROM attempt ORDER BY id")]
+
+
+def problems(engine: Engine) -> list[str]:
+    return [row[0] for row in engine.db.execute("SELECT why FROM problem WHERE source = 'events'")]
+
+
+def test_an_end_is_an_attempt_with_what_it_used_and_where_its_log_is(engine: Engine) -> None:
+    stage, unit = engine.graph.ids["make"], engine.unit(ONE)
+    more = {
+        "wall": 2.0,
+        "cpu": 1.5,
+        "rss": 1 << 20,
+        "code": 0,
+        "signal": None,
+        "log": [1, 100, 50],
+        "result": {"n": 3},
+    }
+    events(engine).write(
+        "end", s=stage, u=unit, w=1, o="ok", products={"product": ["make/p/p", 5, "ab"]}, **more
+    )
+    engine.hear(token(engine))
+    (row,) = engine.db.execute("SELECT * FROM attempt").fetchall()
+    assert (row["outcome"], row["wall_s"], row["cpu_s"], row["rss"], row["exit_code"]) == (
+        "ok",
+        2.0,
+        1.5,
+        1 << 20,
+        0,
+    )
+    assert (row["log"], row["log_offset"], row["log_bytes"]) == ("1.1.log", 100, 50)
+    assert (row["ended"] - row["began"], json.loads(row["result"]), row["late"]) == (2.0, {"n": 3}, 0)
+    product = engine.db.execute("SELECT bytes, digest FROM product WHERE unit = ?", (unit,)).fetchone()
+    assert tuple(product) == (5, "ab")
+
+
+@pytest.mark.parametrize("fault", ["duplicates", "garbage", "other token", "long lines"])
+def test_a_spoiled_event_file_brings_the_same_states_as_a_clean_one(engine: Engine, fault: Any) -> None:
+    events(engine).faults = frozenset([fault])
+    engine.start("make", ONE)
+    engine.end("make", ONE, Fate())
+    engine.end("make", TWO, Fate("error", verdict="permanent", why="broken"))
+    assert (state(engine, ONE), state(engine, TWO)) == ("done", "failed")
+    assert attempts(engine) == [("ok", 0), ("error", 0)]
+    assert bool(problems(engine)) == (fault != "duplicates")
+
+
+def test_the_same_bytes_twice_change_nothing(engine: Engine) -> None:
+    engine.end("make", ONE, Fate())
+    (life,) = jobs.lives(engine.db, 1)
+    engine.applier.apply(life, token(engine), bytes(events(engine).data), now=1.0)
+    assert attempts(engine) == [("ok", 0)]
+
+
+def test_a_second_end_of_one_task_is_recorded_and_not_applied(engine: Engine) -> None:
+    engine.end("make", ONE, Fate())
+    engine.end("make", ONE, Fate("error", code=1))
+    assert state(engine, ONE) == "done"
+    assert attempts(engine) == [("ok", 0), ("error", 1)]
+
+
+def test_the_first_of_two_ends_in_one_piece_counts(engine: Engine) -> None:
+    runner, line = engine.site.runners[token(engine)], engine.lines["make", ONE][1]
+    runner.end(line, Fate())
+    runner.end(line, Fate("error", code=1))
+    engine.hear(token(engine))
+    assert state(engine, ONE) == "done"
+
+
+def test_an_end_that_comes_after_its_job_was_given_up_is_recorded_and_not_applied(engine: Engine) -> None:
+    engine.start("make", ONE)
+    lost = token(engine)
+    engine.lose_job()
+    assert state(engine, ONE) == "ready"
+    engine.site.runners[lost].end(engine.lines["make", ONE][1], Fate())
+    engine.hear(lost)
+    assert state(engine, ONE) == "ready"
+    assert attempts(engine) == [("lost", 0), ("ok", 1)]
+
+
+def test_a_late_end_of_an_old_job_does_not_end_the_new_try(engine: Engine) -> None:
+    engine.start("make", ONE)
+    old, line = token(engine), engine.lines["make", ONE][1]
+    engine.lose_job()
+    engine.give("make", ONE)
+    engine.site.runners[old].end(line, Fate("error", code=1))
+    engine.hear(old)
+    assert state(engine, ONE) == "queued"
+    engine.end("make", ONE, Fate())
+    assert state(engine, ONE) == "done"
+
+
+def test_an_event_about_a_task_that_is_not_in_the_job_changes_nothing(engine: Engine) -> None:
+    stage = engine.graph.ids["merge"]
+    events(engine).write("start", s=stage, u=engine.unit(("p",)), w=1)
+    events(engine).write("end", s=stage, u=engine.unit(("p",)), w=1, o="ok", wall=0.0, products={})
+    events(engine).write("give", tasks=[[stage, engine.unit(("p",))], [stage, 999]], why="no reason")
+    engine.hear(token(engine))
+    assert state(engine, ("p",), "merge") == "waiting"
+    assert engine.tallied() == engine.recounted()
+
+
+def test_what_lost_its_tail_is_read_on_from_where_it_was(engine: Engine) -> None:
+    engine.start("make", ONE)
+    runner, line = engine.site.runners[token(engine)], engine.lines["make", ONE][1]
+    runner.end(line, Fate())
+    runner.events.lose_tail(10)
+    engine.hear(token(engine))
+    assert state(engine, ONE) == "running"
+
+
+def test_a_start_without_an_end_is_a_suspect_and_the_others_are_not(engine: Engine) -> None:
+    engine.start("make", ONE)
+    engine.lose_job()
+    alone = dict(
+        engine.db.execute(
+            "SELECT unit, alone FROM task WHERE stage = ?", (engine.graph.ids["make"],)
+        ).fetchall()
+    )
+    assert alone == {engine.unit(ONE): 1, engine.unit(TWO): 0}
+    assert attempts(engine) == [("lost", 0)]
+
+
+def test_a_claim_a_beat_and_the_last_words_are_kept(engine: Engine) -> None:
+    events(engine).write("beat", rss=5, free=10)
+    events(engine).write("leave", why="no more work")
+    engine.hear(token(engine))
+    (life,) = jobs.lives(engine.db, 1)
+    assert (life["native"], life["left"]) == ("pretended-1", "no more work")
+    assert json.loads(life["beat"])["free"] == 10
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.integers(1, 400), max_size=12))
+def test_however_the_bytes_are_cut_the_facts_are_the_same(tmp_path: Path, sizes: list[int]) -> None:
+    engine = Engine(campaign_of(SHAPES["merges"], tmp_path, {}), tmp_path)
+    engine.clock = ManualClock()
+    engine.scan({2: {key: Found({}, "1:1") for key in (ONE, TWO)}}, accept_gone=True)
+    for key, fate in ((ONE, Fate()), (TWO, Fate("error", verdict="permanent"))):
+        engine.give("make", key)
+        runner, line = engine.site.runners[token(engine)], engine.lines["make", key][1]
+        runner.begin(line)
+        runner.end(line, fate)
+    whole = bytes(events(engine).data)
+    for size in [*sizes, len(whole)]:
+        (life,) = jobs.lives(engine.db, 1)
+        piece = whole[life["offset"] :][: max(size, whole[life["offset"] :].find(b"\n") + 1)]
+        engine.applier.apply(life, token(engine), piece, now=1.0)
+    assert (state(engine, ONE), state(engine, TWO)) == ("done", "failed")
+    assert attempts(engine) == [("ok", 0), ("error", 0)]
