@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 KILLS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint test demo torture bench docs clean
+.PHONY: help setup lock lint test demo torture bench peers docs clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,10 +36,14 @@ torture: $(INSTALLED)  ## kill everything at random moments, KILLS=200 times
 bench: $(INSTALLED)  ## measure, side by side with others, into docs/benchmarks.md
 	$(BIN)/python -m bench
 
+peers: $(INSTALLED)  ## install snakemake and doit in .venv-peers, for `make bench` to measure too
+	$(BIN)/python -m venv .venv-peers
+	.venv-peers/bin/python -m pip install -q --disable-pip-version-check snakemake doit
+
 docs: $(INSTALLED)  ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs: docs/_build/html/index.html"
 
 clean:  ## remove what these targets made, .venv included
-	rm -rf .venv build dist docs/_build demo-acoustics .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers build dist docs/_build demo-acoustics .pytest_cache .ruff_cache .hypothesis
 	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
