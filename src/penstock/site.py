@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from penstock.campaign import Campaign, Site
-from penstock.errors import DefinitionError, LedgerError
+from penstock.errors import DefinitionError, LedgerError, SubmitRejected
 from penstock.ledger import FOLDER, make_private
 from penstock.ledger.archive import pack_folder
 from penstock.runner.build import build_pyz
@@ -97,7 +97,12 @@ class LocalSite:
         environment = {**os.environ, **self.site.environment, "PENSTOCK": f"{token}/1/1"}
         with writing(self.folder):
             argv = local.runner_argv(build_pyz(self.folder), folder, self.site.python)
+        try:
             return local.start(argv, folder, cwd=self.root, environment=environment)
+        except OSError as error:
+            raise SubmitRejected(
+                f"site '{self.name}': no runner can be started with {argv[0]} ({error.strerror}): correct its `python`"
+            ) from error
 
     def feed(self, token: str, data: bytes) -> None:
         """Give more batches to a running job."""
@@ -106,7 +111,8 @@ class LocalSite:
 
     def fed(self, token: str) -> bytes:
         """Return all that was ever fed to a job."""
-        return (self.job_folder(token) / "tasks.jsonl").read_bytes()
+        path = self.job_folder(token) / "tasks.jsonl"
+        return path.read_bytes() if path.exists() else b""
 
     def close_feed(self, token: str, batches: int) -> None:
         """Tell a job that no batch after so many will come."""

@@ -187,6 +187,19 @@ def test_what_is_cancelled_while_nobody_conducts_is_stopped_by_the_next_conducto
     assert lab.states("all") == {"blocked": 1}
 
 
+def test_a_python_task_that_is_cancelled_is_stopped_and_its_worker_replaced(lab):
+    lab.write("lab.py", "import time\ndef f(task):\n    open('runs', 'a').write(task.key[0] + '\\n')\n"
+              "    time.sleep(60 if task.key[0] == 'x' else 0)\n")  # fmt: skip
+    lab.write("in/x.txt", "x\n")
+    lab.write("in/y.txt", "y\n")
+    lab.define('[stage.p]\neach = "file"\npython = "lab:f"\n', head=FILES.replace("cores = 2", "cores = 1"))
+    run = lab.start("run")
+    lab.wait_until(lambda: lab.runs()["x"], "x runs")
+    lab.ask("cancel", unit=lab.unit("x"))
+    run.communicate(timeout=30)
+    assert lab.states("p") == {"failed": 1, "done": 1}
+
+
 def test_a_failed_member_blocks_its_group_until_it_is_retried(lab):
     lab.write("in/x.txt", "x\n")
     lab.write("in/y.txt", "y\n")

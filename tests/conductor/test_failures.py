@@ -74,6 +74,17 @@ def test_a_paused_stage_stays_paused_until_somebody_retries_it(lab):
     assert lab.states("a") == {"done": 50}
 
 
+def test_a_stage_that_a_watching_conductor_paused_goes_on_when_somebody_retries_it(lab):
+    lab.define(TYPO.replace("ehco", "[ -e mended ] && echo"), units=50).start("watch")
+    paused = "SELECT 1 FROM stage WHERE paused = 'fuse'"
+    lab.wait_until(lambda: lab.holder() and lab.rows(paused), "the fuse has blown")
+    lab.wait_until(lambda: lab.states("a").keys() <= {"ready", "failed"}, "all was given back")
+    lab.write("mended", "")
+    assert lab.ask("retry", stage="a").startswith("asked:")
+    lab.wait_until(lambda: lab.states("a") == {"done": 50}, "all is done")
+    assert lab.command("down").returncode == 0
+
+
 def test_a_changed_definition_ends_a_pause(lab):
     lab.define(TYPO, units=50).run()
     assert lab.define(TYPO.replace("ehco", "echo"), units=50).run().code == 0

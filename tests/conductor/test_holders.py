@@ -116,6 +116,19 @@ def test_ctrl_c_gives_back_what_has_not_begun_and_says_how_to_go_on(lab):
     assert lab.runs() == {f"u{n}": 1 for n in range(1, 15)}
 
 
+def test_what_runs_when_one_presses_ctrl_c_ends_by_itself_and_counts(lab):
+    run = lab.define(SLOW.replace("sleep 0.3", "until [ -e mended ]; do sleep 0.05; done"), units=4).start(
+        "run"
+    )
+    lab.wait_until(lambda: len(lab.runs()) == 2, "two units run")
+    os.killpg(run.pid, signal.SIGINT)
+    said, _ = run.communicate(timeout=30)
+    assert "2 tasks still run" in said
+    lab.write("mended", "")
+    assert lab.run().code == 0
+    assert lab.runs() == {f"u{n}": 1 for n in range(1, 5)}
+
+
 def test_up_works_in_the_background_until_down(lab):
     lab.define(QUICK, units=2)
     up = lab.command("up")

@@ -2,12 +2,16 @@
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
+
 from penstock.campaign import Site
 from penstock.conductor.feeds import batches_in, product_folders
+from penstock.errors import SubmitRejected
 from penstock.ledger.archive import archive_of, pack_folder, read_stretch
 from penstock.rendering import batch_text
 from penstock.site import LocalSite
@@ -147,3 +151,41 @@ def test_revoked_tasks_stay_revoked_when_more_are(lab):
     assert json.loads((site.job_folder("pabcdefghij") / "1.revoked").read_text()) == {
         "tasks": [[1, 2], [1, 3]]
     }
+
+
+def test_a_campaign_goes_on_when_its_job_folders_were_deleted(lab):
+    run = lab.define(SLEEPER, units=1).start("run")
+    lab.wait_until(
+        lambda: lab.runs() and "running" in lab.states("a") and "running" in lab.states("s"), "tasks run"
+    )
+    for native in lab.rows("SELECT native FROM job"):
+        os.kill(int(native[0].split(".")[0]), signal.SIGKILL)
+    run.kill()
+    run.wait()
+    shutil.rmtree(lab.root / ".penstock/jobs")
+    lab.write("mended", "")
+    assert lab.run().code == 0
+    assert (lab.states("a"), lab.states("s")) == ({"done": 1}, {"done": 1})
+
+
+def test_a_campaign_can_be_moved_between_two_runs(lab, tmp_path_factory):
+    lab.define('[stage.a]\neach = "unit"\ncommand = ["sh", "-c", "echo said $0", "{unit}"]\n', units=2).run()
+    moved = tmp_path_factory.mktemp("moved") / "lab"
+    shutil.copytree(lab.root, moved)
+    shutil.rmtree(lab.root / ".penstock")
+    lab.root = moved
+    lab.write("units.csv", "unit\nu1\nu2\nu3\n")
+    assert lab.run().code == 0
+    assert len(lab.rows("SELECT * FROM attempt")) == 3
+    assert lab.command("log", "u1").stdout == "said u1\n"
+
+
+def test_a_python_that_is_not_there_is_named(lab):
+    lab.define('[stage.a]\neach = "unit"\ncommand = ["true"]\n', units=1)
+    lab.write(
+        "penstock.toml", lab.read("penstock.toml").replace("cores = 2", 'cores = 2\npython = "/no/python"')
+    )
+    with pytest.raises(SubmitRejected, match="no runner can be started with /no/python"):
+        lab.run()
+    lab.define('[stage.a]\neach = "unit"\ncommand = ["true"]\n', units=1)
+    assert lab.run().code == 0
