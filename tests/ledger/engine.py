@@ -158,7 +158,7 @@ class Engine:
             " JOIN stage s ON s.id = t.stage"
         )
         for name, key, state, stale in self.db.execute(sql):
-            for level in self.graph.counted[name]:
+            for level in self.graph.counted.get(name, (0,)):
                 group = tuple(json.loads(key))[:level]
                 counts[name, group, state] += 1
                 if stale is not None:

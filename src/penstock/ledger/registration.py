@@ -114,8 +114,7 @@ def welcome_stages(ledger: Ledger, campaign: Campaign, graph: Graph, before: Map
         if name not in before:
             add_tasks(db, graph, values, name, 0, touched)
             continue
-        if set(graph.counted[name]) - {0}:
-            tasks.recount(db, graph, name)
+        tasks.recount(db, graph, name)
         if before[name]["digest"] != stage.digest or before[name]["removed"]:
             drop_left_out(db, graph, values, name, [ROOT], touched)
             link_again(db, graph, values, name, [ROOT], touched)
