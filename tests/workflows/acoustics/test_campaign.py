@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 
 RATE = 8000
+BATCHES = ("--batch", "2", "--workers", "2")
 BEGIN = datetime(2026, 1, 17, 4, 0, tzinfo=UTC)
 
 
@@ -28,7 +29,9 @@ def folder(tmp_path, write_wav, noise):
         path = write_wav(f"audio/it's {BEGIN + timedelta(seconds=start):%Y%m%d_%H%M%S}.wav", noise)
     path.write_bytes(path.read_bytes()[:-2000])
     write_wav(f"audio/it's {BEGIN + timedelta(seconds=70):%Y%m%d_%H%M%S}.wav", noise * 0)
-    made = penstock(tmp_path, "init", "acoustics", "sea", "--audio", "audio", "--bin", "1", "--nfft", "256")
+    made = penstock(
+        tmp_path, "init", "acoustics", "sea", "--audio", "audio", "--bin", "1", "--nfft", "256", *BATCHES
+    )
     assert made.returncode == 0, made.stderr
     definition = tmp_path / "sea/penstock.toml"
     definition.write_text(definition.read_text().replace("derive = {", 'settle = "0s"\nderive = {'))
@@ -48,6 +51,8 @@ def test_recordings_become_spectrograms_an_average_and_a_page(folder):
         empty = np.isnan(data.level.values).all(axis=1)
         assert np.flatnonzero(empty).tolist() == list(range(20, 40))
         assert data.coverage.values.tolist() == [1] * 20 + [0] * 20 + [1] * 20
+        frames_a_file = (10 * RATE - 256) // 128 + 1
+        assert data.frames.sum() == 4 * frames_a_file  # a file at the border of two batches counts once
     with (folder / "report/qc.csv").open(newline="") as file:
         verdicts = [row["verdict"] for row in csv.DictReader(file)]
     assert verdicts == ["good", "good", "warning", "good", "left out", "left out"]

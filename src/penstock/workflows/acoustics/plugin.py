@@ -238,7 +238,7 @@ def preview(page: Path, audio: str, begin: str | None, count: int, seed: int, **
     dataset = scan_paths(found.paths, found.naming, settings)
     made = write_preview(page, dataset, settings, count, seed)
     click.echo(
-        f"{made.hours:.2f} h of sound: about {made.cpu_hours * 60:.1f} min of one core, {made.bytes / 1e6:.0f} MB"
+        f"{made.hours:.2f} h of sound: about {made.cpu_hours * 60:.2g} min of one core, {made.bytes / 1e6:.0f} MB"
     )
     click.echo(f"look at {page}")
 

@@ -93,7 +93,7 @@ def write_preview(path: Path, dataset: Dataset, settings: Settings, count: int, 
     facts = [
         ("all recordings", f"{len(dataset.recordings)}, {found.hours:.3f} h that can be used"),
         ("frames", f"{settings.nfft} samples, hop {settings.hop}, window {settings.window}"),
-        ("processor time", f"about {found.cpu_hours * 60:.1f} minutes on one core"),
+        ("processor time", f"about {found.cpu_hours * 60:.2g} minutes on one core"),
         ("space", f"about {found.bytes / 1e6:.1f} MB of matrices and pictures"),
     ]
     page = Environment(autoescape=True).from_string(PAGE)
