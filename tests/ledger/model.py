@@ -217,8 +217,15 @@ class Model:
 
     # --- what happens ---------------------------------------------------------------------------
 
-    def scan(self, level: int, found: Mapping[Key, Found], *, accept_gone: bool = False) -> None:
-        """See what a source gives at one level."""
+    def look(self, found: Mapping[int, Mapping[Key, Found]], *, accept_gone: bool = False) -> None:
+        """See what the sources give, the coarser first, and then which groups are open."""
+        for level in sorted(found):
+            self.scan(level, found[level], accept_gone=accept_gone)
+        self.unsettled = {k for there in found.values() for k, f in there.items() if not f.resting}
+        self.follow()
+
+    def scan(self, level: int, found: Mapping[Key, Found], *, accept_gone: bool) -> None:
+        """See what the source of one level gives."""
         known = {k for k, u in self.units.items() if len(k) == level and u.origin == "source" and not u.gone}
         resting = {k: f for k, f in found.items() if f.resting}
         for key in resting:
@@ -236,8 +243,6 @@ class Model:
         if accept_gone or len(missing) <= max(1, MOST_LOST * len(known | resting.keys())):
             self.miss(missing)
         self.renew(changed)
-        self.unsettled = {k for k in self.unsettled if len(k) != level}
-        self.unsettled |= found.keys() - resting.keys()
         self.follow()
 
     def miss(self, keys: set[Key]) -> None:

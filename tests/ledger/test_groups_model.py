@@ -76,8 +76,7 @@ class Groups(RuleBasedStateMachine):
             else:
                 there[key] = Found({"kind": kind, f"kind{level}": kind, "other": names[-1]}, mark)
         self.engine.scan(self.world, accept_gone=accept_gone)
-        for level in sorted(self.world):
-            self.model.scan(level, self.world[level], accept_gone=accept_gone)
+        self.model.look(self.world, accept_gone=accept_gone)
 
     # --- runners --------------------------------------------------------------------------------
 
