@@ -5,9 +5,13 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.workflows.acoustics import product
 from penstock.workflows.acoustics.matrix import Quantiser
 from penstock.workflows.acoustics.measure import measure
+from penstock.workflows.acoustics.names import guess_pattern, parse_pattern
 from penstock.workflows.acoustics.probability import PERCENTILES, LevelCounter, read_counts
+from penstock.workflows.acoustics.recordings import scan_paths
+from penstock.workflows.acoustics.segments import clips_of
 from penstock.workflows.acoustics.settings import Settings
 
 
@@ -78,3 +82,27 @@ def test_a_product_holds_the_percentiles_of_its_own_matrix(write_wav, noise, tmp
     with h5py.File(out) as file:
         read = read_counts(file)
         assert read.levels() == pytest.approx(data.level_bin.values)
+
+
+@pytest.mark.parametrize("before", [np.nan, 0.0])
+def test_what_a_recording_begins_with_does_not_move_the_range_of_levels(
+    write_wav, noise, tmp_path, begin, before, monkeypatch
+):
+    monkeypatch.setattr(product, "CHUNK", 129 * 100)
+    samples = np.concatenate((np.full(5 * 8000, before, np.float32), noise * np.float32(1e-5)))
+    out, chosen = tmp_path / "o.nc", Settings(nfft=256, force=True)
+    path = write_wav("a.wav", samples, subtype="FLOAT")
+    measure(str(path), begin, chosen, product=out, picture=tmp_path / "o.png")
+    with xr.open_dataset(out) as data:
+        sound = data.level.values[:, -600:]
+        expected = np.percentile(sound, 99, axis=1)
+        assert np.abs(data.level_percentile.sel(percentile=99).values - expected).max() < 3
+        assert np.isnan(data.level.values[:, :300]).all() == np.isnan(before)
+
+
+def test_a_file_of_another_rate_never_gets_into_a_segment_as_it_is(write_wav, noise):
+    paths = [str(write_wav(f"2026011{i}_040000.wav", noise, rate=8000 * (1 + (i == 1)))) for i in range(3)]
+    for params, count in (({}, 2), ({"force": True}, 2), ({"resample": 8000}, 3)):
+        chosen = Settings.read(params)
+        dataset = scan_paths(paths, parse_pattern(guess_pattern(paths)), chosen)
+        assert len(clips_of(dataset, chosen)) == count

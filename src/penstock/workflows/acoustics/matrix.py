@@ -24,6 +24,7 @@ TINY = np.float32(np.finfo(np.float32).tiny)  # power of digital silence reads a
 SECONDS_1970 = "seconds since 1970-01-01T00:00:00+00:00"
 
 
+USUAL_FULL_SCALE, USUAL_PRESSURE = -100.0, 60.0  # dB: for a recording that begins with digital silence
 WORTH_PACKING, PART = 500, 1 << 16  # values of a coordinate
 Values = Callable[[int, int], NDArray[Any]]
 
@@ -175,12 +176,22 @@ class Matrix:
     def put(self, first: int, power: NDArray[Any]) -> NDArray[np.int16]:
         """Write frames (rows of `power`) from column `first` on, which is a chunk's first; give what is stored."""
         level = to_level(power, self.reference)
-        self.quantiser = self.quantiser or Quantiser.around(level, self.step)
         chunk = np.full(self.variable.chunks, FILL, np.int16)
-        stored = self.quantiser.pack(level)
+        if self.quantiser is None:
+            self.quantiser = self._begin(level)
+        stored = self.quantiser.pack(level) if self.quantiser else chunk[:, : len(level)].T
         chunk[:, : len(level)] = stored.T
         self.variable.id.write_direct_chunk((0, first), deflate(chunk))
         return stored
+
+    def _begin(self, level: NDArray[Any]) -> Quantiser | None:
+        """Place the range about the first sound: not yet if there is no data, and not about digital silence."""
+        silence = float(to_level(np.zeros(1, np.float32), self.reference)[0])
+        heard = level[level > silence + 1]
+        if len(heard):
+            return Quantiser.around(heard, self.step)
+        usual = np.full(1, USUAL_FULL_SCALE if self.reference == 1 else USUAL_PRESSURE)
+        return Quantiser.around(usual, self.step) if np.isfinite(level).any() else None
 
     def close(self) -> None:
         quantiser = self.quantiser or Quantiser(self.step, 0.0)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from penstock.workflows.acoustics.names import read_any_time
-from penstock.workflows.acoustics.recordings import Dataset
+from penstock.workflows.acoustics.recordings import Dataset, Recording
 from penstock.workflows.acoustics.settings import Settings
+from penstock.workflows.acoustics.sound import NEVER
 from penstock.workflows.acoustics.timeline import moment, seconds
 
 
@@ -138,12 +139,20 @@ def _fill(cut: Cut, clips: Sequence[Clip]) -> Segment:
 
 
 def clips_of(dataset: Dataset, settings: Settings) -> list[Clip]:
-    """Lay the recordings out that are fit to be used (or all that can be read, by force)."""
+    """Lay the recordings out that are fit to be used (or all that can be read, by force).
+
+    One of another sample rate is never taken, unless it is resampled.
+    """
     return [
         Clip(each.path, seconds(each.begin), each.header.rate, each.header.frames)
         for each in dataset.recordings
-        if each.begin and each.header and each.header.frames and (settings.force or not each.faults)
+        if each.begin and each.header and each.header.frames and _fit(each, settings)
     ]
+
+
+def _fit(recording: Recording, settings: Settings) -> bool:
+    kinds = {finding.kind for finding in recording.faults}
+    return not kinds or (settings.force and not kinds & {*NEVER})
 
 
 def begin_of(segment: Segment) -> datetime:
