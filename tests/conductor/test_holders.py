@@ -143,6 +143,16 @@ def test_up_works_in_the_background_until_down(lab):
     lab.wait_until(lambda: not runners(lab), "the runners have left")
 
 
+def test_a_conductor_is_not_ended_by_what_was_asked_of_its_dead_predecessor(lab):
+    lab.define(QUICK, units=2)
+    with lab.conductor() as conductor:
+        conductor.discover()
+    hold(lab)
+    assert lab.ask("down").startswith("asked:")
+    hold(lab, expires=0)
+    assert lab.run().lines == ["all done: 2 tasks"]
+
+
 def test_ticks_from_cron_bring_a_campaign_to_its_end(lab):
     lab.define(QUICK, units=3)
     for _ in range(20):

@@ -20,6 +20,7 @@ def take_over(context: Context) -> None:
     so that one which wakes up late can do no harm.
     """
     ledger, site = context.ledger, context.site
+    forget_down(ledger, context.clock.now())
     for job in jobs.open_jobs(ledger.db):
         placed = (site.job_folder(job["token"]) / "spec.json").exists()
         fed = close_feed(site, job["token"]) if placed else 0
@@ -30,6 +31,16 @@ def take_over(context: Context) -> None:
     site.remove_drafts()
     for token in settled_ones(ledger, site.unpacked()):
         site.pack(token)
+
+
+def forget_down(ledger: Ledger, now: float) -> None:
+    """Take `down` as done where it was asked of an earlier conductor, which ended before it heard of it."""
+    with ledger.transaction() as db:
+        db.execute(
+            "UPDATE request SET applied = ?, answer = 'the conductor had ended' WHERE applied IS NULL"
+            " AND action = 'down' AND at < (SELECT since FROM lease)",
+            (now,),
+        )
 
 
 def close_feed(site: JobSite, token: str) -> int:
