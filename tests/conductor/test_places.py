@@ -61,6 +61,16 @@ def test_a_full_disk_under_the_products_stops_the_stage_and_nothing_is_lost(lab,
     )
 
 
+def test_a_disk_that_stays_full_may_be_tried_as_often_as_one_likes(lab, mount):
+    lab.define(STAGE, units=40)
+    mount(lab.root / "out", "size=3m")
+    for _ in range(7):
+        assert lab.run().code == 1
+        assert "failed" not in lab.states("a")
+    mount(lab.root / "out", "size=20m")
+    assert lab.run().code == 0
+
+
 def test_a_product_folder_that_cannot_be_written_stops_its_stage_alone(lab, mount):
     other = '\n[stage.other]\neach = "unit"\ncommand = ["touch", "{product}"]\nproducts = "other/{unit}"\n'
     lab.define(STAGE + other, units=6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from penstock.conductor.context import Context
-from penstock.conductor.settling import Settlement, pause_stages_of
+from penstock.conductor.settling import Settlement, pardon, pause_stages_of
 from penstock.decide import Seen, fuse
 from penstock.ledger import jobs
 from penstock.ledger.events import Applier, News
@@ -57,10 +57,10 @@ class Collector:
 
     def heed(self, job: sqlite3.Row, news: News) -> None:
         """Pause what must not go on."""
-        if (
-            news.halt and job["epoch"] == self.ledger.epoch
-        ):  # what was wrong under an earlier conductor may be mended
-            pause_stages_of(self.ledger, job, news.halt)
+        if news.halt:
+            pardon(self.ledger, job)
+            if job["epoch"] == self.ledger.epoch:  # what was wrong under an earlier conductor may be mended
+                pause_stages_of(self.ledger, job, news.halt)
         self.measured.note(news.walls)
         for stage in news.failed:
             self.check_fuse(stage)

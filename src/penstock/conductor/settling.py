@@ -78,3 +78,13 @@ def pause_stages_of(ledger: Ledger, job: sqlite3.Row, why: str) -> None:
             "UPDATE stage SET paused = 'halt', paused_why = ? WHERE id IN (SELECT stage FROM batch WHERE job = ?)",
             (why, job["id"]),
         )
+
+
+def pardon(ledger: Ledger, job: sqlite3.Row) -> None:
+    """Let what failed because the place was unwell cost nothing, however often a full disk is tried again."""
+    with ledger.transaction() as db:
+        db.execute(
+            "UPDATE task SET free = free - 1 WHERE free > 0 AND (stage, unit) IN"
+            " (SELECT stage, unit FROM attempt WHERE job = ? AND outcome = 'node_failure')",
+            (job["id"],),
+        )
