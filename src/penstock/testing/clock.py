@@ -6,14 +6,17 @@ from __future__ import annotations
 class ManualClock:
     """A clock that stands still until somebody sleeps or turns it.
 
+    `stride` is the least number of seconds that a sleep takes: a conductor that looks a hundred times a second
+    gets through hours of pretended work quickly with a stride of 60.
+
     >>> clock = ManualClock(now=1000.0)
     >>> clock.sleep(2.5)
     >>> clock.now(), clock.monotonic(), clock.slept
     (1002.5, 2.5, [2.5])
     """
 
-    def __init__(self, now: float = 1_600_000_000.0) -> None:
-        self.wall, self.since_start = now, 0.0
+    def __init__(self, now: float = 1_600_000_000.0, *, stride: float = 0.0) -> None:
+        self.wall, self.since_start, self.stride = now, 0.0, stride
         self.slept: list[float] = []
 
     def now(self) -> float:
@@ -27,7 +30,7 @@ class ManualClock:
     def sleep(self, seconds: float) -> None:
         """Go on at once, so many seconds later."""
         self.slept.append(seconds)
-        self.turn(seconds)
+        self.turn(max(seconds, self.stride))
 
     def turn(self, seconds: float) -> None:
         """Let time pass."""

@@ -30,7 +30,7 @@ class EventFile:
     def append(self, data: bytes) -> None:
         """Append raw bytes, a whole line or not."""
         self.data += data
-        if self.path:
+        if self.path and self.path.parent.is_dir():  # it is packed away when its job is settled
             with self.path.open("ab") as file:
                 file.write(data)
 
