@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,36 @@ def test_no_stage_has_the_name_of_a_module_which_would_take_its_place_once_impor
     folder = Path(acoustics.__file__).parent
     assert {path.stem for path in folder.glob("*.py")} & set(acoustics.__all__) == set()
     assert all(callable(getattr(acoustics, name)) for name in acoustics.__all__)
+
+
+def test_init_makes_stages_and_products_that_are_asked_for(tmp_path, audio):
+    words = ("--chain", "--resample", 4000, "--tiles", 3, "--also", "zarr", "--also", "npz")
+    assert invoke(plugin.init, tmp_path / "w", "--audio", audio, *words).exit_code == 0
+    written = tomllib.loads((tmp_path / "w" / "penstock.toml").read_text())
+    assert list(written["stage"]) == [
+        *("resample", "statistics", "spectrogram", "ltas", "soundscape", "aplose", "report")
+    ]
+    assert set(written["stage"]["spectrogram"]["products"]) == {"spectrum", "picture", "tiles", "zarr", "npz"}
+    assert (written["params"]["tile_levels"], written["params"]["resample"]) == (3, 4000)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--chain", "--segment", 10), "--chain works file by file"),
+        (("--tiles", "many"), "neither a number of levels nor on-demand"),
+    ],
+)
+def test_options_that_do_not_go_together_are_one_sentence(tmp_path, audio, words, said):
+    shown = CliRunner().invoke(
+        plugin.init, [str(word) for word in (tmp_path / "w", "--audio", audio, *words)]
+    )
+    assert said in shown.output + str(shown.exception)
+    assert not (tmp_path / "w").exists()
+
+
+def test_tiles_on_demand_store_none_and_describe_them(tmp_path, audio):
+    invoke(plugin.init, tmp_path / "w", "--audio", audio, "--tiles", "on-demand")
+    written = tomllib.loads((tmp_path / "w" / "penstock.toml").read_text())
+    assert set(written["stage"]["spectrogram"]["products"]) == {"spectrum", "picture"}
+    assert "aplose" in written["stage"]

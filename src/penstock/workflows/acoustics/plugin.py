@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -147,6 +148,8 @@ def init(
     times, levels = _times(params), _tile_levels(tiles)
     if chain and segment is not None:
         raise DefinitionError("--chain works file by file, and --segment does not; leave one out")
+    if "zarr" in also and find_spec("zarr") is None:
+        raise DefinitionError("--also zarr needs a package that is not installed: pip install zarr")
     shape = Shape(
         workers or os.cpu_count() or 1,
         batch,
