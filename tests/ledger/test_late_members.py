@@ -214,3 +214,14 @@ def test_a_child_that_a_source_has_already_is_a_problem_and_no_crash(tmp_path: P
     )
     assert (fields, subject) == ('{"from":"source"}', '["p","p"]')
     assert campaign.state("make", TWO) == "ready"
+
+
+def test_a_merge_that_was_vetoed_when_its_members_came_is_made_again_when_the_veto_is_lifted(
+    merged: Campaign,
+) -> None:
+    merged.ask("veto", "merge", ("p",))
+    merged.find(ONE, TWO)
+    merged.do("make", TWO)
+    assert merged.tasks()["merge", ("p",)] == ("done", True)
+    merged.ask("unveto", "merge", ("p",))
+    assert merged.state("merge", ("p",)) == "ready"

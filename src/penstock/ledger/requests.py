@@ -152,7 +152,8 @@ class Requests:
             state = "waiting" if self.graph.upstreams[name] else "ready"
             tasks.move(self.db, self.graph, name, [tasks.Move(unit, "vetoed", state) for unit in units])
             self.changed[name].update(units)
-            self.touched.add(name, units)
+            late = [row["unit"] for row in self.rows(name, target, "done") if row["stale"] is not None]
+            self.touched.add(name, [*units, *late])
             done += len(units)
         return f"{count(done, 'task')} no longer vetoed"
 
