@@ -14,6 +14,7 @@ import pytest
 
 from penstock.conductor import Conductor, Ending
 from penstock.config import load
+from penstock.errors import LedgerError
 from penstock.graph import build
 from penstock.ledger import Ledger
 from penstock.ledger.check import check_ledger
@@ -138,7 +139,7 @@ class Lab:
         """Return the pid of the conductor that holds the campaign."""
         try:
             return self.rows("SELECT pid FROM lease")[0][0]
-        except Exception:
+        except LedgerError:  # nothing has been run yet
             return None
 
 

@@ -1,5 +1,6 @@
 """Tasks that fail, tasks that kill what runs them, and commands that can never work."""
 
+import os
 import re
 
 TYPO = """
@@ -56,21 +57,15 @@ def test_a_typo_over_a_hundred_thousand_units_stops_at_the_fuse_and_shows_what_t
     assert sum(lab.states("a").values()) == 100_000
 
 
-def test_a_paused_stage_stays_paused_until_somebody_retries_it(lab):
+def test_a_paused_stage_stays_paused_until_somebody_retries_it(lab, monkeypatch):
     lab.define(TYPO, units=50).run()
     tried = lab.rows("SELECT count(*) FROM attempt")[0][0]
     assert lab.run().code == 1
     assert lab.rows("SELECT count(*) FROM attempt")[0][0] == tried
     lab.write("bin/ehco", '#!/bin/sh\necho "$@"\n').chmod(0o755)
     lab.ask("retry", stage="a")
-    import os
-
-    before = os.environ["PATH"]
-    os.environ["PATH"] = f"{lab.root}/bin:{before}"
-    try:
-        assert lab.run().code == 0
-    finally:
-        os.environ["PATH"] = before
+    monkeypatch.setenv("PATH", f"{lab.root}/bin:{os.environ['PATH']}")
+    assert lab.run().code == 0
     assert lab.states("a") == {"done": 50}
 
 
