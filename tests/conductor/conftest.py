@@ -19,6 +19,7 @@ from penstock.graph import build
 from penstock.ledger import Ledger
 from penstock.ledger.check import check_ledger
 from penstock.ledger.requests import ask
+from penstock.schedulers.local import end_leftovers
 from penstock.units import canonical
 
 HEAD = """\
@@ -153,4 +154,6 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     if (tmp_path / ".penstock" / "ledger.sqlite").exists():
+        for (token,) in made.rows("SELECT token FROM job WHERE state <> 'settled'"):
+            end_leftovers(token)
         assert made.faults() == []

@@ -91,7 +91,7 @@ def held(root: Path, *, command: str, clock: Clock) -> Generator[Ledger]:
         finally:
             over.set()
             thread.join()
-            with suppress(sqlite3.Error):  # without room for it, the lease of a process that ended counts for nothing
+            with suppress(sqlite3.Error):  # no room: the lease of a process that ended counts for nothing
                 release(ledger.db, ledger.epoch)
 
 
