@@ -132,7 +132,7 @@ class Requests:
             units = veto_tasks(self.db, self.graph, name, target["unit"], f"vetoed by {by}: {why}")
             self.changed[name].update(units)
             done += len(units)
-        stays = f"; {count(kept, 'task')} done or under way and not undone" if kept else ""
+        stays = f"; done or under way, and left so: {count(kept, 'task')}" if kept else ""
         return f"{count(done, 'task')} vetoed{stays}"
 
     def unveto(self, target: Target, by: str, now: float) -> str:
