@@ -106,7 +106,10 @@ class Engine:
         """Apply what a runner has written since the last time."""
         job = self.db.execute("SELECT id FROM job WHERE token = ?", (token,)).fetchone()[0]
         (life,) = jobs.lives(self.db, job)
-        self.applier.apply(life, token, self.site.news(token, 1, 1, life["offset"]), now=self.clock.now())
+        while data := self.site.news(token, 1, 1, life["offset"]):
+            if not self.applier.apply(life, token, data, now=self.clock.now()).consumed:
+                break
+            (life,) = jobs.lives(self.db, job)
 
     def lose_job(self) -> None:
         """The runner died: what ran is lost, the rest goes back."""

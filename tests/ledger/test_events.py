@@ -119,6 +119,14 @@ def test_a_line_of_more_than_a_megabyte_is_refused() -> None:
     assert len(chunk.bad[0]) < 500
 
 
+def test_a_line_that_is_longer_than_what_is_read_at_once_does_not_stop_the_reading() -> None:
+    part = b"x" * (LONGEST_LINE + 1)
+    chunk = parsed(part)
+    assert (chunk.consumed, len(chunk.bad)) == (len(part), 1)
+    rest = parsed(b"xx\n" + end(1))
+    assert list(rest.ends) == [("make", 7)]
+
+
 def test_an_event_that_only_a_newer_runner_knows_is_no_problem() -> None:
     chunk = parsed(event(1, "hologram", of="the node") + end(2))
     assert not chunk.bad

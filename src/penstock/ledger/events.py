@@ -63,6 +63,8 @@ class News:
 def parse_events(data: bytes, *, token: str, seq: int, names: Mapping[int, str]) -> Chunk:
     """Sort the whole lines of `data`; those up to `seq` are known already, those that make no sense are `bad`."""
     chunk = Chunk(consumed=data.rfind(b"\n") + 1, seq=seq)
+    if not chunk.consumed and len(data) > LONGEST_LINE:  # its rest comes as an unreadable line
+        return Chunk(consumed=len(data), seq=seq, bad=[f"an event of more than {LONGEST_LINE} bytes"])
     for line in data[: chunk.consumed].split(b"\n")[:-1]:
         event = parse_line(line, token)
         if isinstance(event, str):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 #: what is wrong with lines of an event file
 LineFault = Literal["duplicates", "garbage", "other token", "long lines"]
-TOO_LONG = 1_000_001
+TOO_LONG = 1_200_000  # more than a conductor reads at once
 
 
 class EventFile:

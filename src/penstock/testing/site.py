@@ -15,6 +15,8 @@ from penstock.testing.eventfile import EventFile, LineFault
 from penstock.testing.fates import Fate, Rule, all_well
 from penstock.testing.runner import PretendRunner, TaskId
 
+AT_ONCE = 1 << 20
+
 
 class PretendSite:
     """A site without processes: a rule says how each task ends, and true events tell of it.
@@ -107,8 +109,9 @@ class PretendSite:
             self.runners[token].revoked.update(tasks)
 
     def news(self, token: str, element: int, life: int, offset: int) -> bytes:
-        """Return the new bytes of an event file."""
-        return bytes(self.runners[token].events.data[offset:]) if token in self.runners else b""
+        """Return the next new bytes of an event file, a megabyte at most."""
+        started = self.runners.get(token)
+        return bytes(started.events.data[offset : offset + AT_ONCE]) if started else b""
 
     def news_size(self, token: str, element: int, life: int) -> int:
         """Let the job work, and return how long its event file is."""
