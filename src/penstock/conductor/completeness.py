@@ -38,7 +38,10 @@ def open_by_condition(context: Context) -> dict[int, str]:
 
 
 def undone_groups(db: sqlite3.Connection, graph: Graph, level: int) -> list[sqlite3.Row]:
-    """Return the groups of a level whose own tasks are not done, or stale, or whose members have work to do."""
+    """Return the groups of a level whose own tasks are not done, or stale, whose members have work to do, or that are open.
+
+    One that is open stays so until its condition is met, whatever its members have come to.
+    """
     stages = ", ".join(
         str(graph.ids[n]) for n, s in graph.stages.items() if s.level == level and graph.is_group(n)
     )
@@ -47,7 +50,8 @@ def undone_groups(db: sqlite3.Connection, graph: Graph, level: int) -> list[sqli
         f"SELECT DISTINCT u.* FROM task t JOIN unit u ON u.id = t.unit WHERE t.stage IN ({stages})"
         " AND (t.state <> 'done' OR t.stale IS NOT NULL) UNION"
         f" SELECT DISTINCT u.* FROM tally y JOIN unit u ON u.id = y.unit WHERE u.level = {level} AND y.n > 0"
-        f" AND y.state IN ({open_states})"
+        f" AND y.state IN ({open_states}) UNION"
+        f" SELECT u.* FROM opening o JOIN unit u ON u.id = o.unit WHERE u.level = {level}"
     ).fetchall()
 
 
