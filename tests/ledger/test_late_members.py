@@ -225,3 +225,15 @@ def test_a_merge_that_was_vetoed_when_its_members_came_is_made_again_when_the_ve
     assert merged.tasks()["merge", ("p",)] == ("done", True)
     merged.ask("unveto", "merge", ("p",))
     assert merged.state("merge", ("p",)) == "ready"
+
+
+def test_an_upstream_that_a_field_names_is_waited_for_once_it_is_there(tmp_path: Path) -> None:
+    campaign = started(tmp_path, "calibrations", empty="run")
+    world = {1: {("p",): Found({"other": "q"}, "1:1")}, 3: {}}
+    campaign.scan(world, accept_gone=True)
+    assert campaign.state("night", ("p",)) == "blocked"
+    world[1] = {**world[1], ("q",): Found({"other": "p"}, "1:1")}
+    campaign.scan(world, accept_gone=True)
+    assert campaign.state("night", ("p",)) == "waiting"
+    campaign.do("calibrate", ("q",))
+    assert campaign.state("night", ("p",)) == "ready"
