@@ -64,8 +64,7 @@ class Renderer:
             if self.uses_list
             else {}
         )
-        extra = {"key": list(values.values())} if self.stage.templates else {}
-        extra = {"fields": values} if self.stage.templates else extra
+        extra = {"fields": values} if self.stage.templates else {}
         if self.stage.shell:
             env = {word: join(self.pieces(part, known, inputs)) for word, part in self.environment.items()}
             return {"argv": ["/bin/sh", "-c", self.script], "env": env, "inputs": named, **extra}
