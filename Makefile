@@ -24,9 +24,8 @@ lint: $(INSTALLED)  ## check style, format and types
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 
-# Real processes are killed and timed by a machine that may be busy: CI tries a failed test once more, and says so.
 test: lint  ## lint, then run all tests (with 25 kills)
-	$(BIN)/python -m pytest -n 2 $(if $(CI),--reruns 1)
+	$(BIN)/python -m pytest -n 2
 
 demo: $(INSTALLED)  ## process half an hour of made-up recordings; AUDIO=dir takes real ones
 	$(BIN)/penstock demo demo-acoustics $(if $(AUDIO),--audio "$(AUDIO)")
