@@ -21,7 +21,8 @@ LAYERS = (
     {"graph", "decide", "batching"},
     {"rendering"},
     {"display"},
-    {"sources", "transports", "schedulers"},  # each knows the world outside, none the ledger
+    {"sources", "transports"},  # each knows the world outside, none the ledger
+    {"schedulers"},
     {"ledger"},
     {"site"},
     {"closing"},

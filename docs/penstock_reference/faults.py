@@ -14,6 +14,7 @@ REMEDIES = {
     "Unreachable": "wait, or mend the connection",
     "AuthNeeded": "log in to the site as you always do",
     "QueryFailed": "nothing: the question is asked again later",
+    "SiteFull": "nothing: jobs are handed in when others have ended",
     "SubmitRejected": "change what the site refuses: limits, account, queue",
     "LedgerError": "see that the campaign's `.penstock` folder is there, yours, and on a disk with room",
     "Held": "wait for the other conductor, or end it with `penstock down`",

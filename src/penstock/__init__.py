@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         PenstockError,
         QueryFailed,
         SiteError,
+        SiteFull,
         SubmitRejected,
         Unreachable,
     )
@@ -34,6 +35,7 @@ __all__ = [
     "PenstockError",
     "QueryFailed",
     "SiteError",
+    "SiteFull",
     "SubmitRejected",
     "Task",
     "Unreachable",

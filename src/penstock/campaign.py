@@ -135,18 +135,33 @@ Source = FileSource | TableSource | FunctionSource
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where jobs run."""
+    """Where jobs run. Limits are None where only the scheduler's own hold."""
 
     name: str
     scheduler: str = "local"
+    host: str | None = None
     workdir: Path | None = None
     cores: int | None = None  # local: how many at once; None: all this process may use
     python: str | None = None
     setup: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    container: str | None = None
+    commands: Path | None = None  # the folder of the scheduler's own commands; None: PATH
+    queue: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    lines: tuple[str, ...] = ()  # raw, at the head of the job script
     max_jobs: int | None = None
     max_queued_tasks: int | None = None
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    array_size: int | None = None
+    max_parallel: int | None = None
+    max_walltime_s: float | None = None
+    max_memory_bytes: int | None = None
+    visibility_s: float = 60.0  # how long files may take to be seen here
+    shared_files: bool = True
+    group: str | None = None
+    fetch: Literal["all", "final", "none"] = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +182,16 @@ class Campaign:
         default_factory=dict[str, str]
     )  # field → "int" | "float" | "datetime" | "str" | "bool"
     complete: Mapping[str, str] = field(default_factory=dict[str, str])  # level → condition (RULE 1)
+    site: str = "local"  # of the stages that name none
     overrides: tuple[str, ...] = ()
     file: Path | None = None
 
     def stage(self, name: str) -> Stage:
         """Return the stage called `name`; KeyError if there is none."""
         return next(s for s in self.stages if s.name == name)
+
+    def site_of(self, stage: Stage) -> Site:
+        """Return where the tasks of a stage run; a follower runs where what it follows does."""
+        if stage.follows:
+            return self.site_of(self.stage(stage.follows))
+        return self.sites[stage.site or self.site]

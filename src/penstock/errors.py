@@ -6,6 +6,7 @@ PenstockError
 │   ├── Unreachable        wait, or mend the connection
 │   ├── AuthNeeded         log in
 │   ├── QueryFailed        transient: a question without an answer, never a "no"
+│   ├── SiteFull           wait: the site takes no more jobs for now
 │   └── SubmitRejected     permanent: the site said no
 └── LedgerError            the record
     ├── Held               another conductor has the campaign
@@ -52,6 +53,10 @@ class AuthNeeded(SiteError):
 
 class QueryFailed(SiteError):
     """A question to the scheduler failed; it changes no state."""
+
+
+class SiteFull(SiteError):
+    """The scheduler takes no more jobs from us until some have ended."""
 
 
 class SubmitRejected(SiteError):

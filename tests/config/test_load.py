@@ -192,7 +192,7 @@ def test_the_local_site_is_always_there(define: Define):
         '[stage.a]\neach = "run"\ncommand = ["true"]\n[site.far]\nscheduler = "pbs"\nhost = "far"\nmax_jobs = 50\n'
     )
     assert campaign.sites["local"].scheduler == "local"
-    assert (campaign.sites["far"].max_jobs, campaign.sites["far"].options["host"]) == (50, "far")
+    assert (campaign.sites["far"].max_jobs, campaign.sites["far"].host) == (50, "far")
 
 
 def test_a_file_can_be_named_in_place_of_its_folder(define: Define, tmp_path: Path):
@@ -309,3 +309,17 @@ files = "{{number:d}}_{{begin:%Y%m%d}}_{{file}}.wav"
 derive = {{ extra = "{expression}" }}
 """
     assert define("", head=head).types.get("extra") == kind
+
+
+def test_a_stage_runs_where_it_says_else_where_the_campaign_says_and_a_follower_with_its_leader(
+    define: Define,
+):
+    campaign = define(
+        '[site.far]\nscheduler = "slurm"\npartition = "long"\n'
+        '[stage.a]\neach = "run"\ncommand = ["true"]\nsite = "far"\n'
+        '[stage.b]\neach = "run"\nwith = "a"\ncommand = ["true"]\n'
+        '[stage.c]\neach = "run"\ncommand = ["true"]\n',
+        "campaign.site=local",
+    )
+    assert [campaign.site_of(stage).name for stage in campaign.stages] == ["far", "far", "local"]
+    assert campaign.sites["far"].queue == "long"

@@ -10,22 +10,10 @@ from penstock.config.completeness import check_complete
 from penstock.config.draft import Draft
 from penstock.config.models import Definition, SiteTable
 from penstock.config.overrides import apply_overrides
-from penstock.config.places import Places
+from penstock.config.places import Places, nearest
 from penstock.config.shape import shaped
 from penstock.config.sources import assemble_sources
 from penstock.config.stages import assemble_stages
-
-_OPTIONS = (
-    "host",
-    "shared_files",
-    "array_size",
-    "max_parallel",
-    "max_walltime",
-    "max_memory",
-    "group",
-    "lines",
-    "fetch",
-)
 
 
 def assemble(draft: Draft) -> Campaign:
@@ -45,35 +33,52 @@ def assemble(draft: Draft) -> Campaign:
         levels=tuple(definition.campaign.levels),
         sources=sources,
         stages=stages,
-        sites=_sites(definition),
+        sites=_sites(definition, places),
         derive={name: expression for source in sources for name, expression in source.derive.items()},
         formats=fields.formats,
         types=fields.types,
         complete=definition.units.complete,
+        site=_default_site(definition, places),
         overrides=tuple(draft.overrides),
         file=draft.file,
     )
 
 
-def _sites(definition: Definition) -> dict[str, Site]:
-    sites = {name: _site(name, table) for name, table in definition.site.items()}
+def _sites(definition: Definition, places: Places) -> dict[str, Site]:
+    sites = {name: _site(name, table, places) for name, table in definition.site.items()}
     sites.setdefault("local", Site("local"))
     return sites
 
 
-def _site(name: str, table: SiteTable) -> Site:
-    options: dict[str, Any] = {
-        key: getattr(table, key) for key in _OPTIONS if getattr(table, key) not in (None, [])
+def _site(name: str, table: SiteTable, places: Places) -> Site:
+    if table.queue and table.partition:
+        raise places.error(
+            ("site", name, "partition"), f"[site.{name}] has a queue and a partition: keep one"
+        )
+    apart = {"max_walltime", "max_memory", "visibility", "workdir", "commands", "queue", "partition"}
+    given: dict[str, Any] = table.model_dump(exclude=apart) | {
+        "setup": tuple(table.setup),
+        "lines": tuple(table.lines),
     }
     return Site(
         name=name,
-        scheduler=table.scheduler,
-        workdir=Path(table.workdir) if table.workdir else None,
-        cores=table.cores,
-        python=table.python,
-        setup=tuple(table.setup),
-        environment=table.environment,
-        max_jobs=table.max_jobs,
-        max_queued_tasks=table.max_queued_tasks,
-        options=options,
+        workdir=_folder(table.workdir),
+        commands=_folder(table.commands),
+        queue=table.queue or table.partition,
+        max_walltime_s=table.max_walltime,
+        max_memory_bytes=table.max_memory,
+        visibility_s=table.visibility,
+        **given,
     )
+
+
+def _folder(text: str | None) -> Path | None:
+    return Path(text).expanduser() if text else None
+
+
+def _default_site(definition: Definition, places: Places) -> str:
+    name = definition.campaign.site
+    known = ["local", *definition.site]
+    if name not in known:
+        raise places.error(("campaign", "site"), f"there is no site {name!r}; {nearest(name, known)}")
+    return name

@@ -100,6 +100,7 @@ class CampaignTable(Table):
         list[Name],
         Field(min_length=1, max_length=5, description="the hierarchy that names units, coarse to fine"),
     ]
+    site: Annotated[str, Field(description="where stages run that name no site")] = "local"
 
 
 class SourceTable(Table):
@@ -264,28 +265,45 @@ class StageTable(Table):
 class SiteTable(Table):
     """`[site.NAME]`: where jobs run."""
 
-    scheduler: Annotated[str, Field(description="local, slurm, pbs, sge or lsf")] = "local"
+    scheduler: Annotated[str, Field(description="local, slurm, pbs, torque, gridengine or lsf")] = "local"
     host: Annotated[str | None, Field(description="a host of ~/.ssh/config; none: this machine")] = None
     workdir: Annotated[str | None, Field(description="the folder for jobs there")] = None
     cores: Annotated[int | None, Field(ge=1, description="local: how many cores to use [all]")] = None
     python: Annotated[
-        str | None, Field(description="the Python to run there [the one that runs penstock]")
+        str | None,
+        Field(
+            description="the Python of at least 3.6 to run there [here: the one that runs penstock; there: python3]"
+        ),
     ] = None
     setup: Annotated[Texts, Field(description="shell lines before each job")] = []
-    environment: Annotated[dict[str, str], Field(description="environment variables")] = {}
-    shared_files: Annotated[bool, Field(description="false: inputs and products travel")] = True
-    max_jobs: Annotated[int | None, Field(ge=1, description="jobs at a time")] = None
-    max_queued_tasks: Annotated[int | None, Field(ge=1, description="array elements at a time")] = None
+    environment: Annotated[
+        dict[str, str], Field(description="environment variables; no others are passed on")
+    ] = {}
+    container: Annotated[
+        str | None, Field(description="the image in which tasks run, by apptainer or singularity")
+    ] = None
+    commands: Annotated[str | None, Field(description="the folder of the scheduler's commands [PATH]")] = None
+    queue: Annotated[str | None, Field(description="the queue")] = None
+    partition: Annotated[str | None, Field(description="the same in Slurm's word")] = None
+    account: Annotated[str | None, Field(description="the account or project that pays")] = None
+    qos: Annotated[str | None, Field(description="the quality of service")] = None
+    constraint: Annotated[str | None, Field(description="the features that a node must have")] = None
+    lines: Annotated[Texts, Field(description="raw lines for the head of the job script")] = []
+    max_jobs: Annotated[int | None, Field(ge=1, description="jobs (arrays) at a time")] = None
+    max_queued_tasks: Annotated[int | None, Field(ge=1, description="tasks given out at a time")] = None
     array_size: Annotated[int | None, Field(ge=1, description="elements of one array")] = None
     max_parallel: Annotated[int | None, Field(ge=1, description="elements of one array that run at once")] = (
         None
     )
     max_walltime: Annotated[Duration | None, Field(description="the longest job")] = None
     max_memory: Annotated[Size | None, Field(description="the largest job")] = None
+    visibility: Annotated[
+        Duration, Field(description="how long a file that a node wrote may take to be seen here [60s]")
+    ] = 60.0
+    shared_files: Annotated[bool, Field(description="false: inputs and products travel")] = True
     group: Annotated[str | None, Field(description="the Unix group that may read and write the workdir")] = (
         None
     )
-    lines: Annotated[Texts, Field(description="raw lines for the head of the job script")] = []
     fetch: Annotated[Literal["all", "final", "none"], Field(description="which products come home")] = "all"
 
 

@@ -90,8 +90,8 @@ def _lines(file: Path | None) -> dict[tuple[str, ...], int]:
 
 
 def _runs_here(stage: Stage, campaign: Campaign) -> bool:
-    site = campaign.sites.get(stage.site or "local")
-    return site is None or (site.scheduler == "local" and "host" not in site.options)
+    site = campaign.site_of(stage)
+    return site.scheduler == "local" and site.host is None
 
 
 def _check_command(stage: Stage, campaign: Campaign, places: Places) -> list[str]:

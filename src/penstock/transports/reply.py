@@ -1,0 +1,22 @@
+"""What a command at a site gave back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Exit code and text of one command; `code` None: it did not end in its time, and may still do its work."""
+
+    code: int | None
+    out: str = ""
+    err: str = ""
+
+    @property
+    def words(self) -> str:
+        """What it said, in one line, for a person: its errors, else its output."""
+        text = self.err.strip() or self.out.strip()
+        return " ".join(text.split())[:500] or (
+            "it did not answer in time" if self.code is None else f"exit code {self.code} without a word"
+        )
