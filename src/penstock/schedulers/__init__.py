@@ -1,1 +1,38 @@
 """What the places where jobs run say and understand."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, cast
+
+from penstock.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from penstock.schedulers.model import Scheduler
+
+GROUP = "penstock.schedulers"
+BUILT_IN = ("lsf", "slurm")
+
+
+def find_scheduler(name: str) -> Scheduler:
+    """Return the adapter that a site's `scheduler` names: ours, or one that an installed package brings.
+
+    Raises DefinitionError for a name that nobody brings.
+    """
+    if name in BUILT_IN:
+        return cast("Scheduler", import_module(f"{GROUP}.{name}"))
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in points:
+        raise _unknown(name, sorted({*BUILT_IN, *points}))
+    return cast("Scheduler", points[name].load())
+
+
+def _unknown(name: str, known: list[str]) -> DefinitionError:
+    from penstock.config.places import nearest  # it loads what reads definitions: for the error alone
+
+    there = f"there are local, {', '.join(known)}"
+    near = nearest(name, known)
+    return DefinitionError(
+        f"there is no scheduler {name!r}; {there}" + (f"; {near}" if near.startswith("did") else "")
+    )

@@ -1,0 +1,116 @@
+"""What the adapters share: amounts as schedulers write them, and their answers read with care."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from penstock.errors import QueryFailed, SiteError, SiteFull, SubmitRejected
+from penstock.transports.reply import Reply
+
+MOST_ELEMENTS = 10_000_000
+RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
+
+
+def expand_ranges(text: str) -> list[int]:
+    """Return the indices of a list of ranges; a throttle behind `%` is dropped.
+
+    Raises ValueError for anything else, also for a list that the scheduler cut short with dots.
+
+    >>> expand_ranges("3-5,9,20-30:5%3")
+    [3, 4, 5, 9, 20, 25, 30]
+    """
+    indices: list[int] = []
+    for part in text.partition("%")[0].split(","):
+        found = RANGE.fullmatch(part.strip())
+        if not found:
+            raise ValueError(f"{text!r} is no list of ranges")
+        first, step = int(found[1]), int(found[3] or 1)
+        last = int(found[2] or first)
+        if not step or len(indices) + (last - first) // step >= MOST_ELEMENTS:
+            raise ValueError(f"{text!r} is no list of ranges that can be real")
+        indices += range(first, last + 1, step)
+    return indices
+
+
+def write_ranges(indices: Iterable[int]) -> str:
+    """Write indices as ranges.
+
+    >>> write_ranges([7, 1, 2, 3])
+    '1-3,7'
+    """
+    spans: list[list[int]] = []
+    for index in sorted(set(indices)):
+        if spans and spans[-1][1] == index - 1:
+            spans[-1][1] = index
+        else:
+            spans.append([index, index])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
+
+
+def hours(seconds: float) -> str:
+    """Write a duration as HH:MM:SS, rounded up to a whole second.
+
+    >>> hours(90_061.5)
+    '25:01:02'
+    """
+    minutes_, rest = divmod(max(1, math.ceil(seconds)), 60)
+    return f"{minutes_ // 60:02d}:{minutes_ % 60:02d}:{rest:02d}"
+
+
+def minutes(seconds: float) -> int:
+    """Return a duration in minutes, rounded up, at least one."""
+    return max(1, math.ceil(seconds / 60))
+
+
+def mebibytes(size: int) -> int:
+    """Return a size in MiB (what schedulers call MB), rounded up, at least one."""
+    return max(1, -(-size // 2**20))
+
+
+def raw_lines(prefix: str, lines: Iterable[str]) -> list[str]:
+    """Return the lines that a site adds to a job script, each with the scheduler's prefix if it has none."""
+    return [line if line.startswith("#") else f"{prefix} {line}" for line in lines if line.strip()]
+
+
+def last_match(text: str, pattern: str) -> re.Match[str] | None:
+    """Return the match of the last line that is nothing but `pattern`."""
+    found = [re.fullmatch(pattern, line.strip()) for line in text.splitlines()]
+    return next((match for match in reversed(found) if match), None)
+
+
+def answer(reply: Reply, codes: Sequence[int] = (0,)) -> str:
+    """Return what a command printed; raises QueryFailed unless it ended with one of `codes`."""
+    if reply.code is None or reply.code not in codes:
+        raise QueryFailed(f"the scheduler did not answer ({reply.words})")
+    return reply.out
+
+
+class Refusal(NamedTuple):
+    """How a refusal reads (a regex), what it means, and what a person should do."""
+
+    pattern: str
+    error: type[SiteError]
+    hint: str
+
+
+def refusal(reply: Reply, table: Iterable[Refusal]) -> SiteError:
+    """Return the error for a job that was not taken, by the first row that fits.
+
+    A reply without an exit code, with exit code 0 or with unknown words is QueryFailed: the job may have been taken.
+    """
+    said = f"{reply.err}\n{reply.out}"
+    for row in table if reply.code else ():
+        if found := re.search(rf"^.*(?:{row.pattern}).*", said, re.IGNORECASE | re.MULTILINE):
+            words = " ".join(said[found.start() :].split())[:300]
+            return row.error(f"{VERBS[row.error]} ({words}): {row.hint}")
+    return QueryFailed(f"{VERBS[QueryFailed]} ({reply.words}): it is looked for by its name")
+
+
+VERBS: dict[type[SiteError], str] = {
+    SubmitRejected: "the scheduler refused the job",
+    SiteFull: "the scheduler takes no more jobs for now",
+    QueryFailed: "nobody can say whether the scheduler took the job",
+}
