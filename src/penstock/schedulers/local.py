@@ -12,12 +12,10 @@ from pathlib import Path
 from penstock.host import boot_id, start_time
 from penstock.runner.orphans import end_orphans
 
-LOG = "runner.log"
 
-
-def start(argv: Sequence[str], folder: Path, *, cwd: Path, environment: Mapping[str, str]) -> str:
+def start(argv: Sequence[str], words: Path, *, cwd: Path, environment: Mapping[str, str]) -> str:
     """Start a process that outlives us and our terminal; return its native id, `pid.start.boot`."""
-    with (folder / LOG).open("ab") as log:
+    with words.open("ab") as log:
         process = subprocess.Popen(
             argv,
             cwd=cwd,

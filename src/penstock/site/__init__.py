@@ -1,0 +1,99 @@
+"""Where jobs run: a scheduler and a way to reach it, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from penstock.campaign import Campaign, Site, Stage
+from penstock.errors import DefinitionError
+from penstock.site.cluster import ClusterSite
+from penstock.site.local import LocalSite
+
+__all__ = ["ClusterSite", "FeedingSite", "JobSite", "LocalSite", "Sites"]
+
+
+class JobSite(Protocol):
+    """What the conductor asks of every place where jobs run."""
+
+    @property
+    def name(self) -> str: ...
+    def environment(self) -> Mapping[str, str]: ...
+    def job_folder(self, token: str) -> Path: ...
+    def place(self, token: str, files: Mapping[str, bytes]) -> Path: ...
+    def fed(self, token: str) -> bytes: ...
+    def revoke(self, token: str, element: int, tasks: Sequence[tuple[int, int]]) -> None: ...
+    def news(self, token: str, element: int, life: int, offset: int) -> bytes: ...
+    def news_size(self, token: str, element: int, life: int) -> int: ...
+    def last_words(self, token: str) -> str: ...
+    def pack(self, token: str) -> None: ...
+    def unpacked(self) -> Sequence[str]: ...
+    def remove_drafts(self) -> None: ...
+
+
+class FeedingSite(JobSite, Protocol):
+    """A place whose runners live long and are fed: this machine, or the one of `penstock.testing` that only pretends."""
+
+    @property
+    def cores(self) -> int: ...
+    def start(self, token: str) -> str: ...
+    def feed(self, token: str, data: bytes) -> None: ...
+    def close_feed(self, token: str, batches: int) -> None: ...
+    def alive(self, native: str) -> bool: ...
+    def ask_to_end(self, native: str) -> None: ...
+    def end_leftovers(self, token: str) -> None: ...
+
+
+class Sites:
+    """The places of one campaign, each made when it is first asked for.
+
+    `here` stands in for every site that is this machine, `there` for clusters by name: both are for tests.
+    """
+
+    def __init__(
+        self, campaign: Campaign, *, here: FeedingSite | None = None, there: Mapping[str, ClusterSite] | None = None
+    ) -> None:
+        self.campaign = campaign
+        self.feeding: dict[str, FeedingSite] = {here.name: here} if here else {}
+        self.clusters = dict(there or {})
+        self.here = here
+
+    def name_of(self, stage: Stage) -> str:
+        """Return the name of the place where a stage's tasks run."""
+        site = self.campaign.site_of(stage)
+        return self.here.name if self.here and is_here(site) else site.name
+
+    def used(self) -> list[str]:
+        """Return the names of the places that stages name."""
+        return list(dict.fromkeys(self.name_of(stage) for stage in self.campaign.stages))
+
+    def __getitem__(self, name: str) -> JobSite:
+        return self.feeding_site(name) or self.cluster(name)
+
+    def feeding_site(self, name: str) -> FeedingSite | None:
+        """Return the place with that name if its runners are fed."""
+        if name not in self.feeding and name not in self.clusters and is_here(self.definition(name)):
+            self.feeding[name] = LocalSite(self.definition(name), self.campaign.root)
+        return self.feeding.get(name)
+
+    def cluster(self, name: str) -> ClusterSite:
+        """Return the cluster with that name."""
+        if name not in self.clusters:
+            self.clusters[name] = ClusterSite(self.definition(name), self.campaign.root)
+        return self.clusters[name]
+
+    def definition(self, name: str) -> Site:
+        """Return what the campaign says of a site; raises DefinitionError when jobs are out at one that it no longer has."""
+        try:
+            return self.campaign.sites[name]
+        except KeyError:
+            raise DefinitionError(
+                f"jobs are still out at site '{name}', which is no longer defined: put [site.{name}] back until they ended",
+                file=self.campaign.file,
+            ) from None
+
+
+def is_here(site: Site) -> bool:
+    """Whether a site is this machine itself."""
+    return site.scheduler == "local"

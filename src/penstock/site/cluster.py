@@ -1,0 +1,141 @@
+"""A cluster on whose login node we are: its scheduler's commands, and job folders that its nodes see."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from penstock.campaign import Site
+from penstock.errors import DefinitionError, QueryFailed, SubmitRejected, Unreachable
+from penstock.ledger import FOLDER, make_private
+from penstock.runner.build import build_pyz
+from penstock.schedulers import find_scheduler
+from penstock.schedulers.model import Known, Limits, Request, Scheduler, Sighting
+from penstock.site.folders import SPEC, TASKS, WORDS, JobFolders, writing
+from penstock.site.script import Digests, job_script
+from penstock.transports.commands import Run, run_command
+from penstock.transports.local import write_file
+from penstock.transports.reply import Reply
+
+SCRIPT = "script.sh"
+SUBMIT_S, ASK_S = 120.0, 90.0  # a Slurm whose controller is down answers after 58 s
+
+#: what a scheduler's commands are told of our environment; nothing else of a login shell reaches a job
+PASSED = frozenset(
+    (
+        "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "KRB5CCNAME",
+        "SLURM_CONF", "SLURM_CONF_SERVER",
+        "PBS_CONF_FILE", "PBS_DEFAULT", "PBS_HOME", "PBS_EXEC",
+        "SGE_ROOT", "SGE_CELL", "SGE_CLUSTER_NAME", "SGE_QMASTER_PORT", "SGE_EXECD_PORT",
+        "LSF_ENVDIR", "LSF_SERVERDIR", "LSF_LIBDIR", "LSF_BINDIR", "EGO_TOP", "EGO_CONFDIR",
+    )
+)  # fmt: skip
+
+
+class ClusterSite(JobFolders):
+    """A cluster's login node."""
+
+    def __init__(
+        self, site: Site, root: Path, *, scheduler: Scheduler | None = None, run: Run = run_command
+    ) -> None:
+        if site.host:
+            raise DefinitionError(
+                f"site '{site.name}' has a `host`, and this version submits where it runs: log in there, leave `host` out"
+            )
+        super().__init__(folder_of(site, root))
+        self.site, self.root, self.run = site, root, run
+        self.scheduler = scheduler or find_scheduler(site.scheduler)
+        self.took_s = 0.0
+        """Seconds that the last answer took: a slow scheduler is asked more rarely."""
+
+    @property
+    def name(self) -> str:
+        """The name that the definition gives it."""
+        return self.site.name
+
+    def environment(self) -> Mapping[str, str]:
+        """Return what is set for every task."""
+        return self.site.environment
+
+    def place_job(self, request: Request, spec: bytes, tasks: bytes, lists: Mapping[str, bytes]) -> None:
+        """Write all that a job reads; the script comes last, so where it is, the rest is."""
+        files = {**lists, TASKS: tasks, SPEC: spec}
+        folder = self.place(request.token, files)
+        with writing(folder):
+            runner = build_pyz(self.folder)
+            text = self.script(request, Digests.of(spec, tasks), runner)
+            write_file(folder / SCRIPT, text.encode())
+
+    def script(self, request: Request, digests: Digests, runner: Path) -> str:
+        """Return the script of a job, as it is submitted."""
+        folder = self.job_folder(request.token)
+        return job_script(
+            self.scheduler.directives(request, self.site), self.site, root=self.root, folder=folder, runner=runner,
+            words=folder / WORDS, digests=digests,
+        )  # fmt: skip
+
+    def is_placed(self, token: str) -> bool:
+        """Whether a job could have been submitted: its script is there."""
+        return (self.job_folder(token) / SCRIPT).exists()
+
+    def submit(self, request: Request) -> str:
+        """Submit a placed job; raises SubmitRejected, SiteFull, or QueryFailed when nobody knows whether it was taken."""
+        script = str(self.job_folder(request.token) / SCRIPT)
+        reply = self.ask(self.scheduler.submit(script, request, self.site), SUBMIT_S)
+        return self.scheduler.parse_submit(reply)
+
+    def queue(self, jobs: Sequence[Known]) -> list[Sighting]:
+        """Ask where jobs stand; raises QueryFailed."""
+        return self.scheduler.parse_queue(self.ask(self.scheduler.queue(jobs)), jobs)
+
+    def history(self, jobs: Sequence[Known]) -> list[Sighting]:
+        """Ask how jobs ended; raises QueryFailed, also where no history is kept."""
+        argv = self.scheduler.history(jobs)
+        if argv is None:
+            raise QueryFailed(f"site '{self.name}': {self.site.scheduler} keeps no history of its own")
+        return self.scheduler.parse_history(self.ask(argv), jobs)
+
+    def find(self, tokens: Sequence[str]) -> Mapping[str, str]:
+        """Ask for jobs by their names; raises QueryFailed."""
+        return self.scheduler.parse_find(self.ask(self.scheduler.find(tokens)), tokens)
+
+    def cancel(self, job: Known, elements: Sequence[int] | None = None) -> Reply:
+        """Cancel some elements of a job, or all."""
+        return self.ask(self.scheduler.cancel(job, elements))
+
+    def limits(self) -> Limits:
+        """Ask what the scheduler allows; raises QueryFailed."""
+        return self.scheduler.parse_limits(self.ask(self.scheduler.limits()))
+
+    def ask(self, argv: Sequence[str], timeout_s: float = ASK_S) -> Reply:
+        """Run one command of the scheduler."""
+        begun = time.monotonic()
+        try:
+            return self.run(argv, cwd=self.root, environment=self.command_environment(), timeout_s=timeout_s)
+        except FileNotFoundError as error:
+            raise SubmitRejected(
+                f"site '{self.name}': there is no `{argv[0]}` here: correct its `scheduler` or `commands`, or log in where it is"
+            ) from error
+        except OSError as error:
+            raise Unreachable(f"site '{self.name}': `{argv[0]}` cannot be run ({error.strerror})") from error
+        finally:
+            self.took_s = time.monotonic() - begun
+
+    def command_environment(self) -> dict[str, str]:
+        """Return the environment of a scheduler's command, and so the most of ours that a job can see."""
+        kept = {name: value for name, value in os.environ.items() if name in PASSED}
+        if self.site.commands:
+            kept["PATH"] = f"{self.site.commands}{os.pathsep}{kept.get('PATH', os.defpath)}"
+        return kept
+
+
+def folder_of(site: Site, root: Path) -> Path:
+    """Return where a site's jobs lie: beside the campaign, or in the workdir under a name that no other campaign has."""
+    if site.workdir is None:
+        return root / FOLDER / "jobs"
+    mark = hashlib.sha256(str(root).encode()).hexdigest()[:8]
+    make_private(site.workdir / f"{root.name}-{mark}")
+    return site.workdir / f"{root.name}-{mark}" / "jobs"

@@ -1,0 +1,103 @@
+"""The folders of jobs on a file system that this machine and the place where jobs run have in common."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import LedgerError
+from penstock.ledger import make_private
+from penstock.ledger.archive import pack_folder
+from penstock.runner.folders import remove
+from penstock.transports.local import read_from, write_file
+
+TASKS, SPEC, WORDS = "tasks.jsonl", "spec.json", "runner.log"
+EVENTS = re.compile(r"(\d+)\.(\d+)\.jsonl")
+
+
+@contextmanager
+def writing(folder: Path) -> Generator[None]:
+    """Say in one sentence that the files of a job cannot be written, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise LedgerError(
+            f"{error.filename or folder} cannot be written ({error.strerror}): mend that, and the same command goes on"
+        ) from error
+
+
+class JobFolders:
+    """What lies in the job folders of one site: what jobs are given, and what they tell."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def job_folder(self, token: str) -> Path:
+        """Return the folder of a job."""
+        return self.folder / token
+
+    def place(self, token: str, files: Mapping[str, bytes]) -> Path:
+        """Make a job's folder with these files, each whole or not there."""
+        folder = self.job_folder(token)
+        with writing(folder):
+            make_private(self.folder)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            for name, data in files.items():
+                write_file(folder / name, data)
+        return folder
+
+    def fed(self, token: str) -> bytes:
+        """Return all that was ever given to a job."""
+        path = self.job_folder(token) / TASKS
+        return path.read_bytes() if path.exists() else b""
+
+    def revoke(self, token: str, element: int, tasks: Sequence[tuple[int, int]]) -> None:
+        """Tell an element which tasks, by stage and unit, it must not go on with; what was revoked stays revoked."""
+        path = self.job_folder(token) / f"{element}.revoked"
+        known = {(s, u) for s, u in json.loads(path.read_bytes())["tasks"]} if path.exists() else set[Any]()
+        if known.issuperset(tasks) or not path.parent.is_dir():
+            return
+        with writing(path.parent):
+            write_file(path, json.dumps({"tasks": sorted(known.union(tasks))}).encode())
+
+    def event_files(self, token: str) -> list[tuple[int, int]]:
+        """Return element and life of each event file of a job."""
+        try:
+            names = os.listdir(self.job_folder(token))
+        except FileNotFoundError:
+            return []
+        found = (EVENTS.fullmatch(name) for name in names)
+        return sorted((int(match[1]), int(match[2])) for match in found if match)
+
+    def news(self, token: str, element: int, life: int, offset: int) -> bytes:
+        """Return the next new bytes of an event file."""
+        return read_from(self.job_folder(token) / f"{element}.{life}.jsonl", offset)
+
+    def news_size(self, token: str, element: int, life: int) -> int:
+        """Return how long an event file is."""
+        try:
+            return os.stat(f"{self.folder}/{token}/{element}.{life}.jsonl").st_size
+        except FileNotFoundError:
+            return 0
+
+    def last_words(self, token: str) -> str:
+        """Return what the runner itself had to say, if anything."""
+        return read_from(self.job_folder(token) / WORDS, 0, 4096).decode(errors="replace").strip()
+
+    def pack(self, token: str) -> None:
+        """Put all that a settled job left into one file."""
+        pack_folder(self.job_folder(token))
+
+    def unpacked(self) -> Sequence[str]:
+        """Return the jobs whose folders are there: those at work, and those that a crash left so."""
+        return [path.name for path in self.folder.glob("p*") if path.is_dir()]
+
+    def remove_drafts(self) -> None:
+        """Remove the files that a killed conductor began to write and never named."""
+        for draft in self.folder.glob(".*"):
+            remove(str(draft))

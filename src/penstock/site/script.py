@@ -1,0 +1,74 @@
+"""The script of a job: what a node's shell reads before the runner takes over. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+from penstock.campaign import Site
+
+NO_FOLDER, NO_SETUP = 66, 67  # exit codes of an element that could not begin
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """What a script was written for, so that a person can tell which runner and which tasks it meant."""
+
+    spec: str
+    tasks: str
+
+    @classmethod
+    def of(cls, spec: bytes, tasks: bytes) -> Digests:
+        """Digest the two files of a job."""
+        return cls(hashlib.sha256(spec).hexdigest(), hashlib.sha256(tasks).hexdigest())
+
+
+def job_script(
+    directives: Sequence[str], site: Site, *, root: Path, folder: Path, runner: Path, words: Path, digests: Digests
+) -> str:
+    """Return the script of one job.
+
+    The runner is exec'ed, so that a signal which the scheduler sends to the script reaches it. Its words, and those of
+    the set-up, go to `words`: the scheduler's own output file is nowhere.
+    """
+    return "\n".join(
+        [
+            "#!/bin/sh",
+            *directives,
+            f"# spec {digests.spec}",
+            f"# tasks {digests.tasks}",
+            f"cd {quote(str(root))} && exec >>{quote(str(words))} 2>&1 || exit {NO_FOLDER}",
+            *(f"export {name}={quote(value)}" for name, value in sorted(site.environment.items())),
+            *setup_lines(site.setup),
+            f"exec {' '.join(map(quote, runner_words(site, root, folder, runner)))}",
+            "",
+        ]
+    )
+
+
+def setup_lines(setup: Sequence[str]) -> list[str]:
+    """Return the set-up as the script has it: after the profile, which defines `module`; the first failure ends the element."""
+    if not setup:
+        return []
+    failed = f"echo 'penstock: a line of the set-up failed' >&2; exit {NO_SETUP}"
+    return [
+        "if [ -r /etc/profile ]; then . /etc/profile; fi",
+        f'trap \'[ "$?" = 0 ] || {{ {failed.replace(chr(39), chr(34))}; }}\' EXIT',
+        "set -e",
+        *setup,
+        "set +e",
+        "trap - EXIT",
+    ]
+
+
+def runner_words(site: Site, root: Path, folder: Path, runner: Path) -> list[str]:
+    """Return the command that runs one element, within the site's container if it has one."""
+    words = [site.python or "python3", str(runner), str(folder)]
+    if not site.container:
+        return words
+    binds = [word for path in dict.fromkeys((root, folder.parent)) for word in ("--bind", str(path))]
+    program = "singularity" if site.container.endswith(".simg") else "apptainer"
+    return [program, "exec", *binds, site.container, *words]
