@@ -26,6 +26,7 @@ MEANINGS = {
     "product": "The files that tasks leave.",
     "attempt": "Every try of a task: outcome, usage, place, log and what was decided after it.",
     "job": "What was submitted to a site.",
+    "element": "Where the elements of arrays stand in their queue.",
     "batch": "Tasks that were given out together.",
     "request": "What people asked for while a conductor was at work; it applies them first in each turn.",
     "veto": "Vetoes, also those that were lifted.",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 #: without a word from the definition, a batch is this much work
 LEARNED_S = 20 * 60.0
@@ -67,6 +69,21 @@ def local_batch_size(
     most = wanted if isinstance(wanted, int) else int(LOCAL_MOST * max(1.0, seconds / LOCAL_S))
     share = math.ceil(ready / max(slots, 1))
     return max(1, min(learned, most, share))
+
+
+def fitting_size(
+    size: int, *, limit_s: float | None, usage: Usage, workers: int = 1, most_s: float | None = None
+) -> int:
+    """Return the most units, up to `size`, that a job of at most `most_s` seconds has time for; at least one.
+
+    >>> fitting_size(100, limit_s=600, usage=Usage(), workers=2, most_s=3600)
+    12
+    """
+    if most_s is None:
+        return size
+    sizes = range(1, size + 1)
+    needs = partial(walltime_s, limit_s=limit_s, usage=usage, workers=workers)
+    return max(1, bisect_right(sizes, most_s, key=lambda n: needs(n) or 0.0))
 
 
 def walltime_s(

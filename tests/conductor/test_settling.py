@@ -144,10 +144,10 @@ def test_runners_that_cannot_start_stop_the_stage_and_say_why(lab):
 
 def test_revoked_tasks_stay_revoked_when_more_are(lab):
     site = LocalSite(Site("local"), lab.root)
-    site.place("pabcdefghij", b"{}")
-    site.revoke("pabcdefghij", [(1, 2)])
-    site.revoke("pabcdefghij", [(1, 3)])
-    site.revoke("pabcdefghij", [])
+    site.place("pabcdefghij", {"spec.json": b"{}"})
+    site.revoke("pabcdefghij", 1, [(1, 2)])
+    site.revoke("pabcdefghij", 1, [(1, 3)])
+    site.revoke("pabcdefghij", 1, [])
     assert json.loads((site.job_folder("pabcdefghij") / "1.revoked").read_text()) == {
         "tasks": [[1, 2], [1, 3]]
     }

@@ -24,13 +24,13 @@ each = "file"
 command = ["cp", "{path}", "{product}"]
 products = "out/{file}.txt"
 """
-FAR = TOML + 'site = "far"\n[site.far]\nscheduler = "slurm"\n'
+FAR = TOML + 'site = "far"\n[site.far]\nscheduler = "slurm"\nhost = "far"\n'
 
 
-def test_a_stage_of_another_site_never_runs_here_in_silence(tmp_path: Path) -> None:
+def test_a_stage_of_a_site_that_cannot_be_reached_never_runs_here_in_silence(tmp_path: Path) -> None:
     make_campaign(tmp_path, FAR, files={"in/a.txt": "a"})
-    for drive in (plan, lambda campaign: Conductor(campaign, command="run")):
-        with pytest.raises(DefinitionError, match="stage 'copy' is to run at site 'far'"):
+    for drive in (plan, lambda campaign: Conductor(campaign, command="run").__enter__()):
+        with pytest.raises(DefinitionError, match="site 'far' has a `host`"):
             drive(config.load(tmp_path))
 
 

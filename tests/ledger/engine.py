@@ -14,8 +14,8 @@ from penstock.campaign import Allowance, Campaign
 from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer
 from penstock.conductor.measured import Measured
+from penstock.conductor.slots import Slot, SlotSubmitter
 from penstock.conductor.staleness import redo_stale
-from penstock.conductor.submission import Slot, Submitter
 from penstock.decide import RETRIES_LOCAL
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.admission import admit
@@ -24,6 +24,7 @@ from penstock.ledger.jobs import Ending, Settler, allowances_for
 from penstock.ledger.registration import register
 from penstock.ledger.requests import Requests
 from penstock.ledger.units import Values, merge_found, stage_found, stage_unsettled
+from penstock.site import Sites
 from penstock.sources import Found as Row
 from penstock.testing import Fate, ManualClock, PretendSite
 
@@ -45,13 +46,20 @@ class Engine:
         self.graph = register(self.ledger, campaign, config.to_json(campaign), now=0.0)
         self.site = PretendSite(self.folder, rule=None, clock=self.clock, on_disk=False)
         values = Values(self.db, campaign)
-        allowances = allowances_for(self.graph.stages, ALLOWED)
+        allowances = allowances_for(self.graph.stages, dict.fromkeys(self.graph.stages, ALLOWED))
         measured = Measured(self.ledger, self.graph)
         context = Context(
-            self.ledger, campaign, self.graph, values, self.site, self.clock, measured, allowances
+            self.ledger,
+            campaign,
+            self.graph,
+            values,
+            Sites(campaign, here=self.site),
+            self.clock,
+            measured,
+            allowances,
         )
         self.values = values
-        self.submitter, self.discoverer = Submitter(context), Discoverer(context)
+        self.submitter, self.discoverer = SlotSubmitter(context, self.site), Discoverer(context)
         self.applier = Applier(self.ledger, self.graph, values, allowances)
         self.settler = Settler(self.ledger, self.graph, allowances)
         self.requests = Requests(self.ledger, self.graph)

@@ -153,8 +153,8 @@ def test_the_output_of_a_task_is_where_a_runner_would_have_left_it(made: MadeCam
         made.load(), command="run", clock=ManualClock(), site=PretendSite(made.root, rule=None)
     ) as c:
         c.discover()
-        c.submitter.fill()
-        (runner, *_) = c.site.runners.values()
+        c.submit()
+        (runner, *_) = c.sites.here.runners.values()
         line = runner.batches[0].lines[0]
         runner.begin(line)
         runner.end(line, Fate("error", code=1, log="it is broken\n"))
@@ -215,7 +215,7 @@ def test_a_silent_runner_is_not_taken_for_dead(made: MadeCampaign) -> None:
     with Conductor(made.load(), command="tick", site=site, clock=clock, accept_gone=False) as conductor:
         conductor.discover()
         for _ in range(5):
-            conductor.submitter.fill()
+            conductor.submit()
             conductor.collector.collect()
             clock.turn(100.0)
     assert "running" in made.states("copy").values()
@@ -227,7 +227,7 @@ def test_a_power_cut_is_survived_by_the_same_command(made: MadeCampaign) -> None
     site = PretendSite(made.root, rule=lambda run: Fate(seconds=60.0), clock=clock)
     with Conductor(made.load(), command="run", site=site, clock=clock) as conductor:
         conductor.discover()
-        conductor.submitter.fill()
+        conductor.submit()
         clock.turn(90.0)
         conductor.collector.collect()
     site.kill()
@@ -246,7 +246,7 @@ def test_its_events_are_like_those_of_a_real_runner(made: MadeCampaign, tmp_path
     site = PretendSite(made.root, rule=None, clock=ManualClock())
     with Conductor(made.load(), command="run", site=site, clock=site.clock) as conductor:
         conductor.discover()
-        conductor.submitter.fill()
+        conductor.submit()
         conductor.retire_slots()
         (runner, *_) = (r for r in site.runners.values() if r.batches)
         folder = tmp_path / "real"

@@ -1,53 +1,92 @@
-"""Hearing from the runners: their events become facts, and those that went silent are looked after."""
+"""Hearing from the runners: their events become facts, and the books of those that are gone are closed."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from itertools import groupby
 
 from penstock.conductor.context import Context
+from penstock.conductor.elements import Elements
 from penstock.conductor.settling import Settlement, pardon, pause_stages_of
 from penstock.decide import Seen, fuse
 from penstock.ledger import jobs
 from penstock.ledger.events import Applier, News
+from penstock.site import FeedingSite
+
+LOOK_S, LOOK_AT_LEAST_S = 1.0, 15.0  # between looks at the event files of arrays
+SLOWNESS = 20  # a look that took a second is not repeated for twenty
 
 
 class Collector:
     """Reads what runners wrote since the last time, and settles the jobs that are over."""
 
     def __init__(self, context: Context) -> None:
-        self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
-        self.site, self.clock, self.measured = context.site, context.clock, context.measured
+        self.context = context
+        self.ledger, self.graph = context.ledger, context.graph
+        self.sites, self.clock, self.measured = context.sites, context.clock, context.measured
         self.applier = Applier(context.ledger, context.graph, context.values, context.allowances)
         self.settlement = Settlement(context)
+        self.followed: dict[str, Elements] = {}
+        self.look_at = 0.0
+
+    def elements(self, site: str) -> Elements:
+        """Return what follows the elements of one cluster."""
+        if site not in self.followed:
+            self.followed[site] = Elements(self.context, self.sites.cluster(site), self.read)
+        return self.followed[site]
 
     def any_news(self) -> bool:
-        """Whether an event file is longer than what was read of it; cheap enough to ask a hundred times a second."""
+        """Whether a runner of this machine wrote something; cheap enough to ask a hundred times a second."""
         return any(
-            self.site.news_size(row["token"], row["element"], row["life"]) > row["offset"]
+            self.sites[row["site"]].news_size(row["token"], row["element"], row["life"]) > row["offset"]
             for row in jobs.open_lives(self.ledger.db)
         )
 
     def any_gone(self) -> bool:
-        """Whether a runner ended that we do not know of yet."""
-        return any(self.is_gone(job) for job in jobs.open_jobs(self.ledger.db))
+        """Whether a runner of this machine ended that we do not know of yet."""
+        return any(
+            is_gone(site, job)
+            for job in jobs.open_jobs(self.ledger.db)
+            if (site := self.sites.feeding_site(job["site"]))
+        )
 
     def collect(self) -> int:
-        """Apply all new events and settle the jobs that ended; return how many attempts ended."""
-        ended = 0
-        for job in jobs.open_jobs(self.ledger.db):
-            gone = self.is_gone(job)  # asked before the last read: nothing said before the end is missed
-            for life in jobs.lives(self.ledger.db, job["id"]):
-                ended += self.read(job, life)
-            if gone:
-                self.settlement.settle(job)
+        """Apply all new events and settle what ended; return how many attempts ended."""
+        open_jobs = jobs.open_jobs(self.ledger.db)
+        ended = sum(
+            self.collect_runner(site, job)
+            for job in open_jobs
+            if (site := self.sites.feeding_site(job["site"]))
+        )
+        return ended + self.collect_arrays([job for job in open_jobs if not job["feed"]])
+
+    def collect_runner(self, site: FeedingSite, job: sqlite3.Row) -> int:
+        """Hear one runner of this machine."""
+        gone = is_gone(site, job)  # asked before the last read: nothing said before the end is missed
+        ended = sum(self.read(job, life) for life in jobs.lives(self.ledger.db, job["id"]))
+        if gone:
+            self.settlement.settle_runner(site, job)
+        return ended
+
+    def collect_arrays(self, arrays: Sequence[sqlite3.Row]) -> int:
+        """Hear the elements of all arrays, now and then: a shared file system is not to be asked all the time."""
+        now = self.clock.monotonic()
+        if not arrays or now < self.look_at:
+            return 0
+        ended = sum(self.elements(job["site"]).collect(job) for job in arrays)
+        took = self.clock.monotonic() - now
+        self.look_at = now + min(max(LOOK_S, SLOWNESS * took), LOOK_AT_LEAST_S)
         return ended
 
     def read(self, job: sqlite3.Row, life: sqlite3.Row) -> int:
         """Apply what one event file has new."""
-        ended, file = 0, (job["token"], life["element"], life["life"])
-        offset, size = life["offset"], self.site.news_size(*file)
-        while offset < size and (data := self.site.news(*file, offset)):
-            news = self.applier.apply(self.life(job, life), job["token"], data, now=self.clock.now())
+        site, ended, file = self.sites[job["site"]], 0, (job["token"], life["element"], life["life"])
+        offset, size = life["offset"], site.news_size(*file)
+        while offset < size and (data := site.news(*file, offset)):
+            news = self.applier.apply(
+                self.life(job, life), job["token"], data, now=self.clock.now(), in_array=not job["feed"]
+            )
             ended += news.ended
             self.heed(job, news)
             offset += news.consumed
@@ -71,10 +110,6 @@ class Collector:
             "SELECT * FROM life WHERE job = ? AND element = ? AND life = ?",
             (job["id"], life["element"], life["life"]),
         ).fetchone()
-
-    def is_gone(self, job: sqlite3.Row) -> bool:
-        """Whether the process of a local job has ended, or never came to be."""
-        return job["native"] is not None and not self.site.alive(job["native"])
 
     def check_fuse(self, stage: str) -> None:
         """Pause a stage whose first attempts fail alike."""
@@ -104,7 +139,15 @@ class Collector:
         """Tell the runners not to go on with those of their tasks for which the SQL condition `which` holds."""
         for job in jobs.open_jobs(self.ledger.db):
             rows = self.ledger.db.execute(
-                f"SELECT t.stage, t.unit FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ? AND {which}",
+                "SELECT b.element, t.stage, t.unit FROM batch b JOIN task t ON t.batch = b.id"
+                f" WHERE b.job = ? AND {which} ORDER BY b.element",
                 (job["id"],),
-            )
-            self.site.revoke(job["token"], [(stage, unit) for stage, unit in rows])
+            ).fetchall()
+            for element, tasks in groupby(rows, key=lambda row: row["element"]):
+                taken = [(row["stage"], row["unit"]) for row in tasks]
+                self.sites[job["site"]].revoke(job["token"], element, taken)
+
+
+def is_gone(site: FeedingSite, job: sqlite3.Row) -> bool:
+    """Whether the process of a runner has ended, or never came to be."""
+    return job["native"] is not None and not site.alive(job["native"])

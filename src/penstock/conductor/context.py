@@ -11,7 +11,7 @@ from penstock.conductor.measured import Measured
 from penstock.graph import Graph
 from penstock.ledger import Ledger
 from penstock.ledger.units import Values
-from penstock.site import JobSite
+from penstock.site import Sites
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Context:
     campaign: Campaign
     graph: Graph
     values: Values
-    site: JobSite
+    sites: Sites
     clock: Clock
     measured: Measured
     allowances: Mapping[str, Mapping[str, Allowance]]

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from penstock import config
-from penstock.campaign import Campaign
+from penstock.campaign import Allowance, Campaign
 from penstock.clock import Clock, SystemClock
+from penstock.conductor.arrays import ArraySubmitter
 from penstock.conductor.collection import Collector
 from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer, Discovery, check_found
 from penstock.conductor.farewell import say_ending
 from penstock.conductor.measured import Measured
 from penstock.conductor.products import check_products
+from penstock.conductor.reconciling import Reconciler
 from penstock.conductor.recovery import take_over
+from penstock.conductor.slots import SlotSubmitter
 from penstock.conductor.staleness import redo_stale
-from penstock.conductor.submission import Submitter
-from penstock.decide import RETRIES_LOCAL
+from penstock.decide import RETRIES, RETRIES_LOCAL
 from penstock.display import count
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.jobs import allowances_for
@@ -27,11 +29,12 @@ from penstock.ledger.lease import held
 from penstock.ledger.registration import register
 from penstock.ledger.requests import Requests
 from penstock.ledger.units import Values
-from penstock.site import JobSite, local_site
+from penstock.site import ClusterSite, FeedingSite, Sites
 
 Observe = Callable[[Ledger], None]
 
-LOOK_S = 0.01  # between looks at event files while something runs
+LOOK_S = 0.01  # between looks at event files while something runs here
+CLUSTER_LOOK_S = 0.5
 TICK_S = 60.0  # of work that one turn gives out, since cron comes back after a minute
 WATCH_S = 10.0  # between looks at the sources
 OBSERVE_S = 0.2
@@ -72,13 +75,14 @@ class Conductor:
         *,
         command: str,
         clock: Clock | None = None,
-        site: JobSite | None = None,
+        site: FeedingSite | None = None,
+        clusters: Mapping[str, ClusterSite] | None = None,
         accept_gone: bool = False,
     ) -> None:
         self.campaign, self.command, self.clock = campaign, command, clock or SystemClock()
         self.accept_gone, self.stopping, self.open_ended = accept_gone, False, False
         self.redo = False
-        self.site = site or local_site(campaign)
+        self.sites = Sites(campaign, here=site, there=clusters)
         self.exits = ExitStack()
 
     def __enter__(self) -> Conductor:
@@ -103,15 +107,32 @@ class Conductor:
         campaign, ledger, clock = self.campaign, self.ledger, self.clock
         self.graph = graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
         self.context = Context(
-            ledger, campaign, graph, Values(ledger.db, campaign), self.site, clock,
-            Measured(ledger, graph), allowances_for(graph.stages, RETRIES_LOCAL),
+            ledger, campaign, graph, Values(ledger.db, campaign), self.sites, clock,
+            Measured(ledger, graph), allowances_of(campaign, self.sites),
         )  # fmt: skip
         self.discoverer = Discoverer(self.context)
         self.collector = Collector(self.context)
-        self.submitter = Submitter(self.context)
+        self.slots = [
+            SlotSubmitter(self.context, s) for n in self.sites.used() if (s := self.sites.feeding_site(n))
+        ]
+        self.arrays = [self.submitter(n) for n in self.sites.used() if not self.sites.feeding_site(n)]
         self.requests = Requests(ledger, graph)
         take_over(self.context)
+        self.reconcilers = [self.reconciler(name) for name in self.clusters_in_use()]
         self.collector.revoke_departed()
+
+    def submitter(self, cluster: str) -> ArraySubmitter:
+        """Return what gives tasks to a cluster."""
+        return ArraySubmitter(self.context, self.sites.cluster(cluster), self.collector.elements(cluster))
+
+    def reconciler(self, cluster: str) -> Reconciler:
+        """Return what asks a cluster's scheduler."""
+        return Reconciler(self.context, self.sites.cluster(cluster), self.collector.elements(cluster))
+
+    def clusters_in_use(self) -> list[str]:
+        """Return the clusters that stages name, and those where jobs of before are still out."""
+        out = [job["site"] for job in jobs.open_jobs(self.ledger.db) if not job["feed"]]
+        return list(dict.fromkeys([*(array.site.name for array in self.arrays), *out]))
 
     def ask_stop(self) -> None:
         """Stop submitting, and ask running work to give back what it has not begun."""
@@ -120,11 +141,24 @@ class Conductor:
     def tick(self) -> Turn:
         """Do one turn of everything."""
         self.open_ended = True
-        self.submitter.seconds = TICK_S
+        for submitter in self.slots:
+            submitter.seconds = TICK_S
         self.apply_requests()
         ended = self.collector.collect()
+        self.reconcile()
         found = self.discover()
-        return Turn(found, ended, self.submitter.fill())
+        return Turn(found, ended, self.submit())
+
+    def reconcile(self) -> None:
+        """Ask the schedulers what their silent jobs do."""
+        for reconciler in self.reconcilers:
+            reconciler.turn()
+
+    def submit(self, *, growing: bool = False) -> int:
+        """Give out what is ready, with more to come by itself if `growing`; return how many tasks that was."""
+        for submitter in self.arrays:
+            submitter.open_ended = self.open_ended or growing
+        return sum(submitter.fill() for submitter in (*self.slots, *self.arrays))
 
     def discover(self) -> Discovery:
         """Look at the sources."""
@@ -157,9 +191,10 @@ class Conductor:
                     check_products(self.context)
                 look_at_sources = now + self.next_look(found, until_done)
             self.collector.collect()
+            self.reconcile()
             if self.redo:
                 redo_stale(self.ledger, self.graph)
-            self.submitter.fill()
+            self.submit(growing=found.settles_at is not None)
             if observe and now >= observe_next:
                 observe(self.ledger)
                 observe_next = now + OBSERVE_S
@@ -186,9 +221,10 @@ class Conductor:
 
     def retire_slots(self) -> None:
         """Let the present runners end after what they have, since what was revoked there stays revoked."""
-        for slot in self.submitter.slots():
-            self.site.close_feed(slot.token, self.batches_of(slot.job))
-            self.submitter.closed.add(slot.job)
+        for submitter in self.slots:
+            for slot in submitter.slots():
+                submitter.site.close_feed(slot.token, self.batches_of(slot.job))
+                submitter.closed.add(slot.job)
 
     def batches_of(self, job: int) -> int:
         """Return how many batches a job was fed."""
@@ -206,8 +242,8 @@ class Conductor:
 
     def wait(self, until: float) -> None:
         """Sleep until a runner has news, a source wants a look, or a while has passed."""
-        pause, waited = LOOK_S, LOOK_S
-        self.clock.sleep(LOOK_S)
+        pause = waited = LOOK_S if self.has_runners() else CLUSTER_LOOK_S
+        self.clock.sleep(pause)
         while waited < 0.5 and not self.stopping and self.clock.monotonic() < until:
             if self.collector.any_news() or (waited > 0.1 and self.collector.any_gone()):
                 return
@@ -215,18 +251,36 @@ class Conductor:
             waited += pause
             pause = min(pause * 1.2, 0.02)
 
+    def has_runners(self) -> bool:
+        """Whether runners of this machine are at work, which are heard within milliseconds."""
+        return any(job["feed"] for job in jobs.open_jobs(self.ledger.db))
+
     def end(self, observe: Observe | None) -> Ending:
         """Let the runners go, hear their last words, and say how it ended."""
         self.retire_slots()
         if self.stopping:
             for job in jobs.open_jobs(self.ledger.db):
-                if job["native"]:
-                    self.site.ask_to_end(job["native"])
+                if job["native"] and (site := self.sites.feeding_site(job["site"])):
+                    site.ask_to_end(job["native"])
         until = self.clock.monotonic() + FAREWELL_S
-        while jobs.open_jobs(self.ledger.db) and self.clock.monotonic() < until:
+        while self.awaits_goodbye() and self.clock.monotonic() < until:
             self.collector.collect()
             self.clock.sleep(LOOK_S)
         if observe:
             observe(self.ledger)
         code, lines = say_ending(self.ledger, stopped=self.stopping)
         return Ending(code, lines)
+
+    def awaits_goodbye(self) -> bool:
+        """Whether runners are about to leave: those of this machine, and elements that have nothing left to do."""
+        unfinished = self.ledger.db.execute(
+            "SELECT 1 FROM tally WHERE unit = 1 AND state IN ('queued', 'running') AND n > 0 LIMIT 1"
+        ).fetchone()
+        return self.has_runners() or bool(jobs.open_jobs(self.ledger.db) and not unfinished)
+
+
+def allowances_of(campaign: Campaign, sites: Sites) -> dict[str, Mapping[str, Allowance]]:
+    """Return the retry policy of each stage, by where it runs."""
+    here = {s.name: bool(sites.feeding_site(sites.name_of(s))) for s in campaign.stages}
+    defaults = {name: RETRIES_LOCAL if local else RETRIES for name, local in here.items()}
+    return allowances_for({s.name: s for s in campaign.stages}, defaults)

@@ -11,17 +11,19 @@ from typing import Any
 from penstock import config
 from penstock.campaign import Campaign, Stage
 from penstock.clock import Clock, SystemClock
+from penstock.conductor.arrays import ArraySubmitter
 from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer, check_found
+from penstock.conductor.elements import Elements
 from penstock.conductor.measured import Measured
 from penstock.conductor.products import check_products
-from penstock.conductor.submission import Submitter
+from penstock.conductor.slots import SlotSubmitter
 from penstock.ledger import Ledger
 from penstock.ledger.registration import register
 from penstock.ledger.units import Values
 from penstock.rendering import Item
 from penstock.schedulers.local import runner_argv
-from penstock.site import local_site
+from penstock.site import FeedingSite, LocalSite, Sites
 
 SHOWN = 3
 
@@ -48,6 +50,9 @@ class StagePlan:
     reasons: Sequence[Reason]
     first: Sequence[str]
     first_lines: Sequence[Mapping[str, Any]]
+    site: str = "local"
+    script: str | None = None
+    """Of a cluster: the job script of the first array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Plan:
     found: int
     new: int
     unsettled: int
-    script: str
+    script: str | None
     stages: Sequence[StagePlan] = field(default_factory=list[StagePlan])
 
     def to_json(self) -> dict[str, Any]:
@@ -72,7 +77,7 @@ class Plan:
             lines.append(f"  {self.unsettled} not at rest yet")
         for stage in self.stages:
             lines += stage_text(stage)
-        return "\n".join([*lines, f"each runner is started by: {self.script}"])
+        return "\n".join([*lines, f"each runner is started by: {self.script}"] if self.script else lines)
 
 
 def stage_text(stage: StagePlan) -> list[str]:
@@ -82,7 +87,11 @@ def stage_text(stage: StagePlan) -> list[str]:
     if stage.batches:
         lines.append(f"  in {stage.batches} batches of up to {stage.batch_size}, {stage.workers} at a time")
     lines += [f"  {r.tasks} {r.state}: {r.why}" for r in stage.reasons]
-    return lines + [f"  $ {command}" for command in stage.first]
+    lines += [f"  $ {command}" for command in stage.first]
+    if stage.script:
+        lines += [f"  the job script of its first array at {stage.site}:"]
+        lines += [f"    {line}" for line in stage.script.splitlines()]
+    return lines
 
 
 def plan(campaign: Campaign, *, clock: Clock | None = None) -> Plan:
@@ -94,23 +103,37 @@ def plan(campaign: Campaign, *, clock: Clock | None = None) -> Plan:
     config.check(campaign)
     with Ledger.draft(campaign.root) as ledger:
         graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
-        site = local_site(campaign)
+        sites = Sites(campaign)
         context = Context(
-            ledger, campaign, graph, Values(ledger.db, campaign), site, clock, Measured(ledger, graph), {}
+            ledger, campaign, graph, Values(ledger.db, campaign), sites, clock, Measured(ledger, graph), {}
         )
         found = Discoverer(context).discover()
         check_found(ledger, campaign, found)
         check_products(context)
-        submitter = Submitter(context)
-        stages = [plan_stage(context, submitter, stage) for stage in campaign.stages]
-        script = shlex.join(
-            runner_argv(site.folder / "runner-….pyz", site.job_folder("p…"), site.site.python)
-        )
+        stages = [plan_stage(context, stage) for stage in campaign.stages]
+        script = next((s for n in sites.used() if (s := start_of(sites.feeding_site(n)))), None)
         return Plan(campaign.name, found.present, found.new, found.unsettled, script, stages)
 
 
-def plan_stage(context: Context, submitter: Submitter, stage: Stage) -> StagePlan:
+def start_of(site: FeedingSite | None) -> str | None:
+    """Return how a runner of this machine is started."""
+    if not isinstance(site, LocalSite):
+        return None
+    return shlex.join(runner_argv(site.folder / "runner-….pyz", site.job_folder("p…"), site.site.python))
+
+
+def submitter_of(context: Context, stage: Stage) -> SlotSubmitter | ArraySubmitter:
+    """Return what would give out the tasks of a stage."""
+    name = context.sites.name_of(stage)
+    if site := context.sites.feeding_site(name):
+        return SlotSubmitter(context, site)
+    cluster = context.sites.cluster(name)
+    return ArraySubmitter(context, cluster, Elements(context, cluster, lambda job, life: 0))
+
+
+def plan_stage(context: Context, stage: Stage) -> StagePlan:
     """Say what would be done at one stage."""
+    submitter = submitter_of(context, stage)
     ledger, campaign, number = context.ledger, context.campaign, context.graph.ids[stage.name]
     states = dict(
         ledger.db.execute(
@@ -130,6 +153,8 @@ def plan_stage(context: Context, submitter: Submitter, stage: Stage) -> StagePla
         reasons=reasons_of(ledger, number),
         first=[command_text(line, stage) for line in lines],
         first_lines=lines,
+        site=context.sites.name_of(stage),
+        script=submitter.draft(stage) if isinstance(submitter, ArraySubmitter) else None,
     )
 
 

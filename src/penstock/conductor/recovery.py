@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 
 from penstock.conductor.context import Context
@@ -10,27 +11,36 @@ from penstock.conductor.feeds import batches_in
 from penstock.graph import Graph
 from penstock.ledger import Ledger, jobs, tasks
 from penstock.ledger.readiness import Touched, propagate
-from penstock.site import JobSite
+from penstock.site import FeedingSite
+from penstock.site.folders import SPEC
 
 
 def take_over(context: Context) -> None:
-    """Adopt the jobs of earlier conductors.
+    """Adopt the jobs of earlier conductors, and tidy up the folders of those that are over."""
+    ledger, sites = context.ledger, context.sites
+    forget_down(ledger, context.clock.now())
+    open_jobs = jobs.open_jobs(ledger.db)
+    for job in open_jobs:
+        if site := sites.feeding_site(job["site"]):
+            follow(context, site, job)
+    for site in map(sites.__getitem__, {job["site"] for job in open_jobs}.union(sites.used())):
+        site.remove_drafts()
+        for token in settled_ones(ledger, site.unpacked()):
+            site.pack(token)
 
-    They finish what they were fed and get no more: only the conductor that started a runner feeds it,
+
+def follow(context: Context, site: FeedingSite, job: sqlite3.Row) -> None:
+    """Adopt a runner of this machine.
+
+    It finishes what it was fed and gets no more: only the conductor that started a runner feeds it,
     so that one which wakes up late can do no harm.
     """
-    ledger, site = context.ledger, context.site
-    forget_down(ledger, context.clock.now())
-    for job in jobs.open_jobs(ledger.db):
-        placed = (site.job_folder(job["token"]) / "spec.json").exists()
-        fed = close_feed(site, job["token"]) if placed else 0
-        forget_undelivered(ledger, context.graph, job["id"], fed)
-        if job["native"] is None:
-            site.end_leftovers(job["token"])
-            settle_unstarted(ledger, job["id"], context.clock.now())
-    site.remove_drafts()
-    for token in settled_ones(ledger, site.unpacked()):
-        site.pack(token)
+    placed = (site.job_folder(job["token"]) / SPEC).exists()
+    fed = close_feed(site, job["token"]) if placed else 0
+    forget_undelivered(context.ledger, context.graph, job["id"], fed)
+    if job["native"] is None:
+        site.end_leftovers(job["token"])
+        settle_unstarted(context.ledger, job["id"], context.clock.now())
 
 
 def forget_down(ledger: Ledger, now: float) -> None:
@@ -43,7 +53,7 @@ def forget_down(ledger: Ledger, now: float) -> None:
         )
 
 
-def close_feed(site: JobSite, token: str) -> int:
+def close_feed(site: FeedingSite, token: str) -> int:
     """Close a job's feed behind what it holds, also when a conductor that still lives adds a last batch meanwhile."""
     closed, fed = -1, sum(1 for _ in batches_in(site.fed(token)))
     while closed != fed:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from penstock.conductor.context import Context
 from penstock.conductor.feeds import product_folders
@@ -11,6 +13,7 @@ from penstock.ledger import FOLDER, Ledger, jobs
 from penstock.ledger.jobs import Ending, Settler
 from penstock.runner.folders import remove, remove_empty
 from penstock.runner.scratch import remove_scratch
+from penstock.site import FeedingSite, JobSite
 
 #: runners in a row that never began: so many are taken for a broken place when they said why, or when they did not
 FALSE_STARTS = {True: 2, False: FREE_AT_MOST}
@@ -20,48 +23,61 @@ class Settlement:
     """Closes the books of jobs whose runners are gone."""
 
     def __init__(self, context: Context) -> None:
-        self.ledger, self.campaign, self.site, self.clock = (
-            context.ledger, context.campaign, context.site, context.clock,
+        self.ledger, self.campaign, self.sites, self.clock = (
+            context.ledger, context.campaign, context.sites, context.clock,
         )  # fmt: skip
         self.settler = Settler(context.ledger, context.graph, context.allowances)
 
-    def settle(self, job: sqlite3.Row) -> None:
-        """Close the books of one job, after the last of its events was read."""
+    def settle_runner(self, site: FeedingSite, job: sqlite3.Row) -> None:
+        """Close the books of a runner of this machine, after the last of its events was read."""
         lives = jobs.lives(self.ledger.db, job["id"])
-        left, words = all(life["left"] is not None for life in lives), self.last_words(job)
+        left, words = all(life["left"] is not None for life in lives), last_words(site, job["token"])
         if not left:
-            self.site.end_leftovers(job["token"])
-            self.remove_leftovers(job)
+            site.end_leftovers(job["token"])
+            self.remove_leftovers(site, job, [1])
         why = (
             lives[-1]["left"] if left else ": ".join(filter(None, ["its runner ended without a word", words]))
         )
         self.settler.settle(job, Ending("lost", why, suspects=True), now=self.clock.now())
-        self.count_start(job, began=any(life["native"] for life in lives), words=words, why=why)
-        self.site.pack(job["token"])
+        self.count_starts(job, 1, began=any(life["native"] for life in lives), words=words, why=why)
+        site.pack(job["token"])
 
-    def last_words(self, job: sqlite3.Row) -> str:
-        """Return the last line that the runner wrote on its standard error, if any."""
-        return (self.site.last_words(job["token"]).splitlines() or [""])[-1]
+    def settle_elements(
+        self, site: JobSite, job: sqlite3.Row, elements: Sequence[int], ending: Ending
+    ) -> None:
+        """Close the books of some elements of an array; the job's folder is packed with its last ones."""
+        lives = [life for life in jobs.lives(self.ledger.db, job["id"]) if life["element"] in set(elements)]
+        gone = sorted({life["element"] for life in lives if life["left"] is None})
+        if gone:
+            self.remove_leftovers(site, job, gone)
+        self.settler.settle(job, ending, now=self.clock.now(), elements=elements)
+        began = {life["element"] for life in lives}
+        if began or ending.outcome == "lost":
+            words = "" if began else last_words(site, job["token"])
+            why = ": ".join(filter(None, [ending.why, words]))
+            self.count_starts(job, len(set(elements) - began), began=bool(began), words=words, why=why)
+        if jobs.is_settled(self.ledger.db, job["id"]):
+            site.pack(job["token"])
 
-    def count_start(self, job: sqlite3.Row, *, began: bool, words: str, why: str) -> None:
+    def count_starts(self, job: sqlite3.Row, n: int, *, began: bool, words: str, why: str) -> None:
         """Pause the stages of a job when too many runners in a row could not begin (RULES 13)."""
         before = int(self.ledger.meta("false_starts") or 0)
-        times = 0 if began else before + 1
+        times = 0 if began else before + n
         if times != before:
             with self.ledger.transaction():
                 self.ledger.set_meta("false_starts", str(times))
         if times >= FALSE_STARTS[bool(words)]:
             pause_stages_of(self.ledger, job, f"{times} runners in a row could not start: {why}")
 
-    def remove_leftovers(self, job: sqlite3.Row) -> None:
-        """Remove what a killed runner left beside products and in scratch."""
+    def remove_leftovers(self, site: JobSite, job: sqlite3.Row, elements: Sequence[int]) -> None:
+        """Remove what killed runners left beside products and in scratch."""
         root, token = self.campaign.root, job["token"]
-        for name in product_folders(self.site.fed(token)):
+        for name in product_folders(site.fed(token)):
             private = root / name / FOLDER
-            for leftover in private.glob(f"{token}.*"):
+            for leftover in left_by(private.glob(f"{token}.*"), token, elements):
                 remove(str(leftover))
             remove_empty(str(private))
-        for scratch in (root / FOLDER / "scratch").glob(f"{token}.*"):
+        for scratch in left_by((root / FOLDER / "scratch").glob(f"{token}.*"), token, elements):
             if not self.is_kept(job, scratch.name):
                 remove_scratch(str(scratch))
 
@@ -69,6 +85,17 @@ class Settlement:
         """Whether a failed attempt told people to look into this scratch folder."""
         sql = "SELECT 1 FROM attempt WHERE job = ? AND instr(why, ?) LIMIT 1"
         return self.ledger.db.execute(sql, (job["id"], scratch)).fetchone() is not None
+
+
+def left_by(paths: Iterable[Path], token: str, elements: Sequence[int]) -> list[Path]:
+    """Return those private folders (`<token>.<element>.<life>…`) that are of these elements."""
+    tags = {f"{token}.{element}" for element in elements}
+    return [path for path in paths if ".".join(path.name.split(".")[:2]) in tags]
+
+
+def last_words(site: JobSite, token: str) -> str:
+    """Return the last line that a runner, or the script that starts it, wrote on its standard error, if any."""
+    return (site.last_words(token).splitlines() or [""])[-1]
 
 
 def pause_stages_of(ledger: Ledger, job: sqlite3.Row, why: str) -> None:

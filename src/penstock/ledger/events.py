@@ -19,6 +19,7 @@ from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.units import Child, Values, insert_children
 
 LONGEST_LINE = 1_000_000
+ASKED = "asked to stop"  # what a runner says when a signal ended it
 OUTCOMES = frozenset(get_args(Outcome))
 DECODE = json.JSONDecoder().decode
 T = TypeVar("T")
@@ -38,6 +39,8 @@ class Chunk:
     starts: dict[Task, Event] = field(default_factory=dict[Task, Event])
     ends: dict[Task, Event] = field(default_factory=dict[Task, Event])
     gives: list[Task] = field(default_factory=list[Task])
+    stopped: set[Task] = field(default_factory=set[Task])
+    """Tasks given back or cut short because somebody asked the runner to stop."""
     claim: Event | None = None
     beat: Event | None = None
     halt: str | None = None
@@ -101,9 +104,14 @@ def sort_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> None:
         case "end":
             task = names[event["s"]], int(event["u"])
             chunk.ends.setdefault(task, checked_end(event))
+            if event["o"] == "cancelled":
+                chunk.stopped.add(task)
             chunk.starts.pop(task, None)
         case "give":
-            chunk.gives.extend((names[s], int(u)) for s, u in event["tasks"])
+            given = [(names[s], int(u)) for s, u in event["tasks"]]
+            chunk.gives.extend(given)
+            if event.get("why") == ASKED:
+                chunk.stopped.update(given)
         case "claim":
             chunk.claim = {name: event[name] for name in ("native", "host", "boot", "pid", "start")}
         case "beat":
@@ -150,11 +158,18 @@ class Applier:
         )
         self.names = graph.names
 
-    def apply(self, life: sqlite3.Row, token: str, data: bytes, *, now: float) -> News:
-        """Apply the new bytes of one event file and move its offset, in one transaction."""
+    def apply(
+        self, life: sqlite3.Row, token: str, data: bytes, *, now: float, in_array: bool = False
+    ) -> News:
+        """Apply the new bytes of one event file and move its offset, in one transaction.
+
+        In an array, what a signal ended is left as it is: only the scheduler knows who sent it, and why.
+        """
         chunk = parse_events(data, token=token, seq=life["seq"], names=self.names)
         if not chunk.consumed:
             return News()
+        if in_array:
+            self.hold(life, chunk)
         with self.ledger.transaction():
             self.note_life(life, chunk, now)
             changed = self.apply_ends(life, chunk, now)
@@ -167,6 +182,14 @@ class Applier:
                 walls[stage].append(event["wall"] or 0.0)
         failed = frozenset(stage for (stage, _), event in chunk.ends.items() if event["o"] != "ok")
         return News(chunk.consumed, len(chunk.ends), chunk.halt, walls, failed)
+
+    def hold(self, life: sqlite3.Row, chunk: Chunk) -> None:
+        """Forget the ends of tasks that a signal cut short and that are still this element's."""
+        chunk.gives = [task for task in chunk.gives if task not in chunk.stopped]
+        for stage, units in by_stage(dict.fromkeys(chunk.stopped)).items():
+            for unit in self.current(life, stage, list(units)):
+                if end := chunk.ends.pop((stage, unit), None):
+                    chunk.starts[stage, unit] = end
 
     def note_life(self, life: sqlite3.Row, chunk: Chunk, now: float) -> None:
         """Record how far the file was read and what its runner last said."""
@@ -207,7 +230,7 @@ class Applier:
     def apply_ends(self, life: sqlite3.Row, chunk: Chunk, now: float) -> defaultdict[str, set[int]]:
         """Record attempts and give their tasks a new state; return the units whose tasks changed, by stage."""
         changed = defaultdict[str, set[int]](set)
-        grouped = by_stage(chunk.ends)
+        grouped, host = by_stage(chunk.ends), (chunk.claim or life)["host"]
         for stage in (name for name in self.graph.stages if name in grouped):
             ends = grouped[stage]
             current = self.current(life, stage, list(ends))
@@ -220,7 +243,7 @@ class Applier:
             self.db.executemany(
                 ATTEMPT,
                 [
-                    self.attempt(life, stage, u, e, decisions.get(u), u not in current)
+                    self.attempt(life, host, stage, u, e, decisions.get(u), u not in current)
                     for u, e in ends.items()
                 ],
             )
@@ -268,14 +291,21 @@ class Applier:
         return after_failure(failure, self.allowances[stage])
 
     def attempt(
-        self, life: sqlite3.Row, stage: str, unit: int, event: Event, after: Next | None, late: bool
+        self,
+        life: sqlite3.Row,
+        host: str | None,
+        stage: str,
+        unit: int,
+        event: Event,
+        after: Next | None,
+        late: bool,
     ) -> tuple[Any, ...]:
         """Return the row of one attempt."""
         worker, offset, length = event["log"] or (None, None, None)
         wall, result = event["wall"], event.get("result")
         return (
             self.graph.ids[stage], unit, life["job"], event["o"], event["at"] - (wall or 0.0), event["at"], wall,
-            event.get("cpu"), event.get("rss"), event.get("code"), event.get("signal"), life["host"],
+            event.get("cpu"), event.get("rss"), event.get("code"), event.get("signal"), host,
             worker and f"{life['element']}.{worker}.log", offset, length, event.get("why"),
             f"{after.state}: {after.why}" if after else None, result if result is None else json.dumps(result), int(late),
         )  # fmt: skip

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from penstock.campaign import Allowance, Stage
-from penstock.decide import Failure, after_failure
+from penstock.decide import Failure, Outcome, after_failure
 from penstock.graph import Graph
 from penstock.ledger import Ledger, tasks
 from penstock.ledger.readiness import Touched, propagate
@@ -23,21 +24,46 @@ def new_token() -> str:
     return "p" + "".join(secrets.choice(ALPHABET) for _ in range(10))
 
 
-def plan_job(
-    ledger: Ledger, *, token: str, site: str, folder: Path, elements: int, feed: bool, now: float
-) -> int:
-    """Record the intent to start a job, before it is."""
+def plan_job(ledger: Ledger, *, token: str, site: str, folder: str, now: float) -> int:
+    """Record the intent to start a runner that will be fed, before it is."""
     with ledger.transaction() as db:
-        cursor = db.execute(
-            "INSERT INTO job (token, site, epoch, elements, feed, folder, state, created) VALUES (?,?,?,?,?,?,'planned',?)",
-            (token, site, ledger.epoch or 0, elements, int(feed), str(folder), now),
-        )
-        job = int(cursor.lastrowid or 0)
-        db.executemany(
-            "INSERT INTO life (job, element, life) VALUES (?, ?, 1)",
-            [(job, n) for n in range(1, elements + 1)],
-        )
+        job = insert_job(db, (token, site, ledger.epoch or 0, 1, 1, folder, None), now)
+        db.execute("INSERT INTO life (job, element, life) VALUES (?, 1, 1)", (job,))
         return job
+
+
+def plan_array(
+    ledger: Ledger,
+    *,
+    token: str,
+    site: str,
+    folder: str,
+    elements: int,
+    request: Mapping[str, Any],
+    now: float,
+) -> int:
+    """Record, within a transaction that also records its batches, the intent to submit an array."""
+    db, epoch = ledger.db, ledger.epoch or 0
+    job = insert_job(db, (token, site, epoch, elements, 0, folder, json.dumps(request)), now)
+    rows = [(job, n) for n in range(1, elements + 1)]
+    db.executemany("INSERT INTO element (job, element) VALUES (?, ?)", rows)
+    return job
+
+
+def insert_job(db: sqlite3.Connection, values: tuple[Any, ...], now: float) -> int:
+    """Insert the row of a job and return its id."""
+    cursor = db.execute(
+        "INSERT INTO job (token, site, epoch, elements, feed, folder, request, state, created)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 'planned', ?)",
+        (*values, now),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def hand_in(ledger: Ledger, job: int) -> None:
+    """Record, before it is done, that a job is handed to its scheduler."""
+    with ledger.transaction() as db:
+        db.execute("UPDATE job SET tries = tries + 1 WHERE id = ?", (job,))
 
 
 def submitted(ledger: Ledger, job: int, native: str, now: float) -> None:
@@ -93,20 +119,26 @@ def lives(db: sqlite3.Connection, job: int) -> list[sqlite3.Row]:
     return db.execute("SELECT * FROM life WHERE job = ? ORDER BY element, life", (job,)).fetchall()
 
 
+def is_settled(db: sqlite3.Connection, job: int) -> bool:
+    """Whether nothing more can come of a job."""
+    return db.execute("SELECT state FROM job WHERE id = ?", (job,)).fetchone()[0] == "settled"
+
+
 def open_lives(db: sqlite3.Connection) -> list[sqlite3.Row]:
-    """Return the event files that may still grow, with the token of their job."""
+    """Return the event files of fed runners that may still grow, with token and site of their job."""
     return db.execute(
-        "SELECT j.token, l.* FROM job j JOIN life l ON l.job = j.id WHERE j.state <> 'settled'"
+        "SELECT j.token, j.site, l.* FROM job j JOIN life l ON l.job = j.id WHERE j.state <> 'settled' AND j.feed"
     ).fetchall()
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a job ended for the tasks that it still had."""
+    """How a job, or some elements of it, ended for the tasks that they still had."""
 
-    outcome: str  # of those in flight: lost, node_failure, preempted, cancelled
+    outcome: Outcome  # of those in flight; when a person cancelled, also of those that had not begun
     why: str
-    suspects: bool  # whether those in flight may be what ended it
+    suspects: bool = False  # whether those in flight may be what ended it
+    host: str | None = None
 
 
 class Settler:
@@ -117,61 +149,77 @@ class Settler:
     ) -> None:
         self.ledger, self.graph, self.allowances = ledger, graph, allowances
 
-    def settle(self, job: sqlite3.Row, ending: Ending, *, now: float) -> int:
-        """Give back what never started, judge what was in flight, and return how many tasks that was."""
+    def settle(
+        self, job: sqlite3.Row, ending: Ending, *, now: float, elements: Sequence[int] | None = None
+    ) -> int:
+        """Give back what never started, judge what was in flight, and return how many tasks that was.
+
+        With `elements` (None: all) the job itself goes on until it has no others.
+        """
         changed, touched = dict[str, list[int]](), Touched()
+        which = json.dumps(list(elements or range(1, job["elements"] + 1)))
         with self.ledger.transaction() as db:
             for stage in self.graph.stages:
-                rows = self.unfinished(db, job["id"], stage)
+                rows = unfinished(db, job["id"], which, self.graph.ids[stage])
                 if rows:
                     changed[stage] = [row["unit"] for row in rows]
                     touched.add(stage, changed[stage])
                     self.judge(stage, job, rows, ending, now)
-            db.execute("UPDATE batch SET state = 'settled' WHERE job = ?", (job["id"],))
-            db.execute(
-                "UPDATE job SET state = 'settled', settled = ?, why = ? WHERE id = ?",
-                (now, ending.why, job["id"]),
-            )
+            self.close(db, job["id"], which, ending.why, now)
             propagate(db, self.graph, changed, touched)
         return sum(map(len, changed.values()))
 
-    def unfinished(self, db: sqlite3.Connection, job: int, stage: str) -> list[sqlite3.Row]:
-        """Return the tasks of a stage that the job still had."""
-        return db.execute(
-            "SELECT t.* FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ? AND t.stage = ?"
-            " AND t.state IN ('queued', 'running')",
-            (job, self.graph.ids[stage]),
-        ).fetchall()
+    def close(self, db: sqlite3.Connection, job: int, elements: str, why: str, now: float) -> None:
+        """Close the rows of these elements, and that of the job when they were its last ones."""
+        among = "job = ? AND element IN (SELECT value FROM json_each(?))"
+        db.execute(f"UPDATE batch SET state = 'settled' WHERE {among}", (job, elements))
+        db.execute(f"UPDATE element SET settled = 1 WHERE {among}", (job, elements))
+        db.execute(
+            "UPDATE job SET state = 'settled', settled = ?, why = ? WHERE id = ?"
+            " AND NOT EXISTS (SELECT 1 FROM element WHERE job = job.id AND NOT settled)",
+            (now, why, job),
+        )
 
     def judge(
         self, stage: str, job: sqlite3.Row, rows: Sequence[sqlite3.Row], ending: Ending, now: float
     ) -> None:
         """Free the innocent, and decide what becomes of those in flight."""
         db, graph = self.ledger.db, self.graph
-        tasks.give_back(db, graph, stage, [row for row in rows if row["state"] == "queued"])
-        for row in rows:
-            if row["state"] == "running":
-                failure = Failure(
-                    ending.outcome, ending.why, tries=row["tries"], free=row["free"], suspect=ending.suspects
-                )
-                after = after_failure(failure, self.allowances[stage])
-                db.execute(
-                    "INSERT INTO attempt (stage, unit, job, outcome, ended, why, next) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        graph.ids[stage],
-                        row["unit"],
-                        job["id"],
-                        ending.outcome,
-                        now,
-                        ending.why,
-                        f"{after.state}: {after.why}",
-                    ),
-                )
-                tasks.come_back(db, graph, stage, row, after, now=now)
+        judged = {r["unit"] for r in rows if r["state"] == "running" or ending.outcome == "cancelled"}
+        tasks.give_back(db, graph, stage, [row for row in rows if row["unit"] not in judged])
+        for row in (row for row in rows if row["unit"] in judged):
+            failure = Failure(
+                ending.outcome, ending.why, tries=row["tries"], free=row["free"], suspect=ending.suspects
+            )
+            after = after_failure(failure, self.allowances[stage])
+            said = f"{after.state}: {after.why}"
+            db.execute(
+                "INSERT INTO attempt (stage, unit, job, outcome, ended, host, why, next) VALUES (?,?,?,?,?,?,?,?)",
+                (
+                    graph.ids[stage],
+                    row["unit"],
+                    job["id"],
+                    ending.outcome,
+                    now,
+                    ending.host,
+                    ending.why,
+                    said,
+                ),
+            )
+            tasks.come_back(db, graph, stage, row, after, now=now)
+
+
+def unfinished(db: sqlite3.Connection, job: int, elements: str, stage_id: int) -> list[sqlite3.Row]:
+    """Return the tasks of a stage that some elements (JSON) of a job still have."""
+    return db.execute(
+        "SELECT t.* FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ? AND t.stage = ?"
+        " AND b.element IN (SELECT value FROM json_each(?)) AND t.state IN ('queued', 'running')",
+        (job, stage_id, elements),
+    ).fetchall()
 
 
 def allowances_for(
-    stages: Mapping[str, Stage], defaults: Mapping[str, Allowance]
+    stages: Mapping[str, Stage], defaults: Mapping[str, Mapping[str, Allowance]]
 ) -> dict[str, Mapping[str, Allowance]]:
-    """Return the retry policy of each stage: the defaults, and what it says itself."""
-    return {name: {**defaults, **stage.retry} for name, stage in stages.items()}
+    """Return the retry policy of each stage: the defaults of the place where it runs, and what it says itself."""
+    return {name: {**defaults[name], **stage.retry} for name, stage in stages.items()}

@@ -8,12 +8,25 @@ from importlib.resources import files
 
 from penstock.errors import Corrupt, LedgerError
 
-VERSION = 1
+VERSION = 2
 
 Step = Callable[[sqlite3.Connection], None]
 
+
+def add_elements(db: sqlite3.Connection) -> None:
+    """Make room for arrays, whose elements stand in a queue."""
+    db.execute("ALTER TABLE job ADD COLUMN request TEXT")
+    db.execute("ALTER TABLE job ADD COLUMN tries INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        "CREATE TABLE element (job INTEGER NOT NULL, element INTEGER NOT NULL, phase TEXT, word TEXT, reason TEXT,"
+        " node TEXT, starts REAL, outcome TEXT, absent REAL, ended REAL, settled INTEGER NOT NULL DEFAULT 0,"
+        " PRIMARY KEY (job, element)) WITHOUT ROWID"
+    )
+    db.execute("CREATE INDEX element_open ON element (job) WHERE NOT settled")
+
+
 #: version → the step that leads from it to the next one
-STEPS: dict[int, Step] = {}
+STEPS: dict[int, Step] = {1: add_elements}
 
 
 def schema() -> str:

@@ -101,7 +101,9 @@ CREATE TABLE job (
     folder TEXT NOT NULL,
     state TEXT NOT NULL,                -- planned submitted settled
     created REAL NOT NULL, submitted REAL, settled REAL,
-    why TEXT
+    why TEXT,
+    request TEXT,                       -- JSON: what it asks of a scheduler
+    tries INTEGER NOT NULL DEFAULT 0    -- how often it was handed in
 );
 CREATE INDEX job_open ON job (state) WHERE state <> 'settled';
 
@@ -114,6 +116,17 @@ CREATE TABLE batch (
     UNIQUE (job, element, number)
 );
 CREATE INDEX batch_open ON batch (job) WHERE state <> 'settled';
+
+-- An element of an array: where its scheduler says that it stands. absent and ended are seconds of this machine's
+-- monotonic clock, since when valid answers are without it, or say that it is over.
+CREATE TABLE element (
+    job INTEGER NOT NULL, element INTEGER NOT NULL,
+    phase TEXT, word TEXT, reason TEXT, node TEXT, starts REAL, outcome TEXT,
+    absent REAL, ended REAL,
+    settled INTEGER NOT NULL DEFAULT 0, -- 1: nothing more can come of it
+    PRIMARY KEY (job, element)
+) WITHOUT ROWID;
+CREATE INDEX element_open ON element (job) WHERE NOT settled;
 
 -- One event file: how far it was read, and what it last said.
 CREATE TABLE life (

@@ -52,7 +52,11 @@ class Sites:
     """
 
     def __init__(
-        self, campaign: Campaign, *, here: FeedingSite | None = None, there: Mapping[str, ClusterSite] | None = None
+        self,
+        campaign: Campaign,
+        *,
+        here: FeedingSite | None = None,
+        there: Mapping[str, ClusterSite] | None = None,
     ) -> None:
         self.campaign = campaign
         self.feeding: dict[str, FeedingSite] = {here.name: here} if here else {}
@@ -86,12 +90,18 @@ class Sites:
     def definition(self, name: str) -> Site:
         """Return what the campaign says of a site; raises DefinitionError when jobs are out at one that it no longer has."""
         try:
-            return self.campaign.sites[name]
+            site = self.campaign.sites[name]
         except KeyError:
             raise DefinitionError(
                 f"jobs are still out at site '{name}', which is no longer defined: put [site.{name}] back until they ended",
                 file=self.campaign.file,
             ) from None
+        if site.host:
+            raise DefinitionError(
+                f"site '{name}' has a `host`, and this version runs jobs where it is itself: log in there, leave `host` out",
+                file=self.campaign.file,
+            )
+        return site
 
 
 def is_here(site: Site) -> bool:

@@ -41,13 +41,10 @@ class ClusterSite(JobFolders):
     def __init__(
         self, site: Site, root: Path, *, scheduler: Scheduler | None = None, run: Run = run_command
     ) -> None:
-        if site.host:
-            raise DefinitionError(
-                f"site '{site.name}' has a `host`, and this version submits where it runs: log in there, leave `host` out"
-            )
         super().__init__(folder_of(site, root))
         self.site, self.root, self.run = site, root, run
         self.scheduler = scheduler or find_scheduler(site.scheduler)
+        refuse_unsupported(site, self.scheduler)
         self.took_s = 0.0
         """Seconds that the last answer took: a slow scheduler is asked more rarely."""
 
@@ -76,6 +73,10 @@ class ClusterSite(JobFolders):
             self.scheduler.directives(request, self.site), self.site, root=self.root, folder=folder, runner=runner,
             words=folder / WORDS, digests=digests,
         )  # fmt: skip
+
+    def draft(self, request: Request) -> str:
+        """Return the script that a request would be submitted with."""
+        return self.script(request, Digests("…", "…"), self.folder / "runner-….pyz")
 
     def is_placed(self, token: str) -> bool:
         """Whether a job could have been submitted: its script is there."""
@@ -130,6 +131,15 @@ class ClusterSite(JobFolders):
         if self.site.commands:
             kept["PATH"] = f"{self.site.commands}{os.pathsep}{kept.get('PATH', os.defpath)}"
         return kept
+
+
+def refuse_unsupported(site: Site, scheduler: Scheduler) -> None:
+    """Refuse keys for which a scheduler has no word."""
+    for key in getattr(scheduler, "UNSUPPORTED", ()):
+        if getattr(site, key):
+            raise DefinitionError(
+                f"site '{site.name}': {site.scheduler} has no `{key}`: leave it out, or say what you mean in `lines`"
+            )
 
 
 def folder_of(site: Site, root: Path) -> Path:

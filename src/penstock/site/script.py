@@ -27,7 +27,14 @@ class Digests:
 
 
 def job_script(
-    directives: Sequence[str], site: Site, *, root: Path, folder: Path, runner: Path, words: Path, digests: Digests
+    directives: Sequence[str],
+    site: Site,
+    *,
+    root: Path,
+    folder: Path,
+    runner: Path,
+    words: Path,
+    digests: Digests,
 ) -> str:
     """Return the script of one job.
 
@@ -56,7 +63,7 @@ def setup_lines(setup: Sequence[str]) -> list[str]:
     failed = f"echo 'penstock: a line of the set-up failed' >&2; exit {NO_SETUP}"
     return [
         "if [ -r /etc/profile ]; then . /etc/profile; fi",
-        f'trap \'[ "$?" = 0 ] || {{ {failed.replace(chr(39), chr(34))}; }}\' EXIT',
+        f"trap '[ \"$?\" = 0 ] || {{ {failed.replace(chr(39), chr(34))}; }}' EXIT",
         "set -e",
         *setup,
         "set +e",

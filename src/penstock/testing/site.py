@@ -67,13 +67,15 @@ class PretendSite:
         """Return the folder of a job."""
         return self.root / ".penstock" / "jobs" / token
 
-    def place(self, token: str, spec: bytes) -> Path:
-        """Take a job's spec."""
-        self.specs[token] = json.loads(spec)
+    def place(self, token: str, files: Mapping[str, bytes]) -> Path:
+        """Take what a job reads."""
+        if "spec.json" in files:
+            self.specs[token] = json.loads(files["spec.json"])
         folder = self.job_folder(token)
         if self.on_disk:
-            folder.mkdir(parents=True, mode=0o700)
-            (folder / "spec.json").write_bytes(spec)
+            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+            for name, data in files.items():
+                (folder / name).write_bytes(data)
         return folder
 
     def start(self, token: str) -> str:
@@ -103,7 +105,7 @@ class PretendSite:
         if token in self.runners:
             self.runners[token].closed = batches
 
-    def revoke(self, token: str, tasks: Sequence[tuple[int, int]]) -> None:
+    def revoke(self, token: str, element: int, tasks: Sequence[tuple[int, int]]) -> None:
         """Tell a job which tasks, (stage, unit), it must not go on with."""
         if token in self.runners:
             self.runners[token].revoked.update(tasks)

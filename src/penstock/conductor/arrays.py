@@ -1,0 +1,396 @@
+"""Handing work to a cluster: ready tasks become batches, batches the elements of job arrays."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from penstock import config
+from penstock.batching import Usage, batch_size, fitting_size, walltime_s
+from penstock.campaign import Resources, Site, Stage
+from penstock.conductor.context import Context
+from penstock.conductor.elements import Elements
+from penstock.conductor.settling import pause_stages_of
+from penstock.conductor.submission import Submitter
+from penstock.errors import PenstockError, QueryFailed, SiteError, SiteFull, SubmitRejected
+from penstock.ledger import jobs
+from penstock.ledger.jobs import Ending
+from penstock.rendering import batch_text, job_spec, relative_to_root
+from penstock.schedulers.model import Limits, Request
+from penstock.site import ClusterSite
+
+BATCH_WAIT_S = 120.0  # that a batch which is not full waits for company
+PACE_S = 10.0  # between two arrays of one stage, so that what trickles in goes together
+ARRAY_SIZE = 1000  # where no scheduler says how many elements an array may have
+LIMITS_FOR_S = 86_400.0
+FULL_S, FULL_AT_MOST_S = 60.0, 600.0
+START_S, LEAVE_S = 60.0, 30.0  # of a job's time for what comes before the runner, and for leaving in order
+EXCLUDED_S = 86_400.0
+LIVE = ("max_jobs", "max_queued_tasks", "max_parallel", "array_size", "max_walltime_s", "max_memory_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Batches that are alike in what they need, one an element."""
+
+    batches: Sequence[Sequence[int]]
+    time_scale: float = 1.0
+    memory_scale: float = 1.0
+
+    @property
+    def largest(self) -> int:
+        """The size of its largest batch."""
+        return max(map(len, self.batches))
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the tasks of a stage, with those that follow each in the same worker, need together."""
+
+    stages: Sequence[str]
+    resources: Resources
+    usage: Usage
+
+
+class ArraySubmitter(Submitter):
+    """Gives ready tasks to one cluster."""
+
+    def __init__(self, context: Context, site: ClusterSite, elements: Elements) -> None:
+        super().__init__(context, site.name)
+        self.site, self.elements = site, elements
+        self.open_ended = False
+        """Whether more units may come by themselves: batches that are not full then wait for company."""
+        self.paced: dict[str, float] = {}
+        self.resume_at, self.fullness = 0.0, 0
+        self.most_elements: int | None = None
+        self.file_seen: int | None = None
+
+    def fill(self) -> int:
+        """Submit what may be submitted now; return how many tasks were given."""
+        stages = self.active_stages()
+        if not stages or self.clock.monotonic() < self.resume_at:
+            return 0
+        self.refresh_limits()
+        return sum(self.fill_stage(stage) for stage in reversed(stages))
+
+    def fill_stage(self, stage: Stage) -> int:
+        """Submit arrays of one stage for as long as there is room and work."""
+        given = 0
+        while self.clock.monotonic() >= max(self.resume_at, self.paced.get(stage.name, 0.0)):
+            array = self.next_array(stage)
+            if array is None:
+                break
+            given += self.submit(stage, array)
+        return given
+
+    # what goes together
+
+    def next_array(self, stage: Stage) -> Array | None:
+        """Return the next batches of a stage that may leave, as far as the site's limits allow."""
+        size = self.size(stage)
+        most = self.room() if self.jobs_left() else 0
+        rows = self.ready(stage, min(most, size * self.array_size()))
+        if not rows:
+            return None
+        kind = kind_of(rows[0])
+        units = [row["unit"] for row in rows if kind_of(row) == kind]
+        alone, time_scale, memory_scale = kind
+        if time_scale > 1:
+            size = self.size(stage, time_scale)
+        batches = cut(units, 1 if alone else size)
+        if len(batches[-1]) < size and not alone and not self.may_leave(stage):
+            batches.pop()
+        batches = batches[: self.array_size()]
+        return Array(batches, time_scale, memory_scale) if batches else None
+
+    def batch_size(self, stage: Stage, ready: int) -> int:
+        """Return how many units a batch of a stage takes, whatever is ready."""
+        return self.size(stage)
+
+    def size(self, stage: Stage, time_scale: float = 1.0) -> int:
+        """Return how many units a batch of a stage takes: as wanted or learned, and never more than its job has time for."""
+        needs, site = self.needs(stage), self.site.site
+        wanted = batch_size(stage.batch, needs.usage, workers=stage.workers)
+        limit = needs.resources.walltime_s
+        most = site.max_walltime_s and max(1.0, site.max_walltime_s - START_S - LEAVE_S)
+        return fitting_size(
+            wanted,
+            limit_s=limit and limit * time_scale,
+            usage=needs.usage,
+            workers=stage.workers,
+            most_s=most,
+        )
+
+    def ready(self, stage: Stage, most: int) -> list[sqlite3.Row]:
+        """Return ready tasks, suspects first, and from each group in turn when not all can go (fair share)."""
+        group = "(SELECT g1 FROM unit WHERE id = unit)"
+        turn = f"row_number() OVER (PARTITION BY {group} ORDER BY unit)," if self.is_shared(stage) else ""
+        sql = (
+            "SELECT unit, alone, time_scale, memory_scale FROM task WHERE stage = ? AND state = 'ready' AND alone = ?"
+            f" AND (due IS NULL OR due <= ?) ORDER BY {turn} due, unit LIMIT ?"
+        )
+        number, now = self.graph.ids[stage.name], self.clock.now()
+        suspects = self.ledger.db.execute(sql, (number, 1, now, most)).fetchall()
+        return suspects or self.ledger.db.execute(sql, (number, 0, now, most)).fetchall()
+
+    def is_shared(self, stage: Stage) -> bool:
+        """Whether groups take turns: they do where not all of their tasks can go at once."""
+        return stage.level > 1 and self.site.site.max_queued_tasks is not None
+
+    def may_leave(self, stage: Stage) -> bool:
+        """Whether a batch that is not full may go: nothing can join it, or it has waited long enough (RULES 12)."""
+        name = f"batch_wait.{stage.name}"
+        since, now = self.ledger.meta(name), self.clock.now()
+        if self.can_grow(stage) and since is None:
+            with self.ledger.transaction():
+                self.ledger.set_meta(name, str(now))
+            return False
+        wait = BATCH_WAIT_S if stage.batch_wait_s is None else stage.batch_wait_s
+        if self.can_grow(stage) and now < float(since or now) + wait:
+            return False
+        if since is not None:
+            with self.ledger.transaction() as db:
+                db.execute("DELETE FROM meta WHERE name = ?", (name,))
+        return True
+
+    def can_grow(self, stage: Stage) -> bool:
+        """Whether more tasks of a stage may become ready by themselves."""
+        waiting = self.ledger.db.execute(
+            "SELECT 1 FROM tally WHERE stage = ? AND unit = 1 AND state = 'waiting' AND n > 0",
+            (self.graph.ids[stage.name],),
+        ).fetchone()
+        return self.open_ended or waiting is not None
+
+    # limits
+
+    def room(self) -> int:
+        """Return how many tasks may still be given to this site."""
+        most = self.site.site.max_queued_tasks
+        if most is None:
+            return 1 << 40
+        out = self.ledger.db.execute(
+            "SELECT count(*) FROM job j JOIN batch b ON b.job = j.id JOIN task t ON t.batch = b.id"
+            " WHERE j.site = ? AND j.state <> 'settled' AND t.state IN ('queued', 'running')",
+            (self.site.name,),
+        ).fetchone()[0]
+        return max(0, most - out)
+
+    def jobs_left(self) -> bool:
+        """Whether the site may get another job."""
+        most = self.site.site.max_jobs
+        return most is None or len(self.jobs_out()) < most
+
+    def jobs_out(self) -> list[sqlite3.Row]:
+        """Return the jobs that are out at this site."""
+        return [job for job in jobs.open_jobs(self.ledger.db) if job["site"] == self.site.name]
+
+    def array_size(self) -> int:
+        """Return how many elements an array may have here: what the scheduler allows, the site says, and last went through."""
+        told = self.limits().array_size or ARRAY_SIZE
+        return max(1, min(filter(None, (told, self.site.site.array_size, self.most_elements))))
+
+    def limits(self) -> Limits:
+        """Return what the scheduler allows; it is asked once a day."""
+        name, now = f"limits.{self.site.name}", self.clock.now()
+        known = json.loads(self.ledger.meta(name) or "null")
+        if known and now < known["at"] + LIMITS_FOR_S:
+            return Limits(known["version"], known["array_size"], known["accounting"])
+        if self.ledger.epoch is None:
+            return Limits()  # the dry run asks nobody
+        try:
+            limits = self.site.limits()
+        except QueryFailed:
+            return Limits()
+        fresh = {
+            "at": now,
+            "version": limits.version,
+            "array_size": limits.array_size,
+            "accounting": limits.accounting,
+        }
+        with self.ledger.transaction():
+            self.ledger.set_meta(name, json.dumps(fresh))
+        return limits
+
+    def refresh_limits(self) -> None:
+        """Read the site's limits again when the definition changed, so that they can be changed under way."""
+        file = self.campaign.file
+        if file is None or not file.exists() or file.stat().st_mtime_ns == self.file_seen:
+            return
+        first, self.file_seen = self.file_seen is None, file.stat().st_mtime_ns
+        if first:
+            return
+        try:
+            new = config.load(self.campaign.root, self.campaign.overrides).sites.get(self.site.name)
+        except PenstockError:
+            return  # somebody is in the middle of editing it
+        if new:
+            self.site.site = with_limits(self.site.site, new)
+
+    # from batches to a job
+
+    def needs(self, stage: Stage) -> Needs:
+        """Return what a task and its followers need together: the most memory and cores of one, the time of all."""
+        chain = [stage]
+        for link in chain:
+            chain += [s for s in self.graph.stages.values() if s.follows == link.name]
+        asked = [link.resources for link in chain]
+        times = [r.walltime_s for r in asked]
+        together = Resources(
+            cpus=max(r.cpus for r in asked),
+            memory_bytes=max((r.memory_bytes for r in asked if r.memory_bytes), default=None),
+            walltime_s=sum(t for t in times if t) if all(times) else None,
+        )
+        walls = [self.measured.usage(link.name).walls_s for link in chain]
+        usage = Usage([sum(each) for each in zip(*(list(w)[::-1] for w in walls), strict=False)])
+        return Needs([link.name for link in chain], together, usage)
+
+    def request(self, stage: Stage, array: Array, token: str) -> Request:
+        """Return what an array asks for."""
+        needs, site = self.needs(stage), self.site.site
+        workers = min(stage.workers, array.largest)
+        limit = needs.resources.walltime_s
+        needed = walltime_s(
+            array.largest, limit_s=limit and limit * array.time_scale, usage=needs.usage, workers=workers
+        )
+        memory = needs.resources.memory_bytes
+        return Request(
+            token=token,
+            elements=len(array.batches),
+            cpus=needs.resources.cpus * workers,
+            memory_bytes=memory
+            and at_most(int(memory * array.memory_scale) * workers, site.max_memory_bytes),
+            walltime_s=at_most(needed + START_S + LEAVE_S, site.max_walltime_s)
+            if needed
+            else site.max_walltime_s,
+            max_parallel=site.max_parallel,
+            excluded=self.excluded(),
+        )
+
+    def excluded(self) -> tuple[str, ...]:
+        """Return the nodes that failed two different tasks within a day (RULES 13)."""
+        rows = self.ledger.db.execute(
+            "SELECT host FROM attempt WHERE outcome = 'node_failure' AND ended > ? AND host IS NOT NULL"
+            " AND job IN (SELECT id FROM job WHERE site = ?) GROUP BY host"
+            " HAVING count(DISTINCT stage * 1000000000 + unit) > 1",
+            (self.clock.now() - EXCLUDED_S, self.site.name),
+        )
+        return tuple(sorted(row[0].partition(".")[0] for row in rows))
+
+    def submit(self, stage: Stage, array: Array) -> int:
+        """Record an array, write what it reads, and hand it in; return how many tasks it took along."""
+        token, now = jobs.new_token(), self.clock.now()
+        request = self.request(stage, array, token)
+        with self.ledger.transaction() as db:
+            folder = relative_to_root(self.site.job_folder(token), self.campaign.root)
+            job = jobs.plan_array(
+                self.ledger, token=token, site=self.site.name, folder=folder, elements=request.elements,
+                request=asdict(request), now=now,
+            )  # fmt: skip
+            texts = [
+                self.batch(db, stage, job, n, batch, request) for n, batch in enumerate(array.batches, 1)
+            ]
+        self.site.place_job(
+            request, self.spec(stage, request, texts), b"".join(texts), self.rendered.take_lists()
+        )
+        jobs.hand_in(self.ledger, job)
+        if request.elements < self.array_size():
+            self.paced[stage.name] = self.clock.monotonic() + PACE_S
+        self.ledger.check_epoch()
+        return sum(map(len, array.batches)) if self.handed_in(job, request) else 0
+
+    def batch(
+        self,
+        db: sqlite3.Connection,
+        stage: Stage,
+        job: int,
+        element: int,
+        units: Sequence[int],
+        request: Request,
+    ) -> bytes:
+        """Record the batch of one element, and return what it reads."""
+        number, size, now = self.graph.ids[stage.name], len(units), self.clock.now()
+        batch, first = jobs.plan_batch(
+            db, job=job, element=element, stage=number, size=size, cores=request.cpus, now=now
+        )
+        return batch_text(first, min(stage.workers, size), self.lines(stage, batch, units))
+
+    def spec(self, stage: Stage, request: Request, texts: Sequence[bytes]) -> bytes:
+        """Return the spec of an array: where each element's batch begins, and until when it must have left."""
+        offsets = [0]
+        for text in texts[:-1]:
+            offsets.append(offsets[-1] + len(text))
+        return job_spec(
+            request.token, self.campaign, self.stage_specs(self.needs(stage).stages), elements=request.elements,
+            feed=False, offsets=offsets, walltime_s=request.walltime_s and time_inside(request.walltime_s),
+            idle_s=0, beat_s=60, grace_s=10, environment=dict(self.site.environment()),
+        )  # fmt: skip
+
+    def handed_in(self, job: int, request: Request) -> bool:
+        """Submit a placed job, and record what came of it; say whether it may be there."""
+        try:
+            native = self.site.submit(request)
+        except SubmitRejected as error:
+            row = self.take_back(job, str(error))
+            pause_stages_of(self.ledger, row, str(error))
+        except SiteFull as error:
+            self.take_back(job, str(error))
+            self.note_full(request)
+        except SiteError as error:
+            self.resume_at = self.clock.monotonic() + FULL_S  # it is looked for by its name
+            self.ledger.set_problem(f"site {self.site.name}", str(error), self.clock.now())
+            return True
+        else:
+            jobs.submitted(self.ledger, job, native, self.clock.now())
+            self.fullness = 0
+            return True
+        return False
+
+    def take_back(self, job: int, why: str) -> sqlite3.Row:
+        """Free the tasks of a job that was refused; return its row."""
+        row = self.ledger.db.execute("SELECT * FROM job WHERE id = ?", (job,)).fetchone()
+        every = range(1, row["elements"] + 1)
+        self.elements.settlement.settle_elements(self.site, row, every, Ending("unstarted", why))
+        return row
+
+    def note_full(self, request: Request) -> None:
+        """Wait before the next array; when nothing else of ours is out, it was too large by itself."""
+        if request.elements > 1 and not self.jobs_out():
+            self.most_elements = request.elements // 2
+            return
+        self.resume_at = self.clock.monotonic() + min(FULL_S * 2**self.fullness, FULL_AT_MOST_S)
+        self.fullness += 1
+
+    def draft(self, stage: Stage) -> str | None:
+        """Return the script of the next array, as it would be submitted; None when nothing would be."""
+        array = self.next_array(stage)
+        if array is None:
+            return None
+        return self.site.draft(self.request(stage, array, "p" + "…" * 10))
+
+
+def kind_of(row: Mapping[str, Any] | sqlite3.Row) -> tuple[bool, float, float]:
+    """Return what tasks must have in common to go together."""
+    return bool(row["alone"]), row["time_scale"], row["memory_scale"]
+
+
+def cut(units: Sequence[int], size: int) -> list[Sequence[int]]:
+    """Cut units into batches."""
+    return [units[start : start + size] for start in range(0, len(units), size)]
+
+
+def at_most(amount: Any, most: Any) -> Any:
+    """Return an amount, but no more than is allowed, if anything is."""
+    return amount if most is None else min(amount, most)
+
+
+def time_inside(walltime_s: float) -> float:
+    """Return how much of a job's time its runner counts on: less what it takes to get there and to leave."""
+    return walltime_s - min(START_S + LEAVE_S, walltime_s / 5)
+
+
+def with_limits(site: Site, new: Site) -> Site:
+    """Return a site with the limits of a newer definition."""
+    return replace(site, **{name: getattr(new, name) for name in LIVE})

@@ -1,0 +1,101 @@
+"""The elements of arrays: their event files are looked for, read, and their books closed when they are over."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable
+from typing import get_args
+
+from penstock.conductor.context import Context
+from penstock.conductor.settling import Settlement
+from penstock.decide import Outcome
+from penstock.ledger import jobs
+from penstock.ledger.events import ASKED
+from penstock.ledger.jobs import Ending
+from penstock.site import ClusterSite
+
+OUTCOMES = frozenset(get_args(Outcome))
+
+#: elements that may be over: their last life said goodbye, or the scheduler says so; `unfinished` counts their tasks
+OVER = """
+SELECT e.*, l.left, l.host, (
+    SELECT count(*) FROM batch b JOIN task t ON t.batch = b.id
+    WHERE b.job = e.job AND b.element = e.element AND t.state IN ('queued', 'running')
+) AS unfinished
+FROM element e
+LEFT JOIN life l ON l.job = e.job AND l.element = e.element
+    AND l.life = (SELECT max(life) FROM life WHERE job = e.job AND element = e.element)
+WHERE e.job = ? AND NOT e.settled AND (l.left IS NOT NULL OR e.ended IS NOT NULL)
+"""
+
+
+class Elements:
+    """Follows the elements of the arrays of one cluster."""
+
+    def __init__(
+        self, context: Context, site: ClusterSite, read: Callable[[sqlite3.Row, sqlite3.Row], int]
+    ) -> None:
+        self.ledger, self.clock, self.site, self.read = context.ledger, context.clock, site, read
+        self.settlement = Settlement(context)
+
+    def collect(self, job: sqlite3.Row) -> int:
+        """Read what the elements of a job have new, settle those that are over; return how many attempts ended."""
+        self.note_lives(job)
+        lives = jobs.lives(self.ledger.db, job["id"])
+        ended = sum(self.read(job, life) for life in lives if life["left"] is None)
+        self.settle_over(job)
+        return ended
+
+    def note_lives(self, job: sqlite3.Row) -> None:
+        """Take in the event files that appeared since the last look."""
+        known = {(row["element"], row["life"]) for row in jobs.lives(self.ledger.db, job["id"])}
+        new = [file for file in self.site.event_files(job["token"]) if file not in known]
+        if new:
+            with self.ledger.transaction() as db:
+                rows = [(job["id"], *file) for file in new]
+                db.executemany("INSERT INTO life (job, element, life) VALUES (?, ?, ?)", rows)
+
+    def settle_over(self, job: sqlite3.Row) -> None:
+        """Close the books of the elements from which nothing more can come."""
+        now, endings = self.clock.monotonic(), defaultdict[Ending, list[int]](list)
+        for row in self.ledger.db.execute(OVER, (job["id"],)).fetchall():
+            if ending := ending_of(row, self.site.name, now=now, visibility_s=self.site.site.visibility_s):
+                endings[ending].append(row["element"])
+        for ending, elements in endings.items():
+            self.settlement.settle_elements(self.site, job, elements, ending)
+
+    def give_up(self, job: sqlite3.Row, elements: list[int], why: str) -> None:
+        """Take the tasks of elements back that nobody knows of any more; if they live after all, they must not go on."""
+        which = json.dumps(elements)
+        rows = self.ledger.db.execute(
+            "SELECT b.element, t.stage, t.unit FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ?"
+            " AND b.element IN (SELECT value FROM json_each(?)) AND t.state IN ('queued', 'running')",
+            (job["id"], which),
+        )
+        left = defaultdict[int, list[tuple[int, int]]](list)
+        for element, stage, unit in rows:
+            left[element].append((stage, unit))
+        for element, tasks in left.items():
+            self.site.revoke(job["token"], element, tasks)
+        self.settlement.settle_elements(self.site, job, elements, Ending("lost", why, suspects=True))
+
+
+def ending_of(row: sqlite3.Row, site: str, *, now: float, visibility_s: float) -> Ending | None:
+    """Say how an element ended for what it still had; None: more may come, or only the scheduler can say why it ended."""
+    if row["left"] is not None and (row["left"] != ASKED or not row["unfinished"]):
+        return Ending("lost", row["left"], suspects=True)
+    if row["ended"] is None or (row["left"] is None and now < row["ended"] + visibility_s):
+        return None
+    said = " ".join(filter(None, [row["word"], row["reason"] and f"({row['reason']})"]))
+    host = row["host"] or row["node"] or None
+    if row["outcome"] == "cancelled":
+        return Ending(
+            "cancelled", f"cancelled at {site}: {said}; `penstock retry` submits it again", host=host
+        )
+    if row["outcome"] in OUTCOMES:
+        return Ending(row["outcome"], f"{site} ended it: {said}", host=host)
+    if row["left"] is not None:
+        return Ending("preempted", f"{site} asked it to stop: {said}", host=host)
+    return Ending("lost", f"its runner ended without a word, {site} says {said}", suspects=True, host=host)

@@ -1,0 +1,262 @@
+"""Asking the scheduler, as little as possible: about silent elements only, and about jobs that may never have been taken.
+
+A question that fails changes nothing. An answer without an element is not an end: only when two valid answers, two
+minutes apart, do not know it, and its history was asked for too, is it lost (RULES 9).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.conductor.context import Context
+from penstock.conductor.elements import Elements
+from penstock.conductor.settling import pause_stages_of
+from penstock.errors import SiteError, SubmitRejected
+from penstock.ledger import jobs
+from penstock.ledger.jobs import Ending
+from penstock.schedulers.model import Known, Phase, Request, Sighting
+from penstock.site import ClusterSite
+from penstock.site.cluster import SUBMIT_S
+
+ASK_EVERY_S, ASK_AT_LEAST_S = (
+    30.0,
+    600.0,
+)  # between two commands to one site, and the longest that failures make of it
+SLOWNESS = 20  # a scheduler that took a second is left alone for twenty
+SILENT_S = 180.0
+LOST_S = 120.0
+PATIENCE_S = 600.0  # with a history that does not answer, before an absent element is lost without it
+HANDED_IN_AT_MOST = 3
+
+#: elements of which nothing was heard for a while, or that a signal ended: what they are asked about
+SILENT = """
+SELECT e.*, l.native AS claimed, l.left FROM element e
+LEFT JOIN life l ON l.job = e.job AND l.element = e.element
+    AND l.life = (SELECT max(life) FROM life WHERE job = e.job AND element = e.element)
+WHERE e.job = ? AND NOT e.settled AND e.ended IS NULL AND (l.news IS NULL OR l.news <= ? OR l.left IS NOT NULL)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A job and those of its elements that are silent."""
+
+    job: sqlite3.Row
+    elements: Sequence[sqlite3.Row]
+
+    def known(self) -> set[Known]:
+        """Return what is asked about: the job as it was recorded, and as its runners know it."""
+        natives = {row["claimed"] for row in self.elements if row["claimed"]} | {self.job["native"]}
+        return {Known(self.job["token"], native, self.job["elements"]) for native in natives}
+
+
+class Reconciler:
+    """Keeps the record true to what one cluster's scheduler says."""
+
+    def __init__(self, context: Context, site: ClusterSite, elements: Elements) -> None:
+        self.ledger, self.clock, self.site, self.elements = context.ledger, context.clock, site, elements
+        self.context = context
+        self.failures = 0
+        self.next_at = 0.0
+        self.history_at = float("-inf")  # when the history last answered
+        self.asked_history = False
+
+    def turn(self) -> None:
+        """Ask one thing, if something is to be asked and enough time has gone by."""
+        open_jobs = [job for job in jobs.open_jobs(self.ledger.db) if job["site"] == self.site.name]
+        for job in open_jobs:
+            self.adopt_by_claim(job)
+        if self.clock.monotonic() < self.next_at or not open_jobs:
+            return
+        try:
+            asked = self.ask(open_jobs)
+            self.failures = 0 if asked else self.failures
+            if asked:
+                self.note_trouble(None)
+        except SiteError as error:
+            self.failures += 1
+            asked = True
+            self.note_trouble(str(error))
+        if asked:
+            pause = max(ASK_EVERY_S, SLOWNESS * self.site.took_s) * 2**self.failures
+            self.next_at = self.clock.monotonic() + min(pause, ASK_AT_LEAST_S)
+
+    def ask(self, open_jobs: Sequence[sqlite3.Row]) -> bool:
+        """Ask about jobs that may never have been taken, else about silent elements; say whether anything was asked."""
+        planned = [job for job in open_jobs if job["native"] is None]
+        if self.look_for([job for job in planned if self.may_be_there(job)]):
+            return True
+        silent = self.silent([job for job in open_jobs if job["native"] is not None])
+        if not silent:
+            return False
+        self.ask_about(silent)
+        return True
+
+    # jobs without an id
+
+    def adopt_by_claim(self, job: sqlite3.Row) -> None:
+        """Take the id of a job from a runner that is already at work."""
+        if job["native"] is None:
+            claimed = next(
+                (life["native"] for life in jobs.lives(self.ledger.db, job["id"]) if life["native"]), None
+            )
+            if claimed:
+                jobs.submitted(self.ledger, job["id"], claimed, self.clock.now())
+
+    def may_be_there(self, job: sqlite3.Row) -> bool:
+        """Whether a job without id may have been submitted; one that never was is forgotten here."""
+        if self.site.is_placed(job["token"]):
+            return True
+        self.forget(job, "never submitted")
+        return False
+
+    def look_for(self, planned: Sequence[sqlite3.Row]) -> bool:
+        """Look for jobs by their names; submit again what is surely not there."""
+        if not planned:
+            return False
+        found = self.site.find([job["token"] for job in planned])
+        for job in planned:
+            if native := found.get(job["token"]):
+                jobs.submitted(self.ledger, job["id"], native, self.clock.now())
+            elif self.clock.now() > job["created"] + SUBMIT_S + 60 and not self.site.event_files(
+                job["token"]
+            ):
+                self.submit_again(job)
+        return True
+
+    def submit_again(self, job: sqlite3.Row) -> None:
+        """Hand in the same job under the same token, a few times at most."""
+        if job["tries"] >= HANDED_IN_AT_MOST:
+            why = f"site '{self.site.name}' was handed job {job['token']} {job['tries']} times and does not know it"
+            self.forget(job, why)
+            pause_stages_of(self.ledger, job, f"{why}: see what its submit command says")
+            return
+        jobs.hand_in(self.ledger, job["id"])
+        self.ledger.check_epoch()
+        try:
+            native = self.site.submit(request_of(job))
+        except SubmitRejected as error:
+            self.forget(job, str(error))
+            pause_stages_of(self.ledger, job, str(error))
+            return
+        jobs.submitted(self.ledger, job["id"], native, self.clock.now())
+
+    def forget(self, job: sqlite3.Row, why: str) -> None:
+        """Take back all tasks of a job that the scheduler never had."""
+        every = range(1, job["elements"] + 1)
+        self.elements.settlement.settle_elements(self.site, job, every, Ending("unstarted", why))
+
+    # silent elements
+
+    def silent(self, submitted: Sequence[sqlite3.Row]) -> list[Silence]:
+        """Return the silent elements of these jobs."""
+        before = self.clock.now() - SILENT_S
+        found = [Silence(j, self.ledger.db.execute(SILENT, (j["id"], before)).fetchall()) for j in submitted]
+        return [silence for silence in found if silence.elements]
+
+    def ask_about(self, silent: Sequence[Silence]) -> None:
+        """Ask the queue, or in turn with it the history about those that the queue does not know."""
+        absent = [
+            Silence(s.job, rows)
+            for s in silent
+            if (rows := [r for r in s.elements if r["absent"] is not None])
+        ]
+        if absent and not self.asked_history and self.has_history():
+            self.asked_history = True
+            sightings = self.site.history(known_to(absent))
+            self.history_at = self.clock.monotonic()
+            self.note(absent, sightings, of_queue=False)
+        else:
+            self.asked_history = False
+            self.note(silent, self.site.queue(known_to(silent)), of_queue=True)
+
+    def has_history(self) -> bool:
+        """Whether this scheduler keeps one."""
+        return self.site.scheduler.history([]) is not None
+
+    def note(self, silent: Sequence[Silence], sightings: Sequence[Sighting], *, of_queue: bool) -> None:
+        """Record what an answer says of each silent element, and give up those that are lost."""
+        for silence in silent:
+            seen = seen_of(silence, sightings)
+            known = {r["element"]: s for r in silence.elements if (s := sighting_of(r, seen))}
+            self.record(silence, known)
+            if of_queue:
+                self.give_up_lost(silence, known)
+
+    def record(self, silence: Silence, known: Mapping[int, Sighting]) -> None:
+        """Write down where elements stand."""
+        now, rows = self.clock.monotonic(), list[tuple[object, ...]]()
+        for row in silence.elements:
+            if s := known.get(row["element"]):
+                ended = now if s.phase is Phase.ENDED else None
+                starts = s.starts.timestamp() if s.starts else None
+                reason = s.reason or (f"by {s.by}" if s.by else "")
+                facts = (s.phase.value, s.word, reason, s.node, starts, s.outcome)
+                rows.append((*facts, None, ended, row["job"], row["element"]))
+        if rows:
+            with self.ledger.transaction() as db:
+                db.executemany(
+                    "UPDATE element SET phase = ?, word = ?, reason = ?, node = ?, starts = ?, outcome = ?, absent = ?,"
+                    " ended = ? WHERE job = ? AND element = ?",
+                    rows,
+                )
+
+    def give_up_lost(self, silence: Silence, known: Mapping[int, Sighting]) -> None:
+        """Count how long the queue has not known elements, and take back what is lost."""
+        now = self.clock.monotonic()
+        missing = [row for row in silence.elements if row["element"] not in known]
+        fresh = [(now, row["job"], row["element"]) for row in missing if row["absent"] is None]
+        with self.ledger.transaction() as db:
+            db.executemany("UPDATE element SET absent = ? WHERE job = ? AND element = ?", fresh)
+        lost = [
+            row["element"]
+            for row in missing
+            if row["absent"] is not None and self.is_lost(row["absent"], now)
+        ]
+        if lost:
+            job, name = silence.job, self.site.name
+            self.elements.give_up(job, lost, f"no news, and {name} no longer knows it")
+            self.site.cancel(Known(job["token"], job["native"], job["elements"]), lost)
+
+    def is_lost(self, absent: float, now: float) -> bool:
+        """Whether an element that the queue has not known since `absent` will not be heard of again."""
+        asked = not self.has_history() or self.history_at > absent or now - absent >= PATIENCE_S
+        return now - absent >= LOST_S and asked
+
+    def note_trouble(self, why: str | None) -> None:
+        """Let people see that a site does not answer, until it does."""
+        self.ledger.set_problem(f"site {self.site.name}", why, self.clock.now())
+
+
+def request_of(job: sqlite3.Row) -> Request:
+    """Return what a job asks for, as it was recorded."""
+    asked: dict[str, Any] = json.loads(job["request"])
+    excluded = tuple(str(node) for node in asked.pop("excluded"))
+    return Request(**asked, excluded=excluded)
+
+
+def known_to(silent: Sequence[Silence]) -> list[Known]:
+    """Return the jobs to ask about, the oldest first."""
+    return sorted({known for s in silent for known in s.known()}, key=lambda known: str(known.native))
+
+
+def seen_of(silence: Silence, sightings: Sequence[Sighting]) -> dict[int | None, list[Sighting]]:
+    """Return the sightings of one job by element."""
+    seen = defaultdict[int | None, list[Sighting]](list)
+    token, natives = silence.job["token"], {known.native for known in silence.known()}
+    for sighting in sightings:
+        if sighting.token == token or (not sighting.token and sighting.native in natives):
+            seen[sighting.element].append(sighting)
+    return seen
+
+
+def sighting_of(row: sqlite3.Row, seen: Mapping[int | None, Sequence[Sighting]]) -> Sighting | None:
+    """Return what an answer says of one element; what it says of a double of its runner does not count."""
+    found = seen.get(row["element"]) or seen.get(None) or ()
+    ours = [s for s in found if row["claimed"] in (None, s.native)]
+    return next((s for s in ours if s.phase is not Phase.ENDED), ours[-1] if ours else None)
