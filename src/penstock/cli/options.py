@@ -6,8 +6,9 @@ import getpass
 import json
 import socket
 from collections.abc import Callable
+from functools import reduce, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -67,14 +68,24 @@ def json_option(command: F) -> F:
 
 
 def set_option(command: F) -> F:
-    """Add --set: the command gets `overrides`."""
-    return click.option(
-        "--set",
-        "overrides",
-        metavar="KEY=VALUE",
-        multiple=True,
-        help="Override a key of the definition, e.g. stage.psd.params.window=2048; it is recorded.",
-    )(command)
+    """Add --set and --site: the command gets `overrides`."""
+
+    @wraps(command)
+    def overridden(*arguments: Any, overrides: tuple[str, ...], site: str | None, **others: Any) -> Any:
+        named = (f"campaign.site={json.dumps(site)}",) if site else ()
+        return command(*arguments, overrides=(*overrides, *named), **others)
+
+    options = [
+        click.option(
+            "--set",
+            "overrides",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="Override a key of the definition, e.g. stage.psd.params.window=2048; it is recorded.",
+        ),
+        click.option("--site", metavar="NAME", help="Where stages run that name no site themselves."),
+    ]
+    return reduce(lambda made, option: option(made), options, cast(F, overridden))
 
 
 def stage_option(command: F) -> F:
