@@ -70,6 +70,11 @@ def mebibytes(size: int) -> int:
     return max(1, -(-size // 2**20))
 
 
+def number(text: str) -> int | None:
+    """Read a whole number of up to 18 digits; None for all else."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
 def raw_lines(prefix: str, lines: Iterable[str]) -> list[str]:
     """Return the lines that a site adds to a job script, each with the scheduler's prefix if it has none."""
     return [line if line.startswith("#") else f"{prefix} {line}" for line in lines if line.strip()]
