@@ -363,12 +363,10 @@ class ArraySubmitter(Submitter):
         self.resume_at = self.clock.monotonic() + min(FULL_S * 2**self.fullness, FULL_AT_MOST_S)
         self.fullness += 1
 
-    def draft(self, stage: Stage) -> str | None:
-        """Return the script of the next array, as it would be submitted; None when nothing would be."""
+    def draft(self, stage: Stage) -> tuple[Sequence[str], str] | None:
+        """Return the command and the script of the next array, as they would be; None when nothing would be submitted."""
         array = self.next_array(stage)
-        if array is None:
-            return None
-        return self.site.draft(self.request(stage, array, "p" + "…" * 10))
+        return array and self.site.draft(self.request(stage, array, "p" + "…" * 10))
 
 
 def kind_of(row: Mapping[str, Any] | sqlite3.Row) -> tuple[bool, float, float]:

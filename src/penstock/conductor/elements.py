@@ -20,7 +20,7 @@ OUTCOMES = frozenset(get_args(Outcome))
 
 #: elements that may be over: their last life said goodbye, or the scheduler says so; `unfinished` counts their tasks
 OVER = """
-SELECT e.*, l.left, l.host, (
+SELECT e.*, l.left, l.host, l.begun, (
     SELECT count(*) FROM batch b JOIN task t ON t.batch = b.id
     WHERE b.job = e.job AND b.element = e.element AND t.state IN ('queued', 'running')
 ) AS unfinished
@@ -59,11 +59,12 @@ class Elements:
 
     def settle_over(self, job: sqlite3.Row) -> None:
         """Close the books of the elements from which nothing more can come."""
-        now, endings = self.clock.monotonic(), defaultdict[Ending, list[int]](list)
+        now, endings = self.clock.monotonic(), defaultdict[tuple[Ending, bool], list[int]](list)
         for row in self.ledger.db.execute(OVER, (job["id"],)).fetchall():
             if ending := ending_of(row, self.site.name, now=now, visibility_s=self.site.site.visibility_s):
-                endings[ending].append(row["element"])
-        for ending, elements in endings.items():
+                endings[ending, is_false_start(row)].append(row["element"])
+        for (ending, false_start), elements in endings.items():
+            self.settlement.count_elements(self.site, job, elements, ending, false_start=false_start)
             self.settlement.settle_elements(self.site, job, elements, ending)
 
     def give_up(self, job: sqlite3.Row, elements: list[int], why: str) -> None:
@@ -80,6 +81,12 @@ class Elements:
         for element, tasks in left.items():
             self.site.revoke(job["token"], element, tasks)
         self.settlement.settle_elements(self.site, job, elements, Ending("lost", why, suspects=True))
+
+
+def is_false_start(row: sqlite3.Row) -> bool:
+    """Whether an element ended before it began any task, for a reason that would be there again the next time."""
+    nobodys_wish = row["outcome"] in (None, "timeout", "out_of_memory")
+    return not row["begun"] and nobodys_wish and row["left"] in (None, ASKED, "deadline")
 
 
 def ending_of(row: sqlite3.Row, site: str, *, now: float, visibility_s: float) -> Ending | None:

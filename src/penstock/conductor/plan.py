@@ -51,8 +51,10 @@ class StagePlan:
     first: Sequence[str]
     first_lines: Sequence[Mapping[str, Any]]
     site: str = "local"
+    submit: Sequence[str] = ()
+    """Of a cluster: the command that submits its first array."""
     script: str | None = None
-    """Of a cluster: the job script of the first array."""
+    """Of a cluster: the job script of that array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,11 @@ def stage_text(stage: StagePlan) -> list[str]:
     lines += [f"  {r.tasks} {r.state}: {r.why}" for r in stage.reasons]
     lines += [f"  $ {command}" for command in stage.first]
     if stage.script:
-        lines += [f"  the job script of its first array at {stage.site}:"]
+        lines += [
+            f"  at {stage.site} its first array is submitted by",
+            f"  $ {' '.join(stage.submit)}",
+            "  with the script",
+        ]
         lines += [f"    {line}" for line in stage.script.splitlines()]
     return lines
 
@@ -143,6 +149,7 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
     ready = states.get("ready", 0)
     size = submitter.batch_size(stage, ready)
     lines = submitter.preview(stage, first_ready(ledger, number))
+    submit, script = (submitter.draft(stage) if isinstance(submitter, ArraySubmitter) else None) or ((), None)
     return StagePlan(
         name=stage.name,
         each=campaign.levels[stage.level - 1] if stage.level else "campaign",
@@ -154,7 +161,8 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
         first=[command_text(line, stage) for line in lines],
         first_lines=lines,
         site=context.sites.name_of(stage),
-        script=submitter.draft(stage) if isinstance(submitter, ArraySubmitter) else None,
+        submit=submit,
+        script=script,
     )
 
 

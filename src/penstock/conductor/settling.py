@@ -51,13 +51,16 @@ class Settlement:
         if gone:
             self.remove_leftovers(site, job, gone)
         self.settler.settle(job, ending, now=self.clock.now(), elements=elements)
-        began = {life["element"] for life in lives}
-        if began or ending.outcome == "lost":
-            words = "" if began else last_words(site, job["token"])
-            why = ": ".join(filter(None, [ending.why, words]))
-            self.count_starts(job, len(set(elements) - began), began=bool(began), words=words, why=why)
         if jobs.is_settled(self.ledger.db, job["id"]):
             site.pack(job["token"])
+
+    def count_elements(
+        self, site: JobSite, job: sqlite3.Row, elements: Sequence[int], ending: Ending, *, false_start: bool
+    ) -> None:
+        """Take in whether elements of an array began anything."""
+        words = last_words(site, job["token"]) if false_start else ""
+        why = ": ".join(filter(None, [ending.why, words]))
+        self.count_starts(job, len(elements), began=not false_start, words=words, why=why)
 
     def count_starts(self, job: sqlite3.Row, n: int, *, began: bool, words: str, why: str) -> None:
         """Pause the stages of a job when too many runners in a row could not begin (RULES 13)."""

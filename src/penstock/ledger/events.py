@@ -49,6 +49,7 @@ class Chunk:
     bad: list[str] = field(default_factory=list[str])
     consumed: int = 0
     seq: int = 0
+    begun: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ def sort_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> None:
     match event["e"]:
         case "start":
             chunk.starts[names[event["s"]], int(event["u"])] = event
+            chunk.begun += 1
         case "end":
             task = names[event["s"]], int(event["u"])
             chunk.ends.setdefault(task, checked_end(event))
@@ -195,9 +197,17 @@ class Applier:
         """Record how far the file was read and what its runner last said."""
         where = (life["job"], life["element"], life["life"])
         self.db.execute(
-            "UPDATE life SET offset = offset + ?, seq = ?, news = ?, left = coalesce(?, left), beat = coalesce(?, beat)"
-            " WHERE job = ? AND element = ? AND life = ?",
-            (chunk.consumed, chunk.seq, now, chunk.left, chunk.beat and json.dumps(chunk.beat), *where),
+            "UPDATE life SET offset = offset + ?, seq = ?, begun = begun + ?, news = ?, left = coalesce(?, left),"
+            " beat = coalesce(?, beat) WHERE job = ? AND element = ? AND life = ?",
+            (
+                chunk.consumed,
+                chunk.seq,
+                chunk.begun,
+                now,
+                chunk.left,
+                chunk.beat and json.dumps(chunk.beat),
+                *where,
+            ),
         )
         if claim := chunk.claim:
             self.db.execute(

@@ -16,6 +16,7 @@ Step = Callable[[sqlite3.Connection], None]
 def add_elements(db: sqlite3.Connection) -> None:
     """Make room for arrays, whose elements stand in a queue."""
     db.execute("ALTER TABLE job ADD COLUMN request TEXT")
+    db.execute("ALTER TABLE life ADD COLUMN begun INTEGER NOT NULL DEFAULT 0")
     db.execute("ALTER TABLE job ADD COLUMN tries INTEGER NOT NULL DEFAULT 0")
     db.execute(
         "CREATE TABLE element (job INTEGER NOT NULL, element INTEGER NOT NULL, phase TEXT, word TEXT, reason TEXT,"

@@ -74,9 +74,10 @@ class ClusterSite(JobFolders):
             words=folder / WORDS, digests=digests,
         )  # fmt: skip
 
-    def draft(self, request: Request) -> str:
-        """Return the script that a request would be submitted with."""
-        return self.script(request, Digests("…", "…"), self.folder / "runner-….pyz")
+    def draft(self, request: Request) -> tuple[Sequence[str], str]:
+        """Return the command and the script that a request would be submitted with."""
+        script = self.script(request, Digests("…", "…"), self.folder / "runner-….pyz")
+        return self.scheduler.submit(str(self.job_folder(request.token) / SCRIPT), request, self.site), script
 
     def is_placed(self, token: str) -> bool:
         """Whether a job could have been submitted: its script is there."""

@@ -132,6 +132,7 @@ CREATE INDEX element_open ON element (job) WHERE NOT settled;
 CREATE TABLE life (
     job INTEGER NOT NULL, element INTEGER NOT NULL, life INTEGER NOT NULL,
     offset INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL DEFAULT 0,
+    begun INTEGER NOT NULL DEFAULT 0,   -- how many of its tasks it began
     native TEXT, host TEXT, boot TEXT, pid INTEGER, start TEXT,
     news REAL, beat TEXT, left TEXT,
     PRIMARY KEY (job, element, life)
