@@ -14,6 +14,7 @@ from penstock.schedulers.text import (
     last_match,
     mebibytes,
     minutes,
+    number,
     raw_lines,
     refusal,
     write_ranges,
@@ -61,6 +62,13 @@ def test_amounts_are_rounded_up_and_never_nothing():
         "100:00:00",
     ]
     assert [minutes(0.5), minutes(60), minutes(60.1)] == [1, 1, 2]
+    assert [number("12"), number("-1"), number("1.5"), number("9" * 5000), number("²")] == [
+        12,
+        None,
+        None,
+        None,
+        None,
+    ]
     assert [mebibytes(1), mebibytes(2**20), mebibytes(2**20 + 1)] == [1, 1, 2]
 
 
@@ -99,6 +107,11 @@ def test_a_refusal_says_the_schedulers_words_and_the_remedy():
 def test_the_first_row_that_fits_decides():
     error = refusal(Reply(1, "", "denied\nToo many jobs"), TABLE)
     assert isinstance(error, SiteFull)
+
+
+def test_a_refusal_is_read_from_the_output_only_when_there_are_no_errors():
+    assert isinstance(refusal(Reply(1, "no such queue"), TABLE), SubmitRejected)
+    assert isinstance(refusal(Reply(1, "no such queue", "connection lost"), TABLE), QueryFailed)
 
 
 @pytest.mark.parametrize(

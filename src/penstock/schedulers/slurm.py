@@ -56,7 +56,7 @@ STATES: dict[str, tuple[Phase, Outcome | None]] = {
     "RESV_DEL_HOLD": (Phase.HELD, None),  # its reservation is gone
     "CONFIGURING": (Phase.RUNNING, None),  # it has nodes that boot
     "EXPEDITING": (Phase.RUNNING, None),  # 25.11: requeued at once with its nodes kept
-    "RUNNING": (Phase.RUNNING, None),
+    "RUNNING": (Phase.RUNNING, None),  # it has its nodes
     "RESIZING": (Phase.RUNNING, None),  # about to change its size
     "SIGNALING": (Phase.RUNNING, None),  # a signal is on its way to it
     "STOPPED": (Phase.RUNNING, None),  # SIGSTOP, nodes kept
@@ -90,7 +90,7 @@ REFUSALS = (
         QueryFailed,
         "it is looked for by its name",
     ),
-    Refusal(r"\w*Submit\w*Jobs?\w*|temporarily un", SiteFull, "if waiting never helps, lower `array_size`"),
+    Refusal(r"SubmitJob|temporarily un", SiteFull, "if waiting never helps, lower `array_size`"),
     Refusal(r"submissions disabled|inactive or drain|in DOWN state", SiteFull, "it is tried again later"),
     Refusal(r"invalid (account|wckey)", SubmitRejected, "correct the site's `account`"),
     Refusal(r"partition", SubmitRejected, "correct the site's `queue`"),

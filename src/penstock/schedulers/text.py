@@ -106,10 +106,10 @@ def refusal(reply: Reply, table: Iterable[Refusal]) -> SiteError:
 
     A reply without an exit code, with exit code 0 or with unknown words is QueryFailed: the job may have been taken.
     """
-    said = f"{reply.err}\n{reply.out}"
+    said = reply.err.strip() or reply.out
     for row in table if reply.code else ():
-        if found := re.search(rf"^.*(?:{row.pattern}).*", said, re.IGNORECASE | re.MULTILINE):
-            words = " ".join(said[found.start() :].split())[:300]
+        if found := re.search(row.pattern, said, re.IGNORECASE):
+            words = " ".join(said[said.rfind("\n", 0, found.start()) + 1 :].split())[:300]
             return row.error(f"{VERBS[row.error]} ({words}): {row.hint}")
     return QueryFailed(f"{VERBS[QueryFailed]} ({reply.words}): it is looked for by its name")
 
