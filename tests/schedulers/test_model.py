@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.campaign import Site
-from penstock.errors import QueryFailed
+from penstock.errors import DefinitionError, QueryFailed
 from penstock.schedulers import BUILT_IN, GROUP, find_scheduler
 from penstock.schedulers.model import Known, Phase, Request, Scheduler
 from penstock.transports.reply import Reply
@@ -27,6 +27,23 @@ def adapter(request):
 def test_the_built_in_adapters_are_entry_points_under_their_names():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["entry-points"][GROUP] == {name: f"{GROUP}.{name}" for name in BUILT_IN}
+
+
+def test_an_unknown_scheduler_is_answered_with_the_known_ones_and_the_nearest():
+    with pytest.raises(
+        DefinitionError, match=r"no scheduler 'slrum'; there are .*local.*; did you mean 'slurm'\?"
+    ):
+        find_scheduler("slrum")
+    with pytest.raises(DefinitionError, match=r"no scheduler 'x'; there are [^;]*$"):
+        find_scheduler("x")
+
+
+def test_an_adapter_of_another_package_is_found(tmp_path, monkeypatch):
+    (tmp_path / "theirs.py").write_text("NAME = 'theirs'\n")
+    (tmp_path / "theirs-1.dist-info").mkdir()
+    (tmp_path / "theirs-1.dist-info" / "entry_points.txt").write_text(f"[{GROUP}]\ntheirs = theirs\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert find_scheduler("theirs").NAME == "theirs"
 
 
 def test_an_adapter_has_all_that_is_asked_for(adapter):

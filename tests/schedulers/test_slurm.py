@@ -1,7 +1,7 @@
 """Slurm: what it is asked, and what its recorded answers mean.
 
-The answers were recorded with other columns than the adapter asks for; `squeue` and `sacct` put the recorded values
-into ours, with the header that each of them prints.
+Recordings 201 and up are answers to the adapter's own commands. The others were asked with other columns; `squeue` and
+`sacct` put their values into ours, with the header that each of them prints.
 """
 
 import contextlib
@@ -398,6 +398,33 @@ def test_an_unknown_word_is_never_an_end(word):
     assert slurm.parse_history(row, known("4"))[0].phase is P.UNKNOWN
 
 
+def test_the_adapters_own_question_is_answered():
+    jobs = [
+        Known("paaaaaaaaaa", "12", 60),
+        *(Known(f"p{letter * 10}", native, 1) for letter, native in zip("bdefgh", BY_LETTER, strict=True)),
+    ]
+    asked = recorded("slurm/201-queue-as-asked")
+    assert asked.argv[:-2] == slurm.queue(jobs)[:-2]
+    assert asked.argv[-1] == slurm.queue(jobs)[-1]
+    seen = {(one.token[1], one.element): one for one in slurm.parse_queue(asked.reply, jobs)}
+    waiting = sorted(e for (letter, e), one in seen.items() if letter == "a" and one.phase is P.PENDING)
+    assert waiting == [*range(3, 60, 2), 60]
+    singles = {letter: (one.native, one.phase) for (letter, element), one in seen.items() if element is None}
+    phases = (P.ENDED, P.ENDED, P.HELD, P.HELD, P.PENDING, P.RUNNING)
+    assert singles == dict(zip("bdefgh", zip(BY_LETTER, phases, strict=True), strict=True))
+    assert seen["g", None].starts == datetime(2026, 11, 25, 7, 36, 45, tzinfo=UTC)
+    assert seen["h", None].node == "n1"
+
+
+BY_LETTER = ("13", "15", "16", "17", "18", "11")
+
+
+def test_the_adapters_own_question_is_answered_when_there_is_no_such_job():
+    asked = recorded("slurm/204-queue-none-as-asked")
+    assert asked.argv == slurm.find(["pzzzzzzzzzz"])
+    assert slurm.parse_find(asked.reply, ["pzzzzzzzzzz"]) == {}
+
+
 # ---- finding
 
 
@@ -513,6 +540,18 @@ def test_a_header_alone_says_that_the_accounting_does_not_know_the_job_yet(case)
 def test_an_accounting_that_does_not_prove_itself_says_nothing(reply):
     with pytest.raises(QueryFailed):
         slurm.parse_history(reply, known("4"))
+
+
+def test_the_adapters_own_question_to_the_accounting_is_answered():
+    asked = recorded("slurm/202-history-as-asked")
+    jobs = [Known("pa", "12", 60), Known("pb", "13", 1), Known("pc", "14", 3), Known("pd", "15", 1)]
+    assert asked.argv[:-1] == slurm.history(jobs)[:-1]
+    seen = {(one.token, one.element): one for one in slurm.parse_history(asked.reply, jobs)}
+    assert len(seen) == 2 + 30 + 1 + 3 + 1
+    assert (seen["pb", None].exit_code, seen["pc", 2].signal, seen["pd", None].by) == (9, 9, "0")
+    none = recorded("slurm/203-history-by-name-none-as-asked")
+    assert none.argv == slurm.history(named("pzzzzzzzzzz"))
+    assert slurm.parse_history(none.reply, named("pzzzzzzzzzz")) == []
 
 
 # ---- limits

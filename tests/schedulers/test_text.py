@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.errors import DefinitionError, QueryFailed, SiteFull, SubmitRejected
-from penstock.schedulers import find_scheduler
+from penstock.errors import QueryFailed, SiteFull, SubmitRejected
 from penstock.schedulers.text import (
     Refusal,
     answer,
@@ -121,10 +120,3 @@ def test_a_job_is_never_taken_as_refused_when_it_may_have_been_taken(reply):
     error = refusal(reply, TABLE)
     assert isinstance(error, QueryFailed)
     assert str(error).startswith("nobody can say whether the scheduler took the job (")
-
-
-def test_an_unknown_scheduler_is_answered_with_the_known_ones_and_the_nearest():
-    with pytest.raises(
-        DefinitionError, match=r"no scheduler 'slrum'; there are local, .*; did you mean 'slurm'\?"
-    ):
-        find_scheduler("slrum")

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, cast
 from penstock.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from penstock.schedulers import lsf, slurm
     from penstock.schedulers.model import Scheduler
+
+    CHECKED: tuple[Scheduler, ...] = (lsf, slurm)  # by the type checker: they have all that is asked for
 
 GROUP = "penstock.schedulers"
 BUILT_IN = ("lsf", "slurm")
@@ -24,15 +27,14 @@ def find_scheduler(name: str) -> Scheduler:
         return cast("Scheduler", import_module(f"{GROUP}.{name}"))
     points = {point.name: point for point in entry_points(group=GROUP)}
     if name not in points:
-        raise _unknown(name, sorted({*BUILT_IN, *points}))
+        raise _unknown(name, sorted({"local", *BUILT_IN, *points}))
     return cast("Scheduler", points[name].load())
 
 
 def _unknown(name: str, known: list[str]) -> DefinitionError:
     from penstock.config.places import nearest  # it loads what reads definitions: for the error alone
 
-    there = f"there are local, {', '.join(known)}"
-    near = nearest(name, known)
+    there = f"there are {', '.join(known)}"
     return DefinitionError(
-        f"there is no scheduler {name!r}; {there}" + (f"; {near}" if near.startswith("did") else "")
+        "; ".join(dict.fromkeys((f"there is no scheduler {name!r}", there, nearest(name, known))))
     )

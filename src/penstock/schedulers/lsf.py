@@ -40,7 +40,7 @@ from penstock.schedulers.text import (
 )
 from penstock.transports.reply import Reply
 
-NAME = "lsf"
+NAME: str = "lsf"
 COMMANDS: tuple[str, ...] = ("bsub", "bjobs", "bhist", "bkill", "bparams")
 
 #: word → where the element stands; why it ended is in the history

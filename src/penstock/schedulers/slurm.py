@@ -12,7 +12,7 @@ Why it is asked as it is:
   is exit code 137, or 9).
 - `sbatch --export=ALL`, from the site's own clean environment: NONE makes slurmd build the environment in a login shell
   of the user, and so does a list of names (NIL, which does not, came with 23.02).
-- What a job's identity rests on is on the command line, where raw lines cannot change it.
+- Name, array and no requeueing are on the command line, where raw lines cannot change them.
 - The warning goes to the script alone (`B:`), which must have become the runner by `exec`. It may come 60 s early, and
   limits have a grain of a minute: jobs of less than 5 minutes get none.
 - What can never run may be taken, and pends (recordings 15, 21, 22): see HELD.
@@ -43,7 +43,7 @@ from penstock.schedulers.text import (
 )
 from penstock.transports.reply import Reply
 
-NAME = "slurm"
+NAME: str = "slurm"
 COMMANDS: tuple[str, ...] = ("sbatch", "squeue", "scancel", "scontrol")
 
 #: word → where the element stands, and the class of its failure
