@@ -97,7 +97,6 @@ def test_an_array_that_would_silently_become_one_job_is_never_written():
 def test_all_jobs_are_asked_for_with_the_one_command_that_all_kinds_know():
     assert lsf.queue(known("4")) == lsf.find(["pa"]) == ["bjobs", "-a", "-w"]
     assert lsf.history([*known("4", "6"), *named("pa")]) == ["bhist", "-l", "-n", "3", "4", "6"]
-    assert lsf.history(named("pa")) is None
 
 
 def test_some_elements_or_the_whole_job_are_cancelled():
@@ -214,6 +213,7 @@ def test_a_limit_on_queued_jobs_is_waited_for(words):
         Reply(None, "Job <4> is submitted to queue <normal>.\n"),
         Reply(1, "Job <4> is submitted to queue <normal>.\n"),
         Reply(0, "Job <4> is submitted to que"),
+        Reply(2, "", "sh: 1: cannot open job.sh: No such file"),
         Reply(0),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.campaign import Site
-from penstock.errors import DefinitionError, QueryFailed
+from penstock.errors import DefinitionError, QueryFailed, SubmitRejected
 from penstock.schedulers import BUILT_IN, GROUP, find_scheduler
 from penstock.schedulers.model import Known, Phase, Request, Scheduler
 from penstock.transports.reply import Reply
@@ -84,6 +84,15 @@ def test_a_command_is_a_list_of_words_whatever_is_asked(adapter):
         adapter.limits(),
     ]
     assert all(argv and all(isinstance(word, str) and word for word in argv) for argv in asked)
+
+
+def test_that_there_is_a_history_is_known_before_there_are_jobs(adapter):
+    assert (adapter.history([]) is None) == (adapter.history([Known("pabc", "4", 10)]) is None)
+
+
+def test_a_command_that_is_not_there_took_no_job(adapter):
+    with pytest.raises(SubmitRejected, match="`commands`"):
+        adapter.parse_submit(Reply(127, "", "sh: 4: bsub: not found"))
 
 
 def test_a_raw_line_comes_last(adapter):

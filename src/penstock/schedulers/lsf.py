@@ -206,9 +206,8 @@ def sighting(row: re.Match[str]) -> Sighting:
 
 
 def history(jobs: Sequence[Known]) -> list[str] | None:
-    """Return one bhist command for these jobs, over the last three files of events; None if no job has an id."""
-    natives = [job.native for job in jobs if job.native]
-    return ["bhist", "-l", "-n", "3", *natives] if natives else None
+    """Return one bhist command for the jobs that have an id, over the last three files of events."""
+    return ["bhist", "-l", "-n", "3", *(job.native for job in jobs if job.native)]
 
 
 def parse_history(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:

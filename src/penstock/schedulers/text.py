@@ -107,13 +107,18 @@ def refusal(reply: Reply, table: Iterable[Refusal]) -> SiteError:
     A reply without an exit code, with exit code 0 or with unknown words is QueryFailed: the job may have been taken.
     """
     said = reply.err.strip() or reply.out
-    for row in table if reply.code else ():
+    rows = (*NOT_THERE, *table) if reply.code == NO_COMMAND else table
+    for row in rows if reply.code else ():
         if found := re.search(row.pattern, said, re.IGNORECASE):
             words = " ".join(said[said.rfind("\n", 0, found.start()) + 1 :].split())[:300]
             return row.error(f"{VERBS[row.error]} ({words}): {row.hint}")
     return QueryFailed(f"{VERBS[QueryFailed]} ({reply.words}): it is looked for by its name")
 
 
+NO_COMMAND = 127  # of a shell
+NOT_THERE = (
+    Refusal("not found|no such file", SubmitRejected, "correct the site's `commands`, or its `scheduler`"),
+)
 VERBS: dict[type[SiteError], str] = {
     SubmitRejected: "the scheduler refused the job",
     SiteFull: "the scheduler takes no more jobs for now",
