@@ -67,6 +67,7 @@ class ArraySubmitter(Submitter):
         self.resume_at, self.fullness = 0.0, 0
         self.most_elements: int | None = None
         self.file_seen: int | None = None
+        self.include_all = False
 
     def fill(self) -> int:
         """Submit what may be submitted now; return how many tasks were given."""
@@ -266,7 +267,7 @@ class ArraySubmitter(Submitter):
             if needed
             else site.max_walltime_s,
             max_parallel=site.max_parallel,
-            excluded=self.excluded(),
+            excluded=() if self.include_all else self.excluded(),
         )
 
     def excluded(self) -> tuple[str, ...]:
@@ -334,6 +335,9 @@ class ArraySubmitter(Submitter):
             native = self.site.submit(request)
         except SubmitRejected as error:
             row = self.take_back(job, str(error))
+            if request.excluded and not self.include_all:
+                self.include_all = True  # a node may have another name there than the one it gave itself
+                return False
             pause_stages_of(self.ledger, row, str(error))
         except SiteFull as error:
             self.take_back(job, str(error))

@@ -96,7 +96,7 @@ def ending_of(row: sqlite3.Row, site: str, *, now: float, visibility_s: float) -
     if row["ended"] is None or (row["left"] is None and now < row["ended"] + visibility_s):
         return None
     said = " ".join(filter(None, [row["word"], row["reason"] and f"({row['reason']})"]))
-    host = row["host"] or row["node"] or None
+    host = row["node"] or row["host"] or None
     if row["outcome"] == "cancelled":
         return Ending(
             "cancelled", f"cancelled at {site}: {said}; `penstock retry` submits it again", host=host

@@ -23,6 +23,7 @@ from penstock.schedulers.model import Known, Phase, Request, Sighting
 from penstock.site import ClusterSite
 from penstock.site.cluster import SUBMIT_S
 
+QUEUED_S = 60.0  # an element that has not begun is asked about after so long
 ASK_EVERY_S, ASK_AT_LEAST_S = (
     30.0,
     600.0,
@@ -36,9 +37,11 @@ HANDED_IN_AT_MOST = 3
 #: elements of which nothing was heard for a while, or that a signal ended: what they are asked about
 SILENT = """
 SELECT e.*, l.native AS claimed, l.left FROM element e
+JOIN job j ON j.id = e.job
 LEFT JOIN life l ON l.job = e.job AND l.element = e.element
     AND l.life = (SELECT max(life) FROM life WHERE job = e.job AND element = e.element)
-WHERE e.job = ? AND NOT e.settled AND e.ended IS NULL AND (l.news IS NULL OR l.news <= ? OR l.left IS NOT NULL)
+WHERE e.job = ? AND NOT e.settled AND e.ended IS NULL
+    AND (CASE WHEN l.news IS NULL THEN j.submitted <= ? ELSE l.news <= ? OR l.left IS NOT NULL END)
 """
 
 
@@ -155,8 +158,10 @@ class Reconciler:
 
     def silent(self, submitted: Sequence[sqlite3.Row]) -> list[Silence]:
         """Return the silent elements of these jobs."""
-        before = self.clock.now() - SILENT_S
-        found = [Silence(j, self.ledger.db.execute(SILENT, (j["id"], before)).fetchall()) for j in submitted]
+        now, ask = self.clock.now(), self.ledger.db.execute
+        found = [
+            Silence(j, ask(SILENT, (j["id"], now - QUEUED_S, now - SILENT_S)).fetchall()) for j in submitted
+        ]
         return [silence for silence in found if silence.elements]
 
     def ask_about(self, silent: Sequence[Silence]) -> None:
@@ -176,8 +181,9 @@ class Reconciler:
             self.note(silent, self.site.queue(known_to(silent)), of_queue=True)
 
     def has_history(self) -> bool:
-        """Whether this scheduler keeps one."""
-        return self.site.scheduler.history([]) is not None
+        """Whether this scheduler keeps one, and is set up to."""
+        known = json.loads(self.ledger.meta(f"limits.{self.site.name}") or "{}")
+        return known.get("accounting") is not False and self.site.scheduler.history([]) is not None
 
     def note(self, silent: Sequence[Silence], sightings: Sequence[Sighting], *, of_queue: bool) -> None:
         """Record what an answer says of each silent element, and give up those that are lost."""

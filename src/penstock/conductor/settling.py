@@ -97,8 +97,8 @@ def left_by(paths: Iterable[Path], token: str, elements: Sequence[int]) -> list[
 
 
 def last_words(site: JobSite, token: str) -> str:
-    """Return the last line that a runner, or the script that starts it, wrote on its standard error, if any."""
-    return (site.last_words(token).splitlines() or [""])[-1]
+    """Return the last two lines that a runner, or the script that starts it, wrote on its standard error, if any."""
+    return "; ".join(line.strip() for line in site.last_words(token).splitlines()[-2:])
 
 
 def pause_stages_of(ledger: Ledger, job: sqlite3.Row, why: str) -> None:

@@ -124,7 +124,7 @@ def _publish(draft: str, path: str) -> None:
 def _claim_fields(native: str) -> Dict[str, Any]:
     return {
         "native": native,
-        "host": os.uname().nodename,
+        "host": os.environ.get("SLURMD_NODENAME") or os.uname().nodename,
         "boot": boot_id(),
         "pid": os.getpid(),
         "start": start_ticks(os.getpid()),

@@ -177,9 +177,10 @@ def queue(jobs: Sequence[Known]) -> list[str]:
 
 
 def parse_queue(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
-    """Return what bjobs says of these jobs."""
+    """Return what bjobs says of these jobs; an EXIT is left out, so that the history is asked what kind of end it was."""
     natives = {(job.token, job.native) for job in jobs}
-    return [one for one in listed(reply) if natives & {(one.token, one.native), (one.token, None)}]
+    ours = (one for one in listed(reply) if natives & {(one.token, one.native), (one.token, None)})
+    return [one for one in ours if one.word != "EXIT"]
 
 
 def listed(reply: Reply) -> list[Sighting]:
