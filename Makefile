@@ -27,8 +27,8 @@ lint: $(INSTALLED)  ## check style, format and types
 test: lint  ## lint, then run all tests (with 25 kills)
 	$(BIN)/python -m pytest -n 2
 
-demo: $(INSTALLED)  ## process half an hour of made-up recordings; AUDIO=dir takes real ones
-	$(BIN)/penstock demo demo-acoustics $(if $(AUDIO),--audio "$(AUDIO)")
+demo: $(INSTALLED)  ## process half an hour of made-up recordings; AUDIO=dir takes real ones, SITE=slurm a cluster
+	$(if $(SITE),sh tools/demo-on.sh $(SITE),$(BIN)/penstock demo demo-acoustics) $(if $(AUDIO),--audio "$(AUDIO)")
 
 torture: $(INSTALLED)  ## kill everything at random moments, KILLS=200 times
 	PENSTOCK_KILLS=$(KILLS) $(BIN)/python -m pytest tests/torture
@@ -45,5 +45,5 @@ docs: $(INSTALLED)  ## build the documentation into docs/_build/html
 	@echo "docs: docs/_build/html/index.html"
 
 clean:  ## remove what these targets made, .venv included
-	rm -rf .venv .venv-peers build dist docs/_build demo-acoustics .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers build dist docs/_build demo-acoustics demo-slurm demo-torque demo-gridengine .pytest_cache .ruff_cache .hypothesis
 	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +

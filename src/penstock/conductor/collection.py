@@ -14,7 +14,7 @@ from penstock.ledger import jobs
 from penstock.ledger.events import Applier, News
 from penstock.site import FeedingSite
 
-LOOK_S, LOOK_AT_LEAST_S = 1.0, 15.0  # between looks at the event files of arrays
+LOOK_S, LOOK_AT_LEAST_S = 0.3, 15.0  # between looks at the event files of arrays
 SLOWNESS = 20  # a look that took a second is not repeated for twenty
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -53,14 +54,15 @@ def takes() -> Iterator[Take]:
         yield Take(i, FIRST + timedelta(seconds=SECONDS * i) + (wait if i >= number else timedelta()))
 
 
-def run_demo(folder: Path, audio: Path | None, say: Say) -> None:
+def run_demo(folder: Path, audio: Path | None, say: Say, scheduler: str | None = None) -> None:
     """Make or take recordings, set a campaign up, show what is wrong with them, run it, say where to look."""
     if (folder / "penstock.toml").exists():
         say(f"{folder} holds a campaign already: going on with it")
     else:
         _set_up(folder, audio, say)
-    say(f"\n$ cd {shlex.quote(str(folder))} && penstock run")
-    ended = subprocess.run([sys.executable, "-m", "penstock", "run"], cwd=folder, check=False)
+    run = ["run", *_site(folder, scheduler, say)]
+    say(f"\n$ cd {shlex.quote(str(folder))} && penstock {shlex.join(run)}")
+    ended = subprocess.run([sys.executable, "-m", "penstock", *run], cwd=folder, check=False)
     page = (folder / "index.html").resolve()
     if not page.exists():
         raise PenstockError(
@@ -68,6 +70,23 @@ def run_demo(folder: Path, audio: Path | None, say: Say) -> None:
         )
     say(f"\nLook at {page.as_uri()}")
     say(f"and at {folder}/spectra/*.nc (open with xarray), {folder}/ltas.nc, {folder}/report/qc.csv")
+
+
+def _site(folder: Path, scheduler: str | None, say: Say) -> list[str]:
+    """Add a cluster to the definition, and return the option that sends the stages there."""
+    if scheduler is None:
+        return []
+    definition = folder / "penstock.toml"
+    head = f"[site.{scheduler}]"
+    if head not in definition.read_text("utf-8"):
+        python = json.dumps(
+            sys.executable
+        )  # the nodes of a laboratory's cluster see its virtual environments
+        lines = [head, f'scheduler = "{scheduler}"', f"python = {python}", 'visibility = "10s"', ""]
+        with definition.open("a", encoding="utf-8") as file:
+            file.write("\n" + "\n".join(lines))
+        say(f"\nadded to {definition}:\n" + "\n".join(lines))
+    return ["--site", scheduler]
 
 
 def _set_up(folder: Path, audio: Path | None, say: Say) -> None:

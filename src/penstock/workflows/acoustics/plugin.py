@@ -272,10 +272,10 @@ def tiles(
     server.serve_forever()
 
 
-def demo(folder: Path, audio: Path | None = None) -> None:
-    """Run a whole campaign in `folder`, on made-up recordings or those in `audio`."""
+def demo(folder: Path, audio: Path | None = None, scheduler: str | None = None) -> None:
+    """Run a whole campaign in `folder`, on made-up recordings or those in `audio`, as jobs of `scheduler` if it is named."""
     from penstock.workflows.acoustics.demo import run_demo
 
     if audio is not None and not audio.is_dir():
         raise DefinitionError(f"{audio} is not a folder of recordings")
-    run_demo(folder, audio, click.echo)
+    run_demo(folder, audio, click.echo, scheduler)
