@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, cast
 from penstock.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from penstock.schedulers import lsf, pbs, slurm, torque
+    from penstock.schedulers import gridengine, lsf, pbs, slurm, torque
     from penstock.schedulers.model import Scheduler
 
     # by the type checker: they have all that is asked for
-    CHECKED: tuple[Scheduler, ...] = (lsf, pbs, slurm, torque)
+    CHECKED: tuple[Scheduler, ...] = (gridengine, lsf, pbs, slurm, torque)
 
 GROUP = "penstock.schedulers"
-BUILT_IN = ("lsf", "pbs", "slurm", "torque")
+BUILT_IN = ("gridengine", "lsf", "pbs", "slurm", "torque")
 
 
 def find_scheduler(name: str) -> Scheduler:
