@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, cast
 from penstock.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from penstock.schedulers import lsf, slurm
+    from penstock.schedulers import gridengine, lsf, pbs, slurm, torque
     from penstock.schedulers.model import Scheduler
 
-    CHECKED: tuple[Scheduler, ...] = (lsf, slurm)  # by the type checker: they have all that is asked for
+    # by the type checker: they have all that is asked for
+    CHECKED: tuple[Scheduler, ...] = (gridengine, lsf, pbs, slurm, torque)
 
 GROUP = "penstock.schedulers"
-BUILT_IN = ("lsf", "slurm")
+BUILT_IN = ("gridengine", "lsf", "pbs", "slurm", "torque")
 
 
 def find_scheduler(name: str) -> Scheduler:

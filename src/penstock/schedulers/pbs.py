@@ -1,0 +1,303 @@
+"""PBS Professional from version 14 on, and OpenPBS; recorded from OpenPBS 23.06.06.
+
+Odd about it:
+- One `qstat -x -t -f -F json` tells of waiting, running and finished jobs with their elements, so there is no history to
+  ask apart. Where `job_history_enable` is off `-x` is refused, and then no job is ever called ended or lost.
+- Its JSON is printed even when no server answers: the exit code decides. 153 (unknown id) and 35 (finished) come with
+  all that is known of the other ids. Variables of other people's jobs may make it invalid, so they are left out then.
+- `Exit_status` stands in an array and its waiting elements too (1, as soon as one element failed): only what ended and
+  had a node is believed. Negative ones are PBS's own, above 256 a signal killed the job's shell. 271 is `qdel`, whatever
+  the script made of the signal.
+- What ended without a node was deleted (substate 91), or its dependency failed (92).
+- Ids are `7.server`, `7[].server` and `7[3].server`; an array of one element is refused, and `%` is not known before 20.
+- It prints local times without their zone, so it is asked under TZ=UTC0.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from penstock.campaign import Site
+from penstock.decide import Outcome
+from penstock.errors import QueryFailed, SiteFull, SubmitRejected
+from penstock.runner.identity import strip_index
+from penstock.schedulers.model import Known, Limits, Phase, Request, Sighting
+from penstock.schedulers.pbs_ids import (
+    array_id,
+    array_range,
+    by_id,
+    element_of,
+    find_known,
+    ids_of,
+    signed,
+)
+from penstock.schedulers.text import (
+    Refusal,
+    answer,
+    hours,
+    last_match,
+    mebibytes,
+    raw_lines,
+    refusal,
+    write_ranges,
+)
+from penstock.transports.reply import Reply
+
+NAME: str = "pbs"
+COMMANDS: tuple[str, ...] = ("qsub", "qstat", "qselect", "qdel")
+UNSUPPORTED = ("qos",)  # keys of a site for which PBS has no word
+NO_EXCLUSION = "nodes cannot be excluded: a job may meet one again on which another failed"
+
+STATES = {
+    "Q": Phase.PENDING,  # queued
+    "W": Phase.PENDING,  # waits for its start time
+    "T": Phase.PENDING,  # on its way to another server
+    "H": Phase.HELD,  # held by a person, or by PBS after too many starts that failed
+    "B": Phase.RUNNING,  # an array of which an element has started
+    "R": Phase.RUNNING,  # runs
+    "S": Phase.RUNNING,  # suspended by the server
+    "U": Phase.RUNNING,  # suspended because someone uses the workstation
+    "E": Phase.RUNNING,  # has ended and is cleaned up after
+    "X": Phase.ENDED,  # an element that has ended, in an array that has not
+    "F": Phase.ENDED,  # finished, failed or deleted
+    "M": Phase.UNKNOWN,  # moved: only the other server knows
+}
+#: substate → phase, where it says more than the state
+SUBSTATES = {
+    22: Phase.PENDING,  # H: waits for another job
+}
+#: exit status → class of failure; negative ones are the Reference Guide's "Job Exit Codes"
+EXITS: dict[int, Outcome] = {
+    271: "cancelled",  # SIGTERM by qdel
+    -1: "unstarted",  # could not be started, before it had its files
+    -2: "unstarted",  # the same, after
+    -3: "unstarted",  # the same, and PBS gave up trying
+    -4: "node_failure",  # the node's daemon was started anew
+    -5: "node_failure",  # the same, with a checkpoint
+    -6: "node_failure",  # the same, with a checkpoint elsewhere
+    -14: "node_failure",  # two of its nodes lost each other
+    -17: "unstarted",  # a hook refused it
+    -19: "cancelled",  # a hook deleted it
+    -20: "node_failure",  # the server lost its node
+    -22: "unstarted",  # a hook failed
+    -24: "error",  # took more processors than it had asked for, for a moment
+    -25: "error",  # the same, for long
+    -26: "out_of_memory",  # virtual memory
+    -27: "out_of_memory",  # memory
+    -28: "timeout",  # processor time
+    -29: "timeout",  # walltime
+    -31: "out_of_memory",  # memory in huge pages
+    -32: "node_failure",  # its node was set up anew
+}
+DELETED = 91  # the substate of what qdel ended, before or after its start
+
+REFUSALS = (
+    Refusal(r"would exceed .*limit|maximum number of jobs", SiteFull, "it is tried again when others have ended"),
+    Refusal(r"unknown queue|queue is not enabled|access .*queue", SubmitRejected, "correct `queue` of [site.NAME]"),
+    Refusal(r"unauthorized|not authorized|permission denied|bad uid", SubmitRejected,
+            "correct `queue` or `account` of [site.NAME], or ask the administrators"),
+    Refusal(r"(?:invalid|unknown) (?:account|project)|(?:account|project)\b.* (?:not|invalid|unknown)", SubmitRejected,
+            "correct `account` of [site.NAME]"),
+    Refusal(r"array job exceeds", SubmitRejected, "lower `array_size` of [site.NAME]"),
+    Refusal(r"illegal -J value", SubmitRejected,
+            "remove `max_parallel` from [site.NAME]: PBS before 20 does not know it"),
+    Refusal(r"violates queue|exceeds queue", SubmitRejected,
+            "lower `max_walltime` or `max_memory` of [site.NAME], or take another `queue`"),
+    Refusal(r"unknown resource|illegal attribute|illegal -\w value|invalid option", SubmitRejected,
+            "correct `constraint` or `lines` of [site.NAME]"),
+)  # fmt: skip
+
+SUBMITTED = r"\d+(?:\[\])?\.[\w.-]*[A-Za-z][\w.-]*"
+ANSWER = re.compile(r'\{\s*"timestamp"')
+VARIABLES = re.compile(r'^([ \t]*"Variable_List":\s*)\{.*?^[ \t]*\}(,?)[ \t]*$', re.MULTILINE | re.DOTALL)
+TIME = "%a %b %d %H:%M:%S %Y"
+
+# qselect takes one name; its own line closes the answer, so that an empty one proves something.
+FIND = (
+    'for token do echo "token $token"; qselect -x -N "$token" 2>/dev/null || qselect -N "$token" || exit; done;'
+    " echo asked all"
+)
+
+
+def directives(request: Request, site: Site) -> list[str]:
+    """Return the lines at the head of the job script; `constraint` is part of the chunk, as in `cpu_type=rome`."""
+    chunk = f"select=1:ncpus={request.cpus}"
+    if request.memory_bytes:
+        chunk += f":mem={mebibytes(request.memory_bytes)}mb"
+    wanted = [
+        "-j oe",
+        "-o /dev/null",
+        f"-l {chunk}:{site.constraint}" if site.constraint else f"-l {chunk}",
+        f"-l walltime={hours(request.walltime_s)}" if request.walltime_s else "",
+        f"-q {site.queue}" if site.queue else "",
+        f"-A {site.account}" if site.account else "",
+    ]
+    return raw_lines("#PBS", [*wanted, *site.lines])
+
+
+def submit(script: str, request: Request, site: Site) -> list[str]:
+    """Return the command that submits a script; what makes the job's identity stands here, where it wins over raw lines."""
+    array = ["-J", array_range(request)] if request.elements > 1 else []
+    return ["qsub", "-N", request.token, "-r", "n", *array, script]
+
+
+def parse_submit(reply: Reply) -> str:
+    """Return the native id."""
+    found = last_match(reply.out, SUBMITTED) if reply.code == 0 else None
+    if not found:
+        raise refusal(reply, REFUSALS)
+    return strip_index(found[0])
+
+
+def queue(jobs: Sequence[Known]) -> list[str]:
+    """Return the one command that tells of these jobs, the finished ones too."""
+    return ["env", "TZ=UTC0", "qstat", "-x", "-t", "-f", "-F", "json", *ids_of(jobs)]
+
+
+def parse_queue(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
+    """Return what PBS says of these jobs; an array stands for its elements only when none of them is named."""
+    rows = _table(_answer(answer(reply, (0, 35, 153))), "Jobs")
+    known = by_id(jobs)
+    seen = [
+        _sighting(job, name, cast("dict[str, Any]", row))
+        for name, row in rows.items()
+        if isinstance(row, dict) and (job := find_known(name, known))
+    ]
+    told = {one.native for one in seen if one.element is not None}
+    return [one for one in seen if one.element is not None or one.native not in told]
+
+
+def _sighting(job: Known, name: str, row: Mapping[str, Any]) -> Sighting:
+    word, comment = str(row.get("job_state", "")), str(row.get("comment", ""))
+    phase, node = _phase(word, row), str(row.get("exec_host", "")).partition("/")[0]
+    status = signed(row.get("Exit_status")) if phase is Phase.ENDED else None
+    outcome = _outcome(status, row) if phase is Phase.ENDED else None
+    by = re.search(r"terminated by ([^\s@]+)", comment) if outcome == "cancelled" else None
+    return Sighting(
+        native=job.native or "",
+        element=element_of(name),
+        phase=phase,
+        word=word,
+        reason=comment,
+        outcome=outcome,
+        node=node,
+        starts=_start(row) if phase is Phase.PENDING else None,
+        exit_code=status if node and status in range(256) else None,
+        signal=status - 256 if status and status > 256 else None,
+        by=by[1] if by else "",
+        token=job.token,
+    )
+
+
+def _phase(word: str, row: Mapping[str, Any]) -> Phase:
+    phase = SUBSTATES.get(signed(row.get("substate")) or 0) or STATES.get(word, Phase.UNKNOWN)
+    held = row.get("Hold_Types", "n") != "n" or str(row.get("comment", "")).startswith("Can Never Run")
+    return Phase.HELD if word == "Q" and held else phase
+
+
+def _outcome(status: int | None, row: Mapping[str, Any]) -> Outcome | None:
+    if status in EXITS:
+        return EXITS[status]
+    if signed(row.get("substate")) == DELETED:
+        return "cancelled"
+    return "unstarted" if status is None else None
+
+
+def _start(row: Mapping[str, Any]) -> datetime | None:
+    return moment(_table(row, "estimated").get("start_time") or row.get("Execution_Time"))
+
+
+def moment(text: object) -> datetime | None:
+    """Return a time as PBS prints it, or None."""
+    with suppress(ValueError):
+        return datetime.strptime(str(text), TIME).replace(tzinfo=UTC)
+    return None
+
+
+def history(jobs: Sequence[Known]) -> None:
+    """Return None: the queue tells of finished jobs too."""
+
+
+def parse_history(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
+    """Return nothing, as nothing was asked."""
+    return []
+
+
+def find(tokens: Sequence[str]) -> list[str]:
+    """Return the command that looks for jobs by name, the finished ones too where PBS remembers them."""
+    return ["sh", "-c", FIND, "sh", *tokens]
+
+
+def parse_find(reply: Reply, tokens: Sequence[str]) -> dict[str, str]:
+    """Return token → native id; of two with one name the later one."""
+    lines = [line.strip() for line in answer(reply).splitlines()]
+    if "asked all" not in lines:
+        raise QueryFailed("PBS's answer about jobs by name was cut short: it is asked again")
+    found: dict[str, str] = {}
+    token = ""
+    for line in lines[: lines.index("asked all")]:
+        if line.startswith("token "):
+            token = line.removeprefix("token ")
+        elif token in tokens and re.fullmatch(SUBMITTED, line):
+            found[token] = strip_index(line)
+    return found
+
+
+def cancel(job: Known, elements: Sequence[int] | None) -> list[str]:
+    """Return the command that cancels a job or some of its elements, ranges of them by one id each."""
+    native = job.native or ""
+    if job.elements == 1:
+        return ["qdel", native]
+    if elements is None:
+        return ["qdel", array_id(native)]
+    return ["qdel", *(array_id(native, part) for part in write_ranges(elements).split(","))]
+
+
+def limits() -> list[str]:
+    """Return the command that tells of the server."""
+    return ["qstat", "-B", "-f", "-F", "json"]
+
+
+def parse_limits(reply: Reply) -> Limits:
+    """Return version, the largest array and whether finished jobs are remembered."""
+    told = _answer(answer(reply))
+    servers = _table(told, "Server")
+    server = _table(servers, next(iter(servers), ""))
+    if "server_state" not in server:
+        raise QueryFailed("PBS did not tell of its server: it is asked again")
+    remembers = str(server.get("job_history_enable", "False")) == "True"
+    forgets = "finished jobs are forgotten and `qstat -x` is refused: ask for job_history_enable = True"
+    return Limits(
+        version=str(told["pbs_version"]),
+        array_size=signed(server.get("max_array_size")),
+        accounting=remembers,
+        notes=(NO_EXCLUSION,) if remembers else (NO_EXCLUSION, forgets),
+    )
+
+
+def _answer(text: str) -> dict[str, Any]:
+    """Return the JSON document in what was printed, if need be without the jobs' variables."""
+    found = _document(text) or _document(VARIABLES.sub(r"\1{}\2", text))
+    if not found:
+        raise QueryFailed("PBS's answer is cut short or no JSON: it is asked again")
+    return found
+
+
+def _document(text: str) -> dict[str, Any] | None:
+    decoder = json.JSONDecoder(strict=False)
+    for start in ANSWER.finditer(text):
+        with suppress(ValueError, RecursionError):
+            found = cast("dict[str, Any]", decoder.raw_decode(text, start.start())[0])
+            if found.get("pbs_server") and found.get("pbs_version"):
+                return found
+    return None
+
+
+def _table(whole: Mapping[str, Any], key: str) -> dict[str, Any]:
+    inner = whole.get(key)
+    return cast("dict[str, Any]", inner) if isinstance(inner, dict) else {}
