@@ -1,4 +1,4 @@
-"""A ledger filled by hand, for the tests of what only reads it."""
+"""A ledger filled by hand, for the tests of what only reads it; and which tests must not run at once."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from penstock.ledger import Ledger
 
@@ -85,6 +86,18 @@ class Record:
             "created": 1.0,
         }
         return self.insert("job", **{**row, **columns})
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Give all tests on real clusters to one process, for the clusters have ports; each other test to any."""
+    # pytest-xdist 3.8 has groups for this, but pytest 9.2 has taken away what they stood on.
+    return OneForClusters(config, log) if config.getvalue("dist") == "load" else None
+
+
+class OneForClusters(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        folder = "tests/cluster/"
+        return folder if nodeid.startswith(folder) else nodeid
 
 
 @pytest.fixture
