@@ -20,7 +20,7 @@ def test_every_line_names_the_job_and_is_numbered(lab):
     lab.run([lab.command(1, "true"), lab.command(2, "true")])
     events = lab.events()
     assert [event["n"] for event in events] == list(range(1, len(events) + 1))
-    assert {(event["t"], event["i"], event["l"]) for event in events} == {("ptest123456", 1, 1)}
+    assert {(event["t"], event["i"], event["l"]) for event in events} == {(lab.token, 1, 1)}
     assert [event["e"] for event in events] == ["claim", "start", "start", "end", "end", "batch", "leave"]
     assert all(abs(event["at"] - time.time()) < 60 for event in events)
 

@@ -8,8 +8,6 @@ import time
 import pytest
 
 
-# Under a load of seven a signal once cancelled the task; not explained, so it may try once more, and it alone.
-@pytest.mark.flaky(reruns=1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGUSR2])
 def test_a_signal_lets_running_tasks_end_and_gives_the_rest_back(lab, number):
     lab.batch([lab.shell(1, "sleep 0.3; echo done"), *(lab.command(unit, "true") for unit in range(2, 5))])

@@ -50,6 +50,21 @@ def test_the_next_life_ends_what_the_killed_one_left_running(lab):
     assert lab.ends(2)[1]["o"] == "ok"
 
 
+def test_the_next_life_leaves_alone_what_other_jobs_run(new_lab, lab):
+    other = new_lab()
+    other.batch([other.shell(1, "touch begun; sleep 1")])
+    other.close()
+    beside = other.start()
+    other.wait_for(lambda: (other.root / "begun").exists())
+    lab.batch([lab.shell(1, "[ -e go ] && exit; touch begun; sleep 60")])
+    kill_in_the_middle(lab, lambda: (lab.root / "begun").exists(), "--native", "77")
+    (lab.root / "go").touch()
+    lab.run([], "--native", "77")
+    assert lab.ends(2)[1]["o"] == "ok"
+    assert beside.wait(10) == 0
+    assert other.ends()[1]["o"] == "ok"
+
+
 def test_random_kills_lose_nothing_and_repeat_nothing_that_ended(lab):
     text = 'echo $U >> ran; printf $U > "$P"; sleep 0.0$((U % 4))'
     tasks = []
@@ -95,7 +110,7 @@ def test_scratch_of_a_killed_life_goes_but_what_a_reason_names_stays(lab):
     (lab.root / "go").touch()
     lab.run([], "--native", "77")
     assert lab.ends(2)[2]["o"] == "ok"
-    assert os.listdir(lab.root / ".penstock/scratch") == ["ptest123456.1.1.1.1"]
+    assert os.listdir(lab.root / ".penstock/scratch") == [f"{lab.token}.1.1.1.1"]
 
 
 def test_workers_die_with_their_runner(lab):

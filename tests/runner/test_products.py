@@ -14,7 +14,7 @@ def sha(data):
 
 def test_the_temporary_name_ends_like_the_product_and_is_private(lab):
     end = lab.end(lab.shell(1, 'echo "$P"; : > "$P"', products=lab.product("out/a.npz")))
-    assert lab.log(end).strip() == str(lab.root / "out/.penstock/ptest123456.1.1.1/a.npz")
+    assert lab.log(end).strip() == str(lab.root / f"out/.penstock/{lab.token}.1.1.1/a.npz")
     assert (lab.root / "out/a.npz").exists()
     assert lab.leftovers() == []
 
@@ -119,7 +119,7 @@ def test_scratch_is_the_working_folder_and_products_are_taken_out_of_it(lab):
     )
     end = lab.end(task)
     assert end["o"] == "ok"
-    assert lab.log(end).strip() == str(lab.root / ".penstock/scratch/ptest123456.1.1.1.1")
+    assert lab.log(end).strip() == str(lab.root / f".penstock/scratch/{lab.token}.1.1.1.1")
     assert (lab.root / "out/result.nc").read_text() == "x"
     assert lab.leftovers() == []
 
@@ -127,7 +127,7 @@ def test_scratch_is_the_working_folder_and_products_are_taken_out_of_it(lab):
 def test_scratch_is_kept_after_a_failure_and_said_to_be(lab):
     lab.stage("netmc", scratch=True)
     end = lab.end(lab.shell(1, "echo core > dump; exit 1", stage="netmc"))
-    kept = lab.root / ".penstock/scratch/ptest123456.1.1.1.1"
+    kept = lab.root / f".penstock/scratch/{lab.token}.1.1.1.1"
     assert str(kept) in end["why"]
     assert (kept / "dump").exists()
 

@@ -55,7 +55,7 @@ def run(task):
     lab.function(source)
     lab.spec["environment"] = {"OMP": "1"}
     lab.run([lab.python(1, env={"X": "x"}), lab.python(2)])
-    mark = "ptest123456/1/1"
+    mark = f"{lab.token}/1/1"
     assert lab.ends()[1]["result"] == [str(lab.root), ["1", mark, "x"]]
     assert lab.ends()[2]["result"] == [str(lab.root), ["1", mark, None]]
 
@@ -70,7 +70,7 @@ def test_commands_get_the_environment_and_the_mark(lab):
             products=lab.product("y", optional=True),
         )
     )
-    assert lab.log(end).startswith("1 ptest123456/1/1 a" + str(lab.root))
+    assert lab.log(end).startswith(f"1 {lab.token}/1/1 a{lab.root}")
 
 
 def test_each_stage_has_its_own_environment(lab):
