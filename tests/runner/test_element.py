@@ -169,8 +169,9 @@ def test_beats_tell_memory_and_free_disk(lab):
 
 
 def test_a_job_that_is_removed_is_left(lab):
+    lab.batch([lab.command(1, "true")])
     process = lab.start()
-    lab.wait_for(lambda: lab.of_kind("claim"))
+    lab.wait_for(lab.ends)  # it has all its files open
     for path in lab.job.iterdir():
         path.unlink()
     assert process.wait(10) == 0
