@@ -176,6 +176,38 @@ def test_a_worker_that_crashes_costs_one_task_only(lab):
     assert len(lab.of_kind("start")) == 300
 
 
+def test_a_worker_that_dies_with_its_reply_unread_costs_the_follower_nothing(lab):
+    busy = """
+import os
+def run(task):
+    open('pid', 'w').write(str(os.getpid()))
+    while not os.path.exists('go'):
+        pass
+"""
+    lab.function(busy)
+    lab.function("import os\ndef run(task):\n    return os.getpid()", name="then")
+    lab.batch([lab.python(1, then=lab.python(1, stage="then"))])
+    lab.close()
+    process = lab.start()
+    worker = lab.wait_for(lambda: (lab.root / "pid").exists() and (lab.root / "pid").read_text())
+    process.send_signal(signal.SIGSTOP)
+    (lab.root / "go").touch()
+    lab.wait_for(lambda: state_of(worker) == "S")  # it replied, and waits for its next task
+    os.kill(int(worker), signal.SIGKILL)
+    lab.wait_for(lambda: state_of(worker) == "Z")
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(10) == 0
+    first, second = lab.of_kind("end")
+    assert (first["s"], first["o"]) == (lab.stages["python"]["id"], "ok")
+    assert second["o"] == "ok", second["why"]
+    assert second["result"] != int(worker)
+
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
 def test_a_function_that_runs_too_long_is_ended_with_its_children(lab):
     source = "import subprocess, pathlib\ndef run(task):\n    p = subprocess.Popen(['sleep', '60'])\n"
     lab.function(source + "    pathlib.Path('pid').write_text(str(p.pid)); p.wait()", limit_s=0.5)

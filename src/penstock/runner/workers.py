@@ -99,8 +99,9 @@ class Workers:
         if slot.worker is not worker:
             return
         self.hear(slot)  # its last words
-        self._drop(slot, worker)
-        self._on_death(slot, status, usage)
+        if slot.worker is worker:  # else the follower of what it ended is with a new one already
+            self._drop(slot, worker)
+            self._on_death(slot, status, usage)
 
     def _drop(self, slot: Slot, worker: Worker) -> None:
         for fd in (worker.bell, worker.replies.fd):
