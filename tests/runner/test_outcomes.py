@@ -203,6 +203,34 @@ def run(task):
     assert second["result"] != int(worker)
 
 
+def test_every_task_has_its_own_products_however_often_idle_workers_die(lab):
+    source = """
+import os, time
+def run(task):
+    open('worker', 'w').write(str(os.getpid()))
+    time.sleep(0.02)
+    task.product().write_text(str(task.key[0]))
+"""
+    lab.function(source)
+    tasks = []
+    for unit in range(0, 60, 3):
+        tasks += [lab.python(n, products=lab.product(f"out/{n}")) for n in (unit, unit + 1)]
+        tasks.append(lab.shell(unit + 2, "kill -9 $(cat worker); sleep 0.02"))
+    lab.run(tasks)
+    assert [end["u"] for end in lab.of_kind("end")] == list(range(60))
+    for unit in (unit for unit in range(60) if unit % 3 < 2):
+        assert lab.ends()[unit]["products"]["product"][0] == f"out/{unit}"
+        assert (lab.root / f"out/{unit}").read_text() == str(unit)
+
+
+def test_a_command_that_was_ended_costs_the_next_function_nothing(lab):
+    lab.stage("short", limit_s=0.1)
+    lab.function("import os\ndef run(task):\n    open('ran', 'a').write('x')\n    os._exit(3)")
+    lab.run([lab.command(1, "sleep", "60", stage="short"), lab.python(2)])
+    assert lab.ends()[2]["why"] == "the function ended its worker with exit code 3"
+    assert (lab.root / "ran").read_text() == "x"
+
+
 def state_of(pid):
     with open(f"/proc/{pid}/stat") as file:
         return file.read().rpartition(")")[2].split()[0]

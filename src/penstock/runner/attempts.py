@@ -128,7 +128,8 @@ class Attempts:
         if attempt.inspector:
             signal_group(attempt.group, signal.SIGKILL)
             return
-        attempt.slot.doomed = True
+        if attempt.work.stage.python:
+            attempt.slot.doomed = True
         signal_group(attempt.group, signal.SIGTERM)
         attempt.kill_at = time.monotonic() + self._job.spec.grace_s
         self.next_at = min(self.next_at, attempt.kill_at)
@@ -208,7 +209,7 @@ class Attempts:
 
     def _worker_died(self, slot: Slot, status: int, usage: Any) -> None:
         attempt, doomed, slot.doomed = slot.attempt, slot.doomed, False
-        if attempt is None:
+        if attempt is None or not attempt.work.stage.python:  # it was idle, be it beside a command
             return
         if not attempt.ending and doomed:  # it was not meant
             self._launch(attempt, None)
