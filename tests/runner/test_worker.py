@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 
 def test_a_worker_imports_and_sets_up_once(lab):
     source = """
@@ -157,6 +159,25 @@ def run(task):
 """
     lab.function(source)
     assert lab.end(lab.python(1))["result"] == 3
+
+
+@pytest.mark.parametrize("ends", ["return", "raise ValueError('in the child')"])
+def test_a_process_that_a_function_forked_never_works_for_the_runner(lab, ends):
+    source = f"""
+import os, time
+def run(task):
+    if task.key[0] == 1:
+        if os.fork() == 0:
+            {ends}
+        time.sleep(0.1)
+    task.product().write_text(str(task.key[0]))
+"""
+    lab.function(source)
+    lab.run([lab.python(unit, products=lab.product(f"out/{unit}")) for unit in range(8)])
+    assert [end["u"] for end in lab.of_kind("end")] == list(range(8))
+    for unit, end in lab.ends().items():
+        assert (end["o"], end["products"]["product"][0]) == ("ok", f"out/{unit}")
+        assert (lab.root / f"out/{unit}").read_text() == str(unit)
 
 
 def test_peak_memory_is_that_of_the_task(lab):

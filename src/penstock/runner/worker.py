@@ -21,6 +21,7 @@ CHILDREN_LIMIT = 900000  # the event that carries them must stay below 1 MB
 UNHEARD_LIMIT = 32 * 1024
 OPENING = 4 * 1024
 NEGLIGIBLE_BYTES = 4 << 20
+CAME_BACK = 70  # what a process ends with that a function forked and did not end
 
 
 class Reply(NamedTuple):
@@ -111,7 +112,7 @@ def _run(
     products = {plan.name: plan.temporary for plan in planned}
     task = Task(data, stage, products=products, scratch=scratch, root=job.spec.root, job_folder=job.folder)
     try:
-        result = functions.get(stage)(task)
+        result = _call(functions.get(stage), task)
         reply = Reply(result=_result_text(result), children=_children_text(task))
         return reply._replace(made=_take_products(planned, scratch)) if planned else reply
     except Verdict as verdict:
@@ -130,9 +131,21 @@ def _run(
         return Reply("error", _sentence(error))
 
 
+def _call(function: Callable[[Task], Any], task: Task) -> Any:
+    """Call a stage's function; a process that it forked and that comes back must not speak for this one."""
+    worker = os.getpid()
+    try:
+        return function(task)
+    finally:
+        if os.getpid() != worker:
+            os._exit(CAME_BACK)
+
+
 def _trace(error: BaseException) -> None:
     """Print the traceback from the function on."""
-    frames = error.__traceback__.tb_next if error.__traceback__ else None
+    frames = error.__traceback__
+    while frames and frames.tb_frame.f_globals is globals():
+        frames = frames.tb_next
     traceback.print_exception(type(error), error, frames)
 
 
