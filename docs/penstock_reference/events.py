@@ -67,7 +67,7 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         {"rss": "memory of runner and tasks in bytes", "free": "free bytes where the campaign lies"},
     ),
     "halt": ("the place is unwell; nothing more is begun", {"why": "what is wrong with it"}),
-    "leave": ("the last line", {"why": "the reason"}),
+    "leave": ("the last line, of a runner that leaves in order", {"why": "the reason"}),
     "double": (
         "in `doubles.jsonl`, without `l` and `n`: a second copy of an element found it taken and left",
         {
@@ -82,7 +82,7 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 EXITS = {
     "0": "it left in order, or the element was taken already",
     str(main.WRONG_USE): "wrong use: no spec, or nothing that tells which element it is; nothing was claimed",
-    str(main.BROKEN): "the runner itself failed; its last line says how",
+    str(main.BROKEN): "the runner itself failed; the end of its standard error says how",
     str(main.NO_ROOM): "no room to work; nothing was claimed",
 }
 

@@ -44,6 +44,30 @@ def test_a_killed_worker_costs_its_task_a_retry_and_nobody_else(lab):
     assert lab.runs() == {f"u{n}": 2 if n == 3 else 1 for n in range(1, 13)}
 
 
+BREAKER = """
+[stage.a]
+each = "unit"
+command = ["sh", "breaker.sh", "{product}"]
+products = "a/{unit}"
+"""
+
+#: what the conductor never writes, so that the runner fails in a way that nobody thought of
+BREAK = """
+echo half > "$1"
+[ -e once ] || { touch once; echo '{"tasks": 1}' > ".penstock/jobs/${PENSTOCK%%/*}/1.revoked"; sleep 60; }
+"""
+
+
+def test_what_a_runner_leaves_that_fails_itself_is_removed(lab):
+    lab.write("breaker.sh", BREAK)
+    assert lab.define(BREAKER, units=1).run().code == 0
+    assert lab.outcomes("a", "u1") == ["lost", "ok"]
+    assert os.listdir(lab.root / "a") == ["u1"]
+    [lost] = lab.rows("SELECT why FROM attempt WHERE outcome = 'lost'")
+    said = "TypeError: 'int' object is not iterable; penstock runner: the runner itself failed"
+    assert lost["why"] == f"its runner ended with: {said}"
+
+
 def test_a_typo_over_a_hundred_thousand_units_stops_at_the_fuse_and_shows_what_the_command_said(lab):
     ending = lab.define(TYPO, units=100_000).run()
     assert ending.code == 1

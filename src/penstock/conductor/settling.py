@@ -36,7 +36,9 @@ class Settlement:
             site.end_leftovers(job["token"])
             self.remove_leftovers(site, job, [1])
         why = (
-            lives[-1]["left"] if left else ": ".join(filter(None, ["its runner ended without a word", words]))
+            lives[-1]["left"]
+            if left
+            else f"its runner ended {f'with: {words}' if words else 'without a word'}"
         )
         self.settler.settle(job, Ending("lost", why, suspects=True), now=self.clock.now())
         self.count_starts(job, 1, began=any(life["native"] for life in lives), words=words, why=why)

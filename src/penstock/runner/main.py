@@ -51,12 +51,11 @@ def _run(claim: Claim, signals: Signals, born: float) -> int:
     try:
         element = Element(claim, signals, born)
         return 0 if element.run() else NO_ROOM
-    except Exception as error:
+    except Exception:
         traceback.print_exc()
         if element:
             element.abort()
-        claim.events.emit("leave", {"why": "the runner itself failed: {!r}".format(error)})
-        return BROKEN
+        return _refuse(BROKEN, "the runner itself failed")
 
 
 def _parse(arguments: List[str]) -> argparse.Namespace:
