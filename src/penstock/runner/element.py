@@ -129,9 +129,7 @@ class Element:
 
     def _take_up(self, work: Work) -> None:
         """Start a chain where earlier lives left it."""
-        link, rest = self._queue.resume(work)
-        for late in rest:
-            self._group.give(late.id, "not reached")
+        link = self._queue.resume(work)
         if self._job.life > 1:
             self._touched.update(
                 folder for each in work.chain() for folder in each.folders(self._job.spec.root)
@@ -194,15 +192,12 @@ class Element:
         if end.outcome == "node_failure":
             self._halt(end.why)
         follower = end.work.follower()
-        if follower is None:
-            self._queue.finish(end.work)
-            return
-        if end.ok:
+        if follower and end.ok:
             self._flush()
-        if end.ok:
+        if follower and end.ok:
             self._begin(follower, slot)
-        else:
-            self._give_chain(follower, "not reached")
+        else:  # an end that is not well gives the followers back too
+            self._queue.finish(end.work)
 
     def _give_chain(self, work: Work, why: str) -> None:
         for link in work.chain():
@@ -212,8 +207,8 @@ class Element:
     def _give_rest(self) -> None:
         try:
             for work in self._queue.rest():
-                link, rest = self._queue.resume(work)
-                for late in list(link.chain()) if link else rest:
+                link = self._queue.resume(work)
+                for late in link.chain() if link else ():
                     self._group.give(late.id, self._stopping or "")
                 self._queue.finish(work)
         except Unwell as why:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections import deque
-from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
 
 from .claim import Past, TaskId
 from .feed import Batch, Feed
@@ -114,20 +114,15 @@ class Queue:
                 except Unwell:
                     continue
 
-    def resume(self, work: Work) -> Tuple[Optional[Work], List[Work]]:
-        """Return where earlier lives left a chain: the link to run next, or the links to give back."""
-        if not self._past.ended and not self._past.given:
-            return work, []
-        chain = list(work.chain())
-        for place, link in enumerate(chain):
-            if link.id in self._past.given:
-                return None, []
+    def resume(self, work: Work) -> Optional[Work]:
+        """Return the link of a chain that is to run next, from where earlier lives left it."""
+        for link in work.chain():
             outcome = self._past.ended.get(link.id)
             if outcome is None:
-                return link, []
+                return None if link.id in self._past.given else link
             if outcome != "ok":
-                return None, [later for later in chain[place + 1 :] if later.id not in self._past.given]
-        return None, []
+                return None
+        return None
 
     def finish(self, work: Work) -> None:
         """Count a chain as through."""
