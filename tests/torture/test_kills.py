@@ -3,6 +3,7 @@
 `PENSTOCK_KILLS` says how often (`make torture`: 200). Each failure prints the seed: `PENSTOCK_SEED` repeats it.
 """
 
+import json
 import os
 import random
 import re
@@ -14,17 +15,22 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from penstock.ledger.archive import read_stretch
+
 KILLS = int(os.environ.get("PENSTOCK_KILLS", "25"))
 SEED = int(os.environ.get("PENSTOCK_SEED") or secrets.randbelow(10**6))
 UNITS = 30 + 6 * KILLS
 PATIENCE_S = 120.0
 ROUNDED_S = 0.0005  # the ledger has times in milliseconds
+TOLD = 3  # units whose whole history a failure tells
+TOLD_LINES = 60
 
 #: whom a blow may hit, and how often
 BLOWS = {"conductor": 3, "runner": 4, "task": 4, "everybody": 1}
@@ -199,7 +205,16 @@ class Torture:
             time.sleep(self.random.choice([0.02, 0.1, 0.5]) * self.random.random())
             if conductor.poll() is None:
                 conductor = self.strike(conductor)
-        assert conductor.wait(PATIENCE_S) == 0, self.story()
+        assert self.end_of(conductor) == 0, self.story(self.failed())
+
+    def end_of(self, conductor: subprocess.Popen[bytes]) -> int | str:
+        """Return the exit code of the last conductor; one that hangs is ended, with all that it started."""
+        try:
+            return conductor.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            for pid in self.victims("everybody", conductor):
+                kill(pid)
+            return f"still at work after {PATIENCE_S:g} s"
 
     def wait_for_work(self, conductor: subprocess.Popen[bytes]) -> None:
         """Spread the blows over the work, however quick it goes."""
@@ -207,10 +222,43 @@ class Torture:
         while conductor.poll() is None and len(runs_of(self)) < share:
             time.sleep(0.01)
 
-    def story(self) -> str:
-        """Return what a person needs to see what went wrong."""
+    def story(self, units: Iterable[int] = ()) -> str:
+        """Return what a person needs to see what went wrong, with all that is known of some units."""
         tail = self.output.read_text(errors="replace")[-3000:]
-        return f"PENSTOCK_SEED={SEED}, blows {dict(self.blows)}, in {self.root}:\n{tail}"
+        told = "\n".join(self.history(unit) for unit in sorted(units)[:TOLD])
+        return f"PENSTOCK_SEED={SEED}, blows {dict(self.blows)}, in {self.root}:\n{tail}\n{told}"
+
+    def failed(self) -> list[int]:
+        """Return the units that have a failed task."""
+        sql = "SELECT DISTINCT u.key FROM task t JOIN unit u ON u.id = t.unit WHERE t.state = 'failed' AND u.level > 0"
+        return [json.loads(key)[0] for (key,) in self.rows(sql)]
+
+    def history(self, unit: int) -> str:
+        """Return a unit's tasks, attempts and products as the ledger has them, its files, and every event of it."""
+        [(number,)] = self.rows(f"SELECT id FROM unit WHERE level = 1 AND key = '[{unit}]'")
+        under = f"unit IN (SELECT id FROM unit WHERE g1 = {number})"
+        lines = [f"== unit {unit}, {number} in the ledger; stages {self.rows('SELECT id, name FROM stage')}"]
+        lines += [f"{table} {row}" for table in ("task", "product") for row in self.facts(table, under)]
+        lines += [f"attempt {row}" for row in self.facts("attempt", under)][:TOLD_LINES]
+        lines += [
+            stat_line(path) for path in sorted((self.root / "out").rglob(f"{unit}*")) if named(path, unit)
+        ]
+        return "\n".join([*lines, *(str(event) for event in self.events_of(number))])
+
+    def facts(self, table: str, where: str) -> Iterator[str]:
+        columns = [column[1] for column in self.rows(f"PRAGMA table_info({table})")]
+        for row in self.rows(f"SELECT * FROM {table} WHERE {where} ORDER BY 1, 2"):
+            yield str({name: value for name, value in zip(columns, row, strict=True) if value is not None})
+
+    def events_of(self, number: int) -> list[dict[str, Any]]:
+        """Return the events that name a unit, and how the jobs ended that have some, by time."""
+        found: list[dict[str, Any]] = []
+        for path in (self.root / ".penstock" / "jobs").glob("p*"):
+            data = read_stretch(path.with_suffix("") / "1.1.jsonl", 0, -1) or b""
+            events = [json.loads(line) for line in data.splitlines(keepends=True) if line.endswith(b"\n")]
+            mine = [event for event in events if event.get("u") == number]
+            found += [*mine, events[-1]] if mine else []
+        return sorted(found, key=lambda event: event["at"])[:TOLD_LINES]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with sqlite3.connect(self.root / ".penstock" / "ledger.sqlite") as db:
@@ -229,6 +277,16 @@ def children_of(process: psutil.Process) -> list[psutil.Process]:
         return process.children(recursive=True)
     except psutil.Error:
         return []
+
+
+def named(path: Path, unit: int) -> bool:
+    """Whether a file or folder is a unit's, of whatever stage."""
+    return path.name.partition(".")[0] == str(unit)
+
+
+def stat_line(path: Path) -> str:
+    found = path.stat()
+    return f"{path}: inode {found.st_ino}, {found.st_size} bytes, {found.st_mtime:.3f}"
 
 
 def kill(pid: int) -> None:
@@ -253,6 +311,7 @@ def test_all_blows_fell_before_the_work_was_over(torture: Torture) -> None:
 
 
 def test_every_unit_has_its_products_with_the_right_content(torture: Torture) -> None:
+    wrong: dict[int, list[str]] = {}
     for unit in range(1, UNITS + 1):
         expected = {
             f"a/{unit}.txt": f"a {word(unit)}\n",
@@ -262,9 +321,9 @@ def test_every_unit_has_its_products_with_the_right_content(torture: Torture) ->
             **{f"parts/{unit}/{part}": word(unit) for part in range(3)},
             **{f"x/{unit}/{part}.txt": f"x {10 * part}\n" for part in range(PARTS) if unit <= EXPANDED},
         }
-        assert {name: (torture.root / "out" / name).read_text() for name in expected} == expected, (
-            torture.story()
-        )
+        if other := [name for name, text in expected.items() if text_of(torture.root / "out" / name) != text]:
+            wrong[unit] = other
+    assert not wrong, torture.story(wrong)
 
 
 def test_a_merge_has_all_its_members_once(torture: Torture) -> None:
@@ -287,22 +346,34 @@ def test_nothing_else_is_left_on_the_disk(torture: Torture) -> None:
 def test_what_was_done_never_ran_again(torture: Torture) -> None:
     done = {(stage, key): ended for stage, key, outcome, ended in attempts_of(torture) if outcome == "ok"}
     again = [run for run in runs_of(torture) if run[2] > done[run[:2]] + ROUNDED_S]
-    assert not again, torture.story()
+    assert not again, torture.story(units_of(again))
     assert len(done) == TASKS
 
 
 def test_a_task_runs_once_for_each_attempt_that_is_recorded_and_succeeds_once(torture: Torture) -> None:
     recorded = Counter((stage, key) for stage, key, _, _ in attempts_of(torture))
     ran = Counter((stage, key) for stage, key, _ in runs_of(torture))
-    assert not ran - recorded, torture.story()
+    assert not ran - recorded, torture.story(units_of(ran - recorded))
     succeeded = Counter((stage, key) for stage, key, outcome, _ in attempts_of(torture) if outcome == "ok")
-    assert set(succeeded.values()) == {1}, torture.story()
+    assert set(succeeded.values()) == {1}, torture.story(units_of(succeeded - Counter(set(succeeded))))
 
 
 def test_the_tallies_equal_a_recount(torture: Torture) -> None:
     counted = torture.rows("SELECT stage, state, count(*) FROM task GROUP BY 1, 2 ORDER BY 1, 2")
     tallied = torture.rows("SELECT stage, state, n FROM tally WHERE unit = 1 AND n <> 0 ORDER BY 1, 2")
     assert tallied == counted, torture.story()
+
+
+def test_a_failure_would_tell_all_that_is_known_of_a_unit(torture: Torture) -> None:
+    story = torture.story([7])
+    for fact in (
+        "'path': 'out/p/7.txt'",
+        "'outcome': 'ok'",
+        "/out/p/7.txt: inode",
+        "'e': 'end'",
+        "'e': 'leave'",
+    ):
+        assert fact in story
 
 
 def test_no_process_is_left_over(torture: Torture) -> None:
@@ -327,6 +398,15 @@ def attempts_of(torture: Torture) -> list[tuple[str, str, str, float]]:
     return [(str(stage), str(key), str(outcome), float(ended)) for stage, key, outcome, ended in rows]
 
 
+def units_of(tasks: Iterable[tuple[Any, ...]]) -> set[int]:
+    """Return the units of (stage, key, …); the whole campaign's tasks have none."""
+    return {int(key.partition(".")[0]) for _, key, *_ in tasks if key}
+
+
+def text_of(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
+
+
 def environment_of(process: psutil.Process) -> set[str]:
     try:
         return {f"{name}={value}" for name, value in process.environ().items()}
@@ -335,6 +415,9 @@ def environment_of(process: psutil.Process) -> set[str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def keep_no_big_folder(torture: Torture) -> object:
+def keep_no_big_folder(torture: Torture, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Remove the campaign, but not that of a failure."""
+    before = request.session.testsfailed
     yield
-    shutil.rmtree(torture.root, ignore_errors=True)
+    if request.session.testsfailed == before:
+        shutil.rmtree(torture.root)
