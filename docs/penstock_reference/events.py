@@ -38,7 +38,8 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
     "start": ("a task begins", {"s": "the stage's id", "u": "the unit's id", "w": "the worker slot, from 1"}),
     "end": (
-        "a task has ended; of a good one, all products are durable under their final names before this line is",
+        "a task has ended; of a good one, all products are durable under their final names before this line is;"
+        " with any other, the tasks that would have followed it in the same worker go back too",
         {
             "s": "the stage's id",
             "u": "the unit's id",
