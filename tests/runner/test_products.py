@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from penstock.runner.products import digest_file, digest_folder, move
+from penstock.runner.products import Made, digest_file, digest_folder, move, publish
 
 
 def sha(data):
@@ -244,3 +244,27 @@ def test_a_move_to_another_file_system_is_verified(tmp_path):
 def test_a_move_of_nothing_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         move(str(tmp_path / "none"), str(tmp_path / "x"))
+
+
+def folder_to_publish(base):
+    """Make an old folder product and the private folder beside it; return where a new one waits."""
+    for folder in ("set", ".penstock/held"):
+        (base / folder).mkdir(parents=True)
+    (base / "set/old").touch()
+    return Made("set", "set", str(base / "set"), str(base / ".penstock/held/set"), 0, "")
+
+
+def test_an_old_folder_stays_when_the_new_one_cannot_take_its_place(tmp_path):
+    made = folder_to_publish(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        publish(made, folder=True)
+    assert os.listdir(tmp_path / "set") == ["old"]
+
+
+def test_an_old_folder_that_could_not_be_removed_is_not_in_the_way_of_the_next(tmp_path):
+    made = folder_to_publish(tmp_path)
+    (tmp_path / ".penstock/held/set").mkdir()
+    (tmp_path / ".penstock/held/.old/rest").mkdir(parents=True)
+    publish(made, folder=True)
+    assert os.listdir(tmp_path / "set") == []
+    assert os.listdir(tmp_path / ".penstock/held") == []

@@ -242,11 +242,17 @@ def sync_path(path: str) -> None:
 
 
 def publish(made: Made, *, folder: bool) -> None:
-    """Rename a finished product to its name; a folder takes the place of an old one."""
+    """Rename a finished product to its name; a folder takes the place of an old one, which stays if it cannot."""
     aside = None
     if folder and os.path.lexists(made.final):
         aside = os.path.join(os.path.dirname(made.held), ".old")
+        remove(aside)
         os.rename(made.final, aside)
-    os.rename(made.held, made.final)
+    try:
+        os.rename(made.held, made.final)
+    except OSError:
+        if aside:
+            os.rename(aside, made.final)
+        raise
     if aside:
         remove(aside)
