@@ -3,6 +3,8 @@
 import json
 import time
 
+from penstock.runner.feed import Feed
+
 
 def test_a_command_leaves_its_product_under_its_name(lab):
     end = lab.end(lab.shell(7, 'printf hello > "$P"; echo said', products=lab.product("out/7.txt")))
@@ -163,6 +165,29 @@ def test_beats_tell_memory_and_free_disk(lab):
     beat = lab.of_kind("beat")[0]
     assert beat["rss"] > 1_000_000
     assert beat["free"] > 0
+
+
+class SlowFeed(Feed):
+    """A feed whose reader sleeps after a look at `closed`, until `meanwhile` has happened."""
+
+    def over(self):
+        answer = super().over()
+        self.meanwhile()
+        return answer
+
+
+def test_a_batch_that_comes_after_the_feed_was_closed_never_counts(lab):
+    feed = SlowFeed(str(lab.job), offset=0, growing=True)
+
+    def close_and_add():
+        lab.close()
+        lab.batch([lab.command(1, "true")])
+        feed.meanwhile = lambda: None
+
+    feed.meanwhile = close_and_add
+    assert feed.next_batch() is None
+    assert feed.next_batch() is None
+    assert feed.over()
 
 
 def test_a_job_that_is_removed_is_left(lab):

@@ -35,10 +35,8 @@ class Feed:
 
     def next_batch(self) -> Optional[Batch]:
         """Return the next batch when all its bytes are there."""
-        if self.over():
-            return None
-        size = os.fstat(self._fd).st_size
-        if size <= self._offset:
+        size = os.fstat(self._fd).st_size  # first: whoever closes the feed counts what it holds after that
+        if self.over() or size <= self._offset:
             return None
         head, newline, _ = os.pread(self._fd, HEADER_BYTES, self._offset).partition(b"\n")
         if not newline:
