@@ -1,5 +1,6 @@
 """Claims, doubles and later lives of an element."""
 
+import contextlib
 import json
 import os
 import random
@@ -8,6 +9,7 @@ import subprocess
 import time
 from collections import Counter
 
+import psutil
 import pytest
 
 
@@ -99,6 +101,38 @@ def test_random_kills_lose_nothing_and_repeat_nothing_that_ended(lab):
     assert sorted(os.listdir(lab.root / "out"), key=int) == [str(unit) for unit in range(120)]
     assert all((lab.root / f"out/{unit}").read_text() == str(unit) for unit in range(120))
     assert lab.leftovers() == []
+
+
+def test_random_kills_of_workers_and_commands_give_no_task_the_products_of_another(lab):
+    lab.function("def run(task):\n    task.product().write_text(str(task.key[0]))")
+    tasks = []
+    for unit in range(0, 150, 3):
+        then = lab.python(unit + 1, products=lab.product(f"out/{unit + 1}"))
+        tasks.append(lab.python(unit, products=lab.product(f"out/{unit}"), then=then))
+        text = f'sleep 0.01; printf {unit + 2} > "$P"'
+        tasks.append(lab.shell(unit + 2, text, products=lab.product(f"out/{unit + 2}")))
+    lab.batch(tasks)
+    lab.close()
+    process = lab.start()
+    while process.poll() is None:
+        time.sleep(random.random() * 0.05)
+        kill_children(process.pid)
+    assert process.returncode == 0
+    ends = lab.of_kind("end")
+    assert max(Counter(end["u"] for end in ends).values()) == 1
+    for end in ends:
+        if end["o"] == "ok":
+            assert end["products"]["product"][0] == f"out/{end['u']}"
+            assert (lab.root / f"out/{end['u']}").read_text() == str(end["u"])
+        else:
+            assert "killed by SIGKILL" in end["why"]
+    assert lab.leftovers() == []
+
+
+def kill_children(pid):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(pid).children():
+            child.kill()
 
 
 def test_scratch_of_a_killed_life_goes_but_what_a_reason_names_stays(lab):
