@@ -231,6 +231,23 @@ def test_a_command_that_was_ended_costs_the_next_function_nothing(lab):
     assert (lab.root / "ran").read_text() == "x"
 
 
+def test_a_worker_that_outlives_its_limit_and_crashes_later_is_told_of(lab):
+    source = """
+import os, signal, time
+def run(task):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if task.key[0] == 1:
+        time.sleep(0.9)
+    if task.key[0] == 3:
+        open('ran', 'a').write('x')
+        os._exit(3)
+"""
+    lab.function(source, limit_s=0.5)
+    lab.run([lab.python(1), lab.python(2), lab.python(3)])
+    assert {unit: end["o"] for unit, end in lab.ends().items()} == {1: "timeout", 2: "ok", 3: "error"}
+    assert (lab.root / "ran").read_text() == "x"
+
+
 def state_of(pid):
     with open(f"/proc/{pid}/stat") as file:
         return file.read().rpartition(")")[2].split()[0]

@@ -203,6 +203,7 @@ class Attempts:
         if attempt.ending:
             ended = Result(*attempt.ending)
         else:
+            slot.doomed = False  # it was told to end before this task, and did not
             made = tuple([Made(*row) for row in rows])
             ended = Result(outcome, why, verdict, None, None, result, children, made)
         self._complete(attempt, ended, wall=wall, log_end=log_end)
