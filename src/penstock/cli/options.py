@@ -103,8 +103,9 @@ def unit_argument(command: F) -> F:
 def load_campaign(root: Path, overrides: tuple[str, ...]) -> Campaign:
     """Load the definition in `root` and check it."""
     from penstock.config import check, load
+    from penstock.ledger.stored import last_copy
 
-    campaign = load(root, overrides)
+    campaign = load(root, overrides, known=last_copy(root))
     for warning in check(campaign):
         click.echo(f"penstock: {visible(warning)}", err=True)
     return campaign
