@@ -39,7 +39,8 @@ class Difference:
 def stage_found(db: sqlite3.Connection, level: int, found: Iterable[Found]) -> int:
     """Write what a scan yields into the level's staging table and return how many there were.
 
-    That table is in the connection's own temporary database: filling it holds up nobody.
+    That table is in the connection's own temporary database: filling it holds up nobody. It is cleared here, before
+    the next scan, and not in the transaction that reads it: that may be rolled back, and the table has no journal.
     Raises DefinitionError if two have one key.
     """
     columns = ["key", *(f"p{n}" for n in range(1, level)), "fields", "fingerprint"]
@@ -80,19 +81,15 @@ def merge_found(
     present = db.execute(f"SELECT count(*) FROM found{level} WHERE resting").fetchone()[0]
     known = count_living(db, level)
     if present == known == count_same(db, level):
-        difference = Difference(present, 0, highest)
-    else:
-        insert_groups(db, level, highest)
-        changed, back = changed_and_back(db, level)
-        upsert(db, level, highest, now)
-        sought = known and believe_gone
-        gone, suspicious = find_gone(db, level, accept_gone=accept_gone) if sought else ([], 0)
-        db.executemany("UPDATE unit SET gone = ? WHERE id = ?", ((now, unit) for unit in gone))
-        difference = Difference(
-            present, count_new(db, level, highest), highest, changed, gone, back, suspicious
-        )
-    db.execute(f"DELETE FROM found{level}")
-    return difference
+        return Difference(present, 0, highest)
+    insert_groups(db, level, highest)
+    changed, back = changed_and_back(db, level)
+    upsert(db, level, highest, now)
+    sought = known and believe_gone
+    gone, suspicious = find_gone(db, level, accept_gone=accept_gone) if sought else ([], 0)
+    db.executemany("UPDATE unit SET gone = ? WHERE id = ?", ((now, unit) for unit in gone))
+    new = count_new(db, level, highest)
+    return Difference(present, new, highest, changed, gone, back, suspicious)
 
 
 def count_living(db: sqlite3.Connection, level: int) -> int:
