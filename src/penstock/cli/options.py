@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import socket
 from collections.abc import Callable
 from functools import reduce, wraps
 from pathlib import Path
@@ -118,4 +116,7 @@ def print_json(data: Any) -> None:
 
 def whoami() -> str:
     """Return `user@host`, for the record."""
+    import getpass
+    import socket
+
     return f"{getpass.getuser()}@{socket.gethostname()}"
