@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import DefinitionError
-from penstock.units import canonical, compact, parse_key, read_value, show_key
+from penstock.units import canonical, compact, identities, parse_key, read_value, show_key
 
 LEVELS = ("night", "run", "name")
 
@@ -84,6 +84,11 @@ def test_keys_and_fields_are_written_as_json_writes_them(values: list[Any], fiel
     assert compact(fields) == write(fields)
     finite = [value for value in values if value not in (inf, -inf) and not isinstance(value, (list, dict))]
     assert canonical(finite) == write(finite)
+
+
+@given(st.lists(st.one_of(st.text(), st.integers(), st.booleans()), min_size=1))
+def test_the_identities_of_a_key_are_those_of_its_groups_and_its_own(key: list[str | int | bool]):
+    assert identities(key) == [canonical(key[:n]) for n in range(1, len(key) + 1)]
 
 
 @pytest.mark.parametrize(

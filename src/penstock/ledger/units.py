@@ -13,7 +13,7 @@ from typing import Any
 from penstock.campaign import Campaign
 from penstock.errors import DefinitionError
 from penstock.sources import Found
-from penstock.units import canonical, compact
+from penstock.units import canonical, compact, identities
 
 MOST_LOST = 0.2  # more than this share gone at once is a broken mount rather than a clean-up
 ROOT = 1
@@ -43,28 +43,27 @@ def stage_found(db: sqlite3.Connection, level: int, found: Iterable[Found]) -> i
     the next scan, and not in the transaction that reads it: that may be rolled back, and the table has no journal.
     Raises DefinitionError if two have one key.
     """
-    columns = ["key", *(f"p{n}" for n in range(1, level)), "fields", "fingerprint"]
-    types = ", ".join(f"{name} TEXT" for name in columns[1:])
+    columns = [*(f"p{n}" for n in range(1, level)), "key", "fields", "fingerprint"]
+    types = ", ".join(f"{name} TEXT" for name in columns)
     db.execute(
-        f"CREATE TEMP TABLE IF NOT EXISTS found{level} (key TEXT PRIMARY KEY, {types}, resting INTEGER DEFAULT 1)"
+        f"CREATE TEMP TABLE IF NOT EXISTS found{level} ({types}, resting INTEGER DEFAULT 1, PRIMARY KEY (key))"
         " WITHOUT ROWID"
     )
     db.execute(f"DELETE FROM found{level}")
     marks = ", ".join("?" for _ in columns)
-    rows = (staged(level, unit) for unit in found)
     insert = f"INSERT INTO found{level} ({', '.join(columns)}) VALUES ({marks})"
     try:
-        return db.executemany(insert, rows).rowcount
+        return db.executemany(insert, staged(found)).rowcount
     except sqlite3.IntegrityError as error:
         raise DefinitionError(
             "two of the units found have one key: add a field to the pattern that tells them apart"
         ) from error
 
 
-def staged(level: int, unit: Found) -> tuple[str, ...]:
-    """Return the row of one found unit: its key, those of its groups, its fields."""
-    above = [canonical(unit.key[:n]) for n in range(1, level)]
-    return (canonical(unit.key), *above, compact(unit.fields), unit.fingerprint)
+def staged(found: Iterable[Found]) -> Iterator[tuple[str, ...]]:
+    """Yield the row of each found unit: the keys of its groups, its own, its fields."""
+    for unit in found:
+        yield (*identities(unit.key), compact(unit.fields), unit.fingerprint)
 
 
 def stage_unsettled(db: sqlite3.Connection, level: int, keys: Iterable[Sequence[Any]]) -> None:

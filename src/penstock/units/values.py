@@ -53,6 +53,16 @@ def canonical(values: Iterable[Value]) -> str:
     return "[" + ",".join([_WRITERS.get(value.__class__, _encode)(value) for value in values]) + "]"
 
 
+def identities(key: Iterable[Value]) -> list[str]:
+    """Write the identities of the groups above a key, from the coarsest, and its own.
+
+    >>> identities(("2020-01-17", 1807))
+    ['["2020-01-17"]', '["2020-01-17",1807]']
+    """
+    texts = [_WRITERS.get(value.__class__, _encode)(value) for value in key]
+    return ["[" + ",".join(texts[:n]) + "]" for n in range(1, len(texts) + 1)]
+
+
 def compact(fields: Mapping[str, Any]) -> str:
     """Write the fields of a unit as compact JSON.
 
