@@ -185,6 +185,7 @@ class Campaign:
     site: str = "local"  # of the stages that name none
     overrides: tuple[str, ...] = ()
     file: Path | None = None
+    origin: str = field(default="", compare=False)  # digest of all that it was read from
 
     def stage(self, name: str) -> Stage:
         """Return the stage called `name`; KeyError if there is none."""

@@ -2,13 +2,15 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from math import inf
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import DefinitionError
-from penstock.units import canonical, parse_key, read_value, show_key
+from penstock.units import canonical, compact, identities, parse_key, read_value, show_key
 
 LEVELS = ("night", "run", "name")
 
@@ -67,6 +69,26 @@ def test_any_key_is_shown_and_read_back(key: tuple[str, int, str]):
 )
 def test_an_identity_holds_all_of_the_key(values: list[str | int | float | bool]):
     assert json.loads(canonical(values)) == values
+
+
+PLAIN = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text()),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
+    max_leaves=5,
+)
+
+
+@given(st.lists(PLAIN), st.dictionaries(st.text(), PLAIN))
+def test_keys_and_fields_are_written_as_json_writes_them(values: list[Any], fields: dict[str, Any]):
+    write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    assert compact(fields) == write(fields)
+    finite = [value for value in values if value not in (inf, -inf) and not isinstance(value, (list, dict))]
+    assert canonical(finite) == write(finite)
+
+
+@given(st.lists(st.one_of(st.text(), st.integers(), st.booleans()), min_size=1))
+def test_the_identities_of_a_key_are_those_of_its_groups_and_its_own(key: list[str | int | bool]):
+    assert identities(key) == [canonical(key[:n]) for n in range(1, len(key) + 1)]
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import socket
 from collections.abc import Callable
 from functools import reduce, wraps
 from pathlib import Path
@@ -103,8 +101,9 @@ def unit_argument(command: F) -> F:
 def load_campaign(root: Path, overrides: tuple[str, ...]) -> Campaign:
     """Load the definition in `root` and check it."""
     from penstock.config import check, load
+    from penstock.ledger.stored import last_copy
 
-    campaign = load(root, overrides)
+    campaign = load(root, overrides, known=last_copy(root))
     for warning in check(campaign):
         click.echo(f"penstock: {visible(warning)}", err=True)
     return campaign
@@ -117,4 +116,7 @@ def print_json(data: Any) -> None:
 
 def whoami() -> str:
     """Return `user@host`, for the record."""
+    import getpass
+    import socket
+
     return f"{getpass.getuser()}@{socket.gethostname()}"

@@ -16,20 +16,27 @@ class Measured:
     """Wall times of the last units that ended well, by stage."""
 
     def __init__(self, ledger: Ledger, graph: Graph) -> None:
-        self.walls_s = {name: deque(recent_walls(ledger, number), KEPT) for name, number in graph.ids.items()}
+        self.ledger, self.graph = ledger, graph
+        self.walls_s: dict[str, deque[float]] = {}
+
+    def of(self, stage: str) -> deque[float]:
+        """Return the wall times of a stage, read from the ledger when somebody first asks."""
+        if stage not in self.walls_s:
+            self.walls_s[stage] = deque(recent_walls(self.ledger, self.graph.ids[stage]), KEPT)
+        return self.walls_s[stage]
 
     def note(self, walls_s: Mapping[str, Sequence[float]]) -> None:
-        """Take in the wall times of units that just ended."""
-        for stage, times in walls_s.items():
-            self.walls_s[stage].extend(times)
+        """Take in the wall times of units that just ended; those of other stages are in the ledger already."""
+        for stage in walls_s.keys() & self.walls_s.keys():
+            self.walls_s[stage].extend(walls_s[stage])
 
     def usage(self, stage: str) -> Usage:
         """Return what is known of a stage."""
-        return Usage(self.walls_s[stage])
+        return Usage(self.of(stage))
 
     def succeeded(self, stage: str) -> bool:
         """Whether a unit of the stage ever ended well."""
-        return bool(self.walls_s[stage])
+        return bool(self.of(stage))
 
 
 def recent_walls(ledger: Ledger, stage_id: int) -> list[float]:

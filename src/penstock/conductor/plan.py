@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -26,6 +27,10 @@ from penstock.schedulers.local import runner_argv
 from penstock.site import FeedingSite, LocalSite, Sites
 
 SHOWN = 3
+UNTOLD = {
+    "ready": "not made yet",
+    "waiting": "its upstreams are not done",
+}  # the reason where none is recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
     )
     ready = states.get("ready", 0)
     size = submitter.batch_size(stage, ready)
-    lines = submitter.preview(stage, first_ready(ledger, number))
+    lines = submitter.preview(stage, first_ready(ledger, number)) if ready else []
     submit, script = (submitter.draft(stage) if isinstance(submitter, ArraySubmitter) else None) or ((), None)
     return StagePlan(
         name=stage.name,
@@ -157,7 +162,7 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
         batches=math.ceil(ready / size),
         batch_size=size,
         workers=stage.workers,
-        reasons=reasons_of(ledger, number),
+        reasons=reasons_of(ledger, number, states),
         first=[command_text(line, stage) for line in lines],
         first_lines=lines,
         site=context.sites.name_of(stage),
@@ -172,15 +177,21 @@ def first_ready(ledger: Ledger, stage_id: int) -> list[int]:
     return [row[0] for row in ledger.db.execute(sql, (stage_id, SHOWN))]
 
 
-def reasons_of(ledger: Ledger, stage_id: int) -> list[Reason]:
-    """Return why tasks are in the state they are in, most first."""
+def reasons_of(ledger: Ledger, stage_id: int, states: Mapping[str, int]) -> list[Reason]:
+    """Return why tasks are in the state they are in, most first; `states` counts them all."""
     rows = ledger.db.execute(
-        "SELECT state, coalesce(stale, why, CASE state WHEN 'ready' THEN 'not made yet'"
-        " WHEN 'waiting' THEN 'its upstreams are not done' ELSE state END), count(*) FROM task"
-        " WHERE stage = ? AND (state <> 'done' OR stale IS NOT NULL) GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 5",
+        "SELECT state, coalesce(stale, why), count(*) FROM task WHERE stage = ?"
+        " AND (stale IS NOT NULL OR (why IS NOT NULL AND state <> 'done')) GROUP BY 1, 2",
         (stage_id,),
     )
-    return [Reason("stale" if row[0] == "done" else row[0], row[1], row[2]) for row in rows]
+    told = Counter({(row[0], row[1]): row[2] for row in rows})
+    for state, n in states.items():
+        if state not in ("done", "stale"):
+            explained = sum(told[pair] for pair in told if pair[0] == state)
+            told[state, UNTOLD.get(state, state)] += n - explained
+    return [
+        Reason("stale" if state == "done" else state, why, n) for (state, why), n in told.most_common(5) if n
+    ]
 
 
 def command_text(line: Mapping[str, Any], stage: Stage) -> str:

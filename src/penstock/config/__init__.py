@@ -5,27 +5,37 @@ Imports here are local so that a campaign's Python file, which workers import, c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from penstock.campaign import Campaign
 
-__all__ = ["check", "load", "schema", "to_json"]
+__all__ = ["check", "from_json", "load", "schema", "to_json"]
 
 
-def load(where: Path, overrides: Sequence[str] = ()) -> Campaign:
+def load(where: Path, overrides: Sequence[str] = (), *, known: Mapping[str, Any] | None = None) -> Campaign:
     """Read, check and freeze the definition in a folder or file.
 
     >>> load(Path("winter"), ["stage.spectrogram.params.window=2048"])  # doctest: +SKIP
 
-    `overrides` are `--set` texts. Raises DefinitionError: one sentence with file, line and remedy.
+    `overrides` are `--set` texts. `known` is the frozen copy of an earlier load: while all that it was read from
+    is the same, it stands, and nothing is checked anew. Raises DefinitionError: one sentence with file, line and
+    remedy.
     """
-    from penstock.config.assemble import assemble
+    from penstock.config.frozen import from_json, to_json
+    from penstock.config.origin import origin_of
     from penstock.config.reading import read_draft
 
-    return assemble(read_draft(where, overrides))
+    draft = read_draft(where, overrides)
+    if known and known.get("origin") == origin_of(draft, known):
+        return from_json(known)
+    from penstock.config.assemble import assemble
+
+    campaign = assemble(draft)
+    return replace(campaign, origin=origin_of(draft, to_json(campaign)))
 
 
 def check(campaign: Campaign) -> list[str]:
@@ -40,6 +50,13 @@ def to_json(campaign: Campaign) -> dict[str, Any]:
     from penstock.config.frozen import to_json
 
     return to_json(campaign)
+
+
+def from_json(copy: Mapping[str, Any]) -> Campaign:
+    """Return the campaign that `to_json` made `copy` of."""
+    from penstock.config.frozen import from_json
+
+    return from_json(copy)
 
 
 def schema() -> dict[str, Any]:

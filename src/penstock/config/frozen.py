@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from penstock.campaign import Campaign, FileSource, Source, Stage, TableSource
+from penstock.campaign import (
+    After,
+    Allowance,
+    Campaign,
+    FileSource,
+    FunctionSource,
+    Product,
+    Resources,
+    Rule,
+    Site,
+    Source,
+    Stage,
+    TableSource,
+)
 from penstock.units import Expression, Pattern, Template
+
+T = TypeVar("T")
 
 
 def to_json(campaign: Campaign) -> dict[str, Any]:
-    """Return `campaign` as JSON-able data, with the `digest` of all of it.
+    """Return `campaign` as JSON-able data, with the `digest` of all of it, and what it was read from.
 
     Stages have the names of `penstock.campaign.Stage`; templates, patterns and expressions are their text.
     """
@@ -34,17 +49,11 @@ def to_json(campaign: Campaign) -> dict[str, Any]:
         "sites": {name: _plain(site) for name, site in campaign.sites.items()},
     }
     copy["digest"] = hashlib.sha256(json.dumps(copy, sort_keys=True).encode()).hexdigest()
-    return copy
+    return {**copy, "site": campaign.site, "origin": campaign.origin}
 
 
 def _source(source: Source) -> dict[str, Any]:
-    kind = (
-        "files"
-        if isinstance(source, FileSource)
-        else "table"
-        if isinstance(source, TableSource)
-        else "python"
-    )
+    kind = next(name for name, kind in _KINDS.items() if isinstance(source, kind))
     return {"kind": kind, **_plain(source)}
 
 
@@ -65,3 +74,84 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]  # type: ignore[misc]
     return value
+
+
+def from_json(copy: Mapping[str, Any]) -> Campaign:
+    """Return the campaign that `to_json` made `copy` of; nothing of its Python is imported."""
+    return Campaign(
+        name=copy["name"],
+        root=Path(copy["root"]),
+        levels=tuple(copy["levels"]),
+        sources=tuple(_source_of(source) for source in copy["sources"]),
+        stages=tuple(_stage_of(stage) for stage in copy["stages"]),
+        sites={name: _made(Site, site) for name, site in copy["sites"].items()},
+        derive=_expressions(copy["derive"]),
+        formats=copy["formats"],
+        types=copy["types"],
+        complete=copy["complete"],
+        site=copy["site"],
+        overrides=tuple(copy["overrides"]),
+        file=copy["file"] and Path(copy["file"]),
+        origin=copy["origin"],
+    )
+
+
+def _source_of(copy: Mapping[str, Any]) -> Source:
+    kind, values = _KINDS[copy["kind"]], {name: value for name, value in copy.items() if name != "kind"}
+    return _made(kind, values)
+
+
+def _stage_of(copy: Mapping[str, Any]) -> Stage:
+    return _made(Stage, {name: value for name, value in copy.items() if name != "each"})
+
+
+def _made(kind: type[T], copy: Mapping[str, Any]) -> T:
+    readers = _READERS.get(kind, {})
+    return kind(
+        **{
+            name: readers[name](value) if name in readers and value is not None else value
+            for name, value in copy.items()
+        }
+    )
+
+
+def _all_made(kind: type[T]) -> Callable[[list[Any]], tuple[T, ...]]:
+    return lambda copies: tuple(_made(kind, copy) for copy in copies)
+
+
+def _templates(texts: list[str]) -> tuple[Template, ...]:
+    return tuple(map(Template.parse, texts))
+
+
+def _expressions(texts: Mapping[str, str]) -> dict[str, Expression]:
+    return {name: Expression.parse(text) for name, text in texts.items()}
+
+
+_KINDS: Mapping[str, type[Source]] = {"files": FileSource, "table": TableSource, "python": FunctionSource}
+
+#: how the values of a frozen object are made from those of its copy, where they are not the same
+_READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
+    FileSource: {
+        "pattern": Pattern.parse,
+        "many": tuple,
+        "companions": _templates,
+        "exclude": tuple,
+        "derive": _expressions,
+    },
+    TableSource: {"path": Path, "derive": _expressions},
+    FunctionSource: {"derive": _expressions},
+    Stage: {
+        "command": _templates,
+        "products": _all_made(Product),
+        "after": _all_made(After),
+        "where": Expression.parse,
+        "resources": lambda copy: _made(Resources, copy),
+        "retry": lambda copies: {name: _made(Allowance, copy) for name, copy in copies.items()},
+        "rules": _all_made(Rule),
+        "ok_codes": tuple,
+    },
+    Product: {"path": Pattern.parse},
+    After: {"key": _templates},
+    Allowance: {"delays_s": tuple},
+    Site: {"workdir": Path, "setup": tuple, "commands": Path, "lines": tuple},
+}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 from penstock.errors import DefinitionError
@@ -45,6 +44,8 @@ class Places:
 
 def nearest(name: str, known: list[str]) -> str:
     """Write what could have been meant: `did you mean 'window'?`, or all there is."""
+    from difflib import get_close_matches
+
     near = get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
 

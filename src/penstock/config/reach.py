@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 
 from penstock.campaign import Campaign, FunctionSource, Stage
@@ -141,6 +140,8 @@ def _check_function(reference: str, root: Path, places: Places, keys: tuple[str,
             f"the module of {reference!r} is not Python: {error.msg}", file=file, line=error.lineno
         ) from None
     if name not in names and "*" not in names and "__getattr__" not in names:
+        from difflib import get_close_matches
+
         near = get_close_matches(name, sorted(names), n=1)
         remedy = f"did you mean {near[0]!r}?" if near else "correct its name"
         raise places.error(keys, f"{file} has no function {name!r}, which {reference!r} names; {remedy}")

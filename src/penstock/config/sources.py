@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from penstock.campaign import FileSource, FunctionSource, Source, TableSource
 from penstock.config.derived import type_of
+from penstock.config.header import read_header
 from penstock.config.models import Definition, SourceTable
 from penstock.config.places import Keys, Places, nearest
 from penstock.errors import DefinitionError
@@ -275,16 +275,3 @@ class _Assembly:
 
 def _home(path: str) -> str:
     return str(Path.home()) + path[1:] if path.startswith("~/") else path
-
-
-def read_header(path: Path) -> list[str] | None:
-    """Read the column names of a CSV file; None when it is not there."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            line = file.readline()
-            delimiter = "\t" if path.suffix == ".tsv" else max(",;\t", key=line.count)
-            return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), list[str]())]
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DefinitionError(f"the table cannot be read: {error}", file=path) from None

@@ -14,6 +14,8 @@ from penstock.ledger import migrations
 
 FOLDER = ".penstock"
 FILE = "ledger.sqlite"
+DRAFT_KIB = 65_536  # of a draft kept in memory; what is larger goes to a temporary file
+UNJOURNALED = "PRAGMA temp.journal_mode = OFF"  # what a scan stages is cleared, and never rolled back
 
 __all__ = ["FILE", "FOLDER", "Ledger"]
 
@@ -53,6 +55,8 @@ class Ledger:
         db.row_factory = sqlite3.Row
         db.execute("PRAGMA synchronous = OFF")
         db.execute("PRAGMA journal_mode = MEMORY")
+        db.execute(f"PRAGMA cache_size = -{DRAFT_KIB}")
+        db.execute(UNJOURNALED)
         if (root / FOLDER / FILE).exists():
             with Ledger.open(root, readonly=True) as current:
                 current.db.backup(db)
@@ -128,6 +132,7 @@ def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
         db.row_factory = sqlite3.Row
         if not readonly:
             db.execute("PRAGMA journal_mode = WAL")
+            db.execute(UNJOURNALED)
             db.execute("PRAGMA synchronous = FULL")
     return db
 

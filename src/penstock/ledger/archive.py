@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile
 
 FAST = 1  # events and logs shrink to a tenth at the lowest level already
 
@@ -29,6 +28,8 @@ def pack_folder(folder: Path) -> None:
 
 def write_archive(path: Path, folder: Path) -> None:
     """Write the files of a job that somebody may want to read again, and make them durable."""
+    from zipfile import ZIP_DEFLATED, ZipFile
+
     with path.open("wb") as file:
         with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=FAST, strict_timestamps=False) as archive:
             for kept in sorted(p for p in folder.iterdir() if p.is_file() and is_kept(p)):
@@ -44,6 +45,8 @@ def is_kept(path: Path) -> bool:
 
 def read_stretch(file: Path, offset: int, length: int) -> bytes | None:
     """Return bytes of a file in a job's folder, or of the same file in its archive; None when there is neither."""
+    from zipfile import ZipFile
+
     if file.exists():
         with file.open("rb") as stream:
             stream.seek(offset)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import sqlite3
 import string
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,8 @@ ALPHABET = string.ascii_lowercase + string.digits
 
 def new_token() -> str:
     """Return a fresh token: `p` and ten of [a-z0-9], fit for a job's name everywhere (RULES 11)."""
+    import secrets
+
     return "p" + "".join(secrets.choice(ALPHABET) for _ in range(10))
 
 

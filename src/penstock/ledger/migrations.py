@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from importlib.resources import files
 
 from penstock.errors import Corrupt, LedgerError
 
@@ -32,6 +31,8 @@ STEPS: dict[int, Step] = {1: add_elements}
 
 def schema() -> str:
     """Return the SQL that makes a new ledger."""
+    from importlib.resources import files
+
     return files("penstock.ledger").joinpath("schema.sql").read_text()
 
 

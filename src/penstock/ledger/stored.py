@@ -3,54 +3,37 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
-from penstock.campaign import After, Campaign, Stage
+from penstock import config
+from penstock.campaign import Campaign
+from penstock.errors import LedgerError
 from penstock.graph import Graph, build
 from penstock.ledger import Ledger
-from penstock.units import Expression, Template
+
+
+def stored_copy(db: sqlite3.Connection) -> dict[str, Any] | None:
+    """Return the frozen copy of the current definition; None when there is none yet."""
+    row = db.execute(
+        "SELECT text FROM definition WHERE id = (SELECT value FROM meta WHERE name = 'definition')"
+    ).fetchone()
+    return row and json.loads(row[0])
+
+
+def last_copy(root: Path) -> dict[str, Any] | None:
+    """Return the frozen copy in the ledger of a campaign; None when nothing was run there that can be read."""
+    try:
+        with Ledger.open(root, readonly=True) as ledger:
+            return stored_copy(ledger.db)
+    except (LedgerError, sqlite3.Error):
+        return None  # whoever needs the ledger says what is wrong with it
 
 
 def stored_campaign(ledger: Ledger) -> Campaign:
-    """Return the current definition with what readiness depends on; it can be judged by, not run."""
-    text = ledger.db.execute(
-        "SELECT text FROM definition WHERE id = ?", (ledger.meta("definition"),)
-    ).fetchone()[0]
-    frozen = json.loads(text)
-    return Campaign(
-        name=frozen["name"],
-        root=Path(frozen["root"]),
-        levels=tuple(frozen["levels"]),
-        sources=(),
-        stages=tuple(stored_stage(stage) for stage in frozen["stages"]),
-        sites={},
-        formats=frozen["formats"],
-        types=frozen["types"],
-    )
-
-
-def stored_stage(frozen: dict[str, Any]) -> Stage:
-    """Return one stage of a frozen copy."""
-    return Stage(
-        name=frozen["name"],
-        level=frozen["level"],
-        command=tuple(Template.parse(text) for text in frozen["command"]),
-        python=frozen["python"],
-        after=tuple(stored_after(after) for after in frozen["after"]),
-        follows=frozen["follows"],
-        where=Expression.parse(frozen["where"]) if frozen["where"] else None,
-        expands=frozen["expands"],
-        members=frozen["members"],
-        empty=frozen["empty"],
-        late=frozen["late"],
-        digest=frozen["digest"],
-    )
-
-
-def stored_after(frozen: dict[str, Any]) -> After:
-    """Return one upstream of a frozen copy."""
-    return After(frozen["stage"], tuple(Template.parse(text) for text in frozen["key"]), frozen["optional"])
+    """Return the current definition."""
+    return config.from_json(stored_copy(ledger.db) or {})
 
 
 def stored_graph(ledger: Ledger) -> Graph:

@@ -34,16 +34,15 @@ class Move:
 
 
 def create(db: sqlite3.Connection, graph: Graph, values: Values, stage: str, *, after: int = 0) -> int:
-    """Add the missing tasks of `stage` for the units with ids above `after`; return how many.
+    """Add the tasks of `stage` for the units with ids above `after`, which are new, or for all that have none; return how many.
 
     A stage with upstreams starts `waiting`; whoever calls evaluates those that may be more.
     """
     number, level = graph.ids[stage], graph.stages[stage].level
     state = "waiting" if graph.upstreams[stage] else "ready"
-    missing = (
-        f"u.level = {level} AND u.gone IS NULL AND u.id > {after}"
-        f" AND NOT EXISTS (SELECT 1 FROM task t WHERE t.stage = {number} AND t.unit = u.id)"
-    )
+    missing = f"+u.level = {level} AND u.gone IS NULL AND u.id > {after}"
+    if not after:
+        missing += f" AND NOT EXISTS (SELECT 1 FROM task t WHERE t.stage = {number} AND t.unit = u.id)"
     insert = (
         f"INSERT INTO task (stage, unit, state) SELECT {number}, u.id, '{state}' FROM unit u WHERE {missing}"
     )

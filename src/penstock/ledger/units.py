@@ -13,24 +13,14 @@ from typing import Any
 from penstock.campaign import Campaign
 from penstock.errors import DefinitionError
 from penstock.sources import Found
-from penstock.units import canonical
+from penstock.units import canonical, compact, identities
 
 MOST_LOST = 0.2  # more than this share gone at once is a broken mount rather than a clean-up
 ROOT = 1
 
 SIZE = re.compile(r"(\d+):\d+$")  # of the fingerprint of one file
 
-#: one staging table a level, in the connection's own temporary database: filling it holds up nobody
-STAGING = """
-CREATE TEMP TABLE IF NOT EXISTS found{level} (
-    key TEXT PRIMARY KEY, p1 TEXT, p2 TEXT, p3 TEXT, p4 TEXT, fields TEXT, fingerprint TEXT, resting INTEGER
-) WITHOUT ROWID
-"""
-
-
-NO_GROUPS = (None,) * 5
 parse = json.JSONDecoder().decode
-compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +37,33 @@ class Difference:
 
 
 def stage_found(db: sqlite3.Connection, level: int, found: Iterable[Found]) -> int:
-    """Write what a scan yields into the staging table and return how many there were.
+    """Write what a scan yields into the level's staging table and return how many there were.
 
+    That table is in the connection's own temporary database: filling it holds up nobody. It is cleared here, before
+    the next scan, and not in the transaction that reads it: that may be rolled back, and the table has no journal.
     Raises DefinitionError if two have one key.
     """
-    db.execute(STAGING.format(level=level))
+    columns = [*(f"p{n}" for n in range(1, level)), "key", "fields", "fingerprint"]
+    types = ", ".join(f"{name} TEXT" for name in columns)
+    db.execute(
+        f"CREATE TEMP TABLE IF NOT EXISTS found{level} ({types}, resting INTEGER DEFAULT 1, PRIMARY KEY (key))"
+        " WITHOUT ROWID"
+    )
     db.execute(f"DELETE FROM found{level}")
-    rows = (staged(level, unit) for unit in found)
-    insert = f"INSERT INTO found{level} VALUES (?, ?, ?, ?, ?, ?, ?, 1)"
+    marks = ", ".join("?" for _ in columns)
+    insert = f"INSERT INTO found{level} ({', '.join(columns)}) VALUES ({marks})"
     try:
-        return db.executemany(insert, rows).rowcount
+        return db.executemany(insert, staged(found)).rowcount
     except sqlite3.IntegrityError as error:
         raise DefinitionError(
             "two of the units found have one key: add a field to the pattern that tells them apart"
         ) from error
 
 
-def staged(level: int, unit: Found) -> tuple[str | None, ...]:
-    """Return the row of one found unit: its key, those of its groups, its fields."""
-    above = [canonical(unit.key[:n]) for n in range(1, level)]
-    return (canonical(unit.key), *above, *NO_GROUPS[level:], compact(unit.fields), unit.fingerprint)
+def staged(found: Iterable[Found]) -> Iterator[tuple[str, ...]]:
+    """Yield the row of each found unit: the keys of its groups, its own, its fields."""
+    for unit in found:
+        yield (*identities(unit.key), compact(unit.fields), unit.fingerprint)
 
 
 def stage_unsettled(db: sqlite3.Connection, level: int, keys: Iterable[Sequence[Any]]) -> None:
@@ -80,21 +77,51 @@ def merge_found(
 ) -> Difference:
     """Bring the unit table to what the staging table holds."""
     highest = db.execute("SELECT max(id) FROM unit").fetchone()[0]
+    present = db.execute(f"SELECT count(*) FROM found{level} WHERE resting").fetchone()[0]
+    known = count_living(db, level)
+    if present == known == count_same(db, level):
+        return Difference(present, 0, highest)
     insert_groups(db, level, highest)
-    same = f"FROM found{level} f JOIN unit u ON u.level = ? AND u.key = f.key WHERE f.resting"
-    changed = db.execute(
-        f"SELECT u.id, u.fingerprint, f.fingerprint {same} AND (u.fingerprint IS NOT f.fingerprint OR u.fields <> f.fields)",
+    changed, back = changed_and_back(db, level)
+    upsert(db, level, highest, now)
+    sought = known and believe_gone
+    gone, suspicious = find_gone(db, level, accept_gone=accept_gone) if sought else ([], 0)
+    db.executemany("UPDATE unit SET gone = ? WHERE id = ?", ((now, unit) for unit in gone))
+    new = count_new(db, level, highest)
+    return Difference(present, new, highest, changed, gone, back, suspicious)
+
+
+def count_living(db: sqlite3.Connection, level: int) -> int:
+    """Count the units whose input was there when they were last looked for."""
+    sql = "SELECT count(*) FROM unit WHERE +level = ? AND origin = 'source' AND gone IS NULL"
+    return db.execute(sql, (level,)).fetchone()[0]
+
+
+def count_same(db: sqlite3.Connection, level: int) -> int:
+    """Count the staged units that are in the unit table just as they were found."""
+    return db.execute(
+        f"SELECT count(*) FROM found{level} f JOIN unit u ON u.level = ? AND u.key = f.key WHERE f.resting AND"
+        " u.fields = f.fields AND u.fingerprint IS f.fingerprint AND u.gone IS NULL AND u.origin = 'source'",
+        (level,),
+    ).fetchone()[0]
+
+
+def count_new(db: sqlite3.Connection, level: int, highest: int) -> int:
+    """Count the units with ids above `highest`."""
+    sql = "SELECT count(*) FROM unit WHERE id > ? AND +level = ?"
+    return db.execute(sql, (highest, level)).fetchone()[0]
+
+
+def changed_and_back(db: sqlite3.Connection, level: int) -> tuple[list[tuple[int, str]], list[int]]:
+    """Return the known units that were found with another input or other fields, and those that had been gone."""
+    differs = "(u.fingerprint IS NOT f.fingerprint OR u.fields <> f.fields)"
+    rows = db.execute(
+        f"SELECT u.id, u.fingerprint, f.fingerprint, {differs}, u.gone FROM found{level} f"
+        f" JOIN unit u ON u.level = ? AND u.key = f.key WHERE f.resting AND ({differs} OR u.gone IS NOT NULL)",
         (level,),
     ).fetchall()
-    back = [row[0] for row in db.execute(f"SELECT u.id {same} AND u.gone IS NOT NULL", (level,))]
-    upsert(db, level, highest, now)
-    gone, suspicious = find_gone(db, level, accept_gone=accept_gone) if believe_gone else ([], 0)
-    db.executemany("UPDATE unit SET gone = ? WHERE id = ?", ((now, unit) for unit in gone))
-    present = db.execute(f"SELECT count(*) FROM found{level} WHERE resting").fetchone()[0]
-    db.execute(f"DELETE FROM found{level}")
-    new = db.execute("SELECT count(*) FROM unit WHERE id > ? AND level = ?", (highest, level)).fetchone()[0]
-    reasons = [(row[0], how_changed(row[1], row[2])) for row in changed]
-    return Difference(present, new, highest, reasons, gone, back, suspicious)
+    changed = [(unit, how_changed(before, after)) for unit, before, after, other, _ in rows if other]
+    return changed, [row[0] for row in rows if row[4] is not None]
 
 
 def insert_groups(db: sqlite3.Connection, level: int, highest: int) -> None:
@@ -106,7 +133,7 @@ def insert_groups(db: sqlite3.Connection, level: int, highest: int) -> None:
             f" FROM (SELECT DISTINCT p{above} AS key, {', '.join(f'p{n}' for n in range(1, above + 1))} FROM found{level}"
             f" WHERE resting) f {joins} WHERE true ON CONFLICT DO NOTHING"
         )
-        db.execute(f"UPDATE unit SET g{above} = id WHERE level = {above} AND id > {highest}")
+        db.execute(f"UPDATE unit SET g{above} = id WHERE +level = {above} AND id > {highest}")
 
 
 def upsert(db: sqlite3.Connection, level: int, highest: int, now: float) -> None:
@@ -120,7 +147,7 @@ def upsert(db: sqlite3.Connection, level: int, highest: int, now: float) -> None
         " OR fingerprint IS NOT excluded.fingerprint OR gone IS NOT NULL OR origin <> 'source'"
     )
     if level:
-        db.execute(f"UPDATE unit SET g{level} = id WHERE level = {level} AND id > {highest}")
+        db.execute(f"UPDATE unit SET g{level} = id WHERE +level = {level} AND id > {highest}")
 
 
 def ancestry(level: int) -> tuple[str, str, str]:
@@ -140,10 +167,7 @@ def find_gone(db: sqlite3.Connection, level: int, *, accept_gone: bool) -> tuple
         (level,),
     )
     gone = [row[0] for row in rows]
-    known = db.execute(
-        "SELECT count(*) FROM unit WHERE level = ? AND origin = 'source' AND gone IS NULL", (level,)
-    ).fetchone()[0]
-    if gone and not accept_gone and len(gone) > max(1, MOST_LOST * known):
+    if gone and not accept_gone and len(gone) > max(1, MOST_LOST * count_living(db, level)):
         return [], len(gone)
     return gone, 0
 

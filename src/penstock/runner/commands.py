@@ -5,6 +5,7 @@ import os
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
 from .products import Planned
+from .shell import spare_child
 from .spawn import spawn
 from .spec import Job, Stage
 from .trouble import Unfit, Unwell, explain
@@ -94,7 +95,7 @@ class Launcher:
         try:
             if folder:
                 os.chdir(folder)
-            return spawn(place, argv, env, null=self._null, log=log)
+            return spawn(place, spare_child(argv), env, null=self._null, log=log)
         except ValueError as error:
             raise Unfit("the command cannot be started: {}".format(error)) from error
         except OSError as error:

@@ -27,17 +27,12 @@ class Result(NamedTuple):
 def judge_exit(stage: Stage, argv: Sequence[Any], status: int, log: SlotLog) -> Result:
     """Say what a command's exit status and log mean, before its products are looked at."""
     code, number = split_status(status)
-    if number is not None:
-        why = "{} was killed by {}".format(_program(argv), signal_name(number))
-        return Result("error", why, signal=number)
-    if code not in stage.ok_codes:
-        said = log.last_line()
-        why = "{} ended with exit code {}".format(_program(argv), code)
-        return Result("error", "{}: {}".format(why, said) if said else why, code=code)
+    if shell_code(code, number) not in stage.ok_codes:
+        return Result("error", _ending(argv, code, number, log), code=code, signal=number)
     if stage.success_log and not stage.success_log.search(log.tail()):
         why = "the end of the log does not match {!r}, which tells success".format(stage.success_log.pattern)
-        return Result("error", why, code=code)
-    return Result(code=code)
+        return Result("error", why, code=code, signal=number)
+    return Result(code=code, signal=number)
 
 
 def judge_death(status: int) -> Result:
@@ -50,7 +45,7 @@ def judge_death(status: int) -> Result:
 
 def was_killed(result: Result) -> bool:
     """Say whether SIGKILL ended it, or a shell says so of what it ran."""
-    return result.signal == signal.SIGKILL or result.code == 128 + signal.SIGKILL
+    return shell_code(result.code, result.signal) == 128 + signal.SIGKILL
 
 
 def apply_rules(stage: Stage, result: Result, log: SlotLog) -> Result:
@@ -59,7 +54,7 @@ def apply_rules(stage: Stage, result: Result, log: SlotLog) -> Result:
         return result
     text = log.tail() if any(rule.log for rule in stage.rules) else ""
     for rule in stage.rules:
-        if rule.exit is not None and rule.exit != result.code:
+        if rule.exit is not None and rule.exit != shell_code(result.code, result.signal):
             continue
         if rule.log and not rule.log.search(text):
             continue
@@ -74,11 +69,23 @@ def split_status(status: int) -> Tuple[Optional[int], Optional[int]]:
     return os.WEXITSTATUS(status), None
 
 
+def shell_code(code: Optional[int], number: Optional[int]) -> Optional[int]:
+    """Return what a shell makes of an end: its exit code, or 128 + n for signal n."""
+    return code if number is None else 128 + number
+
+
 def signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
         return "signal {}".format(number)
+
+
+def _ending(argv: Sequence[Any], code: Optional[int], number: Optional[int], log: SlotLog) -> str:
+    if number is not None:
+        return "{} was killed by {}".format(_program(argv), signal_name(number))
+    why, said = "{} ended with exit code {}".format(_program(argv), code), log.last_line()
+    return "{}: {}".format(why, said) if said else why
 
 
 def _program(argv: Sequence[Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, cast
 
 from penstock.errors import DefinitionError
@@ -26,6 +25,8 @@ def find_scheduler(name: str) -> Scheduler:
     """
     if name in BUILT_IN:
         return cast("Scheduler", import_module(f"{GROUP}.{name}"))
+    from importlib.metadata import entry_points
+
     points = {point.name: point for point in entry_points(group=GROUP)}
     if name not in points:
         raise _unknown(name, sorted({"local", *BUILT_IN, *points}))

@@ -11,7 +11,6 @@ from pathlib import Path
 from penstock.campaign import Site
 from penstock.errors import DefinitionError, QueryFailed, SubmitRejected, Unreachable
 from penstock.ledger import FOLDER, make_private
-from penstock.runner.build import build_pyz
 from penstock.schedulers import find_scheduler
 from penstock.schedulers.model import Known, Limits, Request, Scheduler, Sighting
 from penstock.site.folders import SPEC, TASKS, WORDS, JobFolders, writing
@@ -59,6 +58,8 @@ class ClusterSite(JobFolders):
 
     def place_job(self, request: Request, spec: bytes, tasks: bytes, lists: Mapping[str, bytes]) -> None:
         """Write all that a job reads; the script comes last, so where it is, the rest is."""
+        from penstock.runner.build import build_pyz
+
         files = {**lists, TASKS: tasks, SPEC: spec}
         folder = self.place(request.token, files)
         with writing(folder):

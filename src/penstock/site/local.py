@@ -9,7 +9,6 @@ from pathlib import Path
 from penstock.campaign import Site
 from penstock.errors import SubmitRejected
 from penstock.ledger import FOLDER
-from penstock.runner.build import build_pyz
 from penstock.schedulers import local
 from penstock.site.folders import TASKS, WORDS, JobFolders, writing
 from penstock.transports.local import append, write_file
@@ -34,6 +33,8 @@ class LocalSite(JobFolders):
 
     def start(self, token: str) -> str:
         """Start the runner of a placed job and return its native id."""
+        from penstock.runner.build import build_pyz
+
         folder = self.job_folder(token)
         environment = {**os.environ, **self.site.environment, "PENSTOCK": f"{token}/1/1"}
         with writing(self.folder):

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from math import inf
 from stat import S_ISREG
 from typing import Any
@@ -18,6 +19,7 @@ from penstock.sources.walk import Folder, Walk, entries, readable, unreadable
 from penstock.units import Value, show_key
 
 Seen = tuple[str, os.stat_result]  # path as written, and what it is
+Look = Callable[[], os.stat_result]
 
 
 def scan_files(source: FileSource, campaign: Campaign, state: ScanState) -> Iterator[Found]:
@@ -103,40 +105,43 @@ class FileScan:
         except OSError as error:
             self.state.problems.append(unreadable(shown, error))
             return
+        read = self.segment.read
         try:
-            for name, found in self.matching(shown, descriptor):
-                stat = self.stat(name, descriptor, shown)
+            for name, found, look in self.matching(shown, descriptor):
+                stat = self.stat(look, shown + name)
                 if stat is None:
                     continue
-                read = self.segment.read(texts + found.groups(), known)
-                if isinstance(read, str):
-                    self.state.problems.append(Problem(shown + name, f"badly named: {read}"))
+                values = read(texts + found.groups(), known)
+                if isinstance(values, str):
+                    self.state.problems.append(Problem(shown + name, f"badly named: {values}"))
                 else:
-                    yield shown + name, name, read, stat
+                    yield shown + name, name, values, stat
         finally:
             os.close(descriptor)
 
-    def matching(self, shown: str, descriptor: int) -> Iterator[tuple[str, re.Match[str]]]:
-        match, excluded, literal = self.segment.match, self.excluded, self.segment.literal
-        # Reached through the open folder, a file costs no walk down its path.
-        names = (
-            (entry.name for entry in entries(descriptor, shown, self.state)) if literal is None else [literal]
-        )
-        for name in names:
+    def matching(self, shown: str, descriptor: int) -> Iterator[tuple[str, re.Match[str], Look]]:
+        match, excluded = self.segment.match, self.excluded
+        for name, look in self.names(shown, descriptor):
             found = match(name)
             if found is None or (excluded is not None and excluded(shown + name)):
                 continue
             if name.isascii() or readable(shown, name, self.state):
-                yield name, found
+                yield name, found, look
 
-    def stat(self, name: str, descriptor: int, shown: str) -> os.stat_result | None:
+    def names(self, shown: str, descriptor: int) -> Iterator[tuple[str, Look]]:
+        """Yield what may match, each with the way to look at it: through the open folder, which costs no walk down a path."""
+        literal = self.segment.literal
+        if literal is not None:
+            return iter([(literal, partial(os.stat, literal, dir_fd=descriptor))])
+        return ((entry.name, entry.stat) for entry in entries(descriptor, shown, self.state))
+
+    def stat(self, look: Look, path: str) -> os.stat_result | None:
         try:
-            stat = os.stat(name, dir_fd=descriptor)
+            stat = look()
         except OSError as error:
-            place = self.campaign.root / shown / name
-            if place.is_symlink():
+            if (self.campaign.root / path).is_symlink():
                 why = f"is a link that cannot be followed ({error.strerror}); mend or remove it"
-                self.state.problems.append(Problem(shown + name, why))
+                self.state.problems.append(Problem(path, why))
             return None  # else it went between the listing and now: the next scan tells
         return stat if S_ISREG(stat.st_mode) else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 
 from penstock.campaign import Campaign, FileSource, FunctionSource, Source
@@ -57,5 +56,7 @@ def _there(folder: Path, segment: Segment, source: FileSource, depth: int) -> st
     if fitting:
         return "every file is excluded or badly named; see the problems, or correct the pattern"
     wanted = source.pattern.text.lstrip("/").split("/")[depth]
+    from difflib import get_close_matches
+
     near = (get_close_matches(wanted, names, n=1, cutoff=0.0) or names)[0]
     return f"the nearest to {wanted!r} is {near!r} (of {len(names)}); correct the pattern"

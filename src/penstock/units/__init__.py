@@ -4,7 +4,17 @@ from penstock.units.expression import Expression
 from penstock.units.keys import CAMPAIGN, parse_key, show_key
 from penstock.units.pattern import BadlyNamed, Pattern, Segment
 from penstock.units.template import Placeholder, Template, unknown_name
-from penstock.units.values import Value, canonical, escape, from_iso, iso, read_value, unescape
+from penstock.units.values import (
+    Value,
+    canonical,
+    compact,
+    escape,
+    from_iso,
+    identities,
+    iso,
+    read_value,
+    unescape,
+)
 
 __all__ = [
     "CAMPAIGN",
@@ -16,8 +26,10 @@ __all__ = [
     "Template",
     "Value",
     "canonical",
+    "compact",
     "escape",
     "from_iso",
+    "identities",
     "iso",
     "parse_key",
     "read_value",

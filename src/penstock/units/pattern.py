@@ -248,7 +248,7 @@ def _quick_reader(place: int, form: Format) -> Reader | None:
 
     def read_whole(texts: Texts) -> Value:
         text = texts[place]
-        if len(text) == width and text[0] != "-":
+        if len(text) >= width and text[0] not in ("-" if len(text) == width else "-0"):
             return int(text)
         return checked(texts)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from penstock.errors import DefinitionError
@@ -79,6 +78,8 @@ class Template:
 
 def unknown_name(name: str, names: Mapping[str, Any] | list[str], place: str) -> str:
     """Write the sentence about a name that is not among `names`."""
+    from difflib import get_close_matches
+
     known = sorted(names)
     near = get_close_matches(name, known, n=1)
     remedy = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from json.encoder import encode_basestring
 from math import isfinite
+from typing import Any
 
 from penstock.errors import DefinitionError
 
@@ -36,6 +38,10 @@ def _plain(value: object) -> str:
 _encode = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain, check_circular=False
 ).encode
+_encode_field = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+#: how the commonest values are written, which spares them the way through an encoder
+_WRITERS: Mapping[type, Callable[[Any], str]] = {str: encode_basestring, int: int.__repr__}
 
 
 def canonical(values: Iterable[Value]) -> str:
@@ -44,7 +50,31 @@ def canonical(values: Iterable[Value]) -> str:
     >>> canonical(("2020-01-17", 1807))
     '["2020-01-17",1807]'
     """
-    return _encode(list(values))
+    return "[" + ",".join([_WRITERS.get(value.__class__, _encode)(value) for value in values]) + "]"
+
+
+def identities(key: Iterable[Value]) -> list[str]:
+    """Write the identities of the groups above a key, from the coarsest, and its own.
+
+    >>> identities(("2020-01-17", 1807))
+    ['["2020-01-17"]', '["2020-01-17",1807]']
+    """
+    texts = [_WRITERS.get(value.__class__, _encode)(value) for value in key]
+    return ["[" + ",".join(texts[:n]) + "]" for n in range(1, len(texts) + 1)]
+
+
+def compact(fields: Mapping[str, Any]) -> str:
+    """Write the fields of a unit as compact JSON.
+
+    >>> compact({"path": "a.wav", "size": 7})
+    '{"path":"a.wav","size":7}'
+    """
+    write, quote = _WRITERS.get, encode_basestring
+    return (
+        "{"
+        + ",".join([f"{quote(n)}:{write(v.__class__, _encode_field)(v)}" for n, v in fields.items()])
+        + "}"
+    )
 
 
 def escape(text: str) -> str:

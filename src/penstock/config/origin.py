@@ -1,0 +1,56 @@
+"""What a definition was read from: while that is the same, its frozen copy stands for it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from penstock.config.digest import own_module
+from penstock.config.draft import Draft
+from penstock.config.header import read_header
+
+CODE = ("campaign.py", "config", "units")  # that makes a campaign out of a draft
+
+
+def origin_of(draft: Draft, copy: Mapping[str, Any]) -> str:
+    """Digest all that `copy`, the frozen copy of a campaign, was made from: this code, the draft, files that it names."""
+    read = (
+        [*_code()],
+        os.path.expanduser("~"),
+        str(draft.root),
+        str(draft.file),
+        repr(draft.tables),
+        [*draft.overrides],
+        [_digest(file) for file in _files(draft.root, copy)],
+        [read_header(Path(source["path"])) for source in copy["sources"] if source["kind"] == "table"],
+    )
+    return hashlib.sha256(repr(read).encode(errors="surrogateescape")).hexdigest()
+
+
+def _code() -> Iterator[tuple[str, int]]:
+    """Yield the files of the code with their times: a checkout changes without another version."""
+    here = Path(__file__).parents[1]
+    for part in CODE:
+        place = here / part
+        for file in sorted(place.glob("*.py")) if place.is_dir() else [place]:
+            yield str(file), file.stat().st_mtime_ns
+
+
+def _files(root: Path, copy: Mapping[str, Any]) -> Iterator[Path | None]:
+    """Yield the files of the campaign that its stages speak of, None for a module that is not among them."""
+    for stage in copy["stages"]:
+        for reference in filter(None, (stage["python"], stage["setup"])):
+            yield own_module(reference.partition(":")[0], root)
+        yield from (root / path for path in stage["templates"].values())
+
+
+def _digest(file: Path | None) -> tuple[str, str] | None:
+    if file is None:
+        return None
+    try:
+        return str(file), hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        return str(file), str(error)
