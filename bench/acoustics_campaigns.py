@@ -13,7 +13,6 @@ import argparse
 import sqlite3
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -75,7 +74,9 @@ def write_noise(path: Path, seconds: int, *, seed: int) -> None:
 def run_campaign(scratch: Path, shape: Shape, workers: int) -> None:
     """Make, init, run and show one campaign."""
     size = make_recordings(scratch / shape.name / "audio", shape)
-    print(f"{shape.name}: {shape.files:,} files of {shape.seconds:,} s, {shape.hours:.1f} h, {size / 1e9:.1f} GB")
+    print(
+        f"{shape.name}: {shape.files:,} files of {shape.seconds:,} s, {shape.hours:.1f} h, {size / 1e9:.1f} GB"
+    )
     command = [*PENSTOCK, "init", "acoustics", "sea", "--audio", "audio", "--workers", str(workers)]
     show_cost("init", run(command, cwd=scratch / shape.name), shape)
     campaign = scratch / shape.name / "sea"
@@ -109,7 +110,9 @@ def stage_lines(campaign: Path, shape: Shape) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("which", nargs="*", help="short, long [both]")
     parser.add_argument("--files", type=int, default=20_000, help="short recordings [20000]")
     parser.add_argument("--seconds", type=int, default=10, help="of a short recording [10]")

@@ -18,14 +18,15 @@ def write_npz(source: Path, path: Path) -> None:
     The matrix is held in memory whole.
     """
     with h5py.File(source) as file:
-        matrix, begin = file["level"], _begin(file)
+        matrix, time, begin = file["level"], file["time"], _begin(file)
+        centres = time[:] * time.attrs["scale_factor"] + time.attrs["add_offset"]
         level = matrix[:].astype(np.float32) * matrix.attrs["scale_factor"] + matrix.attrs["add_offset"]
         level[matrix[:] == matrix.attrs["_FillValue"]] = np.nan
         reference = os.fsdecode(file.attrs["reference"])
         with path.open("wb") as out:
             np.savez_compressed(
                 out,
-                time=begin + file["time"][:],
+                time=begin + centres,
                 frequency=file["frequency"][:],
                 level=level.astype(np.float32),
                 psd=file["psd"][:],

@@ -110,4 +110,4 @@ def read_counts(file: Any) -> Counts | None:
     made = file["level_count"]
     attributes = (made.attrs[name] for name in ("first_bin", "bin_width", "bin_shift"))
     first, width, shift = attributes
-    return Counts(int(first), float(width), float(shift), made[:])
+    return Counts(int(first), float(width), float(shift), made[:].T)

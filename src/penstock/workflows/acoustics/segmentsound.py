@@ -31,6 +31,7 @@ class SegmentSound:
         self.name, self.begin = segment.name, begin_of(segment)
         self.rate = settings.resample or segment.pieces[0].rate
         self.frames = round((segment.end - segment.begin) * self.rate)
+        self.shared = round(segment.shared * self.rate)
         self.checks = {path: _check(path) for path in dict.fromkeys(each.path for each in segment.pieces)}
         self.runs = [(self._place(run), run) for run in runs(segment.pieces)]
         refuse_faults(self._before(), settings)

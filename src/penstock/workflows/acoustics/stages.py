@@ -147,7 +147,11 @@ def segment_spectrogram(task: Task) -> dict[str, Any]:
         fields = task.fields
         pieces = tuple(Piece(*each) for each in json.loads(fields["pieces"]))
         segment = Segment(
-            str(fields["segment"]), fields["begin"].timestamp(), fields["end"].timestamp(), pieces
+            str(fields["segment"]),
+            fields["begin"].timestamp(),
+            fields["end"].timestamp(),
+            pieces,
+            fields["shared"],
         )
         return SegmentSound(segment, settings)
 
@@ -171,6 +175,7 @@ def list_segments(campaign: Campaign) -> Iterator[dict[str, Any]]:
             "begin": moment(segment.begin),
             "end": moment(segment.end),
             "coverage": round(segment.coverage, 6),
+            "shared": round(segment.shared, 6),
             "pieces": json.dumps(pieces),
             "paths": list(dict.fromkeys(p.path for p in segment.pieces)),
         }
