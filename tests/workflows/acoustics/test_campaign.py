@@ -75,3 +75,22 @@ def test_segments_across_files_go_through_the_whole_engine(tmp_path, write_wav, 
         assert data.coverage.values.tolist() == [1] * 20 + [0] * 20 + [1] * 10 + [0] * 10
     with (tmp_path / "sea/report/qc.csv").open(newline="") as file:
         assert [row["verdict"] for row in csv.DictReader(file)] == ["good", "good", "warning"]
+
+
+def test_a_campaign_in_zarr_has_the_same_numbers_and_no_netcdf_file(tmp_path, write_wav, noise):
+    for start in (0, 10):
+        write_wav(f"audio/{BEGIN + timedelta(seconds=start):%Y%m%d_%H%M%S}.wav", noise)
+    for form in ("netcdf", "zarr"):
+        options = ("--audio", "audio", "--bin", "1", "--nfft", "256", "--format", form, "--also", "npz")
+        assert penstock(tmp_path, "init", "acoustics", form, *options).returncode == 0
+        ran = penstock(tmp_path / form, "run")
+        assert ran.returncode == 0, ran.stderr + ran.stdout
+    assert not list((tmp_path / "zarr").rglob("*.nc"))
+    for name in ("spectra/20260117_040000", "spectra/20260117_040010", "ltas", "soundscape"):
+        with (
+            xr.open_dataset(tmp_path / f"netcdf/{name}.nc") as expected,
+            xr.open_zarr(tmp_path / f"zarr/{name}.zarr", chunks=None) as made,
+        ):
+            assert made.identical(expected), name
+    with np.load(tmp_path / "zarr/npz/20260117_040000.npz") as made:
+        assert made["level"].shape == (129, 624)

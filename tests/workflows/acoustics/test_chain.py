@@ -90,7 +90,7 @@ def test_the_engine_takes_the_definition_of_a_chain(tmp_path, write_wav, noise, 
 
     for i in range(2):
         write_wav(f"audio/{begin + timedelta(seconds=10 * i):%Y%m%d_%H%M%S}.wav", noise)
-    shape = Shape(workers=3, batch=200, chain=True, extras=("tiles", "zarr", "npz"))
+    shape = Shape(workers=3, batch=200, chain=True, extras=("tiles", "npz"), format="zarr")
     write_campaign(tmp_path / "w", str(tmp_path / "audio"), shape=shape, params=params)
     campaign = load(tmp_path / "w")
     assert sorted(stage.name for stage in campaign.stages) == sorted(stages)

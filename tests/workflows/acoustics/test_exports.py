@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from penstock.workflows.acoustics.exports import write_npz, write_zarr
+from penstock.workflows.acoustics.exports import write_npz
 from penstock.workflows.acoustics.measure import measure
 from penstock.workflows.acoustics.settings import Settings
 
@@ -14,26 +14,6 @@ def product(write_wav, noise, tmp_path, begin):
     chosen = Settings(nfft=256, sensitivity=-170.0, force=True)
     measure(str(path), begin, chosen, product=out, picture=tmp_path / "a.png")
     return out
-
-
-def test_a_zarr_store_opens_with_xarray_as_the_netcdf_file_does(product, tmp_path):
-    write_zarr(product, tmp_path / "a.zarr")
-    with xr.open_dataset(product) as expected, xr.open_zarr(tmp_path / "a.zarr", chunks=None) as made:
-        assert set(made.variables) == set(expected.variables)
-        for name in expected.variables:
-            assert made[name].dims == expected[name].dims, name
-            assert np.array_equal(
-                made[name].values, expected[name].values, equal_nan=made[name].dtype.kind == "f"
-            )
-        assert made.attrs == expected.attrs
-        assert made.level.attrs == expected.level.attrs
-        assert (made.time.values[0], made.level.attrs["units"]) == (expected.time.values[0], "dB")
-
-
-def test_a_zarr_store_is_as_small_as_the_file(product, tmp_path):
-    write_zarr(product, tmp_path / "a.zarr")
-    size = sum(each.stat().st_size for each in (tmp_path / "a.zarr").rglob("*") if each.is_file())
-    assert size <= 1.1 * product.stat().st_size
 
 
 def test_an_npz_file_has_levels_times_and_frequencies(product, tmp_path, begin):

@@ -68,13 +68,15 @@ def test_no_stage_has_the_name_of_a_module_which_would_take_its_place_once_impor
 
 
 def test_init_makes_stages_and_products_that_are_asked_for(tmp_path, audio):
-    words = ("--chain", "--resample", 4000, "--tiles", 3, "--also", "zarr", "--also", "npz")
+    words = ("--chain", "--resample", 4000, "--tiles", 3, "--also", "npz", "--format", "zarr")
     assert invoke(plugin.init, tmp_path / "w", "--audio", audio, *words).exit_code == 0
     written = tomllib.loads((tmp_path / "w" / "penstock.toml").read_text())
     assert list(written["stage"]) == [
         *("resample", "statistics", "spectrogram", "ltas", "soundscape", "aplose", "report")
     ]
-    assert set(written["stage"]["spectrogram"]["products"]) == {"spectrum", "picture", "tiles", "zarr", "npz"}
+    assert set(written["stage"]["spectrogram"]["products"]) == {"spectrum", "picture", "tiles", "npz"}
+    assert written["stage"]["spectrogram"]["products"]["spectrum"] == "spectra/{file}.zarr/"
+    assert written["stage"]["ltas"]["products"]["average"] == "ltas.zarr/"
     assert (written["params"]["tile_levels"], written["params"]["resample"]) == (3, 4000)
 
 

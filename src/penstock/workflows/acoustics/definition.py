@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.workflows.acoustics.formats import SUFFIXES
 from penstock.workflows.acoustics.names import Pattern
 
 STAGES = "penstock.workflows.acoustics"
 EXTRAS = {
     "tiles": "tiles/{level}/",
-    "zarr": "zarr/{level}.zarr/",
     "npz": "npz/{level}.npz",
 }
 
@@ -21,7 +21,7 @@ EXTRAS = {
 class Shape:
     """What a campaign has beside its parameters.
 
-    `extras` are products beside the NetCDF file and the picture: tiles, zarr, npz. `chain` makes
+    `format` is netcdf or zarr; `extras` are products beside that and the picture: tiles, npz. `chain` makes
     resampling and statistics stages of their own, file by file.
     """
 
@@ -29,6 +29,7 @@ class Shape:
     batch: int
     settle: str | None = None
     segments: bool = False
+    format: str = "netcdf"
     extras: tuple[str, ...] = ()
     chain: bool = False
     table: str | None = None
@@ -37,6 +38,10 @@ class Shape:
     @property
     def level(self) -> str:
         return "segment" if self.segments else "file"
+
+    def stored(self, name: str) -> str:
+        """Name a product of the format; a Zarr store is a folder."""
+        return name + SUFFIXES[self.format] + ("/" if self.format == "zarr" else "")
 
 
 def render_definition(name: str, pattern: Pattern, params: Mapping[str, Any], shape: Shape) -> str:
@@ -93,7 +98,7 @@ def _before(params: Mapping[str, Any], shape: Shape) -> Iterator[str]:
 def _spectrogram(params: Mapping[str, Any], shape: Shape) -> str:
     function = "segment_spectrogram" if shape.segments else "spectrogram"
     level = shape.level
-    places = {"spectrum": f"spectra/{{{level}}}.nc", "picture": f"pictures/{{{level}}}.png"}
+    places = {"spectrum": shape.stored(f"spectra/{{{level}}}"), "picture": f"pictures/{{{level}}}.png"}
     places |= {name: EXTRAS[name].replace("level", level) for name in shape.extras}
     products = "".join(f'{key} = "{value}"\n' for key, value in places.items())
     return (
@@ -114,8 +119,8 @@ def _upstream(params: Mapping[str, Any], shape: Shape) -> str:
 
 
 def _after(shape: Shape) -> Iterator[str]:
-    yield LTAS
-    yield SOUNDSCAPE
+    yield LTAS.format(average=shape.stored("ltas"))
+    yield SOUNDSCAPE.format(table=shape.stored("soundscape"))
     if shape.aplose:
         yield APLOSE
     yield REPORT
@@ -125,7 +130,7 @@ LTAS = f"""[stage.ltas]
 each     = "campaign"
 after    = ["spectrogram"]
 python   = "{STAGES}:ltas"
-products = {{ average = "ltas.nc", picture = "ltas.png" }}
+products = {{{{ average = "{{average}}", picture = "ltas.png" }}}}
 """
 
 SOUNDSCAPE = f"""[stage.soundscape]
@@ -134,7 +139,7 @@ after    = ["spectrogram"]
 python   = "{STAGES}:soundscape"
 
 [stage.soundscape.products]
-table      = "soundscape.nc"
+table      = "{{table}}"
 levels     = "levels.csv"
 epd        = "epd.png"
 spl        = "spl.png"

@@ -121,8 +121,14 @@ def _tile_levels(text: str | None) -> int | None:
 @click.option("--segment", type=float, metavar="SECONDS", help="Cut segments of this length across files.")
 @click.option("--tiles", metavar="LEVELS", help="Tiles for APLOSE: a number of levels, or on-demand.")
 @click.option(
-    "--also", multiple=True, type=click.Choice(["zarr", "npz"]), help="Products beside NetCDF; repeatable."
+    "--format",
+    "form",
+    type=click.Choice(["netcdf", "zarr"]),
+    default="netcdf",
+    show_default=True,
+    help="Of spectra and averages.",
 )
+@click.option("--also", multiple=True, type=click.Choice(["npz"]), help="A product beside these.")
 @click.option("--chain", is_flag=True, help="Resample and take statistics in stages of their own.")
 def init(
     folder: Path,
@@ -132,6 +138,7 @@ def init(
     batch: int,
     segment: float | None,
     tiles: str | None,
+    form: str,
     also: tuple[str, ...],
     chain: bool,
     **params: Any,
@@ -148,12 +155,13 @@ def init(
     times, levels = _times(params), _tile_levels(tiles)
     if chain and segment is not None:
         raise DefinitionError("--chain works file by file, and --segment does not; leave one out")
-    if "zarr" in also and find_spec("zarr") is None:
-        raise DefinitionError("--also zarr needs a package that is not installed: pip install zarr")
+    if form == "zarr" and find_spec("zarr") is None:
+        raise DefinitionError("--format zarr needs a package that is not installed: pip install zarr")
     shape = Shape(
         workers or os.cpu_count() or 1,
         batch,
         segments=segment is not None,
+        format=form,
         extras=(*(("tiles",) if levels else ()), *also),
         chain=chain,
         aplose=tiles is not None,

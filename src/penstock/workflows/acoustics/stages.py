@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penstock.workflows.acoustics.formats import as_netcdf, open_product, spectra_of
 from penstock.workflows.acoustics.names import with_fraction
 from penstock.workflows.acoustics.qc import Finding
 from penstock.workflows.acoustics.recordings import Dataset, Recording, scan_campaign
@@ -31,7 +32,7 @@ def setup() -> None:
 def spectrogram(task: Task) -> dict[str, Any]:
     """Make the matrix, the levels and the picture of one recording in one pass (each = "file").
 
-    Products `spectrum` (NetCDF) and `picture` (PNG). A faulty recording is vetoed with its reason
+    Products `spectrum` (NetCDF or Zarr) and `picture` (PNG). A faulty recording is vetoed with its reason
     unless `params.force`; warnings are in the result and in the product.
     """
     from penstock.workflows.acoustics.chain import PreparedSound, choose_normal, read_given
@@ -105,7 +106,7 @@ def aplose(task: Task) -> dict[str, Any]:
     from penstock.workflows.acoustics.annotation import write_aplose
 
     settings = Settings.read(task.params)
-    duration = _duration(_with_suffix(task.inputs["spectrogram"], ".nc"))
+    duration = _duration(spectra_of(task.inputs["spectrogram"]))
     write_aplose(
         task.product("datasets"),
         task.product("metadata"),
@@ -118,9 +119,7 @@ def aplose(task: Task) -> dict[str, Any]:
 
 
 def _duration(products: Sequence[Path]) -> float:
-    import h5py
-
-    with h5py.File(products[0]) as file:
+    with open_product(products[0]) as file:
         return float(file.attrs["duration_seconds"])
 
 
@@ -185,8 +184,7 @@ def _spectrogram(task: Task, make: Callable[[Settings], Sound]) -> dict[str, Any
     from penstock.workflows.acoustics.measure import measure_sound
 
     settings, extras = Settings.read(task.params), _extras(task)
-    spectrum = task.product("spectrum")
-    with _vetoing(task):
+    with _vetoing(task), as_netcdf(task.product("spectrum")) as spectrum:
         made = measure_sound(
             make(settings),
             settings,
@@ -194,7 +192,7 @@ def _spectrogram(task: Task, make: Callable[[Settings], Sound]) -> dict[str, Any
             picture=task.product("picture"),
             tiles=extras.get("tiles"),
         )
-    _export(spectrum, extras)
+        _export(spectrum, extras)
     for finding in made.findings:
         task.log(f"{finding.kind}: {finding.why}")
     return {
@@ -208,19 +206,17 @@ def _spectrogram(task: Task, make: Callable[[Settings], Sound]) -> dict[str, Any
 def _extras(task: Task) -> dict[str, Path]:
     """Give the products that a campaign may have beside the usual ones."""
     found: dict[str, Path] = {}
-    for name in ("tiles", "zarr", "npz"):
+    for name in ("tiles", "npz"):
         with suppress(ValueError):
             found[name] = task.product(name)
     return found
 
 
 def _export(spectrum: Path, extras: dict[str, Path]) -> None:
-    from penstock.workflows.acoustics import exports
-
     if "npz" in extras:
-        exports.write_npz(spectrum, extras["npz"])
-    if "zarr" in extras:
-        exports.write_zarr(spectrum, extras["zarr"])
+        from penstock.workflows.acoustics.exports import write_npz
+
+        write_npz(spectrum, extras["npz"])
 
 
 def ltas(task: Task) -> dict[str, Any]:
@@ -228,9 +224,10 @@ def ltas(task: Task) -> dict[str, Any]:
     from penstock.workflows.acoustics import longterm
 
     settings = Settings.read(task.params)
-    sources = _with_suffix(task.inputs["spectrogram"], ".nc")
+    sources = spectra_of(task.inputs["spectrogram"])
     made, common = longterm.average(sources, settings.ltas_bin)
-    longterm.write(made, common, task.product("average"), len(sources))
+    with as_netcdf(task.product("average")) as path:
+        longterm.write(made, common, path, len(sources))
     longterm.picture(made, common, task.product("picture"), settings, "Long-term average")
     return {
         "bins": len(made),
@@ -242,15 +239,16 @@ def ltas(task: Task) -> dict[str, Any]:
 def soundscape(task: Task) -> dict[str, Any]:
     """Draw levels in time, how often each occurs, and each hour of each day (each = "campaign").
 
-    Products `table` (NetCDF), `levels` (CSV), `epd`, `spl` and `recurrence` (PNG).
+    Products `table` (NetCDF or Zarr), `levels` (CSV), `epd`, `spl` and `recurrence` (PNG).
     """
     from penstock.workflows.acoustics import figures
     from penstock.workflows.acoustics import overview as whole
 
     settings = Settings.read(task.params)
-    sources = _with_suffix(task.inputs["spectrogram"], ".nc")
+    sources = spectra_of(task.inputs["spectrogram"])
     made, broadband = whole.read_soundscape(sources)
-    whole.write_soundscape(made, task.product("table"))
+    with as_netcdf(task.product("table")) as path:
+        whole.write_soundscape(made, path)
     rows = whole.write_levels(task.product("levels"), sources)
     figures.draw_epd(made, task.product("epd"), settings.colours)
     figures.draw_levels(made.series, task.product("spl"), broadband)
@@ -268,7 +266,7 @@ def report(task: Task) -> dict[str, Any]:
 
     settings = Settings.read(task.params)
     spectra = task.inputs["spectrogram"]
-    dataset = _complete(scan_campaign(task.params, settings), _with_suffix(spectra, ".nc"), settings)
+    dataset = _complete(scan_campaign(task.params, settings), spectra_of(spectra), settings)
     tables.write_dataset(task.product("dataset"), dataset, settings)
     tables.write_files(task.product("files"), dataset)
     tables.write_qc(task.product("qc_table"), dataset, settings)
