@@ -82,7 +82,8 @@ def test_a_campaign_in_zarr_has_the_same_numbers_and_no_netcdf_file(tmp_path, wr
         write_wav(f"audio/{BEGIN + timedelta(seconds=start):%Y%m%d_%H%M%S}.wav", noise)
     for form in ("netcdf", "zarr"):
         options = ("--audio", "audio", "--bin", "1", "--nfft", "256", "--format", form, "--also", "npz")
-        assert penstock(tmp_path, "init", "acoustics", form, *options).returncode == 0
+        more = ("--tiles", "2", "--db-range", "-90", "-30")
+        assert penstock(tmp_path, "init", "acoustics", form, *options, *more).returncode == 0
         ran = penstock(tmp_path / form, "run")
         assert ran.returncode == 0, ran.stderr + ran.stdout
     assert not list((tmp_path / "zarr").rglob("*.nc"))
@@ -94,3 +95,6 @@ def test_a_campaign_in_zarr_has_the_same_numbers_and_no_netcdf_file(tmp_path, wr
             assert made.identical(expected), name
     with np.load(tmp_path / "zarr/npz/20260117_040000.npz") as made:
         assert made["level"].shape == (129, 624)
+    (images,) = (tmp_path / "zarr/aplose").glob("zarr/processed/spectrogram/10_8000/256_256_50/image")
+    assert len(list(images.iterdir())) == 2 * 3
+    assert all(each.read_bytes()[:4] == b"\x89PNG" for each in images.iterdir())

@@ -150,7 +150,7 @@ APLOSE = f"""[stage.aplose]
 each     = "campaign"
 after    = ["spectrogram"]
 python   = "{STAGES}:aplose"
-products = {{ datasets = "aplose/datasets.csv", metadata = "aplose/metadata.csv" }}
+products = "aplose/"
 """
 
 REPORT = f"""[stage.report]

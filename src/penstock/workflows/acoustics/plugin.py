@@ -111,6 +111,17 @@ def _tile_levels(text: str | None) -> int | None:
     return int(text)
 
 
+def _refuse_what_aplose_lacks(params: dict[str, Any]) -> None:
+    from penstock.workflows.acoustics.annotation import range_of, scale_of
+    from penstock.workflows.acoustics.settings import read_settings
+
+    settings = read_settings({name: value for name, value in params.items() if value is not None})
+    try:
+        range_of(settings), scale_of(settings)
+    except ValueError as error:
+        raise DefinitionError(str(error)) from error
+
+
 @click.command("acoustics")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @_with_options
@@ -167,6 +178,8 @@ def init(
         aplose=tiles is not None,
     )
     params |= {"segment": segment, "tile_levels": levels}
+    if tiles is not None:
+        _refuse_what_aplose_lacks(params)
     made = write_campaign(folder, audio, begin=begin, times=times, shape=shape, params=params)
     for line in summary(made.dataset, made.settings):
         click.echo(line)

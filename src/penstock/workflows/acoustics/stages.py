@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.workflows.acoustics.formats import as_netcdf, open_product, spectra_of
+from penstock.workflows.acoustics.formats import as_netcdf, spectra_of
 from penstock.workflows.acoustics.names import with_fraction
 from penstock.workflows.acoustics.qc import Finding
 from penstock.workflows.acoustics.recordings import Dataset, Recording, scan_campaign
@@ -102,25 +102,18 @@ def normals(task: Task) -> dict[str, Any]:
 
 
 def aplose(task: Task) -> dict[str, Any]:
-    """Write the tables that APLOSE reads (each = "campaign"); products `datasets` and `metadata`."""
-    from penstock.workflows.acoustics.annotation import write_aplose
+    """Write the folder that APLOSE imports (each = "campaign"); tiles that are stored are linked into it."""
+    from penstock.workflows.acoustics.annotation import Export, Told, write_export
 
-    settings = Settings.read(task.params)
-    duration = _duration(spectra_of(task.inputs["spectrogram"]))
-    write_aplose(
-        task.product("datasets"),
-        task.product("metadata"),
-        Path.cwd().name,
-        settings,
-        duration=duration,
-        extension=os.path.splitext(task.params["audio"])[1],
-    )
-    return {"duration": duration}
-
-
-def _duration(products: Sequence[Path]) -> float:
-    with open_product(products[0]) as file:
-        return float(file.attrs["duration_seconds"])
+    made, folder = task.inputs["spectrogram"], task.product()
+    told = sorted((Told.by(product) for product in spectra_of(made)), key=lambda each: each.begin)
+    extension = os.path.splitext(task.params["audio"])[1]
+    export = Export(Path.cwd().name, Settings.read(task.params), told, extension)
+    tiles = [
+        tile for path in made if path.parent.name == "tiles" for tile in sorted(path.absolute().iterdir())
+    ]
+    write_export(folder, export, tiles, home=lasting_folder(folder) / folder.name)
+    return {"sounds": len(told), "tiles": len(tiles)}
 
 
 @contextmanager
