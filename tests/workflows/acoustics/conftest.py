@@ -49,7 +49,13 @@ def make_task(tmp_path: Path) -> Callable[..., Task]:
     ) -> Task:
         empty: dict[str, Any] = dict.fromkeys(Stage._fields)
         stage = Stage(
-            **empty | {"name": "stage", "levels": ["file"], "types": {"begin": "datetime"}, "params": params}
+            **empty
+            | {
+                "name": "stage",
+                "levels": ["file"],
+                "types": {"begin": "datetime", "end": "datetime"},
+                "params": params,
+            }
         )
         places = {name: os.fspath(tmp_path / path) for name, path in products.items()}
         for place in places.values():

@@ -61,11 +61,12 @@ def test_recordings_become_spectrograms_an_average_and_a_page(folder):
     assert all((folder / unquote(link)).is_file() for link in links)
 
 
-def test_segments_across_files_go_through_the_whole_engine(tmp_path, write_wav, noise):
+@pytest.mark.parametrize("more", [(), ("--chain", "--normalise", "dc", "--normalise-over", "whole")])
+def test_segments_across_files_go_through_the_whole_engine(tmp_path, write_wav, noise, more):
     for start in (0, 10, 40):
         write_wav(f"audio/{BEGIN + timedelta(seconds=start):%Y%m%d_%H%M%S}.wav", noise)
     options = ("--audio", "audio", "--bin", "1", "--nfft", "256", "--segment", "15")
-    made = penstock(tmp_path, "init", "acoustics", "sea", *options)
+    made = penstock(tmp_path, "init", "acoustics", "sea", *options, *more)
     assert made.returncode == 0, made.stderr
     ran = penstock(tmp_path / "sea", "run")
     assert ran.returncode == 0, ran.stderr + ran.stdout

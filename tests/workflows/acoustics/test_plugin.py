@@ -84,7 +84,6 @@ def test_init_makes_stages_and_products_that_are_asked_for(tmp_path, audio):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--chain", "--segment", 10), "--chain works file by file"),
         (("--tiles", "many"), "neither a number of levels nor on-demand"),
         (("--tiles", 3), "give it as --db-range LOW HIGH"),
         (("--tiles", 3, "--db-range", 40, 100, "--scale", "log"), "APLOSE has no frequency scale 'log'"),

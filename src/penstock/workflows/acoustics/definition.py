@@ -22,7 +22,7 @@ class Shape:
     """What a campaign has beside its parameters.
 
     `format` is netcdf or zarr; `extras` are products beside that and the picture: tiles, npz. `chain` makes
-    resampling and statistics stages of their own, file by file.
+    resampling and statistics stages of their own, file by file or segment by segment.
     """
 
     workers: int
@@ -78,15 +78,17 @@ def _work(shape: Shape) -> str:
 def _before(params: Mapping[str, Any], shape: Shape) -> Iterator[str]:
     if not shape.chain:
         return
+    unit = shape.level
     if params.get("resample"):
         yield (
-            f'[stage.resample]\neach     = "file"\npython   = "{STAGES}:resample"\nsetup    = "{STAGES}:setup"\n'
-            'products = { audio = "resampled/{file}.wav", notes = "resampled/{file}.json" }\n' + _work(shape)
+            f'[stage.resample]\neach     = "{unit}"\npython   = "{STAGES}:resample"\nsetup    = "{STAGES}:setup"\n'
+            f'products = {{ audio = "resampled/{{{unit}}}.wav", notes = "resampled/{{{unit}}}.json" }}\n'
+            + _work(shape)
         )
     first = 'with     = "resample"\n' if params.get("resample") else _work(shape)
     yield (
-        f'[stage.statistics]\neach     = "file"\npython   = "{STAGES}:statistics"\n'
-        f'products = "statistics/{{file}}.json"\n{first}'
+        f'[stage.statistics]\neach     = "{unit}"\npython   = "{STAGES}:statistics"\n'
+        f'products = "statistics/{{{unit}}}.json"\n{first}'
     )
     if params.get("normalise_over", "file") != "file":
         yield (
@@ -96,14 +98,13 @@ def _before(params: Mapping[str, Any], shape: Shape) -> Iterator[str]:
 
 
 def _spectrogram(params: Mapping[str, Any], shape: Shape) -> str:
-    function = "segment_spectrogram" if shape.segments else "spectrogram"
     level = shape.level
     places = {"spectrum": shape.stored(f"spectra/{{{level}}}"), "picture": f"pictures/{{{level}}}.png"}
     places |= {name: EXTRAS[name].replace("level", level) for name in shape.extras}
     products = "".join(f'{key} = "{value}"\n' for key, value in places.items())
     return (
         f'[stage.spectrogram]\neach     = "{level}"\n{_upstream(params, shape)}'
-        f'python   = "{STAGES}:{function}"\nsetup    = "{STAGES}:setup"\n'
+        f'python   = "{STAGES}:spectrogram"\nsetup    = "{STAGES}:setup"\n'
         f"{_work(shape) if not _chained(params, shape) else ''}\n[stage.spectrogram.products]\n{products}"
     )
 

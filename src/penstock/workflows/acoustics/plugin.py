@@ -164,8 +164,6 @@ def init(
     from penstock.workflows.acoustics.tables import summary
 
     times, levels = _times(params), _tile_levels(tiles)
-    if chain and segment is not None:
-        raise DefinitionError("--chain works file by file, and --segment does not; leave one out")
     if form == "zarr" and find_spec("zarr") is None:
         raise DefinitionError("--format zarr needs a package that is not installed: pip install zarr")
     shape = Shape(

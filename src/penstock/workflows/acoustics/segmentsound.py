@@ -40,12 +40,19 @@ class SegmentSound:
         normal = self.normal or self._own_normal()
         return normal.apply(self._blocks())
 
-    def recorded(self) -> list[Span]:
-        spans = []
+    def stretches(self) -> list[tuple[int, int]]:
+        """Give where there is sound, at the rate that the blocks have: first sample and how many."""
+        found = []
         for at, run in self.runs:
-            stop = min(self.frames, at + count_after(sum(p.count for p in run), run[0].rate, self.settings))
-            spans.append(Span(self.segment.begin + at / self.rate, self.segment.begin + stop / self.rate))
-        return spans
+            count = count_after(sum(p.count for p in run), run[0].rate, self.settings)
+            found.append((at, min(count, self.frames - at)))
+        return found
+
+    def recorded(self) -> list[Span]:
+        begin = self.segment.begin
+        return [
+            Span(begin + at / self.rate, begin + (at + count) / self.rate) for at, count in self.stretches()
+        ]
 
     def finish(self) -> list[Finding]:
         """Give what was found in the files, each named; what is not finite is no data here."""
