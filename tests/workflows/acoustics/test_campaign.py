@@ -23,6 +23,10 @@ def penstock(folder, *words):
     )
 
 
+def untouched(audio):
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in audio.iterdir()}
+
+
 @pytest.fixture
 def folder(tmp_path, write_wav, noise):
     for start in (0, 10, 40, 50, 60):
@@ -39,8 +43,10 @@ def folder(tmp_path, write_wav, noise):
 
 
 def test_recordings_become_spectrograms_an_average_and_a_page(folder):
+    before = untouched(folder.parent / "audio")
     ran = penstock(folder, "run")
     assert ran.returncode == 0, ran.stderr
+    assert untouched(folder.parent / "audio") == before
     stages = {
         stage["name"]: stage["tasks"]
         for stage in json.loads(penstock(folder, "status", "--json").stdout)["stages"]
@@ -53,6 +59,14 @@ def test_recordings_become_spectrograms_an_average_and_a_page(folder):
         assert data.coverage.values.tolist() == [1] * 20 + [0] * 20 + [1] * 20
         frames_a_file = (10 * RATE - 256) // 128 + 1
         assert data.frames.sum() == 4 * frames_a_file  # a file at the border of two batches counts once
+    for name in ("ltas.nc", "soundscape.nc", "spectra/it's 20260117_040000.nc"):
+        with xr.open_dataset(folder / name, decode_times=False) as data:
+            assert [each for each in data.variables if "units" not in data[each].attrs] == []
+            times = [
+                data[each].attrs["units"] for each in data.variables if "since" in data[each].attrs["units"]
+            ]
+            assert times
+            assert all(each.endswith("+00:00") for each in times)
     with (folder / "report/qc.csv").open(newline="") as file:
         verdicts = [row["verdict"] for row in csv.DictReader(file)]
     assert verdicts == ["good", "good", "warning", "good", "left out", "left out"]

@@ -73,6 +73,28 @@ def test_samples_beyond_what_the_header_says_are_left_alone(run, write_wav, nois
     assert data.sizes["time"] == data.bin_frames.values.sum() == made.frames == 624
 
 
+def test_everything_comes_from_one_read(run, write_wav, noise, monkeypatch):
+    path, reads = write_wav("a.wav", noise), []
+
+    def read_blocks(path, channel):
+        reads.append(path)
+        yield from _read(path, 4096)
+
+    monkeypatch.setattr(module, "read_blocks", read_blocks)
+    bands = ["decidecade", "third_octave", "millidecade"]
+    _, data = run(path, bands=bands, spl_bands=[[100, 1000]], resample=4000, band_pass=[50, 1500])
+    assert len(reads) == 1
+    for name in (
+        "level",
+        "psd",
+        "bin_level",
+        "level_percentile",
+        "spl_band_level",
+        *(f"{b}_level" for b in bands),
+    ):
+        assert np.isfinite(data[name].values).all(), name
+
+
 def _read(path, block):
     samples, _ = soundfile.read(path, dtype="float32")
     return (samples[i : i + block] for i in range(0, len(samples), block))

@@ -6,9 +6,11 @@ All places are whole samples, so that a segment cut across a border has the very
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import accumulate
 
 from penstock.workflows.acoustics.names import read_any_time
 from penstock.workflows.acoustics.recordings import Dataset, Recording
@@ -86,7 +88,11 @@ def plan_segments(clips: Sequence[Clip], settings: Settings) -> list[Segment]:
     begin = _cut(settings.segment_begin, first)
     end = _cut(settings.segment_end, last)
     cuts = list(CUTTERS[settings.segment_mode](clips, settings, begin, end))
-    made = (_fill(cut, clips) for cut in sorted(cuts, key=lambda cut: cut.begin))
+    begins, ends = [clip.begin for clip in clips], list(accumulate((clip.end for clip in clips), max))
+    made = (
+        _fill(cut, clips[bisect_right(ends, cut.begin) : bisect_left(begins, cut.end)])
+        for cut in sorted(cuts, key=lambda cut: cut.begin)
+    )
     return list(_share([segment for segment in made if segment.pieces], settings))
 
 
