@@ -72,11 +72,14 @@ def _usual_levels(counts: Counts, rare: float = 1e-4) -> tuple[float, float]:
 
 def draw_levels(series: Series, path: Path, reference: str) -> None:
     """Draw the broadband level in time; the line breaks where nothing was recorded."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     def paint(figure: Any, axes: Any) -> None:
         begins, levels = broken(thinned(series))
         axes.plot([moment(float(each)) for each in begins], levels, lw=1, marker=".", ms=2)
         axes.set(ylabel=f"level, dB re {reference}", xlabel="UTC")
+        locator = AutoDateLocator()
+        axes.xaxis.set(major_locator=locator, major_formatter=ConciseDateFormatter(locator))
         axes.set_title("Broadband level", loc="left")
         axes.grid(color="0.9")
 
