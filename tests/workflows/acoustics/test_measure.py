@@ -211,14 +211,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from penstock.workflows.acoustics.measure import measure
 from penstock.workflows.acoustics.settings import Settings
-for path in sys.argv[1:]:
-    out = Path(path + ".nc"), Path(path + ".png")
-    measure(path, datetime(2026, 1, 1, tzinfo=UTC), Settings(nfft=32), product=out[0], picture=out[1])
+for path in sys.argv[2:]:
+    out, chosen = (Path(path + ".nc"), Path(path + ".png")), Settings(nfft=int(sys.argv[1]), bin=60.0)
+    measure(path, datetime(2026, 1, 1, tzinfo=UTC), chosen, product=out[0], picture=out[1])
     print(next(int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
-def test_memory_does_not_grow_with_the_length(tmp_path):
+@pytest.mark.parametrize("nfft", [32, 65536])
+def test_memory_does_not_grow_with_the_length(tmp_path, nfft):
     short, long = tmp_path / "short.wav", tmp_path / "long.wav"
     minute = 0.1 * np.random.default_rng(1).standard_normal(60 * 48000)
     for path, minutes in ((short, 1), (long, 12)):
@@ -226,7 +227,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
             for _ in range(minutes):
                 file.write(minute)
     ran = subprocess.run(
-        [sys.executable, "-c", LONG, short, long], capture_output=True, text=True, check=True
+        [sys.executable, "-c", LONG, str(nfft), short, long], capture_output=True, text=True, check=True
     )
     first, second = map(int, ran.stdout.split())
     assert second < 200

@@ -134,8 +134,8 @@ class Writer:
     def _write_counts(self) -> None:
         if self.counter is None:
             return
-        own = self.counter.found()
-        found, every = own.trimmed(), own + self.others.found() if self.others else own
+        found = self.counter.found().trimmed()
+        every = found + self.others.found().trimmed() if self.others else found
         grid = {"first_bin": found.first, "bin_width": found.width, "bin_shift": found.shift}
         levels, centre = found.levels(), "centre of the bin of levels"
         self.store.steps(
