@@ -120,32 +120,36 @@ def _upstream(params: Mapping[str, Any], shape: Shape) -> str:
 
 
 def _after(shape: Shape) -> Iterator[str]:
-    yield LTAS.format(average=shape.stored("ltas"))
-    yield SOUNDSCAPE.format(table=shape.stored("soundscape"))
+    yield _ltas(shape)
+    yield _soundscape(shape)
     if shape.aplose:
         yield APLOSE
     yield REPORT
 
 
-LTAS = f"""[stage.ltas]
+def _ltas(shape: Shape) -> str:
+    return f"""[stage.ltas]
 each     = "campaign"
 after    = ["spectrogram"]
 python   = "{STAGES}:ltas"
-products = {{{{ average = "{{average}}", picture = "ltas.png" }}}}
+products = {{ average = "{shape.stored("ltas")}", picture = "ltas.png" }}
 """
 
-SOUNDSCAPE = f"""[stage.soundscape]
+
+def _soundscape(shape: Shape) -> str:
+    return f"""[stage.soundscape]
 each     = "campaign"
 after    = ["spectrogram"]
 python   = "{STAGES}:soundscape"
 
 [stage.soundscape.products]
-table      = "{{table}}"
+table      = "{shape.stored("soundscape")}"
 levels     = "levels.csv"
 epd        = "epd.png"
 spl        = "spl.png"
 recurrence = "recurrence.png"
 """
+
 
 APLOSE = f"""[stage.aplose]
 each     = "campaign"

@@ -142,14 +142,12 @@ class Writer:
             "level_bin", len(levels), first=levels[0], step=found.width, units="dB", long_name=centre
         )
         self.store.dimension("percentile", np.array(PERCENTILES, float), units="percent")
-        counts, both = (
-            found.counts.T.astype(np.min_scalar_type(found.counts.max())),
-            ("level_bin", "frequency"),
-        )
-        self.store.deflated("level_count", both, counts, units="1", long_name="frames of this level", **grid)
-        below, both = every.percentiles().astype(np.float32), ("percentile", "frequency")
+        counts = found.counts.T.astype(np.min_scalar_type(found.counts.max()))
+        about = {"units": "1", "long_name": "frames of this level"} | grid
+        self.store.deflated("level_count", ("level_bin", "frequency"), counts, **about)
+        below = every.percentiles().astype(np.float32)
         name = "level below which this share of the frames lies"
-        self.store.eighths("level_percentile", both, below, units="dB", long_name=name)
+        self.store.eighths("level_percentile", ("percentile", "frequency"), below, units="dB", long_name=name)
 
 
 def describe(settings: Settings, transform: Transform, calibration: Calibration) -> dict[str, Any]:
