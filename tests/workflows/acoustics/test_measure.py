@@ -68,9 +68,11 @@ def test_the_result_does_not_depend_on_how_it_is_read(run, write_wav, noise, mon
 
 def test_samples_beyond_what_the_header_says_are_left_alone(run, write_wav, noise, monkeypatch):
     path = write_wav("a.wav", noise)
-    monkeypatch.setattr(module, "read_blocks", lambda path, channel: [noise, noise])
+    beyond = np.concatenate((noise[4000:], np.ones(4000, np.float32)))
+    monkeypatch.setattr(module, "read_blocks", lambda path, channel: [noise[:4000], beyond, noise])
     made, data = run(path)
     assert data.sizes["time"] == data.bin_frames.values.sum() == made.frames == 624
+    assert kinds(made.findings) == []
 
 
 def test_everything_comes_from_one_read(run, write_wav, noise, monkeypatch):
