@@ -4,6 +4,7 @@ import pytest
 import xarray as xr
 
 from penstock.workflows.acoustics import longterm, matrix
+from penstock.workflows.acoustics import product as module
 from penstock.workflows.acoustics.exports import write_npz
 from penstock.workflows.acoustics.formats import as_netcdf, open_product, spectra_of, write_zarr
 from penstock.workflows.acoustics.measure import measure
@@ -14,12 +15,21 @@ from penstock.workflows.acoustics.tiles import draw_tile, find_tile
 
 
 @pytest.fixture
-def product(write_wav, noise, tmp_path, begin):
-    noise[5000:5400] = np.nan
-    path, out = write_wav("a.wav", noise, subtype="FLOAT"), tmp_path / "a.nc"
-    chosen = Settings(nfft=256, bin=1.0, sensitivity=-170.0, force=True, bands=("decidecade", "millidecade"))
-    measure(str(path), begin, chosen, product=out, picture=tmp_path / "a.png")
-    return out
+def make_product(write_wav, noise, tmp_path, begin):
+    def make():
+        noise[5000:5400] = np.nan
+        path, out = write_wav("a.wav", noise, subtype="FLOAT"), tmp_path / "a.nc"
+        bands = ("decidecade", "millidecade")
+        chosen = Settings(nfft=256, bin=1.0, sensitivity=-170.0, force=True, bands=bands)
+        measure(str(path), begin, chosen, product=out, picture=tmp_path / "a.png")
+        return out
+
+    return make
+
+
+@pytest.fixture
+def product(make_product):
+    return make_product()
 
 
 def same(made, expected):
@@ -32,13 +42,17 @@ def same(made, expected):
     assert made.attrs == expected.attrs
 
 
-@pytest.mark.parametrize("chunk", [500, 5000, 1 << 19])
-def test_a_zarr_store_opens_with_xarray_as_the_netcdf_file_does(product, tmp_path, chunk, monkeypatch):
+@pytest.mark.parametrize("chunk", [129 * 7, 129 * 100, 1 << 18])
+def test_a_zarr_store_opens_with_xarray_as_the_netcdf_file_does(make_product, tmp_path, chunk, monkeypatch):
     monkeypatch.setattr(matrix, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    product = make_product()
     write_zarr(product, tmp_path / "a.zarr")
     with xr.open_dataset(product) as expected, xr.open_zarr(tmp_path / "a.zarr", chunks=None) as made:
         same(made, expected)
         assert (made.time.values[0], made.level.attrs["units"]) == (expected.time.values[0], "dB")
+    chunks = {path.name for path in (tmp_path / "a.zarr/level").iterdir() if not path.name.startswith(".")}
+    assert chunks == {f"0.{i}" for i in range(-(-624 // min(624, chunk // 129)))}
 
 
 def test_a_zarr_store_is_small_too(write_wav, tmp_path, begin):
