@@ -19,8 +19,10 @@ from penstock.workflows.acoustics.tables import iso, write_table
 from penstock.workflows.acoustics.timeline import moment, seconds
 
 DATASET = ("path", "dataset", "spectro_duration", "dataset_sr", "file_type", "identifier")
-AUDIO = ("sample_bits", "channel_count", "audio_file_count", "start_date", "end_date")
-AUDIO = (*AUDIO, "dataset_sr", "audio_file_dataset_duration")
+AUDIO = (
+    *("sample_bits", "channel_count", "audio_file_count", "start_date", "end_date"),
+    *("dataset_sr", "audio_file_dataset_duration"),
+)
 SPECTROGRAM = (
     *("dataset_name", "dataset_sr", "nfft", "window_size", "overlap", "colormap", "zoom_level"),
     *("number_adjustment_spectrogram", "dynamic_min", "dynamic_max", "spectro_duration"),

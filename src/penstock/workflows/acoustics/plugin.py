@@ -117,7 +117,8 @@ def _refuse_what_aplose_lacks(params: dict[str, Any]) -> None:
 
     settings = read_settings({name: value for name, value in params.items() if value is not None})
     try:
-        range_of(settings), scale_of(settings)
+        range_of(settings)
+        scale_of(settings)
     except ValueError as error:
         raise DefinitionError(str(error)) from error
 
