@@ -1,10 +1,11 @@
-"""Processor time and memory of the acoustics workflow for an hour of sound, beside OSEkit's.
+"""Processor time, memory, space and scaling of the acoustics workflow, beside OSEkit on the same files.
 
-    python bench/acoustics.py [--minutes 10] [--osekit PYTHON]
+    python bench/acoustics.py [--minutes 60] [--rounds 3] [--osekit PYTHON | --alone]
 
-Ours is measured in a process of its own for each number of workers. OSEkit needs a Python of at least 3.12
-with `osekit` installed (`python3.12 -m venv v && v/bin/pip install osekit`); without `--osekit` it is not run,
-and the page says so.
+Each contestant is a process of its own; they take turns, and of each figure the least of all rounds
+counts, since a machine that is shared only ever adds. Start-up (the interpreter and its imports, paid
+once a worker) stands apart from what an hour of sound costs. OSEkit needs a Python of at least 3.12: where
+one is found, it gets a venv of its own in `.venv-osekit`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+if __package__ is None:
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from bench import osekit
+
 RATE, NFFT, FILE_SECONDS = 48_000, 1024, 60
+Figures = dict[str, Any]
 
 OURS = """
 import json, os, resource, sys, time
@@ -27,38 +35,16 @@ from datetime import datetime, UTC
 from pathlib import Path
 from penstock.workflows.acoustics.measure import measure
 from penstock.workflows.acoustics.settings import Settings
+start, begun = sum(os.times()[:4]), time.perf_counter()
 folder, out, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 def one(path):
     name = out / path.stem
     measure(str(path), datetime(2026, 1, 1, tzinfo=UTC), Settings(),
             product=name.with_suffix(".nc"), picture=name.with_suffix(".png"))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-start = time.perf_counter()
 with ProcessPoolExecutor(workers) as pool:
     peak = max(pool.map(one, sorted(folder.glob("*.wav"))))
-wall = time.perf_counter() - start
-used = os.times()
-print(json.dumps({"wall": wall, "mb": peak,
-    "cpu": used.user + used.system + used.children_user + used.children_system}))
-"""
-
-OSEKIT = """
-import json, os, resource, sys, time
-from pathlib import Path
-start = time.perf_counter()
-from osekit.core.audio_dataset import AudioDataset
-from osekit.core.spectro_dataset import SpectroDataset
-from scipy.signal import ShortTimeFFT
-from scipy.signal.windows import hann
-folder, out = Path(sys.argv[1]), Path(sys.argv[2])
-audio = AudioDataset.from_folder(folder, strptime_format="%Y%m%d_%H%M%S", mode="files")
-fft = ShortTimeFFT(win=hann(1024), hop=512, fs=48000, mfft=1024, scale_to="psd")
-spectra = SpectroDataset.from_audio_dataset(audio, fft=fft)
-spectra.save_all(spectrum_folder=out / "matrix", spectrogram_folder=out / "picture")
-used = os.times()
-print(json.dumps({"wall": time.perf_counter() - start,
-    "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    "cpu": used.user + used.system + used.children_user + used.children_system}))
+print(json.dumps({"wall": time.perf_counter() - begun, "start": start, "cpu": sum(os.times()[:4]) - start, "mb": peak}))
 """
 
 
@@ -71,10 +57,15 @@ def make_sound(folder: Path, minutes: int) -> int:
     for i in range(minutes):
         samples = 0.1 * np.random.default_rng(i).standard_normal(FILE_SECONDS * RATE)
         soundfile.write(folder / f"20260101_{i // 60:02d}{i % 60:02d}00.wav", samples, RATE, subtype="PCM_16")
-    return sum(path.stat().st_size for path in folder.iterdir())
+    return size_of(folder)
 
 
-def run(python: str, code: str, *words: object) -> dict[str, Any]:
+def size_of(folder: Path, *suffixes: str) -> int:
+    files = (each for each in folder.rglob("*") if each.is_file())
+    return sum(each.stat().st_size for each in files if not suffixes or each.suffix in suffixes)
+
+
+def run(python: str, code: str, *words: object) -> Figures:
     """Run code in a fresh process; give the figures that it prints last, or why there are none."""
     command = [python, "-c", code, *map(str, words)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -83,45 +74,76 @@ def run(python: str, code: str, *words: object) -> dict[str, Any]:
     return json.loads(ran.stdout.strip().splitlines()[-1])
 
 
-def show(name: str, figures: dict[str, Any], hours: float) -> None:
-    if "failed" in figures:
-        print(f"{name:24} could not be run: {figures['failed']}")
-        return
-    per_hour = figures["cpu"] / hours
-    print(f"{name:24} {per_hour:7.1f} CPU-s/h  {figures['wall'] / hours:7.1f} s/h  {figures['mb']:6.0f} MB")
+def least(rounds: list[Figures]) -> Figures:
+    """Take the least of each figure; a failure counts if all failed."""
+    good = [each for each in rounds if "failed" not in each]
+    return {name: min(each[name] for each in good) for name in good[0]} if good else rounds[0]
+
+
+def compete(folder: Path, rounds: int, theirs: str | None) -> dict[str, Figures]:
+    """Run all contestants in turn, `rounds` times."""
+    taken: dict[str, list[Figures]] = {}
+    for _ in range(rounds):
+        for workers in (1, 2):
+            out = fresh(folder / f"ours{workers}")
+            made = run(sys.executable, OURS, folder / "audio", out, workers)
+            taken.setdefault(f"penstock, {workers} worker{'s' * (workers > 1)}", []).append(made)
+        if theirs:
+            made = run(theirs, osekit.WORK, folder / "audio", fresh(folder / "osekit"))
+            taken.setdefault("OSEkit, 1 process", []).append(made)
+    return {name: least(each) for name, each in taken.items()}
+
+
+def fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+def table(found: dict[str, Figures], hours: float) -> Iterator[str]:
+    yield f"{'':24}{'start-up':>12}{'an hour of sound':>20}{'wall':>12}{'peak':>10}"
+    for name, figures in found.items():
+        if "failed" in figures:
+            yield f"{name:24}could not be run: {figures['failed']}"
+            continue
+        start, cpu, wall = figures["start"], figures["cpu"] / hours, figures["wall"] / hours
+        yield f"{name:24}{start:8.2f} CPU-s{cpu:14.1f} CPU-s{wall:8.1f} s/h{figures['mb']:7.0f} MB"
+
+
+def ratios(found: dict[str, Figures], folder: Path, size: int) -> Iterator[str]:
+    one, two, theirs = (found.get(name, {}) for name in NAMES)
+    if "wall" in one and "wall" in two:
+        yield f"from 1 to 2 workers {one['wall'] / two['wall']:.2f} times as fast"
+    yield f"matrices {size_of(folder / 'ours1', '.nc') / size:.3f} of the recordings' bytes"
+    if "cpu" in theirs:
+        yield (
+            f"OSEkit takes {theirs['cpu'] / one['cpu']:.1f} times the processor time, "
+            f"{theirs['mb'] / one['mb']:.1f} times the memory; "
+            f"its matrices {size_of(folder / 'osekit', '.npz') / size:.2f} of the recordings' bytes"
+        )
+
+
+NAMES = ("penstock, 1 worker", "penstock, 2 workers", "OSEkit, 1 process")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=int, default=10, help="of sound")
-    parser.add_argument("--osekit", metavar="PYTHON", help="a Python >= 3.12 that has osekit")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=int, default=60, help="of sound [60]")
+    parser.add_argument("--rounds", type=int, default=3, help="of which the least counts [3]")
+    parser.add_argument("--osekit", metavar="PYTHON", help="a Python that has osekit [found or made]")
+    parser.add_argument("--alone", action="store_true", help="leave OSEkit out")
     chosen = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-acoustics-"))
-    try:
-        measure(folder, chosen.minutes, chosen.osekit)
-    finally:
-        shutil.rmtree(folder)
-
-
-def measure(folder: Path, minutes: int, osekit: str | None) -> None:
-    size, hours = make_sound(folder / "audio", minutes), minutes / 60
-    print(f"{minutes} min of 48 kHz, 16 bits, {size / 1e6:.0f} MB; nfft {NFFT}, 50 % overlap")
-    found = {}
-    for workers in (1, 2):
-        out = folder / f"ours{workers}"
-        out.mkdir()
-        found[workers] = run(sys.executable, OURS, folder / "audio", out, workers)
-        show(f"penstock, {workers} worker(s)", found[workers], hours)
-    made = sum(path.stat().st_size for path in (folder / "ours1").glob("*.nc"))
-    print(f"{'1 to 2 workers':24} {found[1]['wall'] / found[2]['wall']:7.2f} times as fast")
-    print(f"{'size of the matrices':24} {made / size:7.3f} of the recordings'")
-    if osekit is None:
-        print(f"{'OSEkit':24} not run: name a Python that has it with --osekit")
-        return
-    theirs = run(osekit, OSEKIT, folder / "audio", folder / "osekit")
-    show("OSEkit", theirs, hours)
-    if "failed" not in theirs:
-        print(f"{'OSEkit / penstock':24} {theirs['cpu'] / found[1]['cpu']:7.1f} times the processor time")
+    theirs, why = (chosen.osekit, "") if chosen.osekit or chosen.alone else osekit.find_python()
+    with tempfile.TemporaryDirectory(prefix="bench-acoustics-") as name:
+        folder, hours = Path(name), chosen.minutes / 60
+        size = make_sound(folder / "audio", chosen.minutes)
+        print(f"{chosen.minutes} min of 48 kHz, 16 bits, {size / 1e6:.0f} MB; nfft {NFFT}, 50 % overlap")
+        found = compete(folder, chosen.rounds, theirs)
+        print(*table(found, hours), *ratios(found, folder, size), sep="\n")
+    if not theirs:
+        print(f"OSEkit was not run: {why or 'left out'}")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,13 @@ def make_task(tmp_path: Path) -> Callable[..., Task]:
     ) -> Task:
         empty: dict[str, Any] = dict.fromkeys(Stage._fields)
         stage = Stage(
-            **empty | {"name": "stage", "levels": ["file"], "types": {"begin": "datetime"}, "params": params}
+            **empty
+            | {
+                "name": "stage",
+                "levels": ["file"],
+                "types": {"begin": "datetime", "end": "datetime"},
+                "params": params,
+            }
         )
         places = {name: os.fspath(tmp_path / path) for name, path in products.items()}
         for place in places.values():
@@ -62,7 +68,8 @@ def make_task(tmp_path: Path) -> Callable[..., Task]:
 
 @pytest.fixture
 def real_audio() -> Path:
-    folder = Path(__file__).parents[4] / "shared" / "data" / "audio"
+    beside = Path(__file__).parents[4] / "shared" / "data" / "audio"
+    folder = Path(os.environ.get("PENSTOCK_AUDIO", beside))
     if not folder.is_dir():
         pytest.skip("the real recordings are not here")
     return folder

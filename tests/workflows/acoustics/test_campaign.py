@@ -23,6 +23,10 @@ def penstock(folder, *words):
     )
 
 
+def untouched(audio):
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in audio.iterdir()}
+
+
 @pytest.fixture
 def folder(tmp_path, write_wav, noise):
     for start in (0, 10, 40, 50, 60):
@@ -39,8 +43,10 @@ def folder(tmp_path, write_wav, noise):
 
 
 def test_recordings_become_spectrograms_an_average_and_a_page(folder):
+    before = untouched(folder.parent / "audio")
     ran = penstock(folder, "run")
     assert ran.returncode == 0, ran.stderr
+    assert untouched(folder.parent / "audio") == before
     stages = {
         stage["name"]: stage["tasks"]
         for stage in json.loads(penstock(folder, "status", "--json").stdout)["stages"]
@@ -53,6 +59,14 @@ def test_recordings_become_spectrograms_an_average_and_a_page(folder):
         assert data.coverage.values.tolist() == [1] * 20 + [0] * 20 + [1] * 20
         frames_a_file = (10 * RATE - 256) // 128 + 1
         assert data.frames.sum() == 4 * frames_a_file  # a file at the border of two batches counts once
+    for name in ("ltas.nc", "soundscape.nc", "spectra/it's 20260117_040000.nc"):
+        with xr.open_dataset(folder / name, decode_times=False) as data:
+            assert [each for each in data.variables if "units" not in data[each].attrs] == []
+            times = [
+                data[each].attrs["units"] for each in data.variables if "since" in data[each].attrs["units"]
+            ]
+            assert times
+            assert all(each.endswith("+00:00") for each in times)
     with (folder / "report/qc.csv").open(newline="") as file:
         verdicts = [row["verdict"] for row in csv.DictReader(file)]
     assert verdicts == ["good", "good", "warning", "good", "left out", "left out"]
@@ -61,11 +75,12 @@ def test_recordings_become_spectrograms_an_average_and_a_page(folder):
     assert all((folder / unquote(link)).is_file() for link in links)
 
 
-def test_segments_across_files_go_through_the_whole_engine(tmp_path, write_wav, noise):
+@pytest.mark.parametrize("more", [(), ("--chain", "--normalise", "dc", "--normalise-over", "whole")])
+def test_segments_across_files_go_through_the_whole_engine(tmp_path, write_wav, noise, more):
     for start in (0, 10, 40):
         write_wav(f"audio/{BEGIN + timedelta(seconds=start):%Y%m%d_%H%M%S}.wav", noise)
     options = ("--audio", "audio", "--bin", "1", "--nfft", "256", "--segment", "15")
-    made = penstock(tmp_path, "init", "acoustics", "sea", *options)
+    made = penstock(tmp_path, "init", "acoustics", "sea", *options, *more)
     assert made.returncode == 0, made.stderr
     ran = penstock(tmp_path / "sea", "run")
     assert ran.returncode == 0, ran.stderr + ran.stdout
@@ -75,3 +90,26 @@ def test_segments_across_files_go_through_the_whole_engine(tmp_path, write_wav, 
         assert data.coverage.values.tolist() == [1] * 20 + [0] * 20 + [1] * 10 + [0] * 10
     with (tmp_path / "sea/report/qc.csv").open(newline="") as file:
         assert [row["verdict"] for row in csv.DictReader(file)] == ["good", "good", "warning"]
+
+
+def test_a_campaign_in_zarr_has_the_same_numbers_and_no_netcdf_file(tmp_path, write_wav, noise):
+    for start in (0, 10):
+        write_wav(f"audio/{BEGIN + timedelta(seconds=start):%Y%m%d_%H%M%S}.wav", noise)
+    for form in ("netcdf", "zarr"):
+        options = ("--audio", "audio", "--bin", "1", "--nfft", "256", "--format", form, "--also", "npz")
+        more = ("--tiles", "2", "--db-range", "-90", "-30")
+        assert penstock(tmp_path, "init", "acoustics", form, *options, *more).returncode == 0
+        ran = penstock(tmp_path / form, "run")
+        assert ran.returncode == 0, ran.stderr + ran.stdout
+    assert not list((tmp_path / "zarr").rglob("*.nc"))
+    for name in ("spectra/20260117_040000", "spectra/20260117_040010", "ltas", "soundscape"):
+        with (
+            xr.open_dataset(tmp_path / f"netcdf/{name}.nc") as expected,
+            xr.open_zarr(tmp_path / f"zarr/{name}.zarr", chunks=None) as made,
+        ):
+            assert made.identical(expected), name
+    with np.load(tmp_path / "zarr/npz/20260117_040000.npz") as made:
+        assert made["level"].shape == (129, 624)
+    (images,) = (tmp_path / "zarr/aplose").glob("zarr/processed/spectrogram/10_8000/256_256_50/image")
+    assert len(list(images.iterdir())) == 2 * 3
+    assert all(each.read_bytes()[:4] == b"\x89PNG" for each in images.iterdir())

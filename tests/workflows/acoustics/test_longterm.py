@@ -44,13 +44,13 @@ def all_power(sounds):
 @pytest.mark.parametrize("width", [1.0, 5.0, 10.0, 60.0, 3600.0])
 def test_the_whole_average_does_not_depend_on_the_bins(products, sounds, width):
     made, _ = longterm.average(products, width)
-    assert made.whole() == pytest.approx(all_power(sounds).mean(axis=0), rel=1e-5)
+    assert made.whole() == pytest.approx(all_power(sounds).mean(axis=0), rel=2.5e-4)
 
 
 def test_a_bin_is_the_mean_of_the_linear_power_of_its_frames(products, sounds):
     made, _ = longterm.average(products, 20.0)
-    assert made.mean()[0] == pytest.approx(all_power(sounds[:2]).mean(axis=0), rel=1e-5)
-    assert made.mean()[2] == pytest.approx(all_power(sounds[2:]).mean(axis=0), rel=1e-5)
+    assert made.mean()[0] == pytest.approx(all_power(sounds[:2]).mean(axis=0), rel=2.5e-4)
+    assert made.mean()[2] == pytest.approx(all_power(sounds[2:]).mean(axis=0), rel=2.5e-4)
 
 
 def test_a_gap_is_no_data_and_not_silence(products):
@@ -140,7 +140,7 @@ def test_too_many_bins_are_refused_with_a_remedy(products, monkeypatch):
 def test_bins_may_follow_the_calendar(products, sounds, width, edges):
     made, _ = longterm.average(products, width)
     assert made.edges.tolist() == [np.datetime64(each, "s").astype(int) for each in edges]
-    assert made.mean()[0] == pytest.approx(all_power(sounds).mean(axis=0), rel=1e-5)
+    assert made.mean()[0] == pytest.approx(all_power(sounds).mean(axis=0), rel=2.5e-4)
     assert made.coverage()[0] == pytest.approx(40 / (made.edges[1] - made.edges[0]))
 
 

@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import h5py
@@ -111,6 +112,15 @@ def test_a_long_series_is_thinned_by_the_mean_of_its_power():
     made = figures.thinned(series, 5)
     assert len(made) == 5
     assert made.levels == pytest.approx(np.full(5, 10 * np.log10(5.5)))
+
+
+def test_levels_that_were_never_counted_make_a_picture_too(products, tmp_path):
+    made, _ = read_soundscape(products)
+    empty = replace(made.counts, counts=made.counts.counts * 0)
+    for counts in (None, empty):
+        figures.draw_epd(replace(made, counts=counts), tmp_path / "epd.png")
+        with Image.open(tmp_path / "epd.png") as image:
+            assert image.size[0] > 800
 
 
 def test_every_figure_is_a_picture(products, tmp_path):

@@ -32,6 +32,13 @@ PLANTS = [  # what is to be found, samples, and how else the file differs; a lis
     [({"channels"}, np.column_stack((GOOD, GOOD)), {})],
     [({"empty"}, GOOD[:0], {}), ({"gap"}, GOOD, {})],
 ]
+PLANTS[3:3] = [
+    [({"bits"}, GOOD, {"subtype": "PCM_16"})],
+    [({"clipping"}, spoiled(slice(RATE - 3, RATE), -1.0), {})],
+    [({"not_finite"}, spoiled(99, np.inf), {})],
+    [({"badly_named"}, GOOD, {"name": "20261317_000000_"}), ({"gap"}, GOOD, {})],
+    [(set(), spoiled(slice(100, 102), 1.0), {})],
+]
 
 
 class Recorder:
@@ -41,10 +48,21 @@ class Recorder:
         self.folder, self.at, self.planted = folder, BEGIN, {}
         self.number = 0
 
-    def write(self, kinds, samples, *, rate=RATE, keep=None, before=0, after=1):
+    def write(
+        self,
+        kinds,
+        samples,
+        *,
+        rate=RATE,
+        keep=None,
+        before=0,
+        after=1,
+        subtype="FLOAT",
+        name="%Y%m%d_%H%M%S_",
+    ):
         self.at += timedelta(seconds=before)
-        path = self.folder / f"{self.at:%Y%m%d_%H%M%S}_{self.number:04d}.wav"
-        soundfile.write(path, samples, rate, subtype="FLOAT")
+        path = self.folder / f"{self.at:{name}}{self.number:04d}.wav"
+        soundfile.write(path, samples, rate, subtype=subtype)
         if keep is not None:
             path.write_bytes(path.read_bytes()[:keep])
         self.at += timedelta(seconds=after)
@@ -58,8 +76,8 @@ def test_each_planted_fault_is_found_among_a_thousand_good_files_and_nothing_els
     recorder = Recorder(tmp_path / "audio")
     for i in range(COUNT):
         recorder.write(set(), GOOD)
-        if i % 80 == 40 and i // 80 < len(PLANTS):
-            for kinds, samples, how in PLANTS[i // 80]:
+        if i % 50 == 40 and i // 50 < len(PLANTS):
+            for kinds, samples, how in PLANTS[i // 50]:
                 recorder.write(kinds, samples, **how)
     pattern = f"{tmp_path}/audio/{{begin:%Y%m%d_%H%M%S}}_{{number:04d}}.wav"
     # the limit of a gap is below the second that an unreadable or empty file leaves
@@ -67,7 +85,9 @@ def test_each_planted_fault_is_found_among_a_thousand_good_files_and_nothing_els
     found = {
         each.name: {finding.kind for finding in each.findings} for each in dataset.recordings if each.findings
     }
-    assert len(recorder.planted) == 15
+    assert len(recorder.planted) == 20
     assert found == recorder.planted
     with (tmp_path / "about/qc.csv").open() as file:
         assert len(file.readlines()) == recorder.number + 1
+    page = (tmp_path / "about/qc.html").read_text()
+    assert all(name in page for name in recorder.planted)

@@ -68,21 +68,25 @@ def test_no_stage_has_the_name_of_a_module_which_would_take_its_place_once_impor
 
 
 def test_init_makes_stages_and_products_that_are_asked_for(tmp_path, audio):
-    words = ("--chain", "--resample", 4000, "--tiles", 3, "--also", "zarr", "--also", "npz")
+    words = ("--chain", "--resample", 4000, "--tiles", 3, "--also", "npz", "--format", "zarr")
+    words = (*words, "--db-range", -100, -40)
     assert invoke(plugin.init, tmp_path / "w", "--audio", audio, *words).exit_code == 0
     written = tomllib.loads((tmp_path / "w" / "penstock.toml").read_text())
     assert list(written["stage"]) == [
         *("resample", "statistics", "spectrogram", "ltas", "soundscape", "aplose", "report")
     ]
-    assert set(written["stage"]["spectrogram"]["products"]) == {"spectrum", "picture", "tiles", "zarr", "npz"}
+    assert set(written["stage"]["spectrogram"]["products"]) == {"spectrum", "picture", "tiles", "npz"}
+    assert written["stage"]["spectrogram"]["products"]["spectrum"] == "spectra/{file}.zarr/"
+    assert written["stage"]["ltas"]["products"]["average"] == "ltas.zarr/"
     assert (written["params"]["tile_levels"], written["params"]["resample"]) == (3, 4000)
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--chain", "--segment", 10), "--chain works file by file"),
         (("--tiles", "many"), "neither a number of levels nor on-demand"),
+        (("--tiles", 3), "give it as --db-range LOW HIGH"),
+        (("--tiles", 3, "--db-range", 40, 100, "--scale", "log"), "APLOSE has no frequency scale 'log'"),
     ],
 )
 def test_options_that_do_not_go_together_are_one_sentence(tmp_path, audio, words, said):
@@ -94,7 +98,7 @@ def test_options_that_do_not_go_together_are_one_sentence(tmp_path, audio, words
 
 
 def test_tiles_on_demand_store_none_and_describe_them(tmp_path, audio):
-    invoke(plugin.init, tmp_path / "w", "--audio", audio, "--tiles", "on-demand")
+    invoke(plugin.init, tmp_path / "w", "--audio", audio, "--tiles", "on-demand", "--db-range", 0, 9)
     written = tomllib.loads((tmp_path / "w" / "penstock.toml").read_text())
     assert set(written["stage"]["spectrogram"]["products"]) == {"spectrum", "picture"}
     assert "aplose" in written["stage"]

@@ -5,7 +5,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.workflows.acoustics import product
+from penstock.workflows.acoustics import probability, product
 from penstock.workflows.acoustics.matrix import Quantiser
 from penstock.workflows.acoustics.measure import measure
 from penstock.workflows.acoustics.names import guess_pattern, parse_pattern
@@ -33,6 +33,18 @@ def test_percentiles_are_numpys_within_a_bin(seed, step, blocks, shift):
     expected = np.percentile(levels, PERCENTILES, axis=0, method="inverted_cdf")
     assert np.abs(found.percentiles() - expected).max() <= found.width + step / 2 + 1e-3
     assert found.counts.sum(axis=1).tolist() == [400] * 5
+
+
+@pytest.mark.parametrize("together", [1, 2, 5, 7])
+def test_lines_may_be_counted_some_at_a_time(together, monkeypatch):
+    levels = np.random.default_rng(1).normal(60, 6, (200, 5)).astype(np.float32) + np.arange(
+        5, dtype=np.float32
+    )
+    whole = count(levels)
+    monkeypatch.setattr(probability, "LINES", together)
+    made = count(levels, blocks=3)
+    assert np.array_equal(made.counts, whole.counts)
+    assert np.array_equal(made.percentiles(), whole.percentiles())
 
 
 def test_the_density_of_levels_sums_to_one():

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -74,8 +76,24 @@ def test_a_segment_that_begins_between_seconds_says_so():
     assert name_of(START + 0.25) == "20260117T040000_250"
 
 
+def test_the_order_in_which_files_are_found_does_not_matter():
+    """A glob that nobody sorted, cut into batches by index, mixes times."""
+    clips = [clip(f"{i:02d}", 7 * i, 6 + i % 3) for i in range(30)]
+    shuffled = [clips[i] for i in np.random.default_rng(1).permutation(30)]
+    for mode in ("first", "inside", "file"):
+        params = {"segment": 5, "segment_overlap": 0.4, "segment_mode": mode}
+        assert plan(shuffled, **params) == plan(clips, **params)
+
+
 def test_no_file_no_segment():
     assert plan([]) == []
+
+
+def test_many_files_are_cut_fast():
+    clips = [clip(f"{i:05d}", 10 * i, 10) for i in range(20_000)]
+    started = time.process_time()
+    assert len(plan(clips, segment=60)) == 3334
+    assert time.process_time() - started < 5
 
 
 @settings(max_examples=80, deadline=None)

@@ -12,9 +12,11 @@ from penstock.workflows.acoustics.definition import Shape
 from penstock.workflows.acoustics.init import write_campaign
 from penstock.workflows.acoustics.measure import Faulty, measure_sound
 from penstock.workflows.acoustics.normal import Normal
+from penstock.workflows.acoustics.overview import read_series, read_total_counts
 from penstock.workflows.acoustics.segments import Clip, plan_segments
 from penstock.workflows.acoustics.segmentsound import SegmentSound, runs
 from penstock.workflows.acoustics.settings import Settings
+from penstock.workflows.acoustics.spectra import Transform
 from penstock.workflows.acoustics.timeline import seconds
 
 RATE = 8000
@@ -91,6 +93,61 @@ def test_a_gap_is_no_data_and_not_zeros_in_the_average(clips, noise, tmp_path):
     assert 10 * np.log10(power / noise.var()) == pytest.approx(0, abs=0.1)  # zeros would make it 1.2 dB less
     average, _ = longterm.average([out], 1.0)
     assert average.coverage().tolist() == [1] * 10 + [0] * 4 + [1] * 2
+
+
+def measured(clips, folder, **params):
+    """Measure all segments; give their products."""
+    made, chosen = sounds(clips, **params)
+    for sound in made:
+        measure_sound(sound, chosen, product=folder / f"{sound.name}.nc", picture=folder / "o.png")
+    return [folder / f"{sound.name}.nc" for sound in made]
+
+
+@pytest.mark.parametrize("overlap", [0.125, 0.5, 0.75])
+def test_segments_that_overlap_count_each_frame_once(clips, tmp_path, overlap):
+    (tmp_path / "whole").mkdir()
+    parts = measured(clips, tmp_path, segment=4, segment_overlap=overlap, nfft=250)
+    whole = measured(clips, tmp_path / "whole", segment=16, nfft=250)
+    assert len(parts) > 4
+    cut, uncut = (longterm.average(some, 1.0)[0] for some in (parts, whole))
+    assert cut.frames[:16].tolist() == uncut.frames.tolist()  # the step is a whole number of hops
+    assert cut.seconds[:16] == pytest.approx([1] * 10 + [0] * 4 + [1] * 2)
+    assert cut.mean()[:16] == pytest.approx(uncut.mean(), rel=5e-4, nan_ok=True)
+    assert not cut.frames[16:].any()
+    assert read_series(parts).frames[:16].tolist() == read_series(whole).frames.tolist()
+    counts = [read_total_counts(some).counts.sum() for some in (parts, whole)]
+    assert counts == [uncut.frames.sum() * 126] * 2
+
+
+def test_a_segment_keeps_its_own_density_and_percentiles_where_it_overlaps(clips, tmp_path, noise):
+    product = measured(clips, tmp_path, segment=4, segment_overlap=0.5)[1]
+    with xr.open_dataset(product) as data:
+        power = Transform.of(rate=RATE, size=256, hop=128).power(noise[2 * RATE : 6 * RATE])
+        assert data.psd.values == pytest.approx(power.mean(axis=0), rel=1e-4)
+        assert data.bin_frames.values.sum() == len(power) - (2 * RATE - 256) // 128 - 1
+        expected = np.percentile(data.level.values, 50, axis=1)
+        assert np.abs(data.level_percentile.sel(percentile=50).values - expected).max() < 1.1
+        assert data.attrs["shared_seconds"] == 2
+
+
+def test_a_segment_of_too_little_coverage_leaves_its_part_to_the_next(clips):
+    chosen = Settings.read({"segment": 4, "segment_overlap": 0.5, "least_coverage": 0.9})
+    shares = {each.name[-2:]: each.shared for each in plan_segments(clips, chosen)}
+    assert shares["08"] == 2
+    assert shares["14"] == 0  # 10 and 12 are kept out
+
+
+def test_a_segment_inside_another_has_nothing_of_its_own(write_wav, noise, begin, tmp_path):
+    cuts = [("a", 0, noise[: 8 * RATE]), ("b", 2, noise[: 4 * RATE])]
+    clips = [
+        Clip(str(write_wav(f"{n}.wav", part)), seconds(begin) + at, RATE, len(part)) for n, at, part in cuts
+    ]
+    products = measured(clips, tmp_path, segment_mode="file")
+    with xr.open_dataset(products[1]) as data:
+        assert data.sizes["time"] == 249
+        assert (data.bin_frames.values.sum(), data.bin_seconds.values.sum()) == (0, 0)
+        assert data.level_count.values.sum() == 0
+    assert longterm.average(products, "whole")[0].frames.tolist() == [499]
 
 
 def test_too_little_coverage_keeps_a_segment_out_with_its_reason(clips):

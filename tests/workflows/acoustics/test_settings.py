@@ -22,6 +22,7 @@ def test_a_misspelt_parameter_is_named_with_the_right_one():
         ({"step_db": 0}, "step_db is 0"),
         ({"channel": 0}, "the first channel is 1"),
         ({"scaling": "amplitude"}, "density, spectrum"),
+        ({"window": "hanning"}, r"window is 'hanning'; it must be one that scipy\.signal\.get_window knows"),
         ({"sensitivity": -170.0, "end_to_end": 170.0}, "both given"),
     ],
 )

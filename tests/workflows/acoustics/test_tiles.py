@@ -1,4 +1,3 @@
-import csv
 import io
 import threading
 import urllib.error
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from penstock.workflows.acoustics import annotation, tiles
+from penstock.workflows.acoustics import tiles
 from penstock.workflows.acoustics.axis import Axis
 from penstock.workflows.acoustics.measure import measure_sound
 from penstock.workflows.acoustics.pictures import COLOURS
@@ -117,18 +116,3 @@ def test_a_server_gives_tiles_and_nothing_else(made):
 def test_a_tile_that_is_not_there_is_one_sentence(made):
     with pytest.raises(ValueError, match="there is no tile 4 of 4"):
         tiles.draw_tile(made[0] / "a.nc", 4, 4, made[1])
-
-
-def test_the_tables_for_aplose_have_its_columns(tmp_path):
-    chosen = Settings.read(PARAMS | {"sample_rate": 48000, "sensitivity": -170, "band_pass": [10, 20000]})
-    datasets, metadata = tmp_path / "datasets.csv", tmp_path / "metadata.csv"
-    annotation.write_aplose(datasets, metadata, "winter", chosen, duration=10.0, extension=".wav")
-    assert datasets.read_text().splitlines() == [
-        "path,dataset,spectro_duration,dataset_sr,file_type,identifier",
-        "winter,winter,10,48000,.wav,",
-    ]
-    with metadata.open(newline="") as file:
-        (row,) = csv.DictReader(file)
-    assert (row["zoom_level"], row["dynamic_min"], row["dynamic_max"]) == ("2", "-80", "-20")
-    assert (row["overlap"], row["hp_filter_min_freq"], row["sensitivity_dB"]) == ("50", "10", "-170")
-    assert (row["number_spectra"], row["frequency_resolution"]) == ("3749", "187.5")

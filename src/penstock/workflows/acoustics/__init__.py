@@ -1,6 +1,6 @@
 """Hydrophone recordings to spectrograms, levels and long-term averages.
 
-The stages are `spectrogram` (or `segment_spectrogram`), `ltas`, `soundscape` and `report`;
+The stages are `spectrogram`, `ltas`, `soundscape` and `report`;
 `docs/acoustics.md` says what they make.
 """
 
@@ -11,7 +11,6 @@ from penstock.workflows.acoustics.stages import (
     normals,
     report,
     resample,
-    segment_spectrogram,
     setup,
     soundscape,
     spectrogram,
@@ -25,7 +24,6 @@ __all__ = [
     "normals",
     "report",
     "resample",
-    "segment_spectrogram",
     "setup",
     "soundscape",
     "spectrogram",

@@ -12,29 +12,38 @@ from typing import Any
 
 from penstock.workflows.acoustics.normal import Moments, Normal, normals, period_of
 from penstock.workflows.acoustics.qc import Finding
+from penstock.workflows.acoustics.segments import Piece, Segment
+from penstock.workflows.acoustics.segmentsound import SegmentSound
 from penstock.workflows.acoustics.settings import Settings
-from penstock.workflows.acoustics.sound import FileSound
+from penstock.workflows.acoustics.sound import FileSound, Sound
 from penstock.workflows.acoustics.timeline import seconds
 
+MOST_BYTES = 0xFFFF0000  # of samples in a WAV file; RF64 has no such limit
 
-def write_resampled(sound: FileSound, audio: Path, notes: Path) -> None:
-    """Write a recording at its new rate as WAV of 32-bit floats (nothing clips), and what was found in it."""
+
+def write_resampled(sound: Sound, audio: Path, notes: Path) -> None:
+    """Write a sound at its new rate as WAV of 32-bit floats (nothing clips), and what was found in it.
+
+    Samples that are no data are NaN.
+    """
     import soundfile
 
-    with soundfile.SoundFile(audio, "w", sound.rate, 1, "FLOAT", format="WAV") as file:
+    form = "WAV" if 4 * sound.frames < MOST_BYTES else "RF64"
+    with soundfile.SoundFile(audio, "w", sound.rate, 1, "FLOAT", format=form) as file:
         for block in sound.blocks():
             file.write(block)
-    _write(notes, {"source": sound.about(), "findings": _plain(sound.finish())})
+    stretches = sound.stretches() if isinstance(sound, SegmentSound) else None
+    _write(notes, {"source": sound.about(), "findings": _plain(sound.finish()), "stretches": stretches})
 
 
-def write_statistics(sound: FileSound, path: Path, *, notes: Mapping[str, Any] | None = None) -> Moments:
-    """Write the moments of a recording; `notes` are those of the stage that resampled it."""
+def write_statistics(sound: Sound, path: Path, given: Mapping[str, Any]) -> Moments:
+    """Write the moments of a sound, and what is `given` of it: `audio`, where it lies, and `stretches`."""
     found = Moments()
     for block in sound.blocks():
         found += Moments.of(block)
     own = {"source": sound.about(), "findings": _plain(sound.finish())}
-    about = {"audio": os.path.abspath(sound.path), "begin": seconds(sound.begin), "moments": found.as_dict()}
-    _write(path, own | dict(notes or {}) | about)
+    about = {"begin": seconds(sound.begin), "moments": found.as_dict()}
+    _write(path, own | {name: given.get(name) for name in ("audio", "stretches")} | about)
     return found
 
 
@@ -64,6 +73,32 @@ class PreparedSound(FileSound):
 
     def about(self) -> dict[str, Any]:
         return dict(self.given["source"])
+
+
+class PreparedSegment(SegmentSound):
+    """A segment whose statistics are known, and that may have been resampled to a file of its own."""
+
+    def __init__(
+        self, segment: Segment, settings: Settings, given: Mapping[str, Any], normal: Normal
+    ) -> None:
+        self.given = given
+        if given["audio"]:
+            rate = settings.resample or segment.pieces[0].rate
+            pieces = (Piece(given["audio"], rate, at, count, at) for at, count in given["stretches"])
+            segment, settings = (
+                replace(segment, pieces=tuple(pieces)),
+                replace(settings, resample=None, channel=1),
+            )
+        super().__init__(segment, settings, normal)
+
+    def finish(self) -> list[Finding]:
+        return [Finding(*each) for each in self.given["findings"]]
+
+    def about(self) -> dict[str, Any]:
+        return dict(self.given["source"])
+
+    def _before(self) -> list[Finding]:
+        return []  # the first link has looked
 
 
 def read_given(statistics: Path) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.workflows.acoustics.formats import SUFFIXES
 from penstock.workflows.acoustics.names import Pattern
 
 STAGES = "penstock.workflows.acoustics"
 EXTRAS = {
     "tiles": "tiles/{level}/",
-    "zarr": "zarr/{level}.zarr/",
     "npz": "npz/{level}.npz",
 }
 
@@ -21,14 +21,15 @@ EXTRAS = {
 class Shape:
     """What a campaign has beside its parameters.
 
-    `extras` are products beside the NetCDF file and the picture: tiles, zarr, npz. `chain` makes
-    resampling and statistics stages of their own, file by file.
+    `format` is netcdf or zarr; `extras` are products beside that and the picture: tiles, npz. `chain` makes
+    resampling and statistics stages of their own, file by file or segment by segment.
     """
 
     workers: int
     batch: int
     settle: str | None = None
     segments: bool = False
+    format: str = "netcdf"
     extras: tuple[str, ...] = ()
     chain: bool = False
     table: str | None = None
@@ -37,6 +38,10 @@ class Shape:
     @property
     def level(self) -> str:
         return "segment" if self.segments else "file"
+
+    def stored(self, name: str) -> str:
+        """Name a product of the format; a Zarr store is a folder."""
+        return name + SUFFIXES[self.format] + ("/" if self.format == "zarr" else "")
 
 
 def render_definition(name: str, pattern: Pattern, params: Mapping[str, Any], shape: Shape) -> str:
@@ -73,15 +78,17 @@ def _work(shape: Shape) -> str:
 def _before(params: Mapping[str, Any], shape: Shape) -> Iterator[str]:
     if not shape.chain:
         return
+    unit = shape.level
     if params.get("resample"):
         yield (
-            f'[stage.resample]\neach     = "file"\npython   = "{STAGES}:resample"\nsetup    = "{STAGES}:setup"\n'
-            'products = { audio = "resampled/{file}.wav", notes = "resampled/{file}.json" }\n' + _work(shape)
+            f'[stage.resample]\neach     = "{unit}"\npython   = "{STAGES}:resample"\nsetup    = "{STAGES}:setup"\n'
+            f'products = {{ audio = "resampled/{{{unit}}}.wav", notes = "resampled/{{{unit}}}.json" }}\n'
+            + _work(shape)
         )
     first = 'with     = "resample"\n' if params.get("resample") else _work(shape)
     yield (
-        f'[stage.statistics]\neach     = "file"\npython   = "{STAGES}:statistics"\n'
-        f'products = "statistics/{{file}}.json"\n{first}'
+        f'[stage.statistics]\neach     = "{unit}"\npython   = "{STAGES}:statistics"\n'
+        f'products = "statistics/{{{unit}}}.json"\n{first}'
     )
     if params.get("normalise_over", "file") != "file":
         yield (
@@ -91,14 +98,13 @@ def _before(params: Mapping[str, Any], shape: Shape) -> Iterator[str]:
 
 
 def _spectrogram(params: Mapping[str, Any], shape: Shape) -> str:
-    function = "segment_spectrogram" if shape.segments else "spectrogram"
     level = shape.level
-    places = {"spectrum": f"spectra/{{{level}}}.nc", "picture": f"pictures/{{{level}}}.png"}
+    places = {"spectrum": shape.stored(f"spectra/{{{level}}}"), "picture": f"pictures/{{{level}}}.png"}
     places |= {name: EXTRAS[name].replace("level", level) for name in shape.extras}
     products = "".join(f'{key} = "{value}"\n' for key, value in places.items())
     return (
         f'[stage.spectrogram]\neach     = "{level}"\n{_upstream(params, shape)}'
-        f'python   = "{STAGES}:{function}"\nsetup    = "{STAGES}:setup"\n'
+        f'python   = "{STAGES}:spectrogram"\nsetup    = "{STAGES}:setup"\n'
         f"{_work(shape) if not _chained(params, shape) else ''}\n[stage.spectrogram.products]\n{products}"
     )
 
@@ -114,38 +120,42 @@ def _upstream(params: Mapping[str, Any], shape: Shape) -> str:
 
 
 def _after(shape: Shape) -> Iterator[str]:
-    yield LTAS
-    yield SOUNDSCAPE
+    yield _ltas(shape)
+    yield _soundscape(shape)
     if shape.aplose:
         yield APLOSE
     yield REPORT
 
 
-LTAS = f"""[stage.ltas]
+def _ltas(shape: Shape) -> str:
+    return f"""[stage.ltas]
 each     = "campaign"
 after    = ["spectrogram"]
 python   = "{STAGES}:ltas"
-products = {{ average = "ltas.nc", picture = "ltas.png" }}
+products = {{ average = "{shape.stored("ltas")}", picture = "ltas.png" }}
 """
 
-SOUNDSCAPE = f"""[stage.soundscape]
+
+def _soundscape(shape: Shape) -> str:
+    return f"""[stage.soundscape]
 each     = "campaign"
 after    = ["spectrogram"]
 python   = "{STAGES}:soundscape"
 
 [stage.soundscape.products]
-table      = "soundscape.nc"
+table      = "{shape.stored("soundscape")}"
 levels     = "levels.csv"
 epd        = "epd.png"
 spl        = "spl.png"
 recurrence = "recurrence.png"
 """
 
+
 APLOSE = f"""[stage.aplose]
 each     = "campaign"
 after    = ["spectrogram"]
 python   = "{STAGES}:aplose"
-products = {{ datasets = "aplose/datasets.csv", metadata = "aplose/metadata.csv" }}
+products = "aplose/"
 """
 
 REPORT = f"""[stage.report]

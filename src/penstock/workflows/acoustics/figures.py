@@ -35,9 +35,6 @@ def draw_epd(made: Soundscape, path: Path, colours: str = "viridis") -> None:
         frequency = made.frequencies[lines]
         if made.counts is not None:
             density = np.ma.masked_equal(made.counts.density()[lines].T, 0)
-            loud = float(
-                np.percentile(density.compressed(), 99.5)
-            )  # a tone that never changes is off the scale
             shown = density.compressed()
             loud = float(np.percentile(shown, 99.5)) if len(shown) else 1.0  # a steady tone is off the scale
             shade = axes.pcolormesh(
@@ -69,17 +66,20 @@ def _usual_levels(counts: Counts, rare: float = 1e-4) -> tuple[float, float]:
     """Span the levels but the rarest at each side, with some room."""
     share = counts.counts.sum(axis=0).cumsum() / max(1, counts.counts.sum())
     levels = counts.levels()
-    first, last = np.searchsorted(share, (rare, 1 - rare))
-    return float(levels[first]) - 5, float(levels[min(last, len(levels) - 1)]) + 10
+    first, last = np.minimum(np.searchsorted(share, (rare, 1 - rare)), len(levels) - 1)
+    return float(levels[first]) - 5, float(levels[last]) + 10
 
 
 def draw_levels(series: Series, path: Path, reference: str) -> None:
     """Draw the broadband level in time; the line breaks where nothing was recorded."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     def paint(figure: Any, axes: Any) -> None:
         begins, levels = broken(thinned(series))
         axes.plot([moment(float(each)) for each in begins], levels, lw=1, marker=".", ms=2)
         axes.set(ylabel=f"level, dB re {reference}", xlabel="UTC")
+        locator = AutoDateLocator()
+        axes.xaxis.set(major_locator=locator, major_formatter=ConciseDateFormatter(locator))
         axes.set_title("Broadband level", loc="left")
         axes.grid(color="0.9")
 

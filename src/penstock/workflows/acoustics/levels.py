@@ -38,12 +38,20 @@ class BinSums:
 
     def add(self, first: int, power: NDArray[Any]) -> Iterator[BinSum]:
         """Add frames, of which the first is frame number `first`; give the bins that are complete."""
+        if not len(power):
+            return
         centres = self.lead + self.transform.times(len(power), first)
-        places = np.minimum((centres / self.bins.width).astype(np.int64), self.bins.count - 1)
+        places = np.clip((centres / self.bins.width).astype(np.int64), 0, self.bins.count - 1)
         borders = np.flatnonzero(np.diff(places, prepend=-1))
         for start, stop in zip(borders, [*borders[1:], len(power)], strict=True):
             yield from self._move_to(int(places[start]))
             self._put(power[start:stop])
+
+    def set_aside(self, power: NDArray[Any]) -> None:
+        """Add frames to the mean over all, and to no bin."""
+        kept = power[np.isfinite(power.sum(axis=1))]
+        self.total += kept.sum(axis=0, dtype=np.float64)
+        self.frames += len(kept)
 
     def close(self) -> Iterator[BinSum]:
         """Give the last bin."""

@@ -12,11 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from penstock.workflows.acoustics.axis import Axis
+from penstock.workflows.acoustics.formats import open_product, plain
 from penstock.workflows.acoustics.matrix import SECONDS_1970, Store, to_level
 from penstock.workflows.acoustics.pictures import Panel, draw
 from penstock.workflows.acoustics.settings import Settings
@@ -98,7 +98,7 @@ def average(paths: Sequence[Path], width: float | str | None = None) -> tuple[Av
 
 
 def _add(made: Average, path: Path) -> None:
-    with h5py.File(path) as file:
+    with open_product(path) as file:
         starts, frames = file["bin"][:], file["bin_frames"][:]
         places = np.searchsorted(made.edges, starts + 1e-6, side="right") - 1
         np.add.at(made.seconds, places, file["bin_seconds"][:])
@@ -108,7 +108,7 @@ def _add(made: Average, path: Path) -> None:
 
 
 def _frequencies(path: Path) -> NDArray[np.float64]:
-    with h5py.File(path) as file:
+    with open_product(path) as file:
         return file["frequency"][:]
 
 
@@ -117,10 +117,10 @@ def _agree(paths: Sequence[Path]) -> tuple[dict[str, Any], Span]:
     common: dict[str, Any] = {}
     limits: list[tuple[float, float]] = []
     for path in paths:
-        with h5py.File(path) as file:
-            common = common or {name: _text(value) for name, value in file.attrs.items()}
+        with open_product(path) as file:
+            common = common or {name: plain(value) for name, value in file.attrs.items()}
             for name in SAME:
-                _refuse_other(name, _text(file.attrs[name]), common[name], (path, paths[0]))
+                _refuse_other(name, plain(file.attrs[name]), common[name], (path, paths[0]))
             limits.append(_limits(file))
     begins, ends = zip(*limits, strict=True)
     return common, Span(min(begins), max(ends))
@@ -134,13 +134,9 @@ def _refuse_other(name: str, value: Any, expected: Any, paths: tuple[Path, Path]
         )
 
 
-def _limits(file: h5py.File) -> tuple[float, float]:
-    begin = seconds(datetime.fromisoformat(_text(file.attrs["begin"])))
+def _limits(file: Any) -> tuple[float, float]:
+    begin = seconds(datetime.fromisoformat(plain(file.attrs["begin"])))
     return begin, begin + float(file.attrs["duration_seconds"])
-
-
-def _text(value: Any) -> Any:
-    return value.decode() if isinstance(value, bytes) else value.item() if hasattr(value, "item") else value
 
 
 def write(made: Average, common: dict[str, Any], path: Path, sources: int) -> None:

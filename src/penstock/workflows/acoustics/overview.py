@@ -10,11 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from penstock.workflows.acoustics.bandlevels import read_band_levels
+from penstock.workflows.acoustics.formats import open_product
 from penstock.workflows.acoustics.longterm import average
 from penstock.workflows.acoustics.matrix import SECONDS_1970, Store, to_level
 from penstock.workflows.acoustics.probability import PERCENTILES, Counts, read_counts
@@ -51,7 +51,7 @@ def read_series(paths: Sequence[Path]) -> Series:
 
 
 def _read_levels(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], float]:
-    with h5py.File(path) as file:
+    with open_product(path) as file:
         level = np.nan_to_num(file["bin_level"][:].astype(np.float64), nan=0.0)
         return file["bin"][:], file["bin_frames"][:], level, float(file.attrs["bin_seconds"])
 
@@ -74,7 +74,7 @@ def read_total_counts(paths: Sequence[Path]) -> Counts | None:
     """Add up how often each level occurs in all products; None if they were not counted."""
     found: Counts | None = None
     for path in paths:
-        with h5py.File(path) as file:
+        with open_product(path) as file:
             counts = read_counts(file)
         if counts is None:
             return None
@@ -95,7 +95,7 @@ def write_levels(path: Path, products: Sequence[Path]) -> int:
 
 
 def _level_rows(product: Path, *, heading: bool) -> Iterator[Sequence[Any]]:
-    with h5py.File(product) as file:
+    with open_product(product) as file:
         kinds = read_band_levels(file)
         if heading:
             yield ["begin", "seconds", "level_db", *_band_names(file, kinds)]

@@ -111,6 +111,18 @@ def _tile_levels(text: str | None) -> int | None:
     return int(text)
 
 
+def _refuse_what_aplose_lacks(params: dict[str, Any]) -> None:
+    from penstock.workflows.acoustics.annotation import range_of, scale_of
+    from penstock.workflows.acoustics.settings import read_settings
+
+    settings = read_settings({name: value for name, value in params.items() if value is not None})
+    try:
+        range_of(settings)
+        scale_of(settings)
+    except ValueError as error:
+        raise DefinitionError(str(error)) from error
+
+
 @click.command("acoustics")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @_with_options
@@ -121,8 +133,14 @@ def _tile_levels(text: str | None) -> int | None:
 @click.option("--segment", type=float, metavar="SECONDS", help="Cut segments of this length across files.")
 @click.option("--tiles", metavar="LEVELS", help="Tiles for APLOSE: a number of levels, or on-demand.")
 @click.option(
-    "--also", multiple=True, type=click.Choice(["zarr", "npz"]), help="Products beside NetCDF; repeatable."
+    "--format",
+    "form",
+    type=click.Choice(["netcdf", "zarr"]),
+    default="netcdf",
+    show_default=True,
+    help="Of spectra and averages.",
 )
+@click.option("--also", multiple=True, type=click.Choice(["npz"]), help="A product beside these.")
 @click.option("--chain", is_flag=True, help="Resample and take statistics in stages of their own.")
 def init(
     folder: Path,
@@ -132,6 +150,7 @@ def init(
     batch: int,
     segment: float | None,
     tiles: str | None,
+    form: str,
     also: tuple[str, ...],
     chain: bool,
     **params: Any,
@@ -146,19 +165,20 @@ def init(
     from penstock.workflows.acoustics.tables import summary
 
     times, levels = _times(params), _tile_levels(tiles)
-    if chain and segment is not None:
-        raise DefinitionError("--chain works file by file, and --segment does not; leave one out")
-    if "zarr" in also and find_spec("zarr") is None:
-        raise DefinitionError("--also zarr needs a package that is not installed: pip install zarr")
+    if form == "zarr" and find_spec("zarr") is None:
+        raise DefinitionError("--format zarr needs a package that is not installed: pip install zarr")
     shape = Shape(
         workers or os.cpu_count() or 1,
         batch,
         segments=segment is not None,
+        format=form,
         extras=(*(("tiles",) if levels else ()), *also),
         chain=chain,
         aplose=tiles is not None,
     )
     params |= {"segment": segment, "tile_levels": levels}
+    if tiles is not None:
+        _refuse_what_aplose_lacks(params)
     made = write_campaign(folder, audio, begin=begin, times=times, shape=shape, params=params)
     for line in summary(made.dataset, made.settings):
         click.echo(line)

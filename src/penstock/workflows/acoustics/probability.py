@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from penstock.workflows.acoustics.matrix import FILL, Quantiser
 
 PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
+LINES = 1024  # looked at together: with many lines, what is made on the way is larger than the counts
 SPAN = 256.0  # dB about the first median; what lies beyond is counted at the ends
 
 
@@ -60,7 +61,14 @@ class Counts:
 
     def percentiles(self, wanted: Sequence[float] = PERCENTILES) -> NDArray[np.float64]:
         """Give the levels below which so many per cent of the frames lie: a row each, NaN without frames."""
-        upto = np.concatenate((np.zeros((len(self.counts), 1), np.int64), self.counts.cumsum(axis=1)), axis=1)
+        parts = [
+            self._percentiles(self.counts[i : i + LINES], wanted) for i in range(0, len(self.counts), LINES)
+        ]
+        return np.concatenate(parts, axis=1)
+
+    def _percentiles(self, counts: NDArray[Any], wanted: Sequence[float]) -> NDArray[np.float64]:
+        upto = np.zeros((len(counts), counts.shape[1] + 1), np.int64)
+        np.cumsum(counts, axis=1, out=upto[:, 1:])
         return np.array([self._percentile(upto, each) for each in wanted])
 
     def _percentile(self, upto: NDArray[np.int64], wanted: float) -> NDArray[np.float64]:
@@ -83,8 +91,8 @@ class LevelCounter:
         self._origin = round(quantiser.offset / quantiser.step)
         self.first = (self._origin + 128) // self.steps - self.size // 2
         self.shift = (self.steps - 1) / 2 * quantiser.step
-        self.counts = np.zeros(lines * self.size, np.int64)
-        self._starts = np.arange(lines, dtype=np.intp) * self.size
+        self.counts = np.zeros((lines, self.size), np.uint32)
+        self._starts = np.arange(LINES, dtype=np.intp) * self.size
 
     def add(self, stored: NDArray[np.int16]) -> None:
         """Count frames (rows) of stored levels; a frame without data counts nowhere."""
@@ -97,10 +105,15 @@ class LevelCounter:
             place -= self.first
         if place.size and (place.min() < 0 or place.max() >= self.size):
             np.clip(place, 0, self.size - 1, out=place)
-        self.counts += np.bincount((place + self._starts).reshape(-1), minlength=len(self.counts))
+        for first in range(0, place.shape[1], LINES):
+            some = place[:, first : first + LINES]
+            found = np.bincount(
+                (some + self._starts[: some.shape[1]]).reshape(-1), minlength=some.shape[1] * self.size
+            )
+            self.counts[first : first + LINES] += found.reshape(-1, self.size).astype(np.uint32)
 
     def found(self) -> Counts:
-        return Counts(self.first, self.width, self.shift, self.counts.reshape(-1, self.size))
+        return Counts(self.first, self.width, self.shift, self.counts)
 
 
 def read_counts(file: Any) -> Counts | None:
@@ -110,4 +123,4 @@ def read_counts(file: Any) -> Counts | None:
     made = file["level_count"]
     attributes = (made.attrs[name] for name in ("first_bin", "bin_width", "bin_shift"))
     first, width, shift = attributes
-    return Counts(int(first), float(width), float(shift), made[:])
+    return Counts(int(first), float(width), float(shift), made[:].T)

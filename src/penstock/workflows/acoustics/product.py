@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from penstock.workflows.acoustics.bandlevels import BandLevels
 from penstock.workflows.acoustics.calibration import Calibration, read_calibration
 from penstock.workflows.acoustics.levels import BinSum, BinSums
-from penstock.workflows.acoustics.matrix import SECONDS_1970, Matrix, Store, to_level
+from penstock.workflows.acoustics.matrix import SECONDS_1970, Matrix, Quantiser, Store, rounded, to_level
 from penstock.workflows.acoustics.probability import PERCENTILES, LevelCounter
 from penstock.workflows.acoustics.qc import Finding
 from penstock.workflows.acoustics.settings import Settings
@@ -32,14 +32,17 @@ class Writer:
         self.calibration = read_calibration(settings)
         start = seconds(sound.begin)
         self.span = Span(start, start + sound.frames / sound.rate)
-        self.bins = Bins.over(self.span, settings.bin)
+        self.own = Span(start + sound.shared / sound.rate, self.span.end)
+        self.apart = transform.count(sound.shared)  # frames that a sound before it counts
+        self.bins = Bins.over(self.own, settings.bin)
         self.sums = BinSums(transform, self.bins, start - self.bins.first * settings.bin)
         self.width = max(1, CHUNK // len(transform.frequencies()))
         self._write_axes()
         self.matrix = Matrix(self._make_matrix(), settings.step_db, self.calibration.reference)
         self.totals, self.counts, self.levels = self._make_bins()
         self.bands = BandLevels(store, transform, settings, self.calibration)
-        self.counter: LevelCounter | None = None
+        self.counter: LevelCounter | None = None  # of the frames that are this sound's own
+        self.others: LevelCounter | None = None
 
     @property
     def recorded(self) -> float:
@@ -48,10 +51,18 @@ class Writer:
 
     def put(self, first: int, power: NDArray[Any]) -> None:
         stored = self.matrix.put(first, power)
+        apart = min(max(0, self.apart - first), len(power))
         if self.settings.spd and self.matrix.quantiser:
-            self.counter = self.counter or LevelCounter(power.shape[1], self.matrix.quantiser)
-            self.counter.add(stored)
-        self._put_bins(self.sums.add(first, power))
+            self._count(stored, apart, self.matrix.quantiser)
+        self.sums.set_aside(power[:apart])
+        self._put_bins(self.sums.add(first + apart, power[apart:]))
+
+    def _count(self, stored: NDArray[np.int16], apart: int, quantiser: Quantiser) -> None:
+        self.counter = self.counter or LevelCounter(stored.shape[1], quantiser)
+        self.counter.add(stored[apart:])
+        if apart:
+            self.others = self.others or LevelCounter(stored.shape[1], quantiser)
+            self.others.add(stored[:apart])
 
     def close(self, findings: Sequence[Finding]) -> None:
         self._put_bins(self.sums.close())
@@ -68,6 +79,7 @@ class Writer:
                 "begin": self.sound.begin.isoformat(),
                 "duration_seconds": self.span.length,
                 "coverage": self.recorded / self.span.length,
+                "shared_seconds": self.own.begin - self.span.begin,
                 "findings": json.dumps([[each.kind, each.why, each.amount] for each in findings]),
             }
         )
@@ -83,12 +95,10 @@ class Writer:
         )
         since = f"seconds since {self.sound.begin.isoformat(timespec='microseconds')}"
         centres = {"units": since, "standard_name": "time", "long_name": "centre of the frame, UTC"}
-        self.store.axis("time", count, self._times, calendar="standard", **centres)
+        first, step = self.transform.size / 2 / self.transform.rate, self.transform.hop / self.transform.rate
+        self.store.steps("time", count, first=first, step=step, calendar="standard", **centres)
         begins = {"units": SECONDS_1970, "standard_name": "time", "long_name": "begin of the bin, UTC"}
         self.store.dimension("bin", np.array(self.bins.starts()), calendar="standard", **begins)
-
-    def _times(self, first: int, count: int) -> NDArray[np.float64]:
-        return self.transform.times(count, first)
 
     def _make_matrix(self) -> h5py.Dataset:
         return self.store.packed(
@@ -102,7 +112,8 @@ class Writer:
 
     def _make_bins(self) -> tuple[h5py.Dataset, h5py.Dataset, h5py.Dataset]:
         unit = self.calibration.unit_of(self.settings.scaling)
-        lasting = sum(np.array(self.bins.seconds_inside(span)) for span in self.sound.recorded())
+        own = (Span(max(each.begin, self.own.begin), each.end) for each in self.sound.recorded())
+        lasting = sum(np.array(self.bins.seconds_inside(span)) for span in own)
         self.store.variable("bin_seconds", ("bin",), lasting, units="s", long_name="recorded time in the bin")
         total = "sum of power over the frames whose centre lies in the bin"
         broadband = {"long_name": "broadband level", "reference": self.calibration.reference_of("spectrum")}
@@ -114,7 +125,7 @@ class Writer:
 
     def _put_bins(self, sums: Iterable[BinSum]) -> None:
         for each in sums:
-            self.totals[each.place] = each.total
+            self.totals[each.place] = rounded(each.total)
             self.counts[each.place] = each.frames
             mean = each.total / each.frames
             self.levels[each.place] = to_level(self.transform.broadband(mean), self.calibration.reference)
@@ -124,16 +135,19 @@ class Writer:
         if self.counter is None:
             return
         found = self.counter.found().trimmed()
+        every = found + self.others.found().trimmed() if self.others else found
         grid = {"first_bin": found.first, "bin_width": found.width, "bin_shift": found.shift}
-        self.store.dimension("level_bin", found.levels(), units="dB", long_name="centre of the bin of levels")
-        self.store.dimension("percentile", np.array(PERCENTILES, float), units="percent")
-        counts, both = found.counts.astype(np.uint32), ("frequency", "level_bin")
-        self.store.deflated("level_count", both, counts, units="1", long_name="frames of this level", **grid)
-        below = found.percentiles().round(1).astype(np.float32)
-        name = "level below which this share of the frames lies"
-        self.store.deflated(
-            "level_percentile", ("percentile", "frequency"), below, units="dB", long_name=name
+        levels, centre = found.levels(), "centre of the bin of levels"
+        self.store.steps(
+            "level_bin", len(levels), first=levels[0], step=found.width, units="dB", long_name=centre
         )
+        self.store.dimension("percentile", np.array(PERCENTILES, float), units="percent")
+        counts = found.counts.T.astype(np.min_scalar_type(found.counts.max()))
+        about = {"units": "1", "long_name": "frames of this level"} | grid
+        self.store.deflated("level_count", ("level_bin", "frequency"), counts, **about)
+        below = every.percentiles().astype(np.float32)
+        name = "level below which this share of the frames lies"
+        self.store.eighths("level_percentile", ("percentile", "frequency"), below, units="dB", long_name=name)
 
 
 def describe(settings: Settings, transform: Transform, calibration: Calibration) -> dict[str, Any]:

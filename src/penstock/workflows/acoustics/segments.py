@@ -6,9 +6,11 @@ All places are whole samples, so that a segment cut across a border has the very
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import accumulate
 
 from penstock.workflows.acoustics.names import read_any_time
 from penstock.workflows.acoustics.recordings import Dataset, Recording
@@ -48,12 +50,16 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of the timeline; what no piece covers is no data."""
+    """A stretch of the timeline; what no piece covers is no data.
+
+    For `shared` seconds from its begin on, an earlier segment tells the same.
+    """
 
     name: str
     begin: float
     end: float
     pieces: tuple[Piece, ...]
+    shared: float = 0.0
 
     @property
     def coverage(self) -> float:
@@ -82,8 +88,21 @@ def plan_segments(clips: Sequence[Clip], settings: Settings) -> list[Segment]:
     begin = _cut(settings.segment_begin, first)
     end = _cut(settings.segment_end, last)
     cuts = list(CUTTERS[settings.segment_mode](clips, settings, begin, end))
-    made = (_fill(cut, clips) for cut in sorted(cuts, key=lambda cut: cut.begin))
-    return [segment for segment in made if segment.pieces]
+    begins, ends = [clip.begin for clip in clips], list(accumulate((clip.end for clip in clips), max))
+    made = (
+        _fill(cut, clips[bisect_right(ends, cut.begin) : bisect_left(begins, cut.end)])
+        for cut in sorted(cuts, key=lambda cut: cut.begin)
+    )
+    return list(_share([segment for segment in made if segment.pieces], settings))
+
+
+def _share(segments: Iterable[Segment], settings: Settings) -> Iterator[Segment]:
+    """Say of each segment how much of its begin earlier ones tell; those of too little coverage tell nothing."""
+    told = -math.inf
+    for segment in segments:
+        yield replace(segment, shared=min(max(0.0, told - segment.begin), segment.end - segment.begin))
+        if segment.coverage >= settings.least_coverage:
+            told = max(told, segment.end)
 
 
 def _cut(text: str | None, otherwise: float) -> float:

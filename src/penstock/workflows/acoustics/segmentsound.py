@@ -31,6 +31,7 @@ class SegmentSound:
         self.name, self.begin = segment.name, begin_of(segment)
         self.rate = settings.resample or segment.pieces[0].rate
         self.frames = round((segment.end - segment.begin) * self.rate)
+        self.shared = round(segment.shared * self.rate)
         self.checks = {path: _check(path) for path in dict.fromkeys(each.path for each in segment.pieces)}
         self.runs = [(self._place(run), run) for run in runs(segment.pieces)]
         refuse_faults(self._before(), settings)
@@ -39,12 +40,19 @@ class SegmentSound:
         normal = self.normal or self._own_normal()
         return normal.apply(self._blocks())
 
-    def recorded(self) -> list[Span]:
-        spans = []
+    def stretches(self) -> list[tuple[int, int]]:
+        """Give where there is sound, at the rate that the blocks have: first sample and how many."""
+        found = []
         for at, run in self.runs:
-            stop = min(self.frames, at + count_after(sum(p.count for p in run), run[0].rate, self.settings))
-            spans.append(Span(self.segment.begin + at / self.rate, self.segment.begin + stop / self.rate))
-        return spans
+            count = count_after(sum(p.count for p in run), run[0].rate, self.settings)
+            found.append((at, min(count, self.frames - at)))
+        return found
+
+    def recorded(self) -> list[Span]:
+        begin = self.segment.begin
+        return [
+            Span(begin + at / self.rate, begin + (at + count) / self.rate) for at, count in self.stretches()
+        ]
 
     def finish(self) -> list[Finding]:
         """Give what was found in the files, each named; what is not finite is no data here."""

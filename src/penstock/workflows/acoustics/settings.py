@@ -93,10 +93,14 @@ class Settings:
 
 def read_settings(params: Mapping[str, Any]) -> Settings:
     """Read what a person typed: a mistake is a DefinitionError."""
+    from penstock.workflows.acoustics.spectra import make_window
+
     try:
-        return Settings.read(params)
+        settings = Settings.read(params)
+        make_window(settings.window, settings.nfft)
     except (TypeError, ValueError) as error:
         raise DefinitionError(str(error)) from error
+    return settings
 
 
 def _refuse_misspelt(name: str, names: set[str]) -> None:

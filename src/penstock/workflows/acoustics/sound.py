@@ -35,6 +35,7 @@ class Sound(Protocol):
     begin: datetime
     rate: int
     frames: int
+    shared: int  # samples at the begin that a sound before it has too
 
     def blocks(self) -> Iterable[NDArray[Any]]: ...
     def recorded(self) -> list[Span]: ...
@@ -44,6 +45,8 @@ class Sound(Protocol):
 
 class FileSound:
     """One file."""
+
+    shared = 0
 
     def __init__(self, path: str, begin: datetime, settings: Settings, normal: Normal | None = None) -> None:
         from penstock.workflows.acoustics.signal import count_after

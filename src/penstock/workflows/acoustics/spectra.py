@@ -33,7 +33,12 @@ def make_window(name: str | tuple[Any, ...], size: int) -> NDArray[np.float64]:
         return np.sum(terms, axis=0)
     from scipy.signal import get_window  # a second of import: only for the rarer windows
 
-    return get_window(name, size)
+    try:
+        return get_window(name, size)
+    except ValueError as error:
+        raise ValueError(
+            f"the parameter window is {name!r}; it must be one that scipy.signal.get_window knows ({error})"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penstock.workflows.acoustics.formats import as_netcdf, spectra_of
 from penstock.workflows.acoustics.names import with_fraction
 from penstock.workflows.acoustics.qc import Finding
 from penstock.workflows.acoustics.recordings import Dataset, Recording, scan_campaign
@@ -20,7 +21,9 @@ from penstock.workflows.acoustics.timeline import moment
 if TYPE_CHECKING:
     from penstock.campaign import Campaign
     from penstock.runner.task import Task
-    from penstock.workflows.acoustics.sound import FileSound, Sound
+    from penstock.workflows.acoustics.normal import Normal
+    from penstock.workflows.acoustics.segments import Segment
+    from penstock.workflows.acoustics.sound import Sound
 
 
 def setup() -> None:
@@ -29,22 +32,35 @@ def setup() -> None:
 
 
 def spectrogram(task: Task) -> dict[str, Any]:
-    """Make the matrix, the levels and the picture of one recording in one pass (each = "file").
+    """Make the matrix, the levels and the picture of one sound in one pass (each = "file" or "segment").
 
-    Products `spectrum` (NetCDF) and `picture` (PNG). A faulty recording is vetoed with its reason
-    unless `params.force`; warnings are in the result and in the product.
+    Products `spectrum` (NetCDF or Zarr) and `picture` (PNG). A faulty recording is vetoed with its reason
+    unless `params.force`, a segment whose coverage is below `params.least_coverage` always; warnings are
+    in the result and in the product. The units of the level `segment` are those of `list_segments`.
     """
-    from penstock.workflows.acoustics.chain import PreparedSound, choose_normal, read_given
+    from penstock.workflows.acoustics.chain import choose_normal, read_given
+    from penstock.workflows.acoustics.measure import measure_sound
 
-    def make(settings: Settings) -> Sound:
-        before = task.inputs.get("statistics", [])
-        if not before:
-            return _file_sound(task, settings)
-        given = read_given(before[0])
-        normal = choose_normal(given, task.inputs.get("normals", []), settings)
-        return PreparedSound(_begin(task), settings, given, normal)
-
-    return _spectrogram(task, make)
+    settings, extras, before = Settings.read(task.params), _extras(task), task.inputs.get("statistics", [])
+    with _vetoing(task), as_netcdf(task.product("spectrum")) as spectrum:
+        if before:
+            given = read_given(before[0])
+            normal = choose_normal(given, task.inputs.get("normals", []), settings)
+            sound = _prepared(task, settings, given, normal)
+        else:
+            sound = _sound(task, settings)
+        made = measure_sound(
+            sound, settings, product=spectrum, picture=task.product("picture"), tiles=extras.get("tiles")
+        )
+        _export(spectrum, extras)
+    for finding in made.findings:
+        task.log(f"{finding.kind}: {finding.why}")
+    return {
+        "frames": made.frames,
+        "seconds": made.seconds,
+        "level": round(made.level, 3),
+        "findings": {finding.kind: finding.why for finding in made.findings},
+    }
 
 
 def _begin(task: Task) -> datetime:
@@ -54,41 +70,65 @@ def _begin(task: Task) -> datetime:
     return with_fraction(begin, task.fields)
 
 
-def _file_sound(task: Task, settings: Settings) -> FileSound:
+def _segment(task: Task) -> Segment:
+    from penstock.workflows.acoustics.segments import Piece, Segment
+
+    fields = task.fields
+    pieces = tuple(Piece(*each) for each in json.loads(fields["pieces"]))
+    begin, end = (fields[name].timestamp() for name in ("begin", "end"))
+    return Segment(str(fields["segment"]), begin, end, pieces, fields["shared"])
+
+
+def _sound(task: Task, settings: Settings) -> Sound:
+    """Give the sound of a task as it lies in its recordings."""
+    if "pieces" in task.fields:
+        from penstock.workflows.acoustics.segmentsound import SegmentSound
+
+        return SegmentSound(_segment(task), settings)
     from penstock.workflows.acoustics.sound import FileSound
 
     return FileSound(str(task.fields["path"]), _begin(task), settings)
 
 
+def _prepared(task: Task, settings: Settings, given: dict[str, Any], normal: Normal) -> Sound:
+    """Give the sound of a task of which the links before have made and told what is `given`."""
+    from penstock.workflows.acoustics.chain import PreparedSegment, PreparedSound
+
+    if "pieces" in task.fields:
+        return PreparedSegment(_segment(task), settings, given, normal)
+    return PreparedSound(_begin(task), settings, given, normal)
+
+
 def resample(task: Task) -> dict[str, Any]:
-    """Write a recording at the rate of `params.resample` (each = "file"); products `audio` and `notes`."""
+    """Write a sound at the rate of `params.resample` (each = "file" or "segment"); products `audio` and `notes`."""
     from penstock.workflows.acoustics.chain import write_resampled
 
     settings = replace(Settings.read(task.params), normalise="none", band_pass=None)
     with _vetoing(task):
-        sound = _file_sound(task, settings)
+        sound = _sound(task, settings)
         write_resampled(sound, task.product("audio"), task.product("notes"))
         return {"frames": sound.frames, "rate": sound.rate}
 
 
 def statistics(task: Task) -> dict[str, Any]:
-    """Write mean, spread and peak of a recording as it will be transformed (each = "file").
+    """Write mean, spread and peak of a sound as it will be transformed (each = "file" or "segment").
 
     Reads what the stage `resample` made, if there is one.
     """
     from penstock.workflows.acoustics.chain import read_given, write_statistics
-    from penstock.workflows.acoustics.sound import FileSound
+    from penstock.workflows.acoustics.normal import Normal
 
     settings = replace(Settings.read(task.params), normalise="none")
     before = task.inputs.get("resample", [])
     with _vetoing(task):
-        if not before:
-            found = write_statistics(_file_sound(task, settings), task.product())
-        else:
+        if before:
             audio, notes = (next(p for p in before if p.suffix == end) for end in (".wav", ".json"))
-            own = replace(settings, resample=None, sample_rate=None, channels=None, channel=1)
-            sound = FileSound(str(audio), _begin(task), own)
-            found = write_statistics(sound, task.product(), notes=read_given(notes))
+            given = read_given(notes) | {"audio": os.path.abspath(audio)}
+            sound = _prepared(task, settings, given, Normal())
+        else:
+            own = None if "pieces" in task.fields else os.path.abspath(str(task.fields["path"]))
+            given, sound = {"audio": own}, _sound(task, settings)
+        found = write_statistics(sound, task.product(), given)
     return {"mean": found.mean, "deviation": found.deviation, "peak": found.peak}
 
 
@@ -101,27 +141,18 @@ def normals(task: Task) -> dict[str, Any]:
 
 
 def aplose(task: Task) -> dict[str, Any]:
-    """Write the tables that APLOSE reads (each = "campaign"); products `datasets` and `metadata`."""
-    from penstock.workflows.acoustics.annotation import write_aplose
+    """Write the folder that APLOSE imports (each = "campaign"); tiles that are stored are linked into it."""
+    from penstock.workflows.acoustics.annotation import Export, Told, write_export
 
-    settings = Settings.read(task.params)
-    duration = _duration(_with_suffix(task.inputs["spectrogram"], ".nc"))
-    write_aplose(
-        task.product("datasets"),
-        task.product("metadata"),
-        Path.cwd().name,
-        settings,
-        duration=duration,
-        extension=os.path.splitext(task.params["audio"])[1],
-    )
-    return {"duration": duration}
-
-
-def _duration(products: Sequence[Path]) -> float:
-    import h5py
-
-    with h5py.File(products[0]) as file:
-        return float(file.attrs["duration_seconds"])
+    made, folder = task.inputs["spectrogram"], task.product()
+    told = sorted((Told.by(product) for product in spectra_of(made)), key=lambda each: each.begin)
+    extension = os.path.splitext(task.params["audio"])[1]
+    export = Export(Path.cwd().name, Settings.read(task.params), told, extension)
+    tiles = [
+        tile for path in made if path.parent.name == "tiles" for tile in sorted(path.absolute().iterdir())
+    ]
+    write_export(folder, export, tiles, home=lasting_folder(folder) / folder.name)
+    return {"sounds": len(told), "tiles": len(tiles)}
 
 
 @contextmanager
@@ -132,26 +163,6 @@ def _vetoing(task: Task) -> Iterator[None]:
         yield
     except Faulty as error:
         task.veto(str(error))
-
-
-def segment_spectrogram(task: Task) -> dict[str, Any]:
-    """Make the same of one segment of the timeline (each = "segment"), given by `list_segments`.
-
-    A segment whose coverage is below `params.least_coverage` is vetoed.
-    """
-
-    def make(settings: Settings) -> Sound:
-        from penstock.workflows.acoustics.segments import Piece, Segment
-        from penstock.workflows.acoustics.segmentsound import SegmentSound
-
-        fields = task.fields
-        pieces = tuple(Piece(*each) for each in json.loads(fields["pieces"]))
-        segment = Segment(
-            str(fields["segment"]), fields["begin"].timestamp(), fields["end"].timestamp(), pieces
-        )
-        return SegmentSound(segment, settings)
-
-    return _spectrogram(task, make)
 
 
 def list_segments(campaign: Campaign) -> Iterator[dict[str, Any]]:
@@ -171,51 +182,26 @@ def list_segments(campaign: Campaign) -> Iterator[dict[str, Any]]:
             "begin": moment(segment.begin),
             "end": moment(segment.end),
             "coverage": round(segment.coverage, 6),
+            "shared": round(segment.shared, 6),
             "pieces": json.dumps(pieces),
             "paths": list(dict.fromkeys(p.path for p in segment.pieces)),
         }
 
 
-def _spectrogram(task: Task, make: Callable[[Settings], Sound]) -> dict[str, Any]:
-    from penstock.workflows.acoustics.measure import measure_sound
-
-    settings, extras = Settings.read(task.params), _extras(task)
-    spectrum = task.product("spectrum")
-    with _vetoing(task):
-        made = measure_sound(
-            make(settings),
-            settings,
-            product=spectrum,
-            picture=task.product("picture"),
-            tiles=extras.get("tiles"),
-        )
-    _export(spectrum, extras)
-    for finding in made.findings:
-        task.log(f"{finding.kind}: {finding.why}")
-    return {
-        "frames": made.frames,
-        "seconds": made.seconds,
-        "level": round(made.level, 3),
-        "findings": {finding.kind: finding.why for finding in made.findings},
-    }
-
-
 def _extras(task: Task) -> dict[str, Path]:
     """Give the products that a campaign may have beside the usual ones."""
     found: dict[str, Path] = {}
-    for name in ("tiles", "zarr", "npz"):
+    for name in ("tiles", "npz"):
         with suppress(ValueError):
             found[name] = task.product(name)
     return found
 
 
 def _export(spectrum: Path, extras: dict[str, Path]) -> None:
-    from penstock.workflows.acoustics import exports
-
     if "npz" in extras:
-        exports.write_npz(spectrum, extras["npz"])
-    if "zarr" in extras:
-        exports.write_zarr(spectrum, extras["zarr"])
+        from penstock.workflows.acoustics.exports import write_npz
+
+        write_npz(spectrum, extras["npz"])
 
 
 def ltas(task: Task) -> dict[str, Any]:
@@ -223,9 +209,10 @@ def ltas(task: Task) -> dict[str, Any]:
     from penstock.workflows.acoustics import longterm
 
     settings = Settings.read(task.params)
-    sources = _with_suffix(task.inputs["spectrogram"], ".nc")
+    sources = spectra_of(task.inputs["spectrogram"])
     made, common = longterm.average(sources, settings.ltas_bin)
-    longterm.write(made, common, task.product("average"), len(sources))
+    with as_netcdf(task.product("average")) as path:
+        longterm.write(made, common, path, len(sources))
     longterm.picture(made, common, task.product("picture"), settings, "Long-term average")
     return {
         "bins": len(made),
@@ -237,15 +224,16 @@ def ltas(task: Task) -> dict[str, Any]:
 def soundscape(task: Task) -> dict[str, Any]:
     """Draw levels in time, how often each occurs, and each hour of each day (each = "campaign").
 
-    Products `table` (NetCDF), `levels` (CSV), `epd`, `spl` and `recurrence` (PNG).
+    Products `table` (NetCDF or Zarr), `levels` (CSV), `epd`, `spl` and `recurrence` (PNG).
     """
     from penstock.workflows.acoustics import figures
     from penstock.workflows.acoustics import overview as whole
 
     settings = Settings.read(task.params)
-    sources = _with_suffix(task.inputs["spectrogram"], ".nc")
+    sources = spectra_of(task.inputs["spectrogram"])
     made, broadband = whole.read_soundscape(sources)
-    whole.write_soundscape(made, task.product("table"))
+    with as_netcdf(task.product("table")) as path:
+        whole.write_soundscape(made, path)
     rows = whole.write_levels(task.product("levels"), sources)
     figures.draw_epd(made, task.product("epd"), settings.colours)
     figures.draw_levels(made.series, task.product("spl"), broadband)
@@ -263,7 +251,7 @@ def report(task: Task) -> dict[str, Any]:
 
     settings = Settings.read(task.params)
     spectra = task.inputs["spectrogram"]
-    dataset = _complete(scan_campaign(task.params, settings), _with_suffix(spectra, ".nc"), settings)
+    dataset = _complete(scan_campaign(task.params, settings), spectra_of(spectra), settings)
     tables.write_dataset(task.product("dataset"), dataset, settings)
     tables.write_files(task.product("files"), dataset)
     tables.write_qc(task.product("qc_table"), dataset, settings)

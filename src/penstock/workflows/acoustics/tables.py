@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from penstock.workflows.acoustics.formats import open_product
 from penstock.workflows.acoustics.qc import KINDS, Finding
 from penstock.workflows.acoustics.recordings import Dataset, Recording
 from penstock.workflows.acoustics.settings import Settings
@@ -162,11 +163,9 @@ def write_recordings(path: Path, dataset: Dataset) -> None:
 
 def read_findings(products: Iterable[Path]) -> dict[str, list[Finding]]:
     """Give what the passes over the samples found: absolute path of the recording → findings."""
-    import h5py
-
     found: dict[str, list[Finding]] = {}
     for path in products:
-        with h5py.File(path) as file:
+        with open_product(path) as file:
             for source, findings in _findings_of(file.attrs):
                 known = {each.kind for each in found.setdefault(source, [])}
                 found[source] += [Finding(*each) for each in findings if each[0] not in known]

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from penstock.workflows.acoustics.axis import Axis
+from penstock.workflows.acoustics.formats import SUFFIXES, open_product
 from penstock.workflows.acoustics.levels import Columns
 from penstock.workflows.acoustics.matrix import FILL, to_level
 from penstock.workflows.acoustics.pictures import indexed, palette, robust_range
@@ -113,7 +113,7 @@ def draw_tile(product: Path, count: int, index: int, settings: Settings) -> byte
     """
     if not 0 <= index < count:
         raise ValueError(f"there is no tile {index} of {count}; count from 0")
-    with h5py.File(product) as file:
+    with open_product(product) as file:
         matrix = file["level"]
         canvas = _stored_canvas(file, settings)
         first, last = canvas.limits(count, index)
@@ -151,8 +151,9 @@ def find_tile(folder: Path, name: str, settings: Settings) -> bytes | None:
     match = NAME.fullmatch(name)
     if match is None or "/" in name:
         return None
-    product, count, index = folder / f"{match['stem']}.nc", int(match["count"]), int(match["index"])
+    count, index = int(match["count"]), int(match["index"])
+    product = next((p for end in SUFFIXES.values() if (p := folder / f"{match['stem']}{end}").exists()), None)
     known = {settings.tile_factor**z for z in range(max(1, settings.tile_levels))}
-    if count not in known or index >= count or not product.is_file():
+    if count not in known or index >= count or product is None:
         return None
     return draw_tile(product, count, index, settings)
