@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from penstock.batching import Usage, batch_size, fitting_size, walltime_s
 from penstock.campaign import Resources, Site, Stage
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
+from penstock.conductor.feeds import chain_of
 from penstock.conductor.settling import pause_stages_of
 from penstock.conductor.submission import Submitter
 from penstock.errors import PenstockError, QueryFailed, SiteError, SiteFull, SubmitRejected
@@ -316,17 +317,20 @@ class ArraySubmitter(Submitter):
         batch, first = jobs.plan_batch(
             db, job=job, element=element, stage=number, size=size, cores=request.cpus, now=now
         )
-        return batch_text(first, min(stage.workers, size), self.lines(stage, batch, units))
+        lines = self.lines(stage, batch, units)
+        cap_limits([task for line in lines for task in chain_of(line)], request.walltime_s)
+        return batch_text(first, min(stage.workers, size), lines)
 
     def spec(self, stage: Stage, request: Request, texts: Sequence[bytes]) -> bytes:
         """Return the spec of an array: where each element's batch begins, and until when it must have left."""
         offsets = [0]
         for text in texts[:-1]:
             offsets.append(offsets[-1] + len(text))
+        stages = self.stage_specs(self.needs(stage).stages)
+        cap_limits(list(stages.values()), request.walltime_s)
         return job_spec(
-            request.token, self.campaign, self.stage_specs(self.needs(stage).stages), elements=request.elements,
-            feed=False, offsets=offsets, walltime_s=request.walltime_s and time_inside(request.walltime_s),
-            idle_s=0, beat_s=60, grace_s=10, environment=dict(self.site.environment()),
+            request.token, self.campaign, stages, elements=request.elements, feed=False, offsets=offsets,
+            walltime_s=request.walltime_s and time_inside(request.walltime_s), idle_s=0, beat_s=60, grace_s=10, environment=dict(self.site.environment()),
         )  # fmt: skip
 
     def handed_in(self, job: int, request: Request) -> bool:
@@ -389,8 +393,21 @@ def at_most(amount: Any, most: Any) -> Any:
 
 
 def time_inside(walltime_s: float) -> float:
-    """Return how much of a job's time its runner counts on: less what it takes to get there and to leave."""
-    return walltime_s - min(START_S + LEAVE_S, walltime_s / 5)
+    """Return how much of a job's time its runner counts on: less what it takes to get there."""
+    return walltime_s - min(START_S, walltime_s / 5)
+
+
+def longest_task(walltime_s: float) -> float:
+    """Return for how long a task may run so that a runner which counts on that time still begins it."""
+    inside = time_inside(walltime_s)
+    return inside - min(LEAVE_S, inside / 5)
+
+
+def cap_limits(limited: Iterable[dict[str, Any]], walltime_s: float | None) -> None:
+    """Bring the limits of stages or tasks down to what a job has time for: a runner begins nothing that it has not."""
+    for each in limited:
+        if walltime_s and each.get("limit_s"):
+            each["limit_s"] = min(each["limit_s"], longest_task(walltime_s))
 
 
 def with_limits(site: Site, new: Site) -> Site:
