@@ -16,7 +16,7 @@ from penstock.conductor.elements import Elements
 from penstock.conductor.feeds import chain_of
 from penstock.conductor.settling import pause_stages_of
 from penstock.conductor.submission import Submitter
-from penstock.errors import PenstockError, QueryFailed, SiteError, SiteFull, SubmitRejected
+from penstock.errors import PenstockError, SiteError, SiteFull, SubmitRejected
 from penstock.ledger import jobs
 from penstock.ledger.jobs import Ending
 from penstock.rendering import batch_text, job_spec, relative_to_root
@@ -65,7 +65,7 @@ class ArraySubmitter(Submitter):
         self.open_ended = False
         """Whether more units may come by themselves: batches that are not full then wait for company."""
         self.paced: dict[str, float] = {}
-        self.resume_at, self.fullness = 0.0, 0
+        self.resume_at, self.fullness, self.limits_at = 0.0, 0, 0.0
         self.most_elements: int | None = None
         self.file_seen: int | None = None
         self.include_all = False
@@ -200,11 +200,12 @@ class ArraySubmitter(Submitter):
         known = json.loads(self.ledger.meta(name) or "null")
         if known and now < known["at"] + LIMITS_FOR_S:
             return Limits(known["version"], known["array_size"], known["accounting"])
-        if self.ledger.epoch is None:
-            return Limits()  # the dry run asks nobody
+        if self.ledger.epoch is None or self.clock.monotonic() < self.limits_at:
+            return Limits()  # the dry run asks nobody, and who did not answer is left alone for a while
         try:
             limits = self.site.limits()
-        except QueryFailed:
+        except SiteError:
+            self.limits_at = self.clock.monotonic() + FULL_AT_MOST_S
             return Limits()
         fresh = {
             "at": now,
