@@ -165,7 +165,10 @@ class Reconciler:
         return [silence for silence in found if silence.elements]
 
     def ask_about(self, silent: Sequence[Silence]) -> None:
-        """Ask the queue, or in turn with it the history about those that the queue does not know."""
+        """Ask the queue, or in turn with it the history about those that the queue does not know.
+
+        Of a history only ends count: one that never heard of an end says for ever that a job runs.
+        """
         absent = [
             Silence(s.job, rows)
             for s in silent
@@ -173,7 +176,7 @@ class Reconciler:
         ]
         if absent and not self.asked_history and self.has_history():
             self.asked_history = True
-            sightings = self.site.history(known_to(absent))
+            sightings = [s for s in self.site.history(known_to(absent)) if s.phase is Phase.ENDED]
             self.history_at = self.clock.monotonic()
             self.note(absent, sightings, of_queue=False)
         else:
