@@ -17,6 +17,7 @@ from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
 from penstock.conductor.settling import pause_stages_of
 from penstock.errors import SiteError, SubmitRejected
+from penstock.host import boot_id
 from penstock.ledger import jobs
 from penstock.ledger.jobs import Ending
 from penstock.schedulers.model import Known, Phase, Request, Sighting
@@ -66,8 +67,7 @@ class Reconciler:
         self.context = context
         self.failures = 0
         self.next_at = 0.0
-        self.history_at = float("-inf")  # when the history last answered
-        self.asked_history = False
+        self.forget_other_clock()
 
     def turn(self) -> None:
         """Ask one thing, if something is to be asked and enough time has gone by."""
@@ -99,6 +99,19 @@ class Reconciler:
             return False
         self.ask_about(silent)
         return True
+
+    def forget_other_clock(self) -> None:
+        """Count absences anew when the monotonic clock is another one than that of the conductor before (RULES 10)."""
+        name, boot = f"clock.{self.site.name}", boot_id()
+        if self.ledger.meta(name) == boot:
+            return
+        with self.ledger.transaction() as db:
+            which = "NOT settled AND job IN (SELECT id FROM job WHERE site = ?)"
+            db.execute(f"UPDATE element SET absent = NULL WHERE {which}", (self.site.name,))
+            ended = f"UPDATE element SET ended = ? WHERE ended IS NOT NULL AND {which}"
+            db.execute(ended, (self.clock.monotonic(), self.site.name))
+            self.ledger.set_meta(name, boot)
+            self.ledger.set_meta(f"history.{self.site.name}", "{}")
 
     # jobs without an id
 
@@ -174,14 +187,25 @@ class Reconciler:
             for s in silent
             if (rows := [r for r in s.elements if r["absent"] is not None])
         ]
-        if absent and not self.asked_history and self.has_history():
-            self.asked_history = True
+        if absent and self.has_history() and not self.history().get("asked"):
+            self.note_history(asked=True)
             sightings = [s for s in self.site.history(known_to(absent)) if s.phase is Phase.ENDED]
-            self.history_at = self.clock.monotonic()
+            self.note_history(answered=self.clock.monotonic())
             self.note(absent, sightings, of_queue=False)
         else:
-            self.asked_history = False
+            self.note_history(asked=False)
             self.note(silent, self.site.queue(known_to(silent)), of_queue=True)
+
+    def history(self) -> dict[str, Any]:
+        """Return whether the history was what was last asked, and when it last answered; kept for who ticks next."""
+        return json.loads(self.ledger.meta(f"history.{self.site.name}") or "{}")
+
+    def note_history(self, **facts: Any) -> None:
+        """Keep what is known of the history, if it is new."""
+        old = self.history()
+        if {**old, **facts} != {"asked": False, **old}:
+            with self.ledger.transaction():
+                self.ledger.set_meta(f"history.{self.site.name}", json.dumps({**old, **facts}))
 
     def has_history(self) -> bool:
         """Whether this scheduler keeps one, and is set up to."""
@@ -234,7 +258,8 @@ class Reconciler:
 
     def is_lost(self, absent: float, now: float) -> bool:
         """Whether an element that the queue has not known since `absent` will not be heard of again."""
-        asked = not self.has_history() or self.history_at > absent or now - absent >= PATIENCE_S
+        answered: float = self.history().get("answered", float("-inf"))
+        asked = not self.has_history() or answered > absent or now - absent >= PATIENCE_S
         return now - absent >= LOST_S and asked
 
     def note_trouble(self, why: str | None) -> None:
