@@ -298,7 +298,7 @@ class ArraySubmitter(Submitter):
         self.site.place_job(
             request, self.spec(stage, request, texts), b"".join(texts), self.rendered.take_lists()
         )
-        jobs.hand_in(self.ledger, job)
+        jobs.hand_in(self.ledger, job, self.clock.now())
         if request.elements < self.array_size():
             self.paced[stage.name] = self.clock.monotonic() + PACE_S
         self.ledger.check_epoch()

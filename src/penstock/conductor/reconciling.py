@@ -16,7 +16,7 @@ from typing import Any
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
 from penstock.conductor.settling import pause_stages_of
-from penstock.errors import SiteError, SubmitRejected
+from penstock.errors import SiteError, SiteFull, SubmitRejected
 from penstock.host import boot_id
 from penstock.ledger import jobs
 from penstock.ledger.jobs import Ending
@@ -139,11 +139,13 @@ class Reconciler:
         for job in planned:
             if native := found.get(job["token"]):
                 jobs.submitted(self.ledger, job["id"], native, self.clock.now())
-            elif self.clock.now() > job["created"] + SUBMIT_S + 60 and not self.site.event_files(
-                job["token"]
-            ):
+            elif self.is_over_due(job) and not self.site.event_files(job["token"]):
                 self.submit_again(job)
         return True
+
+    def is_over_due(self, job: sqlite3.Row) -> bool:
+        """Whether the command that last handed a job in has long ended, whatever came of it."""
+        return self.clock.now() > (job["submitted"] or job["created"]) + SUBMIT_S + 60
 
     def submit_again(self, job: sqlite3.Row) -> None:
         """Hand in the same job under the same token, a few times at most."""
@@ -152,13 +154,16 @@ class Reconciler:
             self.forget(job, why)
             pause_stages_of(self.ledger, job, f"{why}: see what its submit command says")
             return
-        jobs.hand_in(self.ledger, job["id"])
+        jobs.hand_in(self.ledger, job["id"], self.clock.now())
         self.ledger.check_epoch()
         try:
             native = self.site.submit(request_of(job))
         except SubmitRejected as error:
             self.forget(job, str(error))
             pause_stages_of(self.ledger, job, str(error))
+            return
+        except SiteFull as error:
+            self.forget(job, str(error))
             return
         jobs.submitted(self.ledger, job["id"], native, self.clock.now())
 
