@@ -56,6 +56,8 @@ class Elements:
             with self.ledger.transaction() as db:
                 rows = [(job["id"], *file) for file in new]
                 db.executemany("INSERT INTO life (job, element, life) VALUES (?, ?, ?)", rows)
+                unsaid = "UPDATE element SET ended = NULL, absent = NULL WHERE job = ? AND element = ?"
+                db.executemany(unsaid, [row[:2] for row in rows])  # it was said of what came before this life
 
     def settle_over(self, job: sqlite3.Row) -> None:
         """Close the books of the elements from which nothing more can come."""
