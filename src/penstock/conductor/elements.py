@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 from penstock.conductor.context import Context
@@ -69,9 +69,9 @@ class Elements:
             self.settlement.count_elements(self.site, job, elements, ending, false_start=false_start)
             self.settlement.settle_elements(self.site, job, elements, ending)
 
-    def give_up(self, job: sqlite3.Row, elements: list[int], why: str) -> None:
-        """Take the tasks of elements back that nobody knows of any more; if they live after all, they must not go on."""
-        which = json.dumps(elements)
+    def revoke(self, job: sqlite3.Row, elements: Sequence[int]) -> None:
+        """Tell elements that nobody knows of any more not to go on, if they live after all."""
+        which = json.dumps(list(elements))
         rows = self.ledger.db.execute(
             "SELECT b.element, t.stage, t.unit FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ?"
             " AND b.element IN (SELECT value FROM json_each(?)) AND t.state IN ('queued', 'running')",
@@ -82,6 +82,9 @@ class Elements:
             left[element].append((stage, unit))
         for element, tasks in left.items():
             self.site.revoke(job["token"], element, tasks)
+
+    def give_up(self, job: sqlite3.Row, elements: Sequence[int], why: str) -> None:
+        """Take the tasks of elements back that were revoked."""
         self.settlement.settle_elements(self.site, job, elements, Ending("lost", why, suspects=True))
 
 

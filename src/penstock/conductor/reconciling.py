@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -256,10 +257,22 @@ class Reconciler:
             for row in missing
             if row["absent"] is not None and self.is_lost(row["absent"], now)
         ]
-        if lost:
-            job, name = silence.job, self.site.name
-            self.elements.give_up(job, lost, f"no news, and {name} no longer knows it")
-            self.site.cancel(Known(job["token"], job["native"], job["elements"]), lost)
+        if lost and (lost := self.still_silent(silence.job, lost)):
+            self.elements.revoke(silence.job, lost)
+            self.cancel(silence, lost)
+            self.elements.give_up(silence.job, lost, f"no news, and {self.site.name} no longer knows it")
+
+    def still_silent(self, job: sqlite3.Row, elements: Sequence[int]) -> list[int]:
+        """Read what there is a last time, as an answer may have taken long, and return who said nothing."""
+        self.elements.collect(job)
+        silent = {row["element"] for silence in self.silent([job]) for row in silence.elements}
+        return [element for element in elements if element in silent]
+
+    def cancel(self, silence: Silence, elements: Sequence[int]) -> None:
+        """Cancel elements under every id that they are known by; what fails here is revoked already."""
+        for known in silence.known():
+            with suppress(SiteError):
+                self.site.cancel(known, elements)
 
     def is_lost(self, absent: float, now: float) -> bool:
         """Whether an element that the queue has not known since `absent` will not be heard of again."""
