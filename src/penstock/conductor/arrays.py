@@ -354,6 +354,7 @@ class ArraySubmitter(Submitter):
         else:
             jobs.submitted(self.ledger, job, native, self.clock.now())
             self.fullness = 0
+            self.most_elements = self.most_elements and 2 * self.most_elements
             return True
         return False
 

@@ -75,6 +75,8 @@ class Reconciler:
         open_jobs = [job for job in jobs.open_jobs(self.ledger.db) if job["site"] == self.site.name]
         for job in open_jobs:
             self.adopt_by_claim(job)
+        if not open_jobs:
+            self.note_trouble(None)  # nobody waits for its answers any more
         if self.clock.monotonic() < self.next_at or not open_jobs:
             return
         try:
