@@ -103,7 +103,9 @@ class ArraySubmitter(Submitter):
         if time_scale > 1:
             size = self.size(stage, time_scale)
         batches = cut(units, 1 if alone else size)
-        if len(batches[-1]) < size and not alone and not self.may_leave(stage):
+        if len(batches[-1]) == size:
+            self.forget_wait(stage)
+        elif not alone and not self.may_leave(stage):
             batches.pop()
         batches = batches[: self.array_size()]
         return Array(batches, time_scale, memory_scale) if batches else None
@@ -153,10 +155,15 @@ class ArraySubmitter(Submitter):
         wait = BATCH_WAIT_S if stage.batch_wait_s is None else stage.batch_wait_s
         if self.can_grow(stage) and now < float(since or now) + wait:
             return False
-        if since is not None:
+        self.forget_wait(stage)
+        return True
+
+    def forget_wait(self, stage: Stage) -> None:
+        """Let the next batch that is not full wait anew: none is left behind."""
+        name = f"batch_wait.{stage.name}"
+        if self.ledger.meta(name) is not None:
             with self.ledger.transaction() as db:
                 db.execute("DELETE FROM meta WHERE name = ?", (name,))
-        return True
 
     def can_grow(self, stage: Stage) -> bool:
         """Whether more tasks of a stage may become ready by themselves."""
