@@ -338,7 +338,8 @@ class ArraySubmitter(Submitter):
         cap_limits(list(stages.values()), request.walltime_s)
         return job_spec(
             request.token, self.campaign, stages, elements=request.elements, feed=False, offsets=offsets,
-            walltime_s=request.walltime_s and time_inside(request.walltime_s), idle_s=0, beat_s=60, grace_s=10, environment=dict(self.site.environment()),
+            walltime_s=request.walltime_s and time_inside(request.walltime_s), idle_s=0, beat_s=60, grace_s=10,
+            environment=dict(self.site.environment()),
         )  # fmt: skip
 
     def handed_in(self, job: int, request: Request) -> bool:

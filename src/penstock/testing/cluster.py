@@ -331,7 +331,7 @@ class PretendCluster:
 
     def answer(self, words: Sequence[str], lie: Lie | None, timeout_s: float) -> Reply:
         """Answer truly, or with a lie."""
-        if lie in (Lie.NO_ANSWER, Lie.TAKEN_IN_SILENCE, Lie.TAKEN_LATE):
+        if lie in (Lie.NO_ANSWER, Lie.NOT_TAKEN, Lie.TAKEN_IN_SILENCE, Lie.TAKEN_LATE):
             if lie is Lie.TAKEN_IN_SILENCE:
                 self.sbatch(words)
             if lie is Lie.TAKEN_LATE:

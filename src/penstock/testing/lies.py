@@ -31,6 +31,8 @@ class Lie(Enum):
     LATE_ANSWER = auto()
     """The answer is right and comes after a minute."""
     # submission
+    NOT_TAKEN = auto()
+    """The job is not taken, and the command does not end in its time."""
     TAKEN_IN_SILENCE = auto()
     """The job is taken, and the command does not end in its time."""
     TAKEN_GARBLED = auto()
@@ -96,6 +98,7 @@ class ConductorKilled(BaseException):
 
 SUBMITTING = frozenset(
     {
+        Lie.NOT_TAKEN,
         Lie.TAKEN_IN_SILENCE,
         Lie.TAKEN_GARBLED,
         Lie.TAKEN_WITH_ERROR,
