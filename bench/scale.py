@@ -20,7 +20,7 @@ from penstock import config
 from penstock.conductor import Conductor
 with Conductor(config.load(Path(".")), command="run") as conductor:
     conductor.discover()
-    conductor.submitter.fill()
+    conductor.submit()
     conductor.ask_stop()
     conductor.watch()
 """
