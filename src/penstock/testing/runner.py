@@ -97,8 +97,12 @@ class PretendRunner:
             self.events.write("beat", rss=1 << 20, free=1 << 40)
 
     def hear_revocations(self) -> None:
-        """Read what the conductor took back."""
-        if self.revocations and self.revocations.exists():
+        """Read what the conductor took back; a job whose folder is packed is taken back whole."""
+        if self.revocations is None or self.silent:
+            return
+        if not self.revocations.parent.is_dir():
+            self.alive = False
+        elif self.revocations.exists():
             tasks = json.loads(self.revocations.read_bytes())["tasks"]
             self.revoked |= {(stage, unit) for stage, unit in tasks}
 
