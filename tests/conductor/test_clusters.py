@@ -672,3 +672,21 @@ def test_who_goes_leaves_jobs_at_work_and_the_next_conductor_hears_of_them(grid:
     assert it.run().code == 0
     all_done_at_the_first_try(it)
     assert len(it.cluster.jobs) == 1
+
+
+def test_a_place_that_loses_every_job_pauses_the_stage(grid: Any) -> None:
+    it = grid(units=2, queue_s=100.0, stride=5)
+    it.clock.watchers.append(lambda: [it.cluster.forget(job) for job in it.cluster.jobs])
+    ending = it.run()
+    assert ending.code == 1
+    assert any("could not start" in line for line in ending.lines)
+    assert it.states() == {"ready": 2}
+
+
+def test_a_runner_that_wakes_up_when_all_is_given_to_others_begins_nothing(grid: Any) -> None:
+    it = grid(COPY.replace("batch = 2", "batch = 6"), slots=9, rule=taking(300))
+    it.at(10, lambda: (it.cluster.forget(it.job(), alive=True), setattr(it.element(1).runner, "silent", True)))
+    it.at(900, lambda: setattr(it.element(1, job=0).runner, "silent", False))
+    assert it.run().code == 0
+    assert it.states() == {"done": 6}
+    assert sorted(it.begun().values()) == [1, 1, 1, 1, 1, 2]
