@@ -685,7 +685,9 @@ def test_a_place_that_loses_every_job_pauses_the_stage(grid: Any) -> None:
 
 def test_a_runner_that_wakes_up_when_all_is_given_to_others_begins_nothing(grid: Any) -> None:
     it = grid(COPY.replace("batch = 2", "batch = 6"), slots=9, rule=taking(300))
-    it.at(10, lambda: (it.cluster.forget(it.job(), alive=True), setattr(it.element(1).runner, "silent", True)))
+    it.at(
+        10, lambda: (it.cluster.forget(it.job(), alive=True), setattr(it.element(1).runner, "silent", True))
+    )
     it.at(900, lambda: setattr(it.element(1, job=0).runner, "silent", False))
     assert it.run().code == 0
     assert it.states() == {"done": 6}
