@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import latency, overhead, scale
+from bench import latency, overhead, scale, submitting
 from bench.measure import Cost, adopt_orphans, medians
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -101,6 +101,10 @@ def scale_section(scratch: Path) -> list[str]:
         ),
         f"`plan`, {scale.PLANNED:,} units × 3 stages": (scale.plan(scratch), "3 s CPU, 200 MB"),
         f"`status`, {scale.MILLION:,} units × 3 stages": (status, "0.5 s"),
+        f"submitting {submitting.UNITS:,} units, {submitting.BATCH} a batch (wall and peak: with finding them)": (
+            submitting.submitting(scratch),
+            "5 s CPU",
+        ),
     }
     costs = medians({name: contest for name, (contest, _) in contests.items()}, rounds=ROUNDS)
     rows: list[Row] = [("", "CPU s", "wall s", "peak MB", "target")]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 
@@ -113,3 +114,12 @@ def test_an_idle_element_that_is_revoked_leaves(lab):
     lab.wait_for(lambda: lab.events())
     revoke(lab, all=True)
     assert process.wait(10) == 0
+
+
+def test_a_runner_whose_job_was_packed_away_stops(lab):
+    lab.batch([lab.shell(n, f"echo {n} >> begun; sleep 20") for n in (1, 2)])
+    process = lab.start()
+    lab.wait_for(lambda: (lab.root / "begun").exists())
+    shutil.rmtree(lab.job)
+    process.wait(10)
+    assert (lab.root / "begun").read_text() == "1\n"

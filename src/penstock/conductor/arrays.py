@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,9 +13,10 @@ from penstock.batching import Usage, batch_size, fitting_size, walltime_s
 from penstock.campaign import Resources, Site, Stage
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
+from penstock.conductor.feeds import chain_of
 from penstock.conductor.settling import pause_stages_of
 from penstock.conductor.submission import Submitter
-from penstock.errors import PenstockError, QueryFailed, SiteError, SiteFull, SubmitRejected
+from penstock.errors import PenstockError, SiteError, SiteFull, SubmitRejected
 from penstock.ledger import jobs
 from penstock.ledger.jobs import Ending
 from penstock.rendering import batch_text, job_spec, relative_to_root
@@ -64,7 +65,7 @@ class ArraySubmitter(Submitter):
         self.open_ended = False
         """Whether more units may come by themselves: batches that are not full then wait for company."""
         self.paced: dict[str, float] = {}
-        self.resume_at, self.fullness = 0.0, 0
+        self.resume_at, self.fullness, self.limits_at = 0.0, 0, 0.0
         self.most_elements: int | None = None
         self.file_seen: int | None = None
         self.include_all = False
@@ -102,7 +103,9 @@ class ArraySubmitter(Submitter):
         if time_scale > 1:
             size = self.size(stage, time_scale)
         batches = cut(units, 1 if alone else size)
-        if len(batches[-1]) < size and not alone and not self.may_leave(stage):
+        if len(batches[-1]) == size:
+            self.forget_wait(stage)
+        elif not alone and not self.may_leave(stage):
             batches.pop()
         batches = batches[: self.array_size()]
         return Array(batches, time_scale, memory_scale) if batches else None
@@ -152,10 +155,15 @@ class ArraySubmitter(Submitter):
         wait = BATCH_WAIT_S if stage.batch_wait_s is None else stage.batch_wait_s
         if self.can_grow(stage) and now < float(since or now) + wait:
             return False
-        if since is not None:
+        self.forget_wait(stage)
+        return True
+
+    def forget_wait(self, stage: Stage) -> None:
+        """Let the next batch that is not full wait anew: none is left behind."""
+        name = f"batch_wait.{stage.name}"
+        if self.ledger.meta(name) is not None:
             with self.ledger.transaction() as db:
                 db.execute("DELETE FROM meta WHERE name = ?", (name,))
-        return True
 
     def can_grow(self, stage: Stage) -> bool:
         """Whether more tasks of a stage may become ready by themselves."""
@@ -199,11 +207,12 @@ class ArraySubmitter(Submitter):
         known = json.loads(self.ledger.meta(name) or "null")
         if known and now < known["at"] + LIMITS_FOR_S:
             return Limits(known["version"], known["array_size"], known["accounting"])
-        if self.ledger.epoch is None:
-            return Limits()  # the dry run asks nobody
+        if self.ledger.epoch is None or self.clock.monotonic() < self.limits_at:
+            return Limits()  # the dry run asks nobody, and who did not answer is left alone for a while
         try:
             limits = self.site.limits()
-        except QueryFailed:
+        except SiteError:
+            self.limits_at = self.clock.monotonic() + FULL_AT_MOST_S
             return Limits()
         fresh = {
             "at": now,
@@ -296,7 +305,7 @@ class ArraySubmitter(Submitter):
         self.site.place_job(
             request, self.spec(stage, request, texts), b"".join(texts), self.rendered.take_lists()
         )
-        jobs.hand_in(self.ledger, job)
+        jobs.hand_in(self.ledger, job, self.clock.now())
         if request.elements < self.array_size():
             self.paced[stage.name] = self.clock.monotonic() + PACE_S
         self.ledger.check_epoch()
@@ -316,17 +325,21 @@ class ArraySubmitter(Submitter):
         batch, first = jobs.plan_batch(
             db, job=job, element=element, stage=number, size=size, cores=request.cpus, now=now
         )
-        return batch_text(first, min(stage.workers, size), self.lines(stage, batch, units))
+        lines = self.lines(stage, batch, units)
+        cap_limits([task for line in lines for task in chain_of(line)], request.walltime_s)
+        return batch_text(first, min(stage.workers, size), lines)
 
     def spec(self, stage: Stage, request: Request, texts: Sequence[bytes]) -> bytes:
         """Return the spec of an array: where each element's batch begins, and until when it must have left."""
         offsets = [0]
         for text in texts[:-1]:
             offsets.append(offsets[-1] + len(text))
+        stages = self.stage_specs(self.needs(stage).stages)
+        cap_limits(list(stages.values()), request.walltime_s)
         return job_spec(
-            request.token, self.campaign, self.stage_specs(self.needs(stage).stages), elements=request.elements,
-            feed=False, offsets=offsets, walltime_s=request.walltime_s and time_inside(request.walltime_s),
-            idle_s=0, beat_s=60, grace_s=10, environment=dict(self.site.environment()),
+            request.token, self.campaign, stages, elements=request.elements, feed=False, offsets=offsets,
+            walltime_s=request.walltime_s and time_inside(request.walltime_s), idle_s=0, beat_s=60, grace_s=10,
+            environment=dict(self.site.environment()),
         )  # fmt: skip
 
     def handed_in(self, job: int, request: Request) -> bool:
@@ -349,6 +362,7 @@ class ArraySubmitter(Submitter):
         else:
             jobs.submitted(self.ledger, job, native, self.clock.now())
             self.fullness = 0
+            self.most_elements = self.most_elements and 2 * self.most_elements
             return True
         return False
 
@@ -389,8 +403,21 @@ def at_most(amount: Any, most: Any) -> Any:
 
 
 def time_inside(walltime_s: float) -> float:
-    """Return how much of a job's time its runner counts on: less what it takes to get there and to leave."""
-    return walltime_s - min(START_S + LEAVE_S, walltime_s / 5)
+    """Return how much of a job's time its runner counts on: less what it takes to get there."""
+    return walltime_s - min(START_S, walltime_s / 5)
+
+
+def longest_task(walltime_s: float) -> float:
+    """Return for how long a task may run so that a runner which counts on that time still begins it."""
+    inside = time_inside(walltime_s)
+    return inside - min(LEAVE_S, inside / 5)
+
+
+def cap_limits(limited: Iterable[dict[str, Any]], walltime_s: float | None) -> None:
+    """Bring the limits of stages or tasks down to what a job has time for: a runner begins nothing that it has not."""
+    for each in limited:
+        if walltime_s and each.get("limit_s"):
+            each["limit_s"] = min(each["limit_s"], longest_task(walltime_s))
 
 
 def with_limits(site: Site, new: Site) -> Site:

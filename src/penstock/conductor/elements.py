@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 from penstock.conductor.context import Context
@@ -56,6 +56,8 @@ class Elements:
             with self.ledger.transaction() as db:
                 rows = [(job["id"], *file) for file in new]
                 db.executemany("INSERT INTO life (job, element, life) VALUES (?, ?, ?)", rows)
+                unsaid = "UPDATE element SET ended = NULL, absent = NULL WHERE job = ? AND element = ?"
+                db.executemany(unsaid, [row[:2] for row in rows])  # it was said of what came before this life
 
     def settle_over(self, job: sqlite3.Row) -> None:
         """Close the books of the elements from which nothing more can come."""
@@ -67,9 +69,9 @@ class Elements:
             self.settlement.count_elements(self.site, job, elements, ending, false_start=false_start)
             self.settlement.settle_elements(self.site, job, elements, ending)
 
-    def give_up(self, job: sqlite3.Row, elements: list[int], why: str) -> None:
-        """Take the tasks of elements back that nobody knows of any more; if they live after all, they must not go on."""
-        which = json.dumps(elements)
+    def revoke(self, job: sqlite3.Row, elements: Sequence[int]) -> None:
+        """Tell elements that nobody knows of any more not to go on, if they live after all."""
+        which = json.dumps(list(elements))
         rows = self.ledger.db.execute(
             "SELECT b.element, t.stage, t.unit FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ?"
             " AND b.element IN (SELECT value FROM json_each(?)) AND t.state IN ('queued', 'running')",
@@ -80,7 +82,16 @@ class Elements:
             left[element].append((stage, unit))
         for element, tasks in left.items():
             self.site.revoke(job["token"], element, tasks)
-        self.settlement.settle_elements(self.site, job, elements, Ending("lost", why, suspects=True))
+
+    def give_up(self, job: sqlite3.Row, elements: Sequence[int], why: str) -> None:
+        """Take the tasks of elements back that were revoked; who never began anything may never do so (RULES 13)."""
+        ending = Ending("lost", why, suspects=True)
+        began = {life["element"] for life in jobs.lives(self.ledger.db, job["id"]) if life["begun"]}
+        for some in (sorted(began.intersection(elements)), sorted(set(elements) - began)):
+            if some:
+                false_start = not began.issuperset(some)
+                self.settlement.count_elements(self.site, job, some, ending, false_start=false_start)
+        self.settlement.settle_elements(self.site, job, elements, ending)
 
 
 def is_false_start(row: sqlite3.Row) -> bool:

@@ -266,6 +266,7 @@ class Conductor:
         while self.awaits_goodbye() and self.clock.monotonic() < until:
             self.collector.collect()
             self.clock.sleep(LOOK_S)
+        self.reconcile()
         if observe:
             observe(self.ledger)
         code, lines = say_ending(self.ledger, stopped=self.stopping)

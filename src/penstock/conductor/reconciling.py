@@ -10,13 +10,15 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
 from penstock.conductor.settling import pause_stages_of
-from penstock.errors import SiteError, SubmitRejected
+from penstock.errors import SiteError, SiteFull, SubmitRejected
+from penstock.host import boot_id
 from penstock.ledger import jobs
 from penstock.ledger.jobs import Ending
 from penstock.schedulers.model import Known, Phase, Request, Sighting
@@ -66,14 +68,15 @@ class Reconciler:
         self.context = context
         self.failures = 0
         self.next_at = 0.0
-        self.history_at = float("-inf")  # when the history last answered
-        self.asked_history = False
+        self.forget_other_clock()
 
     def turn(self) -> None:
         """Ask one thing, if something is to be asked and enough time has gone by."""
         open_jobs = [job for job in jobs.open_jobs(self.ledger.db) if job["site"] == self.site.name]
         for job in open_jobs:
             self.adopt_by_claim(job)
+        if not open_jobs:
+            self.note_trouble(None)  # nobody waits for its answers any more
         if self.clock.monotonic() < self.next_at or not open_jobs:
             return
         try:
@@ -99,6 +102,19 @@ class Reconciler:
             return False
         self.ask_about(silent)
         return True
+
+    def forget_other_clock(self) -> None:
+        """Count absences anew when the monotonic clock is another one than that of the conductor before (RULES 10)."""
+        name, boot = f"clock.{self.site.name}", boot_id()
+        if self.ledger.meta(name) == boot:
+            return
+        with self.ledger.transaction() as db:
+            which = "NOT settled AND job IN (SELECT id FROM job WHERE site = ?)"
+            db.execute(f"UPDATE element SET absent = NULL WHERE {which}", (self.site.name,))
+            ended = f"UPDATE element SET ended = ? WHERE ended IS NOT NULL AND {which}"
+            db.execute(ended, (self.clock.monotonic(), self.site.name))
+            self.ledger.set_meta(name, boot)
+            self.ledger.set_meta(f"history.{self.site.name}", "{}")
 
     # jobs without an id
 
@@ -126,11 +142,13 @@ class Reconciler:
         for job in planned:
             if native := found.get(job["token"]):
                 jobs.submitted(self.ledger, job["id"], native, self.clock.now())
-            elif self.clock.now() > job["created"] + SUBMIT_S + 60 and not self.site.event_files(
-                job["token"]
-            ):
+            elif self.is_over_due(job) and not self.site.event_files(job["token"]):
                 self.submit_again(job)
         return True
+
+    def is_over_due(self, job: sqlite3.Row) -> bool:
+        """Whether the command that last handed a job in has long ended, whatever came of it."""
+        return self.clock.now() > (job["submitted"] or job["created"]) + SUBMIT_S + 60
 
     def submit_again(self, job: sqlite3.Row) -> None:
         """Hand in the same job under the same token, a few times at most."""
@@ -139,13 +157,16 @@ class Reconciler:
             self.forget(job, why)
             pause_stages_of(self.ledger, job, f"{why}: see what its submit command says")
             return
-        jobs.hand_in(self.ledger, job["id"])
+        jobs.hand_in(self.ledger, job["id"], self.clock.now())
         self.ledger.check_epoch()
         try:
             native = self.site.submit(request_of(job))
         except SubmitRejected as error:
             self.forget(job, str(error))
             pause_stages_of(self.ledger, job, str(error))
+            return
+        except SiteFull as error:
+            self.forget(job, str(error))
             return
         jobs.submitted(self.ledger, job["id"], native, self.clock.now())
 
@@ -165,20 +186,34 @@ class Reconciler:
         return [silence for silence in found if silence.elements]
 
     def ask_about(self, silent: Sequence[Silence]) -> None:
-        """Ask the queue, or in turn with it the history about those that the queue does not know."""
+        """Ask the queue, or in turn with it the history about those that the queue does not know.
+
+        Of a history only ends count: one that never heard of an end says for ever that a job runs.
+        """
         absent = [
             Silence(s.job, rows)
             for s in silent
             if (rows := [r for r in s.elements if r["absent"] is not None])
         ]
-        if absent and not self.asked_history and self.has_history():
-            self.asked_history = True
-            sightings = self.site.history(known_to(absent))
-            self.history_at = self.clock.monotonic()
+        if absent and self.has_history() and not self.history().get("asked"):
+            self.note_history(asked=True)
+            sightings = [s for s in self.site.history(known_to(absent)) if s.phase is Phase.ENDED]
+            self.note_history(answered=self.clock.monotonic())
             self.note(absent, sightings, of_queue=False)
         else:
-            self.asked_history = False
+            self.note_history(asked=False)
             self.note(silent, self.site.queue(known_to(silent)), of_queue=True)
+
+    def history(self) -> dict[str, Any]:
+        """Return whether the history was what was last asked, and when it last answered; kept for who ticks next."""
+        return json.loads(self.ledger.meta(f"history.{self.site.name}") or "{}")
+
+    def note_history(self, **facts: Any) -> None:
+        """Keep what is known of the history, if it is new."""
+        old = self.history()
+        if {**old, **facts} != {"asked": False, **old}:
+            with self.ledger.transaction():
+                self.ledger.set_meta(f"history.{self.site.name}", json.dumps({**old, **facts}))
 
     def has_history(self) -> bool:
         """Whether this scheduler keeps one, and is set up to."""
@@ -224,14 +259,27 @@ class Reconciler:
             for row in missing
             if row["absent"] is not None and self.is_lost(row["absent"], now)
         ]
-        if lost:
-            job, name = silence.job, self.site.name
-            self.elements.give_up(job, lost, f"no news, and {name} no longer knows it")
-            self.site.cancel(Known(job["token"], job["native"], job["elements"]), lost)
+        if lost and (lost := self.still_silent(silence.job, lost)):
+            self.elements.revoke(silence.job, lost)
+            self.cancel(silence, lost)
+            self.elements.give_up(silence.job, lost, f"no news, and {self.site.name} no longer knows it")
+
+    def still_silent(self, job: sqlite3.Row, elements: Sequence[int]) -> list[int]:
+        """Read what there is a last time, as an answer may have taken long, and return who said nothing."""
+        self.elements.collect(job)
+        silent = {row["element"] for silence in self.silent([job]) for row in silence.elements}
+        return [element for element in elements if element in silent]
+
+    def cancel(self, silence: Silence, elements: Sequence[int]) -> None:
+        """Cancel elements under every id that they are known by; what fails here is revoked already."""
+        for known in silence.known():
+            with suppress(SiteError):
+                self.site.cancel(known, elements)
 
     def is_lost(self, absent: float, now: float) -> bool:
         """Whether an element that the queue has not known since `absent` will not be heard of again."""
-        asked = not self.has_history() or self.history_at > absent or now - absent >= PATIENCE_S
+        answered: float = self.history().get("answered", float("-inf"))
+        asked = not self.has_history() or answered > absent or now - absent >= PATIENCE_S
         return now - absent >= LOST_S and asked
 
     def note_trouble(self, why: str | None) -> None:

@@ -61,10 +61,10 @@ def insert_job(db: sqlite3.Connection, values: tuple[Any, ...], now: float) -> i
     return int(cursor.lastrowid or 0)
 
 
-def hand_in(ledger: Ledger, job: int) -> None:
+def hand_in(ledger: Ledger, job: int, now: float) -> None:
     """Record, before it is done, that a job is handed to its scheduler."""
     with ledger.transaction() as db:
-        db.execute("UPDATE job SET tries = tries + 1 WHERE id = ?", (job,))
+        db.execute("UPDATE job SET tries = tries + 1, submitted = ? WHERE id = ?", (now, job))
 
 
 def submitted(ledger: Ledger, job: int, native: str, now: float) -> None:

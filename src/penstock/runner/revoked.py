@@ -25,6 +25,15 @@ class Revocations:
         if seen != self._seen and self._read():
             self._seen = seen
 
+    def watch_folder(self) -> None:
+        """Take the end of the job's folder for the revocation of all: it is packed when everybody has given us up."""
+        try:
+            os.stat(os.path.dirname(self._path))
+        except FileNotFoundError:
+            self.all = True
+        except OSError:
+            return  # a file system that is ill says nothing
+
     def cover(self, stage: int, unit: int) -> bool:
         """Say whether a task is revoked as of now."""
         self.refresh()

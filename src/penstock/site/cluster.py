@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from penstock.campaign import Site
+from penstock.clock import Clock, SystemClock
 from penstock.errors import DefinitionError, QueryFailed, SubmitRejected, Unreachable
 from penstock.ledger import FOLDER, make_private
 from penstock.schedulers import find_scheduler
@@ -38,10 +38,16 @@ class ClusterSite(JobFolders):
     """A cluster's login node."""
 
     def __init__(
-        self, site: Site, root: Path, *, scheduler: Scheduler | None = None, run: Run = run_command
+        self,
+        site: Site,
+        root: Path,
+        *,
+        scheduler: Scheduler | None = None,
+        run: Run = run_command,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__(folder_of(site, root))
-        self.site, self.root, self.run = site, root, run
+        self.site, self.root, self.run, self.clock = site, root, run, clock or SystemClock()
         self.scheduler = scheduler or find_scheduler(site.scheduler)
         refuse_unsupported(site, self.scheduler)
         self.took_s = 0.0
@@ -115,7 +121,7 @@ class ClusterSite(JobFolders):
 
     def ask(self, argv: Sequence[str], timeout_s: float = ASK_S) -> Reply:
         """Run one command of the scheduler."""
-        begun = time.monotonic()
+        begun = self.clock.monotonic()
         try:
             return self.run(argv, cwd=self.root, environment=self.command_environment(), timeout_s=timeout_s)
         except FileNotFoundError as error:
@@ -125,7 +131,7 @@ class ClusterSite(JobFolders):
         except OSError as error:
             raise Unreachable(f"site '{self.name}': `{argv[0]}` cannot be run ({error.strerror})") from error
         finally:
-            self.took_s = time.monotonic() - begun
+            self.took_s = self.clock.monotonic() - begun
 
     def command_environment(self) -> dict[str, str]:
         """Return the environment of a scheduler's command, and so the most of ours that a job can see."""

@@ -2,17 +2,22 @@
 
 from penstock.testing.campaigns import MadeCampaign, make_campaign
 from penstock.testing.clock import ManualClock
+from penstock.testing.cluster import PretendCluster
 from penstock.testing.eventfile import EventFile, LineFault
 from penstock.testing.fates import Fate, Rule, Run, all_well, failing
+from penstock.testing.lies import ConductorKilled, Lie
 from penstock.testing.runner import PretendRunner
 from penstock.testing.site import PretendSite
 
 __all__ = [
+    "ConductorKilled",
     "EventFile",
     "Fate",
+    "Lie",
     "LineFault",
     "MadeCampaign",
     "ManualClock",
+    "PretendCluster",
     "PretendRunner",
     "PretendSite",
     "Rule",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class ManualClock:
     """A clock that stands still until somebody sleeps or turns it.
 
     `stride` is the least number of seconds that a sleep takes: a conductor that looks a hundred times a second
-    gets through hours of pretended work quickly with a stride of 60.
+    gets through hours of pretended work quickly with a stride of 60. `watchers` are called whenever time has passed.
 
     >>> clock = ManualClock(now=1000.0)
     >>> clock.sleep(2.5)
@@ -18,6 +20,7 @@ class ManualClock:
     def __init__(self, now: float = 1_600_000_000.0, *, stride: float = 0.0) -> None:
         self.wall, self.since_start, self.stride = now, 0.0, stride
         self.slept: list[float] = []
+        self.watchers: list[Callable[[], None]] = []
 
     def now(self) -> float:
         """UTC seconds since 1970."""
@@ -36,6 +39,8 @@ class ManualClock:
         """Let time pass."""
         self.wall += seconds
         self.since_start += seconds
+        for watcher in self.watchers:
+            watcher()
 
     def set(self, now: float) -> None:
         """Put the wall clock right, or wrong, as an administrator may; it can go back."""

@@ -16,6 +16,7 @@ from penstock.testing.fates import Fate, Rule, Run
 
 Line = dict[str, Any]
 TaskId = tuple[int, int]
+MARGIN_S = 5.0  # before the end of a job's time, in which nothing is begun
 
 
 @dataclass(slots=True)
@@ -38,9 +39,11 @@ class Current:
 
 @dataclass(slots=True)
 class PretendRunner:
-    """One job of a PretendSite: its feed, its event file, and the task that it pretends to run.
+    """One job of a PretendSite, or one life of an element of a PretendCluster: what it is given, its event file, and
+    the task that it pretends to run.
 
-    `rule` None runs nothing by itself: the test calls `begin`, `end` and `give_back`.
+    `rule` None runs nothing by itself: the test calls `begin`, `end` and `give_back`. `past` are tasks that earlier
+    lives went through, `revocations` is the file that takes tasks from it, `walltime_s` what its job may take.
     """
 
     token: str
@@ -63,11 +66,19 @@ class PretendRunner:
     late: tuple[Line, Fate] | None = None
     revoked: set[TaskId] = field(default_factory=set[TaskId])
     free_at: float = 0.0
+    host: str = "pretended"
+    past: frozenset[TaskId] = frozenset()
+    revocations: Path | None = None
+    walltime_s: float | None = None
+    beat_s: float | None = None
+    born: float = 0.0
+    spoke: float = 0.0
+    short: bool = False
 
     def claim(self) -> None:
         """Write the first line."""
-        self.free_at = self.clock.now()
-        self.events.write("claim", native=self.native, host="pretended", boot="-", pid=1, start="1")
+        self.free_at = self.born = self.spoke = self.clock.now()
+        self.events.write("claim", native=self.native, host=self.host, boot="-", pid=1, start="1")
 
     def feed(self, data: bytes) -> None:
         """Take more batches."""
@@ -77,8 +88,31 @@ class PretendRunner:
 
     def work(self) -> None:
         """Do all that is due by now."""
+        self.hear_revocations()
         while self.rule and self.alive and not self.silent and self.step():
             pass
+        now = self.clock.now()
+        if self.beat_s and self.alive and not self.silent and now >= self.spoke + self.beat_s:
+            self.spoke = now
+            self.events.write("beat", rss=1 << 20, free=1 << 40)
+
+    def hear_revocations(self) -> None:
+        """Read what the conductor took back; a job whose folder is packed is taken back whole."""
+        if self.revocations is None or self.silent:
+            return
+        if not self.revocations.parent.is_dir():
+            self.alive = False
+        elif self.revocations.exists():
+            tasks = json.loads(self.revocations.read_bytes())["tasks"]
+            self.revoked |= {(stage, unit) for stage, unit in tasks}
+
+    def interrupt(self) -> None:
+        """Be sent SIGTERM with all that it runs: what runs is cut short, the rest is given back."""
+        self.ending = True
+        if self.current and not self.silent:
+            line, self.current = self.current.line, None
+            self.end(line, Fate("cancelled", why="signal 15 when the job was asked to stop"))
+        self.work()
 
     def step(self) -> bool:
         """Do the next thing; False when there is none yet."""
@@ -88,7 +122,8 @@ class PretendRunner:
             self.give_back(*self.rest())
             return self.leave("asked to stop")
         if not self.batches:
-            return self.closed is not None and self.done >= self.closed and self.leave("no more work")
+            over = self.closed is not None and self.done >= self.closed
+            return over and self.leave("deadline" if self.short else "no more work")
         if line := self.next_line():
             return self.begin_by_rule(line)
         self.events.write("batch", number=self.batches.popleft().number)
@@ -100,16 +135,34 @@ class PretendRunner:
         lines = self.batches[0].lines
         while lines:
             line = lines.popleft()
-            if self.id_of(line) not in self.revoked:
+            if self.id_of(line) in self.past:
+                continue
+            why = self.why_not(line)
+            if why is None:
                 return line
-            self.give_back(line, why="revoked")
+            self.give_back(line, why=why)
         return None
+
+    def why_not(self, line: Line) -> str | None:
+        """Say why a task must not start now, if so."""
+        if self.id_of(line) in self.revoked:
+            return "revoked"
+        need = self.limit_of(line) or 0.0
+        if self.walltime_s is None or self.free_at - self.born + need + MARGIN_S <= self.walltime_s:
+            return None
+        self.short = True
+        return "deadline"
+
+    def limit_of(self, line: Line) -> float | None:
+        """Return for how long a task may run."""
+        limit: float | None = line.get("limit_s") or self.spec["stages"][line["s"]].get("limit_s")
+        return limit
 
     def begin_by_rule(self, line: Line) -> bool:
         """Start a task; what becomes of it is known from here on."""
         assert self.rule
         task = self.id_of(line)
-        fate = self.rule(Run(line["s"], line["k"], self.numbers[task] + 1, line))
+        fate = within(self.limit_of(line), self.rule(Run(line["s"], line["k"], self.numbers[task] + 1, line)))
         begun = self.free_at
         self.begin(line)
         match fate.then:
@@ -200,13 +253,20 @@ class PretendRunner:
 
     def write_log(self, text: str) -> list[int]:
         """Append to the log of the one worker; return (worker, offset, length)."""
-        log = self.events.path and self.events.path.with_name("1.1.log")
+        log = self.events.path and self.events.path.with_name(f"{self.events.element}.1.log")
         if not log or not text:
             return [1, 0, 0]
         offset = log.stat().st_size if log.exists() else 0
         with log.open("a") as file:
             file.write(text)
         return [1, offset, log.stat().st_size - offset]
+
+
+def within(limit_s: float | None, fate: Fate) -> Fate:
+    """Return what becomes of a task that may not run longer than its limit."""
+    if limit_s is None or fate.seconds <= limit_s:
+        return fate
+    return Fate("timeout", limit_s, why=f"it ran longer than its limit of {limit_s:g} s")
 
 
 def batches_in(data: bytes) -> Iterator[Batch]:

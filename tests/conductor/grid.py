@@ -1,0 +1,149 @@
+"""A campaign on a pretended cluster, with its clock."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from penstock.conductor import Conductor, Ending
+from penstock.graph import build
+from penstock.ledger import Ledger
+from penstock.ledger.check import check_ledger
+from penstock.ledger.requests import record
+from penstock.testing import Fate, ManualClock, PretendCluster, Rule, Run, make_campaign
+from penstock.testing.elements import PretendElement, PretendJob
+
+DAY = 86_400.0
+HEAD = """
+[campaign]
+name = "grid"
+levels = ["night", "run"]
+site = "pretend"
+[units]
+table = "runs.csv"
+types = { run = "int" }
+"""
+COPY = """
+[stage.copy]
+each = "run"
+command = ["cp", "x", "{product}"]
+products = "out/{night}/{run}.txt"
+batch = 2
+"""
+JOIN = """
+[stage.join]
+each = "night"
+after = ["copy"]
+command = ["cat", "{inputs.copy}"]
+products = "out/{night}.txt"
+"""
+
+
+def taking(seconds: float) -> Rule:
+    """Return the rule by which each task ends well after so long."""
+    return lambda run: Fate(seconds=seconds)
+
+
+class Grid:
+    """One campaign, its cluster, and what a test asks of both."""
+
+    def __init__(
+        self, root: Path, stages: str = COPY, *, units: int = 6, nights: str = "ab", site: str = "",
+        stride: float = 1.0, **cluster: Any,
+    ) -> None:  # fmt: skip
+        self.head = f'{HEAD}[site.pretend]\nscheduler = "slurm"\n'
+        self.stages, self.root = stages, root
+        names = "".join(f"{nights[n % len(nights)]},{n}\n" for n in range(units))
+        self.made = make_campaign(root, self.head + site + stages, {"runs.csv": "night,run\n" + names})
+        self.clock = ManualClock(stride=stride)
+        self.cluster = PretendCluster(self.clock, **{"rule": taking(30.0), **cluster})
+        self.clock.watchers.append(self.watch_out)
+        self.ends_by = self.clock.now() + DAY
+
+    def watch_out(self) -> None:
+        """Fail where a run does not end by itself."""
+        assert self.clock.now() < self.ends_by, "it does not end by itself"
+
+    def define(self, stages: str, site: str = "") -> None:
+        """Write another definition."""
+        (self.root / "penstock.toml").write_text(self.head + site + stages)
+
+    def conductor(self, command: str = "run") -> Conductor:
+        campaign = self.made.load()
+        there = {"pretend": self.cluster.site(campaign.sites["pretend"], self.root)}
+        return Conductor(campaign, command=command, clock=self.clock, clusters=there)
+
+    def run(self) -> Ending:
+        """Run to the end; the ledger must not contradict itself then."""
+        with self.conductor() as conductor:
+            ending = conductor.run()
+        assert self.faults() == []
+        return ending
+
+    def tick(self) -> None:
+        """Do what cron does once a minute."""
+        with self.conductor("tick") as conductor:
+            conductor.tick()
+        self.clock.turn(60)
+
+    def at(self, seconds: float, do: Callable[[], object]) -> None:
+        """Do something when so many seconds have gone by, whatever the conductor does then."""
+        self.cluster.later.append((self.clock.now() + seconds, do))
+
+    def ask(self, action: str, **target: object) -> None:
+        """Write a request down, as a command does while somebody drives the campaign."""
+        with Ledger.open(self.root) as ledger:
+            record(ledger, action, target, "me@here", self.clock.now())
+
+    def rows(self, sql: str, *parameters: object) -> list[Any]:
+        with Ledger.open(self.root, readonly=True) as ledger:
+            return [tuple(row) for row in ledger.db.execute(sql, parameters)]
+
+    def states(self, stage: str = "copy") -> dict[str, int]:
+        return dict(Counter(self.made.states(stage).values()))
+
+    def outcomes(self, stage: str = "copy", run: int | None = None) -> list[str]:
+        """Return how the attempts of a stage, or of one of its tasks, ended, oldest first."""
+        rows = self.rows(
+            "SELECT a.outcome, u.key FROM attempt a JOIN stage s ON s.id = a.stage JOIN unit u ON u.id = a.unit"
+            " WHERE s.name = ? AND NOT a.late ORDER BY a.id",
+            stage,
+        )
+        return [row[0] for row in rows if run is None or json.loads(row[1])[-1] == run]
+
+    def begun(self, stage: str = "copy") -> dict[int, int]:
+        """Return how often each task of a stage was begun anywhere, by the last value of its key."""
+        ids = {row[0]: row[1] for row in self.rows("SELECT id, key FROM unit")}
+        number = self.rows("SELECT id FROM stage WHERE name = ?", stage)[0][0]
+        return {json.loads(ids[u])[-1]: n for (s, u), n in self.cluster.numbers.items() if s == number}
+
+    def job(self, number: int = -1) -> PretendJob:
+        return self.cluster.job(number)
+
+    def element(self, index: int, job: int = -1) -> PretendElement:
+        return self.job(job).elements[index]
+
+    def units_of(self, job: int = -1, element: int = 1) -> list[int]:
+        """Return the runs in the batch of an element, as its runner was given them."""
+        native = str(self.job(job).native)
+        lives = [lives for (folder, _), lives in self.cluster.lives.items() if folder == self.job(job).folder]
+        found = [
+            r for each in lives for r in each.runners if r.native == native and r.events.element == element
+        ]
+        return [json.loads(line)["u"] for line in bytes(found[0].fed).splitlines() if b'"u":' in line]
+
+    def faults(self) -> list[str]:
+        """Return what contradicts itself in the ledger."""
+        with Ledger.open(self.root, readonly=True) as ledger:
+            ids = {name: n for n, name in ledger.db.execute("SELECT id, name FROM stage WHERE NOT removed")}
+            return check_ledger(ledger, build(self.made.load(), ids))
+
+
+def first_try(fate: Fate, run: int) -> Rule:
+    """Return the rule by which the first try of one run ends so, and all else well after 30 s."""
+
+    def rule(tried: Run) -> Fate:
+        return fate if tried.number == 1 and tried.key.endswith(f"/{run}") else Fate(seconds=30.0)
+
+    return rule
