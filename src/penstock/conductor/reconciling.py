@@ -21,6 +21,7 @@ from penstock.errors import SiteError, SiteFull, SubmitRejected
 from penstock.host import boot_id
 from penstock.ledger import jobs
 from penstock.ledger.jobs import Ending
+from penstock.ledger.standing import SILENT_S
 from penstock.schedulers.model import Known, Phase, Request, Sighting
 from penstock.site import ClusterSite
 from penstock.site.cluster import SUBMIT_S
@@ -31,7 +32,6 @@ ASK_EVERY_S, ASK_AT_LEAST_S = (
     600.0,
 )  # between two commands to one site, and the longest that failures make of it
 SLOWNESS = 20  # a scheduler that took a second is left alone for twenty
-SILENT_S = 180.0
 LOST_S = 120.0
 PATIENCE_S = 600.0  # with a history that does not answer, before an absent element is lost without it
 HANDED_IN_AT_MOST = 3
@@ -69,12 +69,15 @@ class Reconciler:
         self.failures = 0
         self.next_at = 0.0
         self.forget_other_clock()
+        self.cancel_at = 0.0  # when to cancel what has nothing left to do; a person waits for that: no pace
+        self.cancel_failed = False
 
     def turn(self) -> None:
         """Ask one thing, if something is to be asked and enough time has gone by."""
         open_jobs = [job for job in jobs.open_jobs(self.ledger.db) if job["site"] == self.site.name]
         for job in open_jobs:
             self.adopt_by_claim(job)
+        self.cancel_departed(open_jobs)
         if not open_jobs:
             self.note_trouble(None)  # nobody waits for its answers any more
         if self.clock.monotonic() < self.next_at or not open_jobs:
@@ -91,6 +94,24 @@ class Reconciler:
         if asked:
             pause = max(ASK_EVERY_S, SLOWNESS * self.site.took_s) * 2**self.failures
             self.next_at = self.clock.monotonic() + min(pause, ASK_AT_LEAST_S)
+
+    def cancel_departed(self, open_jobs: Sequence[sqlite3.Row]) -> None:
+        """Cancel elements whose tasks a person took away; what fails, or has no id yet, is tried again later."""
+        now = self.clock.monotonic()
+        if now < self.cancel_at:
+            return
+        try:
+            for job in open_jobs:
+                self.elements.cancel_departed(job)
+        except SiteError as error:
+            self.note_trouble(str(error))
+            self.cancel_failed = again = True
+        else:
+            if self.cancel_failed:
+                self.note_trouble(None)
+            self.cancel_failed = False
+            again = any(job["native"] is None for job in open_jobs)
+        self.cancel_at = now + ASK_EVERY_S if again else float("inf")
 
     def ask(self, open_jobs: Sequence[sqlite3.Row]) -> bool:
         """Ask about jobs that may never have been taken, else about silent elements; say whether anything was asked."""
