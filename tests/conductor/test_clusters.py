@@ -351,20 +351,22 @@ def test_hours_without_a_valid_answer_lose_nothing_and_are_shown(grid: Any, lie:
     it.at(7000, it.cluster.be_honest)
     assert it.run().code == 0
     all_done_at_the_first_try(it)
+    assert len(it.cluster.jobs) == 1
     assert len(seen) == 1
     assert it.rows("SELECT why FROM problem WHERE source = 'site pretend'") == []
 
 
 def test_what_may_live_is_told_to_stop_before_its_tasks_are_given_to_others(grid: Any) -> None:
-    it = grid(units=6, slots=1, rule=taking(1000), stages=COPY.replace("batch = 2", "batch = 6"))
+    it = grid(COPY.replace("batch = 2", "batch = 3"), rule=taking(1000))
     it.at(
         100, lambda: (it.cluster.forget(it.job(), alive=True), setattr(it.element(1).runner, "silent", True))
     )
-    it.at(900, lambda: setattr(it.job(0).elements[1].runner, "silent", False))
+    it.at(900, lambda: setattr(it.element(1, job=0).runner, "silent", False))
     assert it.run().code == 0
     assert it.states() == {"done": 6}
     assert sorted(it.begun().values()) == [1, 1, 1, 1, 1, 2]
     assert it.rows("SELECT count(*) FROM attempt WHERE outcome = 'ok' AND NOT late") == [(6,)]
+    assert it.rows("SELECT count(*) FROM attempt WHERE late") == [(1,)]
 
 
 def test_a_run_by_cron_loses_what_is_gone_too(grid: Any) -> None:
@@ -592,7 +594,7 @@ def test_times_of_a_machine_before_it_was_started_again_prove_nothing(grid: Any)
     it.clock.since_start = 0.0
     with Ledger.open(it.root) as ledger, ledger.transaction():
         ledger.set_meta("clock.pretend", "the boot before")
-    it.at(1000, it.cluster.be_honest)
+    it.at(400, it.cluster.be_honest)
     it.cluster.forget(it.job())
     assert it.run().code == 0
     assert it.clock.monotonic() < 4000
@@ -681,6 +683,13 @@ def test_a_place_that_loses_every_job_pauses_the_stage(grid: Any) -> None:
     assert ending.code == 1
     assert any("could not start" in line for line in ending.lines)
     assert it.states() == {"ready": 2}
+
+
+def test_one_large_job_that_is_lost_pauses_nothing(grid: Any) -> None:
+    it = grid(units=24, queue_s=100.0)
+    it.at(10, lambda: it.cluster.forget(it.job()))
+    assert it.run().code == 0
+    all_done_at_the_first_try(it, 24)
 
 
 def test_a_runner_that_wakes_up_when_all_is_given_to_others_begins_nothing(grid: Any) -> None:
