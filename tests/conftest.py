@@ -32,6 +32,7 @@ class Record:
             "levels": levels,
             "formats": {"run": "05d"} if formats is None else formats,
             "types": {"run": "int"},
+            "sites": {"slurm": {"scheduler": "slurm"}},
         }
         self.insert("definition", id=1, digest="d", text=json.dumps(frozen), at=0.0)
         self.ledger.set_meta("name", "winter")
@@ -81,11 +82,39 @@ class Record:
             "site": "local",
             "epoch": 1,
             "elements": 1,
+            "feed": 1,
             "folder": "jobs",
             "state": "settled",
             "created": 1.0,
         }
         return self.insert("job", **{**row, **columns})
+
+    def array(self, stage: int, *elements: dict[str, Any], site: str = "slurm", **columns: Any) -> int:
+        """A job array that is out: for each element what the scheduler said, and with `tasks` (ids of units) its batch."""
+        row = {"site": site, "native": "4711", "state": "submitted", "submitted": 1000.0, "feed": 0}
+        job = self.job(**{**row, "elements": len(elements), **columns})
+        for number, given in enumerate(elements, 1):
+            said = {key: value for key, value in given.items() if key not in ("units", "life")}
+            self.insert("element", job=job, element=number, **said)
+            units = given.get("units", ())
+            batch = self.insert(
+                "batch",
+                job=job,
+                element=number,
+                number=1,
+                stage=stage,
+                size=len(units),
+                cores=1,
+                state="planned",
+                at=1000.0,
+            )
+            for unit in units:
+                self.db.execute(
+                    "UPDATE task SET batch = ? WHERE stage = ? AND unit = ?", (batch, stage, unit)
+                )
+            if life := given.get("life"):
+                self.insert("life", job=job, element=number, life=1, native="4711", **life)
+        return job
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:

@@ -161,3 +161,72 @@ def test_control_characters_never_reach_the_terminal(chain):
     unit = chain.unit("a\x1b[31m", 1)
     chain.task(1, unit, "failed", why="bad\x07")
     assert not set(only(chain, unit).to_text()) & set("\x1b\x07")
+
+
+@pytest.fixture
+def at_slurm(chain):
+    """Makes the task of a unit wait or run in element 3 of an array, which stands as given; returns the unit."""
+
+    def make(state="queued", *, companions=0, **stands):
+        units = [chain.unit("n", number) for number in range(1 + companions)]
+        for unit in units:
+            chain.task(1, unit, state)
+        chain.array(1, {}, {}, {**stands, "units": units})
+        return units[0]
+
+    return make
+
+
+PENDING = {"phase": "pending", "word": "PENDING", "reason": "Resources"}
+
+
+@pytest.mark.parametrize(
+    ("state", "stands", "said"),
+    [
+        ("queued", {}, "waits in the queue of slurm (job 4711, element 3 of 3, since 00:16:40)"),
+        ("queued", PENDING, "waits in the queue of slurm: Resources (job"),
+        (
+            "queued",
+            {**PENDING, "starts": 50700.0},
+            "waits in the queue of slurm: Resources, expected to start at 14:05:00 (",
+        ),
+        ("queued", {"phase": "held", "word": "PENDING", "reason": "JobHeldUser"}, "held in the queue of slurm: JobHeldUser"),
+        ("running", {**PENDING, "life": {"host": "n3.lab", "news": 1980.0}}, "runs on n3, last word 20 s ago (job 4711"),
+        ("queued", {**PENDING, "life": {"host": "n3", "news": 1980.0}}, "waits its turn on n3, last word 20 s ago"),
+        ("running", {"phase": "running", "node": "n3"}, "runs on n3 (job"),
+        (
+            "running",
+            {"phase": "ended", "word": "NODE_FAIL", "ended": 5.0},
+            "its element has ended at slurm: NODE_FAIL, and its files are awaited",
+        ),
+        ("queued", {"phase": "unknown", "word": "WOBBLING"}, "in a state that penstock does not know: WOBBLING"),
+    ],
+)  # fmt: skip
+def test_where_a_task_at_a_cluster_stands_is_told_in_the_scheduler_s_words(
+    chain, at_slurm, state, stands, said
+):
+    assert said in only(chain, at_slurm(state, **stands)).to_text()
+
+
+def test_who_shares_the_batch_is_counted(chain, at_slurm):
+    assert "since 00:16:40 with 4 others)" in only(chain, at_slurm(companions=4)).why
+
+
+def test_a_job_that_is_not_taken_yet_is_being_handed_in(chain, at_slurm):
+    unit = at_slurm()
+    chain.db.execute("UPDATE job SET native = NULL, state = 'planned', submitted = NULL")
+    assert only(chain, unit).why.startswith("is being handed to slurm (job p0,")
+
+
+def test_a_held_task_comes_with_what_lets_it_go_on(chain, at_slurm):
+    unit = at_slurm(phase="held", word="PENDING", reason="JobHeldUser")
+    assert only(chain, unit).remedy == "`scontrol release 4711` lets it go on"
+
+
+def test_a_site_that_does_not_answer_is_told_beside_what_is_known(chain, at_slurm):
+    unit = at_slurm(**PENDING)
+    chain.ledger.set_problem("site slurm", "the scheduler did not answer (timed out)", 1900.0)
+    assert (
+        "Resources (job 4711, element 3 of 3, since 00:16:40); the scheduler did not answer (timed out), since 00:31:40"
+        in (only(chain, unit).why)
+    )

@@ -181,3 +181,77 @@ def _as_table(status):
     out = StringIO()
     Console(file=out, width=120, highlight=False).print(status)
     return out.getvalue()
+
+
+PENDING = {"phase": "pending", "word": "PENDING", "reason": "Resources"}
+HELD = {"phase": "held", "word": "PENDING", "reason": "JobHeldUser"}
+
+
+@pytest.fixture
+def queued(record):
+    """An array of which two elements run, three wait and one is held."""
+    stage = record.stage("calibrate", 2)
+    runs = [{**PENDING, "life": {"host": f"n{n}.lab", "news": 1990.0}} for n in (1, 2)]
+    waits = [PENDING, PENDING, {**PENDING, "starts": 3600.0}]
+    record.array(stage, *runs, *waits, HELD, {"settled": 1})
+    return record
+
+
+def test_a_line_for_each_cluster_says_where_its_elements_stand(queued):
+    text = Status.read(queued.ledger, now=2000.0).to_text()
+    assert (
+        "slurm: 1 job, 3 pending (Resources), from 01:00:00 on, 2 running on n1, n2, 1 held (JobHeldUser)"
+        in text
+    )
+
+
+def test_several_jobs_of_a_cluster_are_one_line(queued):
+    queued.array(1, PENDING, {}, native="4712")
+    assert "slurm: 2 jobs, 4 pending (Resources)" in Status.read(queued.ledger, now=2000.0).to_text()
+    assert "1 in the queue" in Status.read(queued.ledger, now=2000.0).to_text()
+
+
+def test_what_a_runner_said_last_counts_and_not_what_the_queue_said_before(queued):
+    queued.db.execute("UPDATE life SET news = 1500")
+    (job,) = Status.read(queued.ledger, now=2000.0).jobs
+    running = next(one for one in job.queue if one.phase == "running")
+    assert (running.elements, running.silent, running.reason) == (2, 2, None)
+
+
+def test_held_elements_are_a_problem_with_the_command_that_lets_them_go_on(queued):
+    (problem,) = Status.read(queued.ledger, now=2000.0).problems
+    assert (problem.task, problem.why) == (
+        "job 4711 at slurm",
+        "1 of 7 held (JobHeldUser): `scontrol release 4711` lets it go on",
+    )
+    queued.db.execute("UPDATE element SET reason = 'BadConstraints' WHERE phase = 'held'")
+    (problem,) = Status.read(queued.ledger, now=2000.0).problems
+    assert "correct [site.slurm], then `penstock cancel` and `penstock retry`" in problem.why
+
+
+def test_a_site_that_does_not_answer_is_told_with_since_when(queued):
+    for at, why in ((100.0, "connect failure"), (200.0, "timed out")):
+        queued.ledger.set_problem("site slurm", why, at)
+    assert "site slurm: timed out (since 00:01:40)" in Status.read(queued.ledger, now=2000.0).to_text()
+    queued.ledger.set_problem("site slurm", None, 300.0)
+    queued.ledger.set_problem("site slurm", "timed out", 400.0)
+    assert "site slurm: timed out (since 00:06:40)" in Status.read(queued.ledger, now=2000.0).to_text()
+
+
+def test_a_refusal_is_shown_in_the_words_of_the_scheduler(queued):
+    why = "the scheduler refused the job (sbatch: error: Invalid qos specification): correct the site's `qos`"
+    queued.db.execute("UPDATE stage SET paused = 'halt', paused_why = ?", (why,))
+    assert f"! calibrate is paused: {why}" in Status.read(queued.ledger).to_text()
+
+
+def test_of_very_large_arrays_only_the_newest_elements_are_looked_at(queued, monkeypatch):
+    monkeypatch.setattr("penstock.status.reading._LOOKED_AT", 2)
+    queued.array(1, PENDING, PENDING, PENDING, native="4712")
+    status = Status.read(queued.ledger, now=2000.0)
+    assert [sum(one.elements for one in job.queue) for job in status.jobs] == [0, 2]
+    assert "slurm: 2 jobs, 2 pending (Resources); and 1 older job" in status.to_text()
+
+
+def test_the_json_of_a_job_has_its_queue(queued):
+    (job,) = json.loads(json.dumps(Status.read(queued.ledger, now=2000.0).to_json()))["jobs"]
+    assert {one["phase"]: one["elements"] for one in job["queue"]} == {"pending": 3, "running": 2, "held": 1}

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from penstock.cli.options import campaign_option, json_option, print_json
-from penstock.display import show_time, visible
+from penstock.display import count, show_bytes, show_duration, show_time, visible
 from penstock.ledger import Ledger
+from penstock.ledger.standing import Standing, remedy_of, standings, trouble_of
 
 _JOBS = """
-SELECT token, site, native, state, elements, folder, created, submitted, settled, why,
+SELECT job.*,
     (SELECT coalesce(sum(size), 0) FROM batch WHERE batch.job = job.id) AS tasks,
     (SELECT coalesce(sum(size), 0) FROM batch WHERE batch.job = job.id AND batch.state <> 'settled') AS left,
     (SELECT group_concat(DISTINCT host) FROM life WHERE life.job = job.id) AS hosts
 FROM job WHERE state <> 'settled' OR ? ORDER BY job.id DESC LIMIT ?
 """
+_TOLD = (
+    "token", "site", "native", "state", "elements", "folder", "created", "submitted", "settled", "why", "tasks", "left", "hosts",
+)  # fmt: skip
 
 
 @click.command(
@@ -32,23 +39,62 @@ Examples:
 @campaign_option
 @json_option
 def jobs(settled: bool, limit: int, root: Path, as_json: bool) -> None:
-    """List the jobs: what a site calls them, where they run, what they still have to do."""
+    """List the jobs: what a site calls them, where they run, what they still have to do.
+
+    Of an array at a cluster also where its elements stand, in the scheduler's own words as of when it was last
+    asked, and what was asked for each.
+    """
+    now = time.time()
     with Ledger.open(root, readonly=True) as ledger:
-        rows = [dict(row) for row in ledger.db.execute(_JOBS, (settled, limit))]
-    if as_json:
-        print_json(rows)
-        return
-    if not rows:
-        click.echo("no job is out" if not settled else "there were no jobs yet")
-    for row in rows:
-        click.echo(visible(_describe(row)))
+        rows = ledger.db.execute(_JOBS, (settled, limit)).fetchall()
+        stand = {row["id"]: _stand(ledger.db, row, now) for row in rows}
+        if as_json:
+            print_json([_to_json(row, stand[row["id"]]) for row in rows])
+            return
+        if not rows:
+            click.echo("no job is out" if not settled else "there were no jobs yet")
+        for row in rows:
+            click.echo(visible(_describe(row, now)))
+            for line in _details(ledger.db, row, stand[row["id"]], now):
+                click.echo(visible(f"    {line}"))
+        for site in dict.fromkeys(row["site"] for row in rows):
+            if trouble := trouble_of(ledger.db, site):
+                click.echo(visible(f"! {site}: {trouble[0]} (since {show_time(trouble[1], now=now)})"))
 
 
-def _describe(row: dict[str, Any]) -> str:
+def _stand(db: sqlite3.Connection, row: sqlite3.Row, now: float) -> list[Standing]:
+    return [] if row["feed"] or row["state"] == "settled" else standings(db, row["id"], now)
+
+
+def _to_json(row: sqlite3.Row, stand: list[Standing]) -> dict[str, Any]:
+    asked = json.loads(row["request"]) if row["request"] else None
+    return {**{key: row[key] for key in _TOLD}, "request": asked, "queue": [one.to_json() for one in stand]}
+
+
+def _describe(row: sqlite3.Row, now: float) -> str:
     native = f" ({row['native']})" if row["native"] else ""
-    hosts = f" on {row['hosts']}" if row["hosts"] else ""
-    since = show_time(row["settled"] or row["submitted"] or row["created"], now=time.time())
+    hosts = f" on {row['hosts']}" if row["hosts"] and row["feed"] else ""
+    since = show_time(row["settled"] or row["submitted"] or row["created"], now=now)
     why = f": {row['why']}" if row["why"] else ""
     left = "" if row["state"] == "settled" else f"{row['left']} of "
     place = f"{row['token']}{native} {row['site']} {row['state']} since {since}{hosts}"
     return f"{place}, {left}{row['tasks']} tasks{why}"
+
+
+def _details(db: sqlite3.Connection, row: sqlite3.Row, stand: list[Standing], now: float) -> Iterator[str]:
+    for one in stand:
+        yield one.to_text(now) + (f": {remedy_of(db, row, one)}" if one.phase == "held" else "")
+    if row["request"]:
+        yield f"asked for {count(row['elements'], 'element')}, each with {_asked(json.loads(row['request']))}"
+
+
+def _asked(request: dict[str, Any]) -> str:
+    """Say what one element asks for."""
+    memory, walltime, most = (request.get(key) for key in ("memory_bytes", "walltime_s", "max_parallel"))
+    amounts = [
+        count(request["cpus"], "cpu"),
+        show_bytes(memory) if memory else "",
+        show_duration(walltime) if walltime else "",
+    ]
+    excluded = f"; not on {', '.join(request['excluded'])}" if request.get("excluded") else ""
+    return ", ".join(filter(None, amounts)) + (f"; at most {most} at once" if most else "") + excluded

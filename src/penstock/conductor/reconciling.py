@@ -21,6 +21,7 @@ from penstock.errors import SiteError, SiteFull, SubmitRejected
 from penstock.host import boot_id
 from penstock.ledger import jobs
 from penstock.ledger.jobs import Ending
+from penstock.ledger.standing import SILENT_S
 from penstock.schedulers.model import Known, Phase, Request, Sighting
 from penstock.site import ClusterSite
 from penstock.site.cluster import SUBMIT_S
@@ -31,7 +32,6 @@ ASK_EVERY_S, ASK_AT_LEAST_S = (
     600.0,
 )  # between two commands to one site, and the longest that failures make of it
 SLOWNESS = 20  # a scheduler that took a second is left alone for twenty
-SILENT_S = 180.0
 LOST_S = 120.0
 PATIENCE_S = 600.0  # with a history that does not answer, before an absent element is lost without it
 HANDED_IN_AT_MOST = 3

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.display import Labels, show_command, show_duration, show_time, visible
+from penstock.display import Labels, count, show_command, show_duration, show_time, visible
 from penstock.explain.find import find_stage
+from penstock.ledger.standing import Standing, remedy_of, show_nodes, standing_of, trouble_of
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
@@ -119,7 +120,7 @@ class _Reader:
             case "ready":
                 return self._ready(task)
             case "queued" | "running":
-                return self._out(task), "ends by itself; `penstock cancel` stops it"
+                return self._out(task)
             case "done":
                 return self._done(task)
             case "vetoed":
@@ -151,20 +152,57 @@ class _Reader:
             return f"{why}, in {show_duration(task['due'] - self.now)}", f"by itself; at once: {retry}"
         return why, "goes out when there is room, while something works on the campaign: penstock run"
 
-    def _out(self, task: sqlite3.Row) -> str:
+    def _out(self, task: sqlite3.Row) -> tuple[str, str]:
         row = self.db.execute(
-            "SELECT batch.*, job.token, job.site, job.native, life.host FROM batch JOIN job ON job.id = batch.job "
+            "SELECT batch.*, job.token, job.site, job.native, job.elements, job.feed,"
+            " coalesce(job.submitted, job.created) AS since, life.host FROM batch JOIN job ON job.id = batch.job "
             "LEFT JOIN life ON life.job = job.id AND life.element = batch.element "
             "WHERE batch.id = ? ORDER BY life.life DESC",
             (task["batch"],),
         ).fetchone()
         if row is None:
-            return task["why"] or "in a batch"
+            return task["why"] or "in a batch", _ENDS
+        if not row["feed"]:
+            return self._at_cluster(task, row)
         native = f" ({row['native']})" if row["native"] else ""
         host = f" on {row['host']}" if row["host"] else ""
         since = show_time(row["at"], now=self.now)
-        one_of = f" with {row['size'] - 1} others" if row["size"] > 1 else ""
-        return f"since {since} in job {row['token']}{native} of {row['site']}{host}{one_of}"
+        return f"since {since} in job {row['token']}{native} of {row['site']}{host}{_company(row)}", _ENDS
+
+    def _at_cluster(self, task: sqlite3.Row, row: sqlite3.Row) -> tuple[str, str]:
+        """Say where the element stands that has the task, and what is known of its site."""
+        stand = standing_of(self.db, row["job"], row["element"], self.now)
+        native = row["native"] or row["token"]
+        element = f", element {row['element']} of {row['elements']}" if row["elements"] > 1 else ""
+        since = show_time(row["since"], now=self.now)
+        job = f" (job {native}{element}, since {since}{_company(row)})"
+        trouble = trouble_of(self.db, row["site"])
+        silence = f"; {trouble[0]}, since {show_time(trouble[1], now=self.now)}" if trouble else ""
+        remedy = remedy_of(self.db, row, stand) if stand and stand.phase == "held" else _ENDS
+        return self._stands(task, row, stand) + job + silence, remedy
+
+    def _stands(self, task: sqlite3.Row, row: sqlite3.Row, stand: Standing | None) -> str:
+        site = row["site"]
+        if stand is None:
+            return f"its element has ended at {site}"
+        said = f": {stand.reason or stand.word}" if stand.reason or stand.word else ""
+        match stand.phase:
+            case "running":
+                node = f" on {show_nodes(stand.nodes)}" if stand.nodes else f" at {site}"
+                news = "" if stand.news is None else f", last word {show_duration(self.now - stand.news)} ago"
+                return (f"runs{node}" if task["state"] == "running" else f"waits its turn{node}") + news
+            case "held":
+                return f"held in the queue of {site}{said}"
+            case "ended":
+                return f"its element has ended at {site}{said}, and its files are awaited"
+            case "unknown":
+                return f"at {site}, in a state that penstock does not know{said}"
+            case _:
+                due = (
+                    f", expected to start at {show_time(stand.starts, now=self.now)}" if stand.starts else ""
+                )
+                handed = "waits in the queue of" if row["native"] else "is being handed to"
+                return f"{handed} {site}{said}{due}"
 
     def _done(self, task: sqlite3.Row) -> tuple[str, str]:
         rows = self.db.execute(
@@ -233,6 +271,14 @@ class _Reader:
             query = f"{_TASKS} AND stage.id = ? AND task.state = ? {under} LIMIT {_WIDE}"
             for row in self.db.execute(query, (upstream["id"], state)).fetchall():
                 yield from self._one(row, margin + "  ", depth + 1)
+
+
+_ENDS = "ends by itself; `penstock cancel` stops it"
+
+
+def _company(row: sqlite3.Row) -> str:
+    """How many tasks share the batch."""
+    return f" with {count(row['size'] - 1, 'other')}" if row["size"] > 1 else ""
 
 
 # State → the reason when the record has none, and what would change it.

@@ -99,15 +99,18 @@ class Ledger:
         )
 
     def set_problem(self, subject: str, why: str | None, now: float) -> None:
-        """Let people see what is wrong with one thing, in place of what was said of it before; None: nothing any more."""
-        old = self.db.execute("SELECT why FROM problem WHERE source = ?", (subject,)).fetchone()
+        """Let people see what is wrong with one thing, in place of what was said of it before; None: nothing any more.
+
+        Its time stays that of the first word.
+        """
+        old = self.db.execute("SELECT why, at FROM problem WHERE source = ?", (subject,)).fetchone()
         if (old and old[0]) == why:
             return
         with self.transaction() as db:
             db.execute("DELETE FROM problem WHERE source = ?", (subject,))
             if why:
                 sql = "INSERT INTO problem (source, subject, why, at) VALUES (?, ?, ?, ?)"
-                db.execute(sql, (subject, subject, why, now))
+                db.execute(sql, (subject, subject, why, old[1] if old else now))
 
     def close(self) -> None:
         """Close the file."""

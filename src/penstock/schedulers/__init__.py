@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -40,3 +41,36 @@ def _unknown(name: str, known: list[str]) -> DefinitionError:
     return DefinitionError(
         "; ".join(dict.fromkeys((f"there is no scheduler {name!r}", there, nearest(name, known))))
     )
+
+
+#: scheduler → the command that lets a held job go on
+RELEASE = {
+    "slurm": "scontrol release",
+    "pbs": "qrls",
+    "torque": "qrls",
+    "gridengine": "qrls",
+    "lsf": "bresume",
+}
+
+
+def release_command(
+    scheduler: str | None, native: str | None, *, array: bool, word: str, reason: str
+) -> str | None:
+    """Return the command with which a person lets a held job go on; None when it is no hold that can be lifted.
+
+    >>> release_command("slurm", "4711", array=True, word="PENDING", reason="JobHeldUser")
+    'scontrol release 4711'
+    >>> release_command("slurm", "4711", array=True, word="PENDING", reason="BadConstraints")
+    >>> release_command("pbs", "4711.head", array=True, word="H", reason="")
+    "qrls '4711[].head'"
+    """
+    if scheduler not in RELEASE or native is None:
+        return None
+    if scheduler == "slurm" and not re.search("held|hold|SPECIAL_EXIT", f"{word} {reason}", re.IGNORECASE):
+        return None
+    if scheduler in ("pbs", "torque") and array:
+        from penstock.schedulers.pbs_ids import array_id
+
+        native = f"'{array_id(native)}'"
+    command = "qmod -cj" if scheduler == "gridengine" and word.startswith("E") else RELEASE[scheduler]
+    return f"{command} {native}"

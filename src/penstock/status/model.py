@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.display import show_command, show_duration, visible
+from penstock.display import count, show_command, show_duration, visible
+from penstock.ledger.standing import Standing, together
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -30,6 +31,7 @@ COLOURS = {
 STATES = tuple(COLOURS)
 OPEN = ("waiting", "ready", "queued", "running")
 SHOWN_PROBLEMS = 10
+SHOWN_STANDINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class JobStatus:
     elements: int
     tasks: int
     since: float
+    queue: tuple[Standing, ...] = ()
+    """Of an array at a cluster: where its elements stand."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -92,6 +96,7 @@ class JobStatus:
             "elements": self.elements,
             "tasks": self.tasks,
             "since": self.since,
+            "queue": [one.to_json() for one in self.queue],
         }
 
 
@@ -174,6 +179,18 @@ class Status:
         jobs = f"; {len(self.jobs)} job{'s' * (len(self.jobs) != 1)} out" if self.jobs else ""
         return (self.driver or "nobody is working on it") + jobs
 
+    def at_clusters(self) -> Iterator[str]:
+        """Yield a line for each cluster: where the elements of its jobs stand."""
+        for site in dict.fromkeys(job.site for job in self.jobs if job.queue):
+            jobs = [job for job in self.jobs if job.site == site]
+            stand = together([one for job in jobs for one in job.queue])
+            words = [one.to_text(self.at) for one in stand[:SHOWN_STANDINGS]] + ["…"] * (
+                len(stand) > SHOWN_STANDINGS
+            )
+            unseen = sum(not job.queue for job in jobs)
+            more = f"; and {count(unseen, 'older job')}" if unseen else ""
+            yield visible(f"{site}: {count(len(jobs), 'job')}, {', '.join(words)}{more}")
+
     def columns(self) -> list[str]:
         """Return the states that tasks are in, and `stale`: what a table has columns for."""
         used = [s for s in STATES if s == "done" or any(stage.tasks[s] for stage in self.stages)]
@@ -188,6 +205,7 @@ class Status:
         for stage in self.stages:
             if stage.paused:
                 yield f"! {visible(stage.name)} is paused: {visible(stage.paused)}"
+        yield from self.at_clusters()
         if self.settling:
             files = "1 file is" if self.settling == 1 else f"{self.settling} files are"
             yield f"{files} not at rest yet"

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from penstock.display import Labels, show_time, visible
 from penstock.ledger.lease import holder
+from penstock.ledger.standing import Standing, remedy_of, standings
 from penstock.status.model import STATES, JobStatus, Problem, StageStatus, Status
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
 
+_LOOKED_AT = 10_000  # elements of arrays
 _RECENT = 1000  # attempts that the rate is taken from
 
 
@@ -24,14 +26,15 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
     labels = Labels.read(db)
     stages = _read_stages(db, labels, now)
     failed = sum(stage.tasks["failed"] for stage in stages)
-    named, more = _read_problems(db, labels, failed, problems)
+    jobs = _read_jobs(db, now)
+    named, more = _read_problems(db, labels, jobs, failed, problems, now)
     name = db.execute("SELECT value FROM meta WHERE name = 'name'").fetchone()
     return Status(
         campaign=name[0] if name else "",
         at=now,
         driver=_read_driver(db, now),
         stages=stages,
-        jobs=_read_jobs(db),
+        jobs=jobs,
         problems=named,
         more_problems=more,
         settling=db.execute("SELECT count(*) FROM settling").fetchone()[0],
@@ -90,26 +93,67 @@ def _read_driver(db: sqlite3.Connection, now: float) -> str | None:
     return visible(f"`penstock {who.command}` works on it since {since} (process {who.pid} on {who.host})")
 
 
-def _read_jobs(db: sqlite3.Connection) -> tuple[JobStatus, ...]:
+def _read_jobs(db: sqlite3.Connection, now: float) -> tuple[JobStatus, ...]:
     rows = db.execute(
-        "SELECT token, site, native, state, elements, coalesce(submitted, created), "
-        "(SELECT coalesce(sum(size), 0) FROM batch WHERE batch.job = job.id AND batch.state <> 'settled') "
-        "FROM job WHERE state <> 'settled' ORDER BY id"
-    )
-    return tuple(JobStatus(r[0], r[1], r[2], r[3], r[4], r[6], r[5]) for r in rows)
+        "SELECT *, coalesce(submitted, created) AS since,"
+        " (SELECT coalesce(sum(size), 0) FROM batch WHERE batch.job = job.id AND batch.state <> 'settled') AS tasks"
+        " FROM job WHERE state <> 'settled' ORDER BY id"
+    ).fetchall()
+    stand = _read_queues(db, rows, now)
+    return tuple(
+        JobStatus(
+            r["token"], r["site"], r["native"], r["state"], r["elements"], r["tasks"], r["since"],
+            stand.get(r["id"], ()),
+        )
+        for r in rows
+    )  # fmt: skip
+
+
+def _read_queues(
+    db: sqlite3.Connection, jobs: Sequence[sqlite3.Row], now: float
+) -> dict[int, tuple[Standing, ...]]:
+    """Where the elements of the newest arrays stand, as many as can be looked at without a wait."""
+    left, found = _LOOKED_AT, dict[int, tuple[Standing, ...]]()
+    for job in reversed([job for job in jobs if not job["feed"]]):
+        if left <= 0:
+            break
+        found[job["id"]] = tuple(standings(db, job["id"], now, most=left))
+        left -= sum(one.elements for one in found[job["id"]])
+    return found
+
+
+def _read_held(db: sqlite3.Connection, jobs: Sequence[JobStatus]) -> list[Problem]:
+    """What waits in a queue until a person does something."""
+    held = [(job, one) for job in jobs for one in job.queue if one.phase == "held"]
+    found = list[Problem]()
+    for job, one in held:
+        row = db.execute("SELECT * FROM job WHERE token = ?", (job.token,)).fetchone()
+        said = one.reason or one.word or "no reason is told"
+        why = f"{one.elements} of {job.elements} held ({said}): {remedy_of(db, row, one)}"
+        found.append(Problem(f"job {job.native or job.token} at {job.site}", why))
+    return found
 
 
 def _read_problems(
-    db: sqlite3.Connection, labels: Labels, failed: int, limit: int
+    db: sqlite3.Connection, labels: Labels, jobs: Sequence[JobStatus], failed: int, limit: int, now: float
 ) -> tuple[tuple[Problem, ...], int]:
-    """What the sources noticed has half of the room at most, failed tasks the rest."""
-    noticed = db.execute("SELECT count(*) FROM problem").fetchone()[0]
-    room = max(limit - failed, (limit + 1) // 2)
-    rows = db.execute("SELECT subject, why FROM problem ORDER BY id DESC LIMIT ?", (min(room, limit),))
-    found = [Problem(row[0], row[1]) for row in rows]
+    """What was noticed has half of the room at most, failed tasks the rest."""
+    held = _read_held(db, jobs)
+    noticed = len(held) + db.execute("SELECT count(*) FROM problem").fetchone()[0]
+    room = min(limit, max(limit - failed, (limit + 1) // 2))
+    rows = db.execute(
+        "SELECT * FROM problem ORDER BY source LIKE 'site %' DESC, id DESC LIMIT ?", (room,)
+    ).fetchall()
+    found = (held + [_noticed(row, now) for row in rows])[:room]
     if failed:
         found += _read_failed(db, labels, limit - len(found))
     return tuple(found), failed + noticed - len(found)
+
+
+def _noticed(row: sqlite3.Row, now: float) -> Problem:
+    """A trouble of a site lasts, so since when is told."""
+    since = f" (since {show_time(row['at'], now=now)})" if row["source"].startswith("site ") else ""
+    return Problem(row["subject"], f"{row['why']}{since}")
 
 
 def _read_failed(db: sqlite3.Connection, labels: Labels, limit: int) -> Iterator[Problem]:
