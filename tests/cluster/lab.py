@@ -86,6 +86,13 @@ class Lab:
         """Run a command of penstock to its end."""
         return self.start(*arguments).wait(timeout_s)
 
+    def penstock(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of penstock to its end, and return what it printed."""
+        command = [sys.executable, "-m", "penstock", *arguments]
+        return subprocess.run(
+            command, cwd=self.root, env=self.environment(), capture_output=True, text=True, check=False
+        )
+
     def ask(self, *arguments: str) -> Any:
         """Return what a command of penstock answers with `--json`."""
         command = [sys.executable, "-m", "penstock", *arguments, "--json"]

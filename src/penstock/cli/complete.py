@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tomllib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -28,13 +29,32 @@ def complete_unit(ctx: click.Context, _: click.Parameter, incomplete: str) -> li
     return _ask(ctx, incomplete, None)
 
 
+def complete_site(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the sites whose name begins as typed: those of the file, else of the last run."""
+    from penstock.cli.options import find_root
+
+    try:
+        text = (find_root(Path(_given(ctx) or ".")) / "penstock.toml").read_text("utf-8")
+        names = sorted({"local", *tomllib.loads(text).get("site", {})})
+    except (PenstockError, OSError, ValueError):  # a campaign in Python, or one that is being edited
+        query = (
+            "SELECT key FROM definition, json_each(text, '$.sites') WHERE substr(key, 1, length(?1)) = ?1"
+            " AND definition.id = (SELECT value FROM meta WHERE name = 'definition')"
+        )
+        return _ask(ctx, incomplete, query)
+    return [CompletionItem(visible(name)) for name in names if name.startswith(incomplete)]
+
+
+def _given(ctx: click.Context) -> str | None:
+    return ctx.params.get("root") or ctx.find_root().obj
+
+
 def _ask(ctx: click.Context, incomplete: str, query: str | None) -> list[CompletionItem]:
     from penstock.cli.options import find_root
     from penstock.ledger import Ledger
 
-    given = ctx.params.get("root") or ctx.find_root().obj
     try:
-        with Ledger.open(find_root(Path(given or ".")), readonly=True) as ledger:
+        with Ledger.open(find_root(Path(_given(ctx) or ".")), readonly=True) as ledger:
             if query:
                 names = [row[0] for row in ledger.db.execute(query, (incomplete,))]
             else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from penstock.cli.complete import complete_stage, complete_unit
+from penstock.cli.complete import complete_site, complete_stage, complete_unit
 from penstock.display import visible
 from penstock.errors import DefinitionError
 
@@ -81,7 +81,12 @@ def set_option(command: F) -> F:
             multiple=True,
             help="Override a key of the definition, e.g. stage.psd.params.window=2048; it is recorded.",
         ),
-        click.option("--site", metavar="NAME", help="Where stages run that name no site themselves."),
+        click.option(
+            "--site",
+            metavar="NAME",
+            shell_complete=complete_site,
+            help="Where stages run that name no site themselves.",
+        ),
     ]
     return reduce(lambda made, option: option(made), options, cast(F, overridden))
 

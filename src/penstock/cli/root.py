@@ -33,6 +33,7 @@ COMMANDS = {
     "veto": "Keep a unit from being processed, and record why.",
     "unveto": "Lift a veto.",
     "report": "Show what the stages used, and what to ask for.",
+    "site": "Look at the places where jobs run, and try them.",
     "ledger": "Look after the record.",
     "demo": "Run a small campaign of your own, to see how it goes.",
 }

@@ -1,0 +1,276 @@
+"""`penstock site`."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from penstock.cli.complete import complete_site
+from penstock.cli.options import campaign_option, json_option, print_json
+from penstock.display import count, show_time, visible
+from penstock.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from penstock.campaign import Campaign, Site
+    from penstock.schedulers.model import Limits
+    from penstock.site import ClusterSite
+
+T = TypeVar("T")
+
+
+@click.group(
+    epilog="""\b
+Examples:
+  penstock site list
+  penstock site test cluster"""
+)
+def site() -> None:
+    """Look at the places where jobs run, and try them.
+
+    A site is a table `[site.NAME]` of the definition; without a word there is `local`, this machine.
+    """
+
+
+def name_argument(command: Any) -> Any:
+    """Add NAME: the command gets `name`."""
+    return click.argument("name", metavar="NAME", shell_complete=complete_site)(command)
+
+
+@site.command(
+    "list",
+    epilog="""\b
+Examples:
+  penstock site list
+  penstock site list --json""",
+)
+@campaign_option
+@json_option
+def list_sites(root: Path, as_json: bool) -> None:
+    """List the sites: scheduler, queue, and what is out there. A star marks where stages run that name none."""
+    from penstock.ledger.standing import out_by_site
+
+    campaign = load(root)
+    out = recorded(root, out_by_site, {})
+    rows: list[dict[str, Any]] = [
+        {
+            "name": each.name, "scheduler": each.scheduler, "queue": each.queue, "default": name == campaign.site,
+            "jobs": out.get(name, (0, 0))[0], "tasks": out.get(name, (0, 0))[1],
+        }
+        for name, each in campaign.sites.items()
+    ]  # fmt: skip
+    if as_json:
+        print_json(rows)
+        return
+    width, wide = (max(len(str(row[key])) for row in rows) for key in ("name", "scheduler"))
+    for row in rows:
+        mark = "*" if row["default"] else " "
+        queue = f"queue {row['queue']}" if row["queue"] else ""
+        jobs = f"{count(row['jobs'], 'job')} out with {count(row['tasks'], 'task')}" if row["jobs"] else ""
+        about = ", ".join(filter(None, [queue, jobs]))
+        click.echo(visible(f"{mark} {row['name']:<{width}}  {row['scheduler']:<{wide}}  {about}".rstrip()))
+
+
+@site.command(
+    epilog="""\b
+Examples:
+  penstock site show cluster
+  penstock site show cluster --ask"""
+)
+@name_argument
+@click.option("--ask", is_flag=True, help="Ask the scheduler for its limits now.")
+@campaign_option
+@json_option
+def show(name: str, ask: bool, root: Path, as_json: bool) -> None:
+    """Show all that is said of the site NAME, what its scheduler allows, and what is out there."""
+    campaign = load(root)
+    found = find_site(campaign, name)
+    limits = asdict(cluster_of(campaign, name).limits()) if ask else None
+    told: dict[str, Any] = {
+        "name": name,
+        "scheduler": found.scheduler,
+        **what_is_known(campaign, name, limits),
+    }
+    if as_json:
+        print_json(told)
+        return
+    click.echo(visible(f"{name}: {found.scheduler}" + (", the default" if told["default"] else "")))
+    for line in (*definition_lines(told["definition"]), *state_lines(found, told)):
+        click.echo(visible(f"  {line}"))
+
+
+def what_is_known(campaign: Campaign, name: str, limits: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what definition and record say of a site; `limits`, when they were asked for just now."""
+    from penstock.config import to_json
+    from penstock.ledger.standing import out_by_site, stored_limits, trouble_of
+
+    root = campaign.root
+    jobs, tasks = recorded(root, out_by_site, {}).get(name, (0, 0))
+    trouble = recorded(root, lambda db: trouble_of(db, name), None)
+    return {
+        "definition": by_key(to_json(campaign)["sites"][name]),
+        "default": name == campaign.site,
+        "limits": limits or recorded(root, lambda db: stored_limits(db, name), None),
+        "jobs": jobs,
+        "tasks": tasks,
+        "trouble": trouble and {"why": trouble[0], "since": trouble[1]},
+    }
+
+
+def by_key(frozen: dict[str, Any]) -> dict[str, Any]:
+    """Return what is said of a site, under the keys of the definition."""
+    names = {"max_walltime_s": "max_walltime", "max_memory_bytes": "max_memory", "visibility_s": "visibility"}
+    return {names.get(key, key): value for key, value in frozen.items() if key not in ("name", "scheduler")}
+
+
+def definition_lines(definition: dict[str, Any]) -> list[str]:
+    """Say each key that has a value with what it means, and name the others."""
+    from penstock.config.models import SiteTable
+
+    about = {
+        key: (field.description or "").partition("[")[0] for key, field in SiteTable.model_fields.items()
+    }
+    said = {key: value for key, value in definition.items() if value not in (None, [], {})}
+    width = max(map(len, said))
+    lines = [
+        f"{key:<{width}}  {show_value(key, value)}  ({about[key].strip()})" for key, value in said.items()
+    ]
+    silent = [key for key in definition if key not in said]
+    return [*lines, f"not said: {', '.join(silent)}"]
+
+
+def show_value(key: str, value: Any) -> str:
+    """Write a value of a site as a person reads it."""
+    from penstock.display import show_bytes, show_duration
+
+    if key in ("max_walltime", "visibility"):
+        return show_duration(value)
+    if key == "max_memory":
+        return show_bytes(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={text}" for name, text in value.items())  # type: ignore[reportUnknownVariableType]
+    return "; ".join(value) if isinstance(value, list) else str(value)  # type: ignore[reportUnknownArgumentType]
+
+
+def state_lines(found: Site, told: dict[str, Any]) -> list[str]:
+    """Say what was found out about a site, and what is out there."""
+    from penstock.site.trial import describe_limits
+
+    lines = list[str]()
+    if found.scheduler != "local":
+        limits = told["limits"]
+        lines.append(
+            f"it says: {describe_limits(found.scheduler, limits_of(limits))}" if limits else NEVER_ASKED
+        )
+    lines.append(
+        f"{count(told['jobs'], 'job')} out with {count(told['tasks'], 'task')}"
+        if told["jobs"]
+        else "no job out"
+    )
+    if trouble := told["trouble"]:
+        lines.append(f"! {trouble['why']} (since {show_time(trouble['since'], now=time.time())})")
+    return lines
+
+
+NEVER_ASKED = "its scheduler was not asked for its limits yet: `--ask` does it now"
+
+
+def limits_of(found: dict[str, Any]) -> Limits:
+    """Return limits as they were written down."""
+    from penstock.schedulers.model import Limits
+
+    return Limits(found["version"], found["array_size"], found["accounting"])
+
+
+@site.command(
+    epilog="""\b
+Examples:
+  penstock site test cluster
+  penstock site test cluster --wait 1h
+  penstock site test cluster --json"""
+)
+@name_argument
+@click.option("--wait", default="10min", show_default=True, metavar="TIME", help="How long, at most.")
+@campaign_option
+@json_option
+def test(name: str, wait: str, root: Path, as_json: bool) -> None:
+    """Try the site NAME with one small job array that only looks around.
+
+    It is submitted with the queue, lines, set-up, environment and container of every job. Tells what the scheduler
+    is and allows, how long the array waited, the nodes, their Python and clocks, how soon files are seen here, and
+    the names of the environment. Leaves nothing behind. Ends with 0 when all is well, 1 after a fault, 3 when the
+    scheduler cannot be asked.
+    """
+    from penstock.clock import SystemClock
+    from penstock.site.trial import Trial
+
+    cluster = cluster_of(load(root), name)
+    trial = Trial(
+        cluster, SystemClock(), wait_s=seconds_of(wait), tell=lambda line: click.echo(visible(line), err=True)
+    )
+    findings = trial.run()
+    if as_json:
+        print_json(findings.to_json())
+    else:
+        for line in findings.to_text().splitlines():
+            click.echo(visible(line))
+    sys.exit(findings.exit_code)
+
+
+def seconds_of(text: str) -> float:
+    """Read a duration as definitions write it."""
+    from penstock.config.amounts import seconds
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--wait") from None
+
+
+def load(root: Path) -> Campaign:
+    """Load the definition; its stages are not looked at."""
+    from penstock.config import load as load_definition
+
+    return load_definition(root)
+
+
+def find_site(campaign: Campaign, name: str) -> Site:
+    """Return a site of the definition; raises DefinitionError that names the nearest."""
+    from penstock.config.places import nearest
+
+    if name not in campaign.sites:
+        raise DefinitionError(
+            f"there is no site {name!r}; {nearest(name, list(campaign.sites))}", file=campaign.file
+        )
+    return campaign.sites[name]
+
+
+def cluster_of(campaign: Campaign, name: str) -> ClusterSite:
+    """Return a site that has a scheduler to ask; raises DefinitionError for this machine."""
+    from penstock.site import Sites
+
+    if find_site(campaign, name).scheduler == "local":
+        raise DefinitionError(
+            f"site '{name}' is this machine and has no scheduler to ask: just `penstock run`"
+        )
+    sites = Sites(campaign)
+    sites.definition(name)
+    return sites.cluster(name)
+
+
+def recorded(root: Path, question: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+    """Ask the record, which may not be there yet."""
+    from penstock.ledger import FILE, FOLDER, Ledger
+
+    if not (root / FOLDER / FILE).exists():
+        return otherwise
+    with Ledger.open(root, readonly=True) as ledger:
+        return question(ledger.db)

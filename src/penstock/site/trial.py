@@ -1,0 +1,399 @@
+"""A trial of a cluster: one array of two elements that only look around, and what a person learns of it.
+
+The job script, its directives, the set-up, the environment and the container are those of every job; only the runner is
+another one. Nothing is recorded, and nothing stays behind.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from penstock.clock import Clock
+from penstock.display import show_duration
+from penstock.errors import QueryFailed, SiteError, SiteFull, SubmitRejected
+from penstock.ledger.jobs import new_token
+from penstock.runner.folders import remove, remove_empty
+from penstock.runner.identity import INDEX_VARIABLES
+from penstock.schedulers.model import Known, Limits, Phase, Request, Sighting
+from penstock.site.cluster import PASSED, SCRIPT, ClusterSite
+from penstock.site.script import Digests
+
+ELEMENTS = 2
+WALLTIME_S = 300.0
+LOOK_S, FIRST_ASK_S, ASK_EVERY_S = 0.2, 5.0, 30.0
+OLDEST = (3, 6)
+CLOCK_S = 60.0  # that a clock may be wrong before it is told as a fault
+PROBE = "probe.py"
+
+#: names that change which programs run, or how; without a set-up nobody meant them
+MEDDLERS = frozenset(
+    ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "LD_PRELOAD", "VIRTUAL_ENV", "CONDA_PREFIX", "BASH_ENV")
+)
+
+#: how the names begin that schedulers set, and the names that every shell does
+SCHEDULERS = ("SLURM", "PBS_", "SGE_", "LSB_", "LSF_", "LS_", "EGO_")
+SHELLS = frozenset(("PWD", "OLDPWD", "SHLVL", "_", "TMPDIR", "HOSTNAME", "SHELL", "TERM", "ENVIRONMENT"))
+
+#: what an element runs in place of the runner; also a Python that is too old must be able to say so
+PROBE_TEXT = """\
+import json, os, socket, sys, time
+began = time.time()
+folder, index = sys.argv[1], "1"
+for name, outside in json.loads('{variables}'):
+    if os.environ.get(name, outside) not in ("", outside):
+        index = os.environ[name]
+        break
+told = {{"python": sys.version.split()[0], "node": socket.gethostname(), "began": began}}
+told["environment"] = sorted(os.environ)
+told["wrote"] = time.time()
+draft = os.path.join(folder, "." + index)
+with open(draft, "w") as file:
+    json.dump(told, file)
+os.rename(draft, os.path.join(folder, index + ".json"))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """What one element told. Seconds by this machine's clock."""
+
+    node: str
+    python: str
+    queued_s: float
+    """From its submission to its first line."""
+    skew_s: float
+    """How far the node's clock is ahead of this machine's."""
+    delay_s: float
+    """From when it wrote its file to when the file was seen here."""
+    environment: tuple[str, ...]
+    """The names of its variables; their values are nobody's business."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a trial found out."""
+
+    site: str
+    scheduler: str
+    reached: bool
+    limits: Limits
+    native: str | None
+    file_skew_s: float
+    """How far the file server's clock is ahead of this machine's."""
+    elements: tuple[Element, ...]
+    leaked: tuple[str, ...]
+    """Names that are set here too and that nobody passed on: by a profile there, or by raw `lines`."""
+    faults: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0: all is well; 1: a fault; 3: the scheduler cannot be reached."""
+        return 3 if not self.reached else 1 if self.faults else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, as `site test --json` prints it."""
+        return asdict(self)
+
+    def to_text(self) -> str:
+        """Return the lines that a person reads."""
+        about = (
+            describe_limits(self.scheduler, self.limits)
+            if self.reached
+            else f"{self.scheduler} cannot be asked"
+        )
+        lines = [f"{self.site}: {about}"]
+        lines += [f"  {name:<12} {text}" for name, text in self.facts()] if self.elements else []
+        return "\n".join(
+            [*lines, *(f"! {fault}" for fault in self.faults)] + ["all is well"] * (not self.faults)
+        )
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what the elements told, in words."""
+        seen = self.elements
+        skews = {one.node: one.skew_s for one in seen} | {"the file server": self.file_skew_s}
+        names = {name for one in seen for name in one.environment}
+        own = sorted(name for name in names if not name.startswith(SCHEDULERS))
+        return [
+            ("queue", f"began {show_all(show_duration(max(0.0, e.queued_s)) for e in seen)} after submission"),
+            ("nodes", show_all(one.node for one in seen)),
+            ("python", show_all(one.python for one in seen)),
+            ("clocks", ", ".join(f"{name} {show_skew(skew)}" for name, skew in skews.items())),
+            ("files", f"seen here {show_duration(max(0.0, *(e.delay_s for e in seen)))} after they were written there"),
+            ("environment", f"{len(names) - len(own)} names of the scheduler, and {', '.join(own)}"),
+            ("from here", ", ".join(self.leaked) or "nothing but what is passed on purpose"),
+        ]  # fmt: skip
+
+
+class Trial:
+    """One trial of one cluster; `tell` hears how it goes."""
+
+    def __init__(
+        self, site: ClusterSite, clock: Clock, *, wait_s: float, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.site, self.clock, self.wait_s, self.tell = site, clock, wait_s, tell
+        walltime_s = min(WALLTIME_S, site.site.max_walltime_s or WALLTIME_S)
+        self.request = Request(new_token(), ELEMENTS, walltime_s=walltime_s)
+        self.folder = site.job_folder(self.request.token)
+        self.limits = Limits()
+        self.native: str | None = None
+        self.out = False
+        self.file_skew_s = self.submitted_at = 0.0
+        self.elements: dict[int, Element] = {}
+        self.faults: list[str] = []
+        self.said, self.held = "", ""
+        self.over_at: float | None = None
+        """When to stop waiting for files of elements that are no longer in the queue."""
+
+    def run(self) -> Findings:
+        """Do it; whatever happens, nothing stays in the queue or on the disk."""
+        try:
+            self.limits = self.site.limits()
+        except QueryFailed as error:
+            command = shlex.join(self.site.scheduler.limits())
+            self.faults.append(f"{error}: see what `{command}` says here, and wait if it says the same")
+            return self.findings(reached=False)
+        except SiteError as error:
+            self.faults.append(str(error))
+            return self.findings(reached=False)
+        try:
+            self.place()
+            self.out = self.submit()
+            if self.out:
+                self.watch()
+        finally:
+            self.tidy()
+        self.faults += dict.fromkeys(fault for one in self.elements.values() for fault in self.faults_of(one))
+        return self.findings(reached=True)
+
+    def findings(self, *, reached: bool) -> Findings:
+        """Return what was found out so far."""
+        return Findings(
+            self.site.name, self.site.site.scheduler, reached, self.limits, self.native, self.file_skew_s,
+            tuple(self.elements.values()), self.leaked(), tuple(self.faults),
+        )  # fmt: skip
+
+    def leaked(self) -> tuple[str, ...]:
+        """Return the names that elements see of the environment here and were not given."""
+        seen = {name for one in self.elements.values() for name in one.environment}
+        given = PASSED.union(self.site.site.environment, SHELLS)
+        return tuple(sorted(seen.intersection(os.environ) - given))
+
+    def place(self) -> None:
+        """Write what the elements read, and learn the file server's clock from it."""
+        variables = json.dumps(list(INDEX_VARIABLES.items()))
+        before = self.clock.now()
+        self.site.place(self.request.token, {PROBE: PROBE_TEXT.format(variables=variables).encode()})
+        middle = (before + self.clock.now()) / 2
+        self.file_skew_s = (self.folder / PROBE).stat().st_mtime - middle
+        script = self.site.script(self.request, Digests("none", "none"), self.folder / PROBE)
+        self.site.place(self.request.token, {SCRIPT: script.encode()})
+
+    def submit(self) -> bool:
+        """Hand it in; say whether it may be there."""
+        self.submitted_at = self.clock.now()
+        try:
+            self.native = self.site.submit(self.request)
+        except (SubmitRejected, SiteFull) as error:
+            self.faults.append(str(error))
+            return False
+        except SiteError as error:  # it may have been taken all the same
+            self.tell(str(error))
+        else:
+            self.tell(f"submitted as {self.native}")
+        return True
+
+    def watch(self) -> None:
+        """Wait for both elements, until it is clear that they will not come, or for as long as one wants."""
+        until, ask_at = self.clock.monotonic() + self.wait_s, self.clock.monotonic() + FIRST_ASK_S
+        while not self.look():
+            if why := self.hopeless(until):
+                self.faults.append(why)
+                return
+            if self.clock.monotonic() >= ask_at:
+                self.ask()
+                ask_at = self.clock.monotonic() + ASK_EVERY_S
+            self.clock.sleep(LOOK_S)
+
+    def hopeless(self, until: float) -> str | None:
+        """Say why there is nothing more to wait for, if so."""
+        now = self.clock.monotonic()
+        if self.held:
+            return f"it would wait for ever, {self.held}: correct what the site asks for, or have it released"
+        if self.over_at is not None and (now >= min(self.over_at, until) or self.words()):
+            return self.nothing_written()
+        if now >= until:
+            return (
+                f"the trial did not run within {show_duration(self.wait_s)} ({self.said or 'no news of it'}) and was taken"
+                " back: wait longer with `--wait`, or name another `queue`"
+            )
+        return None
+
+    def ask(self) -> None:
+        """Ask the queue where the elements stand; an answer that fails changes nothing."""
+        try:
+            sightings = self.sightings()
+        except SiteError as error:
+            self.tell(str(error))
+            return
+        words = show_all(map(describe_sighting, sightings)) or "not known in the queue"
+        held = [describe_sighting(one) for one in sightings if one.phase is Phase.HELD]
+        if words != self.said:
+            self.tell(words)
+        elif held:  # in two answers
+            self.held = held[0]
+        self.said = words
+        if any(one.phase is not Phase.ENDED for one in sightings):
+            self.over_at = None
+        elif self.over_at is None:
+            self.over_at = self.clock.monotonic() + self.site.site.visibility_s
+
+    def sightings(self) -> list[Sighting]:
+        """Return what the queue says of the trial; its id is looked for first where that is not known."""
+        if self.native is None:
+            self.native = self.site.find([self.request.token]).get(self.request.token)
+        return self.site.queue([self.known()]) if self.native else []
+
+    def known(self) -> Known:
+        """Return the trial as adapters are asked about it."""
+        return Known(self.request.token, self.native, ELEMENTS)
+
+    def look(self) -> bool:
+        """Take in what elements wrote; say whether it is all there."""
+        for element in range(1, ELEMENTS + 1):
+            path = self.folder / f"{element}.json"
+            if element not in self.elements and path.exists():
+                self.elements[element] = element_of(
+                    json.loads(path.read_text()), wrote_at=path.stat().st_mtime - self.file_skew_s,
+                    submitted_at=self.submitted_at, seen_at=self.clock.now(),
+                )  # fmt: skip
+        return len(self.elements) == ELEMENTS
+
+    def words(self) -> str:
+        """Return the last two things that the scripts of elements had to say, if any."""
+        said = dict.fromkeys(line.strip() for line in self.site.last_words(self.request.token).splitlines())
+        return "; ".join([*said][-2:])
+
+    def nothing_written(self) -> str:
+        """Say why elements ended without a word, as far as their script knew."""
+        words = self.words()
+        if self.native is None:
+            return f"the submit command did not say whether it took the trial, and nobody knows {self.request.token} now"
+        if not words:
+            return (
+                f"the elements ended and left no file in {self.folder}: the nodes must see that folder and"
+                f" {self.site.root} under the same names, so put `workdir` where they do"
+            )
+        return f"the elements ended before they could begin ({words}): {remedy_for(words)}"
+
+    def faults_of(self, one: Element) -> list[str]:
+        """Say what is wrong with one element, with the remedy."""
+        site, faults = self.site.site, list[str]()
+        if version_of(one.python) < OLDEST:
+            faults.append(
+                f"{one.node} has Python {one.python}, and 3.6 is needed: name a newer one as the site's `python`"
+            )
+        if abs(one.skew_s) > CLOCK_S:
+            faults.append(
+                f"the clock of {one.node} is {show_skew(one.skew_s)}: penstock does not rely on it, other programs may:"
+                " tell its administrators"
+            )
+        if one.delay_s > site.visibility_s:
+            faults.append(
+                f"a file of {one.node} was seen here after {show_duration(one.delay_s)}: set the site's"
+                f' `visibility` to "{math.ceil(2 * one.delay_s)}s"'
+            )
+        if (
+            meddlers := []
+            if site.setup
+            else sorted(MEDDLERS.intersection(one.environment) - set(site.environment))
+        ):
+            faults.append(
+                f"on {one.node} {', '.join(meddlers)} is set, by nobody who was asked:"
+                f' add "unset {" ".join(meddlers)}" to the site\'s `setup`'
+            )
+        return faults
+
+    def tidy(self) -> None:
+        """Take back what still waits or runs, and remove what was written."""
+        if self.out and len(self.elements) < ELEMENTS:
+            self.take_back()
+        remove(str(self.folder))
+        for folder in (self.site.folder, self.site.folder.parent):
+            remove_empty(str(folder))
+
+    def take_back(self) -> None:
+        """Cancel the trial, or say how a person does it."""
+        try:
+            if self.native is None:
+                self.native = self.site.find([self.request.token]).get(self.request.token)
+            reply = self.site.cancel(self.known()) if self.native else None
+        except QueryFailed as error:
+            self.faults.append(f"the trial may still be in the queue as {self.request.token}: {error}")
+            return
+        if reply and reply.code and self.over_at is None:  # of what is over they complain, too
+            command = shlex.join(self.site.scheduler.cancel(self.known(), None))
+            self.faults.append(
+                f"the trial was not taken back ({reply.words}): do it with `{command}`, if it is still there"
+            )
+
+
+def element_of(told: dict[str, Any], *, wrote_at: float, submitted_at: float, seen_at: float) -> Element:
+    """Work out what one element's file says. Times are by this machine's clock, also `wrote_at`, when it was written."""
+    skew = told["wrote"] - wrote_at
+    return Element(
+        node=told["node"].partition(".")[0],
+        python=told["python"],
+        queued_s=told["began"] - skew - submitted_at,
+        skew_s=skew,
+        delay_s=seen_at - wrote_at,
+        environment=tuple(told["environment"]),
+    )
+
+
+def describe_limits(scheduler: str, limits: Limits) -> str:
+    """Say what a scheduler is and allows, as far as it tells."""
+    accounting = {True: "accounting on", False: "accounting off", None: ""}[limits.accounting]
+    arrays = f"arrays of up to {limits.array_size}" if limits.array_size else ""
+    version = limits.version.removeprefix(scheduler).strip()
+    return ", ".join(filter(None, [f"{scheduler} {version}".strip(), arrays, accounting]))
+
+
+def describe_sighting(one: Sighting) -> str:
+    """Say where an element stands, with the scheduler's own words."""
+    where = f" on {one.node}" if one.node and one.phase is Phase.RUNNING else ""
+    return f"{one.phase.value}{where} ({one.reason or one.word})"
+
+
+def remedy_for(words: str) -> str:
+    """Say what to mend when a job's script ended before its program began."""
+    if "set-up" in words:
+        return "correct the site's `setup`"
+    return "correct the site's `python`, `container` or `setup`"
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version."""
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
+
+
+def show_all(words: Iterable[str]) -> str:
+    """List words, each once."""
+    return ", ".join(dict.fromkeys(words))
+
+
+def show_skew(seconds: float) -> str:
+    """Say how far a clock is off.
+
+    >>> show_skew(-0.25), show_skew(0.004)
+    ('0.25 s behind', 'right')
+    """
+    if abs(seconds) < 0.05:
+        return "right"
+    return f"{show_duration(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
