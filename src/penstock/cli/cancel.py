@@ -25,7 +25,8 @@ Examples:
 def cancel(unit: str | None, stage: str | None, everything: bool, root: Path) -> None:
     """Stop queued and running tasks; they count as failed until `penstock retry`.
 
-    Name a UNIT (or a group, or a pattern), a stage, or --all.
+    Name a UNIT (or a group, or a pattern), a stage, or --all. Elements of job arrays that have nothing left to do
+    are cancelled at their scheduler, also when nothing works on the campaign.
 
     To keep a unit from being processed at all, use `penstock veto`. To stop working, use `penstock down`.
     """

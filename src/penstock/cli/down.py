@@ -24,8 +24,10 @@ Examples:
 def down(root: Path, wait: float) -> None:
     """Stop whatever works on the campaign, here or on another host, and wait until it has.
 
-    Running work gives back what it has not begun; nothing is lost.
+    Running work on this machine gives back what it has not begun, jobs at clusters go on; nothing is lost.
     """
+    from penstock.conductor.farewell import cluster_lines
+    from penstock.ledger import Ledger
     from penstock.ledger.requests import ask
 
     working = find_holder(root)
@@ -39,3 +41,6 @@ def down(root: Path, wait: float) -> None:
             raise Held(f"{still} was asked to stop and has not after {wait:.0f} s: see `penstock status`")
         time.sleep(0.1)
     click.echo(visible(f"down: {working} has ended"))
+    with Ledger.open(root, readonly=True) as ledger:
+        for line in cluster_lines(ledger, command=working.command):
+            click.echo(visible(line))

@@ -18,6 +18,7 @@ from penstock.display import visible
 if TYPE_CHECKING:
     from penstock.campaign import Campaign
     from penstock.conductor import Conductor, Ending
+    from penstock.site import Sites
 
 Work = Callable[["Conductor", Observe], "Ending"]
 
@@ -56,7 +57,7 @@ def stopping(conductor: Conductor) -> Generator[None]:
         for other in before:
             signal.signal(other, leave)
         conductor.ask_stop()
-        say("stopping: running work gives back what it has not begun (again: leave at once)")
+        say(f"stopping: {promise(conductor.sites)} (again: leave at once)")
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         say("left: what runs goes on by itself, and the same command takes it up again")
@@ -68,6 +69,14 @@ def stopping(conductor: Conductor) -> Generator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def promise(sites: Sites) -> str:
+    """Say what becomes of work that is under way: here it gives back the rest, at clusters it goes on."""
+    clusters = [name for name in sites.used() if not sites.feeding_site(name)]
+    here = "running work gives back what it has not begun" if len(clusters) < len(sites.used()) else ""
+    there = f"jobs at {', '.join(clusters)} go on" if clusters else ""
+    return ", ".join(filter(None, [here, there]))
 
 
 def say(line: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import click
 
 from penstock.cli.options import whoami
 from penstock.display import visible
+from penstock.errors import Held
 from penstock.explain import find_stage, find_units
 from penstock.ledger import Ledger
 
@@ -39,3 +42,20 @@ def ask_all(root: Path, action: str, targets: Sequence[dict[str, Any]]) -> None:
         click.echo(visible(answer))
     if len(answers) > SHOWN:
         click.echo(f"… and {len(answers) - SHOWN} more likewise")
+    if action in ("cancel", "veto"):
+        for line in _take_away(root):
+            click.echo(visible(line))
+
+
+def _take_away(root: Path) -> list[str]:
+    """Do at once what a conductor does after such a request, if none is there to do it."""
+    from penstock.conductor.departed import take_away
+    from penstock.ledger.lease import holder
+
+    with Ledger.open(root, readonly=True) as ledger:
+        working = holder(ledger.db)
+    if working and working.alive(time.time()):
+        return []
+    with suppress(Held):
+        return take_away(root)
+    return []

@@ -23,8 +23,9 @@ Examples:
 def run(root: Path, overrides: tuple[str, ...], stale: bool, accept_gone: bool) -> None:
     """Work until nothing can change without a new file or a person.
 
-    Interrupt it as you like: the same command goes on. Ctrl-C once stops submitting and asks running work to
-    give back; twice leaves at once. Ends with 1 when tasks have failed or when it was told to stop.
+    Interrupt it as you like: the same command goes on. Ctrl-C once stops submitting and asks running work on
+    this machine to give back the rest; twice leaves at once. Jobs at clusters go on. Ends with 1 when tasks have
+    failed or when it was told to stop.
     """
     from penstock.cli.drive import drive
 

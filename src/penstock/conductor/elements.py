@@ -11,9 +11,11 @@ from typing import get_args
 from penstock.conductor.context import Context
 from penstock.conductor.settling import Settlement
 from penstock.decide import Outcome
+from penstock.errors import QueryFailed
 from penstock.ledger import jobs
 from penstock.ledger.events import ASKED
 from penstock.ledger.jobs import Ending
+from penstock.schedulers.model import Known, Phase
 from penstock.site import ClusterSite
 
 OUTCOMES = frozenset(get_args(Outcome))
@@ -31,6 +33,17 @@ WHERE e.job = ? AND NOT e.settled AND (l.left IS NOT NULL OR e.ended IS NOT NULL
 """
 
 
+#: elements of which a person took tasks away, and that have none left
+DEPARTED = """
+SELECT e.element, max(l.life) AS claimed FROM element e LEFT JOIN life l ON l.job = e.job AND l.element = e.element
+WHERE e.job = ? AND NOT e.settled AND e.ended IS NULL AND e.element IN (
+    SELECT b.element FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = e.job AND b.state <> 'settled'
+    GROUP BY b.element
+    HAVING sum(t.state IN ('failed', 'vetoed')) > 0 AND sum(t.state IN ('queued', 'running')) = 0)
+GROUP BY e.element
+"""
+
+
 class Elements:
     """Follows the elements of the arrays of one cluster."""
 
@@ -39,6 +52,7 @@ class Elements:
     ) -> None:
         self.ledger, self.clock, self.site, self.read = context.ledger, context.clock, site, read
         self.settlement = Settlement(context)
+        self.cancelled: set[tuple[int, int]] = set()
 
     def collect(self, job: sqlite3.Row) -> int:
         """Read what the elements of a job have new, settle those that are over; return how many attempts ended."""
@@ -64,10 +78,37 @@ class Elements:
         now, endings = self.clock.monotonic(), defaultdict[tuple[Ending, bool], list[int]](list)
         for row in self.ledger.db.execute(OVER, (job["id"],)).fetchall():
             if ending := ending_of(row, self.site.name, now=now, visibility_s=self.site.site.visibility_s):
-                endings[ending, is_false_start(row)].append(row["element"])
+                ours = (job["id"], row["element"]) in self.cancelled
+                endings[ending, is_false_start(row) and not ours].append(row["element"])
         for (ending, false_start), elements in endings.items():
             self.settlement.count_elements(self.site, job, elements, ending, false_start=false_start)
             self.settlement.settle_elements(self.site, job, elements, ending)
+
+    def cancel_departed(self, job: sqlite3.Row) -> int:
+        """Cancel at the scheduler, by one command, what has nothing left to do; return how many elements that was.
+
+        Those that claimed nothing yet are over with that; the others are still to say goodbye. Raises SiteError.
+        """
+        self.note_lives(job)
+        rows = self.ledger.db.execute(DEPARTED, (job["id"],)).fetchall()
+        gone = [row["element"] for row in rows if (job["id"], row["element"]) not in self.cancelled]
+        if not gone or job["native"] is None:
+            return 0
+        known = Known(job["token"], job["native"], job["elements"])
+        reply = self.site.cancel(known, None if len(gone) == job["elements"] else gone)
+        if reply.code != 0 and self.any_waits(known, gone):
+            raise QueryFailed(f"the scheduler did not cancel what has nothing left to do ({reply.words})")
+        self.cancelled.update((job["id"], element) for element in gone)
+        if idle := [row["element"] for row in rows if row["claimed"] is None]:
+            self.settlement.settle_elements(
+                self.site, job, idle, Ending("cancelled", "nothing was left to do")
+            )
+        return len(gone)
+
+    def any_waits(self, job: Known, elements: list[int]) -> bool:
+        """Whether some of these elements are still in the queue; schedulers also complain of cancelling what is over."""
+        left = [seen for seen in self.site.queue([job]) if seen.phase is not Phase.ENDED]
+        return any(seen.element is None or seen.element in elements for seen in left)
 
     def revoke(self, job: sqlite3.Row, elements: Sequence[int]) -> None:
         """Tell elements that nobody knows of any more not to go on, if they live after all."""

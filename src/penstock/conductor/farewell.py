@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from penstock.display import Labels, count
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.logs import tail_of
+from penstock.ledger.standing import out_by_site
 
 SHOWN = 3
 
@@ -16,7 +17,7 @@ def say_ending(ledger: Ledger, *, stopped: bool) -> tuple[int, list[str]]:
     counts = totals(ledger)
     lines = [*paused_lines(ledger), *failed_lines(ledger, counts), *waiting_lines(ledger, counts)]
     if stopped:
-        lines.append(stopped_line(ledger, counts))
+        lines += [stopped_line(ledger, counts), *cluster_lines(ledger)]
     if counts.get("stale"):
         lines.append(f"{count(counts['stale'], 'stale task')}: `penstock run --stale` makes them again")
     failed = bool(counts.get("failed")) or has_pause(ledger)
@@ -99,11 +100,20 @@ def waiting_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
 
 
 def stopped_line(ledger: Ledger, counts: dict[str, int]) -> str:
-    """Say what still runs after we were told to stop, and how to go on."""
-    running = counts.get("running", 0)
-    still = (
-        f"{count(running, 'task')} still running, to their own end; "
-        if running and jobs.open_jobs(ledger.db)
-        else ""
-    )
+    """Say what still runs on this machine after we were told to stop, and how to go on."""
+    running = counts.get("running", 0) if any(job["feed"] for job in jobs.open_jobs(ledger.db)) else 0
+    still = f"{count(running, 'task')} still running, to their own end; " if running else ""
     return f"stopped at {datetime.now(UTC):%H:%M:%S} UTC: {still}the same command goes on"
+
+
+def cluster_lines(ledger: Ledger, *, command: str | None = None) -> list[str]:
+    """Say what goes on at clusters while nobody works on the campaign; `command` collects it, None: the same one."""
+    lines: list[str] = []
+    for site, (n, tasks) in out_by_site(ledger.db, arrays=True).items():
+        again = f"`penstock {command}`" if command else "the same command"
+        go, them = ("goes", "it") if n == 1 else ("go", "them")
+        what = f"{count(n, 'job')} with {tasks:,} {'task' if tasks == 1 else 'tasks'}"
+        lines.append(
+            f"{what} {go} on at {site}; {again} collects {them}, `penstock cancel` takes {them} away"
+        )
+    return lines

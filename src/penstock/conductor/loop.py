@@ -216,6 +216,8 @@ class Conductor:
                 self.stopping = True
             if request["action"] in ("cancel", "veto"):
                 self.collector.revoke_departed()
+                for reconciler in self.reconcilers:
+                    reconciler.cancel_at = 0.0
             if request["action"] == "retry":
                 self.retire_slots()
 

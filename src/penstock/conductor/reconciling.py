@@ -68,6 +68,8 @@ class Reconciler:
         self.context = context
         self.failures = 0
         self.next_at = 0.0
+        self.cancel_at = 0.0  # when to cancel what has nothing left to do; a person waits for that: no pace
+        self.cancel_failed = False
         self.forget_other_clock()
 
     def turn(self) -> None:
@@ -77,6 +79,7 @@ class Reconciler:
             self.adopt_by_claim(job)
         if not open_jobs:
             self.note_trouble(None)  # nobody waits for its answers any more
+        self.cancel_departed(open_jobs)
         if self.clock.monotonic() < self.next_at or not open_jobs:
             return
         try:
@@ -91,6 +94,24 @@ class Reconciler:
         if asked:
             pause = max(ASK_EVERY_S, SLOWNESS * self.site.took_s) * 2**self.failures
             self.next_at = self.clock.monotonic() + min(pause, ASK_AT_LEAST_S)
+
+    def cancel_departed(self, open_jobs: Sequence[sqlite3.Row]) -> None:
+        """Cancel elements whose tasks a person took away; what fails, or has no id yet, is tried again later."""
+        now = self.clock.monotonic()
+        if now < self.cancel_at:
+            return
+        try:
+            for job in open_jobs:
+                self.elements.cancel_departed(job)
+        except SiteError as error:
+            self.note_trouble(str(error))
+            self.cancel_failed = again = True
+        else:
+            if self.cancel_failed:
+                self.note_trouble(None)
+            self.cancel_failed = False
+            again = any(job["native"] is None for job in open_jobs)
+        self.cancel_at = now + ASK_EVERY_S if again else float("inf")
 
     def ask(self, open_jobs: Sequence[sqlite3.Row]) -> bool:
         """Ask about jobs that may never have been taken, else about silent elements; say whether anything was asked."""

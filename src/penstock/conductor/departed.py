@@ -1,0 +1,62 @@
+"""What was taken away while nobody drives the campaign: runners are told, and schedulers cancel what has nothing left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from penstock.clock import SystemClock
+from penstock.conductor.collection import Collector
+from penstock.conductor.context import Context
+from penstock.conductor.measured import Measured
+from penstock.decide import RETRIES
+from penstock.display import count
+from penstock.errors import DefinitionError, PenstockError
+from penstock.ledger import Ledger, jobs
+from penstock.ledger.lease import held
+from penstock.ledger.stored import stored_campaign, stored_graph
+from penstock.ledger.units import Values
+from penstock.site import ClusterSite, Sites
+
+
+def take_away(root: Path, *, there: Mapping[str, ClusterSite] | None = None) -> list[str]:
+    """Let what is out hear of tasks that a person took away, and say what came of it at clusters.
+
+    The definition is that of the record; its Python is not loaded. Raises Held when a conductor has begun meanwhile,
+    which then does it.
+    """
+    with Ledger.open(root, readonly=True) as ledger:
+        if not jobs.open_jobs(ledger.db):
+            return []
+    with held(root, command="cancel", clock=SystemClock()) as ledger:
+        campaign, graph = replace(stored_campaign(ledger), root=root), stored_graph(ledger)
+        sites = Sites(campaign, there=there)
+        allowances = {stage.name: RETRIES for stage in campaign.stages}
+        context = Context(
+            ledger,
+            campaign,
+            graph,
+            Values(ledger.db, campaign),
+            sites,
+            SystemClock(),
+            Measured(ledger, graph),
+            allowances,
+        )
+        collector = Collector(context)
+        try:
+            collector.revoke_departed()
+        except DefinitionError as error:
+            return [str(error)]
+        out = [job["site"] for job in jobs.open_jobs(ledger.db) if not job["feed"]]
+        return [line for site in dict.fromkeys(out) if (line := cancel_at(collector, site))]
+
+
+def cancel_at(collector: Collector, site: str) -> str:
+    """Cancel at one cluster what has nothing left to do; say what was done, or nothing."""
+    open_jobs = [job for job in jobs.open_jobs(collector.ledger.db) if job["site"] == site]
+    try:
+        done = [n for job in open_jobs if (n := collector.elements(site).cancel_departed(job))]
+    except PenstockError as error:
+        return f"{site}: {error}: the next `penstock run` or `penstock tick` does it"
+    return f"{count(sum(done), 'element')} of {count(len(done), 'job')} cancelled at {site}" if done else ""

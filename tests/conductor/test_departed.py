@@ -1,0 +1,254 @@
+"""What becomes of jobs at a cluster when a person stops the conductor, or takes tasks away."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from penstock import config
+from penstock.cli.drive import promise
+from penstock.conductor import Conductor
+from penstock.conductor.departed import take_away
+from penstock.conductor.farewell import cluster_lines, say_ending
+from penstock.ledger import Ledger
+from penstock.ledger.requests import ask
+from penstock.schedulers import slurm
+from penstock.site import ClusterSite
+from penstock.testing import ManualClock, make_campaign
+from penstock.transports.reply import Reply
+
+DEFINITION = """
+[campaign]
+name = "far"
+levels = ["file"]
+site = "cluster"
+[units]
+files = "in/{file}.txt"
+settle = "0s"
+[stage.copy]
+each = "file"
+command = ["cp", "{path}", "{product}"]
+products = "out/{file}.txt"
+batch = 2
+batch_wait = "0s"
+[site.cluster]
+scheduler = "slurm"
+"""
+NO_CONTACT = Reply(1, "", "scancel: error: Unable to contact slurm controller")
+
+
+class Queue:
+    """A Slurm in whose queue everything waits."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.cancel = Reply(0)
+        self.submit = Reply(0, "4711\n")
+        self.name, self.waits = "", True
+
+    def __call__(self, argv: Sequence[str], **_: object) -> Reply:
+        words = [word for word in argv if word != "env" and not word.startswith("SLURM_")]
+        self.asked.append(words)
+        head = "penstock|JOBID|NAME|STATE|START_TIME|NODELIST|REASON|end\n"
+        name = next((word[11:] for word in words if word.startswith("--job-name=")), None)
+        self.name = name or self.name
+        row = f"penstock|4711_[1-3]|{self.name}|PENDING|N/A||Priority|end\n" if self.waits else ""
+        config_text = "MaxArraySize = 1001\nSLURM_VERSION = 22.05.8\n"
+        answers = {"scontrol": Reply(0, config_text), "sbatch": self.submit, "squeue": Reply(0, head + row)}
+        return self.cancel if words[0] == "scancel" else answers[words[0]]
+
+    def cancelled(self) -> list[str]:
+        return [words[1] for words in self.asked if words[0] == "scancel"]
+
+
+class Far:
+    """A campaign of six files at such a cluster: three elements."""
+
+    def __init__(self, root: Path) -> None:
+        self.made = make_campaign(root, DEFINITION, {f"in/{name}.txt": name for name in "abcdef"})
+        self.root, self.queue, self.clock = root, Queue(), ManualClock()
+
+    def there(self) -> dict[str, ClusterSite]:
+        site = self.made.load().sites["cluster"]
+        return {"cluster": ClusterSite(site, self.root, scheduler=slurm, run=self.queue)}
+
+    def conductor(self) -> Conductor:
+        return Conductor(self.made.load(), command="run", clock=self.clock, clusters=self.there())
+
+    def submit(self) -> None:
+        with self.conductor() as conductor:
+            conductor.tick()
+
+    def ask(self, *names: str, action: str = "cancel") -> None:
+        for name in names:
+            ask(self.root, action, {"unit": self.unit(name), "why": "w"}, "me@here")
+
+    def unit(self, name: str) -> int:
+        with Ledger.open(self.root, readonly=True) as ledger:
+            return ledger.db.execute("SELECT id FROM unit WHERE key = ?", (f'["{name}"]',)).fetchone()[0]
+
+    def settled(self) -> dict[int, int]:
+        with Ledger.open(self.root, readonly=True) as ledger:
+            return dict(tuple(row) for row in ledger.db.execute("SELECT element, settled FROM element"))
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Far:
+    made = Far(tmp_path)
+    made.submit()
+    return made
+
+
+def test_what_has_nothing_left_to_do_is_cancelled_by_one_command_for_a_job(far: Far) -> None:
+    far.ask("a", "b", "e", "f")
+    with far.conductor() as conductor:
+        conductor.tick()
+        assert far.queue.cancelled() == ["4711_[1,3]"]
+        assert far.settled() == {1: 1, 2: 0, 3: 1}
+        conductor.tick()
+    assert far.queue.cancelled() == ["4711_[1,3]"], "once"
+
+
+def test_an_element_with_something_left_to_do_stays(far: Far) -> None:
+    far.ask("a", "c")
+    far.submit()
+    assert far.queue.cancelled() == []
+    assert len(list(far.root.glob(".penstock/jobs/p*/*.revoked"))) == 2, "but it is told"
+
+
+def test_a_conductor_at_work_does_it_in_its_next_turn(far: Far) -> None:
+    with far.conductor() as conductor:
+        conductor.tick()
+        far.clock.turn(10.0)
+        with Ledger.open(far.root) as ledger, ledger.transaction() as db:
+            sql = "INSERT INTO request (at, by, action, target) VALUES (1, 'me', 'cancel', '{\"all\": true}')"
+            db.execute(sql)
+        conductor.tick()
+    assert far.queue.cancelled() == ["4711"], "all of it, so without a list"
+    assert set(far.settled().values()) == {1}
+
+
+def test_while_the_scheduler_does_not_answer_it_is_tried_again_and_told(far: Far) -> None:
+    far.ask("a", "b")
+    far.queue.cancel = NO_CONTACT
+    with far.conductor() as conductor:
+        conductor.tick()
+        conductor.tick()
+        assert far.queue.cancelled() == ["4711_[1]"], "not at once again"
+        (why,) = conductor.ledger.db.execute(
+            "SELECT why FROM problem WHERE source = 'site cluster'"
+        ).fetchone()
+        assert "Unable to contact" in why
+        far.queue.cancel = Reply(0)
+        far.clock.turn(40.0)
+        conductor.tick()
+        assert far.settled()[1] == 1
+        assert conductor.ledger.db.execute("SELECT count(*) FROM problem").fetchone()[0] == 0
+
+
+def test_that_a_scheduler_complains_of_what_is_over_is_no_failure(far: Far) -> None:
+    far.ask("a", "b")
+    far.queue.cancel, far.queue.waits = Reply(255, "", "4711[1]: Job has already finished"), False
+    assert take_away(far.root, there=far.there()) == ["1 element of 1 job cancelled at cluster"]
+    assert far.settled()[1] == 1
+
+
+def test_a_veto_leaves_what_is_on_its_way(far: Far) -> None:
+    far.ask("a", "b", action="veto")
+    far.submit()
+    assert far.queue.cancelled() == []
+
+
+def test_when_nobody_works_on_it_the_command_does_it_itself_and_says_so(far: Far) -> None:
+    far.ask("a", "b", "e", "f")
+    assert take_away(far.root, there=far.there()) == ["2 elements of 1 job cancelled at cluster"]
+    assert far.queue.cancelled() == ["4711_[1,3]"]
+    assert far.settled() == {1: 1, 2: 0, 3: 1}
+    assert take_away(far.root, there=far.there()) == []
+
+
+def test_a_runner_that_has_begun_is_told_and_says_goodbye_itself(far: Far) -> None:
+    far.ask("a", "b")
+    (folder,) = far.root.glob(".penstock/jobs/p*/")
+    (folder / "1.1.jsonl").write_bytes(b"")
+    take_away(far.root, there=far.there())
+    assert far.queue.cancelled() == ["4711_[1]"]
+    assert far.settled()[1] == 0
+    assert (folder / "1.revoked").exists()
+
+
+def test_when_the_scheduler_does_not_answer_who_does_it_later_is_said(far: Far) -> None:
+    far.ask("a", "b")
+    far.queue.cancel = NO_CONTACT
+    (line,) = take_away(far.root, there=far.there())
+    assert "Unable to contact slurm controller" in line
+    assert line.endswith("the next `penstock run` or `penstock tick` does it")
+    far.queue.cancel = Reply(0)
+    far.submit()
+    assert far.queue.cancelled() == ["4711_[1]", "4711_[1]"]
+
+
+def test_a_site_that_the_record_no_longer_has_is_told(far: Far) -> None:
+    far.ask("a", "b")
+    with Ledger.open(far.root) as ledger:
+        ledger.db.execute("UPDATE definition SET text = json_remove(text, '$.sites.cluster')")
+    (line,) = take_away(far.root)
+    assert "no longer defined" in line
+
+
+def test_a_job_that_was_perhaps_taken_is_cancelled_once_its_id_is_known(tmp_path: Path) -> None:
+    far = Far(tmp_path)
+    far.queue.submit = Reply(None)
+    far.submit()
+    far.ask("a", "b")
+    assert take_away(tmp_path, there=far.there()) == []
+    with far.conductor() as conductor:
+        conductor.tick()
+        with conductor.ledger.transaction() as db:
+            db.execute("UPDATE job SET native = '4711', state = 'submitted'")
+        far.clock.turn(40.0)
+        conductor.tick()
+    assert far.queue.cancelled() == ["4711_[1]"]
+
+
+def test_when_one_stops_the_jobs_go_on_and_how_to_collect_them_is_said(far: Far) -> None:
+    asked = len(far.queue.asked)
+    with far.conductor() as conductor:
+        conductor.ask_stop()
+        lines = conductor.run().lines
+    assert lines[-1] == (
+        "1 job with 6 tasks goes on at cluster; the same command collects it, `penstock cancel` takes it away"
+    )
+    assert "still running" not in lines[-2]
+    assert [words for words in far.queue.asked[asked:] if words[0] == "scancel"] == []
+
+
+def test_several_jobs_are_counted_with_their_tasks(far: Far) -> None:
+    with Ledger.open(far.root) as ledger:
+        columns = "site, epoch, elements, feed, folder, state, created, submitted, request, tries"
+        ledger.db.execute(f"INSERT INTO job (token, native, {columns}) SELECT 'p2', '2', {columns} FROM job")
+        ledger.db.execute(
+            "INSERT INTO batch SELECT 99, 2, 1, 1, stage, 1200, 1, 'planned', at FROM batch LIMIT 1"
+        )
+        for unit in range(100, 1294):
+            ledger.db.execute(
+                "INSERT INTO task (stage, unit, state, batch) VALUES (1, ?, 'queued', 99)", (unit,)
+            )
+        assert cluster_lines(ledger, command="up") == [
+            "2 jobs with 1,200 tasks go on at cluster; `penstock up` collects them, `penstock cancel` takes them away"
+        ]
+        assert say_ending(ledger, stopped=False)[1] == ["all done: 0 tasks"], "only who stops early must know"
+
+
+def test_what_is_promised_at_ctrl_c_is_true_of_each_place(tmp_path: Path) -> None:
+    mixed = DEFINITION + 'workdir = "w"\n[stage.here]\neach = "file"\ncommand = ["true"]\nsite = "local"\n'
+    made = make_campaign(tmp_path, mixed.replace('workdir = "w"\n', ""), {})
+    both = Conductor(config.load(tmp_path), command="run").sites
+    assert promise(both) == "running work gives back what it has not begun, jobs at cluster go on"
+    assert promise(Conductor(made.load("campaign.site=local"), command="run").sites) == (
+        "running work gives back what it has not begun"
+    )
+    assert (
+        promise(Conductor(make_campaign(tmp_path, DEFINITION).load(), command="run").sites)
+        == "jobs at cluster go on"
+    )
