@@ -87,3 +87,49 @@ def test_one_stage_can_be_asked_for(measured):
 def test_json_is_plain_data(measured):
     data = json.loads(json.dumps(Report.read(measured.ledger).to_json()))
     assert data["stages"][0]["suggested"] == {"walltime_s": 180.0, "memory_bytes": 120_000_000, "batch": 96}
+
+
+@pytest.fixture
+def at_slurm(record):
+    """Two arrays: in the first, element 1 worked for 100 s on three tasks; in the second, element 1 for 900 s on one."""
+    stage = record.stage("calibrate", 2, workers=2)
+    asked = '{"walltime_s": %s, "memory_bytes": 8000000000}'
+    jobs = [record.job(site="slurm", feed=0, request=asked % walltime_s) for walltime_s in (600.0, 1200.0)]
+    for number, (job, began, ended, rss) in enumerate(
+        [(jobs[0], 0, 60, 3e9), (jobs[0], 0, 50, 1e9), (jobs[0], 60, 100, 2e9), (jobs[1], 0, 900, 4e9)]
+    ):
+        unit = record.unit("n", number)
+        wall = float(ended - began)
+        record.attempt(
+            stage,
+            unit,
+            "ok",
+            job=job,
+            began=float(began),
+            ended=float(ended),
+            wall_s=wall,
+            rss=int(rss),
+            log="1.2.log",
+        )
+    return record
+
+
+def test_what_elements_of_arrays_took_is_told_beside_what_they_asked_for(at_slurm):
+    (stage,) = Report.read(at_slurm.ledger).stages
+    assert stage.elements.count == 2
+    assert stage.elements.wall_s == Spread(100.0, 900.0, 900.0)
+    assert (stage.elements.most_rss_bytes, stage.elements.asked_bytes) == (6e9, 8e9)
+    text = Report.read(at_slurm.ledger).to_text()
+    assert "arrays  2 elements: median 100 s, most 15 min of 20 min; memory at most 6.0 GB of 8.0 GB" in text
+
+
+def test_what_a_cluster_was_not_asked_for_is_not_invented(at_slurm):
+    at_slurm.db.execute("UPDATE job SET request = '{}'")
+    at_slurm.db.execute("UPDATE attempt SET rss = NULL")
+    assert (
+        Report.read(at_slurm.ledger).to_text().endswith("2 elements: median 100 s, most 15 min of no limit")
+    )
+
+
+def test_what_ran_here_has_no_elements(measured):
+    assert Report.read(measured.ledger).stages[0].elements is None

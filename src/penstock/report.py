@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.display import show_bytes, show_duration, visible
+from penstock.display import count, show_bytes, show_duration, visible
 from penstock.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -60,6 +60,26 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Elements:
+    """What the elements of job arrays used, from the first start of a task to the last end, and what they asked for."""
+
+    count: int
+    wall_s: Spread
+    most_rss_bytes: float | None  # at most: the largest tasks of each worker at the same time
+    asked_s: float | None  # the most that one asked for
+    asked_bytes: int | None
+
+    def line(self) -> str:
+        asked = show_duration(self.asked_s) if self.asked_s else "no limit"
+        memory = f"; memory at most {show_bytes(self.most_rss_bytes)}" if self.most_rss_bytes else ""
+        given = f" of {show_bytes(self.asked_bytes)}" if memory and self.asked_bytes else ""
+        spread = (
+            f"median {show_duration(self.wall_s.median)}, most {show_duration(self.wall_s.most)} of {asked}"
+        )
+        return f"  {'arrays':<7} {count(self.count, 'element')}: {spread}{memory}{given}"
+
+
+@dataclass(frozen=True, slots=True)
 class StageReport:
     """What one stage used. Seconds and bytes are per attempt that ended well."""
 
@@ -72,6 +92,7 @@ class StageReport:
     efficiency: float | None  # CPU time over wall time × cpus; 1 is all of it
     asked: Asked
     suggested: Suggestion
+    elements: Elements | None = None  # None: nothing of it ran in job arrays
 
     def lines(self) -> Iterator[str]:
         failures = ", ".join(f"{n} {outcome}" for outcome, n in self.failures.items())
@@ -84,6 +105,8 @@ class StageReport:
         if self.efficiency is not None:
             cpus = f"{asked.cpus} cpu{'s' * (asked.cpus > 1)}"
             yield f"  cpu     {show_duration(self.cpu_s)} in all, {self.efficiency:.0%} of {cpus}"
+        if self.elements:
+            yield self.elements.line()
         if fits.batch:
             now = f"{asked.batch:g}" if asked.batch else "learned"
             work = f"{show_duration(BATCH_S)} for {asked.workers} at a time"
@@ -187,7 +210,27 @@ def _read_stage(db: sqlite3.Connection, row: sqlite3.Row) -> StageReport:
         efficiency=sum(cpu) / spent if spent else None,
         asked=asked,
         suggested=suggest(ok, walls, peaks, asked),
+        elements=_read_elements(db, row["id"], asked.workers),
     )
+
+
+def _read_elements(db: sqlite3.Connection, stage: int, workers: int) -> Elements | None:
+    """The name of a task's log (`<element>.<worker>.log`) tells where in its array it ran."""
+    rows = db.execute(
+        "SELECT max(ended) - min(began) AS wall, max(rss) * min(?, count(*)) AS rss,"
+        " max(json_extract(request, '$.walltime_s')) AS asked_s, max(json_extract(request, '$.memory_bytes')) AS asked"
+        " FROM attempt JOIN job ON job.id = attempt.job WHERE stage = ? AND request IS NOT NULL AND log IS NOT NULL"
+        " AND began IS NOT NULL GROUP BY job.id, CAST(log AS INTEGER)",
+        (workers, stage),
+    ).fetchall()
+    walls = Spread.of([row["wall"] for row in rows])
+    if walls is None:
+        return None
+    return Elements(len(rows), walls, *(_most(rows, key) for key in ("rss", "asked_s", "asked")))
+
+
+def _most(rows: Sequence[sqlite3.Row], key: str) -> Any:
+    return max((row[key] for row in rows if row[key] is not None), default=None)
 
 
 def _read_usage(db: sqlite3.Connection, stage: int) -> tuple[array[float], array[float], array[float]]:

@@ -22,7 +22,8 @@ def report(stage: str | None, root: Path, as_json: bool) -> None:
     """Show what the stages used, and what to ask for.
 
     Time, CPU, memory and failures of each stage, measured by the runner itself, beside what the definition
-    asks for; and resources and a batch size that would fit.
+    asks for; and resources and a batch size that would fit. Where job arrays were used, also what their elements
+    took of what they asked for.
     """
     from penstock.ledger import Ledger
     from penstock.report import Report
