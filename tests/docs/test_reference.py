@@ -168,3 +168,15 @@ def test_every_table_and_column_of_the_ledger_is_in_the_reference(pages: dict[st
     assert {made.name: [c.name for c in made.columns] for made in ledger.read_tables()} == real
     assert [made.name for made in ledger.read_tables() if not ledger.meaning_of(made)] == []
     assert [name for name in tables if f"## {name}\n" not in pages["ledger"]] == []
+
+
+LATER = {"host", "shared_files", "group", "fetch"}
+
+
+def test_every_key_of_a_cluster_is_used_on_the_page_about_clusters() -> None:
+    from penstock.config.models import SiteTable
+
+    page = (Path(__file__).parents[2] / "docs/howto/clusters.md").read_text("utf-8")
+    table = page.split("# everything/penstock.toml")[1].split("```")[0]
+    used = set(re.findall(r"^(\w+) +=", table.split("[site.cluster]")[1], re.MULTILINE))
+    assert used == set(SiteTable.model_fields) - LATER - {"cores", "partition"}
