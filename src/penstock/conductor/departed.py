@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from penstock.clock import SystemClock
@@ -29,7 +30,7 @@ def take_away(root: Path, *, there: Mapping[str, ClusterSite] | None = None) -> 
         if not jobs.open_jobs(ledger.db):
             return []
     with held(root, command="cancel", clock=SystemClock()) as ledger:
-        campaign, graph = stored_campaign(ledger), stored_graph(ledger)
+        campaign, graph = replace(stored_campaign(ledger), root=root), stored_graph(ledger)
         sites = Sites(campaign, there=there)
         allowances = {stage.name: RETRIES for stage in campaign.stages}
         context = Context(

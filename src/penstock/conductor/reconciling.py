@@ -68,6 +68,8 @@ class Reconciler:
         self.context = context
         self.failures = 0
         self.next_at = 0.0
+        self.cancel_at = 0.0  # when to cancel what has nothing left to do; a person waits for that: no pace
+        self.cancel_failed = False
         self.forget_other_clock()
         self.cancel_at = 0.0  # when to cancel what has nothing left to do; a person waits for that: no pace
         self.cancel_failed = False
@@ -80,6 +82,7 @@ class Reconciler:
         self.cancel_departed(open_jobs)
         if not open_jobs:
             self.note_trouble(None)  # nobody waits for its answers any more
+        self.cancel_departed(open_jobs)
         if self.clock.monotonic() < self.next_at or not open_jobs:
             return
         try:
