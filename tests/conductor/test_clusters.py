@@ -351,20 +351,22 @@ def test_hours_without_a_valid_answer_lose_nothing_and_are_shown(grid: Any, lie:
     it.at(7000, it.cluster.be_honest)
     assert it.run().code == 0
     all_done_at_the_first_try(it)
+    assert len(it.cluster.jobs) == 1
     assert len(seen) == 1
     assert it.rows("SELECT why FROM problem WHERE source = 'site pretend'") == []
 
 
 def test_what_may_live_is_told_to_stop_before_its_tasks_are_given_to_others(grid: Any) -> None:
-    it = grid(units=6, slots=1, rule=taking(1000), stages=COPY.replace("batch = 2", "batch = 6"))
+    it = grid(COPY.replace("batch = 2", "batch = 3"), rule=taking(1000))
     it.at(
         100, lambda: (it.cluster.forget(it.job(), alive=True), setattr(it.element(1).runner, "silent", True))
     )
-    it.at(900, lambda: setattr(it.job(0).elements[1].runner, "silent", False))
+    it.at(900, lambda: setattr(it.element(1, job=0).runner, "silent", False))
     assert it.run().code == 0
     assert it.states() == {"done": 6}
     assert sorted(it.begun().values()) == [1, 1, 1, 1, 1, 2]
     assert it.rows("SELECT count(*) FROM attempt WHERE outcome = 'ok' AND NOT late") == [(6,)]
+    assert it.rows("SELECT count(*) FROM attempt WHERE late") == [(1,)]
 
 
 def test_a_run_by_cron_loses_what_is_gone_too(grid: Any) -> None:
