@@ -594,7 +594,7 @@ def test_times_of_a_machine_before_it_was_started_again_prove_nothing(grid: Any)
     it.clock.since_start = 0.0
     with Ledger.open(it.root) as ledger, ledger.transaction():
         ledger.set_meta("clock.pretend", "the boot before")
-    it.at(1000, it.cluster.be_honest)
+    it.at(400, it.cluster.be_honest)
     it.cluster.forget(it.job())
     assert it.run().code == 0
     assert it.clock.monotonic() < 4000
@@ -683,6 +683,13 @@ def test_a_place_that_loses_every_job_pauses_the_stage(grid: Any) -> None:
     assert ending.code == 1
     assert any("could not start" in line for line in ending.lines)
     assert it.states() == {"ready": 2}
+
+
+def test_one_large_job_that_is_lost_pauses_nothing(grid: Any) -> None:
+    it = grid(units=24, queue_s=100.0)
+    it.at(10, lambda: it.cluster.forget(it.job()))
+    assert it.run().code == 0
+    all_done_at_the_first_try(it, 24)
 
 
 def test_a_runner_that_wakes_up_when_all_is_given_to_others_begins_nothing(grid: Any) -> None:

@@ -125,13 +125,13 @@ class Elements:
             self.site.revoke(job["token"], element, tasks)
 
     def give_up(self, job: sqlite3.Row, elements: Sequence[int], why: str) -> None:
-        """Take the tasks of elements back that were revoked; who never began anything may never do so (RULES 13)."""
+        """Take the tasks of elements back that were revoked.
+
+        A job of which nothing ever began is one false start, however large: a scheduler may lose one (RULES 13).
+        """
         ending = Ending("lost", why, suspects=True)
-        began = {life["element"] for life in jobs.lives(self.ledger.db, job["id"]) if life["begun"]}
-        for some in (sorted(began.intersection(elements)), sorted(set(elements) - began)):
-            if some:
-                false_start = not began.issuperset(some)
-                self.settlement.count_elements(self.site, job, some, ending, false_start=false_start)
+        false_start = not any(life["begun"] for life in jobs.lives(self.ledger.db, job["id"]))
+        self.settlement.count_elements(self.site, job, elements[:1], ending, false_start=false_start)
         self.settlement.settle_elements(self.site, job, elements, ending)
 
 
