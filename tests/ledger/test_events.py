@@ -229,6 +229,18 @@ def test_the_first_of_two_ends_in_one_piece_counts(engine: Engine) -> None:
     assert state(engine, ONE) == "done"
 
 
+def test_an_end_that_names_what_another_task_makes_proves_nothing(engine: Engine) -> None:
+    runner, line = engine.site.runners[token(engine)], engine.lines["make", ONE][1]
+    made = {name: {**product, "path": "out/another"} for name, product in line["products"].items()}
+    runner.end({**line, "products": made}, Fate())
+    engine.hear(token(engine))
+    assert state(engine, ONE) == "running"
+    assert attempts(engine) == []
+    assert "names out/another" in engine.db.execute("SELECT why FROM problem").fetchone()[0]
+    engine.lose_job()
+    assert state(engine, ONE) == "ready"
+
+
 def test_an_end_that_comes_after_its_job_was_given_up_is_recorded_and_not_applied(engine: Engine) -> None:
     engine.start("make", ONE)
     lost = token(engine)

@@ -218,10 +218,14 @@ class Applier:
             "UPDATE batch SET state = 'settled' WHERE job = ? AND element = ? AND number = ?",
             [(life["job"], life["element"], number) for number in chunk.batches],
         )
+        self.note_bad(life, chunk.bad, now)
+
+    def note_bad(self, life: sqlite3.Row, whys: Sequence[str], now: float) -> None:
+        """Let people see what an event file says that cannot be."""
         subject = f"job {life['job']}, element {life['element']}"
         self.db.executemany(
             "INSERT INTO problem (source, subject, why, at) VALUES ('events', ?, ?, ?)",
-            [(subject, why, now) for why in chunk.bad],
+            [(subject, why, now) for why in whys],
         )
 
     def current(self, life: sqlite3.Row, stage: str, units: Sequence[int]) -> dict[int, sqlite3.Row]:
@@ -245,6 +249,10 @@ class Applier:
             ends = grouped[stage]
             current = self.current(life, stage, list(ends))
             good = {u: e for u, e in ends.items() if e["o"] == "ok" and u in current}
+            for unit, why in self.foreign(stage, good).items():
+                chunk.starts[stage, unit] = ends.pop(unit)  # as if it ran still: it is run again
+                good.pop(unit)
+                self.note_bad(life, [why], now)
             decisions = {
                 u: self.decide(stage, current[u], e)
                 for u, e in ends.items()
@@ -319,6 +327,23 @@ class Applier:
             worker and f"{life['element']}.{worker}.log", offset, length, event.get("why"),
             f"{after.state}: {after.why}" if after else None, result if result is None else json.dumps(result), int(late),
         )  # fmt: skip
+
+    def foreign(self, stage: str, good: Mapping[int, Event]) -> dict[int, str]:
+        """Return the units whose ends name files that other tasks make, and what is wrong: such an end proves nothing."""
+        named = [u for u, event in good.items() if event["products"]]
+        if not named:
+            return {}
+        rows = self.db.execute(
+            "SELECT p.unit, p.name, p.path FROM json_each(?) j CROSS JOIN product p ON p.stage = ? AND p.unit = j.value",
+            (json.dumps(named), self.graph.ids[stage]),
+        )
+        own = {(row["unit"], row["name"]): row["path"] for row in rows}
+        return {
+            unit: f"an end of '{stage}' names {path} as its {name}, which it does not make"
+            for unit in named
+            for name, (path, _, _) in good[unit]["products"].items()
+            if own.get((unit, name)) != path
+        }
 
     def record_products(self, stage: str, good: Mapping[int, Event]) -> None:
         """Write sizes and digests of what was made."""
