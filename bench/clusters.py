@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.cluster.base import ROOT
 from tests.cluster.slurm import Slurm
 
-from bench.__main__ import Row, render
+from bench.table import Row, render
 
 UNITS, BATCH, UNIT_S = 1000, 50, 0.2
 PEERS = Path(os.environ.get("BENCH_PEERS", ".venv-peers/bin")).resolve()

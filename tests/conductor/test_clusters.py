@@ -4,6 +4,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from tests.conductor.grid import COPY, JOIN, Grid, first_try, taking
@@ -201,6 +202,14 @@ def test_only_the_tasks_of_a_failed_element_are_submitted_again(grid: Any) -> No
     assert it.job(0).name != it.job(1).name
     assert sorted(it.outcomes()) == ["node_failure", *["ok"] * 6]
     assert len(it.units_of(1)) == 1
+
+
+def test_what_ran_on_a_node_that_may_only_be_cut_off_is_told_to_stop(grid: Any) -> None:
+    it = grid()
+    it.at(40, lambda: it.cluster.fail_node(it.element(2).node))
+    assert it.run().code == 0
+    with ZipFile(it.root / f".penstock/jobs/{it.job(0).name}.zip") as archive:
+        assert "2.revoked" in archive.namelist()
 
 
 def test_two_different_tasks_exclude_a_node_for_a_day(grid: Any) -> None:

@@ -81,6 +81,8 @@ class Elements:
                 ours = (job["id"], row["element"]) in self.cancelled
                 endings[ending, is_false_start(row) and not ours].append(row["element"])
         for (ending, false_start), elements in endings.items():
+            if ending.outcome == "node_failure":  # a node that is only cut off works on, and must not
+                self.revoke(job, elements)
             self.settlement.count_elements(self.site, job, elements, ending, false_start=false_start)
             self.settlement.settle_elements(self.site, job, elements, ending)
 
