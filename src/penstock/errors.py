@@ -9,6 +9,7 @@ PenstockError
 │   ├── SiteFull           wait: the site takes no more jobs for now
 │   └── SubmitRejected     permanent: the site said no
 └── LedgerError            the record
+    ├── NothingYet         nothing has been run in the campaign
     ├── Held               another conductor has the campaign
     └── Corrupt            the file is damaged
 
@@ -65,6 +66,10 @@ class SubmitRejected(SiteError):
 
 class LedgerError(PenstockError):
     """The record cannot be read or written."""
+
+
+class NothingYet(LedgerError):
+    """There is no record yet."""
 
 
 class Held(LedgerError):

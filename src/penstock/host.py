@@ -28,7 +28,11 @@ class Process:
     @property
     def dead(self) -> bool:
         """Whether it is known to have ended; False for another host's, of which nothing is known."""
-        return self.here and (self.boot != boot_id() or start_time(self.pid) != self.start)
+        return self.dead_to(socket.gethostname())
+
+    def dead_to(self, host: str) -> bool:
+        """Whether it is known on `host` to have ended."""
+        return self.host == host and (self.boot != boot_id() or start_time(self.pid) != self.start)
 
 
 @cache
@@ -47,7 +51,7 @@ def start_time(pid: int) -> str | None:
     return None if fields[0] in "ZX" else fields[19]
 
 
-def this_process() -> Process:
+def this_process(host: str | None = None) -> Process:
     """Describe the running process."""
     pid = os.getpid()
-    return Process(socket.gethostname(), boot_id(), pid, start_time(pid) or "")
+    return Process(host or socket.gethostname(), boot_id(), pid, start_time(pid) or "")

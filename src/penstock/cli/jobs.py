@@ -11,9 +11,8 @@ from typing import Any
 
 import click
 
-from penstock.cli.options import campaign_option, json_option, print_json
+from penstock.cli.options import campaign_option, json_option, open_record, print_json
 from penstock.display import count, show_bytes, show_duration, show_time, visible
-from penstock.ledger import Ledger
 from penstock.ledger.standing import Standing, remedy_of, standings, trouble_of
 
 _JOBS = """
@@ -44,8 +43,8 @@ def jobs(settled: bool, limit: int, root: Path, as_json: bool) -> None:
     Of an array at a cluster also where its elements stand, in the scheduler's own words as of when it was last
     asked, and what was asked for each.
     """
-    now = time.time()
-    with Ledger.open(root, readonly=True) as ledger:
+    with open_record(root) as ledger:
+        now = ledger.as_of or time.time()
         rows = ledger.db.execute(_JOBS, (settled, limit)).fetchall()
         stand = {row["id"]: _stand(ledger.db, row, now) for row in rows}
         if as_json:

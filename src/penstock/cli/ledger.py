@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.options import campaign_option, json_option, print_json
+from penstock.cli.options import campaign_option, json_option, open_record, print_json
 from penstock.display import visible
 
 
@@ -33,11 +33,10 @@ def check(root: Path, as_json: bool) -> None:
 
     Ends with 1 if it does not.
     """
-    from penstock.ledger import Ledger
     from penstock.ledger.check import check_ledger
     from penstock.ledger.stored import stored_graph
 
-    with Ledger.open(root, readonly=True) as record:
+    with open_record(root) as record:
         wrong = check_ledger(record, stored_graph(record))
     if as_json:
         print_json({"wrong": wrong})

@@ -9,11 +9,17 @@ from typing import Any
 
 import click
 
-from penstock.cli.options import campaign_option, json_option, print_json, stage_option, unit_argument
+from penstock.cli.options import (
+    campaign_option,
+    json_option,
+    open_record,
+    print_json,
+    stage_option,
+    unit_argument,
+)
 from penstock.display import clean_log, visible
 from penstock.errors import DefinitionError
 from penstock.explain import Log, find_stage, find_units, read_log
-from penstock.ledger import Ledger
 
 
 @click.command(
@@ -34,7 +40,7 @@ def log(unit: str, stage: str | None, attempt: int | None, raw: bool, root: Path
     UNIT is a unit, or a group with a task of its own. Of a task that runs, what it has written so far. Without
     --stage: of the unit's task that failed, runs, or was tried last.
     """
-    with Ledger.open(root, readonly=True) as ledger:
+    with open_record(root) as ledger:
         found = find_units(ledger, unit, stage)
         if len(found) > 1:
             raise DefinitionError(

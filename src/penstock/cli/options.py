@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import reduce, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -16,6 +17,7 @@ from penstock.errors import DefinitionError
 
 if TYPE_CHECKING:
     from penstock.campaign import Campaign
+    from penstock.ledger import Ledger
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -112,6 +114,17 @@ def load_campaign(root: Path, overrides: tuple[str, ...]) -> Campaign:
     for warning in check(campaign):
         click.echo(f"penstock: {visible(warning)}", err=True)
     return campaign
+
+
+@contextmanager
+def open_record(root: Path) -> Generator[Ledger]:
+    """Open the ledger for reading; on stderr it is said when what is read is a copy that may lag behind."""
+    from penstock.ledger import Ledger
+
+    with Ledger.open(root, readonly=True) as ledger:
+        if ledger.note:
+            click.echo(f"penstock: {visible(ledger.note)}", err=True)
+        yield ledger
 
 
 def print_json(data: Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.options import campaign_option, json_option, print_json, stage_option
+from penstock.cli.options import campaign_option, json_option, open_record, print_json, stage_option
 
 
 @click.command(
@@ -25,10 +25,9 @@ def report(stage: str | None, root: Path, as_json: bool) -> None:
     asks for; and resources and a batch size that would fit. Where job arrays were used, also what their elements
     took of what they asked for.
     """
-    from penstock.ledger import Ledger
     from penstock.report import Report
 
-    with Ledger.open(root, readonly=True) as ledger:
+    with open_record(root) as ledger:
         made = Report.read(ledger, stage)
     if as_json:
         print_json(made.to_json())

@@ -10,11 +10,10 @@ from typing import Any
 
 import click
 
-from penstock.cli.options import whoami
+from penstock.cli.options import open_record, whoami
 from penstock.display import visible
 from penstock.errors import Held
 from penstock.explain import find_stage, find_units
-from penstock.ledger import Ledger
 
 SHOWN = 10
 
@@ -24,7 +23,7 @@ def find_targets(root: Path, unit: str | None, stage: str | None) -> list[dict[s
 
     Raises DefinitionError if there is no such unit or stage.
     """
-    with Ledger.open(root, readonly=True) as ledger:
+    with open_record(root) as ledger:
         if stage:
             find_stage(ledger.db, stage)
         common = {"stage": stage} if stage else {}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from penstock.cli.options import campaign_option, json_option, print_json
+from penstock.cli.options import campaign_option, json_option, open_record, print_json
 from penstock.ledger import Ledger
 from penstock.status import Status
 
@@ -32,10 +33,10 @@ def status(root: Path, as_json: bool, watch: bool, every: float, problems: int) 
     Failed tasks stand below the table with the reason and the command that prints their output. Ends with 0
     also when tasks have failed: the question was answered.
     """
-    with Ledger.open(root, readonly=True) as ledger:
-        if watch:
-            _watch(ledger, every)
-            return
+    if watch:
+        _watch(root, every)
+        return
+    with open_record(root) as ledger:
         current = Status.read(ledger, problems=problems)
     if as_json:
         print_json(current.to_json())
@@ -54,15 +55,18 @@ def _show(current: Status) -> None:
     Console(highlight=False).print(current)
 
 
-def _watch(ledger: Ledger, every: float) -> None:
+def _watch(root: Path, every: float) -> None:
     from penstock.cli.live import observing, on_terminal
 
-    if not on_terminal():
-        click.echo(Status.read(ledger).to_text())
-    with observing() as observe:
-        try:
-            while True:
-                observe(ledger)
-                time.sleep(every)
-        except KeyboardInterrupt:
-            return
+    with open_record(root) as ledger:
+        if not on_terminal():
+            click.echo(Status.read(ledger).to_text())
+    with observing() as observe, suppress(KeyboardInterrupt):
+        older = None
+        while True:  # opened anew: copies are replaced
+            ledger = Ledger.open(root, readonly=True)
+            observe(ledger)
+            if older:
+                older.close()
+            older = ledger
+            time.sleep(every)

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from penstock.cli.complete import complete_unit
-from penstock.cli.options import campaign_option, json_option, print_json, stage_option
+from penstock.cli.options import campaign_option, json_option, open_record, print_json, stage_option
 from penstock.display import Labels, visible
 from penstock.explain import find_stage, find_under
 from penstock.ledger import Ledger
@@ -52,7 +52,7 @@ def units(
 
     UNIT is a name, a group (then all in it), or a pattern with `*`.
     """
-    with Ledger.open(root, readonly=True) as ledger:
+    with open_record(root) as ledger:
         wanted = Wanted(unit, stage, state, stale)
         with closing(_list_tasks(ledger, wanted)) as rows:
             if as_json:

@@ -14,8 +14,8 @@ import click
 from penstock.cli.options import campaign_option, load_campaign, set_option
 from penstock.display import clean_log
 from penstock.errors import Held, LedgerError
-from penstock.ledger import FOLDER, Ledger, make_private
-from penstock.ledger.lease import Holder, holder
+from penstock.ledger import FOLDER, lease, make_private
+from penstock.ledger.lease import Holder
 
 LOG = "conductor.log"
 PATIENCE_S = 30.0
@@ -55,11 +55,9 @@ def up(root: Path, overrides: tuple[str, ...], until_done: bool) -> None:
 def find_holder(root: Path) -> Holder | None:
     """Return the living conductor of the campaign in `root`, if there is one."""
     try:
-        with Ledger.open(root, readonly=True) as ledger:
-            found = holder(ledger.db)
+        return lease.find_holder(root, time.time())
     except LedgerError:  # nothing was run here yet
         return None
-    return found if found and found.alive(time.time()) else None
 
 
 def start(root: Path, log: Path, options: list[str]) -> tuple[subprocess.Popen[bytes], int]:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.options import campaign_option, json_option, print_json, stage_option, unit_argument
+from penstock.cli.options import (
+    campaign_option,
+    json_option,
+    open_record,
+    print_json,
+    stage_option,
+    unit_argument,
+)
 from penstock.display import Labels, show_command, visible
 from penstock.explain import explain, find_units
 from penstock.ledger import Ledger
@@ -32,7 +39,7 @@ def why(unit: str, stage: str | None, root: Path, as_json: bool) -> None:
     product. Tells each task's reason, what it waits for and why that waits, and its attempts with what was
     decided.
     """
-    with Ledger.open(root, readonly=True) as ledger:
+    with open_record(root) as ledger:
         found = find_units(ledger, unit, stage)
         told = [e for u in found[:SHOWN] for e in explain(ledger, u, stage)]
         if as_json:

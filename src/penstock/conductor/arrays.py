@@ -308,7 +308,7 @@ class ArraySubmitter(Submitter):
         jobs.hand_in(self.ledger, job, self.clock.now())
         if request.elements < self.array_size():
             self.paced[stage.name] = self.clock.monotonic() + PACE_S
-        self.ledger.check_epoch()
+        self.ledger.check_held()
         return sum(map(len, array.batches)) if self.handed_in(job, request) else 0
 
     def batch(

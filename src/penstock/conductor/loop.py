@@ -29,6 +29,7 @@ from penstock.ledger.lease import held
 from penstock.ledger.registration import register
 from penstock.ledger.requests import Requests
 from penstock.ledger.units import Values
+from penstock.machine import Machine
 from penstock.site import ClusterSite, FeedingSite, Sites
 
 Observe = Callable[[Ledger], None]
@@ -77,18 +78,19 @@ class Conductor:
         clock: Clock | None = None,
         site: FeedingSite | None = None,
         clusters: Mapping[str, ClusterSite] | None = None,
+        machine: Machine | None = None,
         accept_gone: bool = False,
     ) -> None:
         self.campaign, self.command, self.clock = campaign, command, clock or SystemClock()
         self.accept_gone, self.stopping, self.open_ended = accept_gone, False, False
-        self.redo = False
+        self.redo, self.machine = False, machine
         self.sites = Sites(campaign, here=site, there=clusters)
         self.exits = ExitStack()
 
     def __enter__(self) -> Conductor:
         config.check(self.campaign)
         self.ledger = self.exits.enter_context(
-            held(self.campaign.root, command=self.command, clock=self.clock)
+            held(self.campaign.root, command=self.command, clock=self.clock, machine=self.machine)
         )
         try:
             self.prepare()
@@ -195,6 +197,7 @@ class Conductor:
             if self.redo:
                 redo_stale(self.ledger, self.graph)
             self.submit(growing=found.settles_at is not None)
+            self.ledger.publish_if_due(now=self.clock.now(), monotonic=now)
             if observe and now >= observe_next:
                 observe(self.ledger)
                 observe_next = now + OBSERVE_S

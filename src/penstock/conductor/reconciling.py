@@ -182,7 +182,7 @@ class Reconciler:
             pause_stages_of(self.ledger, job, f"{why}: see what its submit command says")
             return
         jobs.hand_in(self.ledger, job["id"], self.clock.now())
-        self.ledger.check_epoch()
+        self.ledger.check_held()
         try:
             native = self.site.submit(request_of(job))
         except SubmitRejected as error:

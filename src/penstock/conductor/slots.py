@@ -140,7 +140,7 @@ class SlotSubmitter(Submitter):
             now=self.clock.now(),
         )
         self.site.place(token, {TASKS: b"", SPEC: self.spec(token)})
-        self.ledger.check_epoch()
+        self.ledger.check_held()
         jobs.submitted(self.ledger, job, self.site.start(token), self.clock.now())
         slot = Slot(job, token)
         slots.append(slot)

@@ -1,64 +1,104 @@
-"""The record of a campaign: SQLite beside it, one writer under a lease, readers that never wait."""
+"""The record of a campaign: SQLite on a local disk, one writer under a lease, readers that never wait."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from penstock.errors import Corrupt, Held, LedgerError
+from penstock.errors import Held, NothingYet
 from penstock.ledger import migrations
+from penstock.ledger.files import UNJOURNALED, connect, connect_copy, explained, make_private
+from penstock.ledger.seat import FILE, FOLDER, Seat, as_of, check_newest, describe_copy, find_seat
+from penstock.machine import Machine
 
-FOLDER = ".penstock"
-FILE = "ledger.sqlite"
+if TYPE_CHECKING:
+    from penstock.ledger.publishing import Publisher
+
 DRAFT_KIB = 65_536  # of a draft kept in memory; what is larger goes to a temporary file
-UNJOURNALED = "PRAGMA temp.journal_mode = OFF"  # what a scan stages is cleared, and never rolled back
 
-__all__ = ["FILE", "FOLDER", "Ledger"]
+__all__ = ["FILE", "FOLDER", "Ledger", "make_private"]
 
 
 class Ledger:
     """An open ledger.
 
     `epoch` is the lease under which it is written (None: a private copy, or read only); each
-    transaction checks that the lease still has it.
+    transaction checks that the lease still has it. `as_of` is when a published copy was made (None: it is the
+    record itself), `publisher` makes such copies where the record is on this host and its campaign is not.
     """
 
-    def __init__(self, db: sqlite3.Connection, *, root: Path, epoch: int | None = None) -> None:
+    publisher: Publisher | None = None
+    as_of: float | None = None
+    note: str | None = None
+
+    def __init__(
+        self, db: sqlite3.Connection, *, root: Path, path: Path | None = None, epoch: int | None = None
+    ) -> None:
         self.db, self.root, self.epoch = db, root, epoch
+        self.path = path or root / FOLDER / FILE
 
     @classmethod
-    def open(cls, root: Path, *, create: bool = False, readonly: bool = False) -> Ledger:
+    def open(
+        cls, root: Path, *, create: bool = False, readonly: bool = False, machine: Machine | None = None
+    ) -> Ledger:
         """Open the ledger of the campaign in `root`.
 
-        Raises LedgerError if there is none and `create` is False, Corrupt if the file is damaged.
+        Readers get the published copy where the record is on another host, and a `note` that says so.
+        Raises LedgerError if there is none and `create` is False, Corrupt if the file is damaged, Held if it is
+        to be written and on another host.
         """
-        path = root / FOLDER / FILE
-        if not create and not path.exists():
-            raise LedgerError(f"nothing has been run in {root} yet: start with `penstock run`")
         if create:
-            make_private(path.parent)
-        db = connect(path, readonly=readonly)
+            make_private(root / FOLDER)
+            return cls.at(root / FOLDER / FILE, root)
+        seat = find_seat(root, machine or Machine.here())
+        if seat.copy and readonly:
+            return cls.of_copy(seat, root)
+        if seat.copy:
+            raise Held(f"the record of {root} is not on this host: ask for this where it is")
         if not readonly:
-            migrations.migrate(db, str(path))
-        elif migrations.version_of(db, str(path)) != migrations.VERSION:
-            connect_and_migrate(path)
-        return cls(db, root=root)
+            return cls.at(seat.path, root)
+        db = connect(seat.path, readonly=True)
+        if migrations.version_of(db, str(seat.path)) != migrations.VERSION:
+            cls.at(seat.path, root).close()
+        return cls(db, root=root, path=seat.path)
+
+    @classmethod
+    def at(cls, path: Path, root: Path) -> Ledger:
+        """Open the record in `path` to write it, and bring it up to date first."""
+        db = connect(path, readonly=False)
+        migrations.migrate(db, str(path))
+        return cls(db, root=root, path=path)
+
+    @classmethod
+    def of_copy(cls, seat: Seat, root: Path) -> Ledger:
+        """Open a published copy; one by an older penstock is brought up to date in memory."""
+        db = connect_copy(seat.path)
+        if migrations.version_of(db, str(seat.path)) != migrations.VERSION:
+            old, db = db, draft_database()
+            old.backup(db)
+            old.close()
+            migrations.migrate(db, str(seat.path))
+        ledger = cls(db, root=root, path=seat.path)
+        if not seat.whole:
+            ledger.as_of = as_of(seat.path)
+            ledger.note = describe_copy(root, seat, ledger.as_of, time.time())
+        return ledger
 
     @classmethod
     def draft(cls, root: Path) -> Ledger:
         """Open a private temporary copy, to plan on: what is written there is forgotten."""
-        db = sqlite3.connect("", isolation_level=None, cached_statements=512)
-        db.row_factory = sqlite3.Row
-        db.execute("PRAGMA synchronous = OFF")
-        db.execute("PRAGMA journal_mode = MEMORY")
-        db.execute(f"PRAGMA cache_size = -{DRAFT_KIB}")
-        db.execute(UNJOURNALED)
-        if (root / FOLDER / FILE).exists():
-            with Ledger.open(root, readonly=True) as current:
+        db = draft_database()
+        try:
+            current = Ledger.open(root, readonly=True)
+        except NothingYet:
+            current = None
+        if current:
+            with current:
                 current.db.backup(db)
         migrations.migrate(db, "the draft")
         return cls(db, root=root)
@@ -66,7 +106,7 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
         """Write all or nothing; raises Held when another conductor took the campaign over meanwhile."""
-        with explained(self.root / FOLDER / FILE):
+        with explained(self.path):
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 self.check_epoch()
@@ -86,6 +126,23 @@ class Ledger:
             raise Held(
                 f"the campaign in {self.root} was taken over by process {pid} on {host}: this conductor ends"
             )
+
+    def check_held(self) -> None:
+        """Raise Held unless the campaign is still ours, also for other hosts; ask it before what cannot be undone."""
+        self.check_epoch()
+        if self.publisher:
+            check_newest(self.root, self.publisher.claim)
+
+    def publish_if_due(self, *, now: float, monotonic: float) -> None:
+        """Let other hosts see what is new, where they cannot see the record itself."""
+        if not self.publisher:
+            return
+        try:
+            self.publisher.turn(self.db, now=now, monotonic=monotonic)
+            why = None
+        except (OSError, sqlite3.Error) as error:
+            why = f"cannot be written ({error}): other hosts do not see what is new"
+        self.set_problem(str(self.publisher.copy), why, now)
 
     def meta(self, name: str) -> str | None:
         """Return a value of the `meta` table."""
@@ -125,65 +182,12 @@ class Ledger:
         self.close()
 
 
-def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
-    """Open the database with the settings that make it durable."""
-    mode = "ro" if readonly else "rwc"
-    with explained(path):
-        db = sqlite3.connect(
-            f"file:{uri(path)}?mode={mode}", uri=True, isolation_level=None, timeout=30, cached_statements=512
-        )
-        db.row_factory = sqlite3.Row
-        if not readonly:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute(UNJOURNALED)
-            db.execute("PRAGMA synchronous = FULL")
+def draft_database() -> sqlite3.Connection:
+    """Open a database that is forgotten when it is closed."""
+    db = sqlite3.connect("", isolation_level=None, cached_statements=512)
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA synchronous = OFF")
+    db.execute("PRAGMA journal_mode = MEMORY")
+    db.execute(f"PRAGMA cache_size = -{DRAFT_KIB}")
+    db.execute(UNJOURNALED)
     return db
-
-
-def connect_and_migrate(path: Path) -> None:
-    """Bring an old file up to date for somebody who only reads."""
-    db = connect(path, readonly=False)
-    migrations.migrate(db, str(path))
-    db.close()
-
-
-def uri(path: Path) -> str:
-    """Return the path as SQLite's URI wants it."""
-    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-
-
-@contextmanager
-def explained(path: Path | None = None) -> Generator[None]:
-    """Turn SQLite's errors into one sentence with the remedy."""
-    place = f"{path}: " if path else ""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if "full" in str(error) or "disk I/O" in str(error):
-            raise LedgerError(
-                f"{place}the ledger cannot be written ({error}): free space on its disk and run the same command again"
-            ) from error
-        raise LedgerError(
-            f"{place}the ledger cannot be used ({error}): is its folder yours to write?"
-        ) from error
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.IntegrityError):
-            raise
-        raise Corrupt(f"{place}the ledger is damaged ({error}): restore it from a copy") from error
-
-
-def make_private(folder: Path) -> None:
-    """Make the campaign's own folder, for its owner alone."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise LedgerError(
-            f"{folder} cannot be made ({error.strerror}): penstock needs to write beside the campaign"
-        ) from error
-    found = folder.stat()
-    if found.st_uid != os.geteuid():
-        raise LedgerError(
-            f"{folder} belongs to another user (uid {found.st_uid}): work in a folder of your own, or ask its owner to run it"
-        )
-    if found.st_mode & 0o022:
-        raise LedgerError(f"{folder} can be written by others: make it private with `chmod 700 {folder}`")

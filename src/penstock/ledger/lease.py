@@ -5,52 +5,39 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from penstock.clock import Clock
 from penstock.errors import Held, LedgerError
-from penstock.host import Process, this_process
-from penstock.ledger import FILE, FOLDER, Ledger, connect, explained
+from penstock.host import this_process
+from penstock.ledger import FOLDER, Ledger, claims, connect, make_private
+from penstock.ledger.claims import LASTS_S, Claim
+from penstock.ledger.files import explained
+from penstock.ledger.holder import Holder, holder
+from penstock.ledger.publishing import Publisher
+from penstock.ledger.seat import check_newest, give_back, take_seat
+from penstock.machine import Machine
 
-LASTS_S = 120.0
+__all__ = ["LASTS_S", "Holder", "acquire", "find_holder", "held", "holder", "release", "renew"]
 
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who has the lease."""
-
-    process: Process
-    command: str
-    since: float
-    expires: float
-
-    @property
-    def host(self) -> str:
-        return self.process.host
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    def alive(self, now: float) -> bool:
-        """Whether it still counts: dead on this host ends it at once, else its expiry."""
-        return not self.process.dead and now < self.expires
-
-    def __str__(self) -> str:
-        since = datetime.fromtimestamp(self.since, UTC)
-        return f"`penstock {self.command}`, process {self.pid} on {self.host}, since {since:%Y-%m-%d %H:%M:%S} UTC"
+NEVER = 1e12  # seconds; where hosts are told apart by claims, the lease is among processes of one host
 
 
-def holder(db: sqlite3.Connection) -> Holder | None:
-    """Return who has the lease, living or not; None when it was given back."""
-    row = db.execute("SELECT host, boot, pid, start, command, since, expires FROM lease").fetchone()
-    if row is None or row["pid"] is None:
-        return None
-    process = Process(row["host"], row["boot"], row["pid"], row["start"])
-    return Holder(process, row["command"], row["since"], row["expires"])
+def find_holder(root: Path, now: float, machine: Machine | None = None) -> Holder | None:
+    """Return the living conductor of the campaign in `root`; raises LedgerError if nothing has been run there."""
+    if claim := last_claim(root):
+        return claim.holder if claim.lives(now, (machine or Machine.here()).name) else None
+    with Ledger.open(root, readonly=True, machine=machine) as ledger:
+        found = holder(ledger.db)
+    return found if found and found.alive(now) else None
+
+
+def last_claim(root: Path) -> Claim | None:
+    """Return the claim that counts, where the campaign is on a file system that hosts share."""
+    known = claims.read_claims(root / FOLDER)
+    return known[-1] if known else None
 
 
 def acquire(ledger: Ledger, *, command: str, clock: Clock) -> int:
@@ -62,7 +49,7 @@ def acquire(ledger: Ledger, *, command: str, clock: Clock) -> int:
             raise Held(f"{ledger.root} is held by {other}: wait for it, or end it with `penstock down`")
         db.execute(
             "UPDATE lease SET epoch = epoch + 1, host = ?, boot = ?, pid = ?, start = ?, command = ?, since = ?, expires = ?",
-            (me.host, me.boot, me.pid, me.start, command, now, now + LASTS_S),
+            (me.host, me.boot, me.pid, me.start, command, now, NEVER if ledger.publisher else now + LASTS_S),
         )
         return int(db.execute("SELECT epoch FROM lease").fetchone()[0])
 
@@ -78,29 +65,69 @@ def release(db: sqlite3.Connection, epoch: int) -> None:
 
 
 @contextmanager
-def held(root: Path, *, command: str, clock: Clock) -> Generator[Ledger]:
-    """Open the ledger of `root` for writing, under a lease that a thread renews."""
-    with Ledger.open(root, create=True) as ledger:
+def held(
+    root: Path, *, command: str, clock: Clock, machine: Machine | None = None, adopt: bool = False
+) -> Generator[Ledger]:
+    """Open the ledger of `root` for writing, under a lease that a thread renews.
+
+    Where the campaign is on a file system that other hosts share, the record is brought to this host first and
+    published when all is done; `adopt`: from a copy that may lack what was done last.
+    """
+    make_private(root / FOLDER)
+    machine = machine or Machine.here()
+    claim = take_seat(root, machine, command=command, now=clock.now(), adopt=adopt)
+    with Ledger.at(Path(claim.path), root) if claim else Ledger.open(root, create=True) as ledger:
+        ledger.publisher = claim and Publisher(root, claim)
         ledger.epoch = acquire(ledger, command=command, clock=clock)
+        if ledger.publisher:
+            ledger.publisher.begin()
         over = threading.Event()
-        thread = threading.Thread(target=keep, args=(root, ledger.epoch, clock, over), daemon=True)
+        thread = threading.Thread(target=keep, args=(ledger, claim, clock, over), daemon=True)
         thread.start()
         try:
-            with explained(root / FOLDER / FILE):
+            with explained(ledger.path):
                 yield ledger
         finally:
             over.set()
             thread.join()
-            with suppress(sqlite3.Error):  # no room: the lease of a process that ended counts for nothing
-                release(ledger.db, ledger.epoch)
+            leave(ledger, command, clock)
 
 
-def keep(root: Path, epoch: int, clock: Clock, over: threading.Event) -> None:
+def leave(ledger: Ledger, command: str, clock: Clock) -> None:
+    """Give the lease back, and the claim; what cannot be written then counts for nothing once this process has ended."""
+    publisher, whole = ledger.publisher, ""
+    rests = publisher and publisher.rests()
+    with suppress(sqlite3.Error):  # no room: the lease of a process that ended counts for nothing
+        release(ledger.db, ledger.epoch or 0)
+    if publisher is None:
+        return
+    with suppress(sqlite3.Error, OSError, LedgerError):
+        check_newest(ledger.root, publisher.claim)
+        with suppress(sqlite3.Error, OSError):
+            whole = (
+                publisher.whole if rests else publisher.end(ledger.db, clock.now(), often=command == "tick")
+            )
+        give_back(ledger.root, publisher.claim, ledger.db, whole)
+
+
+def keep(ledger: Ledger, claim: Claim | None, clock: Clock, over: threading.Event) -> None:
     """Renew the lease until `over`; a renewal that fails is tried again long before the lease ends."""
     while not over.wait(LASTS_S / 4):
-        try:
-            db = connect(root / FOLDER / FILE, readonly=False)
-            renew(db, epoch, clock.now())
-            db.close()
-        except (sqlite3.Error, LedgerError):
-            continue
+        with (
+            suppress(sqlite3.Error, OSError, LedgerError),
+            closing(connect(ledger.path, readonly=False)) as db,
+        ):
+            if claim is None:
+                renew(db, ledger.epoch or 0, clock.now())
+            else:
+                renew_claim(ledger.root, claim, db, clock.now())
+
+
+def renew_claim(root: Path, claim: Claim, db: sqlite3.Connection, now: float) -> None:
+    """Make the claim last longer; if another host has claimed the record, end the lease of its conductor here."""
+    last = last_claim(root)
+    if last and last.number == claim.number:
+        claims.rewrite(root / FOLDER, claim, holder=replace(claim.holder, expires=now + LASTS_S))
+    elif last:
+        other = last.holder
+        db.execute("UPDATE lease SET epoch = epoch + 1, host = ?, pid = ?", (other.host, other.pid))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable
@@ -12,41 +13,88 @@ from typing import Any
 from penstock.clock import SystemClock
 from penstock.display import count
 from penstock.graph import Graph
-from penstock.ledger import FOLDER, Ledger, tasks
+from penstock.ledger import FOLDER, Ledger, make_private, tasks
 from penstock.ledger.admission import retry_failed, tasks_under, veto_tasks
-from penstock.ledger.lease import held, holder
+from penstock.ledger.lease import find_holder, held
 from penstock.ledger.readiness import Touched, propagate
+from penstock.ledger.seat import find_seat
 from penstock.ledger.stored import stored_graph
 from penstock.ledger.units import ROOT
-from penstock.transports.local import append
+from penstock.machine import Machine
+from penstock.transports.local import append, write_file
 
 Target = dict[str, Any]
 
+LEFT = "requests"  # the folder for requests from hosts that cannot write the ledger
+LOOK_S = 1.0
 
-def ask(root: Path, action: str, target: Target, by: str) -> str:
+
+def ask(root: Path, action: str, target: Target, by: str, *, machine: Machine | None = None) -> str:
     """Record a request and say what becomes of it.
 
-    It is applied at once when nobody drives the campaign, else by the conductor in its next turn.
+    It is applied at once when nobody drives the campaign, else by the conductor in its next turn. A conductor on
+    another host, which has the record there, finds it as a file.
     """
-    clock = SystemClock()
-    with Ledger.open(root) as ledger:
-        number = record(ledger, action, target, by, clock.now())
-        other = holder(ledger.db)
-        if other and other.alive(clock.now()):
-            return f"asked: {other} does it in its next turn"
-    with held(root, command=action, clock=clock) as ledger:
+    clock, machine = SystemClock(), machine or Machine.here()
+    now, away = clock.now(), find_seat(root, machine).copy
+    number = None if away else record_here(root, action, target, by, now, machine)
+    other = find_holder(root, now, machine)
+    if other and away:
+        leave_file(root, action, target, by, now)
+    if other:
+        return f"asked: {other} does it in its next turn"
+    with held(root, command=action, clock=clock, machine=machine) as ledger:
+        number = number or record(ledger, action, target, by, now)
         Requests(ledger, stored_graph(ledger)).apply(clock.now())
         row = ledger.db.execute("SELECT answer FROM request WHERE id = ?", (number,)).fetchone()
         return str(row["answer"])
 
 
+def record_here(root: Path, action: str, target: Target, by: str, now: float, machine: Machine) -> int:
+    """Write a request into the record, which is on this host."""
+    with Ledger.open(root, machine=machine) as ledger:
+        return record(ledger, action, target, by, now)
+
+
 def record(ledger: Ledger, action: str, target: Target, by: str, now: float) -> int:
     """Write a request down, in the ledger and in `actions.jsonl`."""
-    line = json.dumps({"at": now, "by": by, "action": action, "target": target}, ensure_ascii=False)
-    append(ledger.root / FOLDER / "actions.jsonl", line.encode() + b"\n")
+    note_action(ledger.root, action, target, by, now)
     with ledger.transaction() as db:
-        sql = "INSERT INTO request (at, by, action, target) VALUES (?, ?, ?, ?)"
-        return int(db.execute(sql, (now, by, action, json.dumps(target))).lastrowid or 0)
+        return insert(db, action, target, by, now)
+
+
+def note_action(root: Path, action: str, target: Target, by: str, now: float) -> bytes:
+    """Add a request to `actions.jsonl`, and return the line."""
+    line = json.dumps({"at": now, "by": by, "action": action, "target": target}, ensure_ascii=False)
+    append(root / FOLDER / "actions.jsonl", line.encode() + b"\n")
+    return line.encode()
+
+
+def insert(db: sqlite3.Connection, action: str, target: Target, by: str, now: float) -> int:
+    """Put a request into the ledger."""
+    sql = "INSERT INTO request (at, by, action, target) VALUES (?, ?, ?, ?)"
+    return int(db.execute(sql, (now, by, action, json.dumps(target))).lastrowid or 0)
+
+
+def leave_file(root: Path, action: str, target: Target, by: str, now: float) -> None:
+    """Leave a request as a file, for a conductor on another host."""
+    make_private(root / FOLDER / LEFT)
+    line = note_action(root, action, target, by, now)
+    write_file(root / FOLDER / LEFT / f"{now:.6f}.{os.getpid()}.json", line)
+
+
+def take_in(ledger: Ledger) -> None:
+    """Put the requests that were left as files into the ledger, each once, also when a crash left its file there."""
+    for path in sorted((ledger.root / FOLDER / LEFT).glob("*.json")):
+        asked = json.loads(path.read_bytes())
+        with ledger.transaction() as db:
+            known = db.execute(
+                "SELECT 1 FROM request WHERE at = ? AND by = ? AND action = ? AND target = ?",
+                (asked["at"], asked["by"], asked["action"], json.dumps(asked["target"])),
+            ).fetchone()
+            if not known:
+                insert(db, asked["action"], asked["target"], asked["by"], asked["at"])
+        path.unlink()
 
 
 class Requests:
@@ -56,9 +104,13 @@ class Requests:
         self.ledger, self.db, self.graph = ledger, ledger.db, graph
         self.changed = defaultdict[str, set[int]](set)
         self.touched = Touched()
+        self.looked = 0.0
 
     def apply(self, now: float) -> list[sqlite3.Row]:
         """Apply what was asked and not yet done, oldest first; return those requests."""
+        if now >= self.looked + LOOK_S:
+            take_in(self.ledger)
+            self.looked = now
         open_ones = self.db.execute("SELECT * FROM request WHERE applied IS NULL ORDER BY id").fetchall()
         for request in open_ones:
             with self.ledger.transaction():

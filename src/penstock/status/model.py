@@ -140,6 +140,7 @@ class Status:
     problems: tuple[Problem, ...]
     more_problems: int = 0
     settling: int = 0  # files that are not at rest yet
+    as_of: float | None = None  # when the copy was made that this was read from; None: from the record itself
 
     @classmethod
     def read(cls, ledger: Ledger, *, now: float | None = None, problems: int = SHOWN_PROBLEMS) -> Status:
@@ -149,7 +150,7 @@ class Status:
         """
         from penstock.status.reading import read_status
 
-        return read_status(ledger, time.time() if now is None else now, problems)
+        return read_status(ledger, now or ledger.as_of or time.time(), problems)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as `status --json` prints it."""
@@ -161,6 +162,7 @@ class Status:
             "problems": [problem.to_json() for problem in self.problems],
             "more_problems": self.more_problems,
             "settling": self.settling,
+            "as_of": self.as_of,
         }
 
     def to_text(self) -> str:

@@ -38,6 +38,7 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
         problems=named,
         more_problems=more,
         settling=db.execute("SELECT count(*) FROM settling").fetchone()[0],
+        as_of=ledger.as_of,
     )
 
 

@@ -1,0 +1,81 @@
+"""Opening the record's file, and the folder that it is in."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from penstock.errors import Corrupt, LedgerError
+
+UNJOURNALED = "PRAGMA temp.journal_mode = OFF"  # what a scan stages is cleared, and never rolled back
+
+
+def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
+    """Open the database with the settings that make it durable."""
+    db = opened(path, f"mode={'ro' if readonly else 'rwc'}")
+    if not readonly:
+        with explained(path):
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute(UNJOURNALED)
+            db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def connect_copy(path: Path) -> sqlite3.Connection:
+    """Open a database that nobody writes, without any lock: it may lie on a network file system."""
+    return opened(path, "mode=ro&immutable=1")
+
+
+def opened(path: Path, options: str) -> sqlite3.Connection:
+    """Open a database as SQLite's URI options say."""
+    with explained(path):
+        db = sqlite3.connect(
+            f"file:{uri(path)}?{options}", uri=True, isolation_level=None, timeout=30, cached_statements=512
+        )
+        db.row_factory = sqlite3.Row
+    return db
+
+
+def uri(path: Path) -> str:
+    """Return the path as SQLite's URI wants it."""
+    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+@contextmanager
+def explained(path: Path | None = None) -> Generator[None]:
+    """Turn SQLite's errors into one sentence with the remedy."""
+    place = f"{path}: " if path else ""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "full" in str(error) or "disk I/O" in str(error):
+            raise LedgerError(
+                f"{place}the ledger cannot be written ({error}): free space on its disk and run the same command again"
+            ) from error
+        raise LedgerError(
+            f"{place}the ledger cannot be used ({error}): is its folder yours to write?"
+        ) from error
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError):
+            raise
+        raise Corrupt(f"{place}the ledger is damaged ({error}): restore it from a copy") from error
+
+
+def make_private(folder: Path) -> None:
+    """Make the campaign's own folder, for its owner alone."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(
+            f"{folder} cannot be made ({error.strerror}): penstock needs to write beside the campaign"
+        ) from error
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise LedgerError(
+            f"{folder} belongs to another user (uid {found.st_uid}): work in a folder of your own, or ask its owner to run it"
+        )
+    if found.st_mode & 0o022:
+        raise LedgerError(f"{folder} can be written by others: make it private with `chmod 700 {folder}`")

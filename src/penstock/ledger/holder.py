@@ -1,0 +1,44 @@
+"""Who drives a campaign."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from penstock.host import Process
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has the lease."""
+
+    process: Process
+    command: str
+    since: float
+    expires: float
+
+    @property
+    def host(self) -> str:
+        return self.process.host
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def alive(self, now: float) -> bool:
+        """Whether it still counts: dead on this host ends it at once, else its expiry."""
+        return not self.process.dead and now < self.expires
+
+    def __str__(self) -> str:
+        since = datetime.fromtimestamp(self.since, UTC)
+        return f"`penstock {self.command}`, process {self.pid} on {self.host}, since {since:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def holder(db: sqlite3.Connection) -> Holder | None:
+    """Return who has the lease, living or not; None when it was given back."""
+    row = db.execute("SELECT host, boot, pid, start, command, since, expires FROM lease").fetchone()
+    if row is None or row["pid"] is None:
+        return None
+    process = Process(row["host"], row["boot"], row["pid"], row["start"])
+    return Holder(process, row["command"], row["since"], row["expires"])

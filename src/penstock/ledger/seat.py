@@ -1,0 +1,270 @@
+"""Where the record of a campaign lies: in its folder, or on this host's own disk when that folder is shared."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from penstock.display import show_time
+from penstock.errors import Held, LedgerError, NothingYet
+from penstock.host import this_process
+from penstock.ledger import claims, migrations
+from penstock.ledger.claims import CLAIM, COPY, LASTS_S, Claim
+from penstock.ledger.files import connect, connect_copy, explained, make_private, opened
+from penstock.ledger.holder import Holder, holder
+from penstock.machine import Machine
+from penstock.transports.local import sync_folder
+
+FOLDER = ".penstock"
+FILE = "ledger.sqlite"
+MARK, PUBLISHED = "mark", "published"
+REST = ("-wal", "-shm", "-journal")  # what SQLite puts beside a file that is open
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A file to read the record from; `copy`: one that was published, `whole`: with all that was ever recorded."""
+
+    path: Path
+    copy: bool = False
+    whole: bool = True
+    claim: Claim | None = None
+
+
+def find_seat(root: Path, machine: Machine) -> Seat:
+    """Return where the record can be read from here.
+
+    Raises LedgerError if nothing has been run yet, or if the record is on another host and nothing of it here.
+    """
+    folder = root / FOLDER
+    known = claims.read_claims(folder)
+    found = source_of(folder, known, machine)
+    if isinstance(found, Path):
+        return Seat(found, copy=COPY.fullmatch(found.name) is not None)
+    copy = newest_copy(folder)
+    if copy:
+        return Seat(copy, copy=True, whole=False, claim=found)
+    if found:
+        raise LedgerError(
+            f"the record of {root} is on {found.host} and nothing of it was published yet: ask there"
+        )
+    raise NothingYet(f"nothing has been run in {root} yet: start with `penstock run`")
+
+
+def source_of(folder: Path, known: Sequence[Claim], machine: Machine) -> Path | Claim | None:
+    """Return the file that is the whole record; the claim that has it, if that is out of reach; None if there is none.
+
+    A claim whose maker died before the record was its own says nothing: the one before it still counts.
+    """
+    for claim in reversed(known):
+        if claim.host == machine.name and mark_of(Path(claim.path)) in {claim.mark, claim.before} - {""}:
+            return Path(claim.path)
+        copy = newest_copy(folder)
+        if claim.whole and copy and mark_of(copy) == claim.whole:
+            return copy
+        if claim.ready:
+            return claim
+    return folder / FILE if (folder / FILE).exists() else None
+
+
+def newest_copy(folder: Path) -> Path | None:
+    """Return the copy that was published last."""
+    found = claims.numbered(folder, COPY)
+    return folder / found[-1][1] if found else None
+
+
+def mark_of(path: Path) -> str:
+    """Return the mark in a record; empty if it has none, or if there is no record."""
+    return value_of(path, MARK)
+
+
+def value_of(path: Path, name: str) -> str:
+    """Return a value of the `meta` table of a record that may be none."""
+    if not path.exists():
+        return ""
+    try:
+        with closing(open_any(path)) as db:
+            row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    except (sqlite3.Error, LedgerError):
+        return ""
+    return str(row[0]) if row else ""
+
+
+def open_any(path: Path) -> sqlite3.Connection:
+    """Open a record or a copy of one for reading."""
+    return connect_copy(path) if COPY.fullmatch(path.name) else connect(path, readonly=True)
+
+
+def home_of(root: Path, machine: Machine) -> Path:
+    """Return where this host would have the record; raises LedgerError if it has no disk of its own."""
+    shared = machine.shared_by(root / FOLDER)
+    if not shared:
+        return root / FOLDER / FILE
+    state = machine.state()
+    if state is None:
+        looked = ", ".join(map(str, machine.states))
+        raise LedgerError(
+            f"{root} is on {shared}, and {machine.name} has no disk of its own for the record ({looked}):"
+            " set PENSTOCK_STATE to a folder on one"
+        )
+    digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
+    return state / f"{root.name}-{digest}" / FILE
+
+
+def take_seat(root: Path, machine: Machine, *, command: str, now: float, adopt: bool = False) -> Claim | None:
+    """Bring the record to this host, and claim it; None where it stands beside the campaign on a local disk.
+
+    Raises Held if a living conductor has it, or if what was done last is on another host alone and `adopt` is False.
+    """
+    folder = root / FOLDER
+    known = claims.read_claims(folder)
+    home = home_of(root, machine)
+    if not known and home.parent == folder:
+        return None
+    refuse_held(root, known, machine, now)
+    source = source_of(folder, known, machine)
+    if isinstance(source, Claim):
+        source = copy_to_adopt(root, source) if adopt else refuse_elsewhere(root, source, machine)
+    if source and source == folder / FILE:
+        refuse_old_holder(root, source, now)
+    process = this_process(machine.name)
+    claim = Claim(
+        number=(known[-1].number if known else 0) + 1,
+        holder=Holder(process, command, now, now + LASTS_S),
+        path=str(home),
+        mark=secrets.token_hex(8),
+        before=mark_of(source) if source else "",
+        rested=next((claim.whole for claim in reversed(known) if claim.ready), ""),
+    )
+    claims.make(folder, claim)
+    try:
+        settle(source, home, claim.mark)
+        return confirm(root, claim)
+    except BaseException:
+        with suppress(OSError):
+            claims.rewrite(folder, claim, holder=replace(claim.holder, expires=0.0))
+        raise
+
+
+def refuse_held(root: Path, known: Sequence[Claim], machine: Machine, now: float) -> None:
+    """Raise Held if whoever claimed last still lives."""
+    if known and known[-1].lives(now, machine.name):
+        raise Held(f"{root} is held by {known[-1].holder}: wait for it, or end it with `penstock down`")
+
+
+def refuse_old_holder(root: Path, file: Path, now: float) -> None:
+    """Raise Held if somebody still works with the file that was in the folder before it was claimed."""
+    with explained(file), closing(connect(file, readonly=True)) as db:
+        other = holder(db)
+    if other and other.alive(now):
+        raise Held(f"{root} is held by {other}: wait for it, or end it with `penstock down`")
+
+
+def refuse_elsewhere(root: Path, claim: Claim, machine: Machine) -> Path:
+    """Say where the record is, and how to go on."""
+    if claim.host == machine.name:
+        raise LedgerError(
+            f"the record of {root} was in {claim.path} and is not there any more: put it back, or go on from the copy"
+            " that was published last with `penstock ledger adopt`"
+        )
+    raise Held(
+        f"the record of {root} is on {claim.host}, in {claim.path}, and {claim.holder} left without giving it back:"
+        f" go on there, or, if {claim.host} is gone for good, take over with `penstock ledger adopt`"
+    )
+
+
+def copy_to_adopt(root: Path, claim: Claim) -> Path:
+    """Return the copy to go on from."""
+    copy = newest_copy(root / FOLDER)
+    if copy is None:
+        raise LedgerError(
+            f"nothing of the record of {root} was published by {claim.host}: remove {root / FOLDER} to begin anew"
+        )
+    return copy
+
+
+def settle(source: Path | None, home: Path, mark: str) -> None:
+    """Let the record be at `home`, with `mark` in it; what lay there and is the record no more is put aside."""
+    if source == home:
+        with closing(connect(home, readonly=False)) as db:
+            set_value(db, MARK, mark)
+        return
+    make_private(home.parent)
+    for left in home.parent.glob(f".{FILE}.*"):  # by a process that died on its way here
+        left.unlink()
+    draft = home.with_name(f".{FILE}.{mark}")
+    with explained(home), closing(opened(draft, "mode=rwc")) as db:
+        if source:
+            with closing(open_any(source)) as old:
+                old.backup(db)
+        migrations.migrate(db, str(source or home))
+        db.execute("UPDATE lease SET pid = NULL, expires = 0")
+        set_value(db, MARK, mark)
+    put_aside(home)
+    os.replace(draft, home)
+    sync_folder(home.parent)
+
+
+def put_aside(home: Path) -> None:
+    """Rename an older record, with all that SQLite left beside it."""
+    if not home.exists():
+        return
+    with suppress(sqlite3.Error, LedgerError), closing(connect(home, readonly=False)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for ending in (*REST, ""):
+        with suppress(FileNotFoundError):
+            os.replace(f"{home}{ending}", f"{home.with_name('superseded.sqlite')}{ending}")
+
+
+def set_value(db: sqlite3.Connection, name: str, value: str) -> None:
+    """Write a value of the `meta` table."""
+    db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))
+
+
+def confirm(root: Path, claim: Claim) -> Claim | None:
+    """Say that the record is here now, and forget the claims before; on a local disk the record needs none."""
+    folder = root / FOLDER
+    check_newest(root, claim)
+    claim = claims.rewrite(folder, claim, ready=True)
+    if Path(claim.path).parent != folder:
+        claims.forget(folder, CLAIM, below=claim.number)
+        return claim
+    claims.forget(folder, COPY, below=claim.number + 1)
+    claims.forget(folder, CLAIM, below=claim.number + 1)
+    return None
+
+
+def check_newest(root: Path, claim: Claim) -> None:
+    """Raise Held if another host has claimed the record since."""
+    if claims.newest(root / FOLDER) != claim.number:
+        last = claims.read_claims(root / FOLDER)[-1:]
+        who = last[0].holder if last else "somebody who removed its folder"
+        raise Held(f"the campaign in {root} was taken over by {who}: this conductor ends")
+
+
+def as_of(path: Path) -> float:
+    """Return when a copy was published."""
+    return float(value_of(path, PUBLISHED) or path.stat().st_mtime)
+
+
+def describe_copy(root: Path, seat: Seat, at: float, now: float) -> str:
+    """Say that what follows is read from a copy."""
+    place = seat.claim.host if seat.claim else "another host"
+    return f"the record of {root.name} is on {place}; this is its copy as of {show_time(at, now=now)}"
+
+
+def give_back(root: Path, claim: Claim, db: sqlite3.Connection, whole: str) -> None:
+    """Give the claim back: nobody works on the campaign any more.
+
+    The record gets another mark, so that a copy of the folder from before is not taken for the campaign itself.
+    """
+    rest = secrets.token_hex(8)
+    lapsed = replace(claim.holder, expires=0.0)
+    claims.rewrite(root / FOLDER, claim, holder=lapsed, mark=rest, before=claim.mark, whole=whole)
+    set_value(db, MARK, rest)
