@@ -44,3 +44,21 @@ def check(root: Path, as_json: bool) -> None:
         for line in wrong or ["the ledger agrees with itself"]:
             click.echo(visible(line))
     sys.exit(1 if wrong else 0)
+
+
+@ledger.command(
+    epilog="""\b
+Example:
+  penstock ledger adopt --yes"""
+)
+@campaign_option
+@click.option("--yes", is_flag=True, help="Yes, the host that has the record is gone for good.")
+def adopt(root: Path, yes: bool) -> None:
+    """Go on from the published copy of the record, when the host that has it is gone for good.
+
+    Only a campaign on a file system that several hosts share ever needs this, and only after a crash. What was
+    given out or done after the copy was made is done again.
+    """
+    from penstock.ledger.adoption import adopt_record
+
+    click.echo(visible(adopt_record(root, yes=yes)))

@@ -11,7 +11,7 @@ from penstock.conductor.feeds import batches_in
 from penstock.graph import Graph
 from penstock.ledger import Ledger, jobs, tasks
 from penstock.ledger.readiness import Touched, propagate
-from penstock.site import FeedingSite
+from penstock.site import FeedingSite, JobSite
 from penstock.site.folders import SPEC
 
 
@@ -27,6 +27,8 @@ def take_over(context: Context) -> None:
         site.remove_drafts()
         for token in settled_ones(ledger, site.unpacked()):
             site.pack(token)
+        for token in strangers(ledger, site):
+            site.revoke_all(token)
 
 
 def follow(context: Context, site: FeedingSite, job: sqlite3.Row) -> None:
@@ -35,6 +37,8 @@ def follow(context: Context, site: FeedingSite, job: sqlite3.Row) -> None:
     It finishes what it was fed and gets no more: only the conductor that started a runner feeds it,
     so that one which wakes up late can do no harm.
     """
+    if job["native"] and not site.alive(job["native"]):  # dead, or on another host: then it must not go on
+        site.revoke_all(job["token"])
     placed = (site.job_folder(job["token"]) / SPEC).exists()
     fed = close_feed(site, job["token"]) if placed else 0
     forget_undelivered(context.ledger, context.graph, job["id"], fed)
@@ -67,6 +71,12 @@ def settled_ones(ledger: Ledger, tokens: Sequence[str]) -> list[str]:
     """Return those of these jobs from which nothing more can come."""
     sql = "SELECT token FROM job WHERE state = 'settled' AND token IN (SELECT value FROM json_each(?))"
     return [row[0] for row in ledger.db.execute(sql, (json.dumps(list(tokens)),))]
+
+
+def strangers(ledger: Ledger, site: JobSite) -> list[str]:
+    """Return the jobs of this campaign that its record does not have: they were given out after the copy that it goes on from."""
+    known = {row[0] for row in ledger.db.execute("SELECT token FROM job")}
+    return [t for t in site.unpacked() if t not in known and site.root_of(t) == str(ledger.root)]
 
 
 def forget_undelivered(ledger: Ledger, graph: Graph, job: int, fed: int) -> None:

@@ -14,7 +14,7 @@ from penstock.errors import LedgerError
 from penstock.ledger import make_private
 from penstock.ledger.archive import pack_folder
 from penstock.runner.folders import remove
-from penstock.transports.local import read_from, write_file
+from penstock.transports.local import read_from, size_of, write_file
 
 TASKS, SPEC, WORDS = "tasks.jsonl", "spec.json", "runner.log"
 EVENTS = re.compile(r"(\d+)\.(\d+)\.jsonl")
@@ -59,11 +59,28 @@ class JobFolders:
     def revoke(self, token: str, element: int, tasks: Sequence[tuple[int, int]]) -> None:
         """Tell an element which tasks, by stage and unit, it must not go on with; what was revoked stays revoked."""
         path = self.job_folder(token) / f"{element}.revoked"
-        known = {(s, u) for s, u in json.loads(path.read_bytes())["tasks"]} if path.exists() else set[Any]()
-        if known.issuperset(tasks) or not path.parent.is_dir():
+        before: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {"tasks": []}
+        known = {(s, u) for s, u in before["tasks"]}
+        if before.get("all") or known.issuperset(tasks) or not path.parent.is_dir():
             return
         with writing(path.parent):
             write_file(path, json.dumps({"tasks": sorted(known.union(tasks))}).encode())
+
+    def revoke_all(self, token: str) -> None:
+        """Tell every element of a job to go on with nothing."""
+        folder = self.job_folder(token)
+        if not (folder / SPEC).exists():
+            return
+        for element in range(1, json.loads((folder / SPEC).read_bytes()).get("elements", 1) + 1):
+            with writing(folder):
+                write_file(folder / f"{element}.revoked", json.dumps({"all": True, "tasks": []}).encode())
+
+    def root_of(self, token: str) -> str | None:
+        """Return the folder of the campaign that a job is of; None if that cannot be told."""
+        try:
+            return str(json.loads((self.job_folder(token) / SPEC).read_bytes())["root"])
+        except (OSError, ValueError, KeyError):
+            return None
 
     def event_files(self, token: str) -> list[tuple[int, int]]:
         """Return element and life of each event file of a job."""
@@ -80,10 +97,7 @@ class JobFolders:
 
     def news_size(self, token: str, element: int, life: int) -> int:
         """Return how long an event file is."""
-        try:
-            return os.stat(f"{self.folder}/{token}/{element}.{life}.jsonl").st_size
-        except FileNotFoundError:
-            return 0
+        return size_of(f"{self.folder}/{token}/{element}.{life}.jsonl")
 
     def last_words(self, token: str) -> str:
         """Return what the runner itself had to say, if anything."""

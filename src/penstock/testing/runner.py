@@ -65,6 +65,7 @@ class PretendRunner:
     current: Current | None = None
     late: tuple[Line, Fate] | None = None
     revoked: set[TaskId] = field(default_factory=set[TaskId])
+    stopped: bool = False
     free_at: float = 0.0
     host: str = "pretended"
     past: frozenset[TaskId] = frozenset()
@@ -79,6 +80,10 @@ class PretendRunner:
         """Write the first line."""
         self.free_at = self.born = self.spoke = self.clock.now()
         self.events.write("claim", native=self.native, host=self.host, boot="-", pid=1, start="1")
+
+    def is_revoked(self, line: Line) -> bool:
+        """Whether a task must not be begun or published any more."""
+        return self.stopped or self.id_of(line) in self.revoked
 
     def feed(self, data: bytes) -> None:
         """Take more batches."""
@@ -145,7 +150,7 @@ class PretendRunner:
 
     def why_not(self, line: Line) -> str | None:
         """Say why a task must not start now, if so."""
-        if self.id_of(line) in self.revoked:
+        if self.is_revoked(line):
             return "revoked"
         need = self.limit_of(line) or 0.0
         if self.walltime_s is None or self.free_at - self.born + need + MARGIN_S <= self.walltime_s:
@@ -183,7 +188,7 @@ class PretendRunner:
         if over > self.clock.now():
             return False
         self.current, self.free_at = None, over
-        if self.id_of(line) in self.revoked:
+        if self.is_revoked(line):
             fate = Fate("cancelled", why="revoked")
         self.end(line, fate)
         if fate.outcome == "ok" and "then" in line:

@@ -110,6 +110,15 @@ class PretendSite:
         if token in self.runners:
             self.runners[token].revoked.update(tasks)
 
+    def revoke_all(self, token: str) -> None:
+        """Tell a job to go on with nothing."""
+        if token in self.runners:
+            self.runners[token].stopped = True
+
+    def root_of(self, token: str) -> str | None:
+        """Return the folder of the campaign that a job is of."""
+        return str(self.root) if token in self.runners else None
+
     def news(self, token: str, element: int, life: int, offset: int) -> bytes:
         """Return the next new bytes of an event file, a megabyte at most."""
         started = self.runners.get(token)

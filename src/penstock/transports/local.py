@@ -48,6 +48,22 @@ def read_from(path: Path, offset: int, most: int = 1 << 20) -> bytes:
         os.close(descriptor)
 
 
+def size_of(path: str) -> int:
+    """Return how long a file is; 0 when it is not there.
+
+    It is opened first: only that makes a network file system ask its server (close-to-open consistency, nfs(5));
+    a mere stat may be answered from a cache for a minute.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return 0
+    try:
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY)

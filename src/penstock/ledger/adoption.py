@@ -1,0 +1,32 @@
+"""Going on without the host that had the record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from penstock.clock import Clock, SystemClock
+from penstock.display import show_time
+from penstock.errors import LedgerError
+from penstock.ledger.lease import held
+from penstock.ledger.seat import as_of, find_seat
+from penstock.machine import Machine
+
+
+def adopt_record(root: Path, *, yes: bool, clock: Clock | None = None, machine: Machine | None = None) -> str:
+    """Bring the record to this host from its published copy, and say as of when it is.
+
+    Raises LedgerError unless `yes`, and Held while its conductor counts as alive.
+    """
+    clock, machine = clock or SystemClock(), machine or Machine.here()
+    seat = find_seat(root, machine)
+    if seat.whole:
+        return "nothing to adopt: the record is whole and can be used from here, `penstock run` goes on"
+    made = show_time(as_of(seat.path), now=clock.now())
+    if not yes:
+        place = f"{seat.claim.host}, in {seat.claim.path}" if seat.claim else "another host"
+        raise LedgerError(
+            f"the record of {root} is on {place}, and its copy here of {made}: what was done since would be done"
+            " again; if that host is gone for good, say so with --yes"
+        )
+    with held(root, command="ledger adopt", clock=clock, machine=machine, adopt=True):
+        return f"the record is on {machine.name} now, as of {made}: `penstock run` goes on from there"
