@@ -17,6 +17,7 @@ from .logs import LIMIT
 from .products import Made, find_products, is_heavy
 from .revoked import Revocations
 from .scratch import remove_scratch
+from .sight import Sight
 from .slots import NEVER, Attempt, Slot, abandon_attempt, prepare_attempt, signal_group
 from .spec import Job
 from .trouble import Missing, Unfit, Unwell
@@ -47,6 +48,7 @@ class Attempts:
         self._children = children
         self._on_end = on_end
         self._launcher = Launcher(job)
+        self._sight = Sight(job.spec.root, job.folder)
         self._workers = Workers(job, children, on_reply=self._replied, on_death=self._worker_died)
         self._oom = OomCounter()
 
@@ -73,6 +75,9 @@ class Attempts:
         """Begin attempts; raises Unwell, with nothing begun, when the place does not allow it."""
         attempts = [Attempt(work, slot) for work in works]
         first = attempts[0]
+        for work in works:
+            if work.task.get("inputs"):
+                self._sight.refresh(work.task["inputs"])
         first.begin()
         slot.attempt = None
         unfit = None if first.work.plain else prepare_attempt(self._job, first)

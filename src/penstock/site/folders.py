@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from penstock.runner.folders import remove
 from penstock.transports.local import read_from, size_of, write_file
 
 TASKS, SPEC, WORDS = "tasks.jsonl", "spec.json", "runner.log"
+STIR_S = 20.0  # well below the time for which the last word of an element is waited for
 EVENTS = re.compile(r"(\d+)\.(\d+)\.jsonl")
 
 
@@ -36,6 +38,8 @@ class JobFolders:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.stirred = dict[str, float]()
+        """When the folder of which job was last made to be listed anew."""
 
     def job_folder(self, token: str) -> Path:
         """Return the folder of a job."""
@@ -84,12 +88,29 @@ class JobFolders:
 
     def event_files(self, token: str) -> list[tuple[int, int]]:
         """Return element and life of each event file of a job."""
+        if time.monotonic() >= self.stirred.get(token, -STIR_S) + STIR_S:
+            self.stir(token)
+        found = (EVENTS.fullmatch(name) for name in self.names(token))
+        return sorted((int(match[1]), int(match[2])) for match in found if match)
+
+    def names(self, token: str) -> list[str]:
+        """Return the names of all files in a job's folder, as this machine sees them."""
         try:
-            names = os.listdir(self.job_folder(token))
+            return os.listdir(self.job_folder(token))
         except FileNotFoundError:
             return []
-        found = (EVENTS.fullmatch(name) for name in names)
-        return sorted((int(match[1]), int(match[2])) for match in found if match)
+
+    def stir(self, token: str) -> None:
+        """Change a job's folder, so that the next listing is a new one.
+
+        A network file system keeps an old one as long as the folder's time stands still, and what nodes make within
+        one step of the server's clock, milliseconds to a second, may not move it (nfs(5), "Directory entry caching").
+        """
+        self.stirred[token] = time.monotonic()
+        look = self.job_folder(token) / f".look.{os.getpid()}"
+        with suppress(OSError):  # no room, or a folder that is packed by now
+            look.touch(mode=0o600)
+            look.unlink()
 
     def news(self, token: str, element: int, life: int, offset: int) -> bytes:
         """Return the next new bytes of an event file."""

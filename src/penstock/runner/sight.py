@@ -1,0 +1,46 @@
+"""Seeing what other machines wrote: a network file system asks its server about a folder that is opened (nfs(5))."""
+
+import os
+from typing import Any, Dict, FrozenSet, Iterable
+
+
+class Sight:
+    """Looks anew at the folders of a task's inputs: what was not there a moment ago may be remembered as missing."""
+
+    def __init__(self, root: str, job_folder: str) -> None:
+        self._root = root
+        self._job_folder = job_folder
+        self._listed: Dict[str, FrozenSet[str]] = {}
+
+    def refresh(self, inputs: Dict[str, Any]) -> None:
+        for folder in self.folders(inputs):
+            try:
+                os.close(os.open(os.path.join(self._root, folder), os.O_RDONLY))
+            except OSError:
+                continue  # the task itself will say so
+
+    def folders(self, inputs: Dict[str, Any]) -> FrozenSet[str]:
+        """Return the folders where the inputs of a task lie, as they are written."""
+        none: FrozenSet[str] = frozenset()
+        return none.union(*(self._of_stage(given) for given in inputs.values()))
+
+    def _of_stage(self, given: Any) -> FrozenSet[str]:
+        if not isinstance(given, dict):
+            return folders_of(given)
+        name = str(given["list"])  # type: ignore[reportUnknownArgumentType]
+        if name not in self._listed:
+            self._listed[name] = self._read_list(name)
+        return self._listed[name]
+
+    def _read_list(self, name: str) -> FrozenSet[str]:
+        try:
+            with open(
+                os.path.join(self._job_folder, name), encoding="utf-8", errors="surrogateescape"
+            ) as file:
+                return folders_of(line.rstrip("\n") for line in file)
+        except OSError:
+            return frozenset()
+
+
+def folders_of(paths: Iterable[str]) -> FrozenSet[str]:
+    return frozenset(os.path.dirname(path) for path in paths)

@@ -1,0 +1,42 @@
+"""The folders of inputs are looked at anew before a task reads them."""
+
+import os
+import sys
+
+from penstock.runner.sight import Sight
+
+
+def test_the_folders_of_all_inputs_are_known_also_of_those_in_lists(tmp_path):
+    (tmp_path / "list.txt").write_text("c/3\nc/4\nd/e/5\n")
+    sight = Sight("/root", str(tmp_path))
+    assert sight.folders({"a": ["a/1", "b/2", "a/3"], "b": {"list": "list.txt"}}) == {"a", "b", "c", "d/e"}
+    assert sight.folders({}) == set()
+    assert sight.folders({"a": {"list": "none"}}) == set()
+
+
+def test_each_is_opened_and_one_that_is_missing_is_left_to_the_task(tmp_path):
+    (tmp_path / "a").mkdir()
+    opened = []
+    watching = [True]
+
+    def hook(event, arguments):
+        if watching and event == "open" and str(arguments[0]).startswith(str(tmp_path)):
+            opened.append(arguments[0])
+
+    sys.addaudithook(hook)
+    Sight(str(tmp_path), str(tmp_path)).refresh({"a": ["a/1", "b/2", "/c/3"]})
+    watching.clear()
+    assert sorted(opened) == [os.path.join(str(tmp_path), "a"), os.path.join(str(tmp_path), "b")]
+
+
+def test_the_runner_looks_before_it_starts_a_task(lab):
+    (lab.modules / "sitecustomize.py").write_text(
+        "import sys\n"
+        "def hook(event, arguments):\n"
+        "    if event == 'open' and str(arguments[0]).endswith('/upstream'): sys.stderr.write('looked\\n')\n"
+        "sys.addaudithook(hook)\n"
+    )
+    (lab.root / "upstream").mkdir()
+    tasks = [lab.command(n, "true", inputs={"a": [f"upstream/{n}"]}) for n in (1, 2)]
+    done = lab.run(tasks, env={"PYTHONPATH": str(lab.modules)})
+    assert done.stderr.count("looked") == 2
