@@ -72,6 +72,10 @@ PLACEHOLDERS = (
     ("`{paths}`", "of a unit of `many` files: all of them, sorted; a whole argument of its own"),
     ("`{param.NAME}`", "a parameter of the stage, or a shared one"),
     ("`{product}`, `{product.NAME}`", "where the program has to write; `{outdir}` is the folder of that"),
+    (
+        "`{fan}`",
+        "in products only: two hex digits made of the unit's key, to [spread products over 256 folders](../howto/many.md)",
+    ),
     ("`{inputs.STAGE}`", "the products of an upstream; several are several arguments"),
     ("`{inputs_file.STAGE}`", "a file that lists them, one a line, for merges of thousands"),
     ("`{cpus}`", "the cores that the stage asks for"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from penstock.units import Expression, Pattern, Template
+from penstock.units import FAN, Expression, Pattern, Template, Value, fan
 
 Members = Literal["all", "done"]
 Late = Literal["redo", "ask", "ignore"]
@@ -50,6 +50,10 @@ class Product:
     optional: bool = False
     taken_from: str | None = None
     folder: bool = False
+
+    def path_for(self, key: Sequence[Value], values: Mapping[str, Any]) -> str:
+        """Return the path for the task of a key."""
+        return self.path.format({**values, FAN: fan(key)} if FAN in self.path.names else values)
 
 
 @dataclass(frozen=True, slots=True)

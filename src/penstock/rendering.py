@@ -43,7 +43,7 @@ class Renderer:
 
     def line(self, unit: int, label: str, key: Sequence[Any], values: Values, inputs: Paths) -> Line:
         """Render one task."""
-        products = [(p.name, p.path.format(values)) for p in self.stage.products]
+        products = [(p.name, p.path_for(key, values)) for p in self.stage.products]
         data: dict[str, Any] = {"u": unit, "s": self.stage.name, "k": label}
         if self.stage.python:
             data |= {"key": key, "fields": values, "inputs": self.python_inputs(inputs)}

@@ -38,11 +38,10 @@ def paths_of(context: Context, stage: Stage) -> Iterator[tuple[str, str]]:
     )
     for row in rows:
         seen = context.values.of(row)
-        label = show_key(
-            [seen[level] for level in campaign.levels[: stage.level]], campaign.levels, campaign.formats
-        )
+        key = [seen[level] for level in campaign.levels[: stage.level]]
+        label = show_key(key, campaign.levels, campaign.formats)
         for product in stage.products:
-            yield label, product.path.format(seen)
+            yield label, product.path_for(key, seen)
 
 
 def doubtful_stages(campaign: Campaign) -> set[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from penstock.campaign import Stage
 from penstock.config.places import Keys, Places, nearest
 from penstock.config.sources import Fields
-from penstock.units import Placeholder, Template
+from penstock.units import FAN, Placeholder, Template
 
 PLAIN = ("cpus", "scratch", "outdir")
 
@@ -48,8 +48,8 @@ class _Check:
     def _level(self) -> str:
         return self.fields.levels[self.stage.level - 1] if self.stage.level else "campaign"
 
-    def fields_of(self, template: Template, keys: Keys) -> None:
-        for name in template.names:
+    def fields_of(self, template: Template, keys: Keys, *, known: Sequence[str] = ()) -> None:
+        for name in (one for one in template.names if one not in known):
             if "." in name:
                 self.refuse(keys, f"{{{name}}} cannot stand in {template.text!r}; use levels and fields")
             self.field(name, keys)
@@ -64,7 +64,12 @@ class _Check:
                 self.refuse(
                     keys, f"{{{name}}} is a list and cannot stand in the path {template.text!r}; name a level"
                 )
-        self.fields_of(template, keys)
+        for part in template.parts:
+            if isinstance(part, Placeholder) and part.name == FAN and part.spec:
+                self.refuse(
+                    keys, f"{{fan:{part.spec}}} has a format, and it is always two digits; write {{fan}}"
+                )
+        self.fields_of(template, keys, known=(FAN,))
 
     def param(self, name: str, keys: Keys) -> None:
         known = {f"param.{key}": value for key, value in self.stage.params.items()}
@@ -88,6 +93,10 @@ class _Check:
                 self.refuse(
                     ("command",),
                     f"{{{name}}} is unknown; {nearest(head, ['param', 'product', 'inputs', 'inputs_file'])}",
+                )
+            elif name == FAN:
+                self.refuse(
+                    ("command",), "{fan} stands in paths of products only; a command has {product} for these"
                 )
             elif name not in PLAIN:
                 self.field(name, ("command",))

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from penstock.config.models import Definition, SourceTable, UnitsTable
 from penstock.config.places import Keys, Places, nearest
 from penstock.errors import DefinitionError
+from penstock.units import FAN
 
 WANTED = {
     "int_type": "a whole number",
@@ -26,6 +27,7 @@ RESERVED = frozenset(
     (
         "campaign",
         "cpus",
+        FAN,
         "inputs",
         "inputs_file",
         "outdir",

@@ -13,7 +13,7 @@ from penstock.config.header import read_header
 from penstock.config.models import Definition, SourceTable
 from penstock.config.places import Keys, Places, nearest
 from penstock.errors import DefinitionError
-from penstock.units import Expression, Pattern, Template
+from penstock.units import FAN, Expression, Pattern, Template
 
 FILE_FIELDS = ("path", "name", "stem", "size")
 GROUP_FIELDS = ("paths", "size")
@@ -196,6 +196,9 @@ class _Assembly:
     def _add(self, level: int, names: set[str]) -> None:
         self.fields.given.add(level)
         own = names - {*self.fields.levels[:level]}
+        if FAN in own:
+            message = f"{FAN!r} means something else in paths of products and cannot be a field; rename it"
+            raise self.places.error(("units",), message)
         self.fields.by_level.setdefault(level, set()).update(own)
 
     def _set_text(self, names: set[str]) -> None:

@@ -14,7 +14,7 @@ from penstock.config.placeholders import check_placeholders
 from penstock.config.places import Keys, Places, nearest
 from penstock.config.sources import Fields, placed
 from penstock.errors import DefinitionError
-from penstock.units import Expression, Pattern, Template
+from penstock.units import FAN, Expression, Pattern, Template
 
 
 def assemble_stages(definition: Definition, fields: Fields, root: Any, places: Places) -> tuple[Stage, ...]:
@@ -222,7 +222,7 @@ class _Stages:
         with placed(self.places, keys):
             template = Template.parse(text.rstrip("/"), self.fields.time_specs).fill(self.constants(table))
             path = Pattern.parse(template.text)
-        if level and not path.names:
+        if level and not {*path.names} - {FAN}:
             level_name = self.fields.levels[level - 1]
             message = (
                 f"every {level_name} of {name!r} would write the same product {text!r}; add {{{level_name}}}"

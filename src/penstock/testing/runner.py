@@ -108,8 +108,9 @@ class PretendRunner:
         if not self.revocations.parent.is_dir():
             self.alive = False
         elif self.revocations.exists():
-            tasks = json.loads(self.revocations.read_bytes())["tasks"]
-            self.revoked |= {(stage, unit) for stage, unit in tasks}
+            taken = json.loads(self.revocations.read_bytes())
+            self.stopped = self.stopped or bool(taken.get("all"))
+            self.revoked |= {(stage, unit) for stage, unit in taken["tasks"]}
 
     def interrupt(self) -> None:
         """Be sent SIGTERM with all that it runs: what runs is cut short, the rest is given back."""

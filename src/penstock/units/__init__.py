@@ -5,10 +5,12 @@ from penstock.units.keys import CAMPAIGN, parse_key, show_key
 from penstock.units.pattern import BadlyNamed, Pattern, Segment
 from penstock.units.template import Placeholder, Template, unknown_name
 from penstock.units.values import (
+    FAN,
     Value,
     canonical,
     compact,
     escape,
+    fan,
     from_iso,
     identities,
     iso,
@@ -18,6 +20,7 @@ from penstock.units.values import (
 
 __all__ = [
     "CAMPAIGN",
+    "FAN",
     "BadlyNamed",
     "Expression",
     "Pattern",
@@ -28,6 +31,7 @@ __all__ = [
     "canonical",
     "compact",
     "escape",
+    "fan",
     "from_iso",
     "identities",
     "iso",

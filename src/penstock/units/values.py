@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from json.encoder import encode_basestring
 from math import isfinite
 from typing import Any
 
 from penstock.errors import DefinitionError
+
+FAN = "fan"
+"""The placeholder that spreads products over 256 folders."""
 
 Value = str | int | float | bool | datetime
 
@@ -75,6 +79,17 @@ def compact(fields: Mapping[str, Any]) -> str:
         + ",".join([f"{quote(n)}:{write(v.__class__, _encode_field)(v)}" for n, v in fields.items()])
         + "}"
     )
+
+
+def fan(key: Iterable[Value]) -> str:
+    """Return what `{fan}` is for a key: the first two hex digits of the SHA-256 of its canonical text in UTF-8.
+
+    It spreads products over 256 folders. It is part of the names of products, so it never changes.
+
+    >>> fan(("2020-01-17", 1807))
+    '4a'
+    """
+    return sha256(canonical(key).encode()).hexdigest()[:2]
 
 
 def escape(text: str) -> str:
