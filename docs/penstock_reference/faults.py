@@ -17,8 +17,9 @@ REMEDIES = {
     "SiteFull": "nothing: jobs are handed in when others have ended",
     "SubmitRejected": "change what the site refuses: limits, account, queue",
     "LedgerError": "see that the campaign's `.penstock` folder is there, yours, and on a disk with room",
-    "Held": "wait for the other conductor, or end it with `penstock down`",
-    "Corrupt": "put back a copy of `.penstock/ledger.sqlite`; the products are not touched",
+    "NothingYet": "begin with `penstock run`",
+    "Held": "wait for the other conductor, or end it with `penstock down`; go to the host that has the record",
+    "Corrupt": "put back a copy of the ledger; the products are not touched",
 }
 
 EXIT_CODES = {
@@ -26,7 +27,7 @@ EXIT_CODES = {
     1: "something failed: tasks, a paused stage, or the record",
     2: "wrong use of the command line, or a wrong definition",
     3: "a site cannot be reached or does not do what it should",
-    4: "another conductor holds the campaign; a `tick` ends with 0 then",
+    4: "another conductor, or another host, holds the campaign; a `tick` ends with 0 then",
 }
 
 INTRODUCTION = """# Errors
