@@ -18,7 +18,8 @@ INTRODUCTION = """# The ledger
 `.penstock/ledger.sqlite` is the record of a campaign. Any SQLite reads it while penstock writes:
 `sqlite3 'file:.penstock/ledger.sqlite?mode=ro'`. On a [file system that hosts share](../howto/shared.md) there is the
 copy `.penstock/ledger.<n>.sqlite` instead: `sqlite3 'file:.penstock/ledger.7.sqlite?immutable=1'`. Only penstock may
-write them. Times are seconds since 1970, sizes are bytes, keys are JSON. A task is named by the ids of its stage and its unit; unit 1 is the whole campaign."""
+write them. Times are seconds since 1970, sizes are bytes, keys are JSON. A task is named by the ids of its stage and its
+unit; unit 1 is the whole campaign."""
 
 MEANINGS = {
     "meta": "Single facts: the campaign's name, its levels, which definition holds.",
