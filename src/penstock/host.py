@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,16 +22,21 @@ class Process:
     @property
     def here(self) -> bool:
         """Whether it was started on this host."""
-        return self.host == socket.gethostname()
+        return self.host == hostname()
 
     @property
     def dead(self) -> bool:
         """Whether it is known to have ended; False for another host's, of which nothing is known."""
-        return self.dead_to(socket.gethostname())
+        return self.dead_to(hostname())
 
     def dead_to(self, host: str) -> bool:
         """Whether it is known on `host` to have ended."""
         return self.host == host and (self.boot != boot_id() or start_time(self.pid) != self.start)
+
+
+def hostname() -> str:
+    """Return this host's name."""
+    return os.uname().nodename  # what socket.gethostname() returns, without its import
 
 
 @cache
@@ -54,4 +58,4 @@ def start_time(pid: int) -> str | None:
 def this_process(host: str | None = None) -> Process:
     """Describe the running process."""
     pid = os.getpid()
-    return Process(host or socket.gethostname(), boot_id(), pid, start_time(pid) or "")
+    return Process(host or hostname(), boot_id(), pid, start_time(pid) or "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +65,7 @@ class Machine:
     def here(cls) -> Machine:
         """Return this host."""
         mounts = os.fsdecode(MOUNTS.read_bytes()) if MOUNTS.exists() else ""
-        return cls(socket.gethostname(), mounts, state_folders(os.environ))
+        return cls(os.uname().nodename, mounts, state_folders(os.environ))
 
     def shared_by(self, folder: Path) -> str | None:
         """Return what a folder is shared by with other hosts, e.g. `NFS`; None: it is on a disk of this machine."""

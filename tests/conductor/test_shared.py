@@ -83,6 +83,22 @@ def test_a_loop_publishes_by_itself(lab):
     assert sum(seen[0].values()) == 4
 
 
+def test_a_turn_without_news_publishes_nothing(lab):
+    lab.define(STAGE, units=4)
+    assert lab.run(machine=here(lab)).code == 0
+    copies = []
+    for _ in range(3):
+        with lab.conductor(machine=here(lab)) as conductor:
+            conductor.tick()
+        copies.append(
+            [(p.name, p.stat().st_mtime_ns) for p in (lab.root / ".penstock").glob("ledger.*.sqlite")]
+        )
+    assert copies[0] == copies[1] == copies[2]
+    lab.define(STAGE, units=5)
+    assert lab.run(machine=host(lab, "login2")).code == 0
+    assert lab.runs() == {f"u{n}": 1 for n in range(1, 6)}
+
+
 def killed_after_a_copy(lab, units):
     """Let a conductor work at this host, publish, give out more, and be killed."""
     child = os.fork()

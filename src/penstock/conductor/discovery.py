@@ -118,7 +118,7 @@ class Discoverer:
     def note_settling(self, unsettled: Sequence[sources.Unsettled]) -> None:
         """Remember the files that are not at rest, in place of those of the last look."""
         db = self.ledger.db
-        db.execute("DELETE FROM settling")
+        db.execute("DELETE FROM settling WHERE true")
         rows = [(u.path, u.fingerprint, u.since) for u in unsettled]
         db.executemany("INSERT OR REPLACE INTO settling VALUES (?, ?, ?)", rows)
 

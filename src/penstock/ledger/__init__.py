@@ -152,7 +152,9 @@ class Ledger:
     def set_meta(self, name: str, value: str) -> None:
         """Write a value of the `meta` table."""
         self.db.execute(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value)
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+            " WHERE value IS NOT excluded.value",
+            (name, value),
         )
 
     def set_problem(self, subject: str, why: str | None, now: float) -> None:

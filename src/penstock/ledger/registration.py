@@ -73,14 +73,25 @@ def check_levels(ledger: Ledger, campaign: Campaign) -> None:
 
 
 def write_stage(ledger: Ledger, stage: Stage, position: int, frozen: Any) -> int:
-    """Write one stage and return its id; a changed definition ends a pause."""
+    """Write one stage and return its id; a changed definition ends a pause.
+
+    What is there already is not written again: a turn of cron without news leaves the file as it is.
+    """
+    text = json.dumps(frozen)
+    same = ledger.db.execute(
+        "SELECT id FROM stage WHERE name = ? AND level = ? AND position = ? AND digest = ? AND definition = ?"
+        " AND NOT removed AND coalesce(paused, 'fuse') = 'fuse'",
+        (stage.name, stage.level, position, stage.digest, text),
+    ).fetchone()
+    if same:
+        return int(same[0])
     row = ledger.db.execute(
         "INSERT INTO stage (name, level, position, digest, definition) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET level = excluded.level, position = excluded.position, removed = 0,"
         " paused = CASE WHEN digest = excluded.digest AND paused = 'fuse' THEN paused END,"
         " paused_why = CASE WHEN digest = excluded.digest AND paused = 'fuse' THEN paused_why END,"
         " digest = excluded.digest, definition = excluded.definition RETURNING id",
-        (stage.name, stage.level, position, stage.digest, json.dumps(frozen)),
+        (stage.name, stage.level, position, stage.digest, text),
     ).fetchone()
     return int(row[0])
 
@@ -89,7 +100,8 @@ def write_copy(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], no
     """Keep the frozen copy, once for each digest."""
     text = json.dumps(frozen)
     ledger.db.execute(
-        "INSERT INTO definition (digest, text, at) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET text = excluded.text",
+        "INSERT INTO definition (digest, text, at) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET text = excluded.text"
+        " WHERE text IS NOT excluded.text",
         (frozen["digest"], text, now),
     )
     number = ledger.db.execute("SELECT id FROM definition WHERE digest = ?", (frozen["digest"],)).fetchone()[
@@ -102,7 +114,8 @@ def remove_missing(ledger: Ledger, graph: Graph) -> None:
     """Keep the tasks of stages that are no longer defined, and never run them."""
     names = json.dumps(list(graph.ids))
     ledger.db.execute(
-        "UPDATE stage SET removed = 1 WHERE name NOT IN (SELECT value FROM json_each(?))", (names,)
+        "UPDATE stage SET removed = 1 WHERE NOT removed AND name NOT IN (SELECT value FROM json_each(?))",
+        (names,),
     )
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
@@ -113,7 +111,9 @@ def home_of(root: Path, machine: Machine) -> Path:
             f"{root} is on {shared}, and {machine.name} has no disk of its own for the record ({looked}):"
             " set PENSTOCK_STATE to a folder on one"
         )
-    digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
+    from hashlib import sha256
+
+    digest = sha256(os.fsencode(root)).hexdigest()[:8]
     return state / f"{root.name}-{digest}" / FILE
 
 
@@ -138,7 +138,7 @@ def take_seat(root: Path, machine: Machine, *, command: str, now: float, adopt: 
         number=(known[-1].number if known else 0) + 1,
         holder=Holder(process, command, now, now + LASTS_S),
         path=str(home),
-        mark=secrets.token_hex(8),
+        mark=os.urandom(8).hex(),
         before=mark_of(source) if source else "",
         rested=next((claim.whole for claim in reversed(known) if claim.ready), ""),
     )
@@ -264,7 +264,7 @@ def give_back(root: Path, claim: Claim, db: sqlite3.Connection, whole: str) -> N
 
     The record gets another mark, so that a copy of the folder from before is not taken for the campaign itself.
     """
-    rest = secrets.token_hex(8)
+    rest = os.urandom(8).hex()
     lapsed = replace(claim.holder, expires=0.0)
     claims.rewrite(root / FOLDER, claim, holder=lapsed, mark=rest, before=claim.mark, whole=whole)
     set_value(db, MARK, rest)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from hashlib import sha256
 from json.encoder import encode_basestring
 from math import isfinite
 from typing import Any
@@ -89,6 +88,8 @@ def fan(key: Iterable[Value]) -> str:
     >>> fan(("2020-01-17", 1807))
     '4a'
     """
+    from hashlib import sha256
+
     return sha256(canonical(key).encode()).hexdigest()[:2]
 
 
