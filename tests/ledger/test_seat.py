@@ -21,7 +21,7 @@ from penstock.ledger import claims as claiming
 from penstock.ledger.claims import LASTS_S
 from penstock.ledger.lease import find_holder, held, renew_claim
 from penstock.ledger.requests import ask, leave_file, take_in
-from penstock.ledger.seat import home_of
+from penstock.ledger.seat import confirm, home_of
 from penstock.machine import Machine
 from penstock.testing import ManualClock
 
@@ -369,6 +369,27 @@ def test_a_copy_made_at_rest_is_not_fooled_by_what_the_original_does_later(
     assert cluster.read(one, root=other) == {"a", "c"}
 
 
+def test_a_copy_made_while_a_conductor_worked_never_takes_the_record_of_the_original(
+    cluster: Cluster, one: Machine
+) -> None:
+    other = cluster.root.with_name("spring")
+
+    def work() -> None:
+        with held(cluster.root, command="run", clock=cluster.clock, machine=one) as ledger:
+            with ledger.transaction():
+                ledger.set_meta("a", "written")
+            ledger.publish_if_due(now=START, monotonic=0.0)
+            shutil.copytree(cluster.root, other)
+            with ledger.transaction():
+                ledger.set_meta("b", "written")
+
+    assert in_child(work) == 0
+    with pytest.raises(LedgerError, match="go on from the copy"):
+        cluster.write(one, "c", root=other)
+    cluster.write(one, "c", root=other, adopt=True)
+    assert (cluster.read(one, root=other), cluster.read(one)) == ({"a", "c"}, {"a", "b"})
+
+
 def test_a_campaign_that_begins_anew_in_the_same_place_does_not_find_the_old_record(
     cluster: Cluster, one: Machine
 ) -> None:
@@ -400,6 +421,41 @@ def test_a_local_disk_that_was_emptied_before_it_was_given_back_is_told(
         cluster.write(one, "c")
     cluster.write(one, "c", adopt=True)
     assert cluster.read(one) == {"a", "c"}
+
+
+def test_a_kill_between_the_two_marks_of_giving_back_loses_nothing(cluster: Cluster, one: Machine) -> None:
+    with held(cluster.root, command="run", clock=cluster.clock, machine=one) as ledger:
+        (cluster.root / FOLDER / ".ledger.1.sqlite").mkdir()  # nothing can be published
+        with ledger.transaction():
+            ledger.set_meta("a", "written")
+    (cluster.root / FOLDER / ".ledger.1.sqlite").rmdir()
+    [claim] = claiming.read_claims(cluster.root / FOLDER)
+    assert not claim.whole
+    claiming.rewrite(cluster.root / FOLDER, claim, mark="not yet in the record", before=claim.mark)
+    cluster.write(one, "b")
+    assert cluster.read(one) == {"a", "b"}
+
+
+def test_who_is_overtaken_on_the_way_does_not_begin(cluster: Cluster, one: Machine, two: Machine) -> None:
+    cluster.write(one, "a")
+    [mine] = claiming.read_claims(cluster.root / FOLDER)
+    cluster.write(two, "b")
+    with pytest.raises(Held, match="was taken over"):
+        confirm(cluster.root, mine)
+    assert cluster.read(one) == cluster.read(two) == {"a", "b"}
+
+
+def test_the_lease_in_an_adopted_copy_binds_nobody(cluster: Cluster, one: Machine, two: Machine) -> None:
+    def work() -> None:
+        with held(cluster.root, command="run", clock=cluster.clock, machine=one) as ledger:
+            ledger.db.execute("UPDATE lease SET host = 'login1', boot = 'of login1'")
+            ledger.publish_if_due(now=START, monotonic=0.0)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    in_child(work)
+    cluster.clock.turn(LASTS_S + 1)
+    cluster.write(two, "b", adopt=True)
+    assert cluster.read(two) == {"b"}
 
 
 def test_a_request_from_another_host_is_done_by_the_one_that_works(
