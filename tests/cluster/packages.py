@@ -1,4 +1,4 @@
-"""Debian's packages that the real schedulers come from; packages.txt lists them, for .ci/run too."""
+"""Debian's packages that real clusters and their file systems are made of; packages.txt lists them, for .ci/run too."""
 
 from __future__ import annotations
 

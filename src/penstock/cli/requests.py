@@ -49,11 +49,9 @@ def ask_all(root: Path, action: str, targets: Sequence[dict[str, Any]]) -> None:
 def _take_away(root: Path) -> list[str]:
     """Do at once what a conductor does after such a request, if none is there to do it."""
     from penstock.conductor.departed import take_away
-    from penstock.ledger.lease import holder
+    from penstock.ledger.lease import find_holder
 
-    with Ledger.open(root, readonly=True) as ledger:
-        working = holder(ledger.db)
-    if working and working.alive(time.time()):
+    if find_holder(root, time.time()):
         return []
     with suppress(Held):
         return take_away(root)

@@ -15,7 +15,7 @@ import click
 from penstock.cli.complete import complete_site
 from penstock.cli.options import campaign_option, json_option, print_json
 from penstock.display import count, show_time, visible
-from penstock.errors import DefinitionError
+from penstock.errors import DefinitionError, NothingYet
 
 if TYPE_CHECKING:
     from penstock.campaign import Campaign, Site
@@ -268,9 +268,10 @@ def cluster_of(campaign: Campaign, name: str) -> ClusterSite:
 
 def recorded(root: Path, question: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
     """Ask the record, which may not be there yet."""
-    from penstock.ledger import FILE, FOLDER, Ledger
+    from penstock.ledger import Ledger
 
-    if not (root / FOLDER / FILE).exists():
+    try:
+        with Ledger.open(root, readonly=True) as ledger:
+            return question(ledger.db)
+    except NothingYet:
         return otherwise
-    with Ledger.open(root, readonly=True) as ledger:
-        return question(ledger.db)
