@@ -1,9 +1,9 @@
-"""Wall time of 1,000 short units on a real Slurm: by penstock, by hand, one job a unit, by snakemake.
+"""Wall time of 1,000 short units on a real Slurm: by penstock, by hand, and by hand with one job a unit.
 
     python -m bench.clusters [--rounds 3]
 
-Brings a Slurm of its own up on this machine (as root, from Debian's packages; see tests/cluster). Snakemake takes part
-when `make peers` installed it with its Slurm plug-in. The time ends when the last product is there.
+Brings a Slurm of its own up on this machine (as root, from Debian's packages; see tests/cluster). The time ends when the
+last product is there and the contestant has ended.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from tests.cluster.slurm import Slurm
 from bench.table import Row, render
 
 UNITS, BATCH, UNIT_S = 1000, 50, 0.2
-PEERS = Path(os.environ.get("BENCH_PEERS", ".venv-peers/bin")).resolve()
 TARGET = 1.2
 
 DEFINITION = f"""
@@ -53,15 +52,6 @@ for i in $(seq $(( (SLURM_ARRAY_TASK_ID - 1) * {BATCH} + 1 )) $(( SLURM_ARRAY_TA
 done
 """
 
-SNAKEFILE = f"""
-rule all:
-    input: expand("out/{{i}}.txt", i=range(1, {UNITS} + 1))
-rule work:
-    output: "out/{{i}}.txt"
-    group: "work"
-    shell: "sleep {UNIT_S}; : > {{output}}"
-"""
-
 Start = Callable[[Path], "subprocess.Popen[bytes] | None"]
 
 
@@ -87,8 +77,6 @@ def page(rounds: int) -> list[str]:
         f"by hand, `sbatch --array=1-{UNITS // BATCH}`": start_array,
         "by hand, a job a unit": start_jobs,
     }
-    if (PEERS / "snakemake").exists():
-        contests[f"snakemake, groups of {BATCH}"] = start_snakemake
     taken: Mapping[str, list[float]] = {name: [] for name in contests}
     for _ in range(rounds):
         for name, start in contests.items():
@@ -149,14 +137,6 @@ def start_jobs(folder: Path) -> None:
         work = f"sh -c 'sleep {UNIT_S}; : > $0' out/{unit}.txt"
         argv = ["sbatch", "--output=/dev/null", "--wrap", work]
         subprocess.run(argv, cwd=folder, check=True, capture_output=True)
-
-
-def start_snakemake(folder: Path) -> subprocess.Popen[bytes]:
-    (folder / "Snakefile").write_text(SNAKEFILE)
-    return started(
-        folder, str(PEERS / "snakemake"), "--executor", "slurm", "--jobs", str(UNITS // BATCH),
-        "--group-components", f"work={BATCH}", "--default-resources", "mem_mb=100", "runtime=10",
-    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from penstock.site import ClusterSite, FeedingSite, Sites
 Observe = Callable[[Ledger], None]
 
 LOOK_S = 0.01  # between looks at event files while something runs here
-CLUSTER_LOOK_S = 0.5
+CLUSTER_LOOK_S = 0.2
 TICK_S = 60.0  # of work that one turn gives out, since cron comes back after a minute
 WATCH_S = 10.0  # between looks at the sources
 OBSERVE_S = 0.2
