@@ -62,7 +62,7 @@ def test_file_systems_of_clusters_are_shared(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "f2fs", "fuseblk", *LOCAL_FUSE]
+    "kind", ["ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "f2fs", "fuseblk", *sorted(LOCAL_FUSE)]
 )
 def test_disks_of_this_machine_are_not(kind: str) -> None:
     assert kind_of(kind) is None
