@@ -247,7 +247,10 @@ class Conductor:
 
     def wait(self, until: float) -> None:
         """Sleep until a runner has news, a source wants a look, or a while has passed."""
-        pause = waited = LOOK_S if self.has_runners() else CLUSTER_LOOK_S
+        if not self.has_runners():
+            self.clock.sleep(CLUSTER_LOOK_S)
+            return
+        pause = waited = LOOK_S
         self.clock.sleep(pause)
         while waited < 0.5 and not self.stopping and self.clock.monotonic() < until:
             if self.collector.any_news() or (waited > 0.1 and self.collector.any_gone()):
