@@ -36,9 +36,9 @@ torture: $(INSTALLED)  ## kill everything at random moments, KILLS=200 times
 bench: $(INSTALLED)  ## measure, side by side with others, into docs/benchmarks.md
 	$(BIN)/python -m bench
 
-peers: $(INSTALLED)  ## install snakemake and doit in .venv-peers, for `make bench` to measure too
+peers: $(INSTALLED)  ## install snakemake, its plug-in for Slurm, and doit in .venv-peers, for `make bench` to measure too
 	$(BIN)/python -m venv .venv-peers
-	.venv-peers/bin/python -m pip install -q --disable-pip-version-check snakemake doit
+	.venv-peers/bin/python -m pip install -q --disable-pip-version-check snakemake snakemake-executor-plugin-slurm doit
 
 docs: $(INSTALLED)  ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
