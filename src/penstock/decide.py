@@ -189,7 +189,8 @@ def after_failure(failure: Failure, allowances: Mapping[str, Allowance]) -> Next
         why = f"again, free ({free + 1} of {allowance.times})" + (", alone" if failure.suspect else "")
         return Next("ready", why, tries=tries, free=free + 1, alone=failure.suspect)
     if tries >= allowance.times:
-        return Next("failed", f"{outcome} after {tries + 1} tries: {failure.why}", tries=tries + 1, free=free)
+        spent = "1 try" if tries == 0 else f"{tries + 1} tries"
+        return Next("failed", f"{outcome} after {spent}: {failure.why}", tries=tries + 1, free=free)
     return again(outcome, allowance, failure)
 
 

@@ -107,6 +107,12 @@ def test_ready_says_when_it_is_tried_again(chain):
     assert "at once: penstock retry --stage calibrate n/00001" in told.remedy
 
 
+def test_what_was_cancelled_before_it_ran_has_no_output_to_look_at(chain):
+    unit = chain.unit("n", 1)
+    chain.task(1, unit, "failed", why="cancelled by ada")
+    assert only(chain, unit).remedy == "penstock retry --stage calibrate n/00001"
+
+
 def test_ready_in_a_paused_stage_says_what_resumes_it(chain):
     unit = chain.unit("n", 1)
     chain.task(1, unit, "ready")

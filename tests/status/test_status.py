@@ -49,12 +49,40 @@ def test_a_failed_task_comes_with_its_reason_and_the_command_that_prints_its_log
 def test_many_problems_are_counted_not_listed(record):
     stage = record.stage("calibrate", 2)
     for number in range(SHOWN_PROBLEMS + 5):
-        record.task(stage, record.unit("2020-01-17", number), "failed")
+        why = f"no {chr(ord('a') + number)} in it"
+        record.task(stage, record.unit("2020-01-17", number), "failed", why=why)
     record.insert("problem", source="files", subject="x.wav", why="badly named", at=0)
     status = Status.read(record.ledger)
     assert len(status.problems) == SHOWN_PROBLEMS
     assert status.more_problems == 6
     assert "… and 6 more" in status.to_text()
+
+
+def test_what_failed_alike_is_one_line_in_text_and_whole_in_json(record):
+    stage = record.stage("calibrate", 2)
+    for number in range(300):
+        unit = record.unit("2020-01-17", number)
+        code = 3 if number % 10 else 4
+        why = f"exit code {code}: no table for run {number} of 2020-01-17"
+        record.task(stage, unit, "failed", why=why)
+        record.attempt(stage, unit, "error")
+    status = Status.read(record.ledger, problems=300)
+    assert status.to_text().splitlines()[-5:] == [
+        "problems",
+        "  calibrate: 270 failed alike, such as 2020-01-17/00001: exit code 3: no table for run 1 of 2020-01-17",
+        "      penstock log --stage calibrate 2020-01-17/00001",
+        "  calibrate: 30 failed alike, such as 2020-01-17/00000: exit code 4: no table for run 0 of 2020-01-17",
+        "      penstock log --stage calibrate 2020-01-17/00000",
+    ]
+    data = status.to_json()
+    assert (len(data["problems"]), data["more_problems"]) == (300, 0)
+    assert [one["count"] for one in data["failures"]] == [270, 30]
+
+
+def test_a_task_that_was_never_tried_has_no_log_to_look_at(record):
+    stage = record.stage("calibrate", 2)
+    record.task(stage, record.unit("2020-01-17", 1), "failed", why="cancelled by ada")
+    assert Status.read(record.ledger).to_text().splitlines()[-1].endswith("cancelled by ada")
 
 
 def test_what_a_source_noticed_is_shown_beside_failed_tasks(started):

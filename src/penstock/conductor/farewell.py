@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from penstock.display import Labels, count
 from penstock.ledger import Ledger, jobs
+from penstock.ledger.alike import read_alike
 from penstock.ledger.logs import tail_of
 from penstock.ledger.standing import out_by_site
 
@@ -70,16 +71,11 @@ def paused_lines(ledger: Ledger) -> list[str]:
 
 
 def failed_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
-    """Name a few failed tasks with their reason."""
+    """Name a few failed tasks with their reason, one for all that failed alike."""
     if not counts.get("failed"):
         return []
-    rows = ledger.db.execute(
-        "SELECT s.name, u.key, t.why FROM task t JOIN stage s ON s.id = t.stage JOIN unit u ON u.id = t.unit"
-        " WHERE t.state = 'failed' AND NOT s.removed LIMIT ?",
-        (SHOWN,),
-    )
-    label = Labels.read(ledger.db).label
-    shown = [f"    {row['name']} {label(row['key'])}: {row['why']}" for row in rows]
+    alike = read_alike(ledger.db, Labels.read(ledger.db))
+    shown = [f"    {one.example}: {one.why}" for one in alike[:SHOWN]]
     blocked = f", {counts['blocked']} blocked by that" if counts.get("blocked") else ""
     return [
         f"{count(counts['failed'], 'task')} failed{blocked}: see `penstock status`, `penstock log UNIT`",

@@ -99,7 +99,7 @@ class _Reader:
     def explain(self, task: sqlite3.Row) -> Explanation:
         tries = self._tries(task)
         state = task["state"]
-        why, remedy = self._reason(task)
+        why, remedy = self._reason(task, tried=bool(tries))
         upstream = tuple(self._upstream(task, 0)) if state in ("waiting", "blocked") else ()
         label = self.labels.label(task["key"])
         return Explanation(task["name"], label, state, why, remedy, upstream, tries, self.now)
@@ -113,7 +113,7 @@ class _Reader:
             for n, r in enumerate(rows, 1)
         )
 
-    def _reason(self, task: sqlite3.Row) -> tuple[str, str]:
+    def _reason(self, task: sqlite3.Row, *, tried: bool = True) -> tuple[str, str]:
         if task["removed"]:
             return "its stage is no longer in the definition", "put the stage back to have it run"
         match task["state"]:
@@ -127,6 +127,8 @@ class _Reader:
                 return task["why"] or "a person said so", f"{self._unveto(task)} lets it run"
             case _:
                 default, remedy = _STATES[task["state"]]
+                if task["state"] == "failed" and not tried:
+                    remedy = "{retry}"
                 return task["why"] or default, remedy.format_map(_Commands(task, self.labels))
 
     def _unveto(self, task: sqlite3.Row) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from penstock.display import count, show_command, show_duration, visible
+from penstock.ledger.alike import Alike
 from penstock.ledger.standing import Standing, together
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ class Status:
     jobs: tuple[JobStatus, ...]
     problems: tuple[Problem, ...]
     more_problems: int = 0
+    failures: tuple[Alike, ...] = ()
+    """The failed tasks, those that failed alike together: what the text shows of them."""
     settling: int = 0  # files that are not at rest yet
     as_of: float | None = None  # when the copy was made that this was read from; None: from the record itself
 
@@ -161,6 +164,7 @@ class Status:
             "jobs": [job.to_json() for job in self.jobs],
             "problems": [problem.to_json() for problem in self.problems],
             "more_problems": self.more_problems,
+            "failures": [one.to_json() for one in self.failures],
             "settling": self.settling,
             "as_of": self.as_of,
         }
@@ -211,17 +215,21 @@ class Status:
         if self.settling:
             files = "1 file is" if self.settling == 1 else f"{self.settling} files are"
             yield f"{files} not at rest yet"
-        if self.problems:
+        yield from self.troubles()
+
+    def troubles(self) -> Iterator[str]:
+        """Yield what needs a person: what was noticed, then what failed, once for all that failed alike."""
+        noticed = [problem for problem in self.problems if problem.stage is None]
+        if noticed or self.failures:
             yield "problems"
-        told = set[tuple[str | None, str]]()
-        for problem in self.problems:
-            name = f"{problem.stage} {problem.task}" if problem.stage else problem.task
-            yield f"  {visible(name)}: {visible(problem.why)}"
-            if problem.command and (problem.stage, problem.why) not in told:
-                yield f"      {problem.command}"
-            told.add((problem.stage, problem.why))
-        if self.more_problems:
-            yield f"  … and {self.more_problems} more: penstock status --problems {10 * SHOWN_PROBLEMS}"
+        yield from (f"  {visible(problem.task)}: {visible(problem.why)}" for problem in noticed)
+        for one in self.failures:
+            yield f"  {visible(one.example)}: {visible(one.why)}"
+            if one.command:
+                yield f"      {one.command}"
+        told = len(noticed) + sum(one.count for one in self.failures)
+        if more := len(self.problems) + self.more_problems - told:
+            yield f"  … and {more} more: penstock status --problems {10 * SHOWN_PROBLEMS}"
 
 
 def show_progress(stage: StageStatus) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from penstock.display import Labels, show_time, visible
+from penstock.ledger.alike import read_alike
 from penstock.ledger.lease import holder
 from penstock.ledger.standing import Standing, remedy_of, standings
 from penstock.status.model import STATES, JobStatus, Problem, StageStatus, Status
@@ -28,6 +29,7 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
     failed = sum(stage.tasks["failed"] for stage in stages)
     jobs = _read_jobs(db, now)
     named, more = _read_problems(db, labels, jobs, failed, problems, now)
+    alike = read_alike(db, labels) if failed else []
     name = db.execute("SELECT value FROM meta WHERE name = 'name'").fetchone()
     return Status(
         campaign=name[0] if name else "",
@@ -37,6 +39,7 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
         jobs=jobs,
         problems=named,
         more_problems=more,
+        failures=tuple(alike[: problems - sum(problem.stage is None for problem in named)]),
         settling=db.execute("SELECT count(*) FROM settling").fetchone()[0],
         as_of=ledger.as_of,
     )

@@ -1,0 +1,79 @@
+"""Failed tasks by what they have in common: five hundred alike are one thing to mend."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from penstock.display import Labels, show_command
+
+LOOKED_AT = 5000  # failed tasks; more are counted, not compared
+
+#: what differs between units that failed alike; another exit code or signal is another failure
+DIFFERING = re.compile(r"(?<!exit code )(?<!signal )\b\w+")
+NUMBER = re.compile(r"\d")
+WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Failed tasks of one stage whose reasons differ in numbers and in the names of their units only."""
+
+    stage: str
+    count: int
+    task: str
+    """The first of them, and its reason."""
+    why: str
+    tried: bool
+    """Whether it ran at all, and so may have a log."""
+
+    @property
+    def command(self) -> str | None:
+        """The command that prints the first one's output."""
+        return show_command("log", self.task, self.stage) if self.tried else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return asdict(self)
+
+    @property
+    def example(self) -> str:
+        """Name them: `calibrate n/7`, or `calibrate: 133 failed alike, such as n/7`."""
+        if self.count == 1:
+            return f"{self.stage} {self.task}"
+        return f"{self.stage}: {self.count} failed alike, such as {self.task}"
+
+
+def read_alike(db: sqlite3.Connection, labels: Labels) -> list[Alike]:
+    """Return the failed tasks of the stages that are defined, the most alike first."""
+    found = dict[tuple[str, str], Alike]()
+    for new in _failed(db, labels):
+        like = new.stage, shape_of(new.why, new.task)
+        found[like] = replace(found[like], count=found[like].count + 1) if like in found else new
+    return sorted(found.values(), key=lambda one: -one.count)
+
+
+def _failed(db: sqlite3.Connection, labels: Labels) -> Iterator[Alike]:
+    rows = db.execute(
+        "SELECT stage.name, unit.key, coalesce(task.why, (SELECT attempt.why FROM attempt"
+        " WHERE stage = task.stage AND unit = task.unit AND NOT late ORDER BY attempt.id DESC LIMIT 1), 'failed'),"
+        " EXISTS (SELECT 1 FROM attempt WHERE stage = task.stage AND unit = task.unit)"
+        " FROM stage JOIN task ON task.stage = stage.id AND task.state = 'failed' JOIN unit ON unit.id = task.unit"
+        " WHERE NOT stage.removed LIMIT ?",
+        (LOOKED_AT,),
+    )
+    for stage, key, why, tried in rows:
+        yield Alike(stage, 1, labels.label(key), why, bool(tried))
+
+
+def shape_of(why: str, label: str) -> str:
+    """Return a reason without what differs between units.
+
+    >>> shape_of("sh ended with exit code 3: no table for run 7", "night/7")
+    'sh ended with exit code 3: no table for run #'
+    """
+    own = set(WORD.findall(label))
+    return DIFFERING.sub(lambda word: "#" if word[0] in own or NUMBER.search(word[0]) else word[0], why)
