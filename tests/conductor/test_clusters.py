@@ -656,7 +656,7 @@ def test_a_job_that_finds_the_queue_full_when_it_is_handed_in_again_costs_nothin
 
 def test_arrays_grow_again_when_there_is_room_again(grid: Any) -> None:
     it = grid(COPY.replace("batch = 2", "batch = 1"), units=60, most_submitted=6, slots=9)
-    it.at(100, lambda: setattr(it.cluster, "most_submitted", None))
+    it.at(100, lambda: setattr(it.cluster.slurm, "most_submitted", None))
     assert it.run().code == 0
     sizes = [len(job.elements) for job in it.cluster.jobs]
     assert sizes[0] < 6 < max(sizes)

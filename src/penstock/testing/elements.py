@@ -19,7 +19,7 @@ ARRAY = re.compile(r"1-(\d+)(?:%(\d+))?")
 
 @dataclass(slots=True)
 class PretendElement:
-    """One element; `word`, `reason`, `code` are Slurm's. `life` is what its runner holds, None while it has none."""
+    """One element; `word`, `reason`, `code` are Slurm's, times those of the pretended cluster's clock."""
 
     index: int
     since: float
@@ -43,13 +43,35 @@ class PretendElement:
         """Whether it has a node."""
         return self.word == "RUNNING"
 
+    def begin(self, node: str, *, at: float) -> None:
+        """Give it a node."""
+        self.word, self.reason, self.node = "RUNNING", "None", node
+        self.started = self.changed = at
+
+    def interrupt(self) -> None:
+        """Send SIGTERM to its runner and to all that this runs."""
+        if self.runner and self.runner.alive:
+            self.runner.interrupt()
+            self.runner.alive = False
+
+    def kill(self) -> None:
+        """End its runner without a word."""
+        if self.runner:
+            self.runner.alive = False
+
+    def end(self, word: str, *, at: float, code: str = "0:0", by: str = "") -> None:
+        """Record how it ended."""
+        self.word, self.code, self.by, self.reason = word, code, by, "None"
+        self.ended = self.changed = at
+
 
 class PretendJob:
     """One job, read from the command and the script that submitted it."""
 
     def __init__(self, native: int, options: Mapping[str, str], script: Path, now: float) -> None:
         found = ARRAY.fullmatch(options.get("array", ""))
-        self.native, self.name, self.folder, self.submitted = native, options["job-name"], script.parent, now
+        self.native, self.name, self.options = native, options["job-name"], options
+        self.folder, self.submitted = script.parent, now
         self.is_array, self.most = found is not None, int(found[2]) if found and found[2] else None
         directives: dict[str, str] = dict(DIRECTIVE.findall(script.read_text()))
         self.walltime_s = 60.0 * int(directives["time"]) if "time" in directives else None
@@ -82,6 +104,13 @@ class PretendJob:
         if not self.is_array:
             return str(self.native)
         return f"{self.native}_{text or indices[0]}"
+
+    def cancel(self, *indices: int, at: float, by: str = "1001") -> None:
+        """Cancel elements (none named: all): what runs is sent SIGTERM."""
+        for e in [self.elements[n] for n in indices or self.elements if n in self.elements]:
+            if e.is_pending or e.is_running:
+                e.interrupt()
+                e.end("CANCELLED", by=by, at=at)
 
     def pending(self) -> list[PretendElement]:
         """Return what waits."""
