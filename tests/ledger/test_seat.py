@@ -21,7 +21,8 @@ from penstock.ledger import claims as claiming
 from penstock.ledger.claims import LASTS_S
 from penstock.ledger.lease import find_holder, held, renew_claim
 from penstock.ledger.requests import ask, leave_file, take_in
-from penstock.ledger.seat import confirm, home_of
+from penstock.ledger.seat import home_of
+from penstock.ledger.taking import confirm
 from penstock.machine import Machine
 from penstock.testing import ManualClock
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from penstock.errors import Held, NothingYet
 from penstock.ledger import migrations
 from penstock.ledger.files import UNJOURNALED, connect, connect_copy, explained, make_private
-from penstock.ledger.seat import FILE, FOLDER, Seat, as_of, check_newest, describe_copy, find_seat
+from penstock.ledger.seat import FILE, FOLDER, Seat, as_of, describe_copy, find_seat
+from penstock.ledger.taking import check_newest
 from penstock.machine import Machine
 
 if TYPE_CHECKING:

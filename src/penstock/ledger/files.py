@@ -10,6 +10,7 @@ from pathlib import Path
 
 from penstock.errors import Corrupt, LedgerError
 
+REST = ("-wal", "-shm", "-journal")  # what SQLite puts beside a file that is open
 UNJOURNALED = "PRAGMA temp.journal_mode = OFF"  # what a scan stages is cleared, and never rolled back
 
 

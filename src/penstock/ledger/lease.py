@@ -17,7 +17,7 @@ from penstock.ledger.claims import LASTS_S, Claim
 from penstock.ledger.files import explained
 from penstock.ledger.holder import Holder, holder
 from penstock.ledger.publishing import Publisher
-from penstock.ledger.seat import check_newest, give_back, take_seat
+from penstock.ledger.taking import check_newest, give_back, take_seat
 from penstock.machine import Machine
 
 __all__ = ["LASTS_S", "Holder", "acquire", "find_holder", "held", "holder", "release", "renew"]

@@ -9,8 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 from penstock.ledger.claims import COPY, Claim, forget, place_of
-from penstock.ledger.files import opened
-from penstock.ledger.seat import FILE, FOLDER, PUBLISHED, REST, check_newest, set_value, value_of
+from penstock.ledger.files import REST, opened
+from penstock.ledger.seat import FILE, FOLDER, PUBLISHED, set_value, value_of
+from penstock.ledger.taking import check_newest
 from penstock.transports.local import sync_folder
 
 EVERY_S = 60.0
