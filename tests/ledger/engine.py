@@ -19,7 +19,7 @@ from penstock.conductor.staleness import redo_stale
 from penstock.decide import RETRIES_LOCAL
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.admission import admit
-from penstock.ledger.events import Applier
+from penstock.ledger.applying import Applier
 from penstock.ledger.jobs import Ending, Settler, allowances_for
 from penstock.ledger.registration import register
 from penstock.ledger.requests import Requests

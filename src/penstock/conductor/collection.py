@@ -11,7 +11,7 @@ from penstock.conductor.elements import Elements
 from penstock.conductor.settling import Settlement, pardon, pause_stages_of
 from penstock.decide import Seen, fuse
 from penstock.ledger import jobs
-from penstock.ledger.events import Applier, News
+from penstock.ledger.applying import Applier, News
 from penstock.site import FeedingSite
 
 LOOK_S, LOOK_AT_LEAST_S = 0.3, 15.0  # between looks at the event files of arrays

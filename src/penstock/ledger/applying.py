@@ -1,0 +1,285 @@
+"""Runners' events become facts in the ledger. Events are data, not orders (RULES 16)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from penstock.campaign import Allowance
+from penstock.decide import Failure, Next, after_failure
+from penstock.graph import Graph
+from penstock.ledger import Ledger, tasks
+from penstock.ledger.admission import admit
+from penstock.ledger.events import Chunk, Event, Task, parse_events
+from penstock.ledger.inputs import digests_of
+from penstock.ledger.readiness import Touched, propagate
+from penstock.ledger.units import Child, Values, insert_children
+
+T = TypeVar("T")
+
+ATTEMPT = (
+    "INSERT INTO attempt (stage, unit, job, outcome, began, ended, wall_s, cpu_s, rss, exit_code, signal, host, log,"
+    " log_offset, log_bytes, why, next, result, late) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What applying a chunk of events brought."""
+
+    consumed: int = 0  # bytes
+    ended: int = 0
+    halt: str | None = None
+    walls: Mapping[str, Sequence[float]] = field(default_factory=dict[str, Sequence[float]])
+    """Wall times, in seconds, of what ended well, by stage."""
+    failed: frozenset[str] = frozenset()  # stages of which something did not
+
+
+class Applier:
+    """Applies chunks of events to a ledger, with the policies of one definition."""
+
+    def __init__(
+        self, ledger: Ledger, graph: Graph, values: Values, allowances: Mapping[str, Mapping[str, Allowance]]
+    ) -> None:
+        self.ledger, self.db = ledger, ledger.db
+        self.graph, self.values, self.allowances = graph, values, allowances
+
+    def apply(
+        self, life: sqlite3.Row, token: str, data: bytes, *, now: float, in_array: bool = False
+    ) -> News:
+        """Apply the new bytes of one event file and move its offset, in one transaction.
+
+        In an array, what a signal ended is left as it is: only the scheduler knows who sent it, and why.
+        """
+        chunk = parse_events(data, token=token, seq=life["seq"], names=self.graph.names)
+        if not chunk.consumed:
+            return News()
+        if in_array:
+            self.hold(life, chunk)
+        with self.ledger.transaction():
+            self.note_life(life, chunk, now)
+            changed = self.apply_ends(life, chunk, now)
+            self.apply_starts(life, chunk)
+            touched = self.apply_gives(life, chunk.gives)
+            propagate(self.db, self.graph, changed, touched)
+        walls: defaultdict[str, list[float]] = defaultdict(list)
+        for (stage, _), event in chunk.ends.items():
+            if event["o"] == "ok":
+                walls[stage].append(event["wall"] or 0.0)
+        failed = frozenset(stage for (stage, _), event in chunk.ends.items() if event["o"] != "ok")
+        return News(chunk.consumed, len(chunk.ends), chunk.halt, walls, failed)
+
+    def hold(self, life: sqlite3.Row, chunk: Chunk) -> None:
+        """Forget the ends of tasks that a signal cut short and that are still this element's."""
+        chunk.gives = [task for task in chunk.gives if task not in chunk.stopped]
+        for stage, units in by_stage(dict.fromkeys(chunk.stopped)).items():
+            for unit in self.current(life, stage, list(units)):
+                if end := chunk.ends.pop((stage, unit), None):
+                    chunk.starts[stage, unit] = end
+
+    def note_life(self, life: sqlite3.Row, chunk: Chunk, now: float) -> None:
+        """Record how far the file was read and what its runner last said."""
+        where = (life["job"], life["element"], life["life"])
+        self.db.execute(
+            "UPDATE life SET offset = offset + ?, seq = ?, begun = begun + ?, news = ?, left = coalesce(?, left),"
+            " beat = coalesce(?, beat) WHERE job = ? AND element = ? AND life = ?",
+            (
+                chunk.consumed,
+                chunk.seq,
+                chunk.begun,
+                now,
+                chunk.left,
+                chunk.beat and json.dumps(chunk.beat),
+                *where,
+            ),
+        )
+        if claim := chunk.claim:
+            self.db.execute(
+                "UPDATE life SET native = ?, host = ?, boot = ?, pid = ?, start = ? WHERE job = ? AND element = ? AND life = ?",
+                (claim["native"], claim["host"], claim["boot"], claim["pid"], claim["start"], *where),
+            )
+        self.db.executemany(
+            "UPDATE batch SET state = 'settled' WHERE job = ? AND element = ? AND number = ?",
+            [(life["job"], life["element"], number) for number in chunk.batches],
+        )
+        self.note_bad(life, chunk.bad, now)
+
+    def note_bad(self, life: sqlite3.Row, whys: Sequence[str], now: float) -> None:
+        """Let people see what an event file says that cannot be."""
+        subject = f"job {life['job']}, element {life['element']}"
+        self.db.executemany(
+            "INSERT INTO problem (source, subject, why, at) VALUES ('events', ?, ?, ?)",
+            [(subject, why, now) for why in whys],
+        )
+
+    def current(self, life: sqlite3.Row, stage: str, units: Sequence[int]) -> dict[int, sqlite3.Row]:
+        """Return the task rows, of these units, that are in a batch of this very element."""
+        rows = tasks.states_of(self.db, self.graph.ids[stage], units)
+        batches = json.dumps(list({row["batch"] for row in rows.values()}))
+        ours = {
+            row[0]
+            for row in self.db.execute(
+                "SELECT id FROM batch WHERE job = ? AND element = ? AND id IN (SELECT value FROM json_each(?))",
+                (life["job"], life["element"], batches),
+            )
+        }
+        return {u: r for u, r in rows.items() if r["batch"] in ours and r["state"] in ("queued", "running")}
+
+    def apply_ends(self, life: sqlite3.Row, chunk: Chunk, now: float) -> defaultdict[str, set[int]]:
+        """Record attempts and give their tasks a new state; return the units whose tasks changed, by stage."""
+        changed = defaultdict[str, set[int]](set)
+        grouped, host = by_stage(chunk.ends), (chunk.claim or life)["host"]
+        for stage in (name for name in self.graph.stages if name in grouped):
+            ends = grouped[stage]
+            current = self.current(life, stage, list(ends))
+            good = {u: e for u, e in ends.items() if e["o"] == "ok" and u in current}
+            for unit, why in self.foreign(stage, good).items():
+                chunk.starts[stage, unit] = ends.pop(unit)  # as if it ran still: it is run again
+                good.pop(unit)
+                self.note_bad(life, [why], now)
+            decisions = {
+                u: self.decide(stage, current[u], e)
+                for u, e in ends.items()
+                if u in current and u not in good
+            }
+            self.db.executemany(
+                ATTEMPT,
+                [
+                    self.attempt(life, host, stage, u, e, decisions.get(u), u not in current)
+                    for u, e in ends.items()
+                ],
+            )
+            self.record_products(stage, good)
+            tasks.finish(self.db, self.graph, stage, [current[u] for u in good])
+            for unit, after in decisions.items():
+                tasks.come_back(self.db, self.graph, stage, current[unit], after, now=now)
+                if after.state == "vetoed":
+                    self.record_veto(stage, unit, after.why, now)
+            self.after_ok(stage, good, now)
+            self.free_followers(life, stage, list(decisions), changed)
+            changed[stage].update(good, decisions)
+        return changed
+
+    def after_ok(self, stage: str, good: Mapping[int, Event], now: float) -> None:
+        """Do what follows from a good end: a follower's inputs are known only now, and an expander's children."""
+        definition, number = self.graph.stages[stage], self.graph.ids[stage]
+        if definition.follows and good:
+            digests = digests_of(self.db, self.graph, stage, list(good))
+            rows = [(digest, number, unit) for unit, digest in digests.items()]
+            self.db.executemany(
+                "UPDATE task SET inputs = ? WHERE stage = ? AND unit = ? AND inputs = ''", rows
+            )
+        if definition.expands is not None:
+            for unit, event in good.items():
+                self.expand(stage, unit, event, now)
+
+    def free_followers(
+        self, life: sqlite3.Row, stage: str, failed: Sequence[int], changed: defaultdict[str, set[int]]
+    ) -> None:
+        """Take back the tasks that would have run right after one that failed."""
+        followers = [name for name, s in self.graph.stages.items() if s.follows == stage] if failed else []
+        for name in followers:
+            rows = self.current(life, name, failed).values()
+            tasks.give_back(self.db, self.graph, name, list(rows), state="waiting")
+            units = [row["unit"] for row in rows]
+            changed[name].update(units)
+            self.free_followers(life, name, units, changed)
+
+    def decide(self, stage: str, row: sqlite3.Row, event: Event) -> Next:
+        """Say what happens after an attempt that did not end well."""
+        failure = Failure(
+            event["o"], str(event.get("why") or event["o"]), event.get("verdict"), row["tries"], row["free"]
+        )
+        return after_failure(failure, self.allowances[stage])
+
+    def attempt(
+        self,
+        life: sqlite3.Row,
+        host: str | None,
+        stage: str,
+        unit: int,
+        event: Event,
+        after: Next | None,
+        late: bool,
+    ) -> tuple[Any, ...]:
+        """Return the row of one attempt."""
+        worker, offset, length = event["log"] or (None, None, None)
+        wall, result = event["wall"], event.get("result")
+        return (
+            self.graph.ids[stage], unit, life["job"], event["o"], event["at"] - (wall or 0.0), event["at"], wall,
+            event.get("cpu"), event.get("rss"), event.get("code"), event.get("signal"), host,
+            worker and f"{life['element']}.{worker}.log", offset, length, event.get("why"),
+            f"{after.state}: {after.why}" if after else None, result if result is None else json.dumps(result), int(late),
+        )  # fmt: skip
+
+    def foreign(self, stage: str, good: Mapping[int, Event]) -> dict[int, str]:
+        """Return the units whose ends name files that other tasks make, and what is wrong: such an end proves nothing."""
+        named = [u for u, event in good.items() if event["products"]]
+        if not named:
+            return {}
+        rows = self.db.execute(
+            "SELECT p.unit, p.name, p.path FROM json_each(?) j CROSS JOIN product p ON p.stage = ? AND p.unit = j.value",
+            (json.dumps(named), self.graph.ids[stage]),
+        )
+        own = {(row["unit"], row["name"]): row["path"] for row in rows}
+        return {
+            unit: f"an end of '{stage}' names {path} as its {name}, which it does not make"
+            for unit in named
+            for name, (path, _, _) in good[unit]["products"].items()
+            if own.get((unit, name)) != path
+        }
+
+    def record_products(self, stage: str, good: Mapping[int, Event]) -> None:
+        """Write sizes and digests of what was made."""
+        number = self.graph.ids[stage]
+        rows: list[tuple[Any, ...]] = [
+            (size, digest, number, unit, name)
+            for unit, event in good.items()
+            for name, (_, size, digest) in event["products"].items()
+        ]
+        self.db.executemany(
+            "UPDATE product SET bytes = ?, digest = ? WHERE stage = ? AND unit = ? AND name = ?", rows
+        )
+
+    def record_veto(self, stage: str, unit: int, why: str, now: float) -> None:
+        """Keep a stage's own "do not process this" where people's vetoes are."""
+        self.db.execute(
+            "INSERT INTO veto (unit, stage, by, why, at) VALUES (?, ?, ?, ?, ?)",
+            (unit, self.graph.ids[stage], f"stage {stage}", why, now),
+        )
+
+    def expand(self, stage: str, unit: int, event: Event, now: float) -> None:
+        """Add the units that a task made, in the transaction that records its end (RULES 1)."""
+        parent = self.db.execute("SELECT * FROM unit WHERE id = ?", (unit,)).fetchone()
+        children = [Child(value, fields) for value, fields in event["children"]]
+        difference = insert_children(self.db, self.graph.ids[stage], parent, children, now=now)
+        admit(self.db, self.graph, self.values, difference)
+
+    def apply_starts(self, life: sqlite3.Row, chunk: Chunk) -> None:
+        """Note which tasks run now."""
+        for stage, starts in by_stage(chunk.starts).items():
+            current = self.current(life, stage, list(starts))
+            tasks.start(
+                self.db, self.graph, stage, [u for u, row in current.items() if row["state"] == "queued"]
+            )
+
+    def apply_gives(self, life: sqlite3.Row, gives: Sequence[Task]) -> Touched:
+        """Free the tasks that a runner gave back before their turn."""
+        touched = Touched()
+        for stage, units in by_stage(dict.fromkeys(gives)).items():
+            rows = list(self.current(life, stage, list(units)).values())
+            tasks.give_back(self.db, self.graph, stage, rows)
+            touched.add(stage, [row["unit"] for row in rows])
+        return touched
+
+
+def by_stage(events: Mapping[Task, T]) -> dict[str, dict[int, T]]:
+    """Group by stage what is known by (stage, unit)."""
+    grouped: dict[str, dict[int, T]] = {}
+    for (stage, unit), event in events.items():
+        grouped.setdefault(stage, {})[unit] = event
+    return grouped
