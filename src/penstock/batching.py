@@ -89,7 +89,7 @@ def fitting_size(
 def walltime_s(
     size: int, *, limit_s: float | None, usage: Usage, workers: int = 1, most_s: float | None = None
 ) -> float | None:
-    """Return how long a job of one batch may run: min(site's, max(unit limit, 1.3 × Σ p95 / workers)), RULES 12.
+    """Return how long a job of one batch may run: min(site's, max(unit limit, 1.3 × Σ p95 / workers)).
 
     Before 20 units were measured it is ceil(size / workers) × limit. None: nothing is known or limited.
     """

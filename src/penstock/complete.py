@@ -1,4 +1,4 @@
-"""When a group is complete, as its level's `complete` says it (RULES 1). Pure, but for a look at one file."""
+"""When a group is complete, as its level's `complete` says it. Pure, but for a look at one file."""
 
 from __future__ import annotations
 

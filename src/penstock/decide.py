@@ -73,7 +73,7 @@ def readiness(
     members: Members = "all",
     empty: Literal["block", "run"] = "block",
 ) -> Verdict:
-    """Say whether a task may run: `waiting`, `blocked` or `ready` (RULES 1 and 2).
+    """Say whether a task may run: `waiting`, `blocked` or `ready`.
 
     >>> readiness([Upstream("dl1", {"done": 3, "failed": 1}, group=True)]).why
     "1 of 4 members of 'dl1' failed"
@@ -222,7 +222,7 @@ class Seen:
 
 
 def fuse(first: Sequence[Seen]) -> str | None:
-    """Say why a stage should pause after its `first` attempts (oldest first), or None (RULES 13).
+    """Say why a stage should pause after its `first` attempts (oldest first), or None.
 
     It does when the first 5 fail alike, or 20 of the first 100 do, and none succeeded: what is
     wrong is then the stage, not the units.

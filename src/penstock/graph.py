@@ -79,7 +79,7 @@ def in_order(stages: Mapping[str, Stage], edges: list[Edge], campaign: Campaign)
 
 
 def edges_of(stage: Stage, stages: Mapping[str, Stage]) -> list[Edge]:
-    """Return what `stage` waits for: what it says, and the expanders that may add to it (RULES 1)."""
+    """Return what `stage` waits for: what it says, and the expanders that may add to it."""
     said = [
         Edge(a.stage, stage.name, "keyed" if a.key else relation(stages[a.stage], stage), a.optional, after=a)
         for a in stage.after

@@ -147,7 +147,7 @@ class Renderer:
         return named
 
     def listed(self, paths: Sequence[str]) -> Any:
-        """Return a list of paths as it is, or the file that lists them when it is long (RULES 14)."""
+        """Return a list of paths as it is, or the file that lists them when it is long."""
         if len(paths) <= LISTED_FROM:
             return list(paths)
         return {"list": self.list_file(paths), "count": len(paths)}
@@ -180,7 +180,7 @@ def join(pieces: Sequence[Item]) -> Item:
 
 
 def shell_script(stage: Stage) -> tuple[str, dict[str, Placeholder]]:
-    """Return the script of a shell stage, its placeholders as `"$P_name"`, and what each of these stands for (RULES 30)."""
+    """Return the script of a shell stage, its placeholders as `"$P_name"`, and what each of these stands for."""
     names: dict[str, Placeholder] = {}
     words = [
         part if isinstance(part, str) else f'"${shell_name(part, names)}"'

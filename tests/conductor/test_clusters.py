@@ -27,7 +27,7 @@ def all_done_at_the_first_try(grid: Grid, units: int = 6) -> None:
     assert set(grid.begun().values()) == {1}
 
 
-# --- what is submitted (RULES 11, 12) -------------------------------------------------------------
+# --- what is submitted ----------------------------------------------------------------------------
 
 
 def test_ready_tasks_become_batches_and_batches_the_elements_of_one_array(grid: Any) -> None:
@@ -152,7 +152,7 @@ def test_a_limit_as_long_as_the_site_allows_leaves_time_to_run_at_all(grid: Any)
     assert {job.walltime_s for job in it.cluster.jobs} == {10 * MINUTE}
 
 
-# --- what did not end well (RULES 13) -------------------------------------------------------------
+# --- what did not end well ------------------------------------------------------------------------
 
 
 def test_memory_that_did_not_suffice_is_doubled_up_to_the_site_s_and_the_task_is_alone(grid: Any) -> None:
@@ -260,7 +260,7 @@ def test_preempted_elements_come_back_for_free(grid: Any) -> None:
     assert it.rows("SELECT max(tries), max(alone) FROM task") == [(0, 0)]
 
 
-# --- claims, lives, silence, loss (RULES 8, 9, 10) ------------------------------------------------
+# --- claims, lives, silence, loss -----------------------------------------------------------------
 
 
 def test_a_double_of_a_job_does_nothing(grid: Any) -> None:
@@ -388,7 +388,7 @@ def test_a_run_by_cron_loses_what_is_gone_too(grid: Any) -> None:
     assert it.states() == {"done": 2}
 
 
-# --- submission, found again (RULES 21) -----------------------------------------------------------
+# --- submission, found again ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lie", [Lie.TAKEN_IN_SILENCE, Lie.TAKEN_GARBLED, Lie.TAKEN_WITH_ERROR])

@@ -1,4 +1,4 @@
-"""Groups that stay open by their level's condition while penstock keeps watching (RULES 1)."""
+"""Groups that stay open by their level's condition while penstock keeps watching."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""RULES 1 to 7 in sets and dicts: literal, slow, and with nothing of the engine but the definition's objects in it.
+"""What groups wait for and what is redone, in sets and dicts: literal, slow, with nothing of the engine but its definitions.
 
 What happened is kept as facts: which units there are, how each task last ended, who vetoed what. What follows from the
 facts, the state of every task, is worked out from nothing whenever it is asked for.
@@ -68,7 +68,7 @@ class Model:
         return any(not a.key and self.stages[a.stage].level > mine.level for a in mine.after)
 
     def expanders(self, stage: str) -> list[str]:
-        """The stages that may add to what this one merges: implicit upstreams (RULES 1)."""
+        """The stages that may add to what this one merges: implicit upstreams."""
         mine = self.stages[stage]
         deepest = max((self.stages[a.stage].level for a in mine.after), default=0)
         return [
@@ -121,7 +121,7 @@ class Model:
         return any(v.stage in (None, stage) and key[: len(v.key)] == v.key for v in self.vetoes)
 
     def allowed(self, stage: str, key: Key) -> str:
-        """What the upstreams allow: ready, waiting or blocked (RULES 1 and 2)."""
+        """What the upstreams allow: ready, waiting or blocked."""
         mine = self.stages[stage]
         blocked = waiting = empty = False
         for after in mine.after:
@@ -178,7 +178,7 @@ class Model:
         return False
 
     def follow(self) -> None:
-        """Make the tasks that are missing, and see what is stale, or a group that is to be redone (RULES 3)."""
+        """Make the tasks that are missing, and see what is stale, or a group that is to be redone."""
         for stage in self.stages.values():
             for key, unit in self.units.items():
                 if len(key) == stage.level and not unit.gone and self.holds(stage, key):
@@ -271,7 +271,7 @@ class Model:
                 task.ended, task.tries, task.free = None, 0, 0
 
     def followers(self, stage: str, key: Key) -> Iterator[str]:
-        """The tasks that go into the same worker right after this one (RULES 6)."""
+        """The tasks that go into the same worker right after this one."""
         for name, follower in self.stages.items():
             if follower.follows == stage and (name, key) in self.tasks and self.state(name, key) == "waiting":
                 yield name
@@ -310,7 +310,7 @@ class Model:
         self.follow()
 
     def expand(self, stage: str, parent: Key, children: Mapping[Any, dict[str, Any]]) -> None:
-        """Children count only from a successful end, all at once (RULES 7)."""
+        """Children count only from a successful end, all at once."""
         before = {k for k, u in self.units.items() if k[:-1] == parent and k and u.origin == stage}
         given = {(*parent, value): fields for value, fields in children.items()}
         changed = [k for k in before & given.keys() if self.units[k].fields != given[k]]

@@ -1,4 +1,4 @@
-"""What runners write becomes facts; what makes no sense becomes a problem and does no harm (RULES 16)."""
+"""What runners write becomes facts; what makes no sense becomes a problem and does no harm."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The ledger against the literal model of RULES 1 to 7, over random orders of everything that can happen."""
+"""The ledger against the literal model of groups and redoing, over random orders of everything that can happen."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Late members, readers at work, and inputs that change while a task runs: the rare orders, one by one (RULES 3 and 26)."""
+"""Late members, readers at work, and inputs that change while a task runs: the rare orders, one by one."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A definition that changes: what it means for work already done (RULES 25 and 26)."""
+"""A definition that changes: what it means for work already done."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What people ask for is written down first and applied by whoever drives the campaign (RULES 22)."""
+"""What people ask for is written down first and applied by whoever drives the campaign."""
 
 import json
 from pathlib import Path

@@ -131,7 +131,7 @@ class ArraySubmitter(Submitter):
         return stage.level > 1 and self.site.site.max_queued_tasks is not None
 
     def may_leave(self, stage: Stage) -> bool:
-        """Whether a batch that is not full may go: nothing can join it, or it has waited long enough (RULES 12)."""
+        """Whether a batch that is not full may go: nothing can join it, or it has waited long enough."""
         name = f"batch_wait.{stage.name}"
         since, now = self.ledger.meta(name), self.clock.now()
         if self.can_grow(stage) and since is None:
@@ -266,7 +266,7 @@ class ArraySubmitter(Submitter):
         )
 
     def excluded(self) -> tuple[str, ...]:
-        """Return the nodes that failed two different tasks within a day (RULES 13)."""
+        """Return the nodes that failed two different tasks within a day."""
         rows = self.ledger.db.execute(
             "SELECT host FROM attempt WHERE outcome = 'node_failure' AND ended > ? AND host IS NOT NULL"
             " AND job IN (SELECT id FROM job WHERE site = ?) GROUP BY host"

@@ -1,4 +1,4 @@
-"""Which groups are open by the `complete` condition of their level (RULES 1)."""
+"""Which groups are open by the `complete` condition of their level."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Discoverer:
     def discover(self, *, accept_gone: bool = False, open_ended: bool = False) -> Discovery:
         """Scan every source once.
 
-        `open_ended`: more may come, so a group is open until the `complete` of its level is met (RULES 1);
+        `open_ended`: more may come, so a group is open until the `complete` of its level is met;
         otherwise one full scan is taken as complete.
         """
         opening: set[tuple[int, str]] = set()

@@ -65,7 +65,7 @@ class Settlement:
         self.count_starts(job, len(elements), began=not false_start, words=words, why=why)
 
     def count_starts(self, job: sqlite3.Row, n: int, *, began: bool, words: str, why: str) -> None:
-        """Pause the stages of a job when too many runners in a row could not begin (RULES 13)."""
+        """Pause the stages of a job when too many runners in a row could not begin."""
         before = int(self.ledger.meta("false_starts") or 0)
         times = 0 if began else before + n
         if times != before:

@@ -91,7 +91,7 @@ class Submitter:
         return lines
 
     def note_missing(self, stage: Stage, unit: int, line: Line) -> str | None:
-        """Tell a group's task, and the record, which members it goes without (RULES 2)."""
+        """Tell a group's task, and the record, which members it goes without."""
         if stage.members != "done":
             return None
         left = members_left_out(self.ledger.db, self.graph, stage.name, unit)
@@ -106,7 +106,7 @@ class Submitter:
         return show_key(json.loads(key), self.campaign.levels, self.campaign.formats)
 
     def add_followers(self, stage: Stage, batch: int, lines: Mapping[int, Line]) -> None:
-        """Let the followers (`with`) of these tasks run right after them, in the same worker (RULES 6)."""
+        """Let the followers (`with`) of these tasks run right after them, in the same worker."""
         for follower in (s for s in self.graph.stages.values() if s.follows == stage.name):
             rows = tasks.states_of(self.ledger.db, self.graph.ids[follower.name], lines)
             units = [unit for unit, row in rows.items() if row["state"] == "waiting"]

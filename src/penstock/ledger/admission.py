@@ -103,7 +103,7 @@ def groups_with_new(db: sqlite3.Connection, graph: Graph, edge: Edge, after: int
 def add_links(
     db: sqlite3.Connection, graph: Graph, values: Values, edge: Edge, rows: Iterable[sqlite3.Row]
 ) -> None:
-    """Note which upstream unit the fields of each of these units name (RULES 4)."""
+    """Note which upstream unit the fields of each of these units name."""
     down, up = graph.ids[edge.down], graph.ids[edge.up]
     named = [(down, row["id"], up, key_named(edge, values.of(row))) for row in rows]
     db.executemany("INSERT INTO link VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET key = excluded.key", named)

@@ -1,4 +1,4 @@
-"""Runners' events become facts in the ledger. Events are data, not orders (RULES 16)."""
+"""Runners' events become facts in the ledger. Events are data, not orders."""
 
 from __future__ import annotations
 
@@ -253,7 +253,7 @@ class Applier:
         )
 
     def expand(self, stage: str, unit: int, event: Event, now: float) -> None:
-        """Add the units that a task made, in the transaction that records its end (RULES 1)."""
+        """Add the units that a task made, in the transaction that records its end."""
         parent = self.db.execute("SELECT * FROM unit WHERE id = ?", (unit,)).fetchone()
         children = [Child(value, fields) for value, fields in event["children"]]
         difference = insert_children(self.db, self.graph.ids[stage], parent, children, now=now)

@@ -1,6 +1,6 @@
-"""What a task is made from: the products of its upstreams, and the digest by which a change is seen (RULES 26).
+"""What a task is made from: the products of its upstreams, and the digest by which a change is seen.
 
-The digest of a group has two parts, `own.members`: only new or changed members make it again by itself (RULES 3).
+The digest of a group has two parts, `own.members`: only new or changed members make it again by itself.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def digests_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence
 def members_left_out(
     db: sqlite3.Connection, graph: Graph, stage: str, unit: int
 ) -> list[tuple[str, int, str]]:
-    """Return (upstream stage, unit, state) of the members that a group goes without, as `members = "done"` lets it (RULES 2)."""
+    """Return (upstream stage, unit, state) of the members that a group goes without, as `members = "done"` lets it."""
     left: list[tuple[str, int, str]] = []
     for edge in graph.upstreams[stage]:
         if edge.kind == "finer":

@@ -19,7 +19,7 @@ ALPHABET = string.ascii_lowercase + string.digits
 
 
 def new_token() -> str:
-    """Return a fresh token: `p` and ten of [a-z0-9], fit for a job's name everywhere (RULES 11)."""
+    """Return a fresh token: `p` and ten of [a-z0-9], fit for a job's name everywhere."""
     import secrets
 
     return "p" + "".join(secrets.choice(ALPHABET) for _ in range(10))

@@ -171,7 +171,7 @@ def look_again(
     done: Sequence[int],
     reasons: Mapping[int, str],
 ) -> list[int]:
-    """Find done tasks whose inputs are no longer what they were made from; return those that are redone (RULES 3, 26).
+    """Find done tasks whose inputs are no longer what they were made from; return those that are redone.
 
     A task is looked at when all its upstreams are final: until then it is not known what it would be made from.
     `reasons` may say more exactly what changed of a unit.

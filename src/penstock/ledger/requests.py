@@ -1,4 +1,4 @@
-"""What people ask for: written down first, applied by whoever drives the campaign (RULES 22)."""
+"""What people ask for: written down first, applied by whoever drives the campaign."""
 
 from __future__ import annotations
 

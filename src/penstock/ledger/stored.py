@@ -1,4 +1,4 @@
-"""The definition as the ledger has it, for commands that must not run its Python (RULES 25)."""
+"""The definition as the ledger has it, for commands that must not run its Python."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def queue(
     *,
     old: str = "ready",
 ) -> None:
-    """Put tasks into a batch; their products of before, if any, are withdrawn (RULES 18)."""
+    """Put tasks into a batch; their products of before, if any, are withdrawn."""
     number, digest = graph.ids[stage], graph.stages[stage].digest
     db.executemany(
         "UPDATE task SET state = 'queued', batch = ?, made = ?, inputs = ?, why = ? WHERE stage = ? AND unit = ?",

@@ -194,7 +194,7 @@ class Child:
 def insert_children(
     db: sqlite3.Connection, stage_id: int, parent: sqlite3.Row, children: Sequence[Child], *, now: float
 ) -> Difference:
-    """Bring the children of one parent, as stage `stage_id` gave them, into the unit table (RULES 7)."""
+    """Bring the children of one parent, as stage `stage_id` gave them, into the unit table."""
     level = parent["level"] + 1
     highest = db.execute("SELECT max(id) FROM unit").fetchone()[0]
     prefix, known = json.loads(parent["key"]), children_of(db, stage_id, parent)
