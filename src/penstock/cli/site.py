@@ -162,7 +162,7 @@ def show_value(key: str, value: Any) -> str:
 
 def state_lines(found: Site, told: dict[str, Any]) -> list[str]:
     """Say what was found out about a site, and what is out there."""
-    from penstock.site.trial import describe_limits
+    from penstock.site.findings import describe_limits
 
     lines = list[str]()
     if found.scheduler != "local":

@@ -7,13 +7,9 @@ another one. Nothing is recorded, and nothing stays behind.
 from __future__ import annotations
 
 import json
-import math
 import os
-import re
 import shlex
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable
 
 from penstock.clock import Clock
 from penstock.display import show_duration
@@ -23,23 +19,13 @@ from penstock.runner.folders import remove, remove_empty
 from penstock.runner.identity import INDEX_VARIABLES
 from penstock.schedulers.model import Known, Limits, Phase, Request, Sighting
 from penstock.site.cluster import PASSED, SCRIPT, ClusterSite
+from penstock.site.findings import SHELLS, Element, Findings, element_of, faults_of, show_all
 from penstock.site.script import Digests
 
 ELEMENTS = 2
 WALLTIME_S = 300.0
 LOOK_S, FIRST_ASK_S, ASK_EVERY_S = 0.2, 5.0, 30.0
-OLDEST = (3, 6)
-CLOCK_S = 60.0  # that a clock may be wrong before it is told as a fault
 PROBE = "probe.py"
-
-#: names that change which programs run, or how; without a set-up nobody meant them
-MEDDLERS = frozenset(
-    ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "LD_PRELOAD", "VIRTUAL_ENV", "CONDA_PREFIX", "BASH_ENV")
-)
-
-#: how the names begin that schedulers set, and the names that every shell does
-SCHEDULERS = ("SLURM", "PBS_", "SGE_", "LSB_", "LSF_", "LS_", "EGO_")
-SHELLS = frozenset(("PWD", "OLDPWD", "SHLVL", "_", "TMPDIR", "HOSTNAME", "SHELL", "TERM", "ENVIRONMENT"))
 
 #: what an element runs in place of the runner; also a Python that is too old must be able to say so
 PROBE_TEXT = """\
@@ -58,77 +44,6 @@ with open(draft, "w") as file:
     json.dump(told, file)
 os.rename(draft, os.path.join(folder, index + ".json"))
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Element:
-    """What one element told. Seconds by this machine's clock."""
-
-    node: str
-    python: str
-    queued_s: float
-    """From its submission to its first line."""
-    skew_s: float
-    """How far the node's clock is ahead of this machine's."""
-    delay_s: float
-    """From when it wrote its file to when the file was seen here."""
-    environment: tuple[str, ...]
-    """The names of its variables; their values are nobody's business."""
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What a trial found out."""
-
-    site: str
-    scheduler: str
-    reached: bool
-    limits: Limits
-    native: str | None
-    file_skew_s: float
-    """How far the file server's clock is ahead of this machine's."""
-    elements: tuple[Element, ...]
-    leaked: tuple[str, ...]
-    """Names that are set here too and that nobody passed on: by a profile there, or by raw `lines`."""
-    faults: tuple[str, ...]
-
-    @property
-    def exit_code(self) -> int:
-        """0: all is well; 1: a fault; 3: the scheduler cannot be reached."""
-        return 3 if not self.reached else 1 if self.faults else 0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain data, as `site test --json` prints it."""
-        return asdict(self)
-
-    def to_text(self) -> str:
-        """Return the lines that a person reads."""
-        about = (
-            describe_limits(self.scheduler, self.limits)
-            if self.reached
-            else f"{self.scheduler} cannot be asked"
-        )
-        lines = [f"{self.site}: {about}"]
-        lines += [f"  {name:<12} {text}" for name, text in self.facts()] if self.elements else []
-        return "\n".join(
-            [*lines, *(f"! {fault}" for fault in self.faults)] + ["all is well"] * (not self.faults)
-        )
-
-    def facts(self) -> list[tuple[str, str]]:
-        """Return what the elements told, in words."""
-        seen = self.elements
-        skews = {one.node: one.skew_s for one in seen} | {"the file server": self.file_skew_s}
-        names = {name for one in seen for name in one.environment}
-        own = sorted(name for name in names if not name.startswith(SCHEDULERS))
-        return [
-            ("queue", f"began {show_all(show_duration(max(0.0, e.queued_s)) for e in seen)} after submission"),
-            ("nodes", show_all(one.node for one in seen)),
-            ("python", show_all(one.python for one in seen)),
-            ("clocks", ", ".join(f"{name} {show_skew(skew)}" for name, skew in skews.items())),
-            ("files", f"seen here {show_duration(max(0.0, *(e.delay_s for e in seen)))} after they were written there"),
-            ("environment", f"{len(names) - len(own)} names of the scheduler, and {', '.join(own)}"),
-            ("from here", ", ".join(self.leaked) or "nothing but what is passed on purpose"),
-        ]  # fmt: skip
 
 
 class Trial:
@@ -169,7 +84,9 @@ class Trial:
                 self.watch()
         finally:
             self.tidy()
-        self.faults += dict.fromkeys(fault for one in self.elements.values() for fault in self.faults_of(one))
+        self.faults += dict.fromkeys(
+            fault for one in self.elements.values() for fault in faults_of(one, self.site.site)
+        )
         return self.findings(reached=True)
 
     def findings(self, *, reached: bool) -> Findings:
@@ -292,34 +209,6 @@ class Trial:
             )
         return f"the elements ended before they could begin ({words}): {remedy_for(words)}"
 
-    def faults_of(self, one: Element) -> list[str]:
-        """Say what is wrong with one element, with the remedy."""
-        site, faults = self.site.site, list[str]()
-        if version_of(one.python) < OLDEST:
-            faults.append(
-                f"{one.node} has Python {one.python}, and 3.6 is needed: name a newer one as the site's `python`"
-            )
-        if abs(one.skew_s) > CLOCK_S:
-            faults.append(
-                f"the clock of {one.node} is {show_skew(one.skew_s)}: penstock does not rely on it, other programs may:"
-                " tell its administrators"
-            )
-        if one.delay_s > site.visibility_s:
-            faults.append(
-                f"a file of {one.node} was seen here after {show_duration(one.delay_s)}: set the site's"
-                f' `visibility` to "{math.ceil(2 * one.delay_s)}s"'
-            )
-        if (
-            meddlers := []
-            if site.setup
-            else sorted(MEDDLERS.intersection(one.environment) - set(site.environment))
-        ):
-            faults.append(
-                f"on {one.node} {', '.join(meddlers)} is set, by nobody who was asked:"
-                f' add "unset {" ".join(meddlers)}" to the site\'s `setup`'
-            )
-        return faults
-
     def tidy(self) -> None:
         """Take back what still waits or runs, and remove what was written."""
         if self.out and len(self.elements) < ELEMENTS:
@@ -344,27 +233,6 @@ class Trial:
             )
 
 
-def element_of(told: dict[str, Any], *, wrote_at: float, submitted_at: float, seen_at: float) -> Element:
-    """Work out what one element's file says. Times are by this machine's clock, also `wrote_at`, when it was written."""
-    skew = told["wrote"] - wrote_at
-    return Element(
-        node=told["node"].partition(".")[0],
-        python=told["python"],
-        queued_s=told["began"] - skew - submitted_at,
-        skew_s=skew,
-        delay_s=seen_at - wrote_at,
-        environment=tuple(told["environment"]),
-    )
-
-
-def describe_limits(scheduler: str, limits: Limits) -> str:
-    """Say what a scheduler is and allows, as far as it tells."""
-    accounting = {True: "accounting on", False: "accounting off", None: ""}[limits.accounting]
-    arrays = f"arrays of up to {limits.array_size}" if limits.array_size else ""
-    version = limits.version.removeprefix(scheduler).strip()
-    return ", ".join(filter(None, [f"{scheduler} {version}".strip(), arrays, accounting]))
-
-
 def describe_sighting(one: Sighting) -> str:
     """Say where an element stands, with the scheduler's own words."""
     where = f" on {one.node}" if one.node and one.phase is Phase.RUNNING else ""
@@ -376,24 +244,3 @@ def remedy_for(words: str) -> str:
     if "set-up" in words:
         return "correct the site's `setup`"
     return "correct the site's `python`, `container` or `setup`"
-
-
-def version_of(text: str) -> tuple[int, ...]:
-    """Return the first two numbers of a version."""
-    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
-
-
-def show_all(words: Iterable[str]) -> str:
-    """List words, each once."""
-    return ", ".join(dict.fromkeys(words))
-
-
-def show_skew(seconds: float) -> str:
-    """Say how far a clock is off.
-
-    >>> show_skew(-0.25), show_skew(0.004)
-    ('0.25 s behind', 'right')
-    """
-    if abs(seconds) < 0.05:
-        return "right"
-    return f"{show_duration(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
