@@ -16,8 +16,11 @@ def measured(record):
         workers=4,
         batch=10,
     )
-    for number in range(1, 101):
+    for number in range(1, 1001):
         unit = record.unit("n", number)
+        record.task(stage, unit, "done" if number <= 100 else "ready")
+        if number > 100:
+            continue
         record.attempt(stage, unit, "ok", wall_s=float(number), cpu_s=number / 2, rss=number * 1_000_000)
     record.attempt(stage, unit, "timeout", wall_s=7200.0)
     record.attempt(stage, unit, "error")
@@ -53,22 +56,39 @@ def test_the_text_sets_what_would_fit_beside_what_is_asked(measured):
 
 
 def test_an_outlier_does_not_decide_the_walltime():
-    assert suggest(100, Spread(10, 20, 5000), None, Asked()).walltime_s == 60
-    assert suggest(100, Spread(10, 100, 250), None, Asked()).walltime_s == 300
+    assert suggest(100, Spread(10, 20, 5000), None, Asked(), tasks=10**6).walltime_s == 60
+    assert suggest(100, Spread(10, 100, 250), None, Asked(), tasks=10**6).walltime_s == 300
 
 
 def test_the_most_memory_decides_what_is_asked():
-    assert suggest(100, Spread(1, 1, 1), Spread(1e8, 1e9, 3.01e9), Asked()).memory_bytes == 3_700_000_000
-    assert suggest(100, Spread(1, 1, 1), Spread(1e6, 1e6, 1e6), Asked()).memory_bytes == 100_000_000
+    assert (
+        suggest(100, Spread(1, 1, 1), Spread(1e8, 1e9, 3.01e9), Asked(), tasks=100).memory_bytes
+        == 3_700_000_000
+    )
+    assert (
+        suggest(100, Spread(1, 1, 1), Spread(1e6, 1e6, 1e6), Asked(), tasks=100).memory_bytes == 100_000_000
+    )
 
 
 @pytest.mark.parametrize(("median", "batch"), [(0.0, 10_000), (1.0, 1200), (7.0, 170), (3600.0, 1)])
 def test_a_batch_takes_about_twenty_minutes(median, batch):
-    assert suggest(100, Spread(median, median, median), None, Asked()).batch == batch
+    assert suggest(100, Spread(median, median, median), None, Asked(), tasks=10**6).batch == batch
+
+
+@pytest.mark.parametrize(("tasks", "workers", "batch"), [(400, 1, 40), (10_000, 4, 1000), (12, 4, 4)])
+def test_no_batch_takes_more_than_a_tenth_of_the_tasks(tasks, workers, batch):
+    suggested = suggest(100, Spread(0.05, 0.05, 0.05), None, Asked(workers=workers), tasks=tasks)
+    assert (suggested.batch, suggested.spread) == (batch, True)
+
+
+def test_a_batch_that_keeps_the_work_spread_says_so(measured):
+    measured.db.execute("UPDATE tally SET n = n / 10")
+    text = Report.read(measured.ledger).to_text()
+    assert "batch   10 → 10 units (a tenth of the stage's tasks, so that they are spread)" in text
 
 
 def test_little_evidence_suggests_nothing():
-    suggested = suggest(19, Spread(1, 1, 1), Spread(1, 1, 1), Asked())
+    suggested = suggest(19, Spread(1, 1, 1), Spread(1, 1, 1), Asked(), tasks=100)
     assert (suggested.walltime_s, suggested.memory_bytes, suggested.batch) == (None, None, None)
 
 
@@ -86,7 +106,12 @@ def test_one_stage_can_be_asked_for(measured):
 
 def test_json_is_plain_data(measured):
     data = json.loads(json.dumps(Report.read(measured.ledger).to_json()))
-    assert data["stages"][0]["suggested"] == {"walltime_s": 180.0, "memory_bytes": 120_000_000, "batch": 96}
+    assert data["stages"][0]["suggested"] == {
+        "walltime_s": 180.0,
+        "memory_bytes": 120_000_000,
+        "batch": 96,
+        "spread": False,
+    }
 
 
 @pytest.fixture

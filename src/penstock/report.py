@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ENOUGH = 20  # measured tasks below which nothing is suggested
 BATCH_S = 20 * 60.0
 LONGEST_BATCH = 10_000
+SPREAD_OVER = 10  # batches that a stage's tasks are cut into at least
 NICE_MINUTES = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 1440, 2880, 4320, 10080)
 
 
@@ -57,6 +58,8 @@ class Suggestion:
     walltime_s: float | None = None
     memory_bytes: int | None = None
     batch: int | None = None
+    spread: bool = False
+    """Whether `batch` is less than 20 minutes of work, so that there are several of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class StageReport:
         if fits.batch:
             now = f"{asked.batch:g}" if asked.batch else "learned"
             work = f"{show_duration(BATCH_S)} for {asked.workers} at a time"
+            if fits.spread:
+                work = "a tenth of the stage's tasks, so that they are spread"
             yield f"  batch   {now} → {fits.batch} units ({work})"
 
 
@@ -143,22 +148,25 @@ class Report:
         )
 
 
-def suggest(ok: int, wall: Spread | None, rss: Spread | None, asked: Asked) -> Suggestion:
+def suggest(ok: int, wall: Spread | None, rss: Spread | None, asked: Asked, *, tasks: int) -> Suggestion:
     """Say what would fit, once 20 tasks ended well.
 
     Walltime: 1.5 × the 95th percentile, and 1.1 × the longest unless that is an outlier (over three times the
     95th percentile: a retry with twice the time is cheaper than to ask for it always); rounded up to a usual
     value.
     Memory: 1.2 × the most, rounded up to two digits, 100 MB at least.
-    Batch: as many units as the workers do in 20 minutes at the median time, rounded to two digits.
+    Batch: as many units as the workers do in 20 minutes at the median time, rounded to two digits, and at most a
+    tenth of the stage's `tasks`: one element with all of them waits for nobody, but leaves the cluster idle.
     """
     if ok < ENOUGH or wall is None:
         return Suggestion()
     longest = wall.most if wall.most <= 3 * wall.p95 else 0.0
+    batch, most = _batch(wall.median, asked.workers), max(math.ceil(tasks / SPREAD_OVER), asked.workers)
     return Suggestion(
         walltime_s=_round_time(max(1.5 * wall.p95, 1.1 * longest)),
         memory_bytes=_round_up(max(1.2 * rss.most, 1e8)) if rss else None,
-        batch=_batch(wall.median, asked.workers),
+        batch=min(batch, most),
+        spread=batch > most,
     )
 
 
@@ -209,7 +217,7 @@ def _read_stage(db: sqlite3.Connection, row: sqlite3.Row) -> StageReport:
         cpu_s=sum(cpu),
         efficiency=sum(cpu) / spent if spent else None,
         asked=asked,
-        suggested=suggest(ok, walls, peaks, asked),
+        suggested=suggest(ok, walls, peaks, asked, tasks=_count_tasks(db, row["id"])),
         elements=_read_elements(db, row["id"], asked.workers),
     )
 
@@ -227,6 +235,11 @@ def _read_elements(db: sqlite3.Connection, stage: int, workers: int) -> Elements
     if walls is None:
         return None
     return Elements(len(rows), walls, *(_most(rows, key) for key in ("rss", "asked_s", "asked")))
+
+
+def _count_tasks(db: sqlite3.Connection, stage: int) -> int:
+    sql = "SELECT coalesce(sum(n), 0) FROM tally WHERE stage = ? AND unit = 1 AND state <> 'stale'"
+    return db.execute(sql, (stage,)).fetchone()[0]
 
 
 def _most(rows: Sequence[sqlite3.Row], key: str) -> Any:
