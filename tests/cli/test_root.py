@@ -57,7 +57,12 @@ def test_the_campaign_may_be_named_by_its_file(penstock, winter):
 
 
 def test_a_folder_that_is_not_there_is_wrong_use(penstock, tmp_path):
-    assert penstock("status", "-C", tmp_path / "no").exit_code == 2
+    shown = penstock("run", "-C", tmp_path / "no")
+    assert shown.exit_code == 2
+    assert shown.stderr == (
+        f"penstock: there is no folder {tmp_path / 'no'}: correct what -C names, or start a campaign there with"
+        " `penstock init`\n"
+    )
 
 
 def test_a_fault_of_ours_is_one_line_unless_debugging(penstock, ran, monkeypatch):

@@ -44,7 +44,9 @@ def _resolve_root(ctx: click.Context, _: click.Parameter, value: str | None) -> 
         return find_root(Path.cwd())
     folder = Path(given)
     if not folder.exists():
-        raise click.BadParameter(f"{given} does not exist")
+        raise DefinitionError(
+            f"there is no folder {folder.absolute()}: correct what -C names, or start a campaign there with `penstock init`"
+        )
     if not folder.is_dir():
         return folder.resolve().parent
     return find_root(folder)
