@@ -1,5 +1,6 @@
 """The runner as one file."""
 
+import errno
 import json
 import os
 import re
@@ -7,6 +8,9 @@ import subprocess
 import sys
 import zipfile
 
+import pytest
+
+from penstock.runner import build
 from penstock.runner.build import build_pyz
 
 
@@ -17,6 +21,17 @@ def test_the_file_is_named_by_its_content_and_made_once(tmp_path):
     assert build_pyz(tmp_path) == path
     assert path.stat().st_mtime_ns == before.st_mtime_ns
     assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_draft_that_a_full_disk_cuts_short_does_not_stay(tmp_path, monkeypatch):
+    def write_half(path, sources):
+        path.write_bytes(b"PK")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(build, "write_zip", write_half)
+    with pytest.raises(OSError, match="No space"):
+        build_pyz(tmp_path)
+    assert os.listdir(tmp_path) == []
 
 
 def test_the_same_sources_make_the_same_bytes(tmp_path):

@@ -24,8 +24,13 @@ def build_pyz(folder: Path) -> Path:
     target = Path(folder) / "runner-{}.pyz".format(digest_sources(sources))
     if not target.exists():
         draft = target.with_name(".{}.{}".format(target.name, os.getpid()))
-        write_zip(draft, sources)
-        os.rename(str(draft), str(target))
+        try:
+            write_zip(draft, sources)
+            os.rename(str(draft), str(target))
+        except OSError:  # of a full disk it would take the rest
+            if draft.exists():
+                draft.unlink()
+            raise
     return target
 
 
