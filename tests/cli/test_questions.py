@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from penstock.clock import SystemClock
+from penstock.ledger.lease import held
+
 
 def test_status_shows_what_failed_and_how_to_see_its_log(penstock, ran):
     shown = penstock("status", "-C", ran)
@@ -137,3 +140,15 @@ def test_status_watch_goes_on_until_interrupted(ran):
     out, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (0, "")
     assert out.startswith("winter: nobody is working on it")
+
+
+@pytest.mark.parametrize("words", [("retry", "--all"), ("cancel", "--all"), ("ledger", "check")])
+def test_a_record_without_a_definition_is_told_with_the_remedy(penstock, winter, words):
+    with held(winter, command="run", clock=SystemClock()):
+        pass
+    shown = penstock(*words, "-C", winter)
+    assert shown.exit_code == 1
+    assert shown.stderr == (
+        f"penstock: the record in {winter} has no definition yet: `penstock run` writes it\n"
+    )
+    assert penstock("status", "-C", winter).output.startswith("winter: nobody is working on it")

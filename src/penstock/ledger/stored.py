@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock import config
 from penstock.campaign import Campaign
-from penstock.errors import LedgerError
+from penstock.errors import LedgerError, NothingYet
 from penstock.graph import Graph, build
 from penstock.ledger import Ledger
 
@@ -33,7 +33,10 @@ def last_copy(root: Path) -> dict[str, Any] | None:
 
 def stored_campaign(ledger: Ledger) -> Campaign:
     """Return the current definition."""
-    return config.from_json(stored_copy(ledger.db) or {})
+    copy = stored_copy(ledger.db)
+    if copy is None:
+        raise NothingYet(f"the record in {ledger.root} has no definition yet: `penstock run` writes it")
+    return config.from_json(copy)
 
 
 def stored_graph(ledger: Ledger) -> Graph:
