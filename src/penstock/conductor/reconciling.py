@@ -71,15 +71,12 @@ class Reconciler:
         self.cancel_at = 0.0  # when to cancel what has nothing left to do; a person waits for that: no pace
         self.cancel_failed = False
         self.forget_other_clock()
-        self.cancel_at = 0.0  # when to cancel what has nothing left to do; a person waits for that: no pace
-        self.cancel_failed = False
 
     def turn(self) -> None:
         """Ask one thing, if something is to be asked and enough time has gone by."""
         open_jobs = [job for job in jobs.open_jobs(self.ledger.db) if job["site"] == self.site.name]
         for job in open_jobs:
             self.adopt_by_claim(job)
-        self.cancel_departed(open_jobs)
         if not open_jobs:
             self.note_trouble(None)  # nobody waits for its answers any more
         self.cancel_departed(open_jobs)
