@@ -223,7 +223,7 @@ def test_down_leaves_jobs_at_a_cluster_alone_and_says_so(penstock, cluster):
         time.sleep(0.1)
     lines = penstock("down", "-C", cluster).output.splitlines()
     assert lines[-1] == (
-        "1 job with 1 task goes on at cluster; `penstock up` collects it, `penstock cancel` takes it away"
+        "1 job with 1 task goes on at cluster; `penstock up` collects it, `penstock cancel --all` takes it away"
     )
     assert not (cluster / "cancelled").exists()
     assert "stopped at" in (cluster / ".penstock/conductor.log").read_text()

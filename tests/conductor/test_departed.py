@@ -217,7 +217,7 @@ def test_when_one_stops_the_jobs_go_on_and_how_to_collect_them_is_said(far: Far)
         conductor.ask_stop()
         lines = conductor.run().lines
     assert lines[-1] == (
-        "1 job with 6 tasks goes on at cluster; the same command collects it, `penstock cancel` takes it away"
+        "1 job with 6 tasks goes on at cluster; the same command collects it, `penstock cancel --all` takes it away"
     )
     assert "still running" not in lines[-2]
     assert [words for words in far.queue.asked[asked:] if words[0] == "scancel"] == []
@@ -235,7 +235,7 @@ def test_several_jobs_are_counted_with_their_tasks(far: Far) -> None:
                 "INSERT INTO task (stage, unit, state, batch) VALUES (1, ?, 'queued', 99)", (unit,)
             )
         assert cluster_lines(ledger, command="up") == [
-            "2 jobs with 1,200 tasks go on at cluster; `penstock up` collects them, `penstock cancel` takes them away"
+            "2 jobs with 1,200 tasks go on at cluster; `penstock up` collects them, `penstock cancel --all` takes them away"
         ]
         assert say_ending(ledger, stopped=False)[1] == ["all done: 0 tasks"], "only who stops early must know"
 

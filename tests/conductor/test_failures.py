@@ -76,6 +76,7 @@ def test_a_typo_over_a_hundred_thousand_units_stops_at_the_fuse_and_shows_what_t
         r"stage 'a' is paused: .* failed alike .*exit code 127.* `penstock retry --stage a`", said
     )
     assert "ehco" in said
+    assert "ehco" in lab.rows("SELECT paused_why FROM stage")[0][0]
     tried = lab.rows("SELECT count(DISTINCT unit) FROM attempt")[0][0]
     assert tried < 100
     assert sum(lab.states("a").values()) == 100_000

@@ -121,7 +121,7 @@ def test_ready_in_a_paused_stage_says_what_resumes_it(chain):
     )
     told = only(chain, unit)
     assert "its first 5 attempts failed alike" in told.why
-    assert told.remedy == "mend it, then: penstock retry --stage calibrate"
+    assert told.remedy == "mend it, then `penstock retry --stage calibrate` and `penstock run`"
 
 
 def test_a_running_task_says_where(chain):

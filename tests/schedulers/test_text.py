@@ -14,6 +14,7 @@ from penstock.schedulers.text import (
     mebibytes,
     minutes,
     number,
+    one_line,
     raw_lines,
     refusal,
     write_ranges,
@@ -93,13 +94,20 @@ def test_an_answer_needs_one_of_its_exit_codes():
             answer(reply)
 
 
+def test_what_each_line_of_a_refusal_begins_with_is_said_once():
+    said = "sbatch: error: invalid partition specified: x\nsbatch: error: Batch job submission failed: Bad name\n"
+    assert one_line(said) == (
+        "sbatch: error: invalid partition specified: x; Batch job submission failed: Bad name"
+    )
+
+
 def test_a_refusal_says_the_schedulers_words_and_the_remedy():
     error = refusal(
         Reply(1, "", "hello from the profile\nbsub: nosuch: No such queue.\n  Job not submitted."), TABLE
     )
     assert isinstance(error, SubmitRejected)
     assert str(error) == (
-        "the scheduler refused the job (bsub: nosuch: No such queue. Job not submitted.): correct the site's `queue`"
+        "the scheduler refused the job (bsub: nosuch: No such queue; Job not submitted): correct the site's `queue`"
     )
 
 

@@ -117,7 +117,15 @@ def test_stale_is_counted_beside_done(record):
 
 def test_a_paused_stage_says_why(started):
     started.db.execute("UPDATE stage SET paused = 'fuse', paused_why = 'the first 5 failed alike'")
-    assert "! calibrate is paused: the first 5 failed alike" in Status.read(started.ledger).to_text()
+    assert (
+        "! calibrate is paused: the first 5 failed alike; mend it, then `penstock retry --stage calibrate` and `penstock run`"
+        in Status.read(started.ledger).to_text()
+    )
+    started.db.execute("UPDATE stage SET paused = 'halt', paused_why = 'the disk is full'")
+    assert (
+        "! calibrate is paused: the disk is full; mend it, then `penstock run`, or `penstock retry --stage calibrate`"
+        " while something works on it" in Status.read(started.ledger).to_text()
+    )
 
 
 def test_an_open_job_is_listed_with_the_tasks_it_still_has(started):
@@ -239,6 +247,22 @@ def test_several_jobs_of_a_cluster_are_one_line(queued):
     assert "1 in the queue" in Status.read(queued.ledger, now=2000.0).to_text()
 
 
+def test_what_was_not_handed_in_is_not_said_to_be_in_the_queue(queued):
+    queued.array(1, {}, {"life": {"news": None}}, native=None, submitted=None, state="planned")
+    queued.db.execute("UPDATE life SET native = NULL WHERE job = (SELECT max(id) FROM job)")
+    text = Status.read(queued.ledger, now=2000.0).to_text()
+    assert "1 being handed in" in text
+    assert "3 running" in text  # a file of events is a claim, also before it is read
+    assert "in the queue" not in text
+
+
+def test_what_the_queue_does_not_know_any_more_is_not_said_to_be_in_it(queued):
+    queued.array(1, {"absent": 5.0}, {"absent": 5.0, "life": {"news": 1990.0}}, native="4712")
+    text = Status.read(queued.ledger, now=2000.0).to_text()
+    assert "1 no longer known to the queue" in text
+    assert "3 running" in text
+
+
 def test_what_a_runner_said_last_counts_and_not_what_the_queue_said_before(queued):
     queued.db.execute("UPDATE life SET news = 1500")
     (job,) = Status.read(queued.ledger, now=2000.0).jobs
@@ -254,7 +278,10 @@ def test_held_elements_are_a_problem_with_the_command_that_lets_them_go_on(queue
     )
     queued.db.execute("UPDATE element SET reason = 'BadConstraints' WHERE phase = 'held'")
     (problem,) = Status.read(queued.ledger, now=2000.0).problems
-    assert "correct [site.slurm], then `penstock cancel` and `penstock retry`" in problem.why
+    assert problem.why == (
+        "1 of 7 held (BadConstraints): correct `constraint` of [site.slurm], or ask for less in the stage,"
+        " then `penstock cancel --stage calibrate` and `penstock retry --stage calibrate` hand its tasks in anew"
+    )
 
 
 def test_a_site_that_does_not_answer_is_told_with_since_when(queued):

@@ -124,6 +124,10 @@ class Collector:
         why = fuse([Seen(row[0], row[1]) for row in rows])
         if why is None:
             return
+        said = db.execute(
+            "SELECT why FROM attempt WHERE stage = ? AND why IS NOT NULL ORDER BY id DESC LIMIT 1", (number,)
+        ).fetchone()
+        why += f": {said[0]}" if said else ""
         with self.ledger.transaction():
             db.execute(
                 "UPDATE stage SET paused = 'fuse', paused_why = ? WHERE id = ? AND paused IS NULL",

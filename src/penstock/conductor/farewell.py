@@ -8,7 +8,7 @@ from penstock.display import Labels, count
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.alike import read_alike
 from penstock.ledger.logs import tail_of
-from penstock.ledger.standing import out_by_site
+from penstock.ledger.standing import goes_on, out_by_site
 
 SHOWN = 3
 
@@ -60,7 +60,7 @@ def paused_lines(ledger: Ledger) -> list[str]:
     ):
         if row["paused"] == "fuse":
             lines.append(
-                f"stage '{row['name']}' is paused: {row['paused_why']}; mend it, then `penstock retry --stage {row['name']}`"
+                f"stage '{row['name']}' is paused: {row['paused_why']}; {goes_on(row['name'], 'fuse')}"
             )
             lines += [f"    {line}" for line in tail_of(ledger, row["id"])]
         else:
@@ -110,6 +110,6 @@ def cluster_lines(ledger: Ledger, *, command: str | None = None) -> list[str]:
         go, them = ("goes", "it") if n == 1 else ("go", "them")
         what = f"{count(n, 'job')} with {tasks:,} {'task' if tasks == 1 else 'tasks'}"
         lines.append(
-            f"{what} {go} on at {site}; {again} collects {them}, `penstock cancel` takes {them} away"
+            f"{what} {go} on at {site}; {again} collects {them}, `penstock cancel --all` takes {them} away"
         )
     return lines

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.display import Labels, count, show_command, show_duration, show_time, visible
 from penstock.explain.find import find_stage
-from penstock.ledger.standing import Standing, remedy_of, show_nodes, standing_of, trouble_of
+from penstock.ledger.standing import Standing, goes_on, remedy_of, show_nodes, standing_of, trouble_of
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
@@ -147,9 +147,8 @@ class _Reader:
         retry = show_command("retry", self.labels.label(task["key"]), task["name"])
         why = task["why"] or "all that it needs is there"
         if task["paused"]:
-            return f"{why}, but its stage is paused: {task['paused_why'] or task['paused']}", (
-                f"mend it, then: penstock retry --stage {task['name']}"
-            )
+            paused = f"{why}, but its stage is paused: {task['paused_why'] or task['paused']}"
+            return paused, goes_on(task["name"], task["paused"])
         if task["due"] and task["due"] > self.now:
             return f"{why}, in {show_duration(task['due'] - self.now)}", f"by itself; at once: {retry}"
         return why, "goes out when there is room, while something works on the campaign: penstock run"
@@ -197,6 +196,8 @@ class _Reader:
                 return f"held in the queue of {site}{said}"
             case "ended":
                 return f"its element has ended at {site}{said}, and its files are awaited"
+            case "absent":
+                return f"no longer known to the queue of {site}: given up when two answers in a row say so"
             case "unknown":
                 return f"at {site}, in a state that penstock does not know{said}"
             case _:

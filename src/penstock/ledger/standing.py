@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from penstock.display import show_time
-from penstock.schedulers import release_command
+from penstock.schedulers import mending, release_command
 
 SILENT_S = 180.0  # without a word, after which a runner is asked after
 
@@ -21,12 +22,14 @@ SELECT phase, CASE WHEN phase = queued THEN word END AS word, CASE WHEN phase = 
     sum(phase = 'running' AND news <= :silent) AS silent, max(news) AS news
 FROM (
     SELECT e.element, e.word, e.reason, l.news,
-        CASE WHEN e.ended IS NOT NULL OR l.left IS NOT NULL THEN 'ended' WHEN l.native IS NOT NULL THEN 'running'
-            ELSE coalesce(e.phase, 'submitted') END AS phase,
+        CASE WHEN e.ended IS NOT NULL OR l.left IS NOT NULL THEN 'ended' WHEN l.job IS NOT NULL THEN 'running'
+            WHEN e.absent IS NOT NULL THEN 'absent'
+            ELSE coalesce(e.phase, CASE WHEN j.native IS NULL THEN 'planned' ELSE 'submitted' END) END AS phase,
         CASE WHEN e.ended IS NOT NULL THEN 'ended' ELSE e.phase END AS queued,
         CASE WHEN l.native IS NULL AND e.ended IS NULL THEN e.starts END AS starts,
         coalesce(l.host, nullif(e.node, '')) AS node
     FROM (SELECT * FROM element WHERE job = :job AND element >= :first AND NOT settled ORDER BY element LIMIT :most) e
+    JOIN job j ON j.id = e.job
     LEFT JOIN life l ON l.job = e.job AND l.element = e.element
         AND l.life = (SELECT max(life) FROM life WHERE job = e.job AND element = e.element)
 )
@@ -39,7 +42,8 @@ class Standing:
     """So many elements that stand alike."""
 
     phase: str
-    """pending, held, running, ended or unknown; submitted: nobody asked about them yet."""
+    """pending, held, running, ended or unknown; submitted: nobody asked about them yet; planned: not handed in yet;
+    absent: the last answer did not know them."""
     elements: int
     first: int
     word: str | None = None
@@ -59,7 +63,12 @@ class Standing:
     def to_text(self, now: float) -> str:
         """Say it in a few words: `38 pending (Resources), from 14:05:00 on`."""
         said = self.reason or (self.word if self.phase in ("held", "ended", "unknown") else None)
-        words = {"unknown": "in a state that penstock does not know", "submitted": "in the queue"}
+        words = {
+            "unknown": "in a state that penstock does not know",
+            "submitted": "in the queue",
+            "planned": "being handed in",
+            "absent": "no longer known to the queue",
+        }
         text = f"{self.elements} {words.get(self.phase, self.phase)}" + (f" ({said})" if said else "")
         if self.phase == "running":
             text += f" on {show_nodes(self.nodes)}" if self.nodes else ""
@@ -151,6 +160,14 @@ def scheduler_of(db: sqlite3.Connection, site: str) -> str | None:
     return row and row[0]
 
 
+def goes_on(stage: str, pause: str) -> str:
+    """Say what ends the pause of a stage: each start of `run` ends a halt, a fuse wants to be told."""
+    retry = f"`penstock retry --stage {shlex.quote(stage)}`"
+    if pause == "fuse":
+        return f"mend it, then {retry} and `penstock run`"
+    return f"mend it, then `penstock run`, or {retry} while something works on it"
+
+
 def remedy_of(db: sqlite3.Connection, job: sqlite3.Row, held: Standing) -> str:
     """Say what lets a held element go on."""
     command = release_command(
@@ -159,4 +176,11 @@ def remedy_of(db: sqlite3.Connection, job: sqlite3.Row, held: Standing) -> str:
     )  # fmt: skip
     if command:
         return f"`{command}` lets it go on"
-    return f"correct [site.{job['site']}], then `penstock cancel` and `penstock retry` hand its tasks in anew"
+    stages = db.execute(
+        "SELECT DISTINCT s.name FROM job j JOIN batch b ON b.job = j.id JOIN stage s ON s.id = b.stage WHERE j.token = ?",
+        (job["token"],),
+    )
+    named = [f"--stage {shlex.quote(row[0])}" for row in stages] or ["--all"]
+    again = " and ".join(f"`penstock {word} {which}`" for which in named for word in ("cancel", "retry"))
+    mend = mending(scheduler_of(db, job["site"]), held.reason or "", job["site"])
+    return f"{mend}, then {again} hand its tasks in anew"

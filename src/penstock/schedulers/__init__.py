@@ -53,6 +53,33 @@ RELEASE = {
 }
 
 
+#: scheduler → why it holds what can never run, and what to change
+MENDING = {
+    "slurm": (
+        (
+            r"TimeLimit|Wall",
+            "set `max_walltime` of [site.{site}] to what its queue allows, or name another `queue`",
+        ),
+        (r"Mem", "ask for less `memory` in the stage, or set `max_memory` of [site.{site}]"),
+        (r"Account", "correct `account` of [site.{site}]"),
+        (r"InvalidQOS|QOSNotAllowed|QOSMin", "correct `qos` of [site.{site}]"),
+        (r"BadConstraints", "correct `constraint` of [site.{site}], or ask for less in the stage"),
+        (r"Partition|Max", "ask for less in the stage, or name another `queue` or `qos` for [site.{site}]"),
+    )
+}
+
+
+def mending(scheduler: str | None, reason: str, site: str) -> str:
+    """Say what to change when a scheduler keeps a job that can never run as it is.
+
+    >>> mending("slurm", "InvalidAccount", "cluster")
+    'correct `account` of [site.cluster]'
+    """
+    rows = MENDING.get(scheduler or "", ())
+    found = (hint for pattern, hint in rows if re.search(pattern, reason))
+    return next(found, "correct [site.{site}]").format(site=site)
+
+
 def release_command(
     scheduler: str | None, native: str | None, *, array: bool, word: str, reason: str
 ) -> str | None:

@@ -110,9 +110,22 @@ def refusal(reply: Reply, table: Iterable[Refusal]) -> SiteError:
     rows = (*NOT_THERE, *table) if reply.code == NO_COMMAND else table
     for row in rows if reply.code else ():
         if found := re.search(row.pattern, said, re.IGNORECASE):
-            words = " ".join(said[said.rfind("\n", 0, found.start()) + 1 :].split())[:300]
+            words = one_line(said[said.rfind("\n", 0, found.start()) + 1 :])
             return row.error(f"{VERBS[row.error]} ({words}): {row.hint}")
     return QueryFailed(f"{VERBS[QueryFailed]} ({reply.words}): it is looked for by its name")
+
+
+def one_line(text: str) -> str:
+    """Return some lines as one; what all of them begin with is said once.
+
+    >>> one_line("sbatch: error: no such partition\\nsbatch: error: Batch job submission failed\\n")
+    'sbatch: error: no such partition; Batch job submission failed'
+    """
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    head = re.match(r"(?:[\w./-]+: )+", lines[0]) if lines else None
+    start = head[0] if head else None
+    rest = [line.removeprefix(start) if start else line for line in lines[1:]]
+    return "; ".join(dict.fromkeys(line.rstrip(".") for line in [*lines[:1], *rest]))[:300]
 
 
 NO_COMMAND = 127  # of a shell

@@ -45,6 +45,7 @@ class StageStatus:
     stale: int = 0
     rate: float | None = None  # tasks done per second, lately
     paused: str | None = None
+    goes_on: str | None = None  # what a person does to end the pause
 
     @property
     def total(self) -> int:
@@ -70,6 +71,7 @@ class StageStatus:
             "stale": self.stale,
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
             "paused": self.paused,
+            "goes_on": self.goes_on,
         }
 
 
@@ -210,7 +212,8 @@ class Status:
         """Yield what a person should know besides the counts."""
         for stage in self.stages:
             if stage.paused:
-                yield f"! {visible(stage.name)} is paused: {visible(stage.paused)}"
+                then = f"; {stage.goes_on}" if stage.goes_on else ""
+                yield visible(f"! {stage.name} is paused: {stage.paused}{then}")
         yield from self.at_clusters()
         if self.settling:
             files = "1 file is" if self.settling == 1 else f"{self.settling} files are"

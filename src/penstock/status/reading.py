@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from penstock.display import Labels, show_time, visible
 from penstock.ledger.alike import read_alike
 from penstock.ledger.lease import holder
-from penstock.ledger.standing import Standing, remedy_of, standings
+from penstock.ledger.standing import Standing, goes_on, remedy_of, standings
 from penstock.status.model import STATES, JobStatus, Problem, StageStatus, Status
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
     alike = read_alike(db, labels) if failed else []
     name = db.execute("SELECT value FROM meta WHERE name = 'name'").fetchone()
     return Status(
-        campaign=name[0] if name else "",
+        campaign=name[0] if name else ledger.root.name,
         at=now,
         driver=_read_driver(db, now),
         stages=stages,
@@ -63,6 +63,7 @@ def _read_stages(db: sqlite3.Connection, labels: Labels, now: float) -> tuple[St
             stale=counts[row[0]].get("stale", 0),
             rate=rates.get(row[0]),
             paused=row[4] or row[3],
+            goes_on=goes_on(row[1], row[3]) if row[3] else None,
         )
         for row in rows
     )
