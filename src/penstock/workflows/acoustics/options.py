@@ -1,0 +1,168 @@
+"""The options of `penstock init acoustics` and of what else is asked about recordings, and what they come to."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from penstock.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from penstock.workflows.acoustics.definition import Shape
+    from penstock.workflows.acoustics.init import Times
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+AUDIO = "a folder, a glob or a pattern: data, 'data/*.wav', 'data/{site}_{begin:%Y%m%d_%H%M%S}.wav'"
+
+
+def _number_or_word(text: str | None) -> float | str | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return text
+
+
+ANALYSIS = (
+    click.option("--audio", required=True, metavar="PATTERN", help=f"The recordings: {AUDIO}."),
+    click.option(
+        "--begin", metavar="FORMAT", help="The time in the names, as %Y%m%d_%H%M%S, if it cannot be guessed."
+    ),
+    click.option("--nfft", type=click.IntRange(2), help="Samples in a frame [1024]."),
+    click.option(
+        "--overlap", type=click.FloatRange(0, 1, max_open=True), help="Shared part of two frames [0.5]."
+    ),
+    click.option("--window", help="Window, by its name in scipy [hann]."),
+    click.option(
+        "--scaling",
+        type=click.Choice(["density", "spectrum"]),
+        help="Power per hertz, or per line [density].",
+    ),
+    click.option("--bin", type=float, metavar="SECONDS", help="Time bins of the stored levels [10]."),
+    click.option(
+        "--ltas-bin",
+        type=click.UNPROCESSED,
+        callback=lambda _context, _option, text: _number_or_word(text),
+        metavar="SECONDS",
+        help="Time bins of the long-term average, or day, month, whole [chosen].",
+    ),
+    click.option(
+        "--sensitivity", type=float, metavar="DB", help="Of the hydrophone, dB re 1 V/µPa, as -170."
+    ),
+    click.option("--gain", type=float, metavar="DB", help="Of the amplifier [0]."),
+    click.option("--peak-voltage", type=float, metavar="VOLT", help="At digital full scale [1]."),
+    click.option(
+        "--end-to-end", type=float, metavar="DB", help="Level of full scale, dB re 1 µPa (instead)."
+    ),
+    click.option("--curve", metavar="FILE", help="CSV of Hz,dB instead of --sensitivity."),
+    click.option("--resample", type=click.IntRange(1), metavar="HZ", help="To this sample rate."),
+    click.option("--band-pass", type=float, nargs=2, metavar="LOW HIGH", help="Corners of a filter, Hz."),
+    click.option(
+        "--normalise",
+        type=click.Choice(["none", "dc", "peak", "zscore"]),
+        help="Mean, peak or standard deviation of each file [none].",
+    ),
+    click.option(
+        "--normalise-over",
+        type=click.Choice(["file", "period", "whole"]),
+        help="What shares mean, peak or deviation; with --chain [file].",
+    ),
+    click.option("--legacy", metavar="NAME", help="osmose-0.2: the numbers of the old scripts."),
+    click.option("--db-range", type=float, nargs=2, metavar="LOW HIGH", help="Of the colours [from data]."),
+    click.option("--colours", metavar="NAME", help="Of pictures [viridis]."),
+    click.option("--scale", "frequency_scale", type=click.Choice(["linear", "log"]), help="Of frequency."),
+    click.option("--channel", type=click.IntRange(1), help="The channel to analyse [1]."),
+    click.option("--force", is_flag=True, default=None, help="Take faulty recordings in."),
+)
+
+
+TIMES = (
+    click.option(
+        "--timestamps",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A CSV without header: name,2017-10-07T00:16:22.000Z.",
+    ),
+    click.option("--timezone", metavar="ZONE", help="Of times without a zone, as Europe/Paris [UTC]."),
+    click.option("--back-to-back", metavar="TIME", help="Names tell no time: one after the other from here."),
+)
+
+SHAPE = (
+    click.option("--workers", type=click.IntRange(1), help="Recordings at a time [all cores]."),
+    click.option(
+        "--batch", type=click.IntRange(1), default=200, show_default=True, help="Recordings in a batch."
+    ),
+    click.option(
+        "--segment", type=float, metavar="SECONDS", help="Cut segments of this length across files."
+    ),
+    click.option("--tiles", metavar="LEVELS", help="Tiles for APLOSE: a number of levels, or on-demand."),
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["netcdf", "zarr"]),
+        default="netcdf",
+        show_default=True,
+        help="Of spectra and averages.",
+    ),
+    click.option("--also", multiple=True, type=click.Choice(["npz"]), help="A product beside these."),
+    click.option("--chain", is_flag=True, help="Resample and take statistics in stages of their own."),
+)
+
+
+def _decorated(command: F, options: Sequence[Callable[[F], F]]) -> F:
+    return functools.reduce(lambda made, option: option(made), reversed(options), command)
+
+
+def analysis_options(command: F) -> F:
+    """Give a command what names recordings and says how they are analysed."""
+    return _decorated(command, (*ANALYSIS, *TIMES))
+
+
+def shape_options(command: F) -> F:
+    """Give a command what says which stages and products a campaign has."""
+    return _decorated(command, SHAPE)
+
+
+def pop_times(params: dict[str, Any]) -> Times:
+    """Take from the given options what says when recordings begin."""
+    from penstock.workflows.acoustics.init import Times
+
+    return Times(params.pop("timestamps"), params.pop("timezone"), params.pop("back_to_back"))
+
+
+def pop_shape(params: dict[str, Any]) -> Shape:
+    """Take from the given options what a campaign has beside its parameters.
+
+    `segment` and `tile_levels` stay in `params`, which they are too. Raises DefinitionError if a format cannot be written.
+    """
+    from penstock.workflows.acoustics.definition import Shape
+
+    segment, tiles, form = params.pop("segment"), params.pop("tiles"), params.pop("form")
+    levels = _tile_levels(tiles)
+    if form == "zarr" and find_spec("zarr") is None:
+        raise DefinitionError("--format zarr needs a package that is not installed: pip install zarr")
+    params |= {"segment": segment, "tile_levels": levels}
+    return Shape(
+        params.pop("workers") or os.cpu_count() or 1,
+        params.pop("batch"),
+        segments=segment is not None,
+        format=form,
+        extras=(*(("tiles",) if levels else ()), *params.pop("also")),
+        chain=params.pop("chain"),
+        aplose=tiles is not None,
+    )
+
+
+def _tile_levels(text: str | None) -> int | None:
+    if text is None or text == "on-demand":
+        return None
+    if not text.isdigit():
+        raise click.BadParameter(
+            f"{text!r} is neither a number of levels nor on-demand", param_hint="--tiles"
+        )
+    return int(text)
