@@ -25,12 +25,10 @@ LAYERS = (
     {"schedulers"},
     {"ledger"},
     {"site"},
-    {"closing"},
     {"conductor"},
     {"status"},
-    {"report", "explain", "simulate"},
+    {"report", "explain"},
     {"testing"},
-    {"notebook", "web"},
     {"cli"},
     {"__main__"},
 )

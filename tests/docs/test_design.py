@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,3 +43,16 @@ def test_the_folders_of_a_job_are_those_that_the_design_draws() -> None:
     own = [name for name in named if not re.match(r"\d|p\w{10}|penstock", name)]
     assert len(own) >= 5
     assert [name for name in own if f'"{name}"' not in code and f'/{name}"' not in code] == []
+
+
+@pytest.mark.parametrize("package", ["conductor", "ledger", "site"])
+def test_every_module_of_a_package_that_is_told_by_module_is_named(package: str) -> None:
+    section = (ROOT / "docs/design.md").read_text("utf-8").split("## The layers")[1].split("\n## ")[0]
+    modules = {path.stem for path in (ROOT / "src/penstock" / package).glob("*.py")} - {"__init__"}
+    assert modules - set(re.findall(r"\*(\w+)\*", section)) == set()
+
+
+def test_no_module_is_named_that_is_not_there() -> None:
+    section = (ROOT / "docs/design.md").read_text("utf-8").split("## The layers")[1].split("\n## ")[0]
+    there = {path.stem for path in (ROOT / "src/penstock").rglob("*.py")} | {"site"}
+    assert set(re.findall(r"\*(\w+)\*", section)) - there == set()
