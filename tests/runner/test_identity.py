@@ -32,6 +32,10 @@ def test_the_only_element_needs_no_index():
     assert find_element(None, {"SGE_TASK_ID": "undefined"}, 1) == 1
 
 
+def test_the_only_element_is_not_misled_by_an_array_in_which_penstock_itself_runs():
+    assert find_element(None, {"SLURM_ARRAY_TASK_ID": "7"}, 1) == 1
+
+
 @pytest.mark.parametrize(
     ("environ", "native"),
     [

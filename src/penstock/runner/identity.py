@@ -17,9 +17,9 @@ NATIVE_VARIABLES = ("SLURM_ARRAY_JOB_ID", "SLURM_JOB_ID", "PBS_JOBID", "JOB_ID",
 
 def find_element(given: Optional[int], environ: Mapping[str, str], elements: int) -> Optional[int]:
     """Return our index in the array, or None when nothing tells it."""
+    if given is None and elements == 1:
+        return 1  # an index would be that of an array in which penstock itself runs
     element = given if given is not None else _index(environ)
-    if element is None and elements == 1:
-        return 1
     return element if element is not None and 1 <= element <= elements else None
 
 
