@@ -45,6 +45,20 @@ def seen(case: str, *jobs: Known) -> list[tuple]:
     return [(one.native, one.element, one.phase, one.word, one.node) for one in told]
 
 
+FUNCTION = (
+    "BASH_FUNC_module%%=() {  local job_state;\n    job_state = C;\n eval `modulecmd bash $*`\n},PBS_O_QUEUE"
+)
+
+
+def test_a_function_that_somebody_exported_hides_no_job():
+    theirs = TORQUE.format(state="R", status="0").replace("PBS_O_QUEUE", FUNCTION)
+    ours = TORQUE.format(state="Q", status="0").replace("7.master", "8.master").replace("pabc", "pxyz")
+    found = torque.parse_find(Reply(0, f"{theirs}{ours}qstat ended 0\n"), ["pxyzdefghij"])
+    assert found == {"pxyzdefghij": "8.master.example.org"}
+    (one,) = torque.parse_queue(Reply(0, theirs), [Known("pabcdefghij", "7.master.example.org", 1)])
+    assert one.phase is P.RUNNING
+
+
 # ---- what it is asked
 
 

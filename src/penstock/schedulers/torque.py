@@ -9,6 +9,8 @@ Recorded are the wrappers of Slurm 22.05.8; Torque itself is read after its manu
   vanishes a few minutes after its end (MinJobAge of Slurm), as every job does.
 - The wrappers call what ran out of memory or lost its node U, and tell neither exit status nor who cancelled a job.
   Torque tells the exit status for `keep_completed` seconds.
+- Torque prints variables as they are: a shell function that somebody exported goes on at the start of lines, and may look
+  like fields. Those of the job come first.
 - 153 says that no such job is known, and the scheduler has answered; the wrappers say so of an empty list, too.
 - The wrappers read `#PBS` lines by sbatch, which passes over `-o` and `-j`: they stand on the command line. They take no
   script on standard input, and `qdel 7_3` would end all of array 7: elements are cancelled by scancel, which stands beside
@@ -90,7 +92,7 @@ REFUSALS = (
             SubmitRejected, "correct `lines` of [site.NAME]"),
 )  # fmt: skip
 
-BLOCK = re.compile(r"^Job Id:[ \t]*(\S+)[ \t]*\n((?:[ \t]+\S.*\n)+)[ \t]*\n", re.MULTILINE)
+BLOCK = re.compile(r"^Job Id:[ \t]*(\S+)[ \t]*\n((?:(?!Job Id:)[ \t]*\S.*\n)+)[ \t]*\n", re.MULTILINE)
 FOLD = re.compile(r"\n\t(?!\w[\w.]* = )")  # how Torque goes on with a long value
 FIELD = re.compile(r"^[ \t]+(\w[\w.]*) = (.*)$", re.MULTILINE)
 SUBMITTED = r"\d+(?:(?:\[\])?\.[\w.-]*[A-Za-z][\w.-]*)?"
@@ -161,7 +163,7 @@ def _whole(job: Known, parts: Sequence[Sighting]) -> Sighting | None:
 
 def read_rows(text: str) -> dict[str, dict[str, str]]:
     """Return id → fields of `qstat -f`; raises QueryFailed if one of its blocks was cut."""
-    rows = {found[1]: dict(FIELD.findall(FOLD.sub("", found[2]))) for found in BLOCK.finditer(text)}
+    rows = {found[1]: dict(reversed(FIELD.findall(FOLD.sub("", found[2])))) for found in BLOCK.finditer(text)}
     if len(rows) < len(re.findall(r"^Job Id:", text, re.MULTILINE)):
         raise QueryFailed("qstat's answer was cut short: it is asked again")
     return rows
