@@ -79,10 +79,16 @@ def test_keys_that_it_has_no_word_for_are_named():
 
 
 def test_an_array_counts_from_one_and_one_element_is_no_array():
-    head = ["qsub", "-N", "pabc", "-r", "n"]
-    assert pbs.submit("s", Request("pabc", 10, max_parallel=3), SITE) == [*head, "-J", "1-10%3", "s"]
-    assert pbs.submit("s", Request("pabc", 2), SITE) == [*head, "-J", "1-2", "s"]
-    assert pbs.submit("s", Request("pabc", 1, max_parallel=3), SITE) == [*head, "s"]
+    head = ["qsub", "-N", "pabc", "-r"]
+    assert pbs.submit("s", Request("pabc", 10, max_parallel=3), SITE) == [*head, "y", "-J", "1-10%3", "s"]
+    assert pbs.submit("s", Request("pabc", 2), SITE) == [*head, "y", "-J", "1-2", "s"]
+    assert pbs.submit("s", Request("pabc", 1, max_parallel=3), SITE) == [*head, "n", "s"]
+
+
+def test_only_what_is_no_array_is_kept_from_being_rerun_as_qsub_refuses_other_arrays():
+    for elements in (1, 2, 500):
+        words = pbs.submit("s", Request("pabc", elements), SITE)
+        assert ("-J" in words) == (words[words.index("-r") + 1] == "y")
 
 
 def test_one_question_tells_of_all_jobs_and_there_is_no_other():
@@ -297,6 +303,20 @@ def test_a_negative_exit_status_is_no_exit_code(status, outcome):
     )
     (one,) = pbs.parse_queue(Reply(0, text), [Known("t", "1020.pbs1", 1)])
     assert (one.phase, one.outcome, one.exit_code, one.signal) == (P.ENDED, outcome, None, None)
+
+
+@pytest.mark.parametrize(("substate", "outcome"), [(91, "cancelled"), (93, None)])
+def test_what_ended_by_sigterm_was_deleted_only_if_pbs_says_so(substate, outcome):
+    text = recorded("openpbs/54-finished-qdel-running").reply.out.replace(
+        '"substate":\t91', f'"substate":\t{substate}'
+    )
+    (one,) = pbs.parse_queue(Reply(0, text), [Known("t", "1010.pbs1", 1)])
+    assert (one.phase, one.outcome, one.signal) == (P.ENDED, outcome, 15)
+
+
+@pytest.mark.parametrize("status", [-10, -13, -16, -18, -21, -23, -30])
+def test_what_pbs_could_not_start_cost_no_try(status):
+    test_a_negative_exit_status_is_no_exit_code(status, "unstarted")
 
 
 def ends(case: str) -> list[tuple]:

@@ -114,7 +114,7 @@ class Scheduler(Protocol):
         ...
 
     def submit(self, script: str, request: Request, site: Site) -> list[str]:
-        """Return the command that submits a script, from the campaign's folder, with its own requeueing off."""
+        """Return the command that submits a script, from the campaign's folder, with its own requeueing off where it can be."""
         ...
 
     def parse_submit(self, reply: Reply) -> str:

@@ -1,4 +1,4 @@
-"""PBS Professional from version 14 on, and OpenPBS; recorded from OpenPBS 23.06.06.
+"""PBS Professional from version 18 on, which brought JSON, and OpenPBS; recorded from OpenPBS 23.06.06.
 
 Odd about it:
 - One `qstat -x -t -f -F json` tells of waiting, running and finished jobs with their elements, so there is no history to
@@ -6,9 +6,11 @@ Odd about it:
 - Its JSON is printed even when no server answers: the exit code decides. 153 (unknown id) and 35 (finished) come with
   all that is known of the other ids. Variables of other people's jobs may make it invalid, so they are left out then.
 - `Exit_status` stands in an array and its waiting elements too (1, as soon as one element failed): only what ended and
-  had a node is believed. Negative ones are PBS's own, above 256 a signal killed the job's shell. 271 is `qdel`, whatever
-  the script made of the signal.
+  had a node is believed. Negative ones are PBS's own, above 256 a signal killed the job's shell. 271 (SIGTERM) is `qdel`
+  with substate 91, whatever the script made of the signal; with another one it may be a time limit of an old PBS.
 - What ended without a node was deleted (substate 91), or its dependency failed (92).
+- `qsub` refuses an array that may not be rerun ("cannot submit non-rerunable Array Job"), also where a site's default is
+  that. An element that PBS starts again has its old id, so its runner goes on as the next life.
 - Ids are `7.server`, `7[].server` and `7[3].server`; an array of one element is refused, and `%` is not known before 20.
 - It prints local times without their zone, so it is asked under TZ=UTC0.
 """
@@ -73,24 +75,30 @@ SUBSTATES = {
 }
 #: exit status → class of failure; negative ones are the Reference Guide's "Job Exit Codes"
 EXITS: dict[int, Outcome] = {
-    271: "cancelled",  # SIGTERM by qdel
     -1: "unstarted",  # could not be started, before it had its files
     -2: "unstarted",  # the same, after
     -3: "unstarted",  # the same, and PBS gave up trying
     -4: "node_failure",  # the node's daemon was started anew
     -5: "node_failure",  # the same, with a checkpoint
     -6: "node_failure",  # the same, with a checkpoint elsewhere
+    -10: "unstarted",  # its user is not known on the node
+    -13: "unstarted",  # its password was wrong
     -14: "node_failure",  # two of its nodes lost each other
+    -16: "unstarted",  # a hook refused it for now
     -17: "unstarted",  # a hook refused it
+    -18: "unstarted",  # a hook wants it to be started again
     -19: "cancelled",  # a hook deleted it
     -20: "node_failure",  # the server lost its node
+    -21: "unstarted",  # PBS's own folders on the node can be written by others
     -22: "unstarted",  # a hook failed
+    -23: "unstarted",  # it had no Kerberos ticket
     -24: "error",  # took more processors than it had asked for, for a moment
     -25: "error",  # the same, for long
     -26: "out_of_memory",  # virtual memory
     -27: "out_of_memory",  # memory
     -28: "timeout",  # processor time
     -29: "timeout",  # walltime
+    -30: "unstarted",  # its nodes did not come together
     -31: "out_of_memory",  # memory in huge pages
     -32: "node_failure",  # its node was set up anew
 }
@@ -142,8 +150,8 @@ def directives(request: Request, site: Site) -> list[str]:
 
 def submit(script: str, request: Request, site: Site) -> list[str]:
     """Return the command that submits a script; what makes the job's identity stands here, where it wins over raw lines."""
-    array = ["-J", array_range(request)] if request.elements > 1 else []
-    return ["qsub", "-N", request.token, "-r", "n", *array, script]
+    once = ["-r", "n"] if request.elements == 1 else ["-r", "y", "-J", array_range(request)]
+    return ["qsub", "-N", request.token, *once, script]
 
 
 def parse_submit(reply: Reply) -> str:
