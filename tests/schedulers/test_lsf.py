@@ -76,15 +76,15 @@ def test_nothing_is_asked_for_that_nobody_wanted():
     ]
 
 
-def test_a_raw_line_replaces_ours_of_the_same_option_but_never_the_name():
+def test_a_raw_line_replaces_ours_of_the_same_option():
     lines = lsf.directives(
-        Request("pabc", 2), Site("hpc", lines=('#BSUB -R "span[ptile=1]" -n 8', "-J other"))
+        Request("pabc", 2), Site("hpc", lines=('#BSUB -R "span[ptile=1]" -n 8', "-u me"))
     )
     assert lines == [
         '#BSUB -J "pabc[1-2]"',
         "#BSUB -o /dev/null",
         '#BSUB -R "span[ptile=1]" -n 8',
-        "#BSUB -J other",
+        "#BSUB -u me",
     ]
 
 

@@ -80,6 +80,11 @@ def test_raw_lines_get_the_prefix_that_they_lack():
     ]
 
 
+def test_a_text_of_several_raw_lines_leaves_none_to_the_shell():
+    text = "\n--gres=gpu:1\n  --nice\n\n#SBATCH --mem=0\r\n"
+    assert raw_lines("#SBATCH", [text]) == ["#SBATCH --gres=gpu:1", "#SBATCH --nice", "#SBATCH --mem=0"]
+
+
 def test_the_last_line_that_fits_wins_over_banners():
     found = last_match("Welcome 12\n12\nquota 99%\n 34 \nbye", r"(\d+)")
     assert found is not None

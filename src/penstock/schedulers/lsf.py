@@ -42,6 +42,8 @@ from penstock.transports.reply import Reply
 
 NAME: str = "lsf"
 COMMANDS: tuple[str, ...] = ("bsub", "bjobs", "bhist", "bkill", "bparams")
+#: options that a site's `lines` may not have: the job would not be found by its name
+RESERVED = r"-J"
 
 #: word → where the element stands; why it ended is in the history
 STATES: dict[str, Phase] = {
@@ -123,7 +125,7 @@ def directives(request: Request, site: Site) -> list[str]:
         "-sla": site.qos,
     }
     raw = raw_lines("#BSUB", site.lines)
-    taken = {option for line in raw for option in re.findall(r"(?<!\S)-[A-Za-z]+", line)} - {"-J"}
+    taken = {option for line in raw for option in re.findall(r"(?<!\S)-[A-Za-z]+", line)}
     return [
         f"#BSUB {key} {value}" for key, value in wishes.items() if value is not None and key not in taken
     ] + raw

@@ -45,6 +45,8 @@ from penstock.transports.reply import Reply
 
 NAME: str = "slurm"
 COMMANDS: tuple[str, ...] = ("sbatch", "squeue", "scancel", "scontrol")
+#: options that a site's `lines` may not have: squeue and sacct would not find the job where they put it
+RESERVED = r"-M\w*|--clusters"
 
 #: word → where the element stands, and the class of its failure
 STATES: dict[str, tuple[Phase, Outcome | None]] = {

@@ -76,8 +76,13 @@ def number(text: str) -> int | None:
 
 
 def raw_lines(prefix: str, lines: Iterable[str]) -> list[str]:
-    """Return the lines that a site adds to a job script, each with the scheduler's prefix if it has none."""
-    return [line if line.startswith("#") else f"{prefix} {line}" for line in lines if line.strip()]
+    """Return the lines that a site adds to a job script, each with the scheduler's prefix if it has none.
+
+    >>> raw_lines("#PBS", ["-W umask=027\\n-m n"])
+    ['#PBS -W umask=027', '#PBS -m n']
+    """
+    single = [line.strip() for text in lines for line in text.splitlines()]
+    return [line if line.startswith("#") else f"{prefix} {line}" for line in single if line]
 
 
 def last_match(text: str, pattern: str) -> re.Match[str] | None:

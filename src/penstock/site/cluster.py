@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ PASSED = frozenset(
     (
         "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "KRB5CCNAME",
         "SLURM_CONF", "SLURM_CONF_SERVER",
-        "PBS_CONF_FILE", "PBS_DEFAULT", "PBS_HOME", "PBS_EXEC",
+        "PBS_CONF_FILE", "PBS_SERVER", "PBS_DEFAULT", "PBS_HOME", "PBS_EXEC",
         "SGE_ROOT", "SGE_CELL", "SGE_CLUSTER_NAME", "SGE_QMASTER_PORT", "SGE_EXECD_PORT",
         "LSF_ENVDIR", "LSF_SERVERDIR", "LSF_LIBDIR", "LSF_BINDIR", "EGO_TOP", "EGO_CONFDIR",
     )
@@ -142,12 +143,17 @@ class ClusterSite(JobFolders):
 
 
 def refuse_unsupported(site: Site, scheduler: Scheduler) -> None:
-    """Refuse keys for which a scheduler has no word."""
+    """Refuse keys for which a scheduler has no word, and raw lines that would take a job out of our sight."""
     for key in getattr(scheduler, "UNSUPPORTED", ()):
         if getattr(site, key):
             raise DefinitionError(
                 f"site '{site.name}': {site.scheduler} has no `{key}`: leave it out, or say what you mean in `lines`"
             )
+    reserved = getattr(scheduler, "RESERVED", None)
+    if reserved and (found := re.search(rf"(?<!\S)(?:{reserved})(?=[\s=]|$)", "\n".join(site.lines))):
+        raise DefinitionError(
+            f"site '{site.name}': a job with `{found[0]}` in `lines` would not be found again: leave it out"
+        )
 
 
 def folder_of(site: Site, root: Path) -> Path:

@@ -1,0 +1,48 @@
+"""What a cluster's site refuses, and what its commands see."""
+
+from __future__ import annotations
+
+import pytest
+
+from penstock.campaign import Site
+from penstock.errors import DefinitionError
+from penstock.site import ClusterSite
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "key"),
+    [("pbs", "qos"), ("torque", "qos"), ("torque", "constraint"), ("gridengine", "qos")],
+)
+def test_a_key_for_which_a_scheduler_has_no_word_is_refused(tmp_path, scheduler, key):
+    with pytest.raises(DefinitionError, match=f"site 'c': {scheduler} has no `{key}`"):
+        ClusterSite(Site("c", scheduler, **{key: "high"}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "line"),
+    [
+        ("slurm", "--clusters=other"),
+        ("slurm", "--nice\n#SBATCH -M other"),
+        ("slurm", "-Mother"),
+        ("lsf", '-q night -J "mine"'),
+    ],
+)
+def test_a_raw_line_that_would_take_a_job_out_of_sight_is_refused(tmp_path, scheduler, line):
+    with pytest.raises(DefinitionError, match="would not be found again"):
+        ClusterSite(Site("c", scheduler, lines=(line,)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "line"), [("slurm", "--mail-type=END"), ("slurm", "--comment=a-M"), ("lsf", "-Jd mine")]
+)
+def test_other_raw_lines_are_taken(tmp_path, scheduler, line):
+    assert ClusterSite(Site("c", scheduler, lines=(line,)), tmp_path).site.lines == (line,)
+
+
+def test_commands_see_where_their_scheduler_is_and_nothing_else_of_a_login(tmp_path, monkeypatch):
+    monkeypatch.setenv("PBS_SERVER", "head")
+    monkeypatch.setenv("SBATCH_PARTITION", "secret")
+    monkeypatch.setenv("PYTHONPATH", "/mine")
+    seen = ClusterSite(Site("c", "pbs"), tmp_path).command_environment()
+    assert seen["PBS_SERVER"] == "head"
+    assert not {"SBATCH_PARTITION", "PYTHONPATH"} & set(seen)
