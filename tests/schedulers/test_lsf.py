@@ -77,9 +77,7 @@ def test_nothing_is_asked_for_that_nobody_wanted():
 
 
 def test_a_raw_line_replaces_ours_of_the_same_option():
-    lines = lsf.directives(
-        Request("pabc", 2), Site("hpc", lines=('#BSUB -R "span[ptile=1]" -n 8', "-u me"))
-    )
+    lines = lsf.directives(Request("pabc", 2), Site("hpc", lines=('#BSUB -R "span[ptile=1]" -n 8', "-u me")))
     assert lines == [
         '#BSUB -J "pabc[1-2]"',
         "#BSUB -o /dev/null",
@@ -333,6 +331,7 @@ def test_the_known_jobs_are_told_beside_one_that_is_not_known():
         Reply(0, HEADER),  # it never comes alone
         Reply(0, f"{HEADER}6       user    EXIT  normal     node0       node0       pa[1] Nov 22 03:3"),
         Reply(0, f"{HEADER}6"),
+        Reply(1, reply("15-bjobs-w-array").out),  # it stopped on the way
         Reply(127, "", "sh: bjobs: command not found"),
         Reply(255, "", "LSF is down. Please wait ..."),
     ],

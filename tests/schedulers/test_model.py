@@ -73,6 +73,23 @@ def test_only_an_end_has_a_class_of_failure(adapter):
         assert phase is Phase.ENDED or outcome is None, word
 
 
+ENDS = {
+    "gridengine": {"z"},
+    "lsf": {"DONE", "EXIT"},
+    "pbs": {"F", "X"},
+    "slurm": {
+        *("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "DEADLINE"),
+        *("OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL", "PREEMPTED"),
+    },
+    "torque": {"C"},
+}
+
+
+def test_nothing_but_an_end_is_taken_for_one(adapter):
+    phases = {word: known[0] if isinstance(known, tuple) else known for word, known in adapter.STATES.items()}
+    assert {word for word, phase in phases.items() if phase is Phase.ENDED} == ENDS[adapter.NAME]
+
+
 def test_a_command_is_a_list_of_words_whatever_is_asked(adapter):
     jobs = [Known("pabc", "4", 10), Known("pdef", None, 1)]
     asked = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from penstock.campaign import Site
-from penstock.errors import DefinitionError
+from penstock.errors import DefinitionError, SubmitRejected, Unreachable
+from penstock.schedulers.model import Request
 from penstock.site import ClusterSite
 
 
@@ -46,3 +47,30 @@ def test_commands_see_where_their_scheduler_is_and_nothing_else_of_a_login(tmp_p
     seen = ClusterSite(Site("c", "pbs"), tmp_path).command_environment()
     assert seen["PBS_SERVER"] == "head"
     assert not {"SBATCH_PARTITION", "PYTHONPATH"} & set(seen)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (FileNotFoundError(2, "No such file or directory"), SubmitRejected),
+        (PermissionError(13, "Permission denied"), Unreachable),
+        (OSError(12, "Cannot allocate memory"), Unreachable),
+    ],
+)
+def test_a_command_that_cannot_be_run_for_now_is_no_refusal(tmp_path, error, raised):
+    def run(*_argv, **_options):
+        raise error
+
+    with pytest.raises(raised, match=r"site 'c': .*sbatch"):
+        ClusterSite(Site("c", "slurm"), tmp_path, run=run).submit(Request("pabc", 1))
+
+
+def test_a_job_that_was_revoked_whole_stays_so(tmp_path):
+    site = ClusterSite(Site("c", "slurm"), tmp_path)
+    site.place("pabc", {"spec.json": b'{"elements": 2}'})
+    site.revoke("pabc", 1, [(1, 1)])
+    site.revoke_all("pabc")
+    before = {path.name: path.read_text() for path in site.job_folder("pabc").glob("*.revoked")}
+    assert before == dict.fromkeys(("1.revoked", "2.revoked"), '{"all": true, "tasks": []}')
+    site.revoke("pabc", 2, [(1, 7)])
+    assert (site.job_folder("pabc") / "2.revoked").read_text() == before["2.revoked"]

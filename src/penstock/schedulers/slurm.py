@@ -160,7 +160,7 @@ def find(tokens: Sequence[str]) -> list[str]:
 
     sacct is not asked: names come late there, and some sites have none.
     """
-    names = [f"--name={','.join(tokens)}"] if 0 < len(tokens) <= MOST_NAMES else []
+    names = [f"--name={','.join(tokens)}"] if len(tokens) <= MOST_NAMES else []
     return [*SQUEUE, *names, f"--format={FORMAT}"]
 
 
@@ -188,7 +188,7 @@ def sightings(row: Sequence[str]) -> Iterator[Sighting]:
     if phase is Phase.PENDING and all(HELD.fullmatch(part.strip()) for part in reason.split(",")):
         phase = Phase.HELD
     native, elements = read_ids(ids)
-    due = number(start) if phase in (Phase.PENDING, Phase.HELD) else None
+    due = number(start) if phase is Phase.PENDING else None
     starts = datetime.fromtimestamp(due, UTC) if due and due < FAR else None
     said = "" if reason == "None" else reason
     for element in elements:
@@ -236,7 +236,7 @@ def sacct_rows(text: str) -> list[list[str]]:
         raise QueryFailed("sacct gave no whole answer (its header is missing)")
     below = lines[lines.index(header) + 1 :]
     rows = [line.split("|") for line in below if re.match(r"\d[^\s|]*(\||$)", line)]
-    if any(len(row) != len(FIELDS) + 1 or row[-1] for row in rows):
+    if any(len(row) != len(FIELDS) + 1 for row in rows):
         raise QueryFailed("sacct gave no whole answer (a line was cut)")
     return rows
 

@@ -66,7 +66,6 @@ def setup_lines(setup: Sequence[str]) -> list[str]:
         f"trap '[ \"$?\" = 0 ] || {{ {failed.replace(chr(39), chr(34))}; }}' EXIT",
         "set -e",
         *setup,
-        "set +e",
         "trap - EXIT",
     ]
 
