@@ -122,6 +122,28 @@ def test_a_batch_leaves_at_once_when_nothing_upstream_can_add_to_it(grid: Any) -
     assert looks[0][0] == pytest.approx(20 + 40 * 2, abs=5)
 
 
+def test_what_may_kill_its_runner_waits_for_no_company(grid: Any) -> None:
+    def rule(run: Run) -> Fate:
+        if run.stage == "look":
+            return Fate(then="dies") if run.number == 1 and run.key.endswith("/0") else Fate(seconds=5)
+        return Fate(seconds=20.0 + 150.0 * int(run.key.split("/")[-1]))
+
+    it = grid(CHAIN.replace("batch = 2", "batch = 1") + "batch_wait = '1h'\n", units=8, slots=8, rule=rule)
+    assert it.run().code == 0
+    looks = of_stage(it, "look")
+    assert [sizes for _, sizes in looks] == [[4], [1], [4], [3]]
+    assert looks[1][0] < 20 + 150 * 6
+
+
+def test_a_batch_that_is_not_full_waits_while_units_may_come_by_themselves(grid: Any) -> None:
+    it = grid(units=5)
+    it.tick()
+    assert [len(job.elements) for job in it.cluster.jobs] == [2]
+    for _ in range(4):
+        it.tick()
+    assert [len(job.elements) for job in it.cluster.jobs] == [2, 1]
+
+
 ASKING = COPY + 'resources = { walltime = "10min", memory = "1GB", cpus = 2 }\n'
 
 
@@ -255,8 +277,10 @@ def test_what_a_person_cancelled_before_it_began_is_not_submitted_again_either(g
 def test_preempted_elements_come_back_for_free(grid: Any) -> None:
     it = grid()
     it.at(10, lambda: it.cluster.preempt(it.element(1)))
+    begun = it.clock.now()
     assert it.run().code == 0
     assert sorted(it.outcomes()) == [*["ok"] * 6, "preempted"]
+    assert it.job(1).submitted - begun < 10 + MINUTE  # its last words are reason enough to ask
     assert it.rows("SELECT max(tries), max(alone) FROM task") == [(0, 0)]
 
 
@@ -278,6 +302,14 @@ def test_a_double_that_claims_first_is_the_one_that_counts(grid: Any) -> None:
     assert it.run().code == 0
     all_done_at_the_first_try(it)
     assert it.rows("SELECT DISTINCT native FROM life") == [(str(it.job(1).native),)]
+
+
+def test_how_a_double_that_claimed_first_ended_is_asked_for_under_its_own_id(grid: Any) -> None:
+    it = grid(units=2, queue_s=100.0, rule=taking(100))
+    it.at(6, lambda: setattr(it.cluster.double(it.job()).elements[1], "since", -1e9))
+    it.at(40, lambda: it.cluster.fail_node(it.element(1, 1).node))
+    assert it.run().code == 0
+    assert it.outcomes(run=0) == ["node_failure", "ok"]
 
 
 def test_the_same_id_again_is_the_next_life_and_skips_what_the_first_one_ended(grid: Any) -> None:
@@ -451,9 +483,12 @@ def test_a_job_that_is_never_taken_pauses_its_stage_and_costs_nothing(grid: Any)
     assert it.outcomes() == []
 
 
-def test_a_refused_job_pauses_its_stage_with_the_scheduler_s_words_and_costs_nothing(grid: Any) -> None:
-    it = grid()
-    it.cluster.tell(Lie.REFUSED)
+@pytest.mark.parametrize("array_size", [1000, 3, 2, 1])
+def test_a_refused_job_pauses_its_stage_with_the_scheduler_s_words_and_costs_nothing(
+    grid: Any, array_size: int
+) -> None:
+    it = grid(array_size=array_size)
+    it.cluster.tell(Lie.REFUSED, 20)
     ending = it.run()
     assert ending.code == 1
     assert it.states() == {"ready": 6}
@@ -504,9 +539,12 @@ def test_max_jobs_is_kept_and_read_again_while_it_runs(grid: Any) -> None:
 
 
 def test_max_queued_tasks_is_kept(grid: Any) -> None:
-    it = grid(units=40, site="max_queued_tasks = 8\n", rule=taking(20), slots=100)
+    it = grid(
+        COPY.replace("batch = 2", "batch = 1"), units=40, site="max_queued_tasks = 8\n", rule=taking(20), slots=3
+    )  # fmt: skip
+    out = most_at_once(it, lambda: len(it.cluster.elements("PENDING", "RUNNING")))
     assert it.run().code == 0
-    assert max(len(job.elements) for job in it.cluster.jobs) * 2 <= 8
+    assert max(out) == 8
     all_done_at_the_first_try(it, 40)
 
 

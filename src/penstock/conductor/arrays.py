@@ -59,7 +59,7 @@ class ArraySubmitter(Submitter):
     def fill(self) -> int:
         """Submit what may be submitted now; return how many tasks were given."""
         stages = self.active_stages()
-        if not stages or self.clock.monotonic() < self.resume_at:
+        if not stages:
             return 0
         self.refresh_limits()
         return sum(self.fill_stage(stage) for stage in reversed(stages))
@@ -69,9 +69,10 @@ class ArraySubmitter(Submitter):
         given = 0
         while self.clock.monotonic() >= max(self.resume_at, self.paced.get(stage.name, 0.0)):
             array = self.next_array(stage)
-            if array is None:
-                break
-            given += self.submit(stage, array)
+            taken = self.submit(stage, array) if array else 0
+            if not taken:
+                break  # there is no more, or what was refused now would be refused again
+            given += taken
         return given
 
     # what goes together
