@@ -1,5 +1,6 @@
 """One scenario a rule: how work is handed to a cluster, followed there, and brought home."""
 
+import json
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -72,6 +73,15 @@ products = "look/{night}/{run}.txt"
 batch = 4
 """
 )
+
+
+FOLLOWER = """
+[stage.look]
+each = "run"
+with = "copy"
+command = ["cp", "{inputs.copy}", "{product}"]
+products = "look/{night}/{run}.txt"
+"""
 
 
 def trickling(run: Run) -> Fate:
@@ -174,6 +184,35 @@ def test_a_limit_as_long_as_the_site_allows_leaves_time_to_run_at_all(grid: Any)
     assert {job.walltime_s for job in it.cluster.jobs} == {10 * MINUTE}
 
 
+def asked(grid: Grid) -> dict[str, Any]:
+    """Return what the first job asked for."""
+    return json.loads(grid.rows("SELECT request FROM job ORDER BY id LIMIT 1")[0][0])
+
+
+def test_what_runs_one_after_another_asks_for_the_most_of_each_and_the_time_of_all(grid: Any) -> None:
+    look = FOLLOWER + 'resources = { walltime = "5min", memory = "3GB", cpus = 4 }\n'
+    it = grid(ASKING + look, units=2)
+    assert it.run().code == 0
+    assert it.states("look") == {"done": 2}
+    wanted = {"cpus": 4, "memory_bytes": 3_000_000_000, "walltime_s": 2 * 900 + 90}
+    assert {key: asked(it)[key] for key in wanted} == wanted
+
+
+@pytest.mark.parametrize(("site", "walltime_s"), [("", None), ("max_walltime = '1h'\n", 3600)])
+def test_a_chain_of_which_one_may_take_any_time_asks_for_what_the_site_has(
+    grid: Any, site: str, walltime_s: float | None
+) -> None:
+    it = grid(ASKING + FOLLOWER, units=2, site=site)
+    assert it.run().code == 0
+    assert asked(it)["walltime_s"] == walltime_s
+
+
+def test_no_more_workers_are_asked_for_than_a_batch_has_tasks(grid: Any) -> None:
+    it = grid(ASKING + "workers = 4\n", units=2)
+    assert it.run().code == 0
+    assert (asked(it)["cpus"], asked(it)["memory_bytes"]) == (2 * 2, 2_000_000_000)
+
+
 # --- what did not end well ------------------------------------------------------------------------
 
 
@@ -246,6 +285,32 @@ def test_one_task_excludes_no_node(grid: Any) -> None:
     it.at(10, lambda: it.cluster.fail_node("n2"))
     assert it.run().code == 0
     assert it.job().excluded == {""}
+
+
+def test_one_task_that_fails_with_its_node_again_and_again_excludes_none(grid: Any) -> None:
+    it = grid(units=1, rule=taking(500))
+    for seconds in (10, 400, 800):
+        it.at(seconds, lambda: it.cluster.fail_node("n2"))
+    assert it.run().code == 0
+    assert it.outcomes() == ["node_failure"] * (len(it.cluster.jobs) - 1) + ["ok"]
+    assert len(it.cluster.jobs) > 2
+    assert {job.excluded for job in it.cluster.jobs} == {frozenset({""})}
+
+
+def test_nodes_that_the_scheduler_may_not_know_by_that_name_are_not_named_again(grid: Any) -> None:
+    it = grid(COPY.replace("batch = 2", "batch = 1"), units=9, slots=9)
+    it.at(9, lambda: it.cluster.tell(Lie.REFUSED, 1))
+    it.at(10, lambda: it.cluster.fail_node("n2"))
+    assert it.run().code == 0
+    assert it.states() == {"done": 9}
+    assert it.job().excluded == {""}
+
+
+def test_a_task_whose_program_failed_waits_before_it_is_handed_in_again(grid: Any) -> None:
+    it = grid(rule=first_try(Fate("error", 5, code=1), 2))
+    assert it.run().code == 0
+    ended = it.rows("SELECT ended FROM attempt WHERE outcome = 'error'")[0][0]
+    assert it.job().submitted - ended >= MINUTE
 
 
 def test_what_a_person_cancelled_is_shown_and_not_submitted_again_until_somebody_retries_it(
@@ -381,6 +446,23 @@ def test_one_answer_without_a_job_loses_nothing(grid: Any) -> None:
     assert it.run().code == 0
     all_done_at_the_first_try(it)
     assert len(it.cluster.jobs) == 1
+
+
+def test_answers_without_a_job_on_both_sides_of_one_with_it_lose_nothing(grid: Any) -> None:
+    it = grid(queue_s=900.0)
+    for seconds in (100, 400):
+        it.at(seconds, lambda: it.cluster.tell(Lie.LEFT_OUT, 1))
+    assert it.run().code == 0
+    all_done_at_the_first_try(it)
+    assert it.cluster.commands("scancel") == []
+
+
+def test_what_is_lost_is_cancelled_in_case_it_is_there_after_all(grid: Any) -> None:
+    it = grid(units=2, queue_s=1500.0)
+    it.at(100, lambda: it.cluster.tell(Lie.LEFT_OUT))
+    it.at(600, it.cluster.be_honest)
+    assert it.run().code == 0
+    assert [e.word for e in it.job(0).elements.values()] == ["CANCELLED"]
 
 
 @pytest.mark.parametrize("lie", [Lie.NO_CONTACT, Lie.EMPTY_ANSWER, Lie.CUT_ANSWER, Lie.NO_ANSWER])
@@ -647,6 +729,25 @@ def test_times_of_a_machine_before_it_was_started_again_prove_nothing(grid: Any)
     assert it.clock.monotonic() < 4000
 
 
+def test_the_end_that_was_noted_before_a_machine_was_started_again_is_not_years_ahead(grid: Any) -> None:
+    it = grid(units=2)
+    it.clock.since_start = 1e6
+    it.at(40, lambda: it.cluster.kill(it.element(1)))
+
+    def kill() -> None:
+        raise ConductorKilled
+
+    it.at(240, kill)
+    with pytest.raises(ConductorKilled):
+        it.run()
+    assert it.rows("SELECT ended > 1e6, settled FROM element") == [(1, 0)]
+    it.clock.since_start = 0.0
+    with Ledger.open(it.root) as ledger, ledger.transaction():
+        ledger.set_meta("clock.pretend", "the boot before")
+    assert it.run().code == 0
+    assert it.clock.monotonic() < 4000
+
+
 def test_a_script_says_what_it_was_written_for(grid: Any) -> None:
     it = grid()
     scripts: list[str] = []
@@ -690,6 +791,15 @@ def test_a_job_that_finds_the_queue_full_when_it_is_handed_in_again_costs_nothin
     assert it.run().code == 0
     all_done_at_the_first_try(it)
     assert len(it.cluster.commands("sbatch")) == 3
+
+
+def test_a_queue_that_is_full_for_hours_when_a_job_is_handed_in_again_pauses_nothing(grid: Any) -> None:
+    it = grid()
+    it.cluster.tell(Lie.NOT_TAKEN, 1)
+    it.cluster.tell(Lie.FULL)
+    it.at(7200, it.cluster.be_honest)
+    assert it.run().code == 0
+    all_done_at_the_first_try(it)
 
 
 def test_arrays_grow_again_when_there_is_room_again(grid: Any) -> None:
