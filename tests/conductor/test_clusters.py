@@ -10,6 +10,7 @@ from zipfile import ZipFile
 import pytest
 from tests.conductor.grid import COPY, JOIN, Grid, first_try, taking
 
+from penstock.conductor import Conductor
 from penstock.ledger import Ledger
 from penstock.testing import ConductorKilled, Fate, Lie, Run
 
@@ -280,6 +281,13 @@ def test_two_different_tasks_exclude_a_node_for_a_day(grid: Any) -> None:
     assert it.job().excluded == {"n2"}
 
 
+def test_a_node_is_excluded_by_the_short_name_that_schedulers_know(grid: Any) -> None:
+    it = grid(COPY.replace("batch = 2", "batch = 1"), units=9, slots=9, nodes=["n1.lab", "n2.lab"])
+    it.at(10, lambda: it.cluster.fail_node("n2.lab"))
+    assert it.run().code == 0
+    assert it.job().excluded == {"n2"}
+
+
 def test_one_task_excludes_no_node(grid: Any) -> None:
     it = grid()
     it.at(10, lambda: it.cluster.fail_node("n2"))
@@ -457,6 +465,14 @@ def test_answers_without_a_job_on_both_sides_of_one_with_it_lose_nothing(grid: A
     assert it.cluster.commands("scancel") == []
 
 
+def test_while_the_accounting_does_not_answer_nothing_is_lost_for_ten_minutes(grid: Any) -> None:
+    it = grid(units=2)
+    it.cluster.tell(Lie.HISTORY_FAILS)
+    it.at(10, lambda: it.cluster.forget(it.job()))
+    assert it.run().code == 0
+    assert it.job(1).submitted - it.job(0).submitted >= 10 * MINUTE
+
+
 def test_what_is_lost_is_cancelled_in_case_it_is_there_after_all(grid: Any) -> None:
     it = grid(units=2, queue_s=1500.0)
     it.at(100, lambda: it.cluster.tell(Lie.LEFT_OUT))
@@ -618,6 +634,20 @@ def test_max_jobs_is_kept_and_read_again_while_it_runs(grid: Any) -> None:
     assert it.run().code == 0
     assert max(out[:190]) == 1
     assert max(out) == 3
+
+
+def test_what_is_out_at_another_site_does_not_count(grid: Any) -> None:
+    other = COPY.replace("stage.copy", "stage.look").replace("out/", "look/") + 'site = "other"\n'
+    it = grid(
+        COPY + other + '[site.other]\nscheduler = "slurm"\nmax_jobs = 1\n', site="max_jobs = 1\n", slots=9
+    )
+    campaign = it.made.load()
+    there = {name: it.cluster.site(campaign.sites[name], it.root) for name in ("pretend", "other")}
+    out = most_at_once(it, lambda: len([job for job in it.cluster.jobs if not job.is_over]))
+    with Conductor(campaign, command="run", clock=it.clock, clusters=there) as conductor:
+        assert conductor.run().code == 0
+    assert max(out) == 2
+    assert (it.states(), it.states("look")) == ({"done": 6}, {"done": 6})
 
 
 def test_max_queued_tasks_is_kept(grid: Any) -> None:
