@@ -109,6 +109,16 @@ def test_what_has_nothing_left_to_do_is_cancelled_by_one_command_for_a_job(far: 
     assert far.queue.cancelled() == ["4711_[1,3]"], "once"
 
 
+def test_what_was_taken_away_and_brought_back_does_not_stay_in_the_queue_twice(far: Far) -> None:
+    far.ask(*"abcdef")
+    far.ask(*"abcdef", action="retry")
+    far.submit()
+    assert far.queue.cancelled() == ["4711"]
+    with Ledger.open(far.root, readonly=True) as ledger:
+        states = [row[0] for row in ledger.db.execute("SELECT state FROM job ORDER BY id")]
+    assert states == ["settled", "submitted"]
+
+
 def test_an_element_with_something_left_to_do_stays(far: Far) -> None:
     far.ask("a", "c")
     far.submit()

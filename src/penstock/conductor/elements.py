@@ -33,14 +33,16 @@ WHERE e.job = ? AND NOT e.settled AND (l.left IS NOT NULL OR e.ended IS NOT NULL
 """
 
 
-#: elements of which a person took tasks away, and that have none left
+#: elements that have no task left: of what a person took away, or that began nothing and whose tasks went elsewhere since
 DEPARTED = """
+WITH mine AS (
+    SELECT b.element, t.state FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ?1 AND b.state <> 'settled'
+)
 SELECT e.element, max(l.life) AS claimed FROM element e LEFT JOIN life l ON l.job = e.job AND l.element = e.element
-WHERE e.job = ? AND NOT e.settled AND e.ended IS NULL AND e.element IN (
-    SELECT b.element FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = e.job AND b.state <> 'settled'
-    GROUP BY b.element
-    HAVING sum(t.state IN ('failed', 'vetoed')) > 0 AND sum(t.state IN ('queued', 'running')) = 0)
+WHERE e.job = ?1 AND NOT e.settled AND e.ended IS NULL
+    AND e.element NOT IN (SELECT element FROM mine WHERE state IN ('queued', 'running'))
 GROUP BY e.element
+HAVING claimed IS NULL OR e.element IN (SELECT element FROM mine WHERE state IN ('failed', 'vetoed'))
 """
 
 
