@@ -56,6 +56,16 @@ def test_the_campaign_may_be_named_by_its_file(penstock, winter):
     assert penstock("check", "-C", winter / "penstock.toml").exit_code == 0
 
 
+def test_a_folder_that_was_deleted_under_the_shell_is_told_with_the_remedy(penstock, tmp_path, monkeypatch):
+    (tmp_path / "old").mkdir()
+    monkeypatch.chdir(tmp_path / "old")
+    (tmp_path / "old").rmdir()
+    shown = penstock("status")
+    monkeypatch.chdir(tmp_path)
+    assert shown.exit_code == 2
+    assert "is gone: `cd` to the campaign" in shown.stderr
+
+
 def test_a_folder_that_is_not_there_is_wrong_use(penstock, tmp_path):
     shown = penstock("run", "-C", tmp_path / "no")
     assert shown.exit_code == 2

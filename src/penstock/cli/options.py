@@ -41,7 +41,7 @@ def find_root(start: Path) -> Path:
 def _resolve_root(ctx: click.Context, _: click.Parameter, value: str | None) -> Path:
     given = value or ctx.find_root().obj
     if given is None:
-        return find_root(Path.cwd())
+        return find_root(_here())
     folder = Path(given)
     if not folder.exists():
         raise DefinitionError(
@@ -50,6 +50,15 @@ def _resolve_root(ctx: click.Context, _: click.Parameter, value: str | None) -> 
     if not folder.is_dir():
         return folder.resolve().parent
     return find_root(folder)
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise DefinitionError(
+            "the folder that this command was started in is gone: `cd` to the campaign, or name it with -C DIR"
+        ) from None
 
 
 def campaign_option(command: F) -> F:
