@@ -869,6 +869,7 @@ def test_a_place_that_loses_every_job_pauses_the_stage(grid: Any) -> None:
     ending = it.run()
     assert ending.code == 1
     assert any("could not start" in line for line in ending.lines)
+    assert any("try `penstock site test" in line for line in ending.lines)
     assert it.states() == {"ready": 2}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from penstock.campaign import Site
 from penstock.conductor.feeds import batches_in, product_folders
+from penstock.conductor.settling import why_not_begun
 from penstock.errors import SubmitRejected
 from penstock.ledger.archive import archive_of, pack_folder, read_stretch
 from penstock.rendering import batch_text
@@ -124,6 +125,15 @@ def test_a_scratch_folder_that_a_person_should_look_into_stays(lab):
     kept = Path(why["why"].rpartition(": ")[2])
     assert kept.is_dir()
     assert kept.parent == lab.root / ".penstock/scratch"
+
+
+def test_what_a_set_up_said_comes_first_and_with_what_to_mend():
+    said = "its runner ended without a word, hpc says FAILED (NonZeroExitCode)"
+    words = "script: 15: module: not found; penstock: a line of the set-up failed"
+    assert why_not_begun(said, words, "hpc") == (
+        f"{words} (hpc says FAILED (NonZeroExitCode)): correct the site's `setup`, and try `penstock site test hpc`"
+    )
+    assert why_not_begun("no news", "", "hpc") == "no news: try `penstock site test hpc`"
 
 
 def test_runners_that_cannot_start_stop_the_stage_and_say_why(lab):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import get_args
 
 from penstock.conductor.context import Context
-from penstock.conductor.settling import Settlement
+from penstock.conductor.settling import WORDLESS, Settlement
 from penstock.decide import Outcome
 from penstock.errors import QueryFailed
 from penstock.ledger import jobs
@@ -161,4 +161,4 @@ def ending_of(row: sqlite3.Row, site: str, *, now: float, visibility_s: float) -
         return Ending(row["outcome"], f"{site} ended it: {said}", host=host)
     if row["left"] is not None:
         return Ending("preempted", f"{site} asked it to stop: {said}", host=host)
-    return Ending("lost", f"its runner ended without a word, {site} says {said}", suspects=True, host=host)
+    return Ending("lost", f"{WORDLESS}{site} says {said}", suspects=True, host=host)

@@ -14,6 +14,9 @@ from penstock.ledger.jobs import Ending, Settler
 from penstock.runner.folders import remove, remove_empty
 from penstock.runner.scratch import remove_scratch
 from penstock.site import FeedingSite, JobSite
+from penstock.site.script import remedy_for
+
+WORDLESS = "its runner ended without a word, "
 
 #: runners in a row that never began: so many are taken for a broken place when they said why, or when they did not
 FALSE_STARTS = {True: 2, False: FREE_AT_MOST}
@@ -61,7 +64,7 @@ class Settlement:
     ) -> None:
         """Take in whether elements of an array began anything."""
         words = last_words(site, job["token"]) if false_start else ""
-        why = ": ".join(filter(None, [ending.why, words]))
+        why = why_not_begun(ending.why, words, site.name) if false_start else ""
         self.count_starts(job, len(elements), began=not false_start, words=words, why=why)
 
     def count_starts(self, job: sqlite3.Row, n: int, *, began: bool, words: str, why: str) -> None:
@@ -92,6 +95,18 @@ class Settlement:
         return self.ledger.db.execute(sql, (job["id"], scratch)).fetchone() is not None
 
 
+def why_not_begun(said: str, words: str, site: str) -> str:
+    """Say why elements of a cluster began nothing, and what to mend.
+
+    >>> why_not_begun("its runner ended without a word, hpc says FAILED", "module: not found", "hpc")
+    "module: not found (hpc says FAILED): correct the site's `python`, `container` or `setup`, and try `penstock site test hpc`"
+    """
+    trial = f"try `penstock site test {site}`"
+    if not words:
+        return f"{said}: {trial}"
+    return f"{words} ({said.removeprefix(WORDLESS)}): {remedy_for(words)}, and {trial}"
+
+
 def left_by(paths: Iterable[Path], token: str, elements: Sequence[int]) -> list[Path]:
     """Return those private folders (`<token>.<element>.<life>…`) that are of these elements."""
     tags = {f"{token}.{element}" for element in elements}
@@ -99,8 +114,9 @@ def left_by(paths: Iterable[Path], token: str, elements: Sequence[int]) -> list[
 
 
 def last_words(site: JobSite, token: str) -> str:
-    """Return the last two lines that a runner, or the script that starts it, wrote on its standard error, if any."""
-    return "; ".join(line.strip() for line in site.last_words(token).splitlines()[-2:])
+    """Return the last two things that a runner, or the script that starts it, wrote on its standard error, if any."""
+    said = dict.fromkeys(line.strip() for line in site.last_words(token).splitlines())
+    return "; ".join([*said][-2:])
 
 
 def pause_stages_of(ledger: Ledger, job: sqlite3.Row, why: str) -> None:

@@ -78,3 +78,10 @@ def runner_words(site: Site, root: Path, folder: Path, runner: Path) -> list[str
     binds = [word for path in dict.fromkeys((root, folder.parent)) for word in ("--bind", str(path))]
     program = "singularity" if site.container.endswith(".simg") else "apptainer"
     return [program, "exec", *binds, site.container, *words]
+
+
+def remedy_for(words: str) -> str:
+    """Say what to mend when a job's script ended before its program began."""
+    if "set-up" in words:
+        return "correct the site's `setup`"
+    return "correct the site's `python`, `container` or `setup`"

@@ -20,7 +20,7 @@ from penstock.runner.identity import INDEX_VARIABLES
 from penstock.schedulers.model import Known, Limits, Phase, Request, Sighting
 from penstock.site.cluster import PASSED, SCRIPT, ClusterSite
 from penstock.site.findings import SHELLS, Element, Findings, element_of, faults_of, show_all
-from penstock.site.script import Digests
+from penstock.site.script import Digests, remedy_for
 
 ELEMENTS = 2
 WALLTIME_S = 300.0
@@ -237,10 +237,3 @@ def describe_sighting(one: Sighting) -> str:
     """Say where an element stands, with the scheduler's own words."""
     where = f" on {one.node}" if one.node and one.phase is Phase.RUNNING else ""
     return f"{one.phase.value}{where} ({one.reason or one.word})"
-
-
-def remedy_for(words: str) -> str:
-    """Say what to mend when a job's script ended before its program began."""
-    if "set-up" in words:
-        return "correct the site's `setup`"
-    return "correct the site's `python`, `container` or `setup`"
