@@ -143,20 +143,25 @@ class Requests:
 
     def retry(self, target: Target, by: str, now: float) -> str:
         """Give failed tasks all their retries again, and let paused stages go on."""
-        done = 0
+        done, resumed = 0, list[str]()
         for stage in self.stages(target):
             units = [row["unit"] for row in self.rows(stage, target, "failed")]
             done += len(retry_failed(self.db, self.graph, stage, units, why=f"{by} asked for it"))
             self.changed[stage].update(units)
             self.touched.add(stage, units)
-            self.resume(stage)
-        return f"{count(done, 'failed task')} will be tried again"
+            resumed += [f"stage '{stage}' goes on"] * self.resume(stage)
+        tried = [f"{count(done, 'failed task')} will be tried again"] if done or not resumed else []
+        return ", ".join([*tried, *resumed])
 
-    def resume(self, stage: str) -> None:
-        """End a pause; the fuse counts anew from here."""
-        self.db.execute("UPDATE stage SET paused = NULL, paused_why = NULL WHERE name = ?", (stage,))
+    def resume(self, stage: str) -> bool:
+        """End a pause, and say whether there was one; the fuse counts anew from here."""
+        ended = self.db.execute(
+            "UPDATE stage SET paused = NULL, paused_why = NULL WHERE name = ? AND paused IS NOT NULL",
+            (stage,),
+        )
         newest = self.db.execute("SELECT coalesce(max(id), 0) FROM attempt").fetchone()[0]
         self.ledger.set_meta(f"fuse.{stage}", str(newest))
+        return ended.rowcount > 0
 
     def cancel(self, target: Target, by: str, now: float) -> str:
         """Take tasks out of the way: they count as failed until somebody retries them."""

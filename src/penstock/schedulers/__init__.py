@@ -58,7 +58,7 @@ MENDING = {
     "slurm": (
         (
             r"TimeLimit|Wall",
-            "set `max_walltime` of [site.{site}] to what its queue allows, or name another `queue`",
+            "set `max_walltime` of [site.{site}] to what its `queue` and `qos` allow, or name others",
         ),
         (r"Mem", "ask for less `memory` in the stage, or set `max_memory` of [site.{site}]"),
         (r"Account", "correct `account` of [site.{site}]"),
