@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
-from penstock import config
 from penstock.batching import Usage, batch_size, fitting_size, walltime_s
-from penstock.campaign import Resources, Site, Stage
+from penstock.campaign import Resources, Stage
+from penstock.conductor.capacity import Capacity
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
 from penstock.conductor.feeds import chain_of
@@ -26,20 +25,16 @@ from penstock.conductor.parcels import (
 )
 from penstock.conductor.settling import pause_stages_of
 from penstock.conductor.submission import Submitter
-from penstock.errors import PenstockError, SiteError, SiteFull, SubmitRejected
+from penstock.errors import SiteError, SiteFull, SubmitRejected
 from penstock.ledger import jobs
 from penstock.ledger.jobs import Ending
 from penstock.rendering import batch_text, job_spec, relative_to_root
-from penstock.schedulers.model import Limits, Request
+from penstock.schedulers.model import Request
 from penstock.site import ClusterSite
 
 BATCH_WAIT_S = 120.0  # that a batch which is not full waits for company
 PACE_S = 10.0  # between two arrays of one stage, so that what trickles in goes together
-ARRAY_SIZE = 1000  # where no scheduler says how many elements an array may have
-LIMITS_FOR_S = 86_400.0
-FULL_S, FULL_AT_MOST_S = 60.0, 600.0
 EXCLUDED_S = 86_400.0
-LIVE = ("max_jobs", "max_queued_tasks", "max_parallel", "array_size", "max_walltime_s", "max_memory_bytes")
 
 
 class ArraySubmitter(Submitter):
@@ -48,26 +43,26 @@ class ArraySubmitter(Submitter):
     def __init__(self, context: Context, site: ClusterSite, elements: Elements) -> None:
         super().__init__(context, site.name)
         self.site, self.elements = site, elements
+        self.capacity = Capacity(context.ledger, context.campaign, site, context.clock)
         self.open_ended = False
         """Whether more units may come by themselves: batches that are not full then wait for company."""
         self.paced: dict[str, float] = {}
-        self.resume_at, self.fullness, self.limits_at = 0.0, 0, 0.0
-        self.most_elements: int | None = None
-        self.file_seen: int | None = None
+        """When the next array of a stage may leave, by its name."""
         self.include_all = False
+        """Whether jobs may go to nodes that failed: the site refused one that was to avoid them."""
 
     def fill(self) -> int:
         """Submit what may be submitted now; return how many tasks were given."""
         stages = self.active_stages()
         if not stages:
             return 0
-        self.refresh_limits()
+        self.capacity.refresh()
         return sum(self.fill_stage(stage) for stage in reversed(stages))
 
     def fill_stage(self, stage: Stage) -> int:
         """Submit arrays of one stage for as long as there is room and work."""
         given = 0
-        while self.clock.monotonic() >= max(self.resume_at, self.paced.get(stage.name, 0.0)):
+        while not self.capacity.resting and self.clock.monotonic() >= self.paced.get(stage.name, 0.0):
             array = self.next_array(stage)
             taken = self.submit(stage, array) if array else 0
             if not taken:
@@ -80,8 +75,7 @@ class ArraySubmitter(Submitter):
     def next_array(self, stage: Stage) -> Array | None:
         """Return the next batches of a stage that may leave, as far as the site's limits allow."""
         size = self.size(stage)
-        most = self.room() if self.jobs_left() else 0
-        rows = self.ready(stage, min(most, size * self.array_size()))
+        rows = self.ready(stage, min(self.capacity.room(), size * self.capacity.array_size()))
         if not rows:
             return None
         kind = kind_of(rows[0])
@@ -94,7 +88,7 @@ class ArraySubmitter(Submitter):
             self.forget_wait(stage)
         elif not alone and not self.may_leave(stage):
             batches.pop()
-        batches = batches[: self.array_size()]
+        batches = batches[: self.capacity.array_size()]
         return Array(batches, time_scale, memory_scale) if batches else None
 
     def batch_size(self, stage: Stage, ready: int) -> int:
@@ -159,72 +153,6 @@ class ArraySubmitter(Submitter):
             (self.graph.ids[stage.name],),
         ).fetchone()
         return self.open_ended or waiting is not None
-
-    # limits
-
-    def room(self) -> int:
-        """Return how many tasks may still be given to this site."""
-        most = self.site.site.max_queued_tasks
-        if most is None:
-            return 1 << 40
-        out = self.ledger.db.execute(
-            "SELECT count(*) FROM job j JOIN batch b ON b.job = j.id JOIN task t ON t.batch = b.id"
-            " WHERE j.site = ? AND j.state <> 'settled' AND t.state IN ('queued', 'running')",
-            (self.site.name,),
-        ).fetchone()[0]
-        return max(0, most - out)
-
-    def jobs_left(self) -> bool:
-        """Whether the site may get another job."""
-        most = self.site.site.max_jobs
-        return most is None or len(self.jobs_out()) < most
-
-    def jobs_out(self) -> list[sqlite3.Row]:
-        """Return the jobs that are out at this site."""
-        return [job for job in jobs.open_jobs(self.ledger.db) if job["site"] == self.site.name]
-
-    def array_size(self) -> int:
-        """Return how many elements an array may have here: what the scheduler allows, the site says, and last went through."""
-        told = self.limits().array_size or ARRAY_SIZE
-        return max(1, min(filter(None, (told, self.site.site.array_size, self.most_elements))))
-
-    def limits(self) -> Limits:
-        """Return what the scheduler allows; it is asked once a day."""
-        name, now = f"limits.{self.site.name}", self.clock.now()
-        known = json.loads(self.ledger.meta(name) or "null")
-        if known and now < known["at"] + LIMITS_FOR_S:
-            return Limits(known["version"], known["array_size"], known["accounting"])
-        if self.ledger.epoch is None or self.clock.monotonic() < self.limits_at:
-            return Limits()  # the dry run asks nobody, and who did not answer is left alone for a while
-        try:
-            limits = self.site.limits()
-        except SiteError:
-            self.limits_at = self.clock.monotonic() + FULL_AT_MOST_S
-            return Limits()
-        fresh = {
-            "at": now,
-            "version": limits.version,
-            "array_size": limits.array_size,
-            "accounting": limits.accounting,
-        }
-        with self.ledger.transaction():
-            self.ledger.set_meta(name, json.dumps(fresh))
-        return limits
-
-    def refresh_limits(self) -> None:
-        """Read the site's limits again when the definition changed, so that they can be changed under way."""
-        file = self.campaign.file
-        if file is None or not file.exists() or file.stat().st_mtime_ns == self.file_seen:
-            return
-        first, self.file_seen = self.file_seen is None, file.stat().st_mtime_ns
-        if first:
-            return
-        try:
-            new = config.load(self.campaign.root, self.campaign.overrides).sites.get(self.site.name)
-        except PenstockError:
-            return  # somebody is in the middle of editing it
-        if new:
-            self.site.site = with_limits(self.site.site, new)
 
     # from batches to a job
 
@@ -293,7 +221,7 @@ class ArraySubmitter(Submitter):
             request, self.spec(stage, request, texts), b"".join(texts), self.rendered.take_lists()
         )
         jobs.hand_in(self.ledger, job, self.clock.now())
-        if request.elements < self.array_size():
+        if request.elements < self.capacity.array_size():
             self.paced[stage.name] = self.clock.monotonic() + PACE_S
         self.ledger.check_held()
         return sum(map(len, array.batches)) if self.handed_in(job, request) else 0
@@ -341,15 +269,14 @@ class ArraySubmitter(Submitter):
             pause_stages_of(self.ledger, row, str(error))
         except SiteFull as error:
             self.take_back(job, str(error))
-            self.note_full(request)
+            self.capacity.note_full(request.elements)
         except SiteError as error:
-            self.resume_at = self.clock.monotonic() + FULL_S  # it is looked for by its name
+            self.capacity.rest()  # until it was looked for by its name
             self.ledger.set_problem(f"site {self.site.name}", str(error), self.clock.now())
             return True
         else:
             jobs.submitted(self.ledger, job, native, self.clock.now())
-            self.fullness = 0
-            self.most_elements = self.most_elements and 2 * self.most_elements
+            self.capacity.note_taken()
             return True
         return False
 
@@ -360,20 +287,7 @@ class ArraySubmitter(Submitter):
         self.elements.settlement.settle_elements(self.site, row, every, Ending("unstarted", why))
         return row
 
-    def note_full(self, request: Request) -> None:
-        """Wait before the next array; when nothing else of ours is out, it was too large by itself."""
-        if request.elements > 1 and not self.jobs_out():
-            self.most_elements = request.elements // 2
-            return
-        self.resume_at = self.clock.monotonic() + min(FULL_S * 2**self.fullness, FULL_AT_MOST_S)
-        self.fullness += 1
-
     def draft(self, stage: Stage) -> tuple[Sequence[str], str] | None:
         """Return the command and the script of the next array, as they would be; None when nothing would be submitted."""
         array = self.next_array(stage)
         return array and self.site.draft(self.request(stage, array, "p" + "…" * 10))
-
-
-def with_limits(site: Site, new: Site) -> Site:
-    """Return a site with the limits of a newer definition."""
-    return replace(site, **{name: getattr(new, name) for name in LIVE})
