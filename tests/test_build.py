@@ -139,7 +139,7 @@ def test_a_callable_may_stand_for_its_reference(tmp_path: Path):
     campaign.stage("s", each="a", python=load, setup=to_json)
     frozen = campaign.freeze()
     assert frozen.stage("s").python == "penstock.config:load"
-    assert frozen.sources[0].function == "penstock.config:load"  # type: ignore[union-attr]
+    assert frozen.sources[0].function == "penstock.config:load"
 
 
 def test_freezing_leaves_the_draft_as_it_was(tmp_path: Path):
@@ -171,4 +171,4 @@ def test_every_public_name_is_there(name: str):
 
 def test_another_name_is_not_there():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = penstock.nothing  # type: ignore[attr-defined]
+        _ = penstock.nothing

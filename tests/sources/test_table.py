@@ -11,8 +11,9 @@ from tests.sources.conftest import found_in, state_at
 
 import penstock
 from penstock import files, table
-from penstock.campaign import Campaign
+from penstock.campaign import Campaign, Source
 from penstock.errors import DefinitionError
+from penstock.sources import Found, scan
 
 Put = Callable[..., Path]
 Freeze = Callable[..., Campaign]
@@ -121,10 +122,8 @@ def test_a_level_has_the_type_that_the_files_give_it(put: Put, campaign_of: Free
     assert row.key == file.key[:2] == ("2020-01-17T00:00:00Z", 1807)
 
 
-def found_of(source: object, campaign: Campaign) -> list[penstock.sources.Found]:  # type: ignore[name-defined]
-    from penstock.sources import scan
-
-    return list(scan(source, campaign, state_at()))  # type: ignore[arg-type]
+def found_of(source: Source, campaign: Campaign) -> list[Found]:
+    return list(scan(source, campaign, state_at()))
 
 
 def test_a_field_can_be_derived(put: Put, campaign_of: Freeze):

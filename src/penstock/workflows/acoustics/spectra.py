@@ -129,10 +129,6 @@ class Transform:
         """Give the power of all full frames, `count` rows at a time (the last block: what is left)."""
         return map(self.power, stretches(samples, self.size, self.hop, count))
 
-    def welch(self, samples: NDArray[Any]) -> NDArray[np.float64]:
-        """Give the mean power over all full frames (Welch 1967)."""
-        return self.power(samples).mean(axis=0, dtype=np.float64)
-
     def broadband(self, power: NDArray[Any]) -> NDArray[Any]:
         """Give the mean square over all lines: ΣP·Δf of a density."""
         return power.sum(axis=-1, dtype=np.float64) * self.line_width
