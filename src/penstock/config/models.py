@@ -2,10 +2,10 @@
 
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -44,9 +44,9 @@ def _listed(given: Any) -> Any:
 def _plain(given: Any) -> Any:
     """Turn TOML's dates into ISO text, all through."""
     if isinstance(given, dict):
-        return {str(key): _plain(value) for key, value in given.items()}  # type: ignore[misc]
+        return {str(key): _plain(value) for key, value in cast("dict[Any, Any]", given).items()}
     if isinstance(given, (list, tuple)):
-        return [_plain(value) for value in given]  # type: ignore[misc]
+        return [_plain(value) for value in cast("Sequence[Any]", given)]
     if isinstance(given, datetime):
         return iso(given) if given.tzinfo else given.isoformat()
     if isinstance(given, (date, time)):

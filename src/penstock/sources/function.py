@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from penstock.campaign import Campaign, FunctionSource
 from penstock.errors import DefinitionError
@@ -77,7 +77,9 @@ def _plain(given: Any, source: FunctionSource) -> dict[str, Any]:
         raise DefinitionError(
             f"{source.function} gave {given!r}; a unit is a dict of its levels' values and fields"
         )
-    values: dict[str, Any] = {str(name): _json_able(value) for name, value in given.items()}  # type: ignore[misc]
+    values: dict[str, Any] = {
+        str(name): _json_able(value) for name, value in cast("Mapping[Any, Any]", given).items()
+    }
     for name, kind in source.types.items():
         if isinstance(values.get(name), str):
             values[name] = _json_able(read_value(values[name], kind))
@@ -87,7 +89,7 @@ def _plain(given: Any, source: FunctionSource) -> dict[str, Any]:
 def _json_able(value: Any) -> Any:
     if isinstance(value, datetime):
         return iso(value)
-    return os.fspath(value) if isinstance(value, os.PathLike) else value  # type: ignore[return-value]
+    return os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, os.PathLike) else value
 
 
 def _reason(error: Exception) -> str:
