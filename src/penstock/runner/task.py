@@ -108,7 +108,10 @@ class Task:
         return paths[0]
 
     def product(self, name: str = "product") -> Path:
-        """Return where to write a product: a temporary name that keeps the file's own name."""
+        """Return where to write a product: a temporary name that keeps the file's own name.
+
+        Raises ValueError when the stage has no product of that name.
+        """
         if name not in self._products:
             known = ", ".join(sorted(self._products)) or "none"
             raise ValueError("the stage has no product {!r}; it has: {}".format(name, known))
@@ -116,6 +119,8 @@ class Task:
 
     def expand(self, **fields: Any) -> None:
         """Add a unit below this one: its value at the level that the stage expands, and its fields.
+
+        Raises ValueError when the stage expands no level, or the value for that level is missing.
 
         >>> task.expand(roi=3, area=12.5)                        # doctest: +SKIP
         """

@@ -71,6 +71,10 @@ class Transform:
         factor: float = 1.0,
         dtype: Any = np.float32,
     ) -> Transform:
+        """Make a transform of frames of `size` samples, `hop` apart, at `rate` Hz.
+
+        `scaling`: power per hertz (density) or per line (spectrum). Raises ValueError for a window that nobody knows.
+        """
         w = make_window(window, size)
         bandwidth = rate * np.sum(w**2) / np.sum(w) ** 2
         divisor = rate * np.sum(w**2) if scaling == "density" else np.sum(w) ** 2
@@ -93,6 +97,7 @@ class Transform:
 
     @property
     def size(self) -> int:
+        """Samples in a frame."""
         return len(self.window)
 
     @property
@@ -101,6 +106,7 @@ class Transform:
         return self.rate / self.size
 
     def frequencies(self) -> NDArray[np.float64]:
+        """Give the frequencies of the lines, Hz: `size // 2 + 1` from 0 to half the rate."""
         return np.arange(self.size // 2 + 1) * self.spacing
 
     def count(self, samples: int) -> int:
@@ -112,7 +118,10 @@ class Transform:
         return (np.arange(first, first + count) * self.hop + self.size / 2) / self.rate
 
     def power(self, samples: NDArray[Any]) -> NDArray[Any]:
-        """Give the power of every full frame of `samples`, a row each."""
+        """Give the power of every full frame of `samples`: (frames, `size // 2 + 1`), in squares of the result's unit.
+
+        It is per hertz for a density. There must be a full frame.
+        """
         frames = sliding_window_view(samples, self.size)[:: self.hop] * self.window
         lines = scipy.fft.rfft(frames, axis=1, overwrite_x=True)
         power = lines.real**2

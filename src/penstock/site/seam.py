@@ -1,0 +1,105 @@
+"""What a place where jobs run must have: the seam that tests put a pretended one into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+
+class JobSite(Protocol):
+    """What the conductor asks of every place where jobs run.
+
+    Jobs are named by their token; an element of an array is counted from 1, as are its lives. What a job writes is asked
+    for by offsets in bytes, and may be seen late. What cannot be written raises LedgerError.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name of the site in the definition."""
+        ...
+
+    def environment(self) -> Mapping[str, str]:
+        """Return what is set for every task."""
+        ...
+
+    def job_folder(self, token: str) -> Path:
+        """Return the folder of a job, whether it is there or not."""
+        ...
+
+    def place(self, token: str, files: Mapping[str, bytes]) -> Path:
+        """Make a job's folder with these files, each whole or not there, and return it."""
+        ...
+
+    def fed(self, token: str) -> bytes:
+        """Return all that was ever given to a job: its `tasks.jsonl`, empty if there is none."""
+        ...
+
+    def revoke(self, token: str, element: int, tasks: Sequence[tuple[int, int]]) -> None:
+        """Tell an element which tasks, as numbers of stage and unit, it must neither start nor publish."""
+        ...
+
+    def revoke_all(self, token: str) -> None:
+        """Tell every element of a job to go on with nothing."""
+        ...
+
+    def root_of(self, token: str) -> str | None:
+        """Return the folder of the campaign that a job is of; None if that cannot be told."""
+        ...
+
+    def news(self, token: str, element: int, life: int, offset: int) -> bytes:
+        """Return the bytes of an event file from `offset` on, not always all; empty if there are none."""
+        ...
+
+    def news_size(self, token: str, element: int, life: int) -> int:
+        """Return how many bytes an event file has; 0 if it is not there."""
+        ...
+
+    def last_words(self, token: str) -> str:
+        """Return what a runner, or the script that starts it, had to say outside of tasks."""
+        ...
+
+    def pack(self, token: str) -> None:
+        """Put all that a settled job left into one file; may be repeated."""
+        ...
+
+    def unpacked(self) -> Sequence[str]:
+        """Return the tokens of the jobs whose folders are there."""
+        ...
+
+    def remove_drafts(self) -> None:
+        """Remove the files that a killed conductor began to write and never named."""
+        ...
+
+
+class FeedingSite(JobSite, Protocol):
+    """A place whose runners live long and are fed: this machine, or the one of `penstock.testing` that only pretends."""
+
+    @property
+    def cores(self) -> int:
+        """How many cores tasks may use at once."""
+        ...
+
+    def start(self, token: str) -> str:
+        """Start the runner of a placed job and return its native id; raises SubmitRejected if it cannot be started."""
+        ...
+
+    def feed(self, token: str, data: bytes) -> None:
+        """Give more batches to a job."""
+        ...
+
+    def close_feed(self, token: str, batches: int) -> None:
+        """Tell a job that no batch after the first `batches` will count."""
+        ...
+
+    def alive(self, native: str) -> bool:
+        """Whether a runner that was started still runs."""
+        ...
+
+    def ask_to_end(self, native: str) -> None:
+        """Ask a runner to start nothing more and to give back the rest."""
+        ...
+
+    def end_leftovers(self, token: str) -> None:
+        """End what a dead runner's tasks left running, and wait for that."""
+        ...
