@@ -347,6 +347,34 @@ def test_what_a_person_cancelled_before_it_began_is_not_submitted_again_either(g
     assert it.begun() == {}
 
 
+@pytest.mark.parametrize("held", [False, True])
+def test_an_element_that_was_taken_out_of_a_waiting_array_is_not_submitted_again_either(
+    grid: Any, held: bool
+) -> None:
+    it = grid(queue_s=3600.0)
+    if held:
+        it.at(5, lambda: setattr(it.job().elements[2], "reason", "JobHeldUser"))
+    it.at(100, lambda: it.cluster.cancel(it.job(), 2))
+    assert it.run().code == 1
+    assert it.states() == {"done": 4, "failed": 2}
+    assert len(it.cluster.jobs) == 1
+    why = it.rows("SELECT DISTINCT why FROM task WHERE state = 'failed'")[0][0]
+    assert "cancelled at pretend: it waited" in why
+    assert "penstock retry" in why
+
+
+@pytest.mark.parametrize("without", ["accounting", "others"])
+def test_what_may_as_well_be_lost_is_not_called_cancelled(grid: Any, without: str) -> None:
+    it = grid(queue_s=1800.0, history_after_s=None if without == "accounting" else 0.0)
+    if without == "accounting":
+        it.at(100, lambda: it.cluster.cancel(it.job(), 2))
+    else:
+        it.at(100, lambda: it.cluster.forget(it.job()))
+    assert it.run().code == 0
+    assert it.states() == {"done": 6}
+    assert len(it.cluster.jobs) == 2
+
+
 def test_preempted_elements_come_back_for_free(grid: Any) -> None:
     it = grid()
     it.at(10, lambda: it.cluster.preempt(it.element(1)))

@@ -129,12 +129,14 @@ def test_each_end_is_read_from_queue_and_history(
     assert remembered.by == ("1001" if word == "CANCELLED" else "")
 
 
-def test_what_was_cancelled_before_it_began_has_no_history(desk: Any) -> None:
+def test_what_is_taken_out_of_a_waiting_array_leaves_no_trace(desk: Any) -> None:
     it = desk(queue_s=100)
     job = it.submit(3)
     it.site.cancel(job, [2])
-    assert it.phases(job) == {1: Phase.PENDING, 2: Phase.ENDED, 3: Phase.PENDING}
+    assert it.phases(job) == {1: Phase.PENDING, 3: Phase.PENDING}
     assert 2 not in {seen.element for seen in it.site.history([job])}
+    it.site.cancel(job, [1, 3])
+    assert it.phases(job) == {1: Phase.ENDED, 3: Phase.ENDED}
 
 
 def test_its_history_comes_late_or_never(desk: Any) -> None:

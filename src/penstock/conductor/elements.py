@@ -128,13 +128,13 @@ class Elements:
         for element, tasks in left.items():
             self.site.revoke(job["token"], element, tasks)
 
-    def give_up(self, job: sqlite3.Row, elements: Sequence[int], why: str) -> None:
+    def give_up(self, job: sqlite3.Row, elements: Sequence[int], ending: Ending) -> None:
         """Take the tasks of elements back that were revoked.
 
         A job of which nothing ever began is one false start, however large: a scheduler may lose one (RULES 13).
         """
-        ending = Ending("lost", why, suspects=True)
-        false_start = not any(life["begun"] for life in jobs.lives(self.ledger.db, job["id"]))
+        began = any(life["begun"] for life in jobs.lives(self.ledger.db, job["id"]))
+        false_start = ending.outcome == "lost" and not began
         self.settlement.count_elements(self.site, job, elements[:1], ending, false_start=false_start)
         self.settlement.settle_elements(self.site, job, elements, ending)
 

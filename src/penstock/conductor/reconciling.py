@@ -248,7 +248,7 @@ class Reconciler:
             known = {r["element"]: s for r in silence.elements if (s := sighting_of(r, seen))}
             self.record(silence, known)
             if of_queue:
-                self.give_up_lost(silence, known)
+                self.give_up_lost(silence, known, named=bool(seen))
 
     def record(self, silence: Silence, known: Mapping[int, Sighting]) -> None:
         """Write down where elements stand."""
@@ -268,22 +268,44 @@ class Reconciler:
                     rows,
                 )
 
-    def give_up_lost(self, silence: Silence, known: Mapping[int, Sighting]) -> None:
-        """Count how long the queue has not known elements, and take back what is lost."""
+    def give_up_lost(self, silence: Silence, known: Mapping[int, Sighting], *, named: bool) -> None:
+        """Count how long the queue has not known elements, and take back what is lost.
+
+        `named` says that the answer knows others of the same job: then it is not the job that was lost.
+        """
         now = self.clock.monotonic()
         missing = [row for row in silence.elements if row["element"] not in known]
         fresh = [(now, row["job"], row["element"]) for row in missing if row["absent"] is None]
         with self.ledger.transaction() as db:
             db.executemany("UPDATE element SET absent = ? WHERE job = ? AND element = ?", fresh)
-        lost = [
-            row["element"]
-            for row in missing
-            if row["absent"] is not None and self.is_lost(row["absent"], now)
-        ]
-        if lost and (lost := self.still_silent(silence.job, lost)):
-            self.elements.revoke(silence.job, lost)
-            self.cancel(silence, lost)
-            self.elements.give_up(silence.job, lost, f"no news, and {self.site.name} no longer knows it")
+        groups = defaultdict[Ending, list[int]](list)
+        for row in missing:
+            if row["absent"] is not None and self.is_lost(row["absent"], now):
+                groups[self.taken_out if named and self.never_began(row) else self.lost].append(
+                    row["element"]
+                )
+        for ending, elements in groups.items():
+            if silent := self.still_silent(silence.job, elements):
+                self.elements.revoke(silence.job, silent)
+                self.cancel(silence, silent)
+                self.elements.give_up(silence.job, silent, ending)
+
+    @property
+    def lost(self) -> Ending:
+        return Ending("lost", f"no news, and {self.site.name} no longer knows it", suspects=True)
+
+    @property
+    def taken_out(self) -> Ending:
+        why = f"cancelled at {self.site.name}: it waited, and is not in the queue any more"
+        return Ending("cancelled", f"{why}; `penstock retry` submits it again")
+
+    def never_began(self, row: sqlite3.Row) -> bool:
+        """Whether an absent element waited when it was last seen, and the accounting, asked since, knows no end of it.
+
+        What a person takes out of an array that waits leaves no other trace, neither at Slurm nor at Grid Engine.
+        """
+        waited = row["claimed"] is None and row["phase"] in (Phase.PENDING.value, Phase.HELD.value)
+        return waited and self.history().get("answered", float("-inf")) > row["absent"]
 
     def still_silent(self, job: sqlite3.Row, elements: Sequence[int]) -> list[int]:
         """Read what there is a last time, as an answer may have taken long, and return who said nothing."""

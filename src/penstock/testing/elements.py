@@ -31,6 +31,8 @@ class PretendElement:
     node: str = ""
     code: str = "0:0"
     by: str = ""
+    traceless: bool = False
+    """Whether it was taken out of an array that still waits: Slurm has no record of that."""
     runner: PretendRunner | None = None
 
     @property
@@ -107,10 +109,13 @@ class PretendJob:
 
     def cancel(self, *indices: int, at: float, by: str = "1001") -> None:
         """Cancel elements (none named: all): what runs is sent SIGTERM."""
-        for e in [self.elements[n] for n in indices or self.elements if n in self.elements]:
-            if e.is_pending or e.is_running:
-                e.interrupt()
-                e.end("CANCELLED", by=by, at=at)
+        hit = [self.elements[n] for n in indices or self.elements if n in self.elements]
+        waited = [e for e in hit if e.is_pending]
+        for e in [e for e in hit if e.is_pending or e.is_running]:
+            e.interrupt()
+            e.end("CANCELLED", by=by, at=at)
+        for e in waited:
+            e.traceless = bool(self.pending())
 
     def pending(self) -> list[PretendElement]:
         """Return what waits."""

@@ -29,7 +29,7 @@ def queue_rows(job: PretendJob, since: float) -> Iterator[dict[str, str]]:
         start = str(int(job.submitted) + 3600) if reason == "Resources" else "N/A"
         yield {"i": ids, "j": job.name, "T": "PENDING", "S": start, "N": "", "r": reason}
     for e in job.elements.values():
-        if not e.is_pending and (e.ended is None or e.ended > since):
+        if not e.is_pending and not e.traceless and (e.ended is None or e.ended > since):
             started = str(int(e.started)) if e.started else "N/A"
             yield {
                 "i": job.id_of(e.index),
