@@ -110,6 +110,7 @@ CASES = [
     ('[units.run]\nfiles = "b/{run:05d}.cfg"\n', 8, "do not name the level 'night'"),
     ('[units.run]\nfiles = "b/{night}/{run:05d}.cfg"\n', 5, "the level 'night' is"),
     ('[site.far]\nmax_job = 3\n', 8, "did you mean 'max_jobs'?"),
+    ('[site.far]\nscheduler = "slurm"\nqueue = "a\\nid"\n', 9, r"'a\nid' must be one line"),
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import date, datetime, time
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from penstock.config.amounts import seconds, size
 from penstock.units import iso
@@ -64,6 +64,12 @@ def _batch(given: Any) -> int | float | None:
     raise ValueError(f'{given!r} is not a batch; write a number of units (200) or a time ("20min")')
 
 
+def _one_line(given: str) -> str:
+    if not given.isprintable():
+        raise ValueError(f"{given!r} must be one line: it stands in the head of job scripts")
+    return given
+
+
 Duration = Annotated[float, BeforeValidator(seconds, json_schema_input_type=float | str)]
 Size = Annotated[int, BeforeValidator(size, json_schema_input_type=int | str)]
 Batch = Annotated[int | float | None, BeforeValidator(_batch, json_schema_input_type=int | str)]
@@ -71,6 +77,7 @@ Name = Annotated[str, Field(pattern=NAME)]
 StageName = Annotated[str, Field(pattern=STAGE_NAME)]
 Reference = Annotated[str, Field(pattern=REFERENCE)]
 Names = Annotated[list[Name], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
+Line = Annotated[str, AfterValidator(_one_line)]
 Texts = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
 Params = Annotated[dict[Name, Any], BeforeValidator(_plain)]
 TypeName = Literal["int", "float", "datetime", "str", "bool"]
@@ -283,11 +290,11 @@ class SiteTable(Table):
         str | None, Field(description="the image in which tasks run, by apptainer or singularity")
     ] = None
     commands: Annotated[str | None, Field(description="the folder of the scheduler's commands [PATH]")] = None
-    queue: Annotated[str | None, Field(description="the queue")] = None
-    partition: Annotated[str | None, Field(description="the same in Slurm's word")] = None
-    account: Annotated[str | None, Field(description="the account or project that pays")] = None
-    qos: Annotated[str | None, Field(description="the quality of service")] = None
-    constraint: Annotated[str | None, Field(description="the features that a node must have")] = None
+    queue: Annotated[Line | None, Field(description="the queue")] = None
+    partition: Annotated[Line | None, Field(description="the same in Slurm's word")] = None
+    account: Annotated[Line | None, Field(description="the account or project that pays")] = None
+    qos: Annotated[Line | None, Field(description="the quality of service")] = None
+    constraint: Annotated[Line | None, Field(description="the features that a node must have")] = None
     lines: Annotated[Texts, Field(description="raw lines for the head of the job script")] = []
     max_jobs: Annotated[int | None, Field(ge=1, description="jobs (arrays) at a time")] = None
     max_queued_tasks: Annotated[int | None, Field(ge=1, description="tasks given out at a time")] = None
