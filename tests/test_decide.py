@@ -223,6 +223,13 @@ def test_five_failures_alike_blow_the_fuse_and_four_do_not() -> None:
     )
 
 
+@pytest.mark.parametrize(("outcome", "key"), [("out_of_memory", "memory"), ("timeout", "walltime")])
+def test_the_fuse_names_what_a_stage_lacks(outcome, key):
+    why = fuse([Seen(outcome)] * 5)
+    assert why is not None
+    assert f"`resources.{key}`" in why
+
+
 @pytest.mark.parametrize("where", [0, 3, 5])
 def test_one_success_keeps_the_fuse(where: int) -> None:
     seen = [BAD] * 5

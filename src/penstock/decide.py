@@ -212,6 +212,13 @@ def again(outcome: str, allowance: Allowance, failure: Failure) -> Next:
     )
 
 
+#: what a stage lacks when all its attempts end so
+LACKING = {
+    "out_of_memory": ": its `resources.memory` is too little",
+    "timeout": ": its `resources.walltime` is too short",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """An attempt as the fuse sees it."""
@@ -235,5 +242,6 @@ def fuse(first: Sequence[Seen]) -> str | None:
         alike[seen] = alike.get(seen, 0) + 1
         if alike[seen] == 20 or (number == alike[seen] == 5):
             code = f" with exit code {seen.code}" if seen.code else ""
-            return f"{alike[seen]} of its first {number} attempts failed alike ({seen.outcome}{code}) and none succeeded"
+            told = f"{alike[seen]} of its first {number} attempts failed alike ({seen.outcome}{code}) and none succeeded"
+            return told + LACKING.get(seen.outcome, "")
     return None
