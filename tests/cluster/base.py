@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,30 +21,32 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
-class Cluster:
+class Cluster(ABC):
     """One scheduler with its daemons; `home` has all its files."""
 
     home: Path
 
     @property
+    @abstractmethod
     def env(self) -> dict[str, str]:
         """What a client must have in its environment besides the usual."""
-        raise NotImplementedError
 
     @property
     def work(self) -> Path:
         """A folder in which the user may write; it is on all nodes."""
         return self.home / "work"
 
+    @abstractmethod
     def start(self) -> None:
-        raise NotImplementedError
+        """Start its daemons."""
 
+    @abstractmethod
     def stop(self) -> None:
-        raise NotImplementedError
+        """End its daemons."""
 
+    @abstractmethod
     def cancel_all(self) -> None:
         """Cancel whatever is queued or runs."""
-        raise NotImplementedError
 
     def up(self) -> None:
         """Bring it up; raises Unavailable, or Broken with the ends of all logs."""

@@ -75,7 +75,8 @@ def step_from(db: sqlite3.Connection, version: int) -> None:
             db.execute(f"PRAGMA user_version = {version + 1}")
         db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:  # a full disk has rolled back by itself, and its error is the one to tell
+            db.execute("ROLLBACK")
         raise
 
 
