@@ -51,7 +51,7 @@ batch = {{batch}}
 
 BY_HAND = f"""#!/bin/sh
 #SBATCH --output=/dev/null
-for i in $(seq $(( (SLURM_ARRAY_TASK_ID - 1) * $BATCH + 1 )) $(( SLURM_ARRAY_TASK_ID * $BATCH ))); do
+for i in $(seq $(( (SLURM_ARRAY_TASK_ID - 1) * {{batch}} + 1 )) $(( SLURM_ARRAY_TASK_ID * {{batch}} ))); do
     sh -c 'sleep {UNIT_S}; : > $0' out/$i.txt
 done
 """
@@ -168,8 +168,8 @@ def start_penstock(folder: Path, units: int) -> subprocess.Popen[bytes]:
 
 
 def start_array(folder: Path, units: int) -> None:
-    (folder / "job.sh").write_text(BY_HAND)
-    argv = ["sbatch", f"--array=1-{ELEMENTS}", f"--export=ALL,BATCH={units // ELEMENTS}", "job.sh"]
+    (folder / "job.sh").write_text(BY_HAND.format(batch=units // ELEMENTS))
+    argv = ["sbatch", f"--array=1-{ELEMENTS}", "job.sh"]
     subprocess.run(argv, cwd=folder, check=True, capture_output=True)
 
 
