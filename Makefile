@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 KILLS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint test demo torture bench peers docs clean
+.PHONY: help setup lock lint test demo torture bench peers field docs clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,10 +40,13 @@ peers: $(INSTALLED)  ## install snakemake, its plug-in for Slurm, and doit in .v
 	$(BIN)/python -m venv .venv-peers
 	.venv-peers/bin/python -m pip install -q --disable-pip-version-check snakemake snakemake-executor-plugin-slurm doit
 
+field: $(INSTALLED)  ## install PyPAM and pbp in .venv-pypam and .venv-pbp, for tests of acoustics to compare with
+	sh tools/field.sh
+
 docs: $(INSTALLED)  ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs: docs/_build/html/index.html"
 
 clean:  ## remove what these targets made, .venv included
-	rm -rf .venv .venv-peers .venv-osekit build dist docs/_build demo-acoustics demo-slurm demo-torque demo-gridengine .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-osekit .venv-pypam .venv-pbp build dist docs/_build demo-acoustics demo-slurm demo-torque demo-gridengine .pytest_cache .ruff_cache .hypothesis
 	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -27,14 +27,25 @@ def test_third_octaves_have_their_nominal_names():
     )
 
 
-def test_millidecades_are_a_hertz_wide_below_435_and_thousandths_of_a_decade_above():
+def test_millidecades_are_a_hertz_wide_up_to_434_and_thousandths_of_a_decade_above():
     made = bands.millidecades(1.0, 24000.0)
-    assert (made.low[0], made.high[-1]) == (0, 24000)
+    assert (made.low[0], made.high[-1], len(made)) == (0, 24000, 2178)
     assert np.array_equal(made.high[:-1], made.low[1:])
-    assert np.diff(made.low[1:435]) == pytest.approx(np.ones(433))
-    above = made.low > 435
-    assert made.high[above][:-1] / made.low[above][:-1] == pytest.approx(10**0.001)
-    assert made.centre[above][0] == pytest.approx(10 ** (np.ceil(1000 * np.log10(435)) / 1000), rel=1e-3)
+    assert made.centre[:435].tolist() == list(range(435))
+    assert made.low[1:435].tolist() == [k - 0.5 for k in range(1, 435)]
+    assert made.low[435:438] == pytest.approx([434.5102241715, 435.5118736856, 436.5158322402], abs=1e-9)
+    edges = 1000 * np.log10(made.low[435:])
+    assert edges == pytest.approx(np.arange(2638, 2638 + len(edges)), abs=1e-9)
+    assert made.centre[435:-1] == pytest.approx(np.sqrt(made.low * made.high)[435:-1])
+    assert made.centre[-1] == 24000  # its own centre is above what the rate holds
+
+
+@pytest.mark.parametrize("top", [100.0, 434.2, 434.6, 500.0])
+def test_millidecades_end_where_the_rate_ends(top):
+    made = bands.millidecades(1.0, top)
+    assert (made.high[-1], made.centre[-1] <= top) == (top, True)
+    assert np.array_equal(made.high[:-1], made.low[1:])
+    assert (made.high > made.low).all()
 
 
 def direct(power, spacing, top, low, high):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LINEAR_TOP = 435  # Hz: below, hybrid millidecades are 1 Hz wide (Martin et al. 2021, JASA Express Lett. 1)
+LINEAR_TOP, FIRST = 434, 2638  # the last band of 1 Hz, and the exponent of the edge at which it ends
 MANTISSAS = (1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8)  # nominal frequencies, IEC 61260-1:2014, annex E
 
 
@@ -53,17 +53,19 @@ def third_octaves(spacing: float, top: float) -> Bands:
 
 
 def millidecades(spacing: float, top: float) -> Bands:
-    """Give hybrid millidecades: bands of 1 Hz about whole frequencies up to 435 Hz, then
-    `10^((i ± 0.5)/1000)`. The first is half as wide, the one at 435 Hz ends where the millidecades
-    begin, and the last is cut at `top`: together they leave nothing out.
+    """Give hybrid millidecades (Martin et al. 2021 with its erratum, doi 10.1121/10.0005818).
+
+    Bands of 1 Hz about whole frequencies up to 434 Hz, then from `10^(i/1000)` to `10^((i + 1)/1000)` Hz,
+    i from 2638 on. The first is half as wide, and the last is cut at `top`: together they leave nothing out.
     """
-    start = 1 + math.floor(1000 * math.log10(LINEAR_TOP) + 0.5)
-    i = np.arange(start, max(start, math.ceil(1000 * math.log10(top) - 0.5 - 1e-9)) + 1)
+    i = np.arange(FIRST, max(FIRST, math.ceil(1000 * math.log10(top) - 1e-9)) + 1)
     lines = np.arange(LINEAR_TOP + 1)
-    edges = np.concatenate(([0.0], lines[:-1] + 0.5, 10 ** ((np.append(i, i[-1] + 1) - 0.5) / 1000)))
-    centre = np.concatenate((lines, 10 ** (i / 1000)))
+    edges = np.concatenate(([0.0], lines[:-1] + 0.5, 10 ** (i / 1000)))
+    centre = np.concatenate((lines, 10 ** ((i[:-1] + 0.5) / 1000)))
     kept = edges[:-1] < top
-    return Bands("millidecade", edges[:-1][kept], np.minimum(edges[1:], top)[kept], centre[kept])
+    return Bands(
+        "millidecade", edges[:-1][kept], np.minimum(edges[1:], top)[kept], np.minimum(centre, top)[kept]
+    )
 
 
 def chosen(pairs: Sequence[Sequence[float]], top: float) -> Bands:

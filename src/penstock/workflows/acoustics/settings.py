@@ -203,7 +203,7 @@ OVER = {"file": "each file by itself", "period": "all files of a period", "whole
 BANDS = {
     "decidecade": "10^((i ± 0.5)/10) Hz",
     "third_octave": "the same bands, by their nominal frequencies",
-    "millidecade": "1 Hz up to 435 Hz, then 10^((i ± 0.5)/1000) Hz",
+    "millidecade": "1 Hz up to 434 Hz, then from 10^(i/1000) to 10^((i + 1)/1000) Hz",
 }
 CURVES = {
     "sensitivity": "dB re 1 V/µPa, used with gain and peak_voltage",
