@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from tests.skips import summarize
+from tests.started import Started, hear_signals
 from xdist.scheduler import LoadScopeScheduling
 
 from penstock.ledger import Ledger
@@ -16,6 +18,7 @@ from penstock.ledger import Ledger
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("random", deadline=None)
 settings.load_profile(os.environ.get("PENSTOCK_EXAMPLES", "same"))
+hear_signals()
 
 
 class Record:
@@ -123,10 +126,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return OneForClusters(config, log) if config.getvalue("dist") == "load" else None
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what was skipped and how to have it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if line := summarize(report.longrepr[2] for report in skipped):
+        terminalreporter.write_line(line)
+
+
 class OneForClusters(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         folder = "tests/cluster/"
         return folder if nodeid.startswith(folder) else nodeid
+
+
+@pytest.fixture
+def start() -> Iterator[Started]:
+    """Starts commands, and ends them with the test: `process = start(["sleep", "60"])`."""
+    with Started() as started:
+        yield started
 
 
 @pytest.fixture

@@ -58,11 +58,11 @@ def test_up_tells_at_once_what_the_background_would_only_log(penstock, winter):
     assert find_holder(winter) is None
 
 
-def test_down_ends_a_run_in_the_foreground(penstock, winter):
+def test_down_ends_a_run_in_the_foreground(penstock, winter, start):
     text = (winter / "penstock.toml").read_text().replace('echo "copying $1"', "sleep 1")
     (winter / "penstock.toml").write_text(text)
     command = [sys.executable, "-m", "penstock", "run", "-C", str(winter)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = start(command, stdout=subprocess.PIPE, text=True)
     until = time.monotonic() + 20
     while not find_holder(winter) and time.monotonic() < until:
         time.sleep(0.05)

@@ -131,9 +131,9 @@ def test_questions_write_nothing(penstock, ran):
     assert (ran / ".penstock/ledger.sqlite").read_bytes() == before
 
 
-def test_status_watch_goes_on_until_interrupted(ran):
+def test_status_watch_goes_on_until_interrupted(ran, start):
     command = [sys.executable, "-m", "penstock", "status", "--watch", "--every", "0.2", "-C", str(ran)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1.5)
     process.send_signal(signal.SIGINT)

@@ -100,8 +100,8 @@ def test_check_lists_the_stages(penstock, winter):
     assert [stage["name"] for stage in data["stages"]] == ["copy", "merge"]
 
 
-def test_interrupted_once_it_gives_back_and_says_how_to_go_on(winter):
-    process = start_slow(winter)
+def test_interrupted_once_it_gives_back_and_says_how_to_go_on(winter, start):
+    process = start_slow(winter, start)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert "the same command goes on" in out
@@ -110,8 +110,8 @@ def test_interrupted_once_it_gives_back_and_says_how_to_go_on(winter):
     assert process.returncode == 1
 
 
-def test_interrupted_twice_it_leaves_at_once(winter):
-    process = start_slow(winter)
+def test_interrupted_twice_it_leaves_at_once(winter, start):
+    process = start_slow(winter, start)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
@@ -121,11 +121,11 @@ def test_interrupted_twice_it_leaves_at_once(winter):
     assert "Traceback" not in err
 
 
-def start_slow(root):
+def start_slow(root, start):
     text = (root / "penstock.toml").read_text().replace('echo "copying $1"', "sleep 8")
     (root / "penstock.toml").write_text(text)
     command = [sys.executable, "-m", "penstock", "run", "-C", str(root)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: running(root))
     return process
 
@@ -144,10 +144,10 @@ def wait_for(condition):
         time.sleep(0.05)
 
 
-def test_on_a_terminal_there_is_a_live_table(winter):
+def test_on_a_terminal_there_is_a_live_table(winter, start):
     main, other = pty.openpty()
     command = [sys.executable, "-m", "penstock", "run", "-C", str(winter)]
-    process = subprocess.Popen(command, stdout=other, stderr=other, env={**os.environ, "TERM": "xterm"})
+    process = start(command, stdout=other, stderr=other, env={**os.environ, "TERM": "xterm"})
     os.close(other)
     shown = b""
     try:

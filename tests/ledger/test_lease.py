@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.started import Started
 
 from penstock.errors import Held
 from penstock.host import boot_id, start_time
@@ -54,8 +55,8 @@ def test_what_was_given_back_is_free_at_once(ledger: Ledger) -> None:
     assert acquire(ledger, command="run", clock=clock) == epoch + 1
 
 
-def test_the_lease_of_a_process_that_ended_here_is_free_at_once(ledger: Ledger) -> None:
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+def test_the_lease_of_a_process_that_ended_here_is_free_at_once(ledger: Ledger, start: Started) -> None:
+    child = start([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     me = {"host": socket.gethostname(), "boot": boot_id(), "pid": child.pid, "start": start_time(child.pid)}
     hold_as(ledger, **me, expires=1e12)
     with pytest.raises(Held):

@@ -1,0 +1,31 @@
+"""What was skipped here and how to have it, in one line at the end of a run."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+# What a reason of a skip speaks of → what these tests want. The first that is found counts.
+WANTS = {
+    r"daemons|dpkg|apt-get|controllers|Grid Engine|torque|cluster": "of schedulers: as root on Debian 12 they install them",
+    r"sshfs|sftp|FUSE": "of SSHFS: apt-get install sshfs openssh-sftp-server, /dev/fuse writable",
+    r"root may write|root reads": "for other users than root",
+    r"Python 3\.6": "of old Pythons: put a python3.6 or python3.7 on the PATH",
+    r"recordings": "of real recordings: PENSTOCK_AUDIO names their folder",
+    r"root|mount|right|control group|let us|file system": "of mounts and limits: as root, in a container with --privileged",
+}
+
+
+def summarize(reasons: Iterable[str]) -> str:
+    """Return the line; empty if nothing was skipped.
+
+    >>> summarize(["only root may mount a small file system"])
+    'skipped: 1 of mounts and limits: as root, in a container with --privileged'
+    """
+    counts = Counter(want_of(reason) for reason in reasons)
+    told = "; ".join(f"{n} {want}" for want, n in counts.most_common())
+    return f"skipped: {told}" if told else ""
+
+
+def want_of(reason: str) -> str:
+    """Return what a skipped test wants, by its reason."""
+    return next((want for pattern, want in WANTS.items() if re.search(pattern, reason)), "others: see above")
