@@ -37,7 +37,7 @@ there = {"pretend": cluster.site(campaign.sites["pretend"], root)}
 with Conductor(campaign, command="run", clock=clock, clusters=there) as conductor:
     conductor.discover()
     before = resource.getrusage(resource.RUSAGE_SELF)
-    given = sum(submitter.fill() for submitter in conductor.arrays)
+    given = conductor.submit().given
     after = resource.getrusage(resource.RUSAGE_SELF)
     print(given, len(cluster.jobs), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 """

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conductor.grid import COPY, Grid
 
+from penstock.conductor.steps import STEPS
 from penstock.testing import ConductorKilled, Fate, Lie, Run
 from penstock.testing.elements import PretendElement, PretendJob
 from penstock.testing.lies import ANSWERING, FILES, HISTORY, SUBMITTING
@@ -125,11 +126,7 @@ class Ordeal:
         """Do one turn; where the conductor is killed, another one follows."""
         conductor = self.conductor
         try:
-            conductor.apply_requests()
-            conductor.discover()
-            conductor.collector.collect()
-            conductor.reconcile()
-            conductor.submit()
+            conductor.turn(*STEPS)
         except ConductorKilled:
             conductor.__exit__(None, None, None)
             self.start()

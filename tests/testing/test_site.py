@@ -216,7 +216,7 @@ def test_a_silent_runner_is_not_taken_for_dead(made: MadeCampaign) -> None:
         conductor.discover()
         for _ in range(5):
             conductor.submit()
-            conductor.collector.collect()
+            conductor.crew.collector.collect()
             clock.turn(100.0)
     assert "running" in made.states("copy").values()
     assert "lost" not in outcomes(made)
@@ -229,7 +229,7 @@ def test_a_power_cut_is_survived_by_the_same_command(made: MadeCampaign) -> None
         conductor.discover()
         conductor.submit()
         clock.turn(90.0)
-        conductor.collector.collect()
+        conductor.crew.collector.collect()
     site.kill()
     assert made.run(site=site).code == 0
     assert made.states("copy") == ALL_DONE
@@ -247,7 +247,7 @@ def test_its_events_are_like_those_of_a_real_runner(made: MadeCampaign, tmp_path
     with Conductor(made.load(), command="run", site=site, clock=site.clock) as conductor:
         conductor.discover()
         conductor.submit()
-        conductor.retire_slots()
+        conductor.crew.retire_slots()
         (runner, *_) = (r for r in site.runners.values() if r.batches)
         folder = tmp_path / "real"
         folder.mkdir()

@@ -1,5 +1,6 @@
-"""The loop: discover, collect, decide, submit. What it knows is in the ledger; a new one goes on where the last one ended."""
+"""The loop. What it knows is in the ledger; a new one goes on where the last one ended."""
 
-from penstock.conductor.loop import Conductor, Ending, Turn
+from penstock.conductor.loop import Conductor, Ending
+from penstock.conductor.steps import Turn
 
 __all__ = ["Conductor", "Ending", "Turn"]

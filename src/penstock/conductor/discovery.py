@@ -17,6 +17,13 @@ from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.units import ROOT, Difference, merge_found, stage_found, stage_unsettled
 from penstock.units import canonical
 
+SOON_S, SELDOM_S = 2.0, 300.0  # between looks at the sources, after news and at the most
+SETTLING_S, SETTLING_AT_MOST_S = (
+    0.05,
+    10.0,
+)  # the same while a file is not at rest: its time may be another clock's
+SLOWNESS = 20  # a look that took a second is not repeated for twenty
+
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
@@ -41,11 +48,17 @@ class Discovery:
             min(times, default=None),
         )
 
+    @property
+    def any_news(self) -> bool:
+        """Whether anything is other than it was."""
+        return bool(self.new or self.changed or self.gone)
+
 
 class Discoverer:
     """Scans the sources of one campaign."""
 
     def __init__(self, context: Context) -> None:
+        self.pause_s = SOON_S
         self.context = context
         self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
         self.values, self.clock = context.values, context.clock
@@ -69,6 +82,17 @@ class Discoverer:
                 opening |= set(open_by_condition(self.context).items())
             self.open_groups(opening)
         return seen
+
+    def pause(self, found: Discovery, *, took_s: float, open_ended: bool) -> float:
+        """Return in how many seconds to look again: when the next file is at rest, or, if more may come, now and then.
+
+        That is soon after news and more and more rarely without any; who looks once is done with it.
+        """
+        self.pause_s = SOON_S if found.any_news else min(2 * self.pause_s, SELDOM_S)
+        pause = max(self.pause_s, SLOWNESS * took_s) if open_ended else float("inf")
+        if found.settles_at is None:
+            return pause
+        return max(SETTLING_S, min(found.settles_at - self.clock.now(), SETTLING_AT_MOST_S, pause))
 
     @property
     def sources(self) -> list[Source]:

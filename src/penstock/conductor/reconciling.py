@@ -95,6 +95,10 @@ class Reconciler:
             pause = max(ASK_EVERY_S, SLOWNESS * self.site.took_s) * 2**self.failures
             self.next_at = self.clock.monotonic() + min(pause, ASK_AT_LEAST_S)
 
+    def note_departed(self) -> None:
+        """Look at once for what has nothing left to do: a person waits for that."""
+        self.cancel_at = 0.0
+
     def cancel_departed(self, open_jobs: Sequence[sqlite3.Row]) -> None:
         """Cancel elements whose tasks a person took away; what fails, or has no id yet, is tried again later."""
         now = self.clock.monotonic()

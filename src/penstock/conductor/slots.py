@@ -72,6 +72,12 @@ class SlotSubmitter(Submitter):
             and job["id"] not in self.closed
         ]
 
+    def retire(self) -> None:
+        """Let the present runners end after what they have."""
+        for slot in self.slots():
+            self.site.close_feed(slot.token, jobs.batches_of(self.ledger.db, slot.job))
+            self.closed.add(slot.job)
+
     def cores_of(self, stage: Stage) -> int:
         """Return how many cores a batch of `stage` takes here."""
         return min(stage.workers * stage.resources.cpus, self.site.cores)

@@ -109,6 +109,11 @@ def open_batches(db: sqlite3.Connection) -> list[sqlite3.Row]:
     ).fetchall()
 
 
+def batches_of(db: sqlite3.Connection, job: int) -> int:
+    """Return how many batches a job was given."""
+    return int(db.execute("SELECT count(*) FROM batch WHERE job = ?", (job,)).fetchone()[0])
+
+
 def with_suspect(db: sqlite3.Connection) -> set[int]:
     """Return the jobs that have a task which may be what ended an earlier runner."""
     sql = "SELECT b.job FROM batch b JOIN task t ON t.batch = b.id WHERE b.state <> 'settled' AND b.size = 1 AND t.alone"

@@ -1,0 +1,154 @@
+"""The steps of a turn, in their order: each does its part, and returns when it is next due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from penstock.conductor.arrays import ArraySubmitter
+from penstock.conductor.collection import Collector
+from penstock.conductor.context import Context
+from penstock.conductor.discovery import Discoverer, Discovery, check_found
+from penstock.conductor.products import check_products
+from penstock.conductor.reconciling import Reconciler
+from penstock.conductor.slots import SlotSubmitter
+from penstock.conductor.staleness import redo_stale
+from penstock.display import count
+from penstock.ledger import Ledger, jobs
+from penstock.ledger.requests import Requests
+
+Observe = Callable[[Ledger], None]
+
+ALWAYS, NEVER = 0.0, float("inf")
+OBSERVE_S = 0.2
+
+
+@dataclass(slots=True)
+class Turn:
+    """One turn: when it is, by the monotonic clock, whether more may come by itself, and what it did."""
+
+    at: float
+    open_ended: bool = False
+    new: int = 0
+    ended: int = 0
+    given: int = 0
+    stop: bool = False
+
+    def __str__(self) -> str:
+        news = count(self.new, "new unit"), count(self.ended, "attempt"), count(self.given, "task")
+        return f"{news[0]}, {news[1]} ended, {news[2]} given out"
+
+
+class Crew:
+    """All who take part in a turn."""
+
+    def __init__(self, context: Context, *, accept_gone: bool) -> None:
+        self.context, self.ledger, self.clock = context, context.ledger, context.clock
+        self.accept_gone, self.redo = accept_gone, False
+        self.observe: Observe | None = None
+        self.requests = Requests(context.ledger, context.graph)
+        self.collector = Collector(context)
+        self.discoverer, self.found = Discoverer(context), Discovery()
+        names = context.sites.used()
+        self.slots = [SlotSubmitter(context, s) for n in names if (s := context.sites.feeding_site(n))]
+        self.arrays = [self.submitter(n) for n in names if not context.sites.feeding_site(n)]
+        self.reconcilers = [self.reconciler(name) for name in self.clusters()]
+
+    def submitter(self, cluster: str) -> ArraySubmitter:
+        """Return who gives tasks to a cluster."""
+        return ArraySubmitter(
+            self.context, self.context.sites.cluster(cluster), self.collector.elements(cluster)
+        )
+
+    def reconciler(self, cluster: str) -> Reconciler:
+        """Return who asks a cluster's scheduler."""
+        return Reconciler(self.context, self.context.sites.cluster(cluster), self.collector.elements(cluster))
+
+    def clusters(self) -> Iterator[str]:
+        """Yield the clusters that stages name, and those where jobs of before are still out."""
+        out = [job["site"] for job in jobs.open_jobs(self.ledger.db) if not job["feed"]]
+        yield from dict.fromkeys([*(array.site.name for array in self.arrays), *out])
+
+    def retire_slots(self) -> None:
+        """Let the present runners of this machine end after what they have."""
+        for submitter in self.slots:
+            submitter.retire()
+
+
+def apply_requests(crew: Crew, turn: Turn) -> float:
+    """Do what people asked for."""
+    for request in crew.requests.apply(crew.clock.now()):
+        match request["action"]:
+            case "down":
+                turn.stop = True
+            case "cancel" | "veto":
+                crew.collector.revoke_departed()
+                for reconciler in crew.reconcilers:
+                    reconciler.note_departed()
+            case "retry":
+                crew.retire_slots()  # what was revoked there stays revoked
+            case _:
+                pass
+    return ALWAYS
+
+
+def collect(crew: Crew, turn: Turn) -> float:
+    """Hear what the runners did."""
+    turn.ended += crew.collector.collect()
+    return ALWAYS
+
+
+def reconcile(crew: Crew, turn: Turn) -> float:
+    """Ask the schedulers what silent jobs do."""
+    for reconciler in crew.reconcilers:
+        reconciler.turn()
+    return ALWAYS
+
+
+def discover(crew: Crew, turn: Turn) -> float:
+    """Look at the sources."""
+    begun = crew.clock.monotonic()
+    crew.found = found = crew.discoverer.discover(accept_gone=crew.accept_gone, open_ended=turn.open_ended)
+    if not turn.open_ended:
+        check_found(crew.ledger, crew.context.campaign, found)
+    if found.new or found.changed:
+        check_products(crew.context)
+    turn.new += found.new
+    took = crew.clock.monotonic() - begun
+    return turn.at + crew.discoverer.pause(found, took_s=took, open_ended=turn.open_ended)
+
+
+def redo(crew: Crew, turn: Turn) -> float:
+    """Make what is stale ready again, where that was asked for."""
+    if not crew.redo:
+        return NEVER
+    redo_stale(crew.ledger, crew.context.graph)
+    return ALWAYS
+
+
+def submit(crew: Crew, turn: Turn) -> float:
+    """Give out what is ready."""
+    for array in crew.arrays:
+        array.open_ended = turn.open_ended or crew.found.settles_at is not None
+    turn.given += sum(submitter.fill() for submitter in (*crew.slots, *crew.arrays))
+    return ALWAYS
+
+
+def publish(crew: Crew, turn: Turn) -> float:
+    """Let other hosts see what is new."""
+    crew.ledger.publish_if_due(now=crew.clock.now(), monotonic=turn.at)
+    return ALWAYS
+
+
+def show(crew: Crew, turn: Turn) -> float:
+    """Let whoever watches see where it stands."""
+    if crew.observe is None:
+        return NEVER
+    crew.observe(crew.ledger)
+    return turn.at + OBSERVE_S
+
+
+Step = Callable[[Crew, Turn], float]
+
+#: Ends come before what they make ready, and what is found before what is given out: a chain goes on within one turn.
+STEPS: tuple[Step, ...] = (apply_requests, collect, reconcile, discover, redo, submit, publish, show)
