@@ -123,7 +123,7 @@ def test_a_reader_that_goes_away_is_no_error(ran):
 
 def test_workflows_are_known_without_being_loaded():
     code = (
-        "import sys; from penstock.cli.root import workflows; assert 'acoustics' in workflows(); "
+        "import sys; from penstock.cli.workflows import workflows; assert 'acoustics' in workflows(); "
         "assert 'penstock.workflows' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.root import load_workflow, workflows
+from penstock.cli.workflows import load_workflow, require, workflows
 from penstock.errors import DefinitionError
 
 
@@ -31,4 +31,5 @@ def demo(folder: Path, audio: Path | None, scheduler: str | None, workflow: str)
     if workflow not in workflows():
         known = ", ".join(workflows()) or "none"
         raise DefinitionError(f"no workflow is called {workflow!r}: installed are {known}")
+    require(workflow)
     load_workflow(workflow).demo(folder, audio, scheduler)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.root import load_workflow, workflows
+from penstock.cli.workflows import load_workflow, workflows
 from penstock.display import visible
 from penstock.errors import DefinitionError
 

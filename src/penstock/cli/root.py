@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
 from penstock import __version__
+from penstock.cli.workflows import load_workflow, workflows
 from penstock.display import visible
 from penstock.errors import PenstockError
 
@@ -59,7 +59,7 @@ class Root(click.Group):
     """Commands by name: our own from their modules, workflows from the plug-ins that are installed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *workflows()]
+        return [*dict.fromkeys((*COMMANDS, *workflows()))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
@@ -106,22 +106,6 @@ def tell(ctx: click.Context, message: str, code: int) -> NoReturn:
     """Print one line on stderr and leave with `code`."""
     click.echo(f"penstock: {visible(message)}", err=True)
     ctx.exit(code)
-
-
-def workflows() -> Sequence[str]:
-    """Return the names of the workflows that are installed."""
-    return sorted({point.name for point in _entry_points()} - COMMANDS.keys())
-
-
-def load_workflow(name: str) -> Any:
-    """Return the plug-in module of a workflow: it has `init`, `group` and `demo`."""
-    return next(point for point in _entry_points() if point.name == name).load()
-
-
-def _entry_points() -> Any:
-    from importlib.metadata import entry_points
-
-    return entry_points(group="penstock.workflows")
 
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -14,6 +14,7 @@ from penstock.campaign import Campaign, FunctionSource, Stage
 from penstock.config.digest import own_module
 from penstock.config.places import Places, find_lines
 from penstock.errors import DefinitionError
+from penstock.extras import explain_missing, workflow_of
 from penstock.units import Placeholder
 
 SHELL_WORDS = frozenset(
@@ -79,6 +80,7 @@ def check_reach(campaign: Campaign) -> list[str]:
         if stage.command and _runs_here(stage, campaign):
             warnings += _check_command(stage, campaign, places)
         _check_templates(stage, campaign, places)
+    _check_extras(campaign, places)
     return warnings
 
 
@@ -145,6 +147,18 @@ def _check_function(reference: str, root: Path, places: Places, keys: tuple[str,
         near = get_close_matches(name, sorted(names), n=1)
         remedy = f"did you mean {near[0]!r}?" if near else "correct its name"
         raise places.error(keys, f"{file} has no function {name!r}, which {reference!r} names; {remedy}")
+
+
+def _check_extras(campaign: Campaign, places: Places) -> None:
+    """Raise if a workflow's functions will run here and something that the workflow imports is not installed."""
+    here = [
+        s for s in campaign.stages if s.python and _runs_here(s, campaign) and not campaign.site_of(s).python
+    ]
+    modules = {(s.python or "").partition(":")[0]: s.name for s in reversed(here)}
+    stages = {workflow: name for module, name in modules.items() if (workflow := workflow_of(module))}
+    for workflow, stage in stages.items():
+        if why := explain_missing(workflow):
+            raise places.error(("stage", stage, "python"), why)
 
 
 def _installed(module: str, root: Path, reference: str, places: Places, keys: tuple[str, ...]) -> Path | None:

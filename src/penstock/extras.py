@@ -1,0 +1,54 @@
+"""Workflows that are installed, and whether what they import is installed with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points, requires
+
+GROUP = "penstock.workflows"
+NAMED = 4
+
+
+def workflow_points() -> dict[str, EntryPoint]:
+    """Return the plug-ins of the installed workflows by name, none of them loaded."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def explain_missing(name: str) -> str | None:
+    """Say which packages of a workflow's extra are not installed, and the command that installs them; None if all are.
+
+    A workflow's extra has the workflow's name, in the distribution that it comes with.
+    """
+    dist = workflow_points()[name].dist
+    absent = [] if dist is None else [*find_absent(dist.name, name)]
+    if dist is None or not absent:
+        return None
+    more = [f"{len(absent) - NAMED} more"] if len(absent) > NAMED else []
+    needed = " and ".join([", ".join(absent[:NAMED]), *more])
+    return f'the workflow {name} needs {needed}, not installed here: pip install "{dist.name}[{name}]"'
+
+
+def workflow_of(module: str) -> str | None:
+    """Return the workflow whose package holds `module`."""
+    packages = {name: point.module.rpartition(".")[0] for name, point in workflow_points().items()}
+    return next((name for name, own in packages.items() if own and f"{module}.".startswith(f"{own}.")), None)
+
+
+def find_absent(dist: str, extra: str) -> Iterator[str]:
+    """Yield the packages that an extra of a distribution asks for and that are not installed."""
+    for name in packages_of(requires(dist) or [], extra):
+        try:
+            distribution(name)
+        except PackageNotFoundError:
+            yield name
+
+
+def packages_of(requirements: Sequence[str], extra: str) -> list[str]:
+    """Return the names of what an extra asks for, out of a distribution's requirements.
+
+    >>> packages_of(["click>=8.5", "numpy>=2.0; extra == 'acoustics'", 'uvicorn; extra == "web"'], "acoustics")
+    ['numpy']
+    """
+    marked = re.compile(rf"([\w.-]+).*;.*\bextra == ['\"]{re.escape(extra)}['\"]")
+    return [found[1] for line in requirements if (found := marked.match(line))]
