@@ -17,7 +17,7 @@ COMMON = {
     "t": "the job's token",
     "i": "the element of the job, from 1",
     "l": "the life: 1, and one more each time the scheduler starts the element again",
-    "n": "the number of the line in its file, from 1; a number that was read before is passed over",
+    "n": "the number of the line in its file, from 1; a number that was read before is passed over, one that does not follow is refused",
     "at": "when, in seconds since 1970 by the clock there; nothing is decided by it",
     "e": "the kind of the line",
 }
@@ -38,8 +38,8 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
     "start": ("a task begins", {"s": "the stage's id", "u": "the unit's id", "w": "the worker slot, from 1"}),
     "end": (
-        "a task has ended; of a good one, all products are durable under their final names before this line is;"
-        " with any other, the tasks that would have followed it in the same worker go back too",
+        "a task has ended; of a good one, all products have their final names before this line is written, and count"
+        " when a `sync` follows; with any other, the tasks that would have followed it in the same worker go back too",
         {
             "s": "the stage's id",
             "u": "the unit's id",
@@ -61,6 +61,14 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "give": (
         "tasks go back that were never begun",
         {"tasks": "stage and unit of each", "why": "the reason, such as the deadline"},
+    ),
+    "sync": (
+        "all products that ends before this line name are on the disk: these ends count now",
+        {"ends": "how many there were since the last one"},
+    ),
+    "void": (
+        "products could not be made durable: the good ends of these tasks do not count",
+        {"tasks": "stage and unit of each", "why": "what is wrong with the disk"},
     ),
     "batch": ("a whole batch has been gone through", {"number": "its number in the feed"}),
     "beat": (

@@ -112,7 +112,7 @@ class CoarseFolders(JobFolders):
     """Folders as a network file system shows them: listed anew only when the folder's time, in seconds, has moved."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+        super().__init__(folder, folder)
         self.kept: tuple[int, list[str]] = (-1, [])
         self.seconds = 0
 
@@ -140,5 +140,5 @@ def test_a_listing_that_a_network_file_system_keeps_for_ever_is_made_anew(tmp_pa
 
 
 def test_a_folder_that_is_gone_is_not_made_by_looking_at_it(tmp_path: Path) -> None:
-    assert JobFolders(tmp_path).event_files("p1") == []
+    assert JobFolders(tmp_path, tmp_path).event_files("p1") == []
     assert os.listdir(tmp_path) == []

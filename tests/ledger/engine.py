@@ -38,6 +38,7 @@ class Engine:
     campaign: Campaign
     folder: Path
     lines: dict[tuple[str, Key], tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    begun: set[tuple[str, str, Key]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         campaign = self.campaign
@@ -92,16 +93,20 @@ class Engine:
         link: dict[str, Any] | None = line
         while link:
             self.lines[link["s"], key] = (self.slot.token, link)
+            self.begun.discard((self.slot.token, link["s"], key))
             link = link.get("then")
         return line
 
     def start(self, stage: str, key: Key) -> None:
         token, line = self.lines[stage, key]
         self.site.runners[token].begin(line)
+        self.begun.add((token, stage, key))
         self.hear(token)
 
     def end(self, stage: str, key: Key, fate: Fate) -> None:
         token, line = self.lines[stage, key]
+        if (token, stage, key) not in self.begun:
+            self.start(stage, key)
         self.site.runners[token].end(line, fate)
         self.hear(token)
 

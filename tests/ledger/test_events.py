@@ -81,7 +81,7 @@ GARBAGE = [
 
 @pytest.mark.parametrize("line", GARBAGE)
 def test_a_line_that_makes_no_sense_is_a_problem_and_is_skipped(line: bytes) -> None:
-    chunk = parsed(line + b"\n" + end(2, unit=8))
+    chunk = parsed(line + b"\n" + end(2, unit=8) + event(3, "sync", ends=1))
     assert len(chunk.bad) == 1
     assert list(chunk.ends) == [("make", 8)]
 
@@ -109,7 +109,7 @@ kinds = st.sampled_from(["start", "end", "give", "claim", "beat", "halt", "leave
 @given(kinds, fields)
 def test_no_event_stops_the_reading(kind: str, told: dict[str, Any]) -> None:
     line = json.dumps({"t": TOKEN, "n": 1, "e": kind, **told}).encode() + b"\n"
-    assert parsed(line + end(2, unit=8)).ends["make", 8]
+    assert parsed(line + end(2, unit=8) + event(3, "sync", ends=2)).ends["make", 8]
 
 
 def test_a_line_of_more_than_a_megabyte_is_refused() -> None:
@@ -131,6 +131,62 @@ def test_an_event_that_only_a_newer_runner_knows_is_no_problem() -> None:
     chunk = parsed(event(1, "hologram", of="the node") + end(2))
     assert not chunk.bad
     assert chunk.ends
+
+
+PRODUCT = {"product": ["out/7", 3, "ab"]}
+
+
+def test_an_end_with_products_waits_for_the_mark_that_they_are_on_the_disk() -> None:
+    first, told, more = event(1, "start", s=3, u=7), end(2, products=PRODUCT), event(3, "start", s=3, u=8)
+    chunk = parsed(first + told + more)
+    assert (chunk.consumed, chunk.seq, chunk.ends) == (len(first), 1, {})
+    chunk = parsed(told + more + event(4, "sync", ends=1) + end(5, unit=8, products=PRODUCT), seq=1)
+    assert (list(chunk.ends), chunk.seq) == ([("make", 7)], 4)
+
+
+@pytest.mark.parametrize("told", [end(1), end(1, outcome="error"), event(1, "leave", why="done")])
+def test_an_end_without_products_waits_for_nothing(told: bytes) -> None:
+    assert parsed(told).consumed == len(told)
+
+
+def test_the_last_words_of_a_runner_that_is_gone_need_no_mark() -> None:
+    chunk = parse_events(end(1, products=PRODUCT), token=TOKEN, seq=0, names=NAMES, last=True)
+    assert list(chunk.ends) == [("make", 7)]
+
+
+def test_words_of_a_task_are_no_mark() -> None:
+    chunk = parsed(end(1, products=PRODUCT, result={"e": "sync"}))
+    assert chunk.consumed == 0
+
+
+def test_a_runner_that_writes_no_marks_is_heard_all_the_same() -> None:
+    many = b"".join(end(n, unit=n, products=PRODUCT, why="x" * 1000) for n in range(1, 1000))
+    assert len(many) > LONGEST_LINE
+    assert len(parsed(many).ends) == 999
+
+
+def test_an_end_whose_products_did_not_reach_the_disk_is_no_good_one() -> None:
+    void = event(2, "void", tasks=[[3, 7], [3, 9]], why="the disk answers with I/O errors")
+    chunk = parsed(end(1, products=PRODUCT) + void + event(3, "sync", ends=1))
+    (told,) = chunk.ends.values()
+    assert (told["o"], told["why"], told["products"]) == (
+        "node_failure",
+        "the disk answers with I/O errors",
+        {},
+    )
+
+
+@pytest.mark.parametrize("jump", [2, 3, 1000, 10**9])
+def test_a_number_that_does_not_follow_is_refused_and_those_that_do_still_count(jump: int) -> None:
+    chunk = parsed(end(1) + end(1 + jump, unit=8) + end(2, unit=9))
+    assert [unit for _, unit in chunk.ends] == [7, 9]
+    assert "does not follow 1" in chunk.bad[0]
+
+
+def test_numbers_go_on_behind_lines_that_could_not_be_read() -> None:
+    chunk = parsed(end(1) + b"\0\n" + b"garbage\n" + end(3, unit=8))
+    assert [unit for _, unit in chunk.ends] == [7, 8]
+    assert (len(chunk.bad), chunk.unread) == (2, 1)
 
 
 # --- applying -------------------------------------------------------------------------------------
@@ -169,6 +225,7 @@ def problems(engine: Engine) -> list[str]:
 
 def test_an_end_is_an_attempt_with_what_it_used_and_where_its_log_is(engine: Engine) -> None:
     stage, unit = engine.graph.ids["make"], engine.unit(ONE)
+    engine.start("make", ONE)
     more = {
         "wall": 2.0,
         "cpu": 1.5,
@@ -181,6 +238,7 @@ def test_an_end_is_an_attempt_with_what_it_used_and_where_its_log_is(engine: Eng
     events(engine).write(
         "end", s=stage, u=unit, w=1, o="ok", products={"product": ["make/p/p", 5, "ab"]}, **more
     )
+    events(engine).write("sync", ends=1)
     engine.hear(token(engine))
     (row,) = engine.db.execute("SELECT * FROM attempt").fetchall()
     assert (row["outcome"], row["wall_s"], row["cpu_s"], row["rss"], row["exit_code"]) == (
@@ -223,6 +281,7 @@ def test_a_second_end_of_one_task_is_recorded_and_not_applied(engine: Engine) ->
 
 def test_the_first_of_two_ends_in_one_piece_counts(engine: Engine) -> None:
     runner, line = engine.site.runners[token(engine)], engine.lines["make", ONE][1]
+    runner.begin(line)
     runner.end(line, Fate())
     runner.end(line, Fate("error", code=1))
     engine.hear(token(engine))
@@ -232,6 +291,7 @@ def test_the_first_of_two_ends_in_one_piece_counts(engine: Engine) -> None:
 def test_an_end_that_names_what_another_task_makes_proves_nothing(engine: Engine) -> None:
     runner, line = engine.site.runners[token(engine)], engine.lines["make", ONE][1]
     made = {name: {**product, "path": "out/another"} for name, product in line["products"].items()}
+    runner.begin(line)
     runner.end({**line, "products": made}, Fate())
     engine.hear(token(engine))
     assert state(engine, ONE) == "running"
@@ -239,6 +299,26 @@ def test_an_end_that_names_what_another_task_makes_proves_nothing(engine: Engine
     assert "names out/another" in engine.db.execute("SELECT why FROM problem").fetchone()[0]
     engine.lose_job()
     assert state(engine, ONE) == "ready"
+
+
+def test_an_end_whose_product_is_not_there_proves_nothing(engine: Engine) -> None:
+    engine.start("make", ONE)
+    engine.site.runners[token(engine)].end(engine.lines["make", ONE][1], Fate())
+    (life,) = jobs.lives(engine.db, 1)
+    new = bytes(events(engine).data)[life["offset"] :]
+    engine.applier.apply(
+        life, token(engine), new, now=1.0, prove=lambda products: {products[0][0]: "make/p/p cannot be found"}
+    )
+    assert (state(engine, ONE), attempts(engine)) == ("running", [])
+    assert "make/p/p cannot be found; it is run again" in problems(engine)[0]
+
+
+def test_an_end_without_its_start_is_refused_and_told(engine: Engine) -> None:
+    stage = engine.graph.ids["make"]
+    events(engine).write("end", s=stage, u=engine.unit(ONE), w=1, o="ok", wall=0.0, products={})
+    engine.hear(token(engine))
+    assert (state(engine, ONE), attempts(engine)) == ("queued", [])
+    assert "did not begin" in problems(engine)[0]
 
 
 def test_an_end_that_comes_after_its_job_was_given_up_is_recorded_and_not_applied(engine: Engine) -> None:

@@ -23,7 +23,9 @@ def test_every_line_names_the_job_and_is_numbered(lab):
     events = lab.events()
     assert [event["n"] for event in events] == list(range(1, len(events) + 1))
     assert {(event["t"], event["i"], event["l"]) for event in events} == {(lab.token, 1, 1)}
-    assert [event["e"] for event in events] == ["claim", "start", "start", "end", "end", "batch", "leave"]
+    assert [event["e"] for event in events] == [
+        "claim", "start", "end", "start", "end", "batch", "sync", "leave",
+    ]  # fmt: skip
     assert all(abs(event["at"] - time.time()) < 60 for event in events)
 
 
@@ -132,7 +134,7 @@ def test_a_follower_runs_in_the_same_worker_and_finds_the_product(lab):
 
 def test_the_end_of_a_failure_speaks_for_its_followers_too(lab):
     lab.run([lab.command(1, "false", then=lab.command(2, "true", then=lab.command(3, "true")))])
-    assert [event["e"] for event in lab.events()] == ["claim", "start", "end", "batch", "leave"]
+    assert [event["e"] for event in lab.events()] == ["claim", "start", "end", "batch", "sync", "leave"]
     assert lab.ends()[1]["o"] == "error"
 
 

@@ -100,7 +100,9 @@ def test_its_runners_write_true_events(desk: Any) -> None:
     it.clock.turn(70)
     assert it.events(1) == ["claim", "start", "beat"]
     it.clock.turn(200)
-    assert it.events(1) == ["claim", "start", "beat", "end", "start", "end", "batch", "leave"]
+    assert it.events(1) == [
+        "claim", "start", "beat", "end", "sync", "start", "end", "sync", "batch", "leave",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

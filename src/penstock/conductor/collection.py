@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from penstock.conductor.context import Context
@@ -11,9 +11,11 @@ from penstock.conductor.elements import Elements
 from penstock.conductor.settling import Settlement, pardon, pause_stages_of
 from penstock.decide import Seen, fuse
 from penstock.ledger import jobs
-from penstock.ledger.applying import Applier, News
+from penstock.ledger.applying import Applier, News, Prove
+from penstock.ledger.events import MARKS
 from penstock.site import FeedingSite
 
+MARKED = tuple(f'"e":"{kind}"'.encode() for kind in (*MARKS, "halt"))
 LOOK_S, LOOK_AT_LEAST_S = 0.3, 15.0  # between looks at the event files of arrays
 SLOWNESS = 20  # a look that took a second is not repeated for twenty
 
@@ -33,15 +35,20 @@ class Collector:
     def elements(self, site: str) -> Elements:
         """Return what follows the elements of one cluster."""
         if site not in self.followed:
-            self.followed[site] = Elements(self.context, self.sites.cluster(site), self.read)
+            self.followed[site] = Elements(self.context, self.sites.cluster(site), self.read, self.read_last)
         return self.followed[site]
 
     def any_news(self) -> bool:
         """Whether a runner of this machine wrote something; cheap enough to ask a hundred times a second."""
-        return any(
-            self.sites[row["site"]].news_size(row["token"], row["element"], row["life"]) > row["offset"]
-            for row in jobs.open_lives(self.ledger.db)
-        )
+        return any(self.has_news(row) for row in jobs.open_lives(self.ledger.db))
+
+    def has_news(self, life: sqlite3.Row) -> bool:
+        """Whether a runner of this machine wrote something that counts by now."""
+        site, file = self.sites[life["site"]], (life["token"], life["element"], life["life"])
+        if site.news_size(*file) <= life["offset"]:
+            return False
+        news = site.news(*file, life["offset"])
+        return any(mark in news for mark in MARKED)
 
     def any_gone(self) -> bool:
         """Whether a runner of this machine ended that we do not know of yet."""
@@ -64,7 +71,8 @@ class Collector:
     def collect_runner(self, site: FeedingSite, job: sqlite3.Row) -> int:
         """Hear one runner of this machine."""
         gone = is_gone(site, job)  # asked before the last read: nothing said before the end is missed
-        ended = sum(self.read(job, life) for life in jobs.lives(self.ledger.db, job["id"]))
+        read = self.read_last if gone else self.read
+        ended = sum(read(job, life) for life in jobs.lives(self.ledger.db, job["id"]))
         if gone:
             self.settlement.settle_runner(site, job)
         return ended
@@ -80,19 +88,31 @@ class Collector:
         return ended
 
     def read(self, job: sqlite3.Row, life: sqlite3.Row) -> int:
-        """Apply what one event file has new."""
-        site, ended, file = self.sites[job["site"]], 0, (job["token"], life["element"], life["life"])
+        """Apply what one event file has new, as far as it counts by now; return how many attempts ended."""
+        return sum(news.ended for news in self.pieces(job, life, self.sites[job["site"]].misfits))
+
+    def read_last(self, job: sqlite3.Row, life: sqlite3.Row) -> int:
+        """Apply all that a runner which is gone wrote: what no mark follows counts if its products prove it."""
+        before = self.read(job, life)
+        last = self.pieces(job, self.life(job, life), self.sites[job["site"]].unproven, last=True)
+        return before + sum(news.ended for news in last)
+
+    def pieces(
+        self, job: sqlite3.Row, life: sqlite3.Row, prove: Prove, *, last: bool = False
+    ) -> Iterator[News]:
+        """Apply one event file piece by piece."""
+        site, file = self.sites[job["site"]], (job["token"], life["element"], life["life"])
         offset, size = life["offset"], site.news_size(*file)
         while offset < size and (data := site.news(*file, offset)):
             news = self.applier.apply(
-                self.life(job, life), job["token"], data, now=self.clock.now(), in_array=not job["feed"]
-            )
-            ended += news.ended
+                self.life(job, life), job["token"], data,
+                now=self.clock.now(), prove=prove, in_array=not job["feed"], last=last,
+            )  # fmt: skip
             self.heed(job, news)
             offset += news.consumed
             if not news.consumed:
                 break
-        return ended
+            yield news
 
     def heed(self, job: sqlite3.Row, news: News) -> None:
         """Pause what must not go on."""

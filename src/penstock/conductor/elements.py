@@ -18,6 +18,9 @@ from penstock.ledger.jobs import Ending
 from penstock.schedulers.model import Known, Phase
 from penstock.site import ClusterSite
 
+Read = Callable[[sqlite3.Row, sqlite3.Row], int]
+"""Apply what the event file of a job's life has new, and return how many attempts ended."""
+
 OUTCOMES = frozenset(get_args(Outcome))
 
 #: elements that may be over: their last life said goodbye, or the scheduler says so; `unfinished` counts their tasks
@@ -49,10 +52,9 @@ HAVING claimed IS NULL OR e.element IN (SELECT element FROM mine WHERE state IN 
 class Elements:
     """Follows the elements of the arrays of one cluster."""
 
-    def __init__(
-        self, context: Context, site: ClusterSite, read: Callable[[sqlite3.Row, sqlite3.Row], int]
-    ) -> None:
-        self.ledger, self.clock, self.site, self.read = context.ledger, context.clock, site, read
+    def __init__(self, context: Context, site: ClusterSite, read: Read, read_last: Read) -> None:
+        self.ledger, self.clock, self.site = context.ledger, context.clock, site
+        self.read, self.read_last = read, read_last
         self.settlement = Settlement(context)
         self.cancelled: set[tuple[int, int]] = set()
 
@@ -85,8 +87,16 @@ class Elements:
         for (ending, false_start), elements in endings.items():
             if ending.outcome == "node_failure":  # a node that is only cut off works on, and must not
                 self.revoke(job, elements)
+            self.hear_last(job, elements)
             self.settlement.count_elements(self.site, job, elements, ending, false_start=false_start)
             self.settlement.settle_elements(self.site, job, elements, ending)
+
+    def hear_last(self, job: sqlite3.Row, elements: Sequence[int]) -> None:
+        """Read the last words of elements that left without a goodbye."""
+        gone = set(elements)
+        for life in jobs.lives(self.ledger.db, job["id"]):
+            if life["left"] is None and life["element"] in gone:
+                self.read_last(job, life)
 
     def cancel_departed(self, job: sqlite3.Row) -> int:
         """Cancel at the scheduler, by one command, what has nothing left to do; return how many elements that was.
@@ -133,6 +143,7 @@ class Elements:
 
         A job of which nothing ever began is one false start, however large: a scheduler may lose one (RULES 13).
         """
+        self.hear_last(job, elements)
         began = any(life["begun"] for life in jobs.lives(self.ledger.db, job["id"]))
         false_start = ending.outcome == "lost" and not began
         self.settlement.count_elements(self.site, job, elements[:1], ending, false_start=false_start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -20,6 +20,9 @@ from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.units import Child, Values, insert_children
 
 T = TypeVar("T")
+
+#: path, size and digest of products → those that are not so, and what is wrong
+Prove = Callable[[Sequence[tuple[str, int, str]]], Mapping[str, str]]
 
 ATTEMPT = (
     "INSERT INTO attempt (stage, unit, job, outcome, began, ended, wall_s, cpu_s, rss, exit_code, signal, host, log,"
@@ -49,20 +52,32 @@ class Applier:
         self.graph, self.values, self.allowances = graph, values, allowances
 
     def apply(
-        self, life: sqlite3.Row, token: str, data: bytes, *, now: float, in_array: bool = False
+        self,
+        life: sqlite3.Row,
+        token: str,
+        data: bytes,
+        *,
+        now: float,
+        prove: Prove = lambda products: {},
+        in_array: bool = False,
+        last: bool = False,
     ) -> News:
         """Apply the new bytes of one event file and move its offset, in one transaction.
 
-        In an array, what a signal ended is left as it is: only the scheduler knows who sent it, and why.
+        An end whose products are not what it says, by `prove`, proves nothing. In an array, what a signal ended is
+        left as it is: only the scheduler knows who sent it, and why. `last`: nothing more comes.
         """
-        chunk = parse_events(data, token=token, seq=life["seq"], names=self.graph.names)
+        chunk = parse_events(
+            data, token=token, seq=life["seq"], names=self.graph.names, unread=life["unread"], last=last
+        )
         if not chunk.consumed:
             return News()
         if in_array:
             self.hold(life, chunk)
+        wrong = prove([product for end in chunk.ends.values() for product in end["products"].values()])
         with self.ledger.transaction():
             self.note_life(life, chunk, now)
-            changed = self.apply_ends(life, chunk, now)
+            changed = self.apply_ends(life, chunk, wrong, now)
             self.apply_starts(life, chunk)
             touched = self.apply_gives(life, chunk.gives)
             propagate(self.db, self.graph, changed, touched)
@@ -85,12 +100,13 @@ class Applier:
         """Record how far the file was read and what its runner last said."""
         where = (life["job"], life["element"], life["life"])
         self.db.execute(
-            "UPDATE life SET offset = offset + ?, seq = ?, begun = begun + ?, news = ?, left = coalesce(?, left),"
+            "UPDATE life SET offset = offset + ?, seq = ?, unread = ?, begun = begun + ?, news = ?, left = coalesce(?, left),"
             " beat = coalesce(?, beat) WHERE job = ? AND element = ? AND life = ?",
             (
                 chunk.consumed,
                 chunk.seq,
-                chunk.begun,
+                chunk.unread,
+                len(chunk.began),
                 now,
                 chunk.left,
                 chunk.beat and json.dumps(chunk.beat),
@@ -99,8 +115,9 @@ class Applier:
         )
         if claim := chunk.claim:
             self.db.execute(
-                "UPDATE life SET native = ?, host = ?, boot = ?, pid = ?, start = ? WHERE job = ? AND element = ? AND life = ?",
-                (claim["native"], claim["host"], claim["boot"], claim["pid"], claim["start"], *where),
+                "UPDATE life SET native = ?, host = ?, boot = ?, pid = ?, start = ?, space = ?"
+                " WHERE job = ? AND element = ? AND life = ?",
+                (*claim.values(), *where),
             )
         self.db.executemany(
             "UPDATE batch SET state = 'settled' WHERE job = ? AND element = ? AND number = ?",
@@ -129,18 +146,17 @@ class Applier:
         }
         return {u: r for u, r in rows.items() if r["batch"] in ours and r["state"] in ("queued", "running")}
 
-    def apply_ends(self, life: sqlite3.Row, chunk: Chunk, now: float) -> defaultdict[str, set[int]]:
+    def apply_ends(
+        self, life: sqlite3.Row, chunk: Chunk, wrong: Mapping[str, str], now: float
+    ) -> defaultdict[str, set[int]]:
         """Record attempts and give their tasks a new state; return the units whose tasks changed, by stage."""
         changed = defaultdict[str, set[int]](set)
         grouped, host = by_stage(chunk.ends), (chunk.claim or life)["host"]
         for stage in (name for name in self.graph.stages if name in grouped):
             ends = grouped[stage]
             current = self.current(life, stage, list(ends))
+            self.drop_unproven(life, chunk, stage, ends, current, wrong, now)
             good = {u: e for u, e in ends.items() if e["o"] == "ok" and u in current}
-            for unit, why in self.foreign(stage, good).items():
-                chunk.starts[stage, unit] = ends.pop(unit)  # as if it ran still: it is run again
-                good.pop(unit)
-                self.note_bad(life, [why], now)
             decisions = {
                 u: self.decide(stage, current[u], e)
                 for u, e in ends.items()
@@ -163,6 +179,31 @@ class Applier:
             self.free_followers(life, stage, list(decisions), changed)
             changed[stage].update(good, decisions)
         return changed
+
+    def drop_unproven(
+        self,
+        life: sqlite3.Row,
+        chunk: Chunk,
+        stage: str,
+        ends: dict[int, Event],
+        current: Mapping[int, sqlite3.Row],
+        wrong: Mapping[str, str],
+        now: float,
+    ) -> None:
+        """Take out the ends that prove nothing: their tasks count as if they had not ended, and are run again."""
+        good = {u: e for u, e in ends.items() if e["o"] == "ok" and u in current}
+        void = {**unfit(stage, good, wrong), **self.foreign(stage, good)}
+        chunk.starts.update({(stage, unit): ends.pop(unit) for unit in void})
+        unbegun = [
+            unit
+            for unit, row in current.items()
+            if unit in ends and row["state"] == "queued" and (stage, unit) not in chunk.began
+        ]
+        for unit in unbegun:
+            void[unit] = f"an end of '{stage}' for a task that this life did not begin: {ends.pop(unit)}"[
+                :300
+            ]
+        self.note_bad(life, [*void.values()], now)
 
     def after_ok(self, stage: str, good: Mapping[int, Event], now: float) -> None:
         """Do what follows from a good end: a follower's inputs are known only now, and an expander's children."""
@@ -275,6 +316,16 @@ class Applier:
             tasks.give_back(self.db, self.graph, stage, rows)
             touched.add(stage, [row["unit"] for row in rows])
         return touched
+
+
+def unfit(stage: str, good: Mapping[int, Event], wrong: Mapping[str, str]) -> dict[int, str]:
+    """Return the units with a product that is not what their end says, and what is wrong with it."""
+    return {
+        unit: f"an end of '{stage}' proves nothing: {wrong[path]}; it is run again"
+        for unit, event in (good.items() if wrong else ())
+        for path, _, _ in event["products"].values()
+        if path in wrong
+    }
 
 
 def by_stage(events: Mapping[Task, T]) -> dict[str, dict[int, T]]:

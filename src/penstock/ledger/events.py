@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from penstock.decide import Outcome
 
 LONGEST_LINE = 1_000_000
+MARKS = ("sync", "leave")  # all that was told before them is on the disk
 ASKED = "asked to stop"  # what a runner says when a signal ended it
 OUTCOMES = frozenset(get_args(Outcome))
 DECODE = json.JSONDecoder().decode
@@ -34,27 +35,63 @@ class Chunk:
     bad: list[str] = field(default_factory=list[str])
     consumed: int = 0
     seq: int = 0
-    begun: int = 0
+    unread: int = 0
+    began: set[Task] = field(default_factory=set[Task])
 
 
-def parse_events(data: bytes, *, token: str, seq: int, names: Mapping[int, str]) -> Chunk:
-    """Sort the whole lines of `data`; those up to `seq` are known already, those that make no sense are `bad`."""
-    chunk = Chunk(consumed=data.rfind(b"\n") + 1, seq=seq)
-    if not chunk.consumed and len(data) > LONGEST_LINE:  # its rest comes as an unreadable line
-        return Chunk(consumed=len(data), seq=seq, bad=[f"an event of more than {LONGEST_LINE} bytes"])
-    for line in data[: chunk.consumed].split(b"\n")[:-1]:
-        event = parse_line(line, token)
-        if isinstance(event, str):
-            chunk.bad.append(event)
-        elif event["n"] > chunk.seq:
-            chunk.seq = event["n"]
-            try:
-                sort_event(chunk, event, names)
-            except (KeyError, TypeError, ValueError) as error:
-                chunk.bad.append(
-                    f"an event that makes no sense ({error!r}): {line[:200].decode(errors='replace')}"
-                )
+def parse_events(
+    data: bytes, *, token: str, seq: int, names: Mapping[int, str], unread: int = 0, last: bool = False
+) -> Chunk:
+    """Sort the whole lines of `data`; those up to `seq` are known already, those that make no sense are `bad`.
+
+    What stands from the first good end on that no mark follows is left for later, unless these are the `last` words.
+    A line's number follows that of the one before, but for as many as were `unread`.
+    """
+    whole = data.rfind(b"\n") + 1
+    chunk = Chunk(consumed=whole, seq=seq, unread=unread)
+    if not whole and len(data) > LONGEST_LINE:  # its rest comes as an unreadable line
+        return Chunk(
+            consumed=len(data), seq=seq, unread=unread, bad=[f"an event of more than {LONGEST_LINE} bytes"]
+        )
+    lines = data[:whole].split(b"\n")[:-1]
+    events = [parse_line(line, token) for line in lines]
+    end = len(lines) if last else counting(events)
+    if not end and len(data) > LONGEST_LINE:  # by a runner that writes no marks
+        end = len(lines)
+    chunk.consumed -= sum(len(line) + 1 for line in lines[end:])
+    for line, event in zip(lines[:end], events[:end], strict=True):
+        chunk.unread += isinstance(event, str)
+        why = event if isinstance(event, str) else take_event(chunk, event, names)
+        if why:
+            chunk.bad.append(f"{why}: {line[:200].decode(errors='replace')}")
     return chunk
+
+
+def counting(events: Sequence[Event | str]) -> int:
+    """Return how many of these lines count by now: those before the first good end that no mark follows."""
+    kinds = [None if isinstance(event, str) else event.get("e") for event in events]
+    marked = max((n for n, kind in enumerate(kinds, 1) if kind in MARKS), default=0)
+    return next((n for n, event in enumerate(events[marked:], marked) if is_good_end(event)), len(events))
+
+
+def is_good_end(event: Event | str) -> bool:
+    """Whether a line is the end of a task that left products."""
+    return not isinstance(event, str) and event.get("e") == "end" and bool(event.get("products"))
+
+
+def take_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> str | None:
+    """Put one event where it belongs; return what is wrong with it, if anything is."""
+    skipped = event["n"] - chunk.seq - 1
+    if skipped < 0:
+        return None
+    if skipped > chunk.unread:
+        return f"an event whose number does not follow {chunk.seq}"
+    chunk.seq, chunk.unread = event["n"], chunk.unread - skipped
+    try:
+        sort_event(chunk, event, names)
+    except (KeyError, TypeError, ValueError) as error:
+        return f"an event that makes no sense ({error!r})"
+    return None
 
 
 def parse_line(line: bytes, token: str) -> Event | str:
@@ -64,9 +101,9 @@ def parse_line(line: bytes, token: str) -> Event | str:
     try:
         event = DECODE(line.decode())
     except ValueError:
-        return f"an unreadable event: {line[:200].decode(errors='replace')}"
+        return "an unreadable event"
     if not isinstance(event, dict) or event.get("t") != token or not isinstance(event.get("n"), int):  # type: ignore[reportUnknownMemberType]
-        return f"an event of another job: {line[:200].decode(errors='replace')}"
+        return "an event of another job"
     return event  # type: ignore[reportUnknownVariableType]
 
 
@@ -74,8 +111,9 @@ def sort_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> None:
     """Put one event where it belongs; an unknown kind is passed over, as newer runners may know more."""
     match event["e"]:
         case "start":
-            chunk.starts[names[event["s"]], int(event["u"])] = event
-            chunk.begun += 1
+            task = names[event["s"]], int(event["u"])
+            chunk.starts[task] = event
+            chunk.began.add(task)
         case "end":
             task = names[event["s"]], int(event["u"])
             chunk.ends.setdefault(task, checked_end(event))
@@ -83,12 +121,22 @@ def sort_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> None:
                 chunk.stopped.add(task)
             chunk.starts.pop(task, None)
         case "give":
-            given = [(names[s], int(u)) for s, u in event["tasks"]]
+            given = tasks_in(event, names)
             chunk.gives.extend(given)
             if event.get("why") == ASKED:
                 chunk.stopped.update(given)
+        case "void":
+            void_ends(chunk, tasks_in(event, names), str(event["why"]))
+        case _:
+            sort_word(chunk, event)
+
+
+def sort_word(chunk: Chunk, event: Event) -> None:
+    """Put what a runner says of itself where it belongs."""
+    match event["e"]:
         case "claim":
             chunk.claim = {name: event[name] for name in ("native", "host", "boot", "pid", "start")}
+            chunk.claim["space"] = event.get("space")
         case "beat":
             chunk.beat = event
         case "halt":
@@ -99,6 +147,18 @@ def sort_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> None:
             chunk.batches.append(int(event["number"]))
         case _:
             pass
+
+
+def tasks_in(event: Event, names: Mapping[int, str]) -> list[Task]:
+    """Return the tasks that an event lists."""
+    return [(names[stage], int(unit)) for stage, unit in event["tasks"]]
+
+
+def void_ends(chunk: Chunk, tasks: Sequence[Task], why: str) -> None:
+    """Take back good ends whose products did not reach the disk."""
+    nothing: Event = {"o": "node_failure", "why": why, "products": {}, "children": [], "result": None}
+    ends: dict[Task, Event] = {task: {**chunk.ends[task], **nothing} for task in tasks if task in chunk.ends}
+    chunk.ends.update({task: end for task, end in ends.items() if chunk.ends[task]["o"] == "ok"})
 
 
 def checked_end(event: Event) -> Event:

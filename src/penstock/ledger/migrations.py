@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from penstock.errors import Corrupt, LedgerError
 
-VERSION = 2
+VERSION = 3
 
 Step = Callable[[sqlite3.Connection], None]
 
@@ -25,8 +25,20 @@ def add_elements(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX element_open ON element (job) WHERE NOT settled")
 
 
+def second_look(db: sqlite3.Connection) -> None:
+    """Make room for what a second look at the engine asked for."""
+    add_identity(db)
+
+
+def add_identity(db: sqlite3.Connection) -> None:
+    """Make room for the process namespaces of pids, and for lines that could not be read."""
+    db.execute("ALTER TABLE lease ADD COLUMN space TEXT")
+    db.execute("ALTER TABLE life ADD COLUMN space TEXT")
+    db.execute("ALTER TABLE life ADD COLUMN unread INTEGER NOT NULL DEFAULT 0")
+
+
 #: version → the step that leads from it to the next one
-STEPS: dict[int, Step] = {1: add_elements}
+STEPS: dict[int, Step] = {1: add_elements, 2: second_look}
 
 
 def schema() -> str:

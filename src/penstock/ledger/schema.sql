@@ -133,7 +133,9 @@ CREATE TABLE life (
     job INTEGER NOT NULL, element INTEGER NOT NULL, life INTEGER NOT NULL,
     offset INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL DEFAULT 0,
     begun INTEGER NOT NULL DEFAULT 0,   -- how many of its tasks it began
+    unread INTEGER NOT NULL DEFAULT 0,  -- lines that could not be read, of which the numbers may be missing
     native TEXT, host TEXT, boot TEXT, pid INTEGER, start TEXT,
+    space TEXT,                         -- the process namespace that its pid is of
     news REAL, beat TEXT, left TEXT,
     PRIMARY KEY (job, element, life)
 ) WITHOUT ROWID;
@@ -162,5 +164,5 @@ CREATE TABLE problem (id INTEGER PRIMARY KEY, source TEXT NOT NULL, subject TEXT
 -- Who drives the campaign.
 CREATE TABLE lease (
     id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL,
-    host TEXT, boot TEXT, pid INTEGER, start TEXT, command TEXT, since REAL, expires REAL
+    host TEXT, boot TEXT, pid INTEGER, start TEXT, space TEXT, command TEXT, since REAL, expires REAL
 );

@@ -194,8 +194,6 @@ class Element:
             self._halt(end.why)
         follower = end.work.follower()
         if follower and end.ok:
-            self._flush()
-        if follower and end.ok:
             self._begin(follower, slot)
         else:  # an end that is not well gives the followers back too
             self._queue.finish(end.work)

@@ -1,7 +1,7 @@
-"""Ended attempts that are published together: products first, then the events that speak of them."""
+"""Ended attempts: each is published and told of at once, and all of a second are made durable together."""
 
 import time
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from .claim import TaskId
 from .events import LINE_LIMIT, Events, encode, members
@@ -15,6 +15,7 @@ from .trouble import Unwell, explain
 GROUP_S = 1.0
 GROUP_SIZE = 2000  # ends
 GROUP_PRODUCTS = 200
+GROUP_BYTES = 250000  # of their lines: with the longest one well below what a conductor reads at once
 GIVES_A_LINE = 1000
 HEAD_BYTES = 1000
 
@@ -80,25 +81,34 @@ def _number(value: Optional[int]) -> str:
 
 
 class Group:
-    """Gather ends; publish them at the latest a second after the first."""
+    """Publish and tell each end at once; make what was told durable together, at the latest a second later."""
 
     def __init__(self, events: Events, revocations: Revocations) -> None:
         self.due: Optional[float] = None
         self.trouble: Optional[str] = None  # why the place is found unwell
         self._events = events
         self._revocations = revocations
-        self._ends: List[End] = []
         self._gives: Dict[str, List[TaskId]] = {}
-        self._batches: List[int] = []
+        self._told: List[End] = []  # ends that no mark follows yet
+        self._bytes = 0  # of their lines
         self._products = 0
         self._fresh: Set[str] = set()
 
     def add(self, end: End, fresh: Iterable[str]) -> None:
+        """Publish an end's products and write its line."""
         self._set_due()
-        self._ends.append(end)
+        self._publish(end)
+        line = self._end_line(end)
+        if self._told and self._bytes + len(line) > GROUP_BYTES:
+            self.flush()
+            self._set_due()
+        self._events.write([line])
+        self._told.append(end)
         self._fresh.update(fresh)
         self._products += len(end.made)
-        if len(self._ends) >= GROUP_SIZE or self._products >= GROUP_PRODUCTS:
+        self._bytes += len(line)
+        full = self._products >= GROUP_PRODUCTS or self._bytes >= GROUP_BYTES
+        if full or len(self._told) >= GROUP_SIZE:
             self.flush()
 
     def give(self, task: TaskId, why: str) -> None:
@@ -107,56 +117,56 @@ class Group:
         self._gives.setdefault(why, []).append(task)
 
     def note_batch(self, number: int) -> None:
-        """Say that a batch is through, after the ends of its tasks."""
+        """Say that a batch is through, after what became of its tasks."""
         self._set_due()
-        self._batches.append(number)
+        self._events.write([*self._take_gives(), self._events.line("batch", members({"number": number}))])
 
     def _set_due(self) -> None:
         if self.due is None:
             self.due = time.monotonic() + GROUP_S
 
     def flush(self) -> None:
-        """Publish products, make them durable, then write and sync the events."""
+        """Make products durable, then write the mark that says so and make the events durable."""
         if self.due is None:
             return
-        self._publish([end for end in self._ends if end.made])
-        lines = [self._end_line(end) for end in self._ends]
-        lines.extend(self._give_lines())
-        lines.extend(self._events.line("batch", members({"number": number})) for number in self._batches)
+        lines = list(self._take_gives())
+        try:
+            self._sync_products()
+        except OSError as error:
+            self.trouble = str(explain(error, "products cannot be made durable"))
+            lines.append(self._void_line(self.trouble))
+        lines.append(self._events.line("sync", members({"ends": len(self._told)})))
         self._events.write(lines)
         self._events.sync()
-        self._ends, self._gives, self._batches, self._fresh = [], {}, [], set()
-        self._products, self.due = 0, None
+        self._told, self._fresh = [], set()
+        self._products, self._bytes, self.due = 0, 0, None
 
-    def _give_lines(self) -> Iterator[str]:
-        for why, tasks in self._gives.items():
+    def _take_gives(self) -> Iterator[str]:
+        gives, self._gives = self._gives, {}
+        for why, tasks in gives.items():
             for begin in range(0, len(tasks), GIVES_A_LINE):
                 part = tasks[begin : begin + GIVES_A_LINE]
                 yield self._events.line("give", members({"tasks": part, "why": why}))
 
-    def _publish(self, ends: List[End]) -> None:
-        for end in ends:
-            self._guard(end, self._sync)
-        for end in ends:
-            if end.ok:
-                self._guard(end, self._rename)
-        folders = {made.final.rpartition("/")[0] or "/" for end in ends for made in end.made}
-        try:
-            for folder in folders | self._fresh:
-                sync_path(folder)
-        except OSError as error:
-            self._fail_all(ends, explain(error, "the product folders cannot be made durable"))
+    def _sync_products(self) -> None:
+        finals = [(made.final, made.size) for end in self._told for made in end.made]
+        for path, size in finals:
+            if size:  # an empty file has nothing but its name, which its folder keeps
+                _if_there(sync_tree, path)
+        for folder in {path.rpartition("/")[0] or "/" for path, _ in finals} | self._fresh:
+            _if_there(sync_path, folder)
 
-    def _guard(self, end: End, step: Any) -> None:
-        try:
-            step(end)
-        except OSError as error:
-            self._fail_all([end], explain(error, "the products cannot be published"))
+    def _void_line(self, why: str) -> str:
+        tasks = [end.work.id for end in self._told if end.made]
+        return self._events.line("void", members({"tasks": tasks, "why": why}))
 
-    def _sync(self, end: End) -> None:
-        for made in end.made:
-            if made.size:  # an empty file has nothing but its name, which its folder keeps
-                sync_tree(made.held)
+    def _publish(self, end: End) -> None:
+        try:
+            self._rename(end)
+        except OSError as error:
+            trouble = explain(error, "the products cannot be published")
+            unwell = isinstance(trouble, Unwell)
+            end.spoil("node_failure" if unwell else "error", str(trouble))
 
     def _rename(self, end: End) -> None:
         for made in end.made:
@@ -164,14 +174,6 @@ class Group:
                 end.spoil("cancelled", "revoked before its products were published")
                 return
             _place(end, made)
-
-    def _fail_all(self, ends: List[End], trouble: Exception) -> None:
-        unwell = isinstance(trouble, Unwell)
-        if unwell:
-            self.trouble = str(trouble)
-        for end in ends:
-            if end.ok:
-                end.spoil("node_failure" if unwell else "error", str(trouble))
 
     def _end_line(self, end: End) -> str:
         inside = end.render()
@@ -184,3 +186,10 @@ class Group:
 def _place(end: End, made: Made) -> None:
     declared: Dict[str, Any] = end.work.task["products"][made.name]
     publish(made, folder=bool(declared.get("folder")))
+
+
+def _if_there(sync: Callable[[str], None], path: str) -> None:
+    try:
+        sync(path)
+    except FileNotFoundError:  # somebody removed it, which the conductor sees
+        return

@@ -14,6 +14,7 @@ from penstock.errors import DefinitionError, QueryFailed, SubmitRejected, Unreac
 from penstock.ledger import FOLDER, make_private
 from penstock.schedulers import find_scheduler
 from penstock.schedulers.model import Known, Limits, Request, Scheduler, Sighting
+from penstock.site.evidence import Product, look_again
 from penstock.site.folders import SPEC, TASKS, WORDS, JobFolders, writing
 from penstock.site.script import Digests, job_script
 from penstock.transports.commands import Run, run_command
@@ -21,6 +22,7 @@ from penstock.transports.local import write_file
 from penstock.transports.reply import Reply
 
 SCRIPT = "script.sh"
+LATE_S, LOOK_S = 3.0, 0.5  # that a product which is not seen is waited for, once for all that end together
 SUBMIT_S, ASK_S = 120.0, 90.0  # a Slurm whose controller is down answers after 58 s
 
 #: what a scheduler's commands are told of our environment; nothing else of a login shell reaches a job
@@ -47,8 +49,8 @@ class ClusterSite(JobFolders):
         run: Run = run_command,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(folder_of(site, root))
-        self.site, self.root, self.run, self.clock = site, root, run, clock or SystemClock()
+        super().__init__(folder_of(site, root), root)
+        self.site, self.run, self.clock = site, run, clock or SystemClock()
         self.scheduler = scheduler or find_scheduler(site.scheduler)
         refuse_unsupported(site, self.scheduler)
         self.took_s = 0.0
@@ -62,6 +64,16 @@ class ClusterSite(JobFolders):
     def environment(self) -> Mapping[str, str]:
         """Return what is set for every task."""
         return self.site.environment
+
+    def misfits(self, products: Sequence[Product]) -> Mapping[str, str]:
+        """Return products that are missing or have another size; what a node just made may be seen late."""
+        wrong, waited = super().misfits(products), 0.0
+        while wrong and waited < LATE_S:
+            look_again(self.root, wrong)
+            self.clock.sleep(LOOK_S if waited else 0.0)
+            waited += LOOK_S
+            wrong = super().misfits([product for product in products if product[0] in wrong])
+        return wrong
 
     def place_job(self, request: Request, spec: bytes, tasks: bytes, lists: Mapping[str, bytes]) -> None:
         """Write all that a job reads; the script comes last, so where it is, the rest is."""

@@ -15,6 +15,7 @@ from penstock.errors import LedgerError
 from penstock.ledger import make_private
 from penstock.ledger.archive import pack_folder
 from penstock.runner.folders import remove
+from penstock.site.evidence import Product, misfits, unproven
 from penstock.transports.local import read_from, size_of, write_file
 
 TASKS, SPEC, WORDS = "tasks.jsonl", "spec.json", "runner.log"
@@ -36,8 +37,8 @@ def writing(folder: Path) -> Generator[None]:
 class JobFolders:
     """What lies in the job folders of one site: what jobs are given, and what they tell."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, root: Path) -> None:
+        self.folder, self.root = folder, root
         self.stirred = dict[str, float]()
         """When the folder of which job was last made to be listed anew."""
 
@@ -119,6 +120,14 @@ class JobFolders:
     def news_size(self, token: str, element: int, life: int) -> int:
         """Return how long an event file is."""
         return size_of(f"{self.folder}/{token}/{element}.{life}.jsonl")
+
+    def misfits(self, products: Sequence[Product]) -> Mapping[str, str]:
+        """Return those products that are missing or have another size, and what is wrong."""
+        return misfits(self.root, products)
+
+    def unproven(self, products: Sequence[Product]) -> Mapping[str, str]:
+        """Return those products that have other bytes than their digests say; make the others durable."""
+        return unproven(self.root, products)
 
     def last_words(self, token: str) -> str:
         """Return what the runner itself had to say, if anything."""

@@ -18,8 +18,8 @@ class LocalSite(JobFolders):
     """This machine."""
 
     def __init__(self, site: Site, root: Path) -> None:
-        super().__init__((site.workdir or root / FOLDER) / "jobs")
-        self.site, self.root = site, root
+        super().__init__((site.workdir or root / FOLDER) / "jobs", root)
+        self.site = site
         self.cores = site.cores or len(os.sched_getaffinity(0))
 
     @property

@@ -55,6 +55,14 @@ class JobSite(Protocol):
         """Return how many bytes an event file has; 0 if it is not there."""
         ...
 
+    def misfits(self, products: Sequence[tuple[str, int, str]]) -> Mapping[str, str]:
+        """Return those products (path, bytes, digest) that are missing or have another size, and what is wrong."""
+        ...
+
+    def unproven(self, products: Sequence[tuple[str, int, str]]) -> Mapping[str, str]:
+        """Return those products that have other bytes than their digests say; make the others durable."""
+        ...
+
     def last_words(self, token: str) -> str:
         """Return what a runner, or the script that starts it, had to say outside of tasks."""
         ...

@@ -215,6 +215,7 @@ class PretendRunner:
             event["result"] = fate.result
         given = {"why": fate.why, "verdict": fate.verdict}
         self.events.write("end", **event, **{name: value for name, value in given.items() if value})
+        self.events.write("sync", ends=1)
 
     def end_late(self) -> None:
         """Write the end that was kept back when the runner was given up."""

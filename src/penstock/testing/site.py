@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.clock import Clock
 from penstock.ledger.archive import pack_folder
+from penstock.site.evidence import misfits, unproven
 from penstock.testing.clock import ManualClock
 from penstock.testing.eventfile import EventFile, LineFault
 from penstock.testing.fates import Fate, Rule, all_well
@@ -149,6 +150,14 @@ class PretendSite:
 
     def remove_drafts(self) -> None:
         """Do nothing: no draft was left."""
+
+    def misfits(self, products: Sequence[tuple[str, int, str]]) -> Mapping[str, str]:
+        """Return what is wrong with products that are said to be made."""
+        return misfits(self.root, products) if self.on_disk else {}
+
+    def unproven(self, products: Sequence[tuple[str, int, str]]) -> Mapping[str, str]:
+        """Return what is wrong with the bytes of products that are said to be made."""
+        return unproven(self.root, products) if self.on_disk else {}
 
     def last_words(self, token: str) -> str:
         """Return what the runner itself had to say."""
