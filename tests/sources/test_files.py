@@ -94,6 +94,19 @@ def test_a_linked_file_is_a_file_and_a_broken_link_is_reported(tmp_path: Path, p
     assert "cannot be followed" in why
 
 
+def test_a_pipe_or_a_device_is_no_unit_and_is_reported(tmp_path: Path, put: Put, campaign_of: Freeze):
+    put("audio/a.wav")
+    os.mkfifo(tmp_path / "audio" / "pipe.wav")
+    (tmp_path / "audio" / "null.wav").symlink_to("/dev/null")
+    (tmp_path / "audio" / "folder.wav").mkdir()
+    state = state_at()
+    assert [unit.key for unit in found_in(campaign_of(files("audio/{file}.wav")), state)] == [("a",)]
+    assert sorted(state.problems) == [
+        ("audio/null.wav", "is a device, not a file; remove or exclude it"),
+        ("audio/pipe.wav", "is a named pipe, not a file; remove or exclude it"),
+    ]
+
+
 def test_a_missing_root_is_told_and_is_not_nothing(campaign_of: Freeze):
     state = state_at()
     assert found_in(campaign_of(files("r0/now/{file}.wav")), state) == []

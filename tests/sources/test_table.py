@@ -1,5 +1,6 @@
 """Rows become units."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,12 @@ def test_tables_of_all_makes_are_read(put: Put, campaign_of: Freeze, text: str):
     assert [
         unit.key for unit in found_in(campaign_of(table("t.csv", types={"run": "int"}), "night", "run"))
     ] == [("n", 1)]
+
+
+def test_a_table_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, campaign_of: Freeze):
+    os.mkfifo(tmp_path / "t.csv")
+    with pytest.raises(DefinitionError, match="the table is a named pipe, not a file"):
+        found_in(campaign_of(table("t.csv"), "run"))
 
 
 def test_a_changed_row_has_another_fingerprint(put: Put, campaign_of: Freeze):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
+from stat import S_ISREG
+from typing import TextIO
 
 from penstock.errors import DefinitionError
+from penstock.runner.kinds import kind_of
 
 
 def read_header(path: Path) -> list[str] | None:
     """Read the column names of a CSV file; None when it is not there."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with open_table(path) as file:
             line = file.readline()
             delimiter = "\t" if path.suffix == ".tsv" else max(",;\t", key=line.count)
             return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), list[str]())]
@@ -19,3 +23,13 @@ def read_header(path: Path) -> list[str] | None:
         return None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DefinitionError(f"the table cannot be read: {error}", file=path) from None
+
+
+def open_table(path: Path) -> TextIO:
+    """Open a CSV file; what is no file, like a pipe that nobody writes to, is refused and not waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    status = os.fstat(descriptor)
+    if not S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise DefinitionError(f"the table is {kind_of(status)}, not a file; name a file", file=path)
+    return open(descriptor, encoding="utf-8-sig", newline="")

@@ -14,13 +14,13 @@ from .group import End
 from .health import OomCounter, disk_trouble
 from .judge import Result, apply_rules, judge_death, judge_exit, split_status, was_killed
 from .logs import LIMIT
-from .products import Made, find_products, is_heavy
+from .products import Made, explained, find_products, is_heavy
 from .revoked import Revocations
 from .scratch import remove_scratch
 from .sight import Sight
 from .slots import NEVER, Attempt, Slot, abandon_attempt, prepare_attempt, signal_group
 from .spec import Job
-from .trouble import Missing, Unfit, Unwell
+from .trouble import Trouble, Unfit, Unwell
 from .work import Work
 from .workers import Workers
 
@@ -105,10 +105,8 @@ class Attempts:
                 self._hand_over(attempt.slot)
             else:
                 self._spawn(attempt)
-        except Unfit as why:
-            self._complete(attempt, Result("error", str(why)))
-        except Unwell as why:
-            self._complete(attempt, Result("node_failure", str(why)))
+        except Trouble as trouble:
+            self._complete(attempt, Result(trouble.outcome, str(trouble)))
         else:
             self.next_at = min(self.next_at, attempt.limit_at)
 
@@ -252,9 +250,10 @@ class Attempts:
 
     def _take_products(self, attempt: Attempt, result: Result) -> None:
         try:
-            found = find_products(attempt.planned, attempt.scratch)
-        except Missing as missing:
-            self._complete(attempt, result._replace(outcome="missing_product", why=str(missing)))
+            with explained():
+                found = find_products(attempt.planned, attempt.scratch)
+        except Trouble as trouble:
+            self._complete(attempt, result._replace(outcome=trouble.outcome, why=str(trouble)))
             return
         if not is_heavy(found):
             self._inspected(attempt, result, inspect(found, durable=False))
@@ -272,10 +271,9 @@ class Attempts:
             self._inspected(attempt, result, message)
 
     def _inspected(self, attempt: Attempt, result: Result, message: Any) -> None:
-        made, why, well = message
-        if why:
-            result = result._replace(outcome="error" if well else "node_failure", why=why)
-        self._complete(attempt, result._replace(made=tuple([Made(*row) for row in made])))
+        made, outcome, why = message
+        made = tuple([Made(*row) for row in made])
+        self._complete(attempt, result._replace(outcome=outcome, why=why, made=made))
 
     def _inspector_died(self, attempt: Attempt, result: Result, status: int, usage: Any) -> None:
         if attempt.inspector:

@@ -50,6 +50,8 @@ class PrivateFolders:
         """Empty the private folders after a task."""
         for folder in set(folders):
             private = self._known[folder]
+            if os.path.islink(private.work):  # a task put it there: what it leads to is not ours
+                os.unlink(private.work)
             try:
                 names = os.listdir(private.work)
             except OSError:
@@ -126,15 +128,20 @@ def remove(path: str) -> None:
             return
     except OSError:
         return
-    shutil.rmtree(path, ignore_errors=True)
-    if os.path.lexists(path):
-        _open_folders(path)
+    try:
         shutil.rmtree(path, ignore_errors=True)
+        if os.path.lexists(path):
+            _open_folders(path)
+            shutil.rmtree(path, ignore_errors=True)
+    except RecursionError:  # folders in folders, a thousand deep
+        return
 
 
 def _open_folders(path: str) -> None:
     for folder, names, _ in os.walk(path):
         for name in [folder] + [os.path.join(folder, name) for name in names]:
+            if os.path.islink(name):  # chmod would follow it
+                continue
             try:
                 os.chmod(name, 0o700)
             except OSError:

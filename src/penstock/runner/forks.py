@@ -8,9 +8,9 @@ import traceback
 from typing import Callable, List, NamedTuple, NoReturn, Sequence, Tuple
 
 from .messages import Inbox, pack, write_all
-from .products import Found, secure_products, sync_tree
+from .products import Found, explained, secure_products, sync_tree
 from .spec import Job
-from .trouble import Unwell, explain
+from .trouble import Trouble
 from .worker import Voice, serve
 
 PR_SET_PDEATHSIG = 1
@@ -59,7 +59,7 @@ def fork_worker(job: Job, log: int) -> Worker:
 
 
 def fork_inspector(found: List[Found]) -> Tuple[int, Inbox]:
-    """Hash, move and sync big products in another process; its message is (made, why not, well)."""
+    """Hash, move and sync big products in another process; its message is (made, outcome, why)."""
     reading, writing = os.pipe()
     pid = _fork(lambda: write_all(writing, pack(inspect(found, durable=True))), keep=(writing,))
     os.close(writing)
@@ -67,18 +67,16 @@ def fork_inspector(found: List[Found]) -> Tuple[int, Inbox]:
     return pid, Inbox(reading)
 
 
-def inspect(found: List[Found], *, durable: bool) -> Tuple[List[Tuple[object, ...]], str, bool]:
-    """Secure products; return them as plain tuples, or why not and whether the place is well."""
+def inspect(found: List[Found], *, durable: bool) -> Tuple[List[Tuple[object, ...]], str, str]:
+    """Secure products; return them as plain tuples, or an outcome and why they cannot be had."""
     try:
-        made = secure_products(found)
-        for product in made if durable else []:
-            sync_tree(product.held)
-    except PermissionError as error:
-        return [], "a product cannot be read: {}".format(error), True
-    except OSError as error:
-        trouble = explain(error, "the products cannot be taken")
-        return [], str(trouble), not isinstance(trouble, Unwell)
-    return [tuple(product) for product in made], "", True
+        with explained():
+            made = secure_products(found)
+            for product in made if durable else []:
+                sync_tree(product.held)
+    except Trouble as trouble:
+        return [], trouble.outcome, str(trouble)
+    return [tuple(product) for product in made], "ok", ""
 
 
 def _fork(run: Callable[[], None], *, keep: Sequence[int]) -> int:

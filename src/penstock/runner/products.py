@@ -6,10 +6,12 @@ import hashlib
 import os
 import shutil
 import stat
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from contextlib import contextmanager
+from typing import Any, Dict, Generator, List, NamedTuple, Optional, Sequence, Tuple
 
 from .folders import Private, PrivateFolders, remove
-from .trouble import Missing
+from .kinds import Odd, kind_of, open_file, refuse_stray, walk_files
+from .trouble import Missing, Unfit, explain
 
 CHUNK = 1 << 20
 EMPTY = hashlib.sha256().hexdigest()
@@ -70,10 +72,23 @@ def plan_products(declared: Dict[str, Any], root: str, folders: PrivateFolders) 
     return planned
 
 
+@contextmanager
+def explained() -> Generator[None, None, None]:
+    """Turn what the system says while products are taken into the trouble that it means."""
+    try:
+        yield
+    except PermissionError as error:
+        raise Unfit("a product cannot be read: {}".format(error)) from error
+    except OSError as error:
+        raise explain(error, "the products cannot be taken") from error
+
+
 def find_products(planned: Sequence[Planned], scratch: Optional[str]) -> List[Found]:
     """Return the products that a task left; raise Missing when one is not as declared."""
     found: List[Found] = []
     for plan in planned:
+        if os.path.islink(os.path.dirname(plan.temporary)):  # what lies there is not the task's
+            raise Missing("the folder of {{outdir}} was replaced by a link: {}".format(plan.shown))
         path = _by_pattern(plan, scratch) if plan.pattern else plan.temporary
         size = _checked_size(plan, path)
         if size is None and scratch and not plan.pattern:
@@ -82,8 +97,8 @@ def find_products(planned: Sequence[Planned], scratch: Optional[str]) -> List[Fo
         if size is not None:
             found.append(Found(plan, path, size))
         elif not plan.optional:
-            what = " (from {})".format(plan.pattern) if plan.pattern else ""
-            raise Missing("the product {}{} was not made: {}".format(plan.name, what, plan.shown))
+            where = ": nothing is called {}".format(plan.pattern) if plan.pattern else ""
+            raise Missing("product {} was not created{}".format(plan.shown, where))
     return found
 
 
@@ -92,13 +107,19 @@ def secure_products(found: List[Found]) -> List[Made]:
     made: List[Made] = []
     for product in found:
         plan = product.plan
-        if plan.folder:
-            size, digest = digest_folder(product.path)
-        else:
-            size, digest = digest_file(product.path) if product.size else (0, EMPTY)
+        size, digest = _digest(product)
         move(product.path, plan.held)
         made.append(Made(plan.name, plan.shown, plan.final, plan.held, size, digest))
     return made
+
+
+def _digest(product: Found) -> Tuple[int, str]:
+    try:
+        if product.plan.folder:
+            return digest_folder(product.path)
+        return digest_file(product.path) if product.size else (0, EMPTY)
+    except Odd as odd:
+        raise Missing("product {} {}".format(product.plan.shown, odd)) from odd
 
 
 def is_heavy(found: List[Found]) -> bool:
@@ -113,7 +134,7 @@ def _by_pattern(plan: Planned, scratch: Optional[str]) -> str:
         matches.extend(glob.glob(os.path.join(glob.escape(place), plan.pattern or "")))
     if len(matches) > 1:
         raise Missing(
-            "the product {} is one of {} files named {}".format(plan.name, len(matches), plan.pattern)
+            "product {} may be any of {} files named {}".format(plan.shown, len(matches), plan.pattern)
         )
     return matches[0] if matches else plan.temporary
 
@@ -126,31 +147,47 @@ def _checked_size(plan: Planned, path: str) -> Optional[int]:
         return None
     if stat.S_ISLNK(status.st_mode):
         status = _materialize(plan, path)
-    if stat.S_ISDIR(status.st_mode) != plan.folder or not (plan.folder or stat.S_ISREG(status.st_mode)):
-        raise Missing(
-            "the product {} should be a {} and is not: {}".format(
-                plan.name, "folder" if plan.folder else "file", plan.shown
-            )
-        )
+    else:
+        _check_kind(plan, status, "")
     return status.st_size
+
+
+def _check_kind(plan: Planned, status: os.stat_result, link: str) -> None:
+    fits = stat.S_ISDIR if plan.folder else stat.S_ISREG
+    if not fits(status.st_mode):
+        wanted = "a folder" if plan.folder else "a file"
+        raise Missing("product {} is {}{}, not {}".format(plan.shown, link, kind_of(status), wanted))
 
 
 def _materialize(plan: Planned, path: str) -> os.stat_result:
     """Put what a link leads to in the link's place: links do not survive the move."""
     target = os.path.realpath(path)
-    if not os.path.exists(target):
-        raise Missing("the product {} is a link to nothing: {}".format(plan.name, plan.shown))
+    try:
+        status = os.stat(target)
+    except OSError:
+        raise Missing("product {} is a link to nothing: {}".format(plan.shown, os.readlink(path))) from None
+    _check_kind(plan, status, "a link to {}, ".format(target))
+    if plan.folder:
+        _check_inside(plan, target)
     os.unlink(path)
-    if os.path.isdir(target):
+    if plan.folder:
         shutil.copytree(target, path, symlinks=True)
     else:
         shutil.copy2(target, path)
     return os.lstat(path)
 
 
+def _check_inside(plan: Planned, folder: str) -> None:
+    try:
+        for _ in walk_files(folder):
+            continue
+    except Odd as odd:
+        raise Missing("product {} {}".format(plan.shown, odd)) from odd
+
+
 def digest_file(path: str) -> Tuple[int, str]:
     """Return size and SHA-256 of a file."""
-    fd = os.open(path, os.O_RDONLY)
+    fd = open_file(path)
     try:
         data = os.read(fd, CHUNK)
         if not data:
@@ -168,26 +205,19 @@ def digest_file(path: str) -> Tuple[int, str]:
 def digest_folder(path: str) -> Tuple[int, str]:
     """Return the bytes in a folder, and SHA-256 of its sorted lines `relative path NUL sha256 LF`.
 
-    A link in it counts with the text of its target.
+    A link in it counts with the text of its target. Raises Odd when the folder cannot be kept as it is.
     """
     lines: List[bytes] = []
     total = 0
-    for inner in _walk_files(path):
-        if os.path.islink(inner):
-            size, digest = 0, hashlib.sha256(os.fsencode(os.readlink(inner))).hexdigest()
+    for entry in walk_files(path):
+        if entry.is_symlink():
+            refuse_stray(path, entry.path)
+            size, digest = 0, hashlib.sha256(os.fsencode(os.readlink(entry.path))).hexdigest()
         else:
-            size, digest = digest_file(inner)
+            size, digest = digest_file(entry.path)
         total += size
-        lines.append(os.fsencode(os.path.relpath(inner, path)) + b"\0" + digest.encode("ascii") + b"\n")
+        lines.append(os.fsencode(os.path.relpath(entry.path, path)) + b"\0" + digest.encode("ascii") + b"\n")
     return total, hashlib.sha256(b"".join(sorted(lines))).hexdigest()
-
-
-def _walk_files(path: str) -> List[str]:
-    found: List[str] = []
-    for folder, folders, files in os.walk(path):
-        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-        found.extend(os.path.join(folder, name) for name in files + links)
-    return found
 
 
 def move(source: str, target: str) -> None:
@@ -223,7 +253,7 @@ def sync_tree(path: str) -> None:
         for folder, _, files in os.walk(path):
             for name in files:
                 inner = os.path.join(folder, name)
-                if not os.path.islink(inner):
+                if stat.S_ISREG(os.lstat(inner).st_mode):
                     sync_path(inner)
             sync_path(folder)
     else:
@@ -231,7 +261,7 @@ def sync_tree(path: str) -> None:
 
 
 def sync_path(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         os.fsync(fd)
     except OSError as error:

@@ -5,6 +5,7 @@ import re
 from typing import Any, Dict, Match, Optional, Sequence
 
 from .folders import of_earlier_lives, remove, remove_empty
+from .kinds import Odd, open_file
 from .spec import Job, Stage
 from .trouble import Unfit, explain
 from .values import named_values
@@ -44,10 +45,11 @@ def render_templates(stage: Stage, task: Dict[str, Any], *, root: str, folder: s
     for name, template in stage.templates.items():
         path = os.path.join(folder, name)
         try:
-            with open(
-                os.path.join(root, template), encoding="utf-8", errors="surrogateescape", newline=""
-            ) as file:
+            fd = open_file(os.path.realpath(os.path.join(root, template)))
+            with open(fd, encoding="utf-8", errors="surrogateescape", newline="") as file:
                 text = file.read()
+        except Odd as odd:
+            raise Unfit("the template {} {}".format(template, odd)) from odd
         except OSError as error:
             raise Unfit("the template {} cannot be read: {}".format(template, error.strerror)) from error
         try:

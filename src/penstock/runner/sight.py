@@ -15,7 +15,7 @@ class Sight:
     def refresh(self, inputs: Dict[str, Any]) -> None:
         for folder in self.folders(inputs):
             try:
-                os.close(os.open(os.path.join(self._root, folder), os.O_RDONLY))
+                os.close(os.open(os.path.join(self._root, folder), os.O_RDONLY | os.O_NONBLOCK))
             except OSError:
                 continue  # the task itself will say so
 

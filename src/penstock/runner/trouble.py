@@ -18,16 +18,26 @@ UNWELL = {
 }
 
 
-class Unfit(Exception):
+class Trouble(Exception):
+    """What keeps a task from its end; `outcome` is what its attempt is called then."""
+
+    outcome = "error"
+
+
+class Unfit(Trouble):
     """The task cannot be tried as it stands."""
 
 
-class Missing(Exception):
+class Missing(Trouble):
     """A product is not there, or is not what was declared."""
 
+    outcome = "missing_product"
 
-class Unwell(Exception):
+
+class Unwell(Trouble):
     """The place cannot work."""
+
+    outcome = "node_failure"
 
 
 def explain(error: OSError, doing: str) -> Exception:

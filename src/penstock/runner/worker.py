@@ -11,10 +11,10 @@ import traceback
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, TextIO, Tuple
 
 from .messages import Inbox, pack, write_all
-from .products import Made, Planned, find_products, is_heavy, secure_products, sync_tree
+from .products import Made, Planned, explained, find_products, is_heavy, secure_products, sync_tree
 from .spec import Job, Stage
 from .task import Task, Verdict
-from .trouble import Missing, Unfit, Unwell, explain
+from .trouble import Trouble, Unfit
 
 RESULT_LIMIT = 64 * 1024
 CHILDREN_LIMIT = 900000  # the event that carries them must stay below 1 MB
@@ -117,12 +117,8 @@ def _run(
         return reply._replace(made=_take_products(planned, scratch)) if planned else reply
     except Verdict as verdict:
         return Reply("error", verdict.why, verdict.verdict)
-    except Missing as missing:
-        return Reply("missing_product", str(missing))
-    except Unfit as unfit:
-        return Reply("error", str(unfit))
-    except Unwell as unwell:
-        return Reply("node_failure", str(unwell))
+    except Trouble as trouble:
+        return Reply(trouble.outcome, str(trouble))
     except MemoryError as error:
         _trace(error)
         return Reply("out_of_memory", "MemoryError: the function asked for more memory than it may have")
@@ -156,16 +152,12 @@ def _sentence(error: BaseException) -> str:
 
 
 def _take_products(planned: List[Planned], scratch: Optional[str]) -> Tuple[Tuple[Any, ...], ...]:
-    found = find_products(planned, scratch)
-    try:
+    with explained():
+        found = find_products(planned, scratch)
         made: List[Made] = secure_products(found)
         if is_heavy(found):
             for product in made:
                 sync_tree(product.held)
-    except PermissionError as error:
-        raise Unfit("a product cannot be read: {}".format(error)) from error
-    except OSError as error:
-        raise explain(error, "the products cannot be taken") from error
     return tuple(tuple(product) for product in made)
 
 

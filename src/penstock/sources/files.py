@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from math import inf
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from penstock.campaign import Campaign, FileSource
 from penstock.errors import DefinitionError
+from penstock.runner.kinds import kind_of
 from penstock.sources.found import Found, Problem, ScanState, Shape, Unsettled
 from penstock.sources.walk import Folder, Walk, entries, readable, unreadable
 from penstock.units import Value, show_key
@@ -143,7 +144,12 @@ class FileScan:
                 why = f"is a link that cannot be followed ({error.strerror}); mend or remove it"
                 self.state.problems.append(Problem(path, why))
             return None  # else it went between the listing and now: the next scan tells
-        return stat if S_ISREG(stat.st_mode) else None
+        if S_ISREG(stat.st_mode):
+            return stat
+        if not S_ISDIR(stat.st_mode):
+            why = f"is {kind_of(stat)}, not a file; remove or exclude it"
+            self.state.problems.append(Problem(path, why))
+        return None
 
     def whole(self, values: dict[str, Any], files: list[Seen]) -> Iterator[Found]:
         """Yield the unit if it is whole: with its companions, and at rest."""

@@ -10,6 +10,7 @@ from typing import IO, Any
 from zlib import crc32
 
 from penstock.campaign import Campaign, TableSource
+from penstock.config.header import open_table
 from penstock.errors import DefinitionError
 from penstock.sources.found import Found, Problem, ScanState, Shape
 from penstock.units import Value, iso, read_value, show_key, unknown_name
@@ -41,7 +42,7 @@ def _refuse_second(key: Key, line: int, source: TableSource, campaign: Campaign)
 
 def _rows(source: TableSource, campaign: Campaign, state: ScanState) -> Iterator[Row]:
     try:
-        file = source.path.open(encoding="utf-8-sig", newline="")
+        file = open_table(source.path)
     except FileNotFoundError:
         state.missing_roots.append(str(source.path))
         return
