@@ -16,7 +16,7 @@ $(INSTALLED): requirements.lock pyproject.toml tools/setup.sh
 	@sh tools/setup.sh
 	@touch $@
 
-lock: $(INSTALLED)  ## resolve the dependencies anew into requirements.lock
+lock: $(INSTALLED)  ## resolve the dependencies anew into requirements.lock, with their hashes
 	@sh tools/lock.sh
 
 lint: $(INSTALLED)  ## check style, format and types

@@ -37,6 +37,6 @@ install() {
 
 .venv/bin/python -c '' 2>/dev/null || { rm -rf .venv; make_venv; }
 echo "setup: installing the locked versions into .venv (a few minutes the first time)"
-install -r requirements.lock
+install --require-hashes -r requirements.lock
 install --no-deps --no-build-isolation -e .
 echo "setup: .venv/bin/penstock is there"

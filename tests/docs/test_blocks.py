@@ -41,12 +41,6 @@ def test_every_make_target_that_a_page_names_is_there(page: Path) -> None:
     assert named <= targets
 
 
-def test_the_readme_links_to_files_that_are_there() -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / "README.md").read_text("utf-8"))
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
-
-
 def test_a_block_with_a_name_is_a_file_and_console_blocks_are_commands() -> None:
     page = "```toml\n# a.toml\nx = 1\n```\n\n```console\n$ cat a.toml\n# a.toml\n…\n$ false  # ends with 1\n```\n"
     assert list(read_blocks(page)) == [

@@ -1,0 +1,41 @@
+"""What is installed, and what a reader sees who has the package alone."""
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PINNED = re.compile(
+    r"^([a-z0-9-]+)==\S+(?: ; [^\\]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})*)\n", re.MULTILINE
+)
+
+
+def name_of(requirement: str) -> str:
+    return re.split(r"[\[<>=;~! ]", requirement)[0].lower().replace("_", "-")
+
+
+def test_the_readme_has_no_link_that_a_package_index_would_break() -> None:
+    assert re.findall(r"\]\((?!https://)[^)]*\)", README) == []
+
+
+def test_the_files_that_the_readme_names_are_there() -> None:
+    named = re.findall(r"`([\w/.-]+\.(?:md|lock)|LICENSE)`", README)
+    assert len(named) > 5
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_readme_has_every_extra() -> None:
+    told = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
+    assert told == list(PROJECT["optional-dependencies"])
+
+
+def test_each_locked_package_has_hashes_and_each_dependency_is_locked() -> None:
+    text = (ROOT / "requirements.lock").read_text("utf-8")
+    locked = dict(PINNED.findall(text))
+    assert PINNED.sub("", text) == ""
+    assert [name for name, hashes in locked.items() if not hashes] == []
+    extras = PROJECT["optional-dependencies"].values()
+    wanted = {name_of(r) for r in [*PROJECT["dependencies"], *(r for extra in extras for r in extra)]}
+    assert wanted - locked.keys() == {"penstock"}
