@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LINEAR_TOP, FIRST = 434, 2638  # the last band of 1 Hz, and the exponent of the edge at which it ends
+LEAST_LINES = 8  # in a band: of fewer, what lies beside it has too large a share
+DECIDECADE_WIDTH = 10**0.05 - 10**-0.05  # of its centre
 MANTISSAS = (1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8)  # nominal frequencies, IEC 61260-1:2014, annex E
 
 
@@ -35,11 +37,11 @@ class Bands:
 def decidecades(spacing: float, top: float) -> Bands:
     """Give the bands with edges `10^((i ± 0.5)/10)` Hz (IEC 61260-1:2014, base ten).
 
-    The first is the lowest that begins above the cell of 0 Hz; the last is cut at `top`.
+    The first is the lowest that lines `spacing` Hz apart can tell; the last is cut at `top`.
     """
-    first = math.ceil(10 * math.log10(spacing / 2) + 0.5 - 1e-9)
+    first = math.ceil(10 * math.log10(LEAST_LINES * spacing / DECIDECADE_WIDTH) - 1e-9)
     last = math.ceil(10 * math.log10(top) - 0.5 - 1e-9)
-    i = np.arange(first, max(first, last) + 1)
+    i = np.arange(first, max(first - 1, last) + 1)
     low, high = (10 ** ((i + side) / 10) for side in (-0.5, 0.5))
     return Bands("decidecade", low, np.minimum(high, top), 10 ** (i / 10))
 
@@ -68,13 +70,18 @@ def millidecades(spacing: float, top: float) -> Bands:
     )
 
 
-def chosen(pairs: Sequence[Sequence[float]], top: float) -> Bands:
-    """Give bands that a person chose; refuse those that the sample rate cannot hold."""
+def chosen(pairs: Sequence[Sequence[float]], top: float, spacing: float = 0.0) -> Bands:
+    """Give bands that a person chose; refuse those that the rate or lines `spacing` Hz apart cannot hold."""
     low, high = np.array(pairs, float).reshape(-1, 2).T
     for below, above in zip(low, high, strict=True):
         if not 0 <= below < above <= top:
             raise ValueError(
                 f"the band {below:g} to {above:g} Hz does not lie in 0 to {top:g} Hz; change spl_bands"
+            )
+        if above - below < LEAST_LINES * spacing * (1 - 1e-9):
+            raise ValueError(
+                f"the band {below:g} to {above:g} Hz is narrower than {LEAST_LINES} lines, "
+                f"{LEAST_LINES * spacing:g} Hz; widen it in spl_bands, or make `bin` longer"
             )
     return Bands("spl_band", low, high, (low + high) / 2)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,7 @@ from penstock.workflows.acoustics.pictures import Panel, draw
 from penstock.workflows.acoustics.product import Writer
 from penstock.workflows.acoustics.qc import Finding
 from penstock.workflows.acoustics.settings import Settings
+from penstock.workflows.acoustics.signal import tapped
 from penstock.workflows.acoustics.sound import Faulty, FileSound, Sound, check_samples
 from penstock.workflows.acoustics.spectra import Transform
 from penstock.workflows.acoustics.tiles import Canvas, Pyramid, choose_range
@@ -67,7 +68,7 @@ def measure_sound(
         writer = Writer(stack.enter_context(Store(product)), transform, settings, sound)
         columns = make_columns(transform, frames, settings)
         pyramid: Pyramid | None = None
-        for first, power in numbered(transform, sound, writer.width):
+        for first, power in numbered(transform, sound, writer.width, writer.listen):
             writer.put(first, power)
             columns.add(first, power)
             if tiles is not None:
@@ -101,10 +102,12 @@ def make_transform(settings: Settings, rate: float) -> Transform:
     return made.shaped(read_response(settings, made.frequencies()))
 
 
-def numbered(transform: Transform, sound: Sound, count: int) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Give the power of the frames, `count` at a time, with the number of the first."""
+def numbered(
+    transform: Transform, sound: Sound, count: int, listen: Callable[[NDArray[Any]], None]
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Give the power of the frames, `count` at a time, with the number of the first; `listen` hears the samples."""
     first, frames = 0, transform.count(sound.frames)
-    for power in transform.blocks(sound.blocks(), count):
+    for power in transform.blocks(tapped(sound.blocks(), listen), count):
         if first < frames:
             yield first, power[: frames - first]
         first += len(power)

@@ -35,12 +35,15 @@ class Writer:
         self.own = Span(start + sound.shared / sound.rate, self.span.end)
         self.apart = transform.count(sound.shared)  # frames that a sound before it counts
         self.bins = Bins.over(self.own, settings.bin)
-        self.sums = BinSums(transform, self.bins, start - self.bins.first * settings.bin)
+        lead = start - self.bins.first * settings.bin
+        self.sums = BinSums(transform, self.bins, lead)
         self.width = max(1, CHUNK // len(transform.frequencies()))
         self._write_axes()
         self.matrix = Matrix(self._make_matrix(), settings.step_db, self.calibration.reference)
         self.totals, self.counts, self.levels = self._make_bins()
-        self.bands = BandLevels(store, transform, settings, self.calibration)
+        self.bands = BandLevels(
+            store, transform, settings, self.calibration, bins=self.bins, lead=lead, shared=sound.shared
+        )
         self.counter: LevelCounter | None = None  # of the frames that are this sound's own
         self.others: LevelCounter | None = None
 
@@ -48,6 +51,10 @@ class Writer:
     def recorded(self) -> float:
         """Seconds of sound inside the span."""
         return sum(span.length for span in self.sound.recorded())
+
+    def listen(self, samples: NDArray[Any]) -> None:
+        """Take the samples as they go by."""
+        self.bands.listen(samples)
 
     def put(self, first: int, power: NDArray[Any]) -> None:
         stored = self.matrix.put(first, power)
@@ -66,6 +73,7 @@ class Writer:
 
     def close(self, findings: Sequence[Finding]) -> None:
         self._put_bins(self.sums.close())
+        self.bands.close()
         self.matrix.close()
         unit = self.calibration.unit_of(self.settings.scaling)
         name, mean = "mean power over all frames (Welch)", self.sums.mean().astype(np.float32)
