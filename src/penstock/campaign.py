@@ -97,6 +97,10 @@ class Stage:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     version: str = ""
     site: str | None = None
+    uses: tuple[str, ...] | None = None  # the fields that tasks are made from; None: all
+    code: Mapping[str, str] = field(
+        default_factory=dict[str, str]
+    )  # file of the campaign that is run → digest
     digest: str = ""
 
 
@@ -189,6 +193,7 @@ class Campaign:
     site: str = "local"  # of the stages that name none
     overrides: tuple[str, ...] = ()
     file: Path | None = None
+    looked: tuple[str, ...] = field(default=(), compare=False)  # files that stages may run, there or not
     origin: str = field(default="", compare=False)  # digest of all that it was read from
 
     def stage(self, name: str) -> Stage:

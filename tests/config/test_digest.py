@@ -1,12 +1,14 @@
 """The digest of a stage changes with what it does, and with nothing else (RULE 26)."""
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from penstock.campaign import Campaign
 from penstock.config import load, to_json
+from penstock.config.syntax import meaning_of
 
 Define = Callable[..., Campaign]
 
@@ -78,8 +80,12 @@ def process(task):
 '''
 
 
-def digest_of(folder: Path, code: str) -> str:
-    (folder / "own.py").write_text(code)
+def digest_of(folder: Path, code: str, modules: Mapping[str, str] | None = None) -> str:
+    """The digest of a stage whose function stands in `own.py`, beside other modules of the campaign."""
+    for name, text in {"own": code, **(modules or {})}.items():
+        file = folder / f"{name}.py"
+        file.parent.mkdir(exist_ok=True, parents=True)
+        file.write_text(text)
     (folder / "penstock.toml").write_text(
         '[campaign]\nname = "x"\nlevels = ["file"]\n[units]\nfiles = "{file}.wav"\n'
         '[stage.a]\neach = "file"\npython = "own:process"\n'
@@ -88,9 +94,16 @@ def digest_of(folder: Path, code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("x * FACTOR", "x + FACTOR"), ("FACTOR = 2", "FACTOR = 3"), ('"size"', '"name"')]
+    ("old", "new"),
+    [
+        ("x * FACTOR", "x + FACTOR"),
+        ("FACTOR = 2", "FACTOR = 3"),
+        ('"size"', '"name"'),
+        ("UNUSED = 1", "UNUSED = 2"),  # a whole module is what runs when it is imported
+        ("import json", "import yaml as json"),
+    ],
 )
-def test_an_own_function_counts_by_its_syntax_and_that_of_its_helpers(tmp_path: Path, old: str, new: str):
+def test_an_own_function_counts_by_the_syntax_of_its_module(tmp_path: Path, old: str, new: str):
     before = digest_of(tmp_path, FUNCTION)
     assert digest_of(tmp_path, FUNCTION.replace(old, new)) != before
 
@@ -100,13 +113,157 @@ def test_an_own_function_counts_by_its_syntax_and_that_of_its_helpers(tmp_path: 
     [
         ("# twice", ""),
         ("Do it.", "Do it well."),
-        ("UNUSED = 1", "UNUSED = 2"),
-        ("import json", "import json, os\n\n"),
+        ("def helper", "\n\n\n'''How much it is.'''\ndef helper"),
+        ("x * FACTOR", "(x * FACTOR)"),
+        ("return x * FACTOR", "'''Scale.'''\n    return x * FACTOR"),
+        ('"size"', "'size'"),
     ],
 )
-def test_comments_docstrings_and_the_rest_of_the_module_do_not_count(tmp_path: Path, old: str, new: str):
+def test_comments_docstrings_and_the_look_of_a_module_do_not_count(tmp_path: Path, old: str, new: str):
     before = digest_of(tmp_path, FUNCTION)
     assert digest_of(tmp_path, FUNCTION.replace(old, new)) == before
+
+
+GUARDED = """
+try:
+    import cupy as xp
+    BLOCK = 4096
+except ImportError:
+    BLOCK = 512
+if BLOCK > 600:
+    def shape(x): return x + 1
+else:
+    def shape(x): return x
+WEIGHTS = []
+WEIGHTS.append(3)
+LIMIT = 1
+LIMIT += 1
+with open("/dev/null") as nothing:
+    SEED = 7
+def process(task): return shape(BLOCK)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("= 512", "= 256"), ("return x\n", "return -x\n"), ("append(3)", "append(4)"), ("LIMIT += 1", "LIMIT += 2"),
+     ("SEED = 7", "SEED = 8"), ("cupy", "numpy")],
+)  # fmt: skip
+def test_what_stands_under_a_condition_or_is_made_in_steps_counts(tmp_path: Path, old: str, new: str):
+    assert old in GUARDED
+    before = digest_of(tmp_path, GUARDED)
+    assert digest_of(tmp_path, GUARDED.replace(old, new)) != before
+
+
+PROCESS = "def process(task): pass\n"
+IMPORTS = {
+    "a module": ("import tools", "tools"),
+    "a module under another name": ("import tools as t", "tools"),
+    "a name of a module": ("from tools import gain", "tools"),
+    "all of a module": ("from tools import *", "tools"),
+    "a module of a package": ("import kit.tools", "kit/tools"),
+    "what a package runs first": ("import kit.tools", "kit/__init__"),
+    "a module taken from a package": ("from kit import tools", "kit/tools"),
+    "a module that a package names for a star": ("from kit import *", "kit/tools"),
+    "a module that is imported when needed": ("def later():\n    import tools", "tools"),
+    "a module under a condition": ("if 1 > 2:\n    import tools", "tools"),
+    "a module of which the other is imported": ("import first", "tools"),
+    "a module that a function imports by its name": ("import importlib\nimportlib.import_module('tools')", "tools"),
+    "a module beside one of a package": ("import kit.near", "kit/tools"),
+    "a module above one of a package": ("import kit.deep.far", "kit/tools"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "module"), IMPORTS.values(), ids=IMPORTS)
+def test_a_module_of_the_campaign_that_is_reached_by_import_counts(tmp_path: Path, text: str, module: str):
+    around = {
+        "tools": "gain = 1\n", "first": "from tools import gain\n", "kit/__init__": "__all__ = ['tools']\n",
+        "kit/tools": "gain = 1\n", "kit/near": "from . import tools\n", "kit/deep/far": "from ..tools import gain\n",
+    }  # fmt: skip
+    code = PROCESS + text + "\n"
+    before = digest_of(tmp_path, code, around)
+    assert digest_of(tmp_path, code, {**around, module: around[module] + "gain = 2\n"}) != before
+    assert digest_of(tmp_path, code, {**around, module: around[module] + "# as it was\n"}) == before
+
+
+def test_a_module_that_nothing_imports_does_not_count(tmp_path: Path):
+    code = PROCESS + "import json, other\n"
+    before = digest_of(tmp_path, code, {"tools": "gain = 1\n"})
+    assert digest_of(tmp_path, code, {"tools": "gain = 2\n"}) == before
+
+
+def test_modules_that_import_each_other_are_read_once(tmp_path: Path):
+    around = {"one": "import two\n", "two": "import one\n"}
+    before = digest_of(tmp_path, PROCESS + "import one\n", around)
+    around["two"] += "X = 1\n"
+    assert digest_of(tmp_path, PROCESS + "import one\n", around) != before
+
+
+def test_a_package_stands_before_a_module_of_its_name_as_in_python(tmp_path: Path):
+    code, around = PROCESS + "import kit\n", {"kit": "X = 1\n", "kit/__init__": "Y = 1\n"}
+    before = digest_of(tmp_path, code, around)
+    assert digest_of(tmp_path, code, {**around, "kit": "X = 2\n"}) == before
+    assert digest_of(tmp_path, code, {**around, "kit/__init__": "Y = 2\n"}) != before
+
+
+def test_a_module_that_is_not_python_counts_by_its_text(tmp_path: Path):
+    code = PROCESS + "import tools\n"
+    before = digest_of(tmp_path, code, {"tools": "def (:\n"})
+    assert digest_of(tmp_path, code, {"tools": "def ((:\n"}) != before
+
+
+def test_empty_fields_that_only_some_versions_of_python_have_do_not_count():
+    text = "def f(x: int = 0) -> int: return x\nclass C: pass"
+    tree, newer = ast.parse(text), ast.parse(text)
+    for node in newer.body:
+        node._fields = (*node._fields, "type_params")
+        setattr(node, "type_params", [])  # noqa: B010
+    assert ast.dump(tree) != ast.dump(newer)
+    assert meaning_of(tree) == meaning_of(newer)
+
+
+PYTHON = """
+import penstock
+campaign = penstock.Campaign("x", levels=["file"], units=penstock.files("{file}.wav"))
+SCALE = 2
+@campaign.stage(each="file", products="a/{file}", batch=3)
+def first(task):
+    return SCALE
+def shared(x):
+    return x + 1
+@campaign.stage(each="file", products="b/{file}")
+def second(task):
+    return 7
+@campaign.stage(each="file", products="c/{file}")
+def third(task):
+    return second(task) + 8
+campaign.stage("copy", each="file", command=["cp", "{path}", "{product}"], products="d/{file}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("return SCALE", "return -SCALE", {"first"}),
+        ("return 7", "return 9", {"second", "third"}),
+        ("SCALE = 2", "SCALE = 3", {"first", "second", "third"}),
+        ("x + 1", "x + 2", {"first", "second", "third"}),
+        ("batch=3", "batch=4", set[str]()),
+        ('["cp",', '["ln",', {"copy"}),
+        ('"{file}.wav"', '"{file}.WAV"', set[str]()),
+        ('"b/{file}"', '"bb/{file}"', {"second"}),
+    ],
+)
+def test_a_stage_in_python_does_not_count_for_the_others_unless_they_name_it(
+    tmp_path: Path, old: str, new: str, changed: set[str]
+):
+    def digests(text: str) -> dict[str, str]:
+        (tmp_path / "campaign.py").write_text(text)
+        return {stage.name: stage.digest for stage in load(tmp_path).stages}
+
+    assert old in PYTHON
+    before, after = digests(PYTHON), digests(PYTHON.replace(old, new))
+    assert {name for name, digest in before.items() if after[name] != digest} == changed
 
 
 def test_the_decorator_that_makes_a_stage_does_not_count(tmp_path: Path):

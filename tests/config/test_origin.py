@@ -25,7 +25,7 @@ setup = "labs.start:start"
 scratch = true
 [stage.show]
 each = "night"
-command = ["show", "{night}"]
+command = ["sh", "show.sh", "{night}"]
 scratch = true
 templates = { "show.cfg" = "show.cfg" }
 """
@@ -35,7 +35,10 @@ templates = { "show.cfg" = "show.cfg" }
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "penstock.toml").write_text(TEXT.replace("scratch = true\n", "", 1))
     (tmp_path / "nights.csv").write_text("night,moon\n1,new\n")
-    (tmp_path / "lab.py").write_text("def fit(task): return 1\n")
+    (tmp_path / "lab.py").write_text("import json, model\ndef fit(task): return 1\n")
+    (tmp_path / "model.py").write_text("ORDER = 2\n")
+    (tmp_path / "show.sh").write_text("python3 plot.py\n")
+    (tmp_path / "plot.py").write_text("X = 1\n")
     (tmp_path / "show.cfg").write_text("{night}")
     return tmp_path
 
@@ -71,6 +74,10 @@ CHANGES: dict[str, Callable[[Path], object]] = {
         (folder / "labs").mkdir(),
         (folder / "labs/start.py").write_text("def start(): pass\n"),
     ],
+    "a module that a function reaches": lambda folder: (folder / "model.py").write_text("ORDER = 3\n"),
+    "a module that would be imported": lambda folder: (folder / "json.py").write_text("X = 3\n"),
+    "a script": lambda folder: (folder / "show.sh").write_text("exit 1\n"),
+    "what a script names": lambda folder: (folder / "plot.py").write_text("X = 2\n"),
     "a template": lambda folder: (folder / "show.cfg").write_text("{night} "),
     "a missing template": lambda folder: (folder / "show.cfg").unlink(),
 }

@@ -11,6 +11,7 @@ from tests.ledger.shapes import SHAPES, campaign_of, stage
 
 from penstock import config
 from penstock.campaign import After, Campaign, Stage
+from penstock.config.former import former_digests
 from penstock.errors import DefinitionError
 from penstock.ledger.registration import register
 from penstock.ledger.stored import stored_graph
@@ -79,6 +80,42 @@ def test_another_digest_makes_what_is_done_stale_and_tries_the_failed_again(engi
     assert state(engine, "make", ONE) == ("done", True)
     assert state(engine, "make", TWO) == ("ready", False)
     assert state(engine, "merge", GROUP) == ("waiting", False)
+
+
+def former(engine: Engine, name: str) -> str:
+    """Make the record what an earlier penstock left: the digest of a stage is of the former kind."""
+    digest = min(former_digests(engine.campaign.stage(name), engine.campaign.root))
+    number = engine.graph.ids[name]
+    engine.db.execute("UPDATE stage SET digest = ? WHERE id = ?", (digest, number))
+    engine.db.execute("UPDATE task SET made = ? WHERE stage = ? AND made IS NOT NULL", (digest, number))
+    return digest
+
+
+def test_a_digest_of_a_former_kind_is_renewed_where_the_definition_is_the_same(engine: Engine) -> None:
+    before = former(engine, "make"), engine.tasks()
+    engine.db.execute("UPDATE stage SET paused = 'fuse', paused_why = 'all alike' WHERE name = 'make'")
+    registered(engine, changed(engine, "make", digest="2:new"))
+    assert engine.tasks() == before[1]
+    assert engine.db.execute("SELECT paused FROM stage WHERE name = 'make'").fetchone()[0] == "fuse"
+    registered(engine, changed(engine, "make", digest="2:newer"))
+    assert state(engine, "make", ONE) == ("done", True)
+
+
+def test_a_definition_that_changed_makes_stale_also_what_has_a_digest_of_a_former_kind(
+    engine: Engine,
+) -> None:
+    former(engine, "make")
+    registered(engine, changed(engine, "make", digest="2:new", version="2"))
+    assert state(engine, "make", ONE) == ("done", True)
+    assert state(engine, "make", TWO) == ("ready", False)
+
+
+def test_a_result_of_the_old_definition_counts_again_when_that_is_back(engine: Engine) -> None:
+    registered(engine, changed(engine, "make", digest=former(engine, "make")))
+    registered(engine, changed(engine, "make", digest="other", version="2"))
+    assert state(engine, "make", ONE) == ("done", True)
+    registered(engine, changed(engine, "make", digest="2:new"))
+    assert state(engine, "make", ONE) == ("done", False)
 
 
 def test_the_old_definition_back_makes_nothing_stale_any_more(engine: Engine) -> None:

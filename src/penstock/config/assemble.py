@@ -7,6 +7,7 @@ from typing import Any
 
 from penstock.campaign import Campaign, Site
 from penstock.config.completeness import check_complete
+from penstock.config.digest import digest_stages
 from penstock.config.draft import Draft
 from penstock.config.models import Definition, SiteTable
 from penstock.config.overrides import apply_overrides
@@ -26,7 +27,8 @@ def assemble(draft: Draft) -> Campaign:
         raise places.error(("close", level), f"[close.{level}] is not supported by this version; remove it")
     sources, fields = assemble_sources(definition, draft.root, places)
     check_complete(definition, fields, places)
-    stages = assemble_stages(definition, fields, draft.root, places)
+    stages = assemble_stages(definition, fields, places)
+    stages, looked = digest_stages(stages, sources, draft.root)
     return Campaign(
         name=definition.campaign.name,
         root=draft.root,
@@ -41,6 +43,7 @@ def assemble(draft: Draft) -> Campaign:
         site=_default_site(definition, places),
         overrides=tuple(draft.overrides),
         file=draft.file,
+        looked=looked,
     )
 
 

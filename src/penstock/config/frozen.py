@@ -49,7 +49,7 @@ def to_json(campaign: Campaign) -> dict[str, Any]:
         "sites": {name: _plain(site) for name, site in campaign.sites.items()},
     }
     copy["digest"] = hashlib.sha256(json.dumps(copy, sort_keys=True).encode()).hexdigest()
-    return {**copy, "site": campaign.site, "origin": campaign.origin}
+    return {**copy, "site": campaign.site, "looked": list(campaign.looked), "origin": campaign.origin}
 
 
 def _source(source: Source) -> dict[str, Any]:
@@ -92,6 +92,7 @@ def from_json(copy: Mapping[str, Any]) -> Campaign:
         site=copy["site"],
         overrides=tuple(copy["overrides"]),
         file=copy["file"] and Path(copy["file"]),
+        looked=tuple(copy.get("looked", ())),
         origin=copy["origin"],
     )
 
@@ -149,6 +150,7 @@ _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "retry": lambda copies: {name: _made(Allowance, copy) for name, copy in copies.items()},
         "rules": _all_made(Rule),
         "ok_codes": tuple,
+        "uses": tuple,
     },
     Product: {"path": Pattern.parse},
     After: {"key": _templates},

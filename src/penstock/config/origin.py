@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from penstock.config.digest import own_module
+from penstock.config.code import mark_of
 from penstock.config.draft import Draft
 from penstock.config.header import read_header
 
@@ -24,7 +24,7 @@ def origin_of(draft: Draft, copy: Mapping[str, Any]) -> str:
         str(draft.file),
         repr(draft.tables),
         [*draft.overrides],
-        [_digest(file) for file in _files(draft.root, copy)],
+        [mark_of(draft.root / path) for path in copy.get("looked", ())],
         [read_header(Path(source["path"])) for source in copy["sources"] if source["kind"] == "table"],
     )
     return hashlib.sha256(repr(read).encode(errors="surrogateescape")).hexdigest()
@@ -37,20 +37,3 @@ def _code() -> Iterator[tuple[str, int]]:
         place = here / part
         for file in sorted(place.glob("*.py")) if place.is_dir() else [place]:
             yield str(file), file.stat().st_mtime_ns
-
-
-def _files(root: Path, copy: Mapping[str, Any]) -> Iterator[Path | None]:
-    """Yield the files of the campaign that its stages speak of, None for a module that is not among them."""
-    for stage in copy["stages"]:
-        for reference in filter(None, (stage["python"], stage["setup"])):
-            yield own_module(reference.partition(":")[0], root)
-        yield from (root / path for path in stage["templates"].values())
-
-
-def _digest(file: Path | None) -> tuple[str, str] | None:
-    if file is None:
-        return None
-    try:
-        return str(file), hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        return str(file), str(error)

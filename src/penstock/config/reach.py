@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from penstock.campaign import Campaign, FunctionSource, Stage
-from penstock.config.digest import own_module
+from penstock.config.code import MOST_BYTES, is_large, own_module
 from penstock.config.places import Places, find_lines
 from penstock.errors import DefinitionError
 from penstock.extras import explain_missing, workflow_of
@@ -80,8 +80,17 @@ def check_reach(campaign: Campaign) -> list[str]:
         if stage.command and _runs_here(stage, campaign):
             warnings += _check_command(stage, campaign, places)
         _check_templates(stage, campaign, places)
+        warnings += _large_files(stage, campaign.root)
     _check_extras(campaign, places)
     return warnings
+
+
+def _large_files(stage: Stage, root: Path) -> list[str]:
+    large = [file for file in stage.code if is_large(root / file)]
+    counts = (
+        f"is larger than {MOST_BYTES // 1_000_000} MB: it counts by its size and time, not by its content"
+    )
+    return [f"{file}, which {stage.name!r} names, {counts}" for file in large]
 
 
 def _lines(file: Path | None) -> dict[tuple[str, ...], int]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from penstock.campaign import After, Allowance, Product, Resources, Rule, Stage
-from penstock.config.digest import stage_digest
 from penstock.config.graph import in_order
 from penstock.config.models import Definition, RetryTable, StageTable
 from penstock.config.placeholders import check_placeholders
@@ -17,7 +15,7 @@ from penstock.errors import DefinitionError
 from penstock.units import FAN, Expression, Pattern, Template
 
 
-def assemble_stages(definition: Definition, fields: Fields, root: Any, places: Places) -> tuple[Stage, ...]:
+def assemble_stages(definition: Definition, fields: Fields, places: Places) -> tuple[Stage, ...]:
     """Build all stages of a definition."""
     build = _Stages(definition, fields, places)
     for name in definition.stage:
@@ -27,7 +25,7 @@ def assemble_stages(definition: Definition, fields: Fields, root: Any, places: P
     for stage in stages.values():
         check_placeholders(stage, stages, fields, places)
     _refuse_same_products(stages, places)
-    return tuple(replace(stage, digest=stage_digest(stage, root)) for stage in stages.values())
+    return tuple(stages.values())
 
 
 class _Stages:

@@ -14,6 +14,7 @@ from penstock.graph import Graph, build
 from penstock.ledger import Ledger, tasks
 from penstock.ledger.admission import add_tasks, drop_left_out, link_again, not_begun, retry_failed
 from penstock.ledger.readiness import Touched, propagate
+from penstock.ledger.rebasing import rebase_definitions
 from penstock.ledger.units import ROOT, Values
 
 
@@ -25,6 +26,7 @@ def register(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], *, n
     """
     with ledger.transaction() as db:
         check_levels(ledger, campaign)
+        rebase_definitions(db, campaign)
         before = {row["name"]: row for row in db.execute("SELECT * FROM stage")}
         known = digest_known(ledger) == frozen["digest"]
         check_stages(campaign, before)
