@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import DefinitionError
-from penstock.workflows.acoustics.names import guess_pattern, parse_pattern
+from penstock.workflows.acoustics.names import guess_pattern, parse_pattern, with_fraction
 
 COMMON = {
     "sample_%y%m%d_%H%M%S.wav": "sample_{begin:%y%m%d_%H%M%S}.wav",
@@ -48,6 +48,63 @@ def test_what_differs_beside_the_time_becomes_a_field():
     assert guess_pattern(["20200101_000000_u.wav", "20200101_000500_v.wav"]) == (
         "{begin:%Y%m%d_%H%M%S}_{suffix}.wav"
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (
+            ["PAM_20200101_120000_123.wav", "PAM_20200101_121000_087.wav"],
+            "PAM_{begin:%Y%m%d_%H%M%S}_{fraction}.wav",
+        ),
+        (["PAM_20200101_120000_123.wav"], "PAM_{begin:%Y%m%d_%H%M%S}_{fraction}.wav"),
+        (["20200101_120000_001.wav", "20200101_121000_002.wav"], "{begin:%Y%m%d_%H%M%S}_{suffix}.wav"),
+        (["ICLISTENHF1560_20180101T000000.125Z.wav"], "ICLISTENHF1560_{begin:%Y%m%dT%H%M%S}.{fraction}Z.wav"),
+        (["a_20180101T000000.000Z-HPF.wav"], "a_{begin:%Y%m%dT%H%M%S}.000Z-HPF.wav"),
+        (["a_20180101T000000.125+0200.wav"], "a_{begin:%Y%m%dT%H%M%S.%f%z}.wav"),
+        (["a_2018-01-01T00:00:00+02:00.wav"], "a_{begin:%Y-%m-%dT%H:%M:%S%z}.wav"),
+        (["Site_disk01_df20_100912_120000.d20.x.wav"], "Site_disk01_df20_{begin:%y%m%d_%H%M%S}.d20.x.wav"),
+    ],
+)
+def test_names_of_real_recorders_are_understood(names, text):
+    assert guess_pattern(names) == text
+
+
+def test_milliseconds_and_offsets_are_part_of_the_begin():
+    paths = [
+        "PAM_20200101_120000_123.wav",
+        "a_20200101T140000.125+0200.wav",
+        "a_2020-01-01T14:00:00+02:00.wav",
+    ]
+    patterns = [parse_pattern(guess_pattern([path])) for path in paths]
+    begins = [with_fraction(p.begin(path), p.fields(path)) for p, path in zip(patterns, paths, strict=True)]
+    noon = datetime(2020, 1, 1, 12, tzinfo=UTC)
+    assert [(each - noon).total_seconds() for each in begins] == pytest.approx([0.123, 0.125, 0])
+    assert [p.plain([path]) for p, path in zip(patterns, paths, strict=True)] == [True, False, False]
+
+
+def test_a_clock_of_twelve_hours_is_read():
+    text = guess_pattern(["a_2020-01-02 03-04-05 PM.wav"], "%Y-%m-%d %I-%M-%S %p")
+    assert parse_pattern(text).begin("a_2020-01-02 03-04-05 pm.wav") == datetime(
+        2020, 1, 2, 15, 4, 5, tzinfo=UTC
+    )
+    assert not parse_pattern(text).plain([])
+
+
+@pytest.mark.parametrize(
+    ("text", "zoned"),
+    [
+        ("{begin:%Y%m%d_%H%M%S}Z.wav", True),
+        ("{begin:%Y%m%d_%H%M%S}_UTC.wav", True),
+        ("{begin:%Y%m%d_%H%M%S}.000Z-HPF.wav", True),
+        ("{begin:%Y%m%d_%H%M%S}_{fraction}Z_{suffix}.wav", True),
+        ("{begin:%Y%m%d_%H%M%S%z}.wav", True),
+        ("{begin:%Y%m%d_%H%M%S}_Zone3.wav", False),
+        ("UTC_{begin:%Y%m%d_%H%M%S}.wav", False),
+    ],
+)
+def test_names_that_tell_their_zone_are_known(text, zoned):
+    assert parse_pattern(text).zoned == zoned
 
 
 def test_digits_after_the_second_become_a_fraction():

@@ -71,6 +71,38 @@ def test_times_in_names_are_those_of_a_place_unless_they_say_so(name, hour):
     assert naming.begin("x.wav") is None
 
 
+@pytest.mark.parametrize(
+    "name", ["20260717_060000Z.wav", "20260717_060000_UTC.wav", "20260717_080000+0200.wav"]
+)
+def test_what_a_name_says_of_its_zone_wins(name, tmp_path, write_wav, noise):
+    write_wav(f"zoned/{name}", noise)
+    found = find_recordings(tmp_path, str(tmp_path / "zoned"), times=Times(zone="America/New_York"))
+    begin = found.naming.begin(str(tmp_path / "zoned" / name))
+    assert begin == datetime(2026, 7, 17, 6, tzinfo=UTC)
+
+
+def test_a_time_that_the_clocks_of_the_place_leave_out_is_refused(tmp_path, write_wav, noise):
+    for hour in (1, 2, 3):
+        write_wav(f"spring/20260329_{hour:02d}3000.wav", noise)
+    with pytest.raises(DefinitionError) as raised:
+        write_campaign(tmp_path / "w", str(tmp_path / "spring"), times=Times(zone="Europe/Paris"))
+    said = str(raised.value)
+    assert "leave out 2026-03-29 02:30:00, the time of 20260329_023000.wav" in said
+    assert "--timezone UTC" in said
+    table = tmp_path / "t.csv"
+    table.write_text("a.wav,2026-03-29T02:30:00\n")
+    with pytest.raises(DefinitionError, match=r"the time of a\.wav"):
+        read_timestamps(table, ZoneInfo("Europe/Paris"))
+
+
+def test_a_time_that_the_engine_cannot_read_comes_from_a_table(tmp_path, write_wav, noise):
+    write_wav("pm/2026-01-02 03-04-05 PM.wav", noise)
+    made = write_campaign(tmp_path / "w", str(tmp_path / "pm"), begin="%Y-%m-%d %I-%M-%S %p")
+    assert tomllib.loads(made.definition.read_text())["units"]["table"] == "recordings.csv"
+    with (tmp_path / "w/recordings.csv").open(newline="") as file:
+        assert [row["begin"] for row in csv.DictReader(file)] == ["2026-01-02T15:04:05Z"]
+
+
 def test_an_unknown_zone_is_one_sentence():
     with pytest.raises(DefinitionError, match="no time zone 'Brest'"):
         read_zone("Brest")

@@ -56,7 +56,7 @@ class Found:
     @property
     def by_name(self) -> bool:
         """Say whether the engine can read the begins from the names itself."""
-        return isinstance(self.naming, Pattern)
+        return isinstance(self.naming, Pattern) and self.naming.plain(self.paths)
 
 
 def write_campaign(

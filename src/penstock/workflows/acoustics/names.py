@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from penstock.errors import DefinitionError
 
@@ -22,15 +22,21 @@ DIRECTIVES = {
     "y": r"\d{2}",
     "j": r"\d{3}",  # day of the year
     "b": r"[A-Za-z]{3}",
-    "f": r"\d{6}",
-    "z": r"[+-]\d{4}",
+    "f": r"\d{1,6}",
+    "z": r"[+-]\d{2}:?\d{2}",
+    "I": r"\d{2}",  # of twelve hours, with %p
+    "p": r"[AaPp][Mm]",
 }
 FIELD = re.compile(r"\{(\w+)(?::([^{}]*))?\}|\{\{|\}\}")
 BY_HAND = "give a pattern with fields, as 'data/{site}_{begin:%Y%m%d_%H%M%S}.wav'"
 TIME = re.compile(
     r"(?<!\d)(?P<year>\d{4}|\d{2})(?P<d>[-_.]?)\d{2}(?P=d)\d{2}"
     r"(?P<between>[T_. -]?)\d{2}(?P<t>[-:_.]?)\d{2}(?P=t)\d{2}"
-    r"(?P<fraction>\.\d{1,6})?(?P<zone>Z|(?P<offset>[+-]\d{4}))?(?!\d)"
+    r"(?P<fraction>\.\d{1,6})?(?P<zone>Z|(?P<offset>[+-]\d{2}:?\d{2}))?(?!\d)"
+)
+MILLISECONDS = r"[._]\d{1,6}"  # PAMGuard writes _123, others .123
+UNIVERSAL = re.compile(
+    rf"\{{begin:[^{{}}]*\}}(?:[._]\{{fraction\}}|{MILLISECONDS})?[ _-]?(?:Z|UTC|GMT)(?![A-Za-z0-9])"
 )
 
 
@@ -42,6 +48,20 @@ class Pattern:
     regex: re.Pattern[str]
     glob: str
     begin_format: str | None
+
+    @property
+    def zoned(self) -> bool:
+        """Say whether names tell their zone themselves: an offset, or a Z or UTC behind the time."""
+        return "%z" in (self.begin_format or "") or UNIVERSAL.search(self.text) is not None
+
+    def plain(self, paths: Sequence[str]) -> bool:
+        """Say whether a definition can hold the pattern: the engine reads fewer ways to write a time."""
+        form = self.begin_format or ""
+        if any(letter in form for letter in ("%f", "%I", "%p")):
+            return False
+        return "%z" not in form or all(
+            re.search(r"[+-]\d{4}", self.fields(path).get("begin", "+0000")) for path in paths
+        )
 
     def find(self) -> list[str]:
         """List the files that may fit, sorted."""
@@ -192,7 +212,8 @@ def _given_times(name: str, begin: str) -> Iterator[tuple[str, int, int]]:
 
 def _times(name: str) -> Iterator[tuple[str, int, int]]:
     for match in TIME.finditer(name):
-        if match["fraction"] and match["zone"] not in (None, "Z"):
+        if match["fraction"] and match["offset"]:
+            yield _format_of(match), *match.span()
             continue
         stops = [
             match.start(part)
@@ -207,7 +228,8 @@ def _times(name: str) -> Iterator[tuple[str, int, int]]:
 def _format_of(match: re.Match[str]) -> str:
     year = "%Y" if len(match["year"]) == 4 else "%y"
     date, time = match["d"].join((year, "%m", "%d")), match["t"].join(("%H", "%M", "%S"))
-    return f"{date}{match['between']}{time}{'%z' if match['offset'] else ''}"
+    fraction = ".%f" if match["fraction"] and match["offset"] else ""
+    return f"{date}{match['between']}{time}{fraction}{'%z' if match['offset'] else ''}"
 
 
 def _is_time(text: str, form: str) -> bool:
@@ -227,14 +249,31 @@ def _before(parts: Sequence[str]) -> str:
 
 
 def _after(parts: Sequence[str]) -> str:
+    fraction = _fraction(parts)
+    if fraction is not None:
+        return fraction
     if len(set(parts)) == 1:
         return _escaped(parts[0])
-    rests = {re.sub(r"^\.\d{1,6}(?=\D)", "", part) for part in parts}
-    if len(rests) == 1 and all(re.match(r"\.\d", part) for part in parts):
-        return ".{fraction}" + _escaped(rests.pop())
-    head, extension = _shared_start(parts), os.path.splitext(parts[0])[1]
+    head, extension = re.sub(r"\d+$", "", _shared_start(parts)), os.path.splitext(parts[0])[1]
     _refuse_adjacent(head, parts)
     return f"{_escaped(head)}{{suffix}}{_escaped(extension)}"
+
+
+def _fraction(parts: Sequence[str]) -> str | None:
+    """Write what follows a time if it begins with the digits of a fraction of a second; None if it does not."""
+    found = [re.match(r"\.\d{1,6}(?=\D)|(?P<line>_)\d{3}(?=\D)", part) for part in parts]
+    matches = [match for match in found if match]
+    rests = {part[match.end() :] for part, match in zip(parts, matches, strict=False)}
+    digits = [match.group()[1:] for match in matches]
+    if len(matches) < len(parts) or len(rests) > 1 or not any(map(int, digits)) or _counts(matches):
+        return None
+    return f"{matches[0].group()[0]}{{fraction}}{_escaped(rests.pop())}"
+
+
+def _counts(matches: Sequence[re.Match[str]]) -> bool:
+    """Say whether _001, _002, … number the files: three digits behind a line may be either."""
+    numbers = [int(match.group()[1:]) for match in matches]
+    return bool(matches[0]["line"]) and len(numbers) > 1 and all(b - a == 1 for a, b in pairwise(numbers))
 
 
 def _shared_start(texts: Sequence[str]) -> str:

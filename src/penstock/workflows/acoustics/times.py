@@ -41,7 +41,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Localised:
-    """Names whose time is that of a place; in the hour that comes twice a year, the first is meant."""
+    """Names whose time is that of a place, unless they tell their zone themselves.
+
+    In the hour that comes twice a year, the first is meant.
+    """
 
     pattern: Pattern
     zone: ZoneInfo
@@ -52,12 +55,23 @@ class Localised:
 
     def begin(self, path: str) -> datetime | None:
         found = self.pattern.begin(path)
-        if found is None or "%z" in (self.pattern.begin_format or ""):
+        if found is None or self.pattern.zoned:
             return found
-        return found.replace(tzinfo=self.zone).astimezone(UTC)
+        return localise(found.replace(tzinfo=None), self.zone, os.path.basename(path))
 
     def fields(self, path: str) -> Mapping[str, str]:
         return self.pattern.fields(path)
+
+
+def localise(time: datetime, zone: ZoneInfo, what: str) -> datetime:
+    """Give the moment of a local time; refuse one that the clocks of the place leave out."""
+    moment = time.replace(tzinfo=zone).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) != time:
+        raise DefinitionError(
+            f"the clocks of {zone.key} leave out {time:%Y-%m-%d %H:%M:%S}, the time of {what}: the recorder kept "
+            "another time; give its zone, as --timezone UTC or --timezone Etc/GMT-1 (an hour ahead of UTC)"
+        )
+    return moment
 
 
 def read_zone(name: str) -> ZoneInfo:
@@ -82,15 +96,15 @@ def read_timestamps(path: Path, zone: ZoneInfo | None = None) -> Table:
             name = os.path.basename(row[0].strip())
             if name in begins:
                 raise DefinitionError(f"{path} has two times for {name!r} (line {number}); remove one")
-            begins[name] = _read(row[1].strip(), zone)
+            begins[name] = _read(row[1].strip(), zone, name)
     return Table(path.name, begins)
 
 
-def _read(text: str, zone: ZoneInfo | None) -> datetime:
+def _read(text: str, zone: ZoneInfo | None, name: str) -> datetime:
     naive = datetime.fromisoformat(text) if _is_iso(text) else None
     if zone is None or naive is None or naive.tzinfo:
         return read_any_time(text)
-    return naive.replace(tzinfo=zone).astimezone(UTC)
+    return localise(naive, zone, name)
 
 
 def _is_iso(text: str) -> bool:
