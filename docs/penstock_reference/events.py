@@ -17,7 +17,7 @@ COMMON = {
     "t": "the job's token",
     "i": "the element of the job, from 1",
     "l": "the life: 1, and one more each time the scheduler starts the element again",
-    "n": "the number of the line in its file, from 1; a number that was read before is passed over, one that does not follow is refused",
+    "n": "the number of the line in its file, from 1; one that was read before is passed over, one out of order refused",
     "at": "when, in seconds since 1970 by the clock there; nothing is decided by it",
     "e": "the kind of the line",
 }
@@ -36,7 +36,15 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "runner": "the digest of `runner.pyz`",
         },
     ),
-    "start": ("a task begins", {"s": "the stage's id", "u": "the unit's id", "w": "the worker slot, from 1"}),
+    "start": (
+        "a task begins",
+        {
+            "s": "the stage's id",
+            "u": "the unit's id",
+            "w": "the worker slot, from 1",
+            "clear": "1 when nothing lies where its products go that is not its own to replace",
+        },
+    ),
     "end": (
         "a task has ended; of a good one, all products have their final names before this line is written, and count"
         " when a `sync` follows; with any other, the tasks that would have followed it in the same worker go back too",
@@ -51,9 +59,9 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "code": "the exit code; null when a signal ended it, or for a function",
             "signal": "the signal that ended it, or null",
             "log": "worker slot, offset and length of its output in `<i>.<w>.log`",
-            "products": "name: path, bytes and SHA-256 of each",
+            "products": "name: path, bytes, SHA-256 and, in ns, the mtime of each",
             "why": "one sentence, when it did not end well",
-            "verdict": "permanent, transient or veto, when a rule or the stage's code said so",
+            "verdict": "permanent, transient or veto, when a rule or the stage's code said so, or no other try can help",
             "result": "what the function returned",
             "children": "value and fields of each unit that it made",
         },
@@ -162,7 +170,7 @@ def _shorten(event: dict[str, Any]) -> str:
         name: f"{value[:8]}…" for name, value in event.items() if isinstance(value, str) and len(value) > 30
     }
     made = {
-        name: [path, size, f"{digest[:8]}…"]
-        for name, (path, size, digest) in event.get("products", {}).items()
+        name: [path, size, f"{digest[:8]}…", mtime_ns]
+        for name, (path, size, digest, mtime_ns) in event.get("products", {}).items()
     }
     return json.dumps({**event, **texts, **({"products": made} if made else {})}, ensure_ascii=False)

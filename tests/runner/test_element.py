@@ -11,9 +11,12 @@ def test_a_command_leaves_its_product_under_its_name(lab):
     assert (lab.root / "out/7.txt").read_text() == "hello"
     assert end["o"] == "ok"
     assert end["code"] == 0
-    assert end["products"] == {
-        "product": ["out/7.txt", 5, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"]
-    }
+    assert end["products"]["product"] == [
+        "out/7.txt",
+        5,
+        "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+        (lab.root / "out/7.txt").stat().st_mtime_ns,
+    ]
     assert lab.log(end) == "said\n"
     assert lab.leftovers() == []
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -256,6 +257,7 @@ def test_its_events_are_like_those_of_a_real_runner(made: MadeCampaign, tmp_path
         (folder / "closed").write_text(str(len(runner.batches)))
         subprocess.run([sys.executable, build_pyz(folder), folder], check=True, timeout=60)
     real = keys_by_kind([json.loads(line) for line in (folder / "1.1.jsonl").read_text().splitlines()])
+    shutil.rmtree(made.root / "out")
     runner.rule = all_well
     runner.work()
     pretended = keys_by_kind([json.loads(line) for line in runner.events.data.splitlines()])

@@ -14,6 +14,7 @@ from penstock.errors import DefinitionError
 from penstock.graph import Graph
 from penstock.ledger import tasks
 from penstock.ledger.inputs import inputs_of, members_left_out
+from penstock.ledger.products import replaceable
 from penstock.ledger.units import rows_of
 from penstock.rendering import Line, Paths, Renderer, stage_spec
 from penstock.units import show_key
@@ -71,6 +72,7 @@ class Submitter:
         """Queue the tasks of a batch, their followers with them, and return what the runner reads of them."""
         inputs = inputs_of(self.ledger.db, self.graph, stage.name, units)
         lines = self.render(stage, units, {unit: inputs[unit].paths for unit in units})
+        self.let_replace(stage, lines)
         notes = {unit: self.note_missing(stage, unit, line) for unit, line in lines.items()}
         queued = [tasks.Queued(u, inputs[u].digest, line.products, notes[u]) for u, line in lines.items()]
         self.queue(stage, batch, queued, old="ready")
@@ -89,6 +91,15 @@ class Submitter:
             if unit in scales and stage.resources.walltime_s:
                 lines[unit].data["limit_s"] = stage.resources.walltime_s * scales[unit]
         return lines
+
+    def let_replace(self, stage: Stage, lines: Mapping[int, Line]) -> None:
+        """Tell the runner which products may take the place of what lies there."""
+        made = {unit: line.products for unit, line in lines.items() if line.products}
+        free = replaceable(self.ledger.db, self.graph.ids[stage.name], made) if made else set[str]()
+        for unit in made if free else ():
+            for product in lines[unit].data["products"].values():
+                if product["path"] in free:
+                    product["replace"] = True
 
     def note_missing(self, stage: Stage, unit: int, line: Line) -> str | None:
         """Tell a group's task, and the record, which members it goes without."""
@@ -112,6 +123,7 @@ class Submitter:
             units = [unit for unit, row in rows.items() if row["state"] == "waiting"]
             inputs: dict[int, Paths] = {unit: {stage.name: lines[unit].products} for unit in units}
             following = self.render(follower, units, inputs)
+            self.let_replace(follower, following)
             queued = [tasks.Queued(unit, "", line.products) for unit, line in following.items()]
             self.queue(follower, batch, queued, old="waiting")
             for unit, line in following.items():

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from penstock.campaign import Allowance
 from penstock.decide import Failure, Next, after_failure
 from penstock.graph import Graph
-from penstock.ledger import Ledger, tasks
+from penstock.ledger import Ledger, products, tasks
 from penstock.ledger.admission import admit
 from penstock.ledger.events import Chunk, Event, Task, parse_events
 from penstock.ledger.inputs import digests_of
@@ -74,7 +74,7 @@ class Applier:
             return News()
         if in_array:
             self.hold(life, chunk)
-        wrong = prove([product for end in chunk.ends.values() for product in end["products"].values()])
+        wrong = prove([product[:3] for end in chunk.ends.values() for product in end["products"].values()])
         with self.ledger.transaction():
             self.note_life(life, chunk, now)
             changed = self.apply_ends(life, chunk, wrong, now)
@@ -169,7 +169,7 @@ class Applier:
                     for u, e in ends.items()
                 ],
             )
-            self.record_products(stage, good)
+            self.record_products(stage, ends, good)
             tasks.finish(self.db, self.graph, stage, [current[u] for u in good])
             for unit, after in decisions.items():
                 tasks.come_back(self.db, self.graph, stage, current[unit], after, now=now)
@@ -270,21 +270,17 @@ class Applier:
         return {
             unit: f"an end of '{stage}' names {path} as its {name}, which it does not make"
             for unit in named
-            for name, (path, _, _) in good[unit]["products"].items()
+            for name, (path, *_) in good[unit]["products"].items()
             if own.get((unit, name)) != path
         }
 
-    def record_products(self, stage: str, good: Mapping[int, Event]) -> None:
-        """Write sizes and digests of what was made."""
-        number = self.graph.ids[stage]
-        rows: list[tuple[Any, ...]] = [
-            (size, digest, number, unit, name)
-            for unit, event in good.items()
-            for name, (_, size, digest) in event["products"].items()
-        ]
-        self.db.executemany(
-            "UPDATE product SET bytes = ?, digest = ? WHERE stage = ? AND unit = ? AND name = ?", rows
-        )
+    def record_products(self, stage: str, ends: Mapping[int, Event], good: Mapping[int, Event]) -> None:
+        """Write what was made, what may have been by a task that has moved on, and where nothing was."""
+        number, others = self.graph.ids[stage], {u: e for u, e in ends.items() if u not in good}
+        products.record_made(self.db, number, good)
+        left = {u for u, e in others.items() if e["o"] in ("ok", "node_failure")}
+        products.note_possible(self.db, number, left)
+        products.note_none(self.db, number, others.keys() - left)
 
     def record_veto(self, stage: str, unit: int, why: str, now: float) -> None:
         """Keep a stage's own "do not process this" where people's vetoes are."""
@@ -303,6 +299,8 @@ class Applier:
     def apply_starts(self, life: sqlite3.Row, chunk: Chunk) -> None:
         """Note which tasks run now."""
         for stage, starts in by_stage(chunk.starts).items():
+            clear = [unit for unit, event in starts.items() if event.get("clear") or event["e"] == "end"]
+            products.note_possible(self.db, self.graph.ids[stage], clear)
             current = self.current(life, stage, list(starts))
             tasks.start(
                 self.db, self.graph, stage, [u for u, row in current.items() if row["state"] == "queued"]
@@ -323,7 +321,7 @@ def unfit(stage: str, good: Mapping[int, Event], wrong: Mapping[str, str]) -> di
     return {
         unit: f"an end of '{stage}' proves nothing: {wrong[path]}; it is run again"
         for unit, event in (good.items() if wrong else ())
-        for path, _, _ in event["products"].values()
+        for path, *_ in event["products"].values()
         if path in wrong
     }
 

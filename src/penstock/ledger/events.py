@@ -161,12 +161,19 @@ def void_ends(chunk: Chunk, tasks: Sequence[Task], why: str) -> None:
     chunk.ends.update({task: end for task, end in ends.items() if chunk.ends[task]["o"] == "ok"})
 
 
+def checked_product(
+    path: Any, size: Any, digest: Any, mtime_ns: Any = None
+) -> tuple[str, int, str, int | None]:
+    """Return a product of an `end` event with the types that it must have; runners of before tell no time."""
+    return str(path), int(size), str(digest), None if mtime_ns is None else int(mtime_ns)
+
+
 def checked_end(event: Event) -> Event:
     """Return an `end` event with the types that it must have; raises if it has others."""
     if event["o"] not in OUTCOMES:
         raise ValueError(f"unknown outcome {event['o']}")
-    given: dict[str, tuple[Any, Any, Any]] = event.get("products") or {}
-    products = {name: (str(path), int(size), str(digest)) for name, (path, size, digest) in given.items()}
+    given: dict[str, Sequence[Any]] = event.get("products") or {}
+    products = {name: checked_product(*made) for name, made in given.items()}
     log = [int(number) for number in event.get("log") or ()]
     born: list[tuple[Any, dict[str, Any]]] = event.get("children") or []
     children = [(value, {**fields}) for value, fields in born]

@@ -28,6 +28,7 @@ def add_elements(db: sqlite3.Connection) -> None:
 def second_look(db: sqlite3.Connection) -> None:
     """Make room for what a second look at the engine asked for."""
     add_identity(db)
+    add_owners(db)
 
 
 def add_identity(db: sqlite3.Connection) -> None:
@@ -35,6 +36,14 @@ def add_identity(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE lease ADD COLUMN space TEXT")
     db.execute("ALTER TABLE life ADD COLUMN space TEXT")
     db.execute("ALTER TABLE life ADD COLUMN unread INTEGER NOT NULL DEFAULT 0")
+
+
+def add_owners(db: sqlite3.Connection) -> None:
+    """Note whose the products are; of what was withdrawn, old versions did not say whether something lies there."""
+    db.execute("ALTER TABLE product ADD COLUMN mtime_ns INTEGER")
+    db.execute("ALTER TABLE product ADD COLUMN owned INTEGER NOT NULL DEFAULT 0")
+    db.execute("UPDATE product SET owned = CASE WHEN digest IS NULL THEN 2 ELSE 1 END WHERE true")
+    db.execute("CREATE TABLE former (path TEXT PRIMARY KEY) WITHOUT ROWID")
 
 
 #: version → the step that leads from it to the next one

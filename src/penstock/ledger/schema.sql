@@ -72,8 +72,13 @@ CREATE TABLE product (
     stage INTEGER NOT NULL, unit INTEGER NOT NULL, name TEXT NOT NULL,
     path TEXT NOT NULL UNIQUE,
     bytes INTEGER, digest TEXT,         -- NULL until the task that makes it has ended
+    mtime_ns INTEGER,                   -- of the file or folder, when it got its name
+    owned INTEGER NOT NULL DEFAULT 0,   -- what lies there: 0 nothing of ours, 1 what the task made, 2 that perhaps
     PRIMARY KEY (stage, unit, name)
 ) WITHOUT ROWID;
+
+-- Where products lay that no task of today makes.
+CREATE TABLE former (path TEXT PRIMARY KEY) WITHOUT ROWID;
 
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY,

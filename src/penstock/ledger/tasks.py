@@ -11,6 +11,7 @@ from typing import Any
 
 from penstock.decide import Next
 from penstock.graph import Graph
+from penstock.ledger.products import withdraw
 from penstock.ledger.units import ROOT, Values
 from penstock.units import Expression
 
@@ -179,17 +180,13 @@ def queue(
     *,
     old: str = "ready",
 ) -> None:
-    """Put tasks into a batch; their products of before, if any, are withdrawn."""
+    """Put tasks into a batch; their products of before, if any, no longer count."""
     number, digest = graph.ids[stage], graph.stages[stage].digest
     db.executemany(
         "UPDATE task SET state = 'queued', batch = ?, made = ?, inputs = ?, why = ? WHERE stage = ? AND unit = ?",
         [(batch, digest, t.inputs, t.note, number, t.unit) for t in tasks],
     )
-    db.executemany(
-        "INSERT INTO product (stage, unit, name, path) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (stage, unit, name) DO UPDATE SET path = excluded.path, bytes = NULL, digest = NULL",
-        [(number, t.unit, name, path) for t in tasks for name, path in t.products],
-    )
+    withdraw(db, number, {t.unit: t.products for t in tasks})
     count_moves(db, graph, stage, [Move(t.unit, old, "queued") for t in tasks])
 
 

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from functools import partial
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from .children import Children
 from .commands import Launcher
@@ -20,7 +20,7 @@ from .scratch import remove_scratch
 from .sight import Sight
 from .slots import NEVER, Attempt, Slot, abandon_attempt, prepare_attempt, signal_group
 from .spec import Job
-from .trouble import Trouble, Unfit, Unwell
+from .trouble import Trouble, Unwell
 from .work import Work
 from .workers import Workers
 
@@ -82,7 +82,7 @@ class Attempts:
         slot.attempt = None
         unfit = None if first.work.plain else prepare_attempt(self._job, first)
         try:
-            self._events.announce([self._start_line(attempt) for attempt in attempts])
+            self._events.announce([self._start_line(attempt, unfit) for attempt in attempts])
         except Unwell:
             abandon_attempt(first)
             raise
@@ -91,22 +91,24 @@ class Attempts:
         self.load += first.work.batch.share
         self._launch(first, unfit)
 
-    def _start_line(self, attempt: Attempt) -> str:
+    def _start_line(self, attempt: Attempt, unfit: Optional[Exception]) -> str:
+        """Write that a task begins; `clear`: what lies under the names of its products from now on is its own."""
         work = attempt.work
+        clear = ',"clear":1' if attempt.planned and not unfit else ""
         return self._events.line(
-            "start", '"s":%d,"u":%d,"w":%d' % (work.stage.id, work.unit, attempt.slot.number)
+            "start", '"s":%d,"u":%d,"w":%d%s' % (work.stage.id, work.unit, attempt.slot.number, clear)
         )
 
-    def _launch(self, attempt: Attempt, unfit: Any) -> None:
+    def _launch(self, attempt: Attempt, unfit: Optional[Exception]) -> None:
         try:
             if unfit:
-                raise Unfit(unfit)
+                raise unfit
             if attempt.work.stage.python:
                 self._hand_over(attempt.slot)
             else:
                 self._spawn(attempt)
         except Trouble as trouble:
-            self._complete(attempt, Result(trouble.outcome, str(trouble)))
+            self._complete(attempt, Result(trouble.outcome, str(trouble), trouble.verdict))
         else:
             self.next_at = min(self.next_at, attempt.limit_at)
 
@@ -253,7 +255,8 @@ class Attempts:
             with explained():
                 found = find_products(attempt.planned, attempt.scratch)
         except Trouble as trouble:
-            self._complete(attempt, result._replace(outcome=trouble.outcome, why=str(trouble)))
+            told = {"outcome": trouble.outcome, "why": str(trouble), "verdict": trouble.verdict}
+            self._complete(attempt, result._replace(**told))
             return
         if not is_heavy(found):
             self._inspected(attempt, result, inspect(found, durable=False))

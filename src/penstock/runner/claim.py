@@ -22,6 +22,7 @@ class Past(NamedTuple):
     """What earlier lives of the element have gone through."""
 
     ended: Dict[TaskId, str]
+    begun: Set[TaskId]  # with nothing in the way of their products
     given: Set[TaskId]
     batches: Set[int]
     whys: List[str]
@@ -134,7 +135,7 @@ def _claim_fields(native: str) -> Dict[str, Any]:
 
 
 def _read_past(job: Job) -> Past:
-    past = Past({}, set(), set(), [])
+    past = Past({}, set(), set(), set(), [])
     for life in range(1, job.life):
         with open(job.file("{}.jsonl".format(life)), "rb") as file:
             for line in file:
@@ -149,7 +150,9 @@ def _remember(past: Past, line: bytes) -> None:
     except ValueError:
         return
     kind = event.get("e")
-    if kind == "end":
+    if kind == "start" and event.get("clear"):
+        past.begun.add((event["s"], event["u"]))
+    elif kind == "end":
         past.ended[event["s"], event["u"]] = event["o"]
         past.whys.append(event.get("why") or "")
     elif kind == "give":

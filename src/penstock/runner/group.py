@@ -1,16 +1,17 @@
 """Ended attempts: each is published and told of at once, and all of a second are made durable together."""
 
+import os
 import time
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from .claim import TaskId
 from .events import LINE_LIMIT, Events, encode, members
 from .folders import remove
 from .judge import Result
-from .products import Made, publish, sync_path, sync_tree
+from .products import Made, publish, sync_path, sync_tree, take_back
 from .revoked import Revocations
 from .slots import Attempt
-from .trouble import Unwell, explain
+from .trouble import Taken, Unwell, explain
 
 GROUP_S = 1.0
 GROUP_SIZE = 2000  # ends
@@ -47,11 +48,30 @@ class End:
     def made(self) -> Tuple[Made, ...]:
         return self._result.made
 
-    def spoil(self, outcome: str, why: str) -> None:
+    def publish(self, revocations: Revocations) -> None:
+        """Give the products their names, all of them or none; none of a task that was revoked meanwhile."""
+        plans = {plan.name: plan for plan in self._attempt.planned}
+        published: List[Tuple[Made, os.stat_result]] = []
+        try:
+            for made in self.made:
+                if revocations.cover(self.work.stage.id, self.work.unit):
+                    self.spoil("cancelled", "revoked before its products were published")
+                    return
+                published.append((made, publish(made, plans[made.name])))
+        except (OSError, Taken):
+            for made, status in published:
+                take_back(made, status)
+            raise
+        fresh = tuple([made._replace(mtime_ns=status.st_mtime_ns) for made, status in published])
+        self._result = self._result._replace(made=fresh)
+
+    def spoil(self, outcome: str, why: str, verdict: str = "") -> None:
         """Turn a success into a failure, because it could not be published."""
         for made in self.made:
             remove(made.held)
-        self._result = self._result._replace(outcome=outcome, why=why, made=(), result="", children="")
+        self._result = self._result._replace(
+            outcome=outcome, why=why, verdict=verdict, made=(), result="", children=""
+        )
 
     def render(self) -> str:
         attempt, result, number = self._attempt, self._result, self._attempt.slot.number
@@ -68,7 +88,8 @@ class End:
             self._log_length,
         )
         text += ',"code":%s,"signal":%s,"products":' % (_number(result.code), _number(result.signal))
-        text += encode({made.name: made[1:2] + made[4:] for made in result.made}) if result.made else "{}"
+        made = {one.name: (one.shown, one.size, one.digest, one.mtime_ns) for one in result.made}
+        text += encode(made) if made else "{}"
         if not self.ok:
             said = {"why": result.why, "verdict": result.verdict}
             return text + "," + members(said if result.verdict else {"why": result.why})
@@ -162,18 +183,13 @@ class Group:
 
     def _publish(self, end: End) -> None:
         try:
-            self._rename(end)
+            end.publish(self._revocations)
         except OSError as error:
             trouble = explain(error, "the products cannot be published")
             unwell = isinstance(trouble, Unwell)
             end.spoil("node_failure" if unwell else "error", str(trouble))
-
-    def _rename(self, end: End) -> None:
-        for made in end.made:
-            if self._revocations.cover(end.work.stage.id, end.work.unit):
-                end.spoil("cancelled", "revoked before its products were published")
-                return
-            _place(end, made)
+        except Taken as taken:
+            end.spoil("error", str(taken), "permanent")
 
     def _end_line(self, end: End) -> str:
         inside = end.render()
@@ -181,11 +197,6 @@ class Group:
             end.spoil("error", "the event of this end has {} bytes, more than 1 MB".format(len(inside)))
             inside = end.render()
         return self._events.line("end", inside, end.at)
-
-
-def _place(end: End, made: Made) -> None:
-    declared: Dict[str, Any] = end.work.task["products"][made.name]
-    publish(made, folder=bool(declared.get("folder")))
 
 
 def _if_there(sync: Callable[[str], None], path: str) -> None:

@@ -11,10 +11,13 @@ from typing import Any, Dict, Generator, List, NamedTuple, Optional, Sequence, T
 
 from .folders import Private, PrivateFolders, remove
 from .kinds import Odd, kind_of, open_file, refuse_stray, walk_files
-from .trouble import Missing, Unfit, explain
+from .trouble import Astray, Missing, Taken, Unfit, explain
+
+Mark = Optional[Tuple[int, int, int, int]]  # what lies at a path: device, inode, size and mtime in ns
 
 CHUNK = 1 << 20
 EMPTY = hashlib.sha256().hexdigest()
+STRANGE = "is there already and was not made by penstock: move it away, or run with --overwrite"
 INLINE_BYTES = 8 * CHUNK  # above, looking at a product is left to another process
 
 
@@ -29,6 +32,9 @@ class Planned(NamedTuple):
     folder: bool
     optional: bool
     pattern: Optional[str]
+    keep: str  # why what lies at its final name must not be replaced; empty: it may be,
+    before: Mark  # and what that was when the task began
+    way: str  # how its program is told where to write it
 
 
 class Found(NamedTuple):
@@ -48,10 +54,16 @@ class Made(NamedTuple):
     held: str
     size: int
     digest: str
+    mtime_ns: int = 0  # once it has its final name
 
 
-def plan_products(declared: Dict[str, Any], root: str, folders: PrivateFolders) -> List[Planned]:
-    """Make the folders for a task's products; return where it must write them."""
+def plan_products(
+    declared: Dict[str, Any], root: str, folders: PrivateFolders, *, again: bool, python: bool
+) -> List[Planned]:
+    """Make the folders for a task's products; return where it must write them.
+
+    `again`: an earlier life of this element began the task, so what lies there may be its own.
+    """
     planned: List[Planned] = []
     for name, data in declared.items():
         final = os.path.join(root, data["path"].rstrip("/"))
@@ -67,6 +79,9 @@ def plan_products(declared: Dict[str, Any], root: str, folders: PrivateFolders) 
                 bool(data.get("folder")),
                 bool(data.get("optional")),
                 data.get("from"),
+                "" if again or data.get("replace") else data.get("keep") or STRANGE,
+                mark_of(final),
+                way_to(name, python=python),
             )
         )
     return planned
@@ -83,6 +98,40 @@ def explained() -> Generator[None, None, None]:
         raise explain(error, "the products cannot be taken") from error
 
 
+def mark_of(path: str) -> Mark:
+    """Return what tells the file, folder or link at a path from another; None when there is none."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def way_to(name: str, *, python: bool) -> str:
+    """Say how a program is told where to write a product."""
+    if python:
+        return "task.product()" if name == "product" else "task.product({!r})".format(name)
+    return "{product}" if name == "product" else "{product." + name + "}"
+
+
+def refuse_taken(planned: Sequence[Planned]) -> None:
+    """Raise Taken if something lies where a product goes that is not this task's own."""
+    for plan in planned:
+        if plan.before and plan.keep:
+            raise Taken("{} {}".format(plan.shown, plan.keep))
+
+
+def refuse_written(plan: Planned) -> None:
+    """Raise Taken if a file came to where a product goes while its task ran."""
+    if plan.keep and mark_of(plan.final):
+        raise Taken(written_there(plan))
+
+
+def written_there(plan: Planned) -> str:
+    """Say that a file came under a product's final name while its task ran."""
+    return "{} was written under its final name: write to {}".format(plan.shown, plan.way)
+
+
 def find_products(planned: Sequence[Planned], scratch: Optional[str]) -> List[Found]:
     """Return the products that a task left; raise Missing when one is not as declared."""
     found: List[Found] = []
@@ -96,6 +145,8 @@ def find_products(planned: Sequence[Planned], scratch: Optional[str]) -> List[Fo
             size = _checked_size(plan, path)
         if size is not None:
             found.append(Found(plan, path, size))
+        elif mark_of(plan.final) not in (None, plan.before):
+            raise Astray(written_there(plan))
         elif not plan.optional:
             where = ": nothing is called {}".format(plan.pattern) if plan.pattern else ""
             raise Missing("product {} was not created{}".format(plan.shown, where))
@@ -271,10 +322,15 @@ def sync_path(path: str) -> None:
         os.close(fd)
 
 
-def publish(made: Made, *, folder: bool) -> None:
-    """Rename a finished product to its name; a folder takes the place of an old one, which stays if it cannot."""
+def publish(made: Made, plan: Planned) -> os.stat_result:
+    """Rename a finished product to its name, and return what lies there then.
+
+    A folder takes the place of an old one, which stays if it cannot. Raises Taken rather than replace what is not
+    this task's own.
+    """
+    refuse_written(plan)
     aside = None
-    if folder and os.path.lexists(made.final):
+    if plan.folder and os.path.lexists(made.final):
         aside = os.path.join(os.path.dirname(made.held), ".old")
         remove(aside)
         os.rename(made.final, aside)
@@ -286,3 +342,11 @@ def publish(made: Made, *, folder: bool) -> None:
         raise
     if aside:
         remove(aside)
+    return os.lstat(made.final)
+
+
+def take_back(made: Made, published: os.stat_result) -> None:
+    """Remove a product that was published, unless something else took its place."""
+    mark = mark_of(made.final)
+    if mark and mark[:2] == (published.st_dev, published.st_ino):
+        remove(made.final)

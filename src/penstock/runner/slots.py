@@ -10,10 +10,10 @@ from .folders import PrivateFolders
 from .forks import Worker
 from .logs import SlotLog
 from .messages import Inbox
-from .products import Planned, plan_products
+from .products import Planned, plan_products, refuse_taken
 from .scratch import make_scratch, remove_scratch, render_templates
 from .spec import Job
-from .trouble import Unfit, Unwell, explain
+from .trouble import Taken, Unfit, Unwell, explain
 from .work import Work
 
 NEVER = float("inf")
@@ -84,12 +84,12 @@ def signal_group(group: int, number: int) -> bool:
     return True
 
 
-def prepare_attempt(job: Job, attempt: Attempt) -> Optional[str]:
+def prepare_attempt(job: Job, attempt: Attempt) -> Optional[Exception]:
     """Make folders and files; return why the task cannot be tried, or raise Unwell with nothing left."""
     try:
         _prepare(job, attempt)
-    except Unfit as unfit:
-        return str(unfit)
+    except (Unfit, Taken) as trouble:
+        return trouble
     except Unwell:
         abandon_attempt(attempt)
         raise
@@ -106,7 +106,14 @@ def abandon_attempt(attempt: Attempt) -> None:
 def _prepare(job: Job, attempt: Attempt) -> None:
     task, stage, slot = attempt.work.task, attempt.work.stage, attempt.slot
     if task.get("products"):
-        attempt.planned = plan_products(task["products"], job.spec.root, slot.folders)
+        attempt.planned = plan_products(
+            task["products"],
+            job.spec.root,
+            slot.folders,
+            again=attempt.work.cut_off,
+            python=bool(stage.python),
+        )
+        refuse_taken(attempt.planned)
     if stage.scratch:
         slot.count += 1
         attempt.scratch = make_scratch(job, slot.number, slot.count)

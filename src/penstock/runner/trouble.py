@@ -1,7 +1,8 @@
 """What can be wrong, by who must act.
 
 Unfit    the task as it stands cannot be tried: its attempt ends as an error
-Missing  a product is not there, or is not what was declared
+Taken    what lies where a product goes was made by somebody else
+Missing  a product is not there, or is not what was declared (Astray: it was written under its final name)
 Unwell   the place cannot work (full disk, read-only folder): the element gives its tasks back
 """
 
@@ -19,19 +20,36 @@ UNWELL = {
 
 
 class Trouble(Exception):
-    """What keeps a task from its end; `outcome` is what its attempt is called then."""
+    """What keeps a task from its end.
+
+    `outcome` is what its attempt is called then, `verdict` whether another try can help.
+    """
 
     outcome = "error"
+    verdict = ""
 
 
 class Unfit(Trouble):
     """The task cannot be tried as it stands."""
 
 
+class Taken(Trouble):
+    """What lies where a product goes was made by somebody else."""
+
+    outcome = "unstarted"
+    verdict = "permanent"
+
+
 class Missing(Trouble):
     """A product is not there, or is not what was declared."""
 
     outcome = "missing_product"
+
+
+class Astray(Missing):
+    """A product was written under its final name, where it cannot be published."""
+
+    verdict = "permanent"
 
 
 class Unwell(Trouble):

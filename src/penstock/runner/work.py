@@ -18,9 +18,9 @@ decode = json.JSONDecoder().raw_decode
 class Work:
     """One task that is to be run, with those that follow it in the same worker."""
 
-    __slots__ = ("_stages", "batch", "stage", "task", "unit")
+    __slots__ = ("_past", "_stages", "batch", "stage", "task", "unit")
 
-    def __init__(self, task: Dict[str, Any], batch: Batch, stages: Dict[str, Stage]) -> None:
+    def __init__(self, task: Dict[str, Any], batch: Batch, stages: Dict[str, Stage], past: Past) -> None:
         self.task = task
         self.batch = batch
         self.stage = stages[task["s"]]
@@ -28,14 +28,20 @@ class Work:
             self.stage = self.stage._replace(limit_s=task["limit_s"])
         self.unit: int = task["u"]
         self._stages = stages
+        self._past = past
 
     @property
     def id(self) -> TaskId:
         return (self.stage.id, self.unit)
 
+    @property
+    def cut_off(self) -> bool:
+        """Say whether an earlier life of the element began it."""
+        return self.id in self._past.begun
+
     def follower(self) -> Optional["Work"]:
         then = self.task.get("then")
-        return Work(then, self.batch, self._stages) if then else None
+        return Work(then, self.batch, self._stages, self._past) if then else None
 
     @property
     def plain(self) -> bool:
@@ -147,6 +153,6 @@ class Queue:
 
     def _parse(self, line: bytes, batch: Batch) -> Work:
         try:
-            return Work(decode(line.decode("utf-8"))[0], batch, self._stages)
+            return Work(decode(line.decode("utf-8"))[0], batch, self._stages, self._past)
         except (ValueError, KeyError, TypeError) as error:
             raise Unwell("batch {} holds a line that is no task: {!r}".format(batch.number, error)) from error

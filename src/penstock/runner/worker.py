@@ -118,7 +118,7 @@ def _run(
     except Verdict as verdict:
         return Reply("error", verdict.why, verdict.verdict)
     except Trouble as trouble:
-        return Reply(trouble.outcome, str(trouble))
+        return Reply(trouble.outcome, str(trouble), trouble.verdict)
     except MemoryError as error:
         _trace(error)
         return Reply("out_of_memory", "MemoryError: the function asked for more memory than it may have")

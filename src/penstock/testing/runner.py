@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -169,6 +170,8 @@ class PretendRunner:
         assert self.rule
         task = self.id_of(line)
         fate = within(self.limit_of(line), self.rule(Run(line["s"], line["k"], self.numbers[task] + 1, line)))
+        if path := self.taken(line):
+            fate = Fate("unstarted", why=f"{path} is there already", verdict="permanent")
         begun = self.free_at
         self.begin(line)
         match fate.then:
@@ -200,7 +203,8 @@ class PretendRunner:
         """Write that a task starts."""
         stage, unit = self.id_of(line)
         self.numbers[stage, unit] += 1
-        self.events.write("start", s=stage, u=unit, w=1)
+        clear = {"clear": 1} if line.get("products") and not self.taken(line) else {}
+        self.events.write("start", s=stage, u=unit, w=1, **clear)
 
     def end(self, line: Line, fate: Fate) -> None:
         """Write that a task ended, and leave its products when it ended well."""
@@ -216,6 +220,11 @@ class PretendRunner:
         given = {"why": fate.why, "verdict": fate.verdict}
         self.events.write("end", **event, **{name: value for name, value in given.items() if value})
         self.events.write("sync", ends=1)
+
+    def taken(self, line: Line) -> str | None:
+        """Return the path of a product where something lies that the task must not replace."""
+        wanted = [p["path"] for p in line.get("products", {}).values() if not p.get("replace")]
+        return next((path for path in wanted if self.on_disk and os.path.lexists(self.root / path)), None)
 
     def end_late(self) -> None:
         """Write the end that was kept back when the runner was given up."""
@@ -246,17 +255,18 @@ class PretendRunner:
         """Return stage and unit of a task line, as events name them."""
         return self.spec["stages"][line["s"]]["id"], line["u"]
 
-    def make_products(self, line: Line, fate: Fate) -> Iterator[tuple[str, str, int, str]]:
-        """Yield (name, path, bytes, digest) of what the task leaves."""
+    def make_products(self, line: Line, fate: Fate) -> Iterator[tuple[str, str, int, str, int]]:
+        """Yield (name, path, bytes, digest, mtime in ns) of what the task leaves."""
         for name, product in line.get("products", {}).items():
             if name in fate.without:
                 continue
-            content = fate.contents.get(name, f"{name} of {line['s']} {line['k']}\n".encode())
+            mtime_ns, content = 0, fate.contents.get(name, f"{name} of {line['s']} {line['k']}\n".encode())
             if self.on_disk:
                 path = self.root / product["path"]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            yield name, product["path"], len(content), hashlib.sha256(content).hexdigest()
+                mtime_ns = path.stat().st_mtime_ns
+            yield name, product["path"], len(content), hashlib.sha256(content).hexdigest(), mtime_ns
 
     def write_log(self, text: str) -> list[int]:
         """Append to the log of the one worker; return (worker, offset, length)."""

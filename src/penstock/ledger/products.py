@@ -1,0 +1,102 @@
+"""Products in the record: whose they are, where they lay before, and what may be replaced.
+
+`product.owned` says what lies at a path: 0 nothing that penstock knows of, 1 what its task made, 2 perhaps what its
+task made, whose runner was cut off.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+Declared = Sequence[tuple[str, str]]  # name, path
+
+OF_REMOVED = "stage IN (SELECT id FROM stage WHERE removed)"
+
+
+def replaceable(db: sqlite3.Connection, stage_id: int, tasks: Mapping[int, Declared]) -> set[str]:
+    """Return those product paths of these tasks where only what penstock itself made can lie.
+
+    That is what the task made before, what a removed stage made, and what was made there under an older definition.
+    """
+    wanted = {path: unit for unit, products in tasks.items() for _, path in products}
+    paths = json.dumps(list(wanted))
+    rows = db.execute(
+        f"SELECT p.path, p.stage, p.unit, p.{OF_REMOVED} FROM json_each(?) j CROSS JOIN product p ON p.path = j.value"
+        " WHERE p.owned",
+        (paths,),
+    )
+    own = {path for path, stage, unit, free in rows if free or (stage, unit) == (stage_id, wanted[path])}
+    sql = "SELECT f.path FROM json_each(?) j CROSS JOIN former f ON f.path = j.value"
+    return own.union(row[0] for row in db.execute(sql, (paths,)))
+
+
+def withdraw(db: sqlite3.Connection, stage_id: int, tasks: Mapping[int, Declared]) -> None:
+    """Note where tasks will leave products, and that those of before no longer count.
+
+    Raises sqlite3.IntegrityError if another task has one of the paths.
+    """
+    declared = [(stage_id, unit, name, path) for unit, made in tasks.items() for name, path in made]
+    if not declared:
+        return
+    if db.execute(f"SELECT 1 FROM product WHERE {OF_REMOVED} LIMIT 1").fetchone():
+        release(db, [path for *_, path in declared])
+    moved = db.execute(
+        "SELECT p.path FROM json_each(?) j CROSS JOIN product p ON p.stage = json_extract(j.value, '$[0]')"
+        " AND p.unit = json_extract(j.value, '$[1]') AND p.name = json_extract(j.value, '$[2]')"
+        " WHERE p.owned AND p.path <> json_extract(j.value, '$[3]')",
+        (json.dumps(declared),),
+    ).fetchall()
+    keep_former(db, (row[0] for row in moved))
+    db.executemany(
+        "INSERT INTO product (stage, unit, name, path) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (stage, unit, name) DO UPDATE SET path = excluded.path, bytes = NULL, digest = NULL,"
+        " mtime_ns = NULL, owned = CASE WHEN path = excluded.path THEN owned ELSE 0 END",
+        declared,
+    )
+
+
+def release(db: sqlite3.Connection, paths: Sequence[str]) -> None:
+    """Take paths from stages that are no longer defined; what lies there is penstock's still."""
+    rows = db.execute(
+        f"SELECT p.stage, p.unit, p.path FROM json_each(?) j CROSS JOIN product p ON p.path = j.value WHERE p.{OF_REMOVED}",
+        (json.dumps(list(paths)),),
+    ).fetchall()
+    keep_former(db, (row["path"] for row in rows))
+    db.executemany("DELETE FROM product WHERE path = ?", [(row["path"],) for row in rows])
+    db.executemany(
+        "UPDATE task SET stale = ? WHERE stage = ? AND unit = ? AND state = 'done'",
+        [(f"another stage makes {row['path']} now", row["stage"], row["unit"]) for row in rows],
+    )
+
+
+def keep_former(db: sqlite3.Connection, paths: Iterable[str]) -> None:
+    """Remember where products lay that no task of today makes."""
+    db.executemany("INSERT OR IGNORE INTO former VALUES (?)", ((path,) for path in paths))
+
+
+def record_made(db: sqlite3.Connection, stage_id: int, ends: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write what good ends say of their products."""
+    rows: list[tuple[Any, ...]] = [
+        (size, digest, mtime_ns, stage_id, unit, name)
+        for unit, end in ends.items()
+        for name, (_, size, digest, mtime_ns) in end["products"].items()
+    ]
+    db.executemany(
+        "UPDATE product SET bytes = ?, digest = ?, mtime_ns = ?, owned = 1 WHERE stage = ? AND unit = ? AND name = ?",
+        rows,
+    )
+
+
+def note_possible(db: sqlite3.Connection, stage_id: int, units: Iterable[int]) -> None:
+    """Note that what lies at the paths of these tasks from now on may be what they made."""
+    sql = "UPDATE product SET owned = 2 WHERE stage = ? AND unit = ? AND NOT owned"
+    db.executemany(sql, [(stage_id, unit) for unit in units])
+
+
+def note_none(db: sqlite3.Connection, stage_id: int, units: Iterable[int]) -> None:
+    """Note that these tasks ended in order and left nothing at their paths that was not there before."""
+    sql = "UPDATE product SET owned = 0 WHERE stage = ? AND unit = ? AND owned = 2"
+    db.executemany(sql, [(stage_id, unit) for unit in units])
