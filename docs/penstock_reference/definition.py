@@ -27,6 +27,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "rules": models.RuleTable,
     "success": models.SuccessTable,
     "[site.NAME]": models.SiteTable,
+    "partitions": models.PartitionTable,
 }
 
 COMPLETE: list[str] = re.findall(r'"([^"]+)"', FORMS)
@@ -44,6 +45,8 @@ WRITTEN = {
     " alone is `times`. What holds without it: [retries](states.md#retries)",
     "rules": 'a list, as in `rules = [{ exit = 3, verdict = "veto", why = "no signal" }]`; the first that fits counts',
     "success": 'as in `success = { log = "finished normally" }`',
+    "partitions": 'of a site, as in `partitions = [{ name = "short", max_walltime = "1h" }, { name = "gpu", gpus = 4 }]`: a job'
+    " gets the first that is large enough",
 }
 
 #: by what checks a value → what to write
@@ -51,6 +54,7 @@ CHECKED = {
     "seconds": "duration",
     "size": "size",
     "_batch": "number or duration",
+    "_gpus": "number or text",
     "_listed": "text or list",
 }
 PLAIN = {

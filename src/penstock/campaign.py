@@ -15,11 +15,26 @@ Late = Literal["redo", "ask", "ignore"]
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What one worker needs for one unit."""
+    """What one worker needs for one unit.
+
+    A program that starts `tasks_per_node` processes on each of `nodes` (MPI) has `cpus` for each of them; all other
+    amounts are those of one node.
+    """
 
     cpus: int = 1
     memory_bytes: int | None = None
     walltime_s: float | None = None
+    gpus: int = 0
+    gpu_type: str | None = None
+    nodes: int = 1
+    tasks_per_node: int = 1
+    exclusive: bool = False  # nobody else's work on its nodes
+    scratch_disk_bytes: int | None = None
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether it is a program of several processes, which has its job for itself."""
+        return self.nodes > 1 or self.tasks_per_node > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +157,16 @@ Source = FileSource | TableSource | FunctionSource
 
 
 @dataclass(frozen=True, slots=True)
+class Partition:
+    """A queue of a cluster, for jobs up to a size; None: no limit. `gpus` are those of one node."""
+
+    name: str
+    max_walltime_s: float | None = None
+    max_memory_bytes: int | None = None
+    gpus: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """Where jobs run. Limits are None where only the scheduler's own hold."""
 
@@ -157,7 +182,13 @@ class Site:
     commands: Path | None = None  # the folder of the scheduler's own commands; None: PATH
     queue: str | None = None
     account: str | None = None
+    partitions: tuple[Partition, ...] = ()  # the first that is large enough, where no queue is named
     qos: str | None = None
+    reservation: str | None = None
+    licences: tuple[str, ...] = ()
+    comment: str | None = None
+    name_prefix: str = ""  # of jobs' names
+    memory_per_cpu: bool = False  # ask for memory by core
     constraint: str | None = None
     lines: tuple[str, ...] = ()  # raw, at the head of the job script
     max_jobs: int | None = None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.config.amounts import seconds, size
+from penstock.config.amounts import gpus, seconds, size
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,16 @@ def test_what_is_no_duration_says_how_to_write_one(written: object):
 def test_what_is_no_size_says_how_to_write_one(written: object):
     with pytest.raises(ValueError, match=r'is not a size; write bytes or text such as "500MB"'):
         size(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [(0, (0, None)), (2, (2, None)), ("a100", (1, "a100")), ("a100:2", (2, "a100"))]
+)
+def test_gpus_are_a_number_a_type_or_both(written, read):
+    assert gpus(written) == read
+
+
+@pytest.mark.parametrize("written", [-1, 1.5, True, "", "2", ":2", "a100:0", "a100:", "a b", None])
+def test_what_are_no_gpus_is_refused_with_what_to_write(written):
+    with pytest.raises(ValueError, match="a100:2"):
+        gpus(written)

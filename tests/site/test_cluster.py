@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from answers import Answers
 
-from penstock.campaign import Site
+from penstock.campaign import Resources, Site, Stage
 from penstock.errors import DefinitionError, SubmitRejected, Unreachable
-from penstock.schedulers.model import Request
+from penstock.schedulers import find_scheduler
+from penstock.schedulers.model import Known, Request
 from penstock.site import ClusterSite
+from penstock.site.cluster import refuse_resources
 
 
 @pytest.mark.parametrize(
@@ -17,6 +20,39 @@ from penstock.site import ClusterSite
 def test_a_key_for_which_a_scheduler_has_no_word_is_refused(tmp_path, scheduler, key):
     with pytest.raises(DefinitionError, match=f"site 'c': {scheduler} has no `{key}`"):
         ClusterSite(Site("c", scheduler, **{key: "high"}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "asked", "word"),
+    [
+        ("pbs", {"gpus": 1, "gpu_type": "a100"}, "type of `gpus`"),
+        ("torque", {"exclusive": True}, "`exclusive`"),
+        ("gridengine", {"nodes": 2}, "`nodes`"),
+        ("gridengine", {"gpus": 1}, "`gpus`"),
+        ("pbs", {"scratch_disk_bytes": 1}, "`scratch_disk`"),
+    ],
+)
+def test_what_a_stage_asks_for_and_a_scheduler_has_no_word_for_is_refused(scheduler, asked, word):
+    stage = Stage("s", 1, resources=Resources(**asked))
+    with pytest.raises(DefinitionError, match=f"stage 's': {scheduler} has no {word}"):
+        refuse_resources(stage, Site("c", scheduler), find_scheduler(scheduler))
+
+
+def test_what_a_stage_asks_for_and_its_scheduler_has_a_word_for_is_taken():
+    stage = Stage("s", 1, resources=Resources(gpus=2, gpu_type="a100", nodes=3, exclusive=True))
+    refuse_resources(stage, Site("c", "slurm"), find_scheduler("slurm"))
+
+
+def test_jobs_are_named_asked_about_and_told_of_under_the_sites_prefix(make_site):
+    site, answers = make_site(Answers(rows=["RUNNING|None"]), name_prefix="lab42-")
+    request = Request("pabcdefghij", 1)
+    site.place_job(request, b"{}", b"", {})
+    assert site.submit(request) == "4711"
+    assert "--job-name=lab42-pabcdefghij" in answers.asked[-1]
+    seen = site.queue([Known("pabcdefghij", "4711", 1)])
+    assert "--name=lab42-pabcdefghij" in answers.asked[-1]
+    assert [one.token for one in seen] == ["pabcdefghij"]
+    assert site.find(["pabcdefghij"]) == {"pabcdefghij": "4711"}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,10 @@ def check(root: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     Looks at keys, stages, placeholders, programs and functions. The first error is told with its file and
     line, and the command ends with 2.
     """
+    from penstock.site import Sites
+
     campaign = load_campaign(root, overrides)
+    Sites(campaign).check()
     if as_json:
         from penstock.config import to_json
 

@@ -149,6 +149,8 @@ def show_value(key: str, value: Any) -> str:
     """Write a value of a site as a person reads it."""
     from penstock.display import show_bytes, show_duration
 
+    if key == "partitions":
+        return ", ".join(part["name"] for part in value)
     if key in ("max_walltime", "visibility"):
         return show_duration(value)
     if key == "max_memory":

@@ -23,7 +23,7 @@ from penstock.conductor.parcels import (
     kind_of,
     time_inside,
 )
-from penstock.conductor.settling import pause_stages_of
+from penstock.conductor.settling import pause_stages, pause_stages_of
 from penstock.conductor.submission import Submitter
 from penstock.errors import SiteError, SiteFull, SubmitRejected
 from penstock.ledger import jobs
@@ -31,6 +31,7 @@ from penstock.ledger.jobs import Ending
 from penstock.rendering import batch_text, job_spec, relative_to_root
 from penstock.schedulers.model import Request
 from penstock.site import ClusterSite
+from penstock.site.partitions import largest_bytes, longest_s, placed
 
 BATCH_WAIT_S = 120.0  # that a batch which is not full waits for company
 PACE_S = 10.0  # between two arrays of one stage, so that what trickles in goes together
@@ -100,7 +101,8 @@ class ArraySubmitter(Submitter):
         needs, site = self.needs(stage), self.site.site
         wanted = batch_size(stage.batch, needs.usage, workers=stage.workers)
         limit = needs.resources.walltime_s
-        most = site.max_walltime_s and max(1.0, site.max_walltime_s - START_S - LEAVE_S)
+        longest = longest_s(site, gpus=needs.resources.gpus * stage.workers)
+        most = longest and max(1.0, longest - START_S - LEAVE_S)
         return fitting_size(
             wanted,
             limit_s=limit and limit * time_scale,
@@ -167,6 +169,14 @@ class ArraySubmitter(Submitter):
             cpus=max(r.cpus for r in asked),
             memory_bytes=max((r.memory_bytes for r in asked if r.memory_bytes), default=None),
             walltime_s=sum(t for t in times if t) if all(times) else None,
+            gpus=max(r.gpus for r in asked),
+            gpu_type=next((r.gpu_type for r in asked if r.gpu_type), None),
+            nodes=max(r.nodes for r in asked),
+            tasks_per_node=max(r.tasks_per_node for r in asked),
+            exclusive=any(r.exclusive for r in asked),
+            scratch_disk_bytes=max(
+                (r.scratch_disk_bytes for r in asked if r.scratch_disk_bytes), default=None
+            ),
         )
         walls = [self.measured.usage(link.name).walls_s for link in chain]
         usage = Usage([sum(each) for each in zip(*(list(w)[::-1] for w in walls), strict=False)])
@@ -180,19 +190,25 @@ class ArraySubmitter(Submitter):
         needed = walltime_s(
             array.largest, limit_s=limit and limit * array.time_scale, usage=needs.usage, workers=workers
         )
-        memory = needs.resources.memory_bytes
-        return Request(
+        asked = needs.resources
+        gpus, memory, disk = asked.gpus * workers, asked.memory_bytes, asked.scratch_disk_bytes
+        longest, largest = longest_s(site, gpus=gpus), largest_bytes(site, gpus=gpus)
+        request = Request(
             token=token,
             elements=len(array.batches),
-            cpus=needs.resources.cpus * workers,
-            memory_bytes=memory
-            and at_most(int(memory * array.memory_scale) * workers, site.max_memory_bytes),
-            walltime_s=at_most(needed + START_S + LEAVE_S, site.max_walltime_s)
-            if needed
-            else site.max_walltime_s,
+            cpus=asked.cpus * workers,
+            memory_bytes=memory and at_most(int(memory * array.memory_scale) * workers, largest),
+            walltime_s=at_most(needed + START_S + LEAVE_S, longest) if needed else longest,
+            gpus=gpus,
+            gpu_type=asked.gpu_type,
+            nodes=asked.nodes,
+            tasks_per_node=asked.tasks_per_node,
+            exclusive=asked.exclusive,
+            scratch_disk_bytes=disk and disk * workers,
             max_parallel=site.max_parallel,
             excluded=() if self.include_all else self.excluded(),
         )
+        return placed(request, site)
 
     def excluded(self) -> tuple[str, ...]:
         """Return the nodes that failed two different tasks within a day."""
@@ -207,7 +223,11 @@ class ArraySubmitter(Submitter):
     def submit(self, stage: Stage, array: Array) -> int:
         """Record an array, write what it reads, and hand it in; return how many tasks it took along."""
         token, now = jobs.new_token(), self.clock.now()
-        request = self.request(stage, array, token)
+        try:
+            request = self.request(stage, array, token)
+        except SubmitRejected as error:  # before anything was recorded
+            pause_stages(self.ledger, [self.graph.ids[stage.name]], str(error))
+            return 0
         with self.ledger.transaction() as db:
             folder = relative_to_root(self.site.job_folder(token), self.campaign.root)
             job = jobs.plan_array(

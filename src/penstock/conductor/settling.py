@@ -121,10 +121,16 @@ def last_words(site: JobSite, token: str) -> str:
 
 def pause_stages_of(ledger: Ledger, job: sqlite3.Row, why: str) -> None:
     """Pause the stages that a job worked for, until a person has mended the place."""
+    rows = ledger.db.execute("SELECT DISTINCT stage FROM batch WHERE job = ?", (job["id"],))
+    pause_stages(ledger, [row[0] for row in rows], why)
+
+
+def pause_stages(ledger: Ledger, stages: Sequence[int], why: str) -> None:
+    """Pause stages, by their numbers, until a person has mended what `why` tells."""
     with ledger.transaction() as db:
-        db.execute(
-            "UPDATE stage SET paused = 'halt', paused_why = ? WHERE id IN (SELECT stage FROM batch WHERE job = ?)",
-            (why, job["id"]),
+        db.executemany(
+            "UPDATE stage SET paused = 'halt', paused_why = ? WHERE id = ?",
+            [(why, stage) for stage in stages],
         )
 
 

@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: `90s`, `20min`, `2GB`."""
+"""Durations, sizes and GPUs as people write them: `90s`, `20min`, `2GB`, `a100:2`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ BYTES = {
 }  # fmt: skip
 
 _AMOUNT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*")
+_GPUS = re.compile(r"([A-Za-z][\w.-]*)(?::([1-9][0-9]*))?")
 _CLOCK = re.compile(r"([0-9]+):([0-5][0-9]):([0-5][0-9])")
 
 
@@ -29,6 +30,16 @@ def seconds(written: Any) -> float:
 def size(written: Any) -> int:
     """Read a size: a number of bytes, "500MB", "2GB" or "1GiB"."""
     return round(_amount(written, BYTES, "a size", 'write bytes or text such as "500MB", "2GB" or "1GiB"'))
+
+
+def gpus(written: Any) -> tuple[int, str | None]:
+    """Read GPUs: a number, a type, or a type and a number such as "a100:2"; return number and type."""
+    if isinstance(written, int) and not isinstance(written, bool) and written >= 0:
+        return written, None
+    found = _GPUS.fullmatch(written) if isinstance(written, str) else None
+    if not found:
+        raise ValueError(f'{written!r} are no GPUs; write a number (2), a type ("a100") or both ("a100:2")')
+    return int(found[2] or 1), found[1]
 
 
 def _amount(written: Any, units: dict[str, Any], what: str, remedy: str) -> float:

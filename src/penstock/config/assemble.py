@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from penstock.campaign import Campaign, Site
+from penstock.campaign import Campaign, Partition, Site
 from penstock.config.completeness import check_complete
 from penstock.config.digest import digest_stages
 from penstock.config.draft import Draft
@@ -58,10 +58,27 @@ def _site(name: str, table: SiteTable, places: Places) -> Site:
         raise places.error(
             ("site", name, "partition"), f"[site.{name}] has a queue and a partition: keep one"
         )
-    apart = {"max_walltime", "max_memory", "visibility", "workdir", "commands", "queue", "partition"}
+    if table.partitions and (table.queue or table.partition):
+        raise places.error(
+            ("site", name, "partitions"), f"[site.{name}] has a queue and a choice of `partitions`: keep one"
+        )
+    apart = {
+        "max_walltime",
+        "max_memory",
+        "visibility",
+        "workdir",
+        "commands",
+        "queue",
+        "partition",
+        "partitions",
+    }
     given: dict[str, Any] = table.model_dump(exclude=apart) | {
         "setup": tuple(table.setup),
         "lines": tuple(table.lines),
+        "licences": tuple(table.licences),
+        "partitions": tuple(
+            Partition(p.name, p.max_walltime, p.max_memory, p.gpus) for p in table.partitions
+        ),
     }
     return Site(
         name=name,

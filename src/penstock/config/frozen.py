@@ -15,6 +15,7 @@ from penstock.campaign import (
     Campaign,
     FileSource,
     FunctionSource,
+    Partition,
     Product,
     Resources,
     Rule,
@@ -155,5 +156,12 @@ _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
     Product: {"path": Pattern.parse},
     After: {"key": _templates},
     Allowance: {"delays_s": tuple},
-    Site: {"workdir": Path, "setup": tuple, "commands": Path, "lines": tuple},
+    Site: {
+        "workdir": Path,
+        "setup": tuple,
+        "commands": Path,
+        "lines": tuple,
+        "licences": tuple,
+        "partitions": _all_made(Partition),
+    },
 }

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from penstock.config.amounts import seconds, size
+from penstock.config.amounts import gpus, seconds, size
 from penstock.units import iso
 
 NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -70,6 +70,12 @@ def _one_line(given: str) -> str:
     return given
 
 
+def _gpus(given: Any) -> int | str:
+    gpus(given)
+    return given
+
+
+Gpus = Annotated[int | str, BeforeValidator(_gpus)]
 Duration = Annotated[float, BeforeValidator(seconds, json_schema_input_type=float | str)]
 Size = Annotated[int, BeforeValidator(size, json_schema_input_type=int | str)]
 Batch = Annotated[int | float | None, BeforeValidator(_batch, json_schema_input_type=int | str)]
@@ -79,6 +85,7 @@ Reference = Annotated[str, Field(pattern=REFERENCE)]
 Names = Annotated[list[Name], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
 Line = Annotated[str, AfterValidator(_one_line)]
 Texts = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
+Licences = Annotated[list[Line], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
 Params = Annotated[dict[Name, Any], BeforeValidator(_plain)]
 TypeName = Literal["int", "float", "datetime", "str", "bool"]
 
@@ -162,9 +169,25 @@ class AfterTable(Table):
 class ResourcesTable(Table):
     """What one worker needs for one unit."""
 
-    cpus: Annotated[int, Field(ge=1, description="cores")] = 1
-    memory: Annotated[Size | None, Field(description='memory, such as "2GB"')] = None
+    cpus: Annotated[int, Field(ge=1, description="cores (of each process)")] = 1
+    memory: Annotated[
+        Size | None, Field(description='memory, such as "2GB"; of several nodes, each one\'s')
+    ] = None
     walltime: Annotated[Duration | None, Field(description='time limit, such as "10min"')] = None
+    gpus: Annotated[
+        Gpus,
+        Field(description='GPUs (on each node): a number, or a type and a number such as "a100:2"'),
+    ] = 0
+    nodes: Annotated[
+        int, Field(ge=1, description="nodes, for a program that starts processes on several")
+    ] = 1
+    tasks_per_node: Annotated[
+        int, Field(ge=1, description="processes that the program starts on each node, of `cpus` each")
+    ] = 1
+    exclusive: Annotated[bool, Field(description="nodes that no other job uses meanwhile")] = False
+    scratch_disk: Annotated[
+        Size | None, Field(description='space on the node\'s own disk, such as "50GB"')
+    ] = None
 
 
 class RetryTable(Table):
@@ -269,6 +292,15 @@ class StageTable(Table):
     site: Annotated[str | None, Field(description="the site where it runs [local]")] = None
 
 
+class PartitionTable(Table):
+    """A queue of a cluster and the jobs that it takes."""
+
+    name: Annotated[Line, Field(description="its name")]
+    max_walltime: Annotated[Duration | None, Field(description="the longest job")] = None
+    max_memory: Annotated[Size | None, Field(description="the most memory on a node")] = None
+    gpus: Annotated[int, Field(ge=0, description="GPUs of a node")] = 0
+
+
 class SiteTable(Table):
     """`[site.NAME]`: where jobs run."""
 
@@ -292,8 +324,27 @@ class SiteTable(Table):
     commands: Annotated[str | None, Field(description="the folder of the scheduler's commands [PATH]")] = None
     queue: Annotated[Line | None, Field(description="the queue")] = None
     partition: Annotated[Line | None, Field(description="the same in Slurm's word")] = None
+    partitions: Annotated[
+        list[PartitionTable],
+        Field(description="instead: queues, of which a job gets the first that is large enough"),
+    ] = []
     account: Annotated[Line | None, Field(description="the account or project that pays")] = None
     qos: Annotated[Line | None, Field(description="the quality of service")] = None
+    reservation: Annotated[Line | None, Field(description="the reservation whose nodes to use")] = None
+    licences: Annotated[Licences, Field(description='licences that each job takes, such as "matlab:1"')] = []
+    comment: Annotated[Line | None, Field(description="a comment for each job, where a site wants one")] = (
+        None
+    )
+    name_prefix: Annotated[
+        str,
+        Field(
+            pattern=r"^([A-Za-z][A-Za-z0-9_-]{0,19})?$",
+            description="how the names of jobs begin, where a site wants that",
+        ),
+    ] = ""
+    memory_per_cpu: Annotated[bool, Field(description="ask for memory by core, where a site wants that")] = (
+        False
+    )
     constraint: Annotated[Line | None, Field(description="the features that a node must have")] = None
     lines: Annotated[Texts, Field(description="raw lines for the head of the job script")] = []
     max_jobs: Annotated[int | None, Field(ge=1, description="jobs (arrays) at a time")] = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.campaign import After, Allowance, Product, Resources, Rule, Stage
+from penstock.config.amounts import gpus
 from penstock.config.graph import in_order
 from penstock.config.models import Definition, RetryTable, StageTable
 from penstock.config.placeholders import check_placeholders
@@ -140,7 +141,7 @@ class _Stages:
             batch=table.batch,
             batch_wait_s=table.batch_wait,
             workers=table.workers,
-            resources=_resources(table),
+            resources=self.resources(name, table),
             retry={outcome: _allowance(written) for outcome, written in table.retry.items()},
             rules=tuple(Rule(rule.verdict, rule.exit, rule.log, rule.why) for rule in table.rules),
             ok_codes=tuple(table.ok_codes),
@@ -151,6 +152,15 @@ class _Stages:
             version=table.version,
             site=self.site(name, table),
         )
+
+    def resources(self, name: str, table: StageTable) -> Resources:
+        asked = _resources(table)
+        if asked.is_parallel and table.workers > 1:
+            message = (
+                f"{name!r} starts processes of its own (`nodes`, `tasks_per_node`): leave `workers` at 1"
+            )
+            raise self.error(name, "workers", message)
+        return asked
 
     def check_work(self, name: str, table: StageTable) -> None:
         if bool(table.command) == bool(table.python):
@@ -282,7 +292,10 @@ def _resources(table: StageTable) -> Resources:
     asked = table.resources
     if asked is None:
         return Resources()
-    return Resources(asked.cpus, asked.memory, asked.walltime)
+    return Resources(
+        asked.cpus, asked.memory, asked.walltime, *gpus(asked.gpus), asked.nodes, asked.tasks_per_node, asked.exclusive,
+        asked.scratch_disk,
+    )  # fmt: skip
 
 
 def _allowance(written: RetryTable) -> Allowance:

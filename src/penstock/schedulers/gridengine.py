@@ -42,7 +42,10 @@ from penstock.transports.reply import Reply
 
 NAME: str = "gridengine"
 COMMANDS: tuple[str, ...] = ("qsub", "qstat", "qacct", "qdel")
-UNSUPPORTED = ("qos",)  # keys of a site for which Grid Engine has no word
+#: keys for which Grid Engine has no word, or each site one of its own: a resource, or a parallel environment
+UNSUPPORTED = (
+    "qos", "licences", "comment", "gpus", "gpu_type", "nodes", "exclusive", "scratch_disk_bytes",
+)  # fmt: skip
 
 #: sge_status(5), without the R of a job that runs again and the d of one that is being deleted
 STATES = {
@@ -121,12 +124,13 @@ def directives(request: Request, site: Site) -> list[str]:
         "-j y",
         "-o /dev/null",
         "-notify",
-        f"-pe smp {request.cpus}" if request.cpus > 1 else "",
+        f"-pe smp {request.cores}" if request.cores > 1 else "",
         f"-l h_rt={hours(request.walltime_s)}" if request.walltime_s else "",
-        f"-l h_vmem={mebibytes(-(-request.memory_bytes // request.cpus))}M" if request.memory_bytes else "",
+        f"-l h_vmem={mebibytes(-(-request.memory_bytes // request.cores))}M" if request.memory_bytes else "",
         f"-l h=!({'|'.join(request.excluded)})" if request.excluded else "",
         f"-l {site.constraint}" if site.constraint else "",
-        f"-q {site.queue}" if site.queue else "",
+        f"-ar {site.reservation}" if site.reservation else "",
+        f"-q {queue}" if (queue := request.queue_at(site)) else "",
         f"-P {site.account}" if site.account else "",
     ]
     return raw_lines("#$", [*wanted, *site.lines])

@@ -21,6 +21,7 @@ Why it is asked as it is:
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from penstock.campaign import Site
@@ -42,6 +43,8 @@ from penstock.transports.reply import Reply
 
 NAME: str = "lsf"
 COMMANDS: tuple[str, ...] = ("bsub", "bjobs", "bhist", "bkill", "bparams")
+#: keys for which not all LSFs have a word; licences are resources with names of the site's own
+UNSUPPORTED = ("licences", "memory_per_cpu")
 #: options that a site's `lines` may not have: the job would not be found by its name
 RESERVED = r"-J"
 
@@ -116,19 +119,35 @@ def directives(request: Request, site: Site) -> list[str]:
     wishes = {
         "-J": f'"{name(request)}"',
         "-o": "/dev/null",
-        "-n": request.cpus,
+        "-n": request.nodes * slots(request),
         "-R": f'"{requirement(request, site, size)}"',
         "-M": size,
         "-W": minutes(request.walltime_s) if request.walltime_s else None,
-        "-q": site.queue,
+        "-q": request.queue_at(site),
         "-P": site.account,
         "-sla": site.qos,
+        "-U": site.reservation,
+        "-Jd": shlex.quote(site.comment) if site.comment else None,
+        "-gpu": f'"{gpus(request)}"' if request.gpus else None,
+        "-x": "" if request.exclusive else None,
     }
     raw = raw_lines("#BSUB", site.lines)
     taken = {option for line in raw for option in re.findall(r"(?<!\S)-[A-Za-z]+", line)}
     return [
-        f"#BSUB {key} {value}" for key, value in wishes.items() if value is not None and key not in taken
+        f"#BSUB {key} {value}".rstrip()
+        for key, value in wishes.items()
+        if value is not None and key not in taken
     ] + raw
+
+
+def slots(request: Request) -> int:
+    """Return the slots on each node: of processes where there are several, each with its cores, else of cores."""
+    return request.tasks_per_node if request.tasks_per_node > 1 else request.cpus
+
+
+def gpus(request: Request) -> str:
+    """Return the GPU requirement, of each node as for all of LSF 10.1.0.3 on."""
+    return f"num={request.gpus}" + (f":gmodel={request.gpu_type}" if request.gpu_type else "")
 
 
 def name(request: Request) -> str:
@@ -142,13 +161,17 @@ def requirement(request: Request, site: Site, size: str | None) -> str:
     wanted = [f"({site.constraint.replace(chr(34), chr(39))})"] if site.constraint else []
     wanted += [f"hname!='{host}'" for host in request.excluded]
     select = f"select[{' && '.join(wanted)}] " if wanted else ""
-    return select + (f"rusage[mem={size}] " if size else "") + "span[hosts=1]"
+    disk = f"tmp={mebibytes(request.scratch_disk_bytes)}MB" if request.scratch_disk_bytes else ""
+    used = ",".join(filter(None, [f"mem={size}" if size else "", disk]))
+    place = f"span[ptile={slots(request)}]" if request.nodes > 1 else "span[hosts=1]"
+    bound = f" affinity[core({request.cpus})]" if request.tasks_per_node > 1 and request.cpus > 1 else ""
+    return select + (f"rusage[{used}] " if used else "") + place + bound
 
 
 SUBMIT = r"""LSB_NTRIES=1; export LSB_NTRIES
 case $(bsub -V 2>&1) in
 *IBM*) exec bsub -rn < "$1" ;;
-*) sed -e '/^#BSUB -M [0-9]*MB$/d' -e '/^#BSUB -R/s/\(mem=[0-9]*\)MB/\1/' "$1" | bsub ;;
+*) sed -e '/^#BSUB -M [0-9]*MB$/d' -e '/^#BSUB -R/s/\(\(mem\|tmp\)=[0-9]*\)MB/\1/g' "$1" | bsub ;;
 esac"""
 
 

@@ -72,16 +72,34 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one job asks for. Amounts are those of one element."""
+    """What one job asks for. Amounts are those of one element, and where it has several nodes, of each of them."""
 
     token: str
     elements: int
     cpus: int = 1
+    """Cores of each process: there are `tasks_per_node` on every node, which a program of MPI starts itself."""
     memory_bytes: int | None = None
     walltime_s: float | None = None
     max_parallel: int | None = None
     excluded: tuple[str, ...] = ()
     """Nodes that it must not get."""
+    gpus: int = 0
+    gpu_type: str | None = None
+    nodes: int = 1
+    tasks_per_node: int = 1
+    exclusive: bool = False
+    scratch_disk_bytes: int | None = None
+    queue: str | None = None
+    """The queue or partition that was chosen for its size; None: the site's own."""
+
+    @property
+    def cores(self) -> int:
+        """Cores on each node."""
+        return self.cpus * self.tasks_per_node
+
+    def queue_at(self, site: Site) -> str | None:
+        """Return where it queues; None: where the scheduler puts it."""
+        return self.queue or site.queue
 
 
 @dataclass(frozen=True, slots=True)

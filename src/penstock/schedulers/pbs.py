@@ -52,7 +52,10 @@ from penstock.transports.reply import Reply
 
 NAME: str = "pbs"
 COMMANDS: tuple[str, ...] = ("qsub", "qstat", "qselect", "qdel")
-UNSUPPORTED = ("qos",)  # keys of a site for which PBS has no word
+#: keys for which PBS has no word, or each site one of its own: a reservation is a `queue`, licences are resources
+UNSUPPORTED = (
+    "qos", "reservation", "licences", "comment", "memory_per_cpu", "gpu_type", "scratch_disk_bytes",
+)  # fmt: skip
 NO_EXCLUSION = "nodes cannot be excluded: a job may meet one again on which another failed"
 
 STATES = {
@@ -134,15 +137,21 @@ FIND = (
 
 def directives(request: Request, site: Site) -> list[str]:
     """Return the lines at the head of the job script; `constraint` is part of the chunk, as in `cpu_type=rome`."""
-    chunk = f"select=1:ncpus={request.cpus}"
+    chunk = f"select={request.nodes}:ncpus={request.cores}"
+    if request.nodes > 1 or request.tasks_per_node > 1:
+        chunk += f":mpiprocs={request.tasks_per_node}"
+    if request.gpus:
+        chunk += f":ngpus={request.gpus}"
     if request.memory_bytes:
         chunk += f":mem={mebibytes(request.memory_bytes)}mb"
+    placed = ["scatter"] * (request.nodes > 1) + ["excl"] * request.exclusive
     wanted = [
         "-j oe",
         "-o /dev/null",
         f"-l {chunk}:{site.constraint}" if site.constraint else f"-l {chunk}",
+        f"-l place={':'.join(placed)}" if placed else "",
         f"-l walltime={hours(request.walltime_s)}" if request.walltime_s else "",
-        f"-q {site.queue}" if site.queue else "",
+        f"-q {queue}" if (queue := request.queue_at(site)) else "",
         f"-A {site.account}" if site.account else "",
     ]
     return raw_lines("#PBS", [*wanted, *site.lines])

@@ -116,15 +116,29 @@ REFUSALS = (
 def directives(request: Request, site: Site) -> list[str]:
     """Return the #SBATCH lines of what the job needs; raw lines come last and win."""
     wishes: dict[str, str | int | None] = {
-        "output": "/dev/null", "error": "/dev/null", "nodes": 1, "ntasks": 1, "cpus-per-task": request.cpus,
-        "mem": f"{mebibytes(request.memory_bytes)}M" if request.memory_bytes else None,
+        "output": "/dev/null", "error": "/dev/null", "nodes": request.nodes, "ntasks": request.nodes * request.tasks_per_node,
+        "ntasks-per-node": request.tasks_per_node if request.nodes > 1 else None, "cpus-per-task": request.cpus,
+        **memory(request, site),
+        "gres": f"gpu:{request.gpu_type + ':' if request.gpu_type else ''}{request.gpus}" if request.gpus else None,
+        "tmp": f"{mebibytes(request.scratch_disk_bytes)}M" if request.scratch_disk_bytes else None,
         "time": minutes(request.walltime_s) if request.walltime_s else None,
         "signal": "B:USR1@60" if not request.walltime_s or request.walltime_s >= 300 else None,
         "exclude": ",".join(request.excluded) or None,
-        "partition": site.queue, "account": site.account, "qos": site.qos, "constraint": site.constraint,
+        "partition": request.queue_at(site), "account": site.account, "qos": site.qos, "constraint": site.constraint,
+        "reservation": site.reservation, "licenses": ",".join(site.licences) or None, "comment": site.comment,
     }  # fmt: skip
     own = [f"#SBATCH --{key}={shlex.quote(str(value))}" for key, value in wishes.items() if value is not None]
-    return own + raw_lines("#SBATCH", site.lines)
+    alone = ["#SBATCH --exclusive"] if request.exclusive else []
+    return own + alone + raw_lines("#SBATCH", site.lines)
+
+
+def memory(request: Request, site: Site) -> dict[str, str]:
+    """Return the option that asks for memory: of a node, or of a core where the site wants that."""
+    if not request.memory_bytes:
+        return {}
+    if site.memory_per_cpu:
+        return {"mem-per-cpu": f"{mebibytes(-(-request.memory_bytes // request.cores))}M"}
+    return {"mem": f"{mebibytes(request.memory_bytes)}M"}
 
 
 def submit(script: str, request: Request, site: Site) -> list[str]:

@@ -46,7 +46,10 @@ from penstock.transports.reply import Reply
 NAME: str = "torque"
 COMMANDS: tuple[str, ...] = ("qsub", "qstat", "qdel")
 #: keys of a site for which not both dialects have a word; `#SBATCH` in `lines` reaches the wrappers
-UNSUPPORTED = ("qos", "constraint")
+UNSUPPORTED = (
+    "qos", "constraint", "reservation", "licences", "comment", "memory_per_cpu", "gpu_type", "exclusive",
+    "scratch_disk_bytes",
+)  # fmt: skip
 
 STATES = {
     "Q": Phase.PENDING,  # queued
@@ -104,10 +107,10 @@ FIND = 'qstat -f; echo "qstat ended $?"'
 def directives(request: Request, site: Site) -> list[str]:
     """Return the lines at the head of the job script."""
     wanted = [
-        f"-l nodes=1:ppn={request.cpus}",
+        f"-l nodes={request.nodes}:ppn={request.cores}" + (f":gpus={request.gpus}" if request.gpus else ""),
         f"-l mem={mebibytes(request.memory_bytes)}mb" if request.memory_bytes else "",
         f"-l walltime={hours(request.walltime_s)}" if request.walltime_s else "",
-        f"-q {site.queue}" if site.queue else "",
+        f"-q {queue}" if (queue := request.queue_at(site)) else "",
         f"-A {site.account}" if site.account else "",
     ]
     return raw_lines("#PBS", [*wanted, *site.lines])

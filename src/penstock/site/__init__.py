@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from penstock.campaign import Campaign, Site, Stage
 from penstock.errors import DefinitionError
-from penstock.site.cluster import ClusterSite
+from penstock.site.cluster import ClusterSite, refuse_resources
 from penstock.site.local import LocalSite
 from penstock.site.seam import FeedingSite, JobSite
 
@@ -40,6 +40,11 @@ class Sites:
         """Return the names of the places that stages name."""
         return list(dict.fromkeys(self.name_of(stage) for stage in self.campaign.stages))
 
+    def check(self) -> None:
+        """Raise DefinitionError for the first thing that a place cannot do."""
+        for name in self.used():
+            self[name]
+
     def __getitem__(self, name: str) -> JobSite:
         return self.feeding_site(name) or self.cluster(name)
 
@@ -52,7 +57,10 @@ class Sites:
     def cluster(self, name: str) -> ClusterSite:
         """Return the cluster with that name."""
         if name not in self.clusters:
-            self.clusters[name] = ClusterSite(self.definition(name), self.campaign.root)
+            site = ClusterSite(self.definition(name), self.campaign.root)
+            for stage in (s for s in self.campaign.stages if self.name_of(s) == name):
+                refuse_resources(stage, site.site, site.scheduler)
+            self.clusters[name] = site
         return self.clusters[name]
 
     def definition(self, name: str) -> Site:

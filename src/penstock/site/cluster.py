@@ -6,9 +6,11 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from penstock.campaign import Site
+from penstock.campaign import Resources, Site, Stage
 from penstock.clock import Clock, SystemClock
 from penstock.errors import DefinitionError, QueryFailed, SubmitRejected, Unreachable
 from penstock.ledger import FOLDER, make_private
@@ -20,6 +22,8 @@ from penstock.site.script import Digests, job_script
 from penstock.transports.commands import Run, run_command
 from penstock.transports.local import write_file
 from penstock.transports.reply import Reply
+
+Job = TypeVar("Job", Known, Request)
 
 SCRIPT = "script.sh"
 LATE_S, LOOK_S = 3.0, 0.5  # that a product which is not seen is waited for, once for all that end together
@@ -52,7 +56,7 @@ class ClusterSite(JobFolders):
         super().__init__(folder_of(site, root), root)
         self.site, self.run, self.clock = site, run, clock or SystemClock()
         self.scheduler = scheduler or find_scheduler(site.scheduler)
-        refuse_unsupported(site, self.scheduler)
+        refuse_keys(site, self.scheduler)
         self.took_s = 0.0
         """Seconds that the last answer took: a slow scheduler is asked more rarely."""
 
@@ -90,14 +94,15 @@ class ClusterSite(JobFolders):
         """Return the script of a job, as it is submitted."""
         folder = self.job_folder(request.token)
         return job_script(
-            self.scheduler.directives(request, self.site), self.site, root=self.root, folder=folder, runner=runner,
+            self.scheduler.directives(self.named(request), self.site), self.site, root=self.root, folder=folder, runner=runner,
             words=folder / WORDS, digests=digests,
         )  # fmt: skip
 
     def draft(self, request: Request) -> tuple[Sequence[str], str]:
         """Return the command and the script that a request would be submitted with."""
         script = self.script(request, Digests("…", "…"), self.folder / "runner-….pyz")
-        return self.scheduler.submit(str(self.job_folder(request.token) / SCRIPT), request, self.site), script
+        path = str(self.job_folder(request.token) / SCRIPT)
+        return self.scheduler.submit(path, self.named(request), self.site), script
 
     def is_placed(self, token: str) -> bool:
         """Whether a job could have been submitted: its script is there."""
@@ -106,27 +111,40 @@ class ClusterSite(JobFolders):
     def submit(self, request: Request) -> str:
         """Submit a placed job; raises SubmitRejected, SiteFull, or QueryFailed when nobody knows whether it was taken."""
         script = str(self.job_folder(request.token) / SCRIPT)
-        reply = self.ask(self.scheduler.submit(script, request, self.site), SUBMIT_S)
+        reply = self.ask(self.scheduler.submit(script, self.named(request), self.site), SUBMIT_S)
         return self.scheduler.parse_submit(reply)
 
     def queue(self, jobs: Sequence[Known]) -> list[Sighting]:
         """Ask where jobs stand; raises QueryFailed."""
-        return self.scheduler.parse_queue(self.ask(self.scheduler.queue(jobs)), jobs)
+        known = [self.named(job) for job in jobs]
+        return self.tokens_of(self.scheduler.parse_queue(self.ask(self.scheduler.queue(known)), known))
 
     def history(self, jobs: Sequence[Known]) -> list[Sighting]:
         """Ask how jobs ended; raises QueryFailed, also where no history is kept."""
-        argv = self.scheduler.history(jobs)
+        known = [self.named(job) for job in jobs]
+        argv = self.scheduler.history(known)
         if argv is None:
             raise QueryFailed(f"site '{self.name}': {self.site.scheduler} keeps no history of its own")
-        return self.scheduler.parse_history(self.ask(argv), jobs)
+        return self.tokens_of(self.scheduler.parse_history(self.ask(argv), known))
 
     def find(self, tokens: Sequence[str]) -> Mapping[str, str]:
         """Ask for jobs by their names; raises QueryFailed."""
-        return self.scheduler.parse_find(self.ask(self.scheduler.find(tokens)), tokens)
+        names = {f"{self.site.name_prefix}{token}": token for token in tokens}
+        found = self.scheduler.parse_find(self.ask(self.scheduler.find([*names])), [*names])
+        return {names[name]: native for name, native in found.items()}
 
     def cancel(self, job: Known, elements: Sequence[int] | None = None) -> Reply:
         """Cancel some elements of a job, or all."""
-        return self.ask(self.scheduler.cancel(job, elements))
+        return self.ask(self.scheduler.cancel(self.named(job), elements))
+
+    def named(self, job: Job) -> Job:
+        """Return a job, or a request for one, under the name that it has there."""
+        return replace(job, token=f"{self.site.name_prefix}{job.token}") if self.site.name_prefix else job
+
+    def tokens_of(self, sightings: list[Sighting]) -> list[Sighting]:
+        """Return what was seen under the names that jobs have here."""
+        prefix = self.site.name_prefix
+        return [replace(s, token=s.token.removeprefix(prefix)) for s in sightings] if prefix else sightings
 
     def limits(self) -> Limits:
         """Ask what the scheduler allows; raises QueryFailed."""
@@ -154,10 +172,10 @@ class ClusterSite(JobFolders):
         return kept
 
 
-def refuse_unsupported(site: Site, scheduler: Scheduler) -> None:
+def refuse_keys(site: Site, scheduler: Scheduler) -> None:
     """Refuse keys for which a scheduler has no word, and raw lines that would take a job out of our sight."""
     for key in getattr(scheduler, "UNSUPPORTED", ()):
-        if getattr(site, key):
+        if getattr(site, key, None):
             raise DefinitionError(
                 f"site '{site.name}': {site.scheduler} has no `{key}`: leave it out, or say what you mean in `lines`"
             )
@@ -166,6 +184,19 @@ def refuse_unsupported(site: Site, scheduler: Scheduler) -> None:
         raise DefinitionError(
             f"site '{site.name}': a job with `{found[0]}` in `lines` would not be found again: leave it out"
         )
+
+
+def refuse_resources(stage: Stage, site: Site, scheduler: Scheduler) -> None:
+    """Refuse what a stage asks for when the scheduler of its site has no word for it."""
+    usual = Resources()
+    for key in getattr(scheduler, "UNSUPPORTED", ()):
+        asked, plain = getattr(stage.resources, key, None), getattr(usual, key, None)
+        if asked != plain:
+            word = {"gpu_type": "type of `gpus`"}.get(key, f"`{key.removesuffix('_bytes')}`")
+            raise DefinitionError(
+                f"stage '{stage.name}': {site.scheduler} has no {word}: leave it out of `resources`, and say what you"
+                f" mean in `lines` of [site.{site.name}]"
+            )
 
 
 def folder_of(site: Site, root: Path) -> Path:

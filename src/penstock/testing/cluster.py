@@ -225,7 +225,7 @@ class PretendCluster:
             return element.end("FAILED", code="66:0", at=now)
         if holder and (holder.native != str(job.native) or holder.alive):
             with (job.folder / "doubles.jsonl").open("a") as doubles:
-                doubles.write(f'{{"t":"{job.name}","i":{element.index},"e":"double"}}\n')
+                doubles.write(f'{{"t":"{job.token}","i":{element.index},"e":"double"}}\n')
             return element.end("COMPLETED", at=now)
         element.runner = self.runner(job, element, lives)
         element.runner.claim()
@@ -238,11 +238,11 @@ class PretendCluster:
         life, index, spec = len(lives.files) + 1, element.index, job.spec
         path = job.folder / f"{index}.{life}.jsonl"
         events = EventFile(
-            job.name, path, lambda: self.clock.now() + ahead, element=index, life=life, late=True
+            job.token, path, lambda: self.clock.now() + ahead, element=index, life=life, late=True
         )
         past = lives.past()
         runner = PretendRunner(
-            job.name, str(job.native), spec, Path(spec["root"]), events, self.rule, self.clock, self.numbers, self.on_disk,
+            job.token, str(job.native), spec, Path(spec["root"]), events, self.rule, self.clock, self.numbers, self.on_disk,
             host=element.node, past=past, revocations=job.folder / f"{index}.revoked", walltime_s=spec["walltime_s"],
             beat_s=spec["beat_s"],
         )  # fmt: skip

@@ -95,6 +95,11 @@ class PretendJob:
         """What its runners read first."""
         return json.loads((self.folder / "spec.json").read_bytes())
 
+    @property
+    def token(self) -> str:
+        """The job's token, which its name may have something before."""
+        return str(self.spec["token"])
+
     def batch(self, element: int) -> bytes:
         """Return the stretch of `tasks.jsonl` that an element reads."""
         offsets: Sequence[int] = self.spec["offsets"]
