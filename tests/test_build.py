@@ -63,10 +63,16 @@ def folder(tmp_path: Path) -> Path:
 def test_python_and_toml_make_the_same_campaign(folder: Path):
     from_python = to_json(load(folder))
     (folder / "penstock.toml").write_text(TOML)
-    from_toml = to_json(load(folder))
+    from_toml = to_json(load(folder / "penstock.toml"))
     for copy in (from_python, from_toml):
         del copy["file"], copy["digest"], copy["origin"]
     assert from_python == from_toml
+
+
+def test_two_definitions_in_one_folder_are_refused(folder: Path):
+    (folder / "penstock.toml").write_text(TOML)
+    with pytest.raises(DefinitionError, match=r"has two definitions, penstock\.toml and"):
+        load(folder)
 
 
 def test_a_decorated_function_stays_a_function(folder: Path):

@@ -131,6 +131,42 @@ def test_questions_write_nothing(penstock, ran):
     assert (ran / ".penstock/ledger.sqlite").read_bytes() == before
 
 
+def test_status_before_the_first_run_shows_what_that_would_do_and_writes_nothing(penstock, winter):
+    before = sorted(winter.rglob("*"))
+    shown = penstock("status", "-C", winter)
+    assert (shown.exit_code, sorted(winter.rglob("*"))) == (0, before)
+    assert shown.output.splitlines() == [
+        "winter: not run yet",
+        "stage  each      waiting  ready  done  left",
+        "copy   file            0      3     0",
+        "merge  campaign        1      0     0",
+        "`penstock plan` shows how, `penstock run` does it",
+    ]
+    data = json.loads(penstock("status", "--json", "-C", winter).stdout)
+    assert [stage["tasks"]["ready"] for stage in data["stages"]] == [3, 0]
+
+
+def test_status_watch_waits_for_the_first_run(penstock, winter, start):
+    command = [sys.executable, "-m", "penstock", "status", "--watch", "--every", "0.2", "-C", str(winter)]
+    process = start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr.readline() == "not run yet: waiting for `penstock run` (Ctrl-C ends)\n"
+    penstock("run", "-C", winter)
+    assert process.stdout.readline().startswith("winter: ")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (0, "")
+    assert "copy" in out
+
+
+def test_status_watch_may_be_ended_while_it_waits(winter, start):
+    command = [sys.executable, "-m", "penstock", "status", "--watch", "-C", str(winter)]
+    process = start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=10) == ("", "")
+    assert process.returncode == 0
+
+
 def test_status_watch_goes_on_until_interrupted(ran, start):
     command = [sys.executable, "-m", "penstock", "status", "--watch", "--every", "0.2", "-C", str(ran)]
     process = start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -29,7 +29,7 @@ def test_a_word_that_is_no_command_is_told_with_the_nearest(penstock):
     assert "did you mean status?" in shown.output
 
 
-@pytest.mark.parametrize("command", ["status", "units", "jobs", "report"])
+@pytest.mark.parametrize("command", ["units", "jobs", "report"])
 def test_where_nothing_was_run_the_remedy_is_told(penstock, winter, command):
     shown = penstock(command, "-C", winter)
     assert shown.exit_code == 1

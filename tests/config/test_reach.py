@@ -99,7 +99,12 @@ def test_set_up_functions_and_unit_functions_are_looked_for_too(define: Define):
     with pytest.raises(DefinitionError, match="'json:nothing'"):
         check(define('[stage.a]\neach = "run"\npython = "json:loads"\nsetup = "json:nothing"\n'))
     with pytest.raises(DefinitionError, match="'nowhere:units'"):
-        check(define('[units.run]\npython = "nowhere:units"\n'))
+        check(define('[units.run]\npython = "nowhere:units"\n[stage.a]\neach = "run"\ncommand = ["true"]\n'))
+
+
+def test_a_definition_without_a_stage_is_not_right(define: Define):
+    with pytest.raises(DefinitionError, match=r"has no stage, so there is nothing to do; add \[stage.NAME\]"):
+        check(define(""))
 
 
 def test_a_missing_input_template_is_told(define: Define):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from penstock.cli.options import campaign_option, json_option, open_record, print_json
+from penstock.cli.options import campaign_option, json_option, load_campaign, open_record, print_json
+from penstock.errors import NothingYet
 from penstock.ledger import Ledger
 from penstock.status import Status
 
@@ -31,17 +33,31 @@ def status(root: Path, as_json: bool, watch: bool, every: float, problems: int) 
     """Show where the campaign stands.
 
     Failed tasks stand below the table with the reason and the command that prints their output. Ends with 0
-    also when tasks have failed: the question was answered.
+    also when tasks have failed: the question was answered. Before the first run it shows what that would do.
     """
     if watch:
         _watch(root, every)
         return
-    with open_record(root) as ledger:
-        current = Status.read(ledger, problems=problems)
+    try:
+        with open_record(root) as ledger:
+            current, hint = Status.read(ledger, problems=problems), ""
+    except NothingYet:
+        current, hint = _foresee(root, problems), "`penstock plan` shows how, `penstock run` does it"
     if as_json:
         print_json(current.to_json())
+    elif hint:
+        _show(replace(current, driver="not run yet"))
+        click.echo(hint)
     else:
         _show(current)
+
+
+def _foresee(root: Path, problems: int) -> Status:
+    """Return where the campaign would stand when its first run had looked at the sources."""
+    from penstock.conductor.plan import drafted
+
+    with drafted(load_campaign(root, ())) as (context, _):
+        return Status.read(context.ledger, problems=problems)
 
 
 def _show(current: Status) -> None:
@@ -58,15 +74,30 @@ def _show(current: Status) -> None:
 def _watch(root: Path, every: float) -> None:
     from penstock.cli.live import observing, on_terminal
 
-    with open_record(root) as ledger:
-        if not on_terminal():
-            click.echo(Status.read(ledger).to_text())
-    with observing() as observe, suppress(KeyboardInterrupt):
-        older = None
-        while True:  # opened anew: copies are replaced
-            ledger = Ledger.open(root, readonly=True)
-            observe(ledger)
-            if older:
-                older.close()
-            older = ledger
+    with suppress(KeyboardInterrupt):
+        _await_record(root, every)
+        with open_record(root) as ledger:
+            if not on_terminal():
+                click.echo(Status.read(ledger).to_text())
+        with observing() as observe, suppress(KeyboardInterrupt):
+            older = None
+            while True:  # opened anew: copies are replaced
+                ledger = Ledger.open(root, readonly=True)
+                observe(ledger)
+                if older:
+                    older.close()
+                older = ledger
+                time.sleep(every)
+
+
+def _await_record(root: Path, every: float) -> None:
+    """Wait until a first run has begun."""
+    told = False
+    while True:
+        try:
+            return Ledger.open(root, readonly=True).close()
+        except NothingYet:
+            if not told:
+                click.echo("not run yet: waiting for `penstock run` (Ctrl-C ends)", err=True)
+            told = True
             time.sleep(every)

@@ -6,7 +6,8 @@ import math
 import shlex
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from penstock.campaign import Campaign, Stage
 from penstock.clock import Clock, SystemClock
 from penstock.conductor.arrays import ArraySubmitter
 from penstock.conductor.context import Context
-from penstock.conductor.discovery import Discoverer, check_found
+from penstock.conductor.discovery import Discoverer, Discovery, check_found
 from penstock.conductor.elements import Elements
 from penstock.conductor.measured import Measured
 from penstock.conductor.products import check_products
@@ -111,20 +112,25 @@ def plan(campaign: Campaign, *, clock: Clock | None = None) -> Plan:
 
     Raises DefinitionError as `run` would: nothing found, two tasks with one product, a missing executable.
     """
-    clock = clock or SystemClock()
     config.check(campaign)
-    with Ledger.draft(campaign.root) as ledger:
-        graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
-        sites = Sites(campaign)
-        context = Context(
-            ledger, campaign, graph, Values(ledger.db, campaign), sites, clock, Measured(ledger, graph), {}
-        )
-        found = Discoverer(context).discover()
-        check_found(ledger, campaign, found)
+    with drafted(campaign, clock=clock) as (context, found):
+        check_found(context.ledger, campaign, found)
         check_products(context)
         stages = [plan_stage(context, stage) for stage in campaign.stages]
+        sites = context.sites
         script = next((s for n in sites.used() if (s := start_of(sites.feeding_site(n)))), None)
         return Plan(campaign.name, found.present, found.new, found.unsettled, script, stages)
+
+
+@contextmanager
+def drafted(campaign: Campaign, *, clock: Clock | None = None) -> Generator[tuple[Context, Discovery]]:
+    """Give a private copy of the record as it would be after a look at the sources; it is forgotten afterwards."""
+    clock = clock or SystemClock()
+    with Ledger.draft(campaign.root) as ledger:
+        graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
+        values, measured = Values(ledger.db, campaign), Measured(ledger, graph)
+        context = Context(ledger, campaign, graph, values, Sites(campaign), clock, measured, {})
+        yield context, Discoverer(context).discover()
 
 
 def start_of(site: FeedingSite | None) -> str | None:

@@ -67,8 +67,11 @@ SHELL_WORDS = frozenset(
 
 
 def check_reach(campaign: Campaign) -> list[str]:
-    """Raise for the first thing that cannot be reached; return warnings about shell text."""
+    """Raise if there is no stage, and for the first thing that cannot be reached; return warnings about shell text."""
     places = Places(campaign.file, _lines(campaign.file))
+    if not campaign.stages:
+        message = "the definition has no stage, so there is nothing to do; add [stage.NAME] with `each` and a `command`"
+        raise places.error((), message)
     warnings: list[str] = []
     for source in campaign.sources:
         if isinstance(source, FunctionSource):

@@ -29,9 +29,13 @@ def find_file(where: Path) -> Path:
     """Return the definition's file; DefinitionError when there is none."""
     where = where.absolute()
     candidates = [where / name for name in FILES] if where.is_dir() else [where]
-    for file in candidates:
-        if file.is_file():
-            return file
+    found = [file for file in candidates if file.is_file()]
+    if len(found) > 1:
+        raise DefinitionError(
+            f"{where} has two definitions, {' and '.join(FILES)}; remove or rename one of them"
+        )
+    if found:
+        return found[0]
     place = (
         f"{where} has neither penstock.toml nor campaign.py" if where.is_dir() else f"{where} does not exist"
     )
