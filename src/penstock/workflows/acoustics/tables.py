@@ -84,7 +84,9 @@ def describe_dataset(dataset: Dataset, settings: Settings) -> dict[str, Any]:
     """Sum a dataset up: how much, from when to when, how full, what is wrong."""
     sound = [each for each in dataset.recordings if each.begin and each.end]
     begins, ends = [each.begin for each in sound if each.begin], [each.end for each in sound if each.end]
-    recorded = sum(each.header.duration for each in sound if each.header)
+    recorded = sum(
+        each.header.frames / each.header.rate for each in sound if each.header
+    )  # not what they promise
     length = (max(ends) - min(begins)).total_seconds() if sound else 0.0
     return {
         "recordings": len(dataset.recordings),
