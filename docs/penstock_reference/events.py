@@ -32,6 +32,7 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "boot": "the machine's boot id",
             "pid": "the process",
             "start": "its start time in clock ticks",
+            "space": "the process namespace of that number",
             "python": "the Python that runs it",
             "runner": "the digest of `runner.pyz`",
         },

@@ -8,16 +8,22 @@ from functools import cache
 from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+SPACE = Path("/proc/self/ns/pid")
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process by host, boot, pid and start time: pids alone come back."""
+    """A process by host, boot, pid and start time: pids alone come back.
+
+    `space` is the process namespace that its pid is of, as containers have their own; None: an older penstock did
+    not say.
+    """
 
     host: str
     boot: str
     pid: int
     start: str
+    space: str | None = None
 
     @property
     def here(self) -> bool:
@@ -31,7 +37,14 @@ class Process:
 
     def dead_to(self, host: str) -> bool:
         """Whether it is known on `host` to have ended."""
-        return self.host == host and (self.boot != boot_id() or start_time(self.pid) != self.start)
+        if self.host != host or "" in (self.boot, boot_id()):
+            return False
+        return self.boot != boot_id() or (sees(self.space) and start_time(self.pid) != self.start)
+
+    def seen_from(self, host: str) -> bool:
+        """Whether `host` can tell if it lives; else one has to wait until it counts as ended."""
+        known = self.host == host and "" not in (self.boot, boot_id())
+        return known and (self.boot != boot_id() or sees(self.space))
 
 
 def hostname() -> str:
@@ -41,8 +54,25 @@ def hostname() -> str:
 
 @cache
 def boot_id() -> str:
-    """Return the id that the kernel made at boot."""
-    return BOOT_ID.read_text().strip()
+    """Return the id that the kernel made at boot; empty where /proc is not mounted."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+@cache
+def space_id() -> str:
+    """Return the process namespace that we are in, e.g. `pid:[4026531836]`; empty where that cannot be told."""
+    try:
+        return os.readlink(SPACE)
+    except OSError:
+        return ""
+
+
+def sees(space: str | None) -> bool:
+    """Whether a process of this namespace that is not in our /proc has ended: not so in another, or where /proc is hidden."""
+    return space in (None, space_id()) and start_time(os.getpid()) is not None
 
 
 def start_time(pid: int) -> str | None:
@@ -58,4 +88,4 @@ def start_time(pid: int) -> str | None:
 def this_process(host: str | None = None) -> Process:
     """Describe the running process."""
     pid = os.getpid()
-    return Process(host or hostname(), boot_id(), pid, start_time(pid) or "")
+    return Process(host or hostname(), boot_id(), pid, start_time(pid) or "", space_id())

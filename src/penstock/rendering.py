@@ -11,6 +11,7 @@ from typing import Any
 
 from penstock.campaign import Campaign, Stage
 from penstock.errors import DefinitionError
+from penstock.runner.sealed import digest_of, seal
 from penstock.units import Placeholder, Template
 
 ARGV_MOST = 100_000  # bytes of one several-valued placeholder; above it a file that lists them is the way
@@ -226,7 +227,8 @@ def stage_spec(stage: Stage, number: int, campaign: Campaign, *, time_scale: flo
 def batch_text(number: int, workers: int, lines: Sequence[Mapping[str, Any]]) -> bytes:
     """Return a batch as it stands in `tasks.jsonl`: a header, and a line a task."""
     body = b"".join(dump(line) for line in lines)
-    return dump({"batch": number, "workers": workers, "tasks": len(lines), "bytes": len(body)}) + body
+    size = {"batch": number, "workers": workers, "tasks": len(lines), "bytes": len(body)}
+    return seal(dump({**size, "body": digest_of(body).decode()})) + b"\n" + body
 
 
 def dump(data: Mapping[str, Any]) -> bytes:
@@ -247,7 +249,7 @@ def job_spec(token: str, campaign: Campaign, stages: Mapping[str, Any], **more: 
         "stages": stages,
         **more,
     }
-    return json.dumps(spec, ensure_ascii=False, indent=1).encode()
+    return seal(json.dumps(spec, ensure_ascii=False, indent=1).encode())
 
 
 def relative_to_root(path: Path, root: Path) -> str:

@@ -10,12 +10,12 @@ from zipfile import ZipFile
 import pytest
 
 from penstock.campaign import Site
-from penstock.conductor.feeds import batches_in, product_folders
 from penstock.conductor.settling import why_not_begun
 from penstock.errors import SubmitRejected
 from penstock.ledger.archive import archive_of, pack_folder, read_stretch
 from penstock.rendering import batch_text
 from penstock.site import LocalSite
+from penstock.site.feeds import product_folders, read_feed
 
 SLEEPER = """
 [stage.a]
@@ -91,9 +91,9 @@ def test_a_conductor_packs_what_an_earlier_one_left(lab):
 
 def test_batches_are_read_back_and_one_that_was_cut_off_is_not():
     feed = batch_text(1, 1, [{"u": 1}, {"u": 2}]) + batch_text(2, 1, [{"u": 3}])
-    assert [len(batch.splitlines()) for batch in batches_in(feed)] == [2, 1]
-    assert [len(batch.splitlines()) for batch in batches_in(feed[:-1])] == [2]
-    assert list(batches_in(feed[:5])) == []
+    assert [len(batch.splitlines()) for batch in read_feed(feed).batches] == [2, 1]
+    assert [len(batch.splitlines()) for batch in read_feed(feed[:-1]).batches] == [2]
+    assert read_feed(feed[:5]).batches == []
 
 
 def test_the_folders_of_products_are_known_from_the_feed_followers_too():
@@ -158,9 +158,8 @@ def test_revoked_tasks_stay_revoked_when_more_are(lab):
     site.revoke("pabcdefghij", 1, [(1, 2)])
     site.revoke("pabcdefghij", 1, [(1, 3)])
     site.revoke("pabcdefghij", 1, [])
-    assert json.loads((site.job_folder("pabcdefghij") / "1.revoked").read_text()) == {
-        "tasks": [[1, 2], [1, 3]]
-    }
+    revoked = json.loads((site.job_folder("pabcdefghij") / "1.revoked").read_text())
+    assert revoked["tasks"] == [[1, 2], [1, 3]]
 
 
 def test_a_campaign_goes_on_when_its_job_folders_were_deleted(lab):

@@ -76,6 +76,22 @@ def test_a_pid_that_was_given_to_another_process_is_not_its_old_owner(ledger: Le
     assert acquire(ledger, command="run", clock=ManualClock()) == 2
 
 
+@pytest.mark.parametrize("space", ["pid:[1]", ""])
+def test_a_process_of_another_container_holds_until_its_lease_expires(ledger: Ledger, space: str) -> None:
+    clock = ManualClock(now=5000.0)
+    hold_as(ledger, host=socket.gethostname(), boot=boot_id(), pid=1_000_000, start="1", expires=5100)
+    ledger.db.execute("UPDATE lease SET space = ?", (space,))
+    with pytest.raises(Held):
+        acquire(ledger, command="run", clock=clock)
+    clock.turn(101)
+    assert acquire(ledger, command="run", clock=clock) == 2
+
+
+def test_a_process_of_an_older_penstock_is_looked_for_here(ledger: Ledger) -> None:
+    hold_as(ledger, host=socket.gethostname(), boot=boot_id(), pid=1_000_000, start="1", expires=1e12)
+    assert acquire(ledger, command="run", clock=ManualClock()) == 2
+
+
 def test_another_host_s_lease_holds_until_it_expires_and_no_longer(ledger: Ledger) -> None:
     clock = ManualClock(now=5000.0)
     hold_as(ledger, host="elsewhere", boot="-", pid=1, start="1", expires=5000.0 + LASTS_S)

@@ -3,7 +3,9 @@
 import json
 import time
 
+from penstock.rendering import batch_text
 from penstock.runner.feed import Feed
+from penstock.runner.sealed import seal
 
 
 def test_a_command_leaves_its_product_under_its_name(lab):
@@ -204,9 +206,28 @@ def test_a_job_that_is_removed_is_left(lab):
     assert process.wait(10) == 0
 
 
-def test_a_damaged_task_file_halts_the_element(lab):
+def test_an_element_leaves_a_damaged_task_file_and_blames_no_disk(lab):
     with (lab.job / "tasks.jsonl").open("a") as file:
         file.write("no header\n")
     lab.start().wait(20)
-    assert "no batch header" in lab.of_kind("halt")[0]["why"]
-    assert lab.events()[-1]["e"] == "leave"
+    assert lab.of_kind("halt") == []
+    (leave,) = lab.of_kind("leave")
+    assert "tasks.jsonl is damaged: it is no batch header" in leave["why"]
+
+
+def test_an_element_runs_no_task_of_a_batch_with_other_bytes_than_were_written(lab):
+    text = batch_text(1, 1, [lab.command(1, "touch", "one"), lab.command(2, "touch", "two")])
+    (lab.job / "tasks.jsonl").write_bytes(text.replace(b'"two"', b'"twp"'))
+    lab.start().wait(20)
+    assert not (lab.root / "one").exists()
+    assert "holds other tasks than were written" in lab.of_kind("leave")[0]["why"]
+
+
+def test_a_damaged_spec_is_refused_before_anything_is_claimed(lab):
+    lab.write_spec()
+    whole = seal((lab.job / "spec.json").read_bytes())
+    lab.write_spec = lambda: (lab.job / "spec.json").write_bytes(whole.replace(b'"winter"', b'"wintes"'))
+    done = lab.run([lab.command(1, "true")])
+    assert done.returncode == 64
+    assert "it is damaged" in done.stderr
+    assert lab.events() == []

@@ -67,6 +67,34 @@ def test_the_next_life_leaves_alone_what_other_jobs_run(new_lab, lab):
     assert other.ends()[1]["o"] == "ok"
 
 
+def test_a_life_in_another_container_goes_on_for_as_long_as_it_writes(lab):
+    lab.spec["beat_s"] = 0.4
+    lab.batch([lab.command(1, "sleep", "1.5")])
+    lab.close()
+    first = lab.start("--native", "77")
+    lab.wait_for(lambda: lab.of_kind("start"))
+    file = lab.job / "1.1.jsonl"
+    claim = file.read_text().partition("\n")[0]
+    space = json.loads(claim)["space"]
+    with file.open("r+") as events:  # as if its namespace were not ours, and its pid nobody's
+        events.write(claim.replace(space, "pid:[" + "1" * (len(space) - 6) + "]"))
+    second = lab.start("--native", "77")
+    assert (first.wait(10), second.wait(10)) == (0, 0)
+    assert sorted(path.name for path in lab.job.glob("1.*.jsonl")) == ["1.1.jsonl"]
+    assert json.loads((lab.job / "doubles.jsonl").read_text())["held"] == "77"
+
+
+def test_a_life_in_another_container_that_is_silent_is_followed(lab):
+    lab.spec["beat_s"] = 0.2
+    lab.batch([lab.command(1, "true")])
+    kill_in_the_middle(lab, lambda: lab.of_kind("claim"), "--native", "77")
+    file = lab.job / "1.1.jsonl"
+    claim, _, rest = file.read_text().partition("\n")
+    file.write_text(json.dumps({**json.loads(claim), "space": "pid:[1]"}) + "\n" + rest)
+    assert lab.run([], "--native", "77").returncode == 0
+    assert len(list(lab.job.glob("1.*.jsonl"))) == 2
+
+
 def test_random_kills_lose_nothing_and_repeat_nothing_that_ended(lab):
     text = 'echo $U >> ran; printf $U > "$P"; sleep 0.0$((U % 4))'
     tasks = []

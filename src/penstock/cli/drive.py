@@ -35,6 +35,7 @@ def drive(campaign: Campaign, *, command: str, work: Work, accept_gone: bool = F
         stopping(conductor),
         observing() as observe,
     ):
+        tell_note(conductor)
         ending = work(conductor, observe)
     for line in ending.lines:
         click.echo(visible(line))
@@ -46,7 +47,14 @@ def turn(campaign: Campaign) -> None:
     from penstock.conductor import Conductor
 
     with Conductor(campaign, command="tick") as conductor:
+        tell_note(conductor)
         click.echo(visible(str(conductor.tick())))
+
+
+def tell_note(conductor: Conductor) -> None:
+    """Say on stderr what people must know of the record before the work begins."""
+    if note := conductor.ledger.note:
+        click.echo(f"penstock: {visible(note)}", err=True)
 
 
 @contextmanager

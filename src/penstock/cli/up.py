@@ -16,6 +16,7 @@ from penstock.display import clean_log
 from penstock.errors import Held, LedgerError
 from penstock.ledger import FOLDER, lease, make_private
 from penstock.ledger.lease import Holder
+from penstock.transports.local import private
 
 LOG = "conductor.log"
 PATIENCE_S = 30.0
@@ -67,7 +68,7 @@ def start(root: Path, log: Path, options: list[str]) -> tuple[subprocess.Popen[b
     """
     news, tell = os.pipe()
     command = [sys.executable, "-m", "penstock", "watch", f"--tell={tell}", "-C", str(root), *options]
-    with log.open("ab") as output:
+    with open(log, "ab", opener=private) as output:
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

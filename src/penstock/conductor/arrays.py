@@ -11,7 +11,6 @@ from penstock.campaign import Resources, Stage
 from penstock.conductor.capacity import Capacity
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
-from penstock.conductor.feeds import chain_of
 from penstock.conductor.parcels import (
     LEAVE_S,
     START_S,
@@ -31,6 +30,7 @@ from penstock.ledger.jobs import Ending
 from penstock.rendering import batch_text, job_spec, relative_to_root
 from penstock.schedulers.model import Request
 from penstock.site import ClusterSite
+from penstock.site.feeds import chain_of
 from penstock.site.partitions import largest_bytes, longest_s, placed
 
 BATCH_WAIT_S = 120.0  # that a batch which is not full waits for company

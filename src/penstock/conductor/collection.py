@@ -16,6 +16,7 @@ from penstock.ledger.events import MARKS
 from penstock.site import FeedingSite
 
 MARKED = tuple(f'"e":"{kind}"'.encode() for kind in (*MARKS, "halt"))
+UNSEEN_S = 180.0  # three of its signs of life
 LOOK_S, LOOK_AT_LEAST_S = 0.3, 15.0  # between looks at the event files of arrays
 SLOWNESS = 20  # a look that took a second is not repeated for twenty
 
@@ -53,10 +54,21 @@ class Collector:
     def any_gone(self) -> bool:
         """Whether a runner of this machine ended that we do not know of yet."""
         return any(
-            is_gone(site, job)
+            self.is_gone(site, job)
             for job in jobs.open_jobs(self.ledger.db)
             if (site := self.sites.feeding_site(job["site"]))
         )
+
+    def is_gone(self, site: FeedingSite, job: sqlite3.Row) -> bool:
+        """Whether a runner has ended, or never came to be; one that cannot be seen has when it says so, or nothing for long."""
+        if job["native"] is None:
+            return False
+        if site.sees(job["native"]):
+            return not site.alive(job["native"])
+        lives = jobs.lives(self.ledger.db, job["id"])
+        heard = max((life["news"] or 0.0 for life in lives), default=0.0)
+        silent = self.clock.now() - max(heard, job["submitted"] or 0.0) > UNSEEN_S
+        return silent or all(life["left"] is not None for life in lives)
 
     def collect(self) -> int:
         """Apply all new events and settle what ended; return how many attempts ended."""
@@ -70,7 +82,7 @@ class Collector:
 
     def collect_runner(self, site: FeedingSite, job: sqlite3.Row) -> int:
         """Hear one runner of this machine."""
-        gone = is_gone(site, job)  # asked before the last read: nothing said before the end is missed
+        gone = self.is_gone(site, job)  # asked before the last read: nothing said before the end is missed
         read = self.read_last if gone else self.read
         ended = sum(read(job, life) for life in jobs.lives(self.ledger.db, job["id"]))
         if gone:
@@ -170,8 +182,3 @@ class Collector:
             for element, tasks in groupby(rows, key=lambda row: row["element"]):
                 taken = [(row["stage"], row["unit"]) for row in tasks]
                 self.sites[job["site"]].revoke(job["token"], element, taken)
-
-
-def is_gone(site: FeedingSite, job: sqlite3.Row) -> bool:
-    """Whether the process of a runner has ended, or never came to be."""
-    return job["native"] is not None and not site.alive(job["native"])

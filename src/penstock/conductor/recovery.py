@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Sequence
 
 from penstock.conductor.context import Context
-from penstock.conductor.feeds import batches_in
 from penstock.graph import Graph
 from penstock.ledger import Ledger, jobs, tasks
 from penstock.ledger.readiness import Touched, propagate
 from penstock.site import FeedingSite, JobSite
+from penstock.site.feeds import read_feed
 from penstock.site.folders import SPEC
 
 
@@ -37,8 +37,12 @@ def follow(context: Context, site: FeedingSite, job: sqlite3.Row) -> None:
     It finishes what it was fed and gets no more: only the conductor that started a runner feeds it,
     so that one which wakes up late can do no harm.
     """
-    if job["native"] and not site.alive(job["native"]):  # dead, or on another host: then it must not go on
+    seen = job["native"] and site.sees(job["native"]) and site.alive(job["native"])
+    if job["native"] and not seen:  # dead, on another host or in another container: then it must not go on
         site.revoke_all(job["token"])
+    if site.damage(job["token"]):  # what it was fed cannot be told: all that it has goes back when it is gone
+        site.revoke_all(job["token"])
+        return
     placed = (site.job_folder(job["token"]) / SPEC).exists()
     fed = close_feed(site, job["token"]) if placed else 0
     forget_undelivered(context.ledger, context.graph, job["id"], fed)
@@ -59,11 +63,11 @@ def forget_down(ledger: Ledger, now: float) -> None:
 
 def close_feed(site: FeedingSite, token: str) -> int:
     """Close a job's feed behind what it holds, also when a conductor that still lives adds a last batch meanwhile."""
-    closed, fed = -1, sum(1 for _ in batches_in(site.fed(token)))
+    closed, fed = -1, len(read_feed(site.fed(token)).batches)
     while closed != fed:
         closed = fed
         site.close_feed(token, closed)
-        fed = sum(1 for _ in batches_in(site.fed(token)))
+        fed = len(read_feed(site.fed(token)).batches)
     return fed
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from penstock.conductor.context import Context
-from penstock.conductor.feeds import product_folders
 from penstock.decide import FREE_AT_MOST
 from penstock.ledger import FOLDER, Ledger, jobs
 from penstock.ledger.jobs import Ending, Settler
 from penstock.runner.folders import remove, remove_empty
 from penstock.runner.scratch import remove_scratch
 from penstock.site import FeedingSite, JobSite
+from penstock.site.feeds import product_folders
 from penstock.site.script import remedy_for
 
 WORDLESS = "its runner ended without a word, "
@@ -35,6 +35,7 @@ class Settlement:
         """Close the books of a runner of this machine, after the last of its events was read."""
         lives = jobs.lives(self.ledger.db, job["id"])
         left, words = all(life["left"] is not None for life in lives), last_words(site, job["token"])
+        damaged = self.note_damage(site, job) if not left or "damaged" in lives[-1]["left"] else False
         if not left:
             site.end_leftovers(job["token"])
             self.remove_leftovers(site, job, [1])
@@ -44,7 +45,8 @@ class Settlement:
             else f"its runner ended {f'with: {words}' if words else 'without a word'}"
         )
         self.settler.settle(job, Ending("lost", why, suspects=True), now=self.clock.now())
-        self.count_starts(job, 1, began=any(life["native"] for life in lives), words=words, why=why)
+        if not damaged:
+            self.count_starts(job, 1, began=any(life["native"] for life in lives), words=words, why=why)
         site.pack(job["token"])
 
     def settle_elements(
@@ -63,9 +65,21 @@ class Settlement:
         self, site: JobSite, job: sqlite3.Row, elements: Sequence[int], ending: Ending, *, false_start: bool
     ) -> None:
         """Take in whether elements of an array began anything."""
+        if false_start and self.note_damage(site, job):
+            return
         words = last_words(site, job["token"]) if false_start else ""
         why = why_not_begun(ending.why, words, site.name) if false_start else ""
         self.count_starts(job, len(elements), began=not false_start, words=words, why=why)
+
+    def note_damage(self, site: JobSite, job: sqlite3.Row) -> bool:
+        """Tell people of a job's files that are not as they were written; say whether there are any."""
+        damage = site.damage(job["token"])
+        for name, why in damage.items():
+            said = f"{why}: its job is closed and its tasks go back; the file is kept as {name}.damaged"
+            self.ledger.set_problem(f"job {job['token']}, {name}", said, self.clock.now())
+            if job["feed"]:
+                site.set_aside(job["token"], name)
+        return bool(damage)
 
     def count_starts(self, job: sqlite3.Row, n: int, *, began: bool, words: str, why: str) -> None:
         """Pause the stages of a job when too many runners in a row could not begin."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.errors import LedgerError
 from penstock.ledger.archive import read_stretch
+from penstock.runner.sealed import unseal
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
@@ -82,7 +82,7 @@ def _find_start(events: Path, stage: int, unit: int) -> tuple[int | None, int]:
     slots: dict[int, int] = {}
     slot = None
     for line in events.read_bytes().splitlines():
-        event: dict[str, Any] = json.loads(line) if line.endswith(b"}") else {}
+        event: dict[str, Any] = unseal(line) or {}
         if event.get("e") == "end" and event.get("log"):
             slots[event["w"]] = event["log"][1] + event["log"][2]
         if event.get("e") == "start" and (event["s"], event["u"]) == (stage, unit):

@@ -6,6 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
+from penstock.errors import Corrupt
+from penstock.transports.local import private
+
 FAST = 1  # events and logs shrink to a tenth at the lowest level already
 
 
@@ -18,7 +21,7 @@ def pack_folder(folder: Path) -> None:
     """Put a job's files into its archive and remove the folder; without room it stays, for a later conductor."""
     draft = folder.with_name(f".{folder.name}.zip")
     try:
-        if not archive_of(folder).exists():
+        if not is_whole(archive_of(folder)):
             write_archive(draft, folder)
             draft.rename(archive_of(folder))
         shutil.rmtree(folder)
@@ -30,7 +33,7 @@ def write_archive(path: Path, folder: Path) -> None:
     """Write the files of a job that somebody may want to read again, and make them durable."""
     from zipfile import ZIP_DEFLATED, ZipFile
 
-    with path.open("wb") as file:
+    with open(path, "wb", opener=private) as file:
         with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=FAST, strict_timestamps=False) as archive:
             for kept in sorted(p for p in folder.iterdir() if p.is_file() and is_kept(p)):
                 archive.write(kept, kept.name)
@@ -43,10 +46,40 @@ def is_kept(path: Path) -> bool:
     return path.suffix != ".reserve" and not path.name.startswith(".")
 
 
-def read_stretch(file: Path, offset: int, length: int) -> bytes | None:
-    """Return bytes of a file in a job's folder, or of the same file in its archive; None when there is neither."""
+def is_whole(path: Path) -> bool:
+    """Whether an archive is there and has all its bytes."""
     from zipfile import ZipFile
 
+    try:
+        with ZipFile(path) as archive:
+            return archive.testzip() is None
+    except damages():
+        return False
+
+
+def damages() -> tuple[type[Exception], ...]:
+    """Return what reading an archive with changed bytes may raise."""
+    import struct
+    import zlib
+    from zipfile import BadZipFile
+
+    return (
+        BadZipFile,
+        zlib.error,
+        struct.error,
+        EOFError,
+        OSError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+    )
+
+
+def read_stretch(file: Path, offset: int, length: int) -> bytes | None:
+    """Return bytes of a file in a job's folder, or of the same file in its archive; None when there is neither.
+
+    Raises Corrupt if the archive is damaged.
+    """
     if file.exists():
         with file.open("rb") as stream:
             stream.seek(offset)
@@ -54,9 +87,21 @@ def read_stretch(file: Path, offset: int, length: int) -> bytes | None:
     packed = archive_of(file.parent)
     if not packed.exists():
         return None
+    try:
+        return read_packed(packed, file.name, offset, length)
+    except damages() as error:
+        raise Corrupt(
+            f"{packed} is damaged ({error}): what it holds of logs is lost, results and the record are not"
+        ) from error
+
+
+def read_packed(packed: Path, name: str, offset: int, length: int) -> bytes | None:
+    """Return bytes of a file in an archive; None when it is not in it."""
+    from zipfile import ZipFile
+
     with ZipFile(packed) as archive:
-        if file.name not in archive.namelist():
+        if name not in archive.namelist():
             return None
-        with archive.open(file.name) as stream:
+        with archive.open(name) as stream:
             stream.seek(offset)
             return stream.read(length)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from penstock.errors import Held
 from penstock.host import Process
 from penstock.ledger.holder import Holder
+from penstock.runner.sealed import seal, unseal
 from penstock.transports.local import sync_folder, write_durably, write_file
 
 LASTS_S = 120.0
@@ -49,13 +50,13 @@ class Claim:
 
     def lives(self, now: float, host: str) -> bool:
         """Whether its maker still works, seen from `host`: of its own processes it knows, of others until they expire."""
-        if self.host == host:
+        if self.holder.process.seen_from(host):
             return self.holder.expires > 0 and not self.holder.process.dead_to(host)
         return now < self.holder.expires
 
     def to_json(self) -> bytes:
         """Return the file's content."""
-        return json.dumps({"format": 1, **asdict(self)}, indent=1).encode() + b"\n"
+        return seal(json.dumps({"format": 1, **asdict(self)}, indent=1).encode())
 
 
 def read_claims(folder: Path) -> Sequence[Claim]:
@@ -82,13 +83,13 @@ def read_claim(path: Path, number: int) -> Claim | None:
         text, since = path.read_bytes(), path.stat().st_mtime
     except FileNotFoundError:
         return None
-    try:
-        data: Mapping[str, Any] = json.loads(text)
-    except ValueError:
+    data = unseal(text)
+    if data is None:
         unknown = Process("another host", "", 0, "")
         return Claim(number, Holder(unknown, "…", since, since + LASTS_S))
-    holder = Holder(**{**data["holder"], "process": Process(**data["holder"]["process"])})  # pyright: ignore[reportArgumentType]
-    rest = {name: value for name, value in data.items() if name not in ("format", "holder")}
+    told: dict[str, Any] = data["holder"]
+    holder = Holder(Process(**told["process"]), told["command"], told["since"], told["expires"])
+    rest = {name: value for name, value in data.items() if name not in ("format", "holder", "seal")}
     return Claim(holder=holder, **rest)
 
 

@@ -85,6 +85,7 @@ def take_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> str | No
     if skipped < 0:
         return None
     if skipped > chunk.unread:
+        chunk.unread += 1  # it may be a line of the runner, of which the number is damaged
         return f"an event whose number does not follow {chunk.seq}"
     chunk.seq, chunk.unread = event["n"], chunk.unread - skipped
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from penstock.errors import Corrupt, LedgerError
@@ -32,12 +32,26 @@ def connect_copy(path: Path) -> sqlite3.Connection:
 
 def opened(path: Path, options: str) -> sqlite3.Connection:
     """Open a database as SQLite's URI options say."""
+    if "mode=rwc" in options:
+        keep_private(path)
     with explained(path):
         db = sqlite3.connect(
             f"file:{uri(path)}?{options}", uri=True, isolation_level=None, timeout=30, cached_statements=512
         )
         db.row_factory = sqlite3.Row
     return db
+
+
+def keep_private(path: Path) -> None:
+    """Let the record be its owner's alone, before SQLite makes it for all to read; what it puts beside it follows.
+
+    A file that is there is not opened: closing it would end the locks that SQLite has in this process (fcntl(2)).
+    """
+    with suppress(OSError):  # SQLite says what is wrong with the place
+        if not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        elif path.stat().st_mode & 0o077:
+            path.chmod(0o600)
 
 
 def uri(path: Path) -> str:
@@ -65,8 +79,8 @@ def explained(path: Path | None = None) -> Generator[None]:
         raise Corrupt(f"{place}the ledger is damaged ({error}): restore it from a copy") from error
 
 
-def make_private(folder: Path) -> None:
-    """Make the campaign's own folder, for its owner alone."""
+def make_private(folder: Path) -> bool:
+    """Make the campaign's own folder, for its owner alone; say whether others could read it until now."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -80,3 +94,6 @@ def make_private(folder: Path) -> None:
         )
     if found.st_mode & 0o022:
         raise LedgerError(f"{folder} can be written by others: make it private with `chmod 700 {folder}`")
+    if found.st_mode & 0o055:
+        folder.chmod(0o700)
+    return bool(found.st_mode & 0o055)

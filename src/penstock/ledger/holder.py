@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from penstock.host import Process
+from penstock.host import Process, hostname
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,10 @@ class Holder:
         """Whether it still counts: dead on this host ends it at once, else its expiry."""
         return not self.process.dead and now < self.expires
 
+    def counts_beside_claims(self, now: float) -> bool:
+        """Whether it still counts where the claim has been taken: of a process that we cannot see, that told all."""
+        return self.alive(now) and self.process.seen_from(hostname())
+
     def __str__(self) -> str:
         since = datetime.fromtimestamp(self.since, UTC)
         return f"`penstock {self.command}`, process {self.pid} on {self.host}, since {since:%Y-%m-%d %H:%M:%S} UTC"
@@ -37,8 +41,9 @@ class Holder:
 
 def holder(db: sqlite3.Connection) -> Holder | None:
     """Return who has the lease, living or not; None when it was given back."""
-    row = db.execute("SELECT host, boot, pid, start, command, since, expires FROM lease").fetchone()
+    row = db.execute("SELECT * FROM lease").fetchone()
     if row is None or row["pid"] is None:
         return None
-    process = Process(row["host"], row["boot"], row["pid"], row["start"])
+    space = row["space"] if "space" in row.keys() else None  # noqa: SIM118 - a row has its values, not its names
+    process = Process(row["host"], row["boot"], row["pid"], row["start"], space)
     return Holder(process, row["command"], row["since"], row["expires"])

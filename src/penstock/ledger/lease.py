@@ -45,11 +45,21 @@ def acquire(ledger: Ledger, *, command: str, clock: Clock) -> int:
     me, now = this_process(), clock.now()
     with ledger.transaction() as db:
         other = holder(db)
-        if other and other.alive(now):
+        if other and (other.counts_beside_claims(now) if ledger.publisher else other.alive(now)):
             raise Held(f"{ledger.root} is held by {other}: wait for it, or end it with `penstock down`")
         db.execute(
-            "UPDATE lease SET epoch = epoch + 1, host = ?, boot = ?, pid = ?, start = ?, command = ?, since = ?, expires = ?",
-            (me.host, me.boot, me.pid, me.start, command, now, NEVER if ledger.publisher else now + LASTS_S),
+            "UPDATE lease SET epoch = epoch + 1, host = ?, boot = ?, pid = ?, start = ?, space = ?,"
+            " command = ?, since = ?, expires = ?",
+            (
+                me.host,
+                me.boot,
+                me.pid,
+                me.start,
+                me.space,
+                command,
+                now,
+                NEVER if ledger.publisher else now + LASTS_S,
+            ),
         )
         return int(db.execute("SELECT epoch FROM lease").fetchone()[0])
 
@@ -73,10 +83,11 @@ def held(
     Where the campaign is on a file system that other hosts share, the record is brought to this host first and
     published when all is done; `adopt`: from a copy that may lack what was done last.
     """
-    make_private(root / FOLDER)
+    mended = make_private(root / FOLDER)
     machine = machine or Machine.here()
     claim = take_seat(root, machine, command=command, now=clock.now(), adopt=adopt)
     with Ledger.at(Path(claim.path), root) if claim else Ledger.open(root, create=True) as ledger:
+        ledger.note = f"others could read {root / FOLDER}: it is private now" if mended else None
         ledger.publisher = claim and Publisher(root, claim)
         ledger.epoch = acquire(ledger, command=command, clock=clock)
         if ledger.publisher:

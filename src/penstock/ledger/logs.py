@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from penstock.errors import Corrupt
 from penstock.ledger import Ledger
 from penstock.ledger.archive import read_stretch
 
@@ -21,6 +24,7 @@ def tail_of(ledger: Ledger, stage_id: int, *, lines: int = 8) -> list[str]:
     if row["log"] and row["log_bytes"]:
         skipped = max(0, row["log_bytes"] - TAIL_BYTES)
         file = ledger.root / row["folder"] / row["log"]
-        data = read_stretch(file, row["log_offset"] + skipped, row["log_bytes"] - skipped)
-        text = (data or b"").decode(errors="replace").strip()
+        with suppress(Corrupt):
+            data = read_stretch(file, row["log_offset"] + skipped, row["log_bytes"] - skipped)
+            text = (data or b"").decode(errors="replace").strip()
     return (text or row["why"] or row["outcome"]).splitlines()[-lines:]

@@ -21,7 +21,8 @@ from penstock.ledger.seat import find_seat
 from penstock.ledger.stored import stored_graph
 from penstock.ledger.units import ROOT
 from penstock.machine import Machine
-from penstock.transports.local import append, write_file
+from penstock.runner.sealed import seal, unseal
+from penstock.transports.local import append, read_whole, write_file
 
 Target = dict[str, Any]
 
@@ -80,13 +81,16 @@ def leave_file(root: Path, action: str, target: Target, by: str, now: float) -> 
     """Leave a request as a file, for a conductor on another host."""
     make_private(root / FOLDER / LEFT)
     line = note_action(root, action, target, by, now)
-    write_file(root / FOLDER / LEFT / f"{now:.6f}.{os.getpid()}.json", line)
+    write_file(root / FOLDER / LEFT / f"{now:.6f}.{os.getpid()}.json", seal(line))
 
 
 def take_in(ledger: Ledger) -> None:
     """Put the requests that were left as files into the ledger, each once, also when a crash left its file there."""
     for path in sorted((ledger.root / FOLDER / LEFT).glob("*.json")):
-        asked = json.loads(path.read_bytes())
+        asked = unseal(read_whole(path) or b"") or {}
+        if not asked.keys() >= {"at", "by", "action", "target"}:
+            set_aside(ledger, path)
+            continue
         with ledger.transaction() as db:
             known = db.execute(
                 "SELECT 1 FROM request WHERE at = ? AND by = ? AND action = ? AND target = ?",
@@ -95,6 +99,14 @@ def take_in(ledger: Ledger) -> None:
             if not known:
                 insert(db, asked["action"], asked["target"], asked["by"], asked["at"])
         path.unlink()
+
+
+def set_aside(ledger: Ledger, path: Path) -> None:
+    """Keep a damaged request under another name, and tell people of it."""
+    damaged = path.with_suffix(".damaged")
+    path.rename(damaged)
+    why = f"a request of another host is damaged, and is kept as {damaged}: ask again"
+    ledger.set_problem(f"request {path.stem}", why, SystemClock().now())
 
 
 class Requests:

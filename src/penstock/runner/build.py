@@ -3,35 +3,58 @@
 import hashlib
 import marshal
 import os
+import shutil
 import zipfile
+import zlib
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Tuple
 
 PACKAGE = "penstock_runner"
+_INTACT: Dict[str, Tuple[int, int, int]] = {}  # runners that were read and found whole
 UNCHECKED = (1).to_bytes(4, "little")
 MARSHAL_WITHOUT_REFERENCES = 2  # later versions write other bytes for the same code
 MAIN = "import sys\nfrom {}.main import main\nsys.exit(main())\n".format(PACKAGE)
 
 
 def build_pyz(folder: Path) -> Path:
-    """Put `runner-<sha256 of its content>.pyz` into `folder` unless it is there; return its path.
+    """Put `runner-<sha256 of its content>.pyz` into `folder` unless it is there as it should be; return its path.
 
     >>> build_pyz(Path("/tmp")).name                             # doctest: +SKIP
     'runner-5b0c….pyz'
     """
     sources = read_sources()
     target = Path(folder) / "runner-{}.pyz".format(digest_sources(sources))
-    if not target.exists():
+    if not is_intact(target, sources):
         draft = target.with_name(".{}.{}".format(target.name, os.getpid()))
         try:
             write_zip(draft, sources)
+            if target.is_dir():
+                shutil.rmtree(str(target))
             os.rename(str(draft), str(target))
         except OSError:  # of a full disk it would take the rest
             if draft.exists():
                 draft.unlink()
             raise
     return target
+
+
+def is_intact(path: Path, sources: Dict[str, bytes]) -> bool:
+    """Say whether a runner holds these sources, and nothing in it was damaged."""
+    try:
+        found = os.stat(str(path))
+        signature = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if _INTACT.get(str(path)) != signature:
+            with zipfile.ZipFile(str(path)) as archive:
+                names = set(archive.namelist())
+                if archive.testzip() or any(archive.read(name) != data for name, data in sources.items()):
+                    return False
+                if not names >= {name + "c" for name in sources}:
+                    return False
+            _INTACT[str(path)] = signature
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        return False
+    return True
 
 
 def read_sources() -> Dict[str, bytes]:

@@ -8,11 +8,13 @@ import time
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from .events import Events, make_reserve, members
-from .identity import boot_id, runner_digest, start_ticks
+from .identity import boot_id, runner_digest, space_id, start_ticks
 from .orphans import end_orphans
+from .sealed import unseal
 from .spec import Job, Spec
 
 TORN_CLAIM_S = 5.0  # a claim without its first line after so long was left by a process that died
+SILENT_BEATS = 3  # without a sign of life, after which a life that cannot be seen is over
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 TaskId = Tuple[int, int]
@@ -40,7 +42,7 @@ def claim_element(folder: str, spec: Spec, element: int, native: str) -> Optiona
     """Claim the next life of an element; None: another process has it. Raises OSError without room."""
     while True:
         job, holder = _next_life(Job(folder, spec, element, 1))
-        if holder and (holder.get("native") != native or _lives(holder)):
+        if holder and (holder.get("native") != native or _lives(job, holder)):
             _record_double(job, native, holder)
             return None
         make_reserve(job.file("{}.reserve".format(job.life)))
@@ -64,16 +66,28 @@ def _read_claim(path: str) -> Optional[Dict[str, Any]]:
         with open(path, "rb") as file:
             line = file.readline()
         if line.endswith(b"\n"):
-            return json.loads(line.decode("ascii"))
+            return unseal(line)
         if time.monotonic() > until:
             return None
         time.sleep(0.05)
 
 
-def _lives(holder: Dict[str, Any]) -> bool:
+def _lives(job: Job, holder: Dict[str, Any]) -> bool:
+    """Say whether the life before ours goes on; one that cannot be seen does while it writes."""
     if not holder.get("boot") or holder["boot"] != boot_id():
         return False
-    return start_ticks(holder["pid"]) == holder["start"] and holder["pid"] != os.getpid()
+    if holder.get("space", space_id()) != space_id() or start_ticks(os.getpid()) is None:
+        return _grows(job.file("{}.jsonl".format(job.life - 1)), SILENT_BEATS * job.spec.beat_s)
+    return start_ticks(holder["pid"]) == holder.get("start") and holder["pid"] != os.getpid()
+
+
+def _grows(path: str, seconds: float) -> bool:
+    size, until = os.path.getsize(path), time.monotonic() + seconds
+    while time.monotonic() < until:
+        if os.path.getsize(path) != size:
+            return True
+        time.sleep(min(1.0, seconds / 10))
+    return False
 
 
 def _record_double(job: Job, native: str, holder: Dict[str, Any]) -> None:
@@ -87,7 +101,7 @@ def _record_double(job: Job, native: str, holder: Dict[str, Any]) -> None:
         "host": os.uname().nodename,
         "pid": os.getpid(),
     }
-    fd = os.open(os.path.join(job.folder, "doubles.jsonl"), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
+    fd = os.open(os.path.join(job.folder, "doubles.jsonl"), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     os.write(fd, (json.dumps(line) + "\n").encode("ascii"))
     os.close(fd)
 
@@ -96,7 +110,7 @@ def _take(job: Job, native: str) -> Optional[Claim]:
     """Make the event file with its first line in it, in one step; None: somebody was faster."""
     path = job.file("{}.jsonl".format(job.life))
     draft = "{}.{}.{}".format(path, os.uname().nodename, os.getpid())
-    fd = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_RDWR, 0o666)
+    fd = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_RDWR, 0o600)
     events = Events(fd, job.spec.token, job.element, job.life, job.file("{}.reserve".format(job.life)))
     try:
         events.announce([events.line("claim", members(_claim_fields(native)))])
@@ -118,7 +132,7 @@ def _publish(draft: str, path: str) -> None:
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         os.rename(draft, path)
 
 
@@ -129,6 +143,7 @@ def _claim_fields(native: str) -> Dict[str, Any]:
         "boot": boot_id(),
         "pid": os.getpid(),
         "start": start_ticks(os.getpid()),
+        "space": space_id(),
         "python": "{}.{}.{}".format(*sys.version_info[:3]),
         "runner": runner_digest(sys.argv[0]),
     }
@@ -146,9 +161,12 @@ def _read_past(job: Job) -> Past:
 
 def _remember(past: Past, line: bytes) -> None:
     try:
-        event = json.loads(line.decode("ascii"))
-    except ValueError:
+        _take_in(past, unseal(line) or {})
+    except (KeyError, TypeError, ValueError):  # a line that is damaged
         return
+
+
+def _take_in(past: Past, event: Dict[str, Any]) -> None:
     kind = event.get("e")
     if kind == "start" and event.get("clear"):
         past.begun.add((event["s"], event["u"]))

@@ -16,7 +16,7 @@ from .revoked import Revocations
 from .scratch import remove_earlier_scratch
 from .signals import Signals
 from .slots import Slot, signal_group
-from .trouble import Unwell
+from .trouble import Damaged, Unwell
 from .work import FULL, Queue, Work
 
 STARTS_A_TURN = 100
@@ -114,8 +114,8 @@ class Element:
         for _ in range(STARTS_A_TURN):
             try:
                 work = self._queue.next(self._attempts.load)
-            except Unwell as why:
-                self._halt(str(why))
+            except Damaged as why:
+                self._stop(str(why))
                 return
             if work is None:
                 self._hungry = self._queue.empty and self._attempts.load + self._share <= FULL
@@ -210,8 +210,8 @@ class Element:
                 for late in link.chain() if link else ():
                     self._group.give(late.id, self._stopping or "")
                 self._queue.finish(work)
-        except Unwell as why:
-            self._halt(str(why))
+        except Damaged as why:
+            self._stop(str(why))
         self._flush()
 
     def _group_is_due(self) -> bool:

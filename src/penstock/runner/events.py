@@ -97,7 +97,7 @@ class Events:
 
 def make_reserve(path: str) -> None:
     """Take the room for the last events; raises OSError when there is none."""
-    fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o666)
+    fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
     try:
         if os.write(fd, bytes(RESERVE_BYTES)) < RESERVE_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

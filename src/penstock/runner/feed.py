@@ -1,13 +1,14 @@
 """Batches of task lines, read from tasks.jsonl as they come."""
 
-import json
 import os
 from collections import deque
 from typing import Any, Deque, Dict, List, Optional
 
-from .trouble import Unwell
+from .sealed import digest_of, unseal
+from .trouble import Damaged
 
 HEADER_BYTES = 4096
+NUMBERS = ("batch", "workers", "tasks", "bytes")
 
 
 class Batch:
@@ -45,7 +46,10 @@ class Feed:
         begin = self._offset + len(head) + 1
         if size < begin + header["bytes"]:
             return None
-        batch = self._batch(header, self._read(begin, header["bytes"]))
+        body = self._read(begin, header["bytes"])
+        if header.get("body") not in (None, digest_of(body).decode("ascii")):
+            raise self._damaged("holds other tasks than were written")
+        batch = self._batch(header, body)
         self._offset = begin + header["bytes"]
         self._count += 1
         return batch
@@ -61,11 +65,10 @@ class Feed:
         return text.isdigit() and self._count >= int(text)
 
     def _header(self, line: bytes) -> Dict[str, Any]:
-        try:
-            header = json.loads(line.decode("utf-8"))
-            return {name: int(header[name]) for name in ("batch", "workers", "tasks", "bytes")}
-        except (ValueError, KeyError, TypeError):
-            raise self._damaged("is no batch header") from None
+        header = unseal(line)
+        if header and all(isinstance(header.get(name), int) for name in NUMBERS):
+            return header
+        raise self._damaged("is no batch header")
 
     def _read(self, begin: int, count: int) -> bytes:
         parts: List[bytes] = []
@@ -84,5 +87,5 @@ class Feed:
             raise self._damaged("holds a batch that is not {} lines".format(header["tasks"]))
         return Batch(header["batch"], header["workers"], lines)
 
-    def _damaged(self, what: str) -> Unwell:
-        return Unwell("{} {} at byte {}".format(self._path, what, self._offset))
+    def _damaged(self, what: str) -> Damaged:
+        return Damaged("{} is damaged: it {} at byte {}".format(self._path, what, self._offset))

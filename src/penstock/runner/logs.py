@@ -16,7 +16,7 @@ class SlotLog:
     def __init__(self, path: str) -> None:
         self._path = path
         self._cut = 0
-        self.fd = os.open(path, os.O_CREAT | os.O_APPEND | os.O_RDWR, 0o666)
+        self.fd = os.open(path, os.O_CREAT | os.O_APPEND | os.O_RDWR, 0o600)
         self.offset = self.size()
 
     def size(self) -> int:

@@ -1,9 +1,10 @@
 """What was written for one job: spec.json, frozen."""
 
-import json
 import os
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Pattern
+
+from .sealed import unseal
 
 
 class Rule(NamedTuple):
@@ -74,8 +75,10 @@ class Job(NamedTuple):
 
 def load_spec(folder: str) -> Spec:
     """Read JOBDIR/spec.json; an OSError, KeyError or ValueError says that it is not one."""
-    with open(os.path.join(folder, "spec.json"), encoding="utf-8") as file:
-        data = json.load(file)
+    with open(os.path.join(folder, "spec.json"), "rb") as file:
+        data = unseal(file.read())
+    if data is None:
+        raise ValueError("it is damaged")
     if data["format"] != 1:
         raise ValueError("spec.json has format {}, this runner reads format 1".format(data["format"]))
     return Spec(

@@ -4,6 +4,7 @@ Unfit    the task as it stands cannot be tried: its attempt ends as an error
 Taken    what lies where a product goes was made by somebody else
 Missing  a product is not there, or is not what was declared (Astray: it was written under its final name)
 Unwell   the place cannot work (full disk, read-only folder): the element gives its tasks back
+Damaged  what the job was given is not as it was written: the element leaves, and its tasks go back
 """
 
 import errno
@@ -56,6 +57,10 @@ class Unwell(Trouble):
     """The place cannot work."""
 
     outcome = "node_failure"
+
+
+class Damaged(Exception):
+    """What the job was given is not as it was written."""
 
 
 def explain(error: OSError, doing: str) -> Exception:

@@ -8,7 +8,7 @@ from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
 from .claim import Past, TaskId
 from .feed import Batch, Feed
 from .spec import Stage
-from .trouble import Unwell
+from .trouble import Damaged
 
 FULL = 1.0 + 1e-9
 
@@ -117,7 +117,7 @@ class Queue:
             for line in batch.lines:
                 try:
                     yield self._parse(line, batch)
-                except Unwell:
+                except Damaged:
                     continue
 
     def resume(self, work: Work) -> Optional[Work]:
@@ -155,4 +155,6 @@ class Queue:
         try:
             return Work(decode(line.decode("utf-8"))[0], batch, self._stages, self._past)
         except (ValueError, KeyError, TypeError) as error:
-            raise Unwell("batch {} holds a line that is no task: {!r}".format(batch.number, error)) from error
+            raise Damaged(
+                "batch {} holds a line that is no task: {!r}".format(batch.number, error)
+            ) from error

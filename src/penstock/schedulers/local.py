@@ -9,13 +9,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from penstock.host import boot_id, start_time
+from penstock.host import Process, boot_id, hostname, space_id, start_time
 from penstock.runner.orphans import end_orphans
+from penstock.transports.local import private
 
 
 def start(argv: Sequence[str], words: Path, *, cwd: Path, environment: Mapping[str, str]) -> str:
-    """Start a process that outlives us and our terminal; return its native id, `pid.start.boot`."""
-    with words.open("ab") as log:
+    """Start a process that outlives us and our terminal; return its native id, `pid.start.boot.space`."""
+    with open(words, "ab", opener=private) as log:
         process = subprocess.Popen(
             argv,
             cwd=cwd,
@@ -26,7 +27,7 @@ def start(argv: Sequence[str], words: Path, *, cwd: Path, environment: Mapping[s
             start_new_session=True,
         )
     CHILDREN[process.pid] = process
-    return f"{process.pid}.{start_time(process.pid) or ''}.{boot_id()}"
+    return f"{process.pid}.{start_time(process.pid) or ''}.{boot_id()}.{space_id()}"
 
 
 #: our own children must be waited for, or they stay as zombies
@@ -34,17 +35,28 @@ CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def alive(native: str) -> bool:
-    """Whether the process with that native id still runs."""
-    pid, started, boot = native.split(".")
-    child = CHILDREN.get(int(pid))
+    """Whether the process with that native id still runs, as far as can be seen from here."""
+    process = process_of(native)
+    child = CHILDREN.get(process.pid)
     if child is not None and child.poll() is not None:
-        del CHILDREN[int(pid)]
-    return boot == boot_id() and start_time(int(pid)) == started
+        del CHILDREN[process.pid]
+    return not process.dead
+
+
+def seen(native: str) -> bool:
+    """Whether one can tell from here if the process with that native id still runs."""
+    return process_of(native).seen_from(hostname())
+
+
+def process_of(native: str) -> Process:
+    """Return the process that a native id names."""
+    pid, started, boot, *space = native.split(".")
+    return Process(hostname(), boot, int(pid), started, space[0] if space else None)
 
 
 def ask_to_end(native: str) -> None:
     """Ask a runner to start nothing more and to give back the rest."""
-    if alive(native):
+    if alive(native) and seen(native):
         os.kill(int(native.partition(".")[0]), signal.SIGTERM)
 
 

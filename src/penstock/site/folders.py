@@ -15,8 +15,10 @@ from penstock.errors import LedgerError
 from penstock.ledger import make_private
 from penstock.ledger.archive import pack_folder
 from penstock.runner.folders import remove
+from penstock.runner.sealed import seal, unseal
 from penstock.site.evidence import Product, misfits, unproven
-from penstock.transports.local import read_from, size_of, write_file
+from penstock.site.feeds import read_feed
+from penstock.transports.local import read_from, read_whole, size_of, write_file
 
 TASKS, SPEC, WORDS = "tasks.jsonl", "spec.json", "runner.log"
 STIR_S = 20.0  # well below the time for which the last word of an element is waited for
@@ -58,34 +60,56 @@ class JobFolders:
 
     def fed(self, token: str) -> bytes:
         """Return all that was ever given to a job."""
-        path = self.job_folder(token) / TASKS
-        return path.read_bytes() if path.exists() else b""
+        return read_whole(self.job_folder(token) / TASKS) or b""
+
+    def damage(self, token: str) -> Mapping[str, str]:
+        """Return the files of a job that are not as they were written, and what is wrong with each."""
+        folder, found = self.job_folder(token), dict[str, str]()
+        for name, what in ((SPEC, spec_damage), (TASKS, feed_damage)):
+            if (folder / name).exists() and (why := what(read_whole(folder / name))):
+                found[name] = f"{folder / name} {why}"
+        return found
+
+    def set_aside(self, token: str, name: str) -> None:
+        """Keep a damaged file of a job under another name."""
+        path = self.job_folder(token) / name
+        with suppress(OSError):
+            path.rename(path.with_name(f"{name}.damaged"))
 
     def revoke(self, token: str, element: int, tasks: Sequence[tuple[int, int]]) -> None:
         """Tell an element which tasks, by stage and unit, it must not go on with; what was revoked stays revoked."""
         path = self.job_folder(token) / f"{element}.revoked"
-        before: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {"tasks": []}
+        nothing: dict[str, Any] = {"tasks": []}
+        before = unseal(read_whole(path) or b"") if path.exists() else nothing
+        if before is None:  # damaged: nobody knows what was revoked
+            self.revoke_element(token, element)
+            return
         known = {(s, u) for s, u in before["tasks"]}
         if before.get("all") or known.issuperset(tasks) or not path.parent.is_dir():
             return
         with writing(path.parent):
-            write_file(path, json.dumps({"tasks": sorted(known.union(tasks))}).encode())
+            write_file(path, seal(json.dumps({"tasks": sorted(known.union(tasks))}).encode()))
 
     def revoke_all(self, token: str) -> None:
         """Tell every element of a job to go on with nothing."""
         folder = self.job_folder(token)
         if not (folder / SPEC).exists():
             return
-        for element in range(1, json.loads((folder / SPEC).read_bytes()).get("elements", 1) + 1):
-            with writing(folder):
-                write_file(folder / f"{element}.revoked", json.dumps({"all": True, "tasks": []}).encode())
+        spec = unseal(read_whole(folder / SPEC) or b"")
+        begun = (element for element, _ in self.event_files(token))
+        for element in range(1, (spec["elements"] if spec else max(begun, default=1)) + 1):
+            self.revoke_element(token, element)
+
+    def revoke_element(self, token: str, element: int) -> None:
+        """Tell one element to go on with nothing."""
+        path = self.job_folder(token) / f"{element}.revoked"
+        with writing(path.parent):
+            write_file(path, seal(json.dumps({"all": True, "tasks": []}).encode()))
 
     def root_of(self, token: str) -> str | None:
         """Return the folder of the campaign that a job is of; None if that cannot be told."""
-        try:
-            return str(json.loads((self.job_folder(token) / SPEC).read_bytes())["root"])
-        except (OSError, ValueError, KeyError):
-            return None
+        spec = unseal(read_whole(self.job_folder(token) / SPEC) or b"")
+        return str(spec["root"]) if spec and "root" in spec else None
 
     def event_files(self, token: str) -> list[tuple[int, int]]:
         """Return element and life of each event file of a job."""
@@ -145,3 +169,13 @@ class JobFolders:
         """Remove the files that a killed conductor began to write and never named."""
         for draft in self.folder.glob(".*"):
             remove(str(draft))
+
+
+def spec_damage(data: bytes | None) -> str | None:
+    """Say what is wrong with a spec, if anything is."""
+    return "is damaged" if unseal(data or b"") is None else None
+
+
+def feed_damage(data: bytes | None) -> str | None:
+    """Say what is wrong with a feed, if anything is."""
+    return "is no file" if data is None else read_feed(data).damage

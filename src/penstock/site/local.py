@@ -60,6 +60,10 @@ class LocalSite(JobFolders):
         """Whether a job that was started still runs."""
         return local.alive(native)
 
+    def sees(self, native: str) -> bool:
+        """Whether it can be told from here if a job still runs."""
+        return local.seen(native)
+
     def ask_to_end(self, native: str) -> None:
         """Ask a job to start nothing more and to give back the rest."""
         local.ask_to_end(native)

@@ -35,6 +35,14 @@ class JobSite(Protocol):
         """Return all that was ever given to a job: its `tasks.jsonl`, empty if there is none."""
         ...
 
+    def damage(self, token: str) -> Mapping[str, str]:
+        """Return the files of a job that are not as they were written, by name, and what is wrong with each."""
+        ...
+
+    def set_aside(self, token: str, name: str) -> None:
+        """Keep a damaged file of a job under another name."""
+        ...
+
     def revoke(self, token: str, element: int, tasks: Sequence[tuple[int, int]]) -> None:
         """Tell an element which tasks, as numbers of stage and unit, it must neither start nor publish."""
         ...
@@ -102,6 +110,10 @@ class FeedingSite(JobSite, Protocol):
 
     def alive(self, native: str) -> bool:
         """Whether a runner that was started still runs."""
+        ...
+
+    def sees(self, native: str) -> bool:
+        """Whether `alive` can be told from here: not of a runner in another container."""
         ...
 
     def ask_to_end(self, native: str) -> None:

@@ -106,6 +106,13 @@ class PretendSite:
         if token in self.runners:
             self.runners[token].closed = batches
 
+    def damage(self, token: str) -> Mapping[str, str]:
+        """Return the files of a job that are damaged: none, what is pretended stays as it is."""
+        return {}
+
+    def set_aside(self, token: str, name: str) -> None:
+        """Do nothing: no file is damaged."""
+
     def revoke(self, token: str, element: int, tasks: Sequence[tuple[int, int]]) -> None:
         """Tell a job which tasks, (stage, unit), it must not go on with."""
         if token in self.runners:
@@ -139,6 +146,10 @@ class PretendSite:
             return False
         self.work(runner.token)
         return runner.alive
+
+    def sees(self, native: str) -> bool:
+        """Whether it can be told if a job still runs: always."""
+        return True
 
     def ask_to_end(self, native: str) -> None:
         """Ask a job to start nothing more and to give back the rest."""

@@ -29,6 +29,11 @@ def write_durably(path: Path, data: bytes, flag: int) -> None:
         os.close(descriptor)
 
 
+def private(path: str, flags: int) -> int:
+    """Open a file for its owner alone (an `opener` of `open`)."""
+    return os.open(path, flags, 0o600)
+
+
 def write_all(descriptor: int, data: bytes) -> None:
     """Write every byte, however many calls it takes."""
     view = memoryview(data)
@@ -44,8 +49,18 @@ def read_from(path: Path, offset: int, most: int = 1 << 20) -> bytes:
         return b""
     try:
         return os.pread(descriptor, most, offset)
+    except IsADirectoryError:
+        return b""
     finally:
         os.close(descriptor)
+
+
+def read_whole(path: Path) -> bytes | None:
+    """Return the bytes of a file; None when there is none, or something else in its place."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
 
 
 def size_of(path: str) -> int:
