@@ -112,7 +112,8 @@ class Stage:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     version: str = ""
     site: str | None = None
-    uses: tuple[str, ...] | None = None  # the fields that tasks are made from; None: all
+    uses: tuple[str, ...] | None = None  # fields and levels that tasks are made from; None: all
+    places: tuple[str, ...] = ()  # those that say where products go
     code: Mapping[str, str] = field(
         default_factory=dict[str, str]
     )  # file of the campaign that is run → digest

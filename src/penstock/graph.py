@@ -32,6 +32,7 @@ class Graph:
     ids: Mapping[str, int]
     upstreams: Mapping[str, tuple[Edge, ...]]
     downstreams: Mapping[str, tuple[Edge, ...]]
+    levels: tuple[str, ...]
     counted: Mapping[str, tuple[int, ...]]  # stage → levels of groups whose members are counted; 0 always
 
     def name(self, stage_id: int) -> str:
@@ -57,6 +58,7 @@ def build(campaign: Campaign, ids: Mapping[str, int]) -> Graph:
         ids={name: ids[name] for name in stages},
         upstreams={name: tuple(e for e in edges if e.down == name) for name in stages},
         downstreams={name: tuple(e for e in edges if e.up == name) for name in stages},
+        levels=campaign.levels,
         counted=counted,
     )
 

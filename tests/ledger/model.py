@@ -154,8 +154,8 @@ class Model:
 
     def made_of(self, stage: str, key: Key) -> tuple[Any, Any]:
         """Its own input with what stands beside or above it, and its members."""
-        unit, mine = self.units[key], self.stages[stage]
-        own: list[Any] = [unit.fingerprint, sorted(unit.fields.items())]
+        mine, above = self.stages[stage], [self.units[key[:depth]] for depth in range(1, len(key) + 1)]
+        own: list[Any] = [[unit.fingerprint for unit in above], sorted(self.values(key).items())]
         members: list[Any] = []
         for after in mine.after:
             finer = not after.key and self.stages[after.stage].level > mine.level
@@ -254,9 +254,10 @@ class Model:
     def renew(self, changed: list[Key]) -> None:
         """A changed input tries again what failed on it; a `where` that no longer holds leaves its task out."""
         for (_, key), task in self.tasks.items():
-            if key in changed and task.held:
+            touched = any(key[: len(k)] == k for k in changed)
+            if touched and task.held:
                 task.meanwhile = True
-            elif key in changed and task.ended == "failed":
+            elif touched and task.ended == "failed":
                 task.ended, task.tries, task.free = None, 0, 0
         for stage, key in list(self.tasks):
             task, touched = self.tasks[stage, key], any(key[: len(k)] == k for k in changed)

@@ -11,7 +11,7 @@ from pathlib import Path
 from penstock.campaign import FileSource, Source, Stage
 from penstock.config.code import Code
 from penstock.config.commands import Commands
-from penstock.config.uses import fields_used
+from penstock.config.uses import fields_placed, fields_used
 
 FORMAT = "2:"  # how digests begin that are made in this way
 
@@ -33,7 +33,8 @@ def digested_stage(stage: Stage, commands: Commands) -> Stage:
     made_of = commands.of_stage(stage) | code.of_functions([*filter(None, (stage.python, stage.setup))])
     for path in stage.templates.values():
         made_of |= code.of_file(root / path)
-    stage = replace(stage, code=dict(sorted(made_of.items())), uses=fields_used(stage, root))
+    uses, places = fields_used(stage, root), fields_placed(stage)
+    stage = replace(stage, code=dict(sorted(made_of.items())), uses=uses, places=places)
     return replace(stage, digest=digest_of_stage(stage))
 
 

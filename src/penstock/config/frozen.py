@@ -152,6 +152,7 @@ _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "rules": _all_made(Rule),
         "ok_codes": tuple,
         "uses": tuple,
+        "places": tuple,
     },
     Product: {"path": Pattern.parse},
     After: {"key": _templates},

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from penstock.campaign import Stage
@@ -13,26 +14,25 @@ SHARED = frozenset({"product", "cpus", "scratch", "outdir", "fan"})  # the same 
 
 
 def fields_used(stage: Stage, root: Path) -> tuple[str, ...] | None:
-    """Name the fields and levels that a stage's command, templates, products and upstream keys name.
+    """Name the fields and levels that a stage's command and templates name.
 
     None is all of them: nobody knows what a function reads of the fields that it is given.
     """
     if stage.python:
         return None
-    return tuple(sorted({name for name in names_in(stage, root) if "." not in name} - SHARED))
+    texts = (IN_TEMPLATE.findall(text_of(root / path)) for path in stage.templates.values())
+    return plain(chain(*(template.names for template in stage.command), *texts))
 
 
-def names_in(stage: Stage, root: Path) -> Iterator[str]:
-    """Yield all that the placeholders of a stage name."""
-    for template in stage.command:
-        yield from template.names
-    for product in stage.products:
-        yield from product.path.names
-    for after in stage.after:
-        for template in after.key:
-            yield from template.names
-    for path in stage.templates.values():
-        yield from IN_TEMPLATE.findall(text_of(root / path))
+def fields_placed(stage: Stage) -> tuple[str, ...]:
+    """Name the fields that say where a stage's products go and what stands before it."""
+    keys = (template.names for after in stage.after for template in after.key)
+    return plain(chain(*(product.path.names for product in stage.products), *keys))
+
+
+def plain(names: Iterable[str]) -> tuple[str, ...]:
+    """Keep of names those that belong to units."""
+    return tuple(sorted({name for name in names if "." not in name} - SHARED))
 
 
 def text_of(file: Path) -> str:

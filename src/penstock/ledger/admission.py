@@ -4,31 +4,66 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
-from penstock.ledger.inputs import uses_unit
 from penstock.ledger.readiness import RESTING, Touched, candidates, dependents, propagate
-from penstock.ledger.units import Difference, Values, under
+from penstock.ledger.units import Change, Difference, Values, beneath, under
+from penstock.ledger.uses import Uses, write
 from penstock.units import Placeholder, Template, canonical
 
 
 def admit(db: sqlite3.Connection, graph: Graph, values: Values, difference: Difference) -> None:
     """Bring the tasks to what `difference` says of the units."""
-    touched, changed, reasons = Touched(), defaultdict[str, set[int]](set), dict(difference.changed)
-    other = [*reasons, *difference.back]
-    if reasons:
+    touched, moved = Touched(), defaultdict[str, set[int]](set)
+    changed = [change.unit for change in difference.changed]
+    if changed:
         values.forget()
+        note_changes(db, graph, difference)
     for stage in graph.stages:
-        drop_left_out(db, graph, values, stage, list(reasons), touched)
-        link_again(db, graph, values, stage, list(reasons), touched)
-        add_tasks(db, graph, values, stage, 0 if other else difference.new_after, touched)
-        touched.add(stage, (*difference.gone, *other))
-        changed[stage].update(renew(db, graph, stage, list(reasons)))
-    touched.reasons = reasons
-    propagate(db, graph, changed, touched)
+        reasons = affected(db, Uses(graph, stage), difference)
+        drop_left_out(db, graph, values, stage, changed, touched)
+        link_again(db, graph, values, stage, changed, touched)
+        add_tasks(
+            db, graph, values, stage, 0 if changed or difference.back else difference.new_after, touched
+        )
+        touched.add(stage, (*difference.gone, *difference.back, *reasons))
+        touched.reasons[stage] = reasons
+        moved[stage].update(renew(db, graph, stage, list(reasons)))
+    propagate(db, graph, moved, touched)
+
+
+def affected(db: sqlite3.Connection, uses: Uses, difference: Difference) -> dict[int, str]:
+    """Return the units whose tasks are made from something that changed, and what that is."""
+    told = {change.unit: uses.tell(difference.level, change) for change in difference.changed}
+    found = {unit: why for unit, why in told.items() if why}
+    if not found or difference.level == uses.level:
+        return found
+    return {unit: found[group] for group, unit in beneath(db, found, difference.level, uses.level)}
+
+
+def note_changes(db: sqlite3.Connection, graph: Graph, difference: Difference) -> None:
+    """Keep what changed of all that a stage uses, for those who ask why a task is stale."""
+    level, uses = difference.level, [Uses(graph, stage) for stage in graph.stages]
+    near = [one for one in uses if 0 < level <= one.level]
+    rows = [
+        (difference.at, change.unit, *said)
+        for change in difference.changed
+        for said in used(change, level, near)
+    ]
+    db.executemany("INSERT INTO history (at, unit, what, old, new) VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def used(change: Change, level: int, uses: Sequence[Uses]) -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield (what, old, new) for all of a change that a stage uses."""
+    if change.files and any(one.has_files(level, change.new) for one in uses):
+        yield "files", *change.files
+    for name in change.names:
+        if any(one.has_field(name) for one in uses):
+            old, new = (write(side[name]) if name in side else None for side in (change.old, change.new))
+            yield f"field {name}", old, new
 
 
 def add_tasks(
@@ -169,8 +204,7 @@ def tasks_under(
 def renew(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> list[int]:
     """Try again what failed on an input that changed, and note of what is on its way that it did; return the former."""
     rows = tasks.states_of(db, graph.ids[stage], units).values() if units else ()
-    if uses_unit(graph, stage):
-        tasks.mark_meanwhile(db, graph, stage, [r for r in rows if r["state"] in ("queued", "running")])
+    tasks.mark_meanwhile(db, graph, stage, [r for r in rows if r["state"] in ("queued", "running")])
     failed = [r["unit"] for r in rows if r["state"] == "failed"]
     return retry_failed(db, graph, stage, failed, why="its input changed")
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
-from penstock.campaign import Stage
 from penstock.graph import Edge, Graph
+from penstock.ledger.uses import Uses, made_from
 
-SHARED_WORDS = frozenset({"product", "cpus", "scratch", "outdir"})  # the same whatever the unit is
+FORMAT = "2:"  # how digests begin that are made in this way
+
+Texts = Iterable[tuple[int, str]]
 
 
 @dataclass(slots=True)
@@ -39,11 +40,20 @@ class Made:
 
 def inputs_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> dict[int, Inputs]:
     """Return what the tasks of `stage` for `units` are made from, as the ledger stands."""
+    found = gather(db, graph, stage, units, texts=made_from(db, Uses(graph, stage), units))
+    for inputs in found.values():
+        inputs.digest = FORMAT + inputs.digest
+    return found
+
+
+def gather(
+    db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int], *, texts: Texts
+) -> dict[int, Inputs]:
+    """Sum up what tasks are made from: what `texts` say of their units, and the products of their upstreams."""
     found = {unit: Inputs() for unit in units}
     own = {unit: hashlib.sha256() for unit in units}
     members = {unit: hashlib.sha256() for unit in units} if graph.is_group(stage) else {}
-    of_unit = fingerprints if uses_unit(graph, stage) else partial(named_fields, stage=graph.stages[stage])
-    for unit, text in of_unit(db, units):
+    for unit, text in texts:
         own[unit].update(f"{text}\n".encode())
     for edge in graph.upstreams[stage]:
         if edge.expander:
@@ -58,39 +68,6 @@ def inputs_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[
         if unit in members:
             inputs.digest += f".{members[unit].hexdigest()[:32]}"
     return found
-
-
-def uses_unit(graph: Graph, stage: str) -> bool:
-    """Whether a task of `stage` is made from its unit's own files and fields, and not from upstream products alone.
-
-    Of a Python stage, and of one that nothing at its level precedes, it is taken for granted.
-    """
-    definition = graph.stages[stage]
-    fed = any(e.kind in ("same", "finer") and not e.expander for e in graph.upstreams[stage])
-    return bool(definition.python) or not fed or names_fields(definition)
-
-
-def names_fields(stage: Stage) -> bool:
-    """Whether a command names something of the unit, be it part of a path."""
-    names = {name for part in stage.command for name in part.names}
-    return any("." not in name for name in names - SHARED_WORDS)
-
-
-def fingerprints(db: sqlite3.Connection, units: Iterable[int]) -> Iterator[tuple[int, str]]:
-    """Yield (unit, fingerprint and fields of its files)."""
-    sql = "SELECT u.id, coalesce(u.fingerprint, '') || u.fields FROM json_each(?) j JOIN unit u ON u.id = j.value"
-    for row in db.execute(sql, (json.dumps(list(units)),)):
-        yield row[0], row[1]
-
-
-def named_fields(db: sqlite3.Connection, units: Iterable[int], *, stage: Stage) -> Iterator[tuple[int, str]]:
-    """Yield (unit, fields that say where its products go); a key says it too, but never changes."""
-    names = {name for product in stage.products for name in product.path.names}
-    sql = "SELECT u.id, u.fields FROM json_each(?) j JOIN unit u ON u.id = j.value"
-    for unit, text in db.execute(sql, (json.dumps(list(units)),)) if names else ():
-        fields = json.loads(text)
-        if named := {name: fields[name] for name in sorted(names & fields.keys())}:
-            yield unit, json.dumps(named)
 
 
 def products_seen(db: sqlite3.Connection, graph: Graph, edge: Edge, units: Sequence[int]) -> Iterator[Made]:
@@ -130,7 +107,7 @@ def seen_along(graph: Graph, edge: Edge) -> tuple[str, str, str]:
             return "j.value", "m.id", f"{links} JOIN unit m ON m.level = {level_up} AND m.key = k.key"
 
 
-def digests_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> Mapping[int, str]:
+def digests_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> dict[int, str]:
     """Return the input digest of each task as it would be made now."""
     return {unit: inputs.digest for unit, inputs in inputs_of(db, graph, stage, units).items()}
 

@@ -29,6 +29,7 @@ def second_look(db: sqlite3.Connection) -> None:
     """Make room for what a second look at the engine asked for."""
     add_identity(db)
     add_owners(db)
+    add_history(db)
 
 
 def add_identity(db: sqlite3.Connection) -> None:
@@ -44,6 +45,15 @@ def add_owners(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE product ADD COLUMN owned INTEGER NOT NULL DEFAULT 0")
     db.execute("UPDATE product SET owned = CASE WHEN digest IS NULL THEN 2 ELSE 1 END WHERE true")
     db.execute("CREATE TABLE former (path TEXT PRIMARY KEY) WITHOUT ROWID")
+
+
+def add_history(db: sqlite3.Connection) -> None:
+    """Make room for what changed of units."""
+    db.execute(
+        "CREATE TABLE history (id INTEGER PRIMARY KEY, at REAL NOT NULL, unit INTEGER NOT NULL, what TEXT NOT NULL,"
+        " old TEXT, new TEXT)"
+    )
+    db.execute("CREATE INDEX history_unit ON history (unit)")
 
 
 #: version → the step that leads from it to the next one

@@ -6,17 +6,16 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 from penstock.decide import OPEN, Upstream, Verdict, readiness
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
 from penstock.ledger.inputs import digests_of, members_of
-from penstock.ledger.tasks import MEANWHILE, REDEFINED
+from penstock.ledger.rebasing import former_digests
+from penstock.ledger.tasks import MEANWHILE, REDEFINED, chunks
 from penstock.ledger.units import ROOT
 
-CHUNK = 5_000
 RESTING = ("waiting", "ready", "blocked", "failed", "gone", "vetoed")  # neither done nor on their way
 
 
@@ -25,7 +24,9 @@ class Touched:
 
     def __init__(self) -> None:
         self.units: defaultdict[str, set[int]] = defaultdict(set)
-        self.reasons: Mapping[int, str] = {}  # what changed of a unit, where that is known
+        self.reasons: dict[
+            str, Mapping[int, str]
+        ] = {}  # by stage, what changed of a unit, where that is known
 
     def add(self, stage: str, units: Iterable[int]) -> None:
         self.units[stage].update(units)
@@ -46,7 +47,7 @@ def propagate(
     for stage in graph.stages:
         moved = set(changed.get(stage, ()))
         for units in chunks(touched.units.pop(stage, set()) | to_judge(db, graph, stage, moved)):
-            moved.update(judge(db, graph, stage, units, touched.reasons))
+            moved.update(judge(db, graph, stage, units, touched.reasons.get(stage, {})))
         for edge in graph.downstreams[stage]:
             if moved:
                 touched.add(edge.down, dependents(db, graph, edge, moved))
@@ -80,13 +81,6 @@ def any_stale(db: sqlite3.Connection, stage_id: int) -> bool:
     """Whether the tally knows of stale tasks of a stage."""
     sql = "SELECT n FROM tally WHERE stage = ? AND unit = ? AND state = 'stale' AND n > 0"
     return db.execute(sql, (stage_id, ROOT)).fetchone() is not None
-
-
-def chunks(units: Iterable[int]) -> Iterator[list[int]]:
-    """Cut into pieces that a query takes well."""
-    rest = iter(units)
-    while piece := list(islice(rest, CHUNK)):
-        yield piece
 
 
 def dependents(db: sqlite3.Connection, graph: Graph, edge: Edge, units: set[int]) -> set[int]:
@@ -189,6 +183,7 @@ def compare_inputs(
 ) -> list[int]:
     """Mark the tasks whose inputs changed, unmark those that are back to what they were; return groups with other members."""
     rows, digests = tasks.states_of(db, graph.ids[stage], done), digests_of(db, graph, stage, done)
+    digests |= former_digests(db, graph, stage, rows)
     ignored = graph.stages[stage].late == "ignore"
     stale, late = dict[int, str](), list[int]()
     for unit in done:

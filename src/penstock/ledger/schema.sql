@@ -24,7 +24,7 @@ CREATE TABLE unit (
     g1 INTEGER, g2 INTEGER, g3 INTEGER, g4 INTEGER, g5 INTEGER,
     origin TEXT NOT NULL,               -- 'group' | 'source' | the id of the stage that expanded it
     fields TEXT NOT NULL DEFAULT '{}',
-    fingerprint TEXT,                   -- of its input files: size and mtime
+    fingerprint TEXT,                   -- of its input files: size and mtime; empty if it has none
     at REAL,                            -- when it was first seen, or last changed
     gone REAL,                          -- since when its input is missing
     UNIQUE (level, key)
@@ -162,6 +162,12 @@ CREATE TABLE veto (
     at REAL NOT NULL, lifted REAL, lifted_by TEXT
 );
 CREATE INDEX veto_unit ON veto (unit) WHERE lifted IS NULL;
+
+-- What changed of units that tasks are made from: `files` by their fingerprints, `field NAME` by its JSON.
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, unit INTEGER NOT NULL, what TEXT NOT NULL, old TEXT, new TEXT
+);
+CREATE INDEX history_unit ON history (unit);
 
 -- What a person should look at; those of one source are replaced by its next scan.
 CREATE TABLE problem (id INTEGER PRIMARY KEY, source TEXT NOT NULL, subject TEXT NOT NULL, why TEXT NOT NULL, at REAL NOT NULL);

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from penstock.decide import Next
 from penstock.graph import Graph
 from penstock.ledger.products import withdraw
 from penstock.ledger.units import ROOT, Values
 from penstock.units import Expression
+
+T = TypeVar("T")
+
+CHUNK = 5_000
 
 REDEFINED = "the definition changed"
 MEANWHILE = "its input changed while it was made"
@@ -137,6 +142,13 @@ def groups_of(db: sqlite3.Connection, units: Iterable[int], levels: Sequence[int
     columns = ", ".join(f"u.g{level}" for level in levels)
     sql = f"SELECT u.id, {columns} FROM json_each(?) j JOIN unit u ON u.id = j.value"
     return [tuple(row) for row in db.execute(sql, (json.dumps(list(units)),))]
+
+
+def chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    """Cut into pieces that a query takes well."""
+    rest = iter(items)
+    while piece := list(islice(rest, CHUNK)):
+        yield piece
 
 
 def states_of(db: sqlite3.Connection, stage_id: int, units: Iterable[int]) -> dict[int, sqlite3.Row]:

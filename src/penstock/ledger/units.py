@@ -18,9 +18,30 @@ from penstock.units import canonical, compact, identities
 MOST_LOST = 0.2  # more than this share gone at once is a broken mount rather than a clean-up
 ROOT = 1
 
+MOST_SHOWN = 40  # characters of a value
+
 SIZE = re.compile(r"(\d+):\d+$")  # of the fingerprint of one file
 
 parse = json.JSONDecoder().decode
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a unit was and is now: its fields, and the fingerprints of its files where they differ."""
+
+    unit: int
+    old: Mapping[str, Any]
+    new: Mapping[str, Any]
+    names: Sequence[str] = ()  # of the fields that are others now; their order is nothing
+    files: tuple[str, str] | None = None
+
+    def tell(self, name: str) -> str:
+        """Say what became of a field."""
+        if name not in self.old:
+            return f"{name} is new: {show_value(self.new[name])}"
+        if name not in self.new:
+            return f"{name} is no longer there: it was {show_value(self.old[name])}"
+        return f"{name} changed: {show_value(self.old[name])} → {show_value(self.new[name])}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +51,12 @@ class Difference:
     present: int
     new: int
     new_after: int  # ids above it are new
-    changed: Sequence[tuple[int, str]] = ()  # unit, what changed
+    changed: Sequence[Change] = ()
     gone: Sequence[int] = ()
     back: Sequence[int] = ()
     suspicious: int = 0  # units that seem lost, too many at once to be believed
+    level: int = 0
+    at: float = 0.0
 
 
 def stage_found(db: sqlite3.Connection, level: int, found: Iterable[Found]) -> int:
@@ -88,7 +111,7 @@ def merge_found(
     gone, suspicious = find_gone(db, level, accept_gone=accept_gone) if sought else ([], 0)
     db.executemany("UPDATE unit SET gone = ? WHERE id = ?", ((now, unit) for unit in gone))
     new = count_new(db, level, highest)
-    return Difference(present, new, highest, changed, gone, back, suspicious)
+    return Difference(present, new, highest, changed, gone, back, suspicious, level, now)
 
 
 def count_living(db: sqlite3.Connection, level: int) -> int:
@@ -112,16 +135,30 @@ def count_new(db: sqlite3.Connection, level: int, highest: int) -> int:
     return db.execute(sql, (highest, level)).fetchone()[0]
 
 
-def changed_and_back(db: sqlite3.Connection, level: int) -> tuple[list[tuple[int, str]], list[int]]:
+def changed_and_back(db: sqlite3.Connection, level: int) -> tuple[list[Change], list[int]]:
     """Return the known units that were found with another input or other fields, and those that had been gone."""
     differs = "(u.fingerprint IS NOT f.fingerprint OR u.fields <> f.fields)"
     rows = db.execute(
-        f"SELECT u.id, u.fingerprint, f.fingerprint, {differs}, u.gone FROM found{level} f"
+        f"SELECT u.id, u.fields, f.fields, u.fingerprint, f.fingerprint, {differs}, u.gone FROM found{level} f"
         f" JOIN unit u ON u.level = ? AND u.key = f.key WHERE f.resting AND ({differs} OR u.gone IS NOT NULL)",
         (level,),
     ).fetchall()
-    changed = [(unit, how_changed(before, after)) for unit, before, after, other, _ in rows if other]
-    return changed, [row[0] for row in rows if row[4] is not None]
+    changes = (change_of(*row[:5]) for row in rows if row[5])
+    return [one for one in changes if one.files or one.names], [row[0] for row in rows if row[6] is not None]
+
+
+def change_of(unit: int, old: str, new: str, before: str | None, after: str | None) -> Change:
+    """Return what changed of a unit, from its fields as JSON and from its fingerprints."""
+    was, now, files = parse(old), parse(new), (before or "", after or "")
+    names = (
+        [n for n in sorted(was.keys() | now.keys()) if typed(was, n) != typed(now, n)] if old != new else []
+    )
+    return Change(unit, was, now, names, files if files[0] != files[1] else None)
+
+
+def typed(fields: Mapping[str, Any], name: str) -> tuple[type, Any] | None:
+    """Return a field so that 1, 1.0 and true are three."""
+    return (fields[name].__class__, fields[name]) if name in fields else None
 
 
 def insert_groups(db: sqlite3.Connection, level: int, highest: int) -> None:
@@ -172,15 +209,19 @@ def find_gone(db: sqlite3.Connection, level: int, *, accept_gone: bool) -> tuple
     return gone, 0
 
 
-def how_changed(before: str | None, after: str | None) -> str:
+def how_changed(before: str, after: str) -> str:
     """Say in words what became of a fingerprint ("size:mtime in ns")."""
-    if before == after:
-        return "its fields changed"
-    sizes = [SIZE.match(text or "") for text in (before, after)]
+    sizes = [SIZE.match(text) for text in (before, after)]
     if not all(sizes):
-        return "its input changed"
+        return "changed"
     old, new = (found[1] for found in sizes if found)
-    return f"its input changed: {old} → {new} bytes" if old != new else "its input was written again"
+    return f"changed: {old} → {new} bytes" if old != new else "was written again"
+
+
+def show_value(value: Any) -> str:
+    """Write the value of a field in a few words."""
+    text = value if isinstance(value, str) else compact({"": value})[4:-1]
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,15 +246,18 @@ def insert_children(
     for key, fields in given.items():
         if key not in known:
             insert_unit(db, level, key, str(stage_id), fields, groups)
-    changed = [known[k]["id"] for k, f in given.items() if k in known and known[k]["fields"] != f]
+    changes = [
+        change_of(known[k]["id"], known[k]["fields"], f, None, None) for k, f in given.items() if k in known
+    ]
     fields = ((given[k], known[k]["id"]) for k in given.keys() & known.keys())
     db.executemany("UPDATE unit SET fields = ? WHERE id = ?", fields)
     gone = [row["id"] for key, row in known.items() if key not in given and row["gone"] is None]
     back = [row["id"] for key, row in known.items() if key in given and row["gone"] is not None]
     times = chain(((now, u) for u in gone), ((None, u) for u in back))
     db.executemany("UPDATE unit SET gone = ? WHERE id = ?", times)
-    reasons = [(unit, how_changed(None, None)) for unit in changed]
-    return Difference(len(given), len(given.keys() - known.keys()), highest, reasons, gone, back)
+    changed = [change for change in changes if change.names]
+    new = len(given.keys() - known.keys())
+    return Difference(len(given), new, highest, changed, gone, back, level=level, at=now)
 
 
 def taken_elsewhere(db: sqlite3.Connection, level: int, keys: Iterable[str], now: float) -> list[str]:
@@ -298,3 +342,14 @@ def rows_of(db: sqlite3.Connection, units: Iterable[int]) -> Iterator[sqlite3.Ro
     return db.execute(
         "SELECT u.* FROM json_each(?) j JOIN unit u ON u.id = j.value", (json.dumps(list(units)),)
     )
+
+
+def beneath(
+    db: sqlite3.Connection, groups: Iterable[int], above: int, level: int
+) -> Iterator[tuple[int, int]]:
+    """Yield (group, unit) for all units of `level` under groups of the level `above`."""
+    sql = (
+        f"SELECT j.value, u.id FROM json_each(?) j JOIN unit u ON u.level = {level} AND u.g{above} = j.value"
+    )
+    for row in db.execute(sql, (json.dumps(list(groups)),)):
+        yield row[0], row[1]

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,7 +27,7 @@ def scan_function(source: FunctionSource, campaign: Campaign, state: ScanState) 
     for given in _call(function, campaign):
         values = _plain(given, source)
         try:
-            text = json.dumps(values, sort_keys=True, allow_nan=False)
+            json.dumps(values, allow_nan=False)
             key = shape.split(values)
         except (KeyError, TypeError, ValueError) as error:
             raise DefinitionError(
@@ -39,7 +38,7 @@ def scan_function(source: FunctionSource, campaign: Campaign, state: ScanState) 
         if len(seen) == before:
             shown = show_key(key, campaign.levels, campaign.formats)
             raise DefinitionError(f"{source.function} gave the key {shown} twice; keys name one unit each")
-        yield Found(source.level, key, values, _fingerprint(values, text, campaign.root))
+        yield Found(source.level, key, values, _fingerprint(values, campaign.root))
 
 
 def import_function(reference: str, root: Path) -> Callable[..., Any]:
@@ -96,10 +95,10 @@ def _reason(error: Exception) -> str:
     return f"it has no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
 
 
-def _fingerprint(values: Mapping[str, Any], text: str, root: Path) -> str:
-    """Digest the fields; a unit with a `path` or `paths` changes with these files, too."""
+def _fingerprint(values: Mapping[str, Any], root: Path) -> str:
+    """Tell how the files of a unit with a `path` or `paths` are."""
     paths = [values["path"]] if "path" in values else values.get("paths", [])
-    marks = [blake2b(text.encode(), digest_size=8).hexdigest()]
+    marks: list[str] = []
     for path in paths:
         try:
             stat = os.stat(root / path)

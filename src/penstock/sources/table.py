@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
-from zlib import crc32
 
 from penstock.campaign import Campaign, TableSource
 from penstock.config.header import open_table
@@ -16,24 +15,24 @@ from penstock.sources.found import Found, Problem, ScanState, Shape
 from penstock.units import Value, iso, read_value, show_key, unknown_name
 
 Key = tuple[Value, ...]
-Row = tuple[int, Key, dict[str, Any], str]  # line, key, fields, mark
+Row = tuple[int, Key, dict[str, Any]]  # line, key, fields
 
 
 def scan_table(source: TableSource, campaign: Campaign, state: ScanState) -> Iterator[Found]:
     """Yield a unit for each row; rows that cannot be read go to `state.problems`."""
     seen: set[int] = set()
     level = source.level
-    for line, key, values, mark in _rows(source, campaign, state):
+    for line, key, values in _rows(source, campaign, state):
         before = len(seen)
         seen.add(hash(key))
         if len(seen) == before:
             _refuse_second(key, line, source, campaign)
-        yield Found(level, key, values, mark)
+        yield Found(level, key, values, "")
 
 
 def _refuse_second(key: Key, line: int, source: TableSource, campaign: Campaign) -> None:
     """Raise if a row before `line` has the same key; equal hashes alone prove nothing."""
-    for first, other, _, _ in _rows(source, campaign, ScanState(0)):
+    for first, other, _ in _rows(source, campaign, ScanState(0)):
         if first < line and other == key:
             shown = show_key(key, campaign.levels, campaign.formats)
             message = f"lines {first} and {line} have the same key {shown}; remove one"
@@ -85,7 +84,7 @@ def _read_rows(rows: Any, source: TableSource, campaign: Campaign, state: ScanSt
         except ValueError as error:
             state.problems.append(Problem(f"{source.path.name}:{rows.line_num}", str(error)))
             continue
-        yield rows.line_num, key, values, f"{crc32(repr(row).encode()):08x}"
+        yield rows.line_num, key, values
 
 
 def _check_header(header: list[str], shape: Shape, source: TableSource) -> None:

@@ -163,6 +163,12 @@ CREATE TABLE veto (
 );
 CREATE INDEX veto_unit ON veto (unit) WHERE lifted IS NULL;
 
+-- What changed of units that tasks are made from: `files` by their fingerprints, `field NAME` by its JSON.
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, unit INTEGER NOT NULL, what TEXT NOT NULL, old TEXT, new TEXT
+);
+CREATE INDEX history_unit ON history (unit);
+
 -- What a person should look at; those of one source are replaced by its next scan.
 CREATE TABLE problem (id INTEGER PRIMARY KEY, source TEXT NOT NULL, subject TEXT NOT NULL, why TEXT NOT NULL, at REAL NOT NULL);
 
