@@ -12,6 +12,7 @@ from pathlib import Path
 
 from penstock.campaign import Campaign, FunctionSource, Stage
 from penstock.config.code import MOST_BYTES, is_large, own_module
+from penstock.config.collisions import check_collisions
 from penstock.config.places import Places, find_lines
 from penstock.errors import DefinitionError
 from penstock.extras import explain_missing, workflow_of
@@ -72,6 +73,7 @@ def check_reach(campaign: Campaign) -> list[str]:
     if not campaign.stages:
         message = "the definition has no stage, so there is nothing to do; add [stage.NAME] with `each` and a `command`"
         raise places.error((), message)
+    check_collisions(campaign, places)
     warnings: list[str] = []
     for source in campaign.sources:
         if isinstance(source, FunctionSource):
