@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 Work = Callable[["Conductor", Observe], "Ending"]
 
 
-def drive(campaign: Campaign, *, command: str, work: Work, accept_gone: bool = False) -> None:
+def drive(
+    campaign: Campaign, *, command: str, work: Work, accept_gone: bool = False, overwrite: bool = False
+) -> None:
     """Hold the campaign, let `work` drive its conductor, say how it ended, and leave with its code.
 
     A `run` that was told to stop leaves with 1: what was to follow it must not.
@@ -31,7 +33,7 @@ def drive(campaign: Campaign, *, command: str, work: Work, accept_gone: bool = F
     from penstock.conductor import Conductor
 
     with (
-        Conductor(campaign, command=command, accept_gone=accept_gone) as conductor,
+        Conductor(campaign, command=command, accept_gone=accept_gone, overwrite=overwrite) as conductor,
         stopping(conductor),
         observing() as observe,
     ):

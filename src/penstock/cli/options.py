@@ -104,6 +104,15 @@ def set_option(command: F) -> F:
     return reduce(lambda made, option: option(made), options, cast(F, overridden))
 
 
+def overwrite_option(command: F) -> F:
+    """Add --overwrite: the command gets `overwrite`."""
+    return click.option(
+        "--overwrite",
+        is_flag=True,
+        help="Let products replace files that penstock did not make; never an input. It is not recorded.",
+    )(command)
+
+
 def stage_option(command: F) -> F:
     """Add --stage: the command gets `stage`."""
     return click.option(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.options import campaign_option, load_campaign, set_option
+from penstock.cli.options import campaign_option, load_campaign, overwrite_option, set_option
 
 
 @click.command(
@@ -20,7 +20,8 @@ Examples:
 @set_option
 @click.option("--stale", is_flag=True, help="Redo also what is done but stale.")
 @click.option("--accept-gone", is_flag=True, help="Believe it when many files are missing at once.")
-def run(root: Path, overrides: tuple[str, ...], stale: bool, accept_gone: bool) -> None:
+@overwrite_option
+def run(root: Path, overrides: tuple[str, ...], stale: bool, accept_gone: bool, overwrite: bool) -> None:
     """Work until nothing can change without a new file or a person.
 
     Interrupt it as you like: the same command goes on. Ctrl-C once stops submitting and asks running work on
@@ -33,5 +34,6 @@ def run(root: Path, overrides: tuple[str, ...], stale: bool, accept_gone: bool) 
         load_campaign(root, overrides),
         command="run",
         accept_gone=accept_gone,
+        overwrite=overwrite,
         work=lambda conductor, observe: conductor.run(observe=observe, stale=stale),
     )

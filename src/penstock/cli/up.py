@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.options import campaign_option, load_campaign, set_option
+from penstock.cli.options import campaign_option, load_campaign, overwrite_option, set_option
 from penstock.display import clean_log
 from penstock.errors import Held, LedgerError
 from penstock.ledger import FOLDER, lease, make_private
@@ -31,7 +31,8 @@ Examples:
 @campaign_option
 @set_option
 @click.option("--until-done", is_flag=True, help="End when nothing can change by itself, as `run` does.")
-def up(root: Path, overrides: tuple[str, ...], until_done: bool) -> None:
+@overwrite_option
+def up(root: Path, overrides: tuple[str, ...], until_done: bool, overwrite: bool) -> None:
     """Start `watch` in the background; you can log out.
 
     Its log is .penstock/conductor.log. A second `up` does nothing; `penstock down` ends it.
@@ -45,7 +46,9 @@ def up(root: Path, overrides: tuple[str, ...], until_done: bool) -> None:
     make_private(root / FOLDER)
     log = root / FOLDER / LOG
     began = log.stat().st_size if log.exists() else 0
-    options = ["--until-done"] * until_done + [f"--set={pair}" for pair in overrides]
+    options = (
+        ["--until-done"] * until_done + ["--overwrite"] * overwrite + [f"--set={pair}" for pair in overrides]
+    )
     child, first_news = start(root, log, options)
     if not has_begun(child, first_news):
         click.echo(clean_log(log.read_bytes()[began:]).rstrip(), err=True)

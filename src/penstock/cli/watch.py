@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.options import campaign_option, load_campaign, set_option
+from penstock.cli.options import campaign_option, load_campaign, overwrite_option, set_option
 
 if TYPE_CHECKING:
     from penstock.cli.live import Observe
@@ -26,7 +26,10 @@ Examples:
 @set_option
 @click.option("--until-done", is_flag=True, help="End when nothing can change by itself, as `run` does.")
 @click.option("--tell", type=int, hidden=True, help="Of `up`: where to write when the first turn is done.")
-def watch(root: Path, overrides: tuple[str, ...], until_done: bool, tell: int | None) -> None:
+@overwrite_option
+def watch(
+    root: Path, overrides: tuple[str, ...], until_done: bool, tell: int | None, overwrite: bool
+) -> None:
     """Work, and go on as new data come, until stopped (Ctrl-C, or `penstock down`)."""
     from penstock.cli.drive import drive
 
@@ -35,6 +38,7 @@ def watch(root: Path, overrides: tuple[str, ...], until_done: bool, tell: int | 
     drive(
         load_campaign(root, overrides),
         command="watch" if tell is None else "up",
+        overwrite=overwrite,
         work=lambda conductor, observe: conductor.watch(
             observe=observe if tell is None else telling(tell, observe), until_done=until_done
         ),

@@ -26,3 +26,5 @@ class Context:
     clock: Clock
     measured: Measured
     allowances: Mapping[str, Mapping[str, Allowance]]
+    overwrite: bool = False
+    """Whether products may replace files that penstock did not make, which were not inputs."""

@@ -10,6 +10,7 @@ from penstock import sources
 from penstock.campaign import Campaign, Source
 from penstock.conductor.completeness import open_by_condition
 from penstock.conductor.context import Context
+from penstock.conductor.replacing import products_among
 from penstock.errors import DefinitionError
 from penstock.ledger import FOLDER, Ledger
 from penstock.ledger.admission import admit
@@ -104,7 +105,8 @@ class Discoverer:
         db = self.ledger.db
         rows = db.execute("SELECT path, fingerprint, since FROM settling").fetchall()
         settling = {row[0]: (row[1], row[2]) for row in rows}
-        state = sources.ScanState(now_s=self.clock.now(), server_now=self.server_now, settling=settling)
+        made = products_among(self.context, source)
+        state = sources.ScanState(self.clock.now(), self.server_now, settling, made)
         db.execute("BEGIN")
         try:
             stage_found(db, source.level, sources.scan(source, self.campaign, state))

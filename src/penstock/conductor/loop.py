@@ -71,9 +71,10 @@ class Conductor:
         clusters: Mapping[str, ClusterSite] | None = None,
         machine: Machine | None = None,
         accept_gone: bool = False,
+        overwrite: bool = False,
     ) -> None:
         self.campaign, self.command, self.clock = campaign, command, clock or SystemClock()
-        self.accept_gone, self.machine = accept_gone, machine
+        self.accept_gone, self.overwrite, self.machine = accept_gone, overwrite, machine
         self.sites = Sites(campaign, here=site, there=clusters)
         self.stopping, self.open_ended = False, False
         self.due: dict[Step, float] = {}
@@ -102,7 +103,7 @@ class Conductor:
         self.graph = graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
         context = Context(
             ledger, campaign, graph, Values(ledger.db, campaign), self.sites, clock,
-            Measured(ledger, graph), allowances_of(campaign, self.sites),
+            Measured(ledger, graph), allowances_of(campaign, self.sites), self.overwrite,
         )  # fmt: skip
         take_over(context)
         self.crew = Crew(context, accept_gone=self.accept_gone)

@@ -20,7 +20,9 @@ from penstock.conductor.discovery import Discoverer, Discovery, check_found
 from penstock.conductor.elements import Elements
 from penstock.conductor.measured import Measured
 from penstock.conductor.products import check_products
+from penstock.conductor.replacing import in_the_way
 from penstock.conductor.slots import SlotSubmitter
+from penstock.display import count
 from penstock.ledger import Ledger
 from penstock.ledger.registration import register
 from penstock.ledger.units import Values
@@ -62,6 +64,8 @@ class StagePlan:
     """Of a cluster: the command that submits its first array."""
     script: str | None = None
     """Of a cluster: the job script of that array."""
+    taken: Sequence[str] = ()
+    """Paths of products where a file lies that penstock did not make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,12 @@ def stage_text(stage: StagePlan) -> list[str]:
     if stage.batches:
         lines.append(f"  in {stage.batches} batches of up to {stage.batch_size}, {stage.workers} at a time")
     lines += [f"  {r.tasks} {r.state}: {r.why}" for r in stage.reasons]
+    if stage.taken:
+        more = ", …" if len(stage.taken) > SHOWN else ""
+        lines.append(
+            f"  {count(len(stage.taken), 'product')} there already, not made by penstock, and left alone:"
+            f" {', '.join(stage.taken[:SHOWN])}{more}; move them away, or run with --overwrite"
+        )
     lines += [f"  $ {command}" for command in stage.first]
     if stage.script:
         lines += [
@@ -180,6 +190,7 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
         site=context.sites.name_of(stage),
         submit=submit,
         script=script,
+        taken=in_the_way(context, stage) if ready else (),
     )
 
 

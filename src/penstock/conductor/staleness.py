@@ -22,7 +22,7 @@ def redo_stale(ledger: Ledger, graph: Graph) -> int:
             (number, AT_ONCE),
         ).fetchall()
         with ledger.transaction() as db:
-            moved = redo(db, graph, stage, [row["unit"] for row in rows], why="it is stale")
+            moved = redo(db, graph, stage, {row["unit"]: row["stale"] for row in rows})
             propagate(db, graph, {stage: moved})
         if moved:
             return len(moved)

@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.campaign import Campaign, Stage
 from penstock.conductor.context import Context
+from penstock.conductor.replacing import INPUT, Inputs
 from penstock.errors import DefinitionError
 from penstock.graph import Graph
 from penstock.ledger import tasks
@@ -48,6 +49,7 @@ class Submitter:
     def __init__(self, context: Context, site: str) -> None:
         self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
         self.clock, self.values, self.measured = context.clock, context.values, context.measured
+        self.overwrite, self.inputs = context.overwrite, Inputs(context)
         self.rendered = Rendered(context.campaign)
         self.mine = {s.name for s in context.campaign.stages if context.sites.name_of(s) == site}
 
@@ -94,12 +96,12 @@ class Submitter:
 
     def let_replace(self, stage: Stage, lines: Mapping[int, Line]) -> None:
         """Tell the runner which products may take the place of what lies there."""
-        made = {unit: line.products for unit, line in lines.items() if line.products}
-        free = replaceable(self.ledger.db, self.graph.ids[stage.name], made) if made else set[str]()
-        for unit in made if free else ():
-            for product in lines[unit].data["products"].values():
-                if product["path"] in free:
-                    product["replace"] = True
+        wanted = {path: unit for unit, line in lines.items() for _, path in line.products}
+        free = replaceable(self.ledger.db, self.graph.ids[stage.name], wanted) if wanted else set[str]()
+        for path in wanted if self.overwrite else free:
+            made = lines[wanted[path]].data["products"].values()
+            mark = {"replace": True} if path in free or not self.inputs.hold(path) else {"keep": INPUT}
+            next(product for product in made if product["path"] == path).update(mark)
 
     def note_missing(self, stage: Stage, unit: int, line: Line) -> str | None:
         """Tell a group's task, and the record, which members it goes without."""
@@ -153,13 +155,7 @@ def clash(db: sqlite3.Connection, graph: Graph, stage: str, queued: Sequence[tas
         for _, path in task.products:
             other = db.execute("SELECT stage, unit FROM product WHERE path = ?", (path,)).fetchone()
             if path in mine or (other and tuple(other) != (graph.ids[stage], task.unit)):
-                maker = (
-                    stage
-                    if path in mine
-                    else graph.name(other[0])
-                    if other[0] in graph.names
-                    else "a removed stage"
-                )
+                maker = stage if path in mine else graph.name(other[0])
                 return (
                     f"stage '{stage}': the product {path} of two of its units, or of stage '{maker}' too, would be the same"
                     " file: put more fields into its pattern"

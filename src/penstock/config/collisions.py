@@ -48,7 +48,7 @@ def why_named(product: Product, campaign: Campaign, named: dict[str, Path]) -> s
     """Say which file of the definition a product without placeholders would replace."""
     if product.path.names:
         return None
-    path = named.get(real(campaign.root, product.path.text))
+    path = named.get(real(campaign.root, product.path.text.rstrip("/")))
     return (
         f"would replace {path.name}, which the definition names; write it to another path" if path else None
     )
@@ -92,7 +92,7 @@ def sample(product: Product, source: FileSource, campaign: Campaign, number: int
 
 def real(root: Path, path: str) -> str:
     """Return a path with all links above the file followed, and no `..`."""
-    folder, name = os.path.split(os.path.join(root, path.rstrip("/")))
+    folder, name = os.path.split(os.path.join(root, path))
     return os.path.join(os.path.realpath(folder), name)
 
 

@@ -21,6 +21,9 @@ CONTRADICTIONS = {
         " WHERE t.state = 'done' AND p.digest IS NULL AND NOT EXISTS (SELECT 1 FROM product q"
         " WHERE q.stage = t.stage AND q.unit = t.unit AND q.digest IS NOT NULL)"
     ),
+    "tasks that are marked stale and neither done nor on their way to be": (
+        "SELECT count(*) FROM task WHERE stale IS NOT NULL AND state NOT IN ('done', 'queued', 'running')"
+    ),
     "tasks of units that are not there": "SELECT count(*) FROM task WHERE unit NOT IN (SELECT id FROM unit)",
 }
 

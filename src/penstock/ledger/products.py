@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 Declared = Sequence[tuple[str, str]]  # name, path
@@ -16,12 +16,11 @@ Declared = Sequence[tuple[str, str]]  # name, path
 OF_REMOVED = "stage IN (SELECT id FROM stage WHERE removed)"
 
 
-def replaceable(db: sqlite3.Connection, stage_id: int, tasks: Mapping[int, Declared]) -> set[str]:
-    """Return those product paths of these tasks where only what penstock itself made can lie.
+def replaceable(db: sqlite3.Connection, stage_id: int, wanted: Mapping[str, int]) -> set[str]:
+    """Return those paths, of products that units want to make, where only what penstock itself made can lie.
 
     That is what the task made before, what a removed stage made, and what was made there under an older definition.
     """
-    wanted = {path: unit for unit, products in tasks.items() for _, path in products}
     paths = json.dumps(list(wanted))
     rows = db.execute(
         f"SELECT p.path, p.stage, p.unit, p.{OF_REMOVED} FROM json_each(?) j CROSS JOIN product p ON p.path = j.value"
@@ -31,6 +30,16 @@ def replaceable(db: sqlite3.Connection, stage_id: int, tasks: Mapping[int, Decla
     own = {path for path, stage, unit, free in rows if free or (stage, unit) == (stage_id, wanted[path])}
     sql = "SELECT f.path FROM json_each(?) j CROSS JOIN former f ON f.path = j.value"
     return own.union(row[0] for row in db.execute(sql, (paths,)))
+
+
+def lying_at(db: sqlite3.Connection, stages: Iterable[int]) -> Iterator[str]:
+    """Yield where products lie, or are about to: those of some stages, of removed ones, and of before."""
+    sql = (
+        "SELECT p.path FROM product p LEFT JOIN task t ON t.stage = p.stage AND t.unit = p.unit"
+        f" WHERE (p.stage IN (SELECT value FROM json_each(?)) OR p.{OF_REMOVED})"
+        " AND (p.owned OR t.state IN ('queued', 'running')) UNION SELECT path FROM former"
+    )
+    yield from (row[0] for row in db.execute(sql, (json.dumps(list(stages)),)))
 
 
 def withdraw(db: sqlite3.Connection, stage_id: int, tasks: Mapping[int, Declared]) -> None:
@@ -67,7 +76,7 @@ def release(db: sqlite3.Connection, paths: Sequence[str]) -> None:
     keep_former(db, (row["path"] for row in rows))
     db.executemany("DELETE FROM product WHERE path = ?", [(row["path"],) for row in rows])
     db.executemany(
-        "UPDATE task SET stale = ? WHERE stage = ? AND unit = ? AND state = 'done'",
+        "UPDATE task SET stale = ?, redo = 1 WHERE stage = ? AND unit = ? AND state = 'done'",
         [(f"another stage makes {row['path']} now", row["stage"], row["unit"]) for row in rows],
     )
 

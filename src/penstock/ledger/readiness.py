@@ -13,7 +13,7 @@ from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
 from penstock.ledger.inputs import digests_of, members_of
 from penstock.ledger.rebasing import former_digests
-from penstock.ledger.tasks import MEANWHILE, REDEFINED, chunks
+from penstock.ledger.tasks import KEPT, MEANWHILE, REDEFINED, chunks
 from penstock.ledger.units import ROOT
 
 RESTING = ("waiting", "ready", "blocked", "failed", "gone", "vetoed")  # neither done nor on their way
@@ -172,7 +172,7 @@ def look_again(
     """
     done = may_run(db, graph, stage, done)
     late = compare_inputs(db, graph, stage, done, reasons) if done else []
-    return redo(db, graph, stage, late, why=LATE) if graph.stages[stage].late == "redo" else []
+    return redo(db, graph, stage, dict.fromkeys(late, LATE)) if graph.stages[stage].late == "redo" else []
 
 
 LATE = "its members changed"
@@ -194,18 +194,21 @@ def compare_inputs(
             late.append(unit)
         elif own != own_now:
             stale[unit] = reasons.get(unit, "what it is made from changed")
-    marked = {unit for unit in done if rows[unit]["stale"] not in (None, REDEFINED)}
+    marked = {u for u in done if rows[u]["stale"] not in (None, REDEFINED) and not rows[u]["redo"] & KEPT}
     tasks.clear_stale(db, graph, stage, [unit for unit in marked if unit not in stale])
     fresh = {unit: why for unit, why in stale.items() if rows[unit]["stale"] is None}
     tasks.mark_stale(db, graph, stage, fresh)
     return late
 
 
-def redo(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int], *, why: str) -> list[int]:
+def redo(db: sqlite3.Connection, graph: Graph, stage: str, whys: Mapping[int, str]) -> list[int]:
     """Make done tasks ready again, unless an upstream is being made or a reader is on its way; return those that are."""
+    units = list(whys)
     possible, never = may_run(db, graph, stage, units), overruled(db, graph, stage, units)
     free = [unit for unit in possible if unit not in never and not read_now(db, graph, stage, unit)]
-    tasks.move(db, graph, stage, [tasks.Move(unit, "done", "ready", f"again: {why}") for unit in free])
+    tasks.move(db, graph, stage, [tasks.Move(unit, "done", "ready", f"again: {whys[unit]}") for unit in free])
+    rows = tasks.states_of(db, graph.ids[stage], free)
+    tasks.clear_stale(db, graph, stage, [unit for unit, row in rows.items() if row["stale"] is not None])
     return free
 
 

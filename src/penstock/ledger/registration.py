@@ -30,6 +30,7 @@ def register(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], *, n
         rebase_definitions(db, campaign)
         before = {row["name"]: row for row in db.execute("SELECT * FROM stage")}
         known = digest_known(ledger) == frozen["digest"]
+        follow_renamed(db, campaign, before)
         check_stages(campaign, before)
         ids: dict[str, int] = {}
         for position, stage in enumerate(campaign.stages):
@@ -50,6 +51,18 @@ def digest_known(ledger: Ledger) -> str | None:
     sql = "SELECT d.digest FROM definition d JOIN meta m ON m.name = 'definition' AND d.id = m.value"
     row = ledger.db.execute(sql).fetchone()
     return row and row[0]
+
+
+def follow_renamed(db: sqlite3.Connection, campaign: Campaign, before: dict[str, Any]) -> None:
+    """Let a stage that has another name and does the same work keep what was done under the old one."""
+    names = {stage.name for stage in campaign.stages}
+    left = [row for name, row in before.items() if name not in names]
+    for stage in (s for s in campaign.stages if s.name not in before):
+        same = [row for row in left if (row["digest"], row["level"]) == (stage.digest, stage.level)]
+        if len(same) == 1:
+            db.execute("UPDATE stage SET name = ? WHERE id = ?", (stage.name, same[0]["id"]))
+            before[stage.name] = before.pop(same[0]["name"])
+            left.remove(same[0])
 
 
 def check_stages(campaign: Campaign, before: Mapping[str, Any]) -> None:

@@ -184,6 +184,8 @@ class Requests:
             tasks.move(
                 self.db, self.graph, stage, [tasks.Move(r["unit"], r["state"], "failed", why) for r in rows]
             )
+            marked = [row["unit"] for row in rows if row["stale"] is not None]
+            tasks.clear_stale(self.db, self.graph, stage, marked)
             self.changed[stage].update(row["unit"] for row in rows)
             done += len(rows)
         return f"{count(done, 'task')} cancelled; `penstock retry` brings them back"

@@ -216,7 +216,7 @@ def finish(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqli
     number = graph.ids[stage]
     db.executemany(
         "UPDATE task SET state = 'done', batch = NULL, due = NULL, tries = 0, free = 0, alone = 0, time_scale = 1,"
-        " memory_scale = 1, stale = NULL WHERE stage = ? AND unit = ?",
+        " memory_scale = 1, stale = NULL, redo = 0 WHERE stage = ? AND unit = ?",
         [(number, row["unit"]) for row in rows],
     )
     meanwhile = [row for row in rows if row["stale"] == MEANWHILE]
@@ -283,7 +283,12 @@ def forget_tries(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequen
     db.executemany(sql, [(graph.ids[stage], unit) for unit in units])
 
 
-def mark_stale(db: sqlite3.Connection, graph: Graph, stage: str, reasons: Mapping[int, str]) -> None:
+KEPT, UNASKED = 1, 2  # of a stale mark: it stays whatever the input is; the task is made again unasked
+
+
+def mark_stale(
+    db: sqlite3.Connection, graph: Graph, stage: str, reasons: Mapping[int, str], *, redo: int = 0
+) -> None:
     """Mark done tasks as stale, with the reason."""
     number = graph.ids[stage]
     fresh = [
@@ -292,8 +297,8 @@ def mark_stale(db: sqlite3.Connection, graph: Graph, stage: str, reasons: Mappin
         if row["state"] == "done" and row["stale"] is None
     ]
     db.executemany(
-        "UPDATE task SET stale = ? WHERE stage = ? AND unit = ? AND state = 'done'",
-        [(why, number, unit) for unit, why in reasons.items()],
+        "UPDATE task SET stale = ?, redo = redo | ? WHERE stage = ? AND unit = ? AND state = 'done'",
+        [(why, redo, number, unit) for unit, why in reasons.items()],
     )
     add_to_tally(db, graph, stage, [(unit, "stale", 1) for unit in fresh])
 
@@ -301,5 +306,7 @@ def mark_stale(db: sqlite3.Connection, graph: Graph, stage: str, reasons: Mappin
 def clear_stale(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> None:
     """Take the mark away: what the task was made from is again what is there."""
     number = graph.ids[stage]
-    db.executemany("UPDATE task SET stale = NULL WHERE stage = ? AND unit = ?", [(number, u) for u in units])
+    db.executemany(
+        "UPDATE task SET stale = NULL, redo = 0 WHERE stage = ? AND unit = ?", [(number, u) for u in units]
+    )
     add_to_tally(db, graph, stage, [(unit, "stale", -1) for unit in units])

@@ -121,10 +121,12 @@ class FileScan:
             os.close(descriptor)
 
     def matching(self, shown: str, descriptor: int) -> Iterator[tuple[str, re.Match[str], Look]]:
-        match, excluded = self.segment.match, self.excluded
+        match, excluded, made = self.segment.match, self.excluded, self.state.made
         for name, look in self.names(shown, descriptor):
             found = match(name)
             if found is None or (excluded is not None and excluded(shown + name)):
+                continue
+            if made and shown + name in made:
                 continue
             if name.isascii() or readable(shown, name, self.state):
                 yield name, found, look

@@ -48,12 +48,14 @@ class ScanState:
     """What a scan is told, and what it reports.
 
     `now_s` is the wall clock; `server_now(st_dev)` the file server's clock in the same seconds, None when unknown;
-    `settling` holds path → (fingerprint, since) of the files that earlier scans saw before they were at rest.
+    `settling` holds path → (fingerprint, since) of the files that earlier scans saw before they were at rest;
+    `made` are the paths of penstock's own products, which are no units.
     """
 
     now_s: float
     server_now: Callable[[int], float | None] = _no_server_clock
     settling: Mapping[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
+    made: frozenset[str] = frozenset()
     problems: list[Problem] = field(default_factory=list[Problem])
     unsettled: list[Unsettled] = field(default_factory=list[Unsettled])
     missing_roots: list[str] = field(default_factory=list[str])

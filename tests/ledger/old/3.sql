@@ -48,6 +48,7 @@ CREATE TABLE task (
     made TEXT,                          -- digest of the stage's definition that made it
     inputs TEXT,                        -- digest of what it was made from
     stale TEXT,                         -- why it is stale (a mark on done)
+    redo INTEGER NOT NULL DEFAULT 0,    -- of a stale one, added up: 1 it is so whatever its input is, 2 it is made again unasked
     why TEXT,                           -- the reason of the state, where the state alone does not say it
     PRIMARY KEY (stage, unit)
 ) WITHOUT ROWID;

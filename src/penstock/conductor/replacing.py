@@ -1,0 +1,135 @@
+"""What penstock itself made is never an input, and no input is ever replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from penstock.campaign import Campaign, FileSource, Product, Source, Stage
+from penstock.conductor.context import Context
+from penstock.config.collisions import as_written, head_of, named_files
+from penstock.ledger.products import lying_at, replaceable
+from penstock.ledger.units import rows_of
+from penstock.sources.found import ScanState
+from penstock.sources.walk import Folder, Walk
+
+Identity = tuple[int, int]  # device and inode
+
+INPUT = "is an input of this campaign, which is never replaced: write the product to another path"
+
+
+def products_among(context: Context, source: Source) -> frozenset[str]:
+    """Return the paths, as `source` writes them, where products of the record lie: they are never units."""
+    if not isinstance(source, FileSource):
+        return frozenset()
+    campaign = context.campaign
+    suspects = {
+        context.graph.ids[stage.name]
+        for stage in campaign.stages
+        if any(may_meet(product, source, campaign) for product in stage.products)
+    }
+    unfinished = "SELECT stage FROM tally WHERE unit = 1 AND n > 0 AND state <> 'done'"  # of these, others may lie there
+    suspects.update(row[0] for row in context.ledger.db.execute(unfinished))
+    return frozenset(rewritten(lying_at(context.ledger.db, suspects), source, campaign))
+
+
+def rewritten(paths: Iterable[str], source: FileSource, campaign: Campaign) -> Iterator[str]:
+    """Yield those paths that are under the folder of a source, as it writes them."""
+    folders: dict[str, str | None] = {}
+    for path in paths:
+        folder, slash, name = path.rpartition("/")
+        if folder not in folders:
+            folders[folder] = as_written(folder + slash, source.pattern, campaign.root)
+        if (written := folders[folder]) is not None:
+            yield written + name
+
+
+def may_meet(product: Product, source: FileSource, campaign: Campaign) -> bool:
+    """Whether files of a product's pattern may lie where a source looks, under a name that it looks for."""
+    places = [
+        os.path.join(os.path.realpath(campaign.root / head_of(p)), "") for p in (product.path, source.pattern)
+    ]
+    tails = [parts[-1] if isinstance(parts[-1], str) else "" for parts in (
+        product.path.template.parts, source.pattern.template.parts)]  # fmt: skip
+    nested = places[0].startswith(places[1]) or places[1].startswith(places[0])
+    return nested and (tails[0].endswith(tails[1]) or tails[1].endswith(tails[0]))
+
+
+class Inputs:
+    """The files that must stay as they are: those of units, and those that the definition names."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.root = context, context.campaign.root
+        self.newest: Any = None
+        self.known: frozenset[Identity] = frozenset()
+
+    def hold(self, path: str) -> bool:
+        """Whether an input lies at a path, or in a folder that lies there."""
+        identity = identity_of(os.path.join(self.root, path), os.lstat)
+        return identity is not None and identity in self.identities()
+
+    def identities(self) -> frozenset[Identity]:
+        """Return device and inode of all inputs and of the folders above them, looked at anew when there are new units."""
+        row = self.context.ledger.db.execute("SELECT max(id), max(at), count(gone) FROM unit").fetchone()
+        if tuple(row) != self.newest:
+            self.newest, self.known = tuple(row), frozenset(self.look())
+        return self.known
+
+    def look(self) -> Iterator[Identity]:
+        """Yield device and inode of every input, of what a link leads to, and of the folders above."""
+        folders = set[str]()
+        for path in (*map(str, named_files(self.context.campaign)), *self.paths()):
+            place = os.path.join(self.root, path)
+            folders.add(os.path.dirname(place))
+            yield from filter(None, (identity_of(place, os.lstat), identity_of(place, os.stat)))
+        for folder in {str(above) for f in folders for above in (Path(f), *Path(f).parents)}:
+            yield from filter(None, (identity_of(folder, os.lstat), identity_of(folder, os.stat)))
+
+    def paths(self) -> Iterator[str]:
+        """Yield the paths of all units' files, their companions with them."""
+        sources = {s.level: s for s in self.context.campaign.sources if isinstance(s, FileSource)}
+        values = self.context.values
+        for row in self.context.ledger.db.execute("SELECT * FROM unit WHERE origin = 'source'"):
+            fields = json.loads(row["fields"])
+            yield from [fields["path"]] if "path" in fields else fields.get("paths", ())
+            for template in sources[row["level"]].companions if row["level"] in sources else ():
+                yield template.render(values.of(row))
+
+
+def identity_of(path: str, look: Any) -> Identity | None:
+    """Return device and inode of what lies at a path; None when there is nothing."""
+    try:
+        status = look(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def in_the_way(context: Context, stage: Stage) -> list[str]:
+    """Return the product paths of ready tasks where something lies that they may not replace."""
+    there = {path for product in stage.products for path in found_at(product, context.campaign)}
+    wanted = {path: unit for unit, path in paths_of_ready(context, stage) if path in there} if there else {}
+    own = replaceable(context.ledger.db, context.graph.ids[stage.name], wanted) if wanted else set[str]()
+    return sorted(wanted.keys() - own)
+
+
+def found_at(product: Product, campaign: Campaign) -> Iterator[str]:
+    """Yield what lies there under names that a product may have."""
+    match = product.path.segments[-1].match
+    for folder in Walk(product.path, campaign.root, ScanState(now_s=0.0)):
+        if isinstance(folder, Folder):
+            yield from (folder.shown + name for name in os.listdir(folder.place) if match(name))
+
+
+def paths_of_ready(context: Context, stage: Stage) -> Iterator[tuple[int, str]]:
+    """Yield (unit, product path) of the tasks of a stage that are ready."""
+    sql = "SELECT unit FROM task WHERE stage = ? AND state = 'ready'"
+    units = [row[0] for row in context.ledger.db.execute(sql, (context.graph.ids[stage.name],))]
+    levels = context.campaign.levels[: stage.level]
+    for row in rows_of(context.ledger.db, units):
+        values = context.values.of(row)
+        for product in stage.products:
+            yield row["id"], product.path_for([values[level] for level in levels], values)
