@@ -19,6 +19,7 @@ from penstock.workflows.acoustics.normal import Normal
 from penstock.workflows.acoustics.pictures import Panel, draw
 from penstock.workflows.acoustics.product import Writer
 from penstock.workflows.acoustics.qc import Finding
+from penstock.workflows.acoustics.segmentsound import open_file
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.signal import tapped
 from penstock.workflows.acoustics.sound import Faulty, FileSound, Sound, check_samples
@@ -52,7 +53,8 @@ def measure(
 
     `normal` is what normalises it; without, and if the settings ask for it, the file is read twice.
     """
-    return measure_sound(FileSound(path, begin, settings, normal), settings, product=product, picture=picture)
+    sound = FileSound(path, begin, settings, normal) if normal else open_file(path, begin, settings)
+    return measure_sound(sound, settings, product=product, picture=picture)
 
 
 def measure_sound(

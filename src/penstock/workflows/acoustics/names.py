@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ DIRECTIVES = {
     "p": r"[AaPp][Mm]",
 }
 FIELD = re.compile(r"\{(\w+)(?::([^{}]*))?\}|\{\{|\}\}")
+USUAL = 0.9  # share of the names of a folder that are alike; others are told and left out
 BY_HAND = "give a pattern with fields, as 'data/{site}_{begin:%Y%m%d_%H%M%S}.wav'"
 TIME = re.compile(
     r"(?<!\d)(?P<year>\d{4}|\d{2})(?P<d>[-_.]?)\d{2}(?P=d)\d{2}"
@@ -157,21 +159,23 @@ def guess_pattern(paths: Sequence[str], begin: str | None = None) -> str:
         raise DefinitionError(f"the recordings lie in {len(folders)} folders ({min(folders)}, …): {BY_HAND}")
     names = [os.path.basename(path) for path in paths]
     form, spans = _common_time(names, begin)
-    before = _before([name[:start] for name, (start, _) in zip(names, spans, strict=True)])
-    after = _after([name[stop:] for name, (_, stop) in zip(names, spans, strict=True)])
+    before = _before([name[:start] for name, (start, _) in spans.items()])
+    after = _after([name[stop:] for name, (_, stop) in spans.items()])
     text = os.path.join(_escaped(folders.pop()), f"{before}{{begin:{form}}}{after}")
     pattern = parse_pattern(text)
-    odd = next((path for path in paths if pattern.begin(path) is None), None)
-    if odd is not None:
-        raise DefinitionError(f"{odd!r} is not named like the others ({text}): {BY_HAND}")
+    odd = [name for path, name in zip(paths, names, strict=True) if pattern.begin(path) is None]
+    if len(odd) > (1 - USUAL) * len(paths):
+        raise DefinitionError(f"{odd[0]!r} is not named like the others ({text}): {BY_HAND}")
     return text
 
 
-def _common_time(names: Sequence[str], begin: str | None) -> tuple[str, list[tuple[int, int]]]:
+def _common_time(names: Sequence[str], begin: str | None) -> tuple[str, dict[str, Span]]:
+    """Find the one way to read a time that all names share, or nearly all; give the place of the time in each."""
     ways = [_ways(name, begin) for name in names]
-    shared = set.intersection(*(set(way) for way in ways))
+    counts = Counter(way for each in ways for way in each)
+    most = max(counts.values(), default=0)
     remedy = "give --begin FORMAT (strptime) or a pattern with {begin:FORMAT}"
-    if not shared:
+    if most < USUAL * len(names):
         odd = next((name for name, way in zip(names, ways, strict=True) if not way), None)
         why = (
             f"no time is found in {odd!r}"
@@ -179,13 +183,15 @@ def _common_time(names: Sequence[str], begin: str | None) -> tuple[str, list[tup
             else f"{names[0]!r} and others write their times differently"
         )
         raise DefinitionError(f"{why}: {remedy}, or choose fewer files with --audio")
+    shared = {way for way, count in counts.items() if count == most}
     if len(shared) > 1:
+        first = next(way for way in ways if shared <= set(way))
         several = " or ".join(
-            f"{form} at character {spans[0] + 1}" for (form, _), spans in _sorted(ways[0], shared)
+            f"{form} at character {spans[0] + 1}" for (form, _), spans in _sorted(first, shared)
         )
-        raise DefinitionError(f"the time in {names[0]!r} can be read as {several}: {remedy}")
+        raise DefinitionError(f"the time in {names[ways.index(first)]!r} can be read as {several}: {remedy}")
     way = shared.pop()
-    return way[0], [spans[way] for spans in ways]
+    return way[0], {name: each[way] for name, each in zip(names, ways, strict=True) if way in each}
 
 
 Way = tuple[str, int]  # a format, and how many of that format stand before it in the name

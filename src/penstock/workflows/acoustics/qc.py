@@ -29,10 +29,12 @@ KINDS = {
     "coverage": "too little of the segment is recorded",
     "not_finite": "NaN or infinite samples",
     "silent": "all samples are the same",
+    "unknown_length": "the header does not tell how long it is; all that lies there is taken",
     "other_rate": "sample rate unlike the majority; the file is resampled",
     "bits": "sample format unlike the majority",
     "duration": "duration unlike the median",
     "gap": "nothing recorded before this file",
+    "pauses": "nothing recorded between blocks of this file",
     "overlap": "begins before the one before has ended",
     "duplicate_time": "begins at the same time as another file",
     "clipping": "samples at full scale, three or more in a row",
@@ -102,6 +104,13 @@ def check_header(
         missing = header.promised - header.frames
         why = f"the file is truncated: its header promises {header.promised} samples, {missing} are missing"
         found.append(Finding("truncated", why, missing))
+    if not header.told:
+        why = f"the header does not tell how long it is; what lies there is taken, {header.frames} samples"
+        found.append(Finding("unknown_length", why, header.frames))
+    if len(header.blocks) > 1:
+        apart = header.length - sum(block.count for block in header.blocks) / header.rate
+        why = f"it pauses {len(header.blocks) - 1} times, {apart:.6g} s in all"
+        found.append(Finding("pauses", why, apart))
     if usual.rate and header.rate != usual.rate:
         why = f"the sample rate is {header.rate} Hz, the campaign's is {usual.rate} Hz"
         found.append(Finding("other_rate" if resample else "rate", why, header.rate))

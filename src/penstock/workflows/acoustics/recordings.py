@@ -14,12 +14,16 @@ from typing import Any
 from penstock.workflows.acoustics.headers import Header, Unreadable, read_header
 from penstock.workflows.acoustics.names import Pattern, parse_pattern, read_any_time
 from penstock.workflows.acoustics.qc import Finding, Usual, check_header, check_times, find_usual
+from penstock.workflows.acoustics.recorders import Recorder, read_recorder
 from penstock.workflows.acoustics.settings import Settings
-from penstock.workflows.acoustics.timeline import Span, seconds
+from penstock.workflows.acoustics.timeline import Span, moment, seconds
 from penstock.workflows.acoustics.times import Naming, Table, begin_by
 
 READERS = 8  # headers are read side by side: on network storage the wait is what counts
 AT_ONCE = 64
+
+
+SILENT = Recorder()  # tells nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Recording:
     begin: datetime | None
     header: Header | None
     findings: tuple[Finding, ...] = ()
+    recorder: Recorder = SILENT
 
     @property
     def name(self) -> str:
@@ -41,7 +46,7 @@ class Recording:
 
     @property
     def end(self) -> datetime | None:
-        return self.begin + timedelta(seconds=self.header.duration) if self.begin and self.header else None
+        return self.begin + timedelta(seconds=self.header.length) if self.begin and self.header else None
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -123,10 +128,13 @@ def _read(path: str, pattern: Naming) -> Recording:
     if begin is None:
         findings.append(Finding("badly_named", f"the name does not fit {os.path.basename(pattern.text)}"))
     try:
-        return Recording(path, begin, read_header(path), tuple(findings))
+        header = read_header(path)
     except Unreadable as error:
         findings.append(Finding("unreadable", str(error)))
         return Recording(path, begin, None, tuple(findings))
+    if header.blocks:
+        begin, findings = moment(header.blocks[0].begin), []
+    return Recording(path, begin, header, tuple(findings), read_recorder(path, header))
 
 
 def _usual(found: Sequence[Recording], settings: Settings) -> Usual:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import accumulate
 
+from penstock.workflows.acoustics.headers import Header
 from penstock.workflows.acoustics.names import read_any_time
 from penstock.workflows.acoustics.recordings import Dataset, Recording
 from penstock.workflows.acoustics.settings import Settings
@@ -27,6 +28,7 @@ class Clip:
     begin: float
     rate: int
     frames: int
+    skip: int = 0  # samples of the file before it
 
     @property
     def end(self) -> float:
@@ -152,7 +154,7 @@ def _fill(cut: Cut, clips: Sequence[Clip]) -> Segment:
         skip, at = round((start - clip.begin) * clip.rate), round((start - cut.begin) * clip.rate)
         count = min(clip.frames, round((stop - clip.begin) * clip.rate)) - skip
         if count > 0:
-            pieces.append(Piece(clip.path, clip.rate, skip, count, at))
+            pieces.append(Piece(clip.path, clip.rate, clip.skip + skip, count, at))
             free = max(free, stop)
     return Segment(cut.name, cut.begin, cut.end, tuple(pieces))
 
@@ -163,10 +165,24 @@ def clips_of(dataset: Dataset, settings: Settings) -> list[Clip]:
     One of another sample rate is never taken, unless it is resampled.
     """
     return [
-        Clip(each.path, seconds(each.begin), each.header.rate, each.header.frames)
+        clip
         for each in dataset.recordings
         if each.begin and each.header and each.header.frames and _fit(each, settings)
+        for clip in clips_in(each.path, each.header, seconds(each.begin))
     ]
+
+
+def clips_in(path: str, header: Header, begin: float) -> list[Clip]:
+    """Give what one file has without a pause."""
+    if not header.blocks:
+        return [Clip(path, begin, header.rate, header.frames)]
+    return [Clip(path, each.begin, header.rate, each.count, each.skip) for each in header.blocks]
+
+
+def segment_of(path: str, header: Header) -> Segment:
+    """Give a file with pauses as one segment."""
+    clips = clips_in(path, header, 0.0)
+    return _fill(Cut(clips[0].stem, clips[0].begin, clips[-1].end), clips)
 
 
 def _fit(recording: Recording, settings: Settings) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,11 @@ from penstock.workflows.acoustics.headers import Unreadable, read_header
 from penstock.workflows.acoustics.normal import Moments, Normal
 from penstock.workflows.acoustics.qc import Finding, SampleCheck
 from penstock.workflows.acoustics.reading import BLOCK, read_blocks
-from penstock.workflows.acoustics.segments import Piece, Segment, begin_of
+from penstock.workflows.acoustics.segments import Piece, Segment, begin_of, segment_of
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.signal import condition, count_after, tapped
-from penstock.workflows.acoustics.sound import Faulty, refuse_faults
-from penstock.workflows.acoustics.timeline import Span
+from penstock.workflows.acoustics.sound import Faulty, FileSound, Sound, inspect, refuse_faults
+from penstock.workflows.acoustics.timeline import Span, moment
 
 Run = tuple[Piece, ...]
 
@@ -130,6 +132,26 @@ class SegmentSound:
             raise Faulty([Finding("unreadable", why)]) from error
         why = f"{os.path.basename(piece.path)} is truncated: {left} samples cannot be read"
         raise Faulty([Finding("unreadable", why, left)])
+
+
+def open_file(path: str, begin: datetime, settings: Settings) -> Sound:
+    """Give one recording as a sound: its stream of samples, or its blocks and their pauses."""
+    header, found = inspect(path, settings)
+    if len(header.blocks) < 2:
+        return FileSound(path, moment(header.blocks[0].begin) if header.blocks else begin, settings)
+    return PausedSound(path, segment_of(path, header), found, settings)
+
+
+class PausedSound(SegmentSound):
+    """A recording with pauses."""
+
+    def __init__(self, path: str, segment: Segment, found: list[Finding], settings: Settings) -> None:
+        self.found = found
+        super().__init__(segment, replace(settings, least_coverage=0.0))
+        self.name = os.path.splitext(os.path.basename(path))[0]
+
+    def _before(self) -> list[Finding]:
+        return self.found
 
 
 def runs(pieces: Sequence[Piece]) -> Iterator[Run]:

@@ -85,9 +85,9 @@ def _sound(task: Task, settings: Settings) -> Sound:
         from penstock.workflows.acoustics.segmentsound import SegmentSound
 
         return SegmentSound(_segment(task), settings)
-    from penstock.workflows.acoustics.sound import FileSound
+    from penstock.workflows.acoustics.segmentsound import open_file
 
-    return FileSound(str(task.fields["path"]), _begin(task), settings)
+    return open_file(str(task.fields["path"]), _begin(task), settings)
 
 
 def _prepared(task: Task, settings: Settings, given: dict[str, Any], normal: Normal) -> Sound:

@@ -13,8 +13,9 @@ from typing import Any
 
 from penstock.workflows.acoustics.formats import open_product
 from penstock.workflows.acoustics.qc import KINDS, Finding
+from penstock.workflows.acoustics.recorders import Recorder, common, offer
 from penstock.workflows.acoustics.recordings import Dataset, Recording
-from penstock.workflows.acoustics.settings import Settings
+from penstock.workflows.acoustics.settings import CALIBRATIONS, Settings
 
 FILE_COLUMNS = (
     "name",
@@ -27,6 +28,7 @@ FILE_COLUMNS = (
     "bits",
     "frames",
     "bytes",
+    *("make", "serial", "gain", "battery", "temperature", "latitude", "longitude"),
 )
 SHOWN = 20  # files with findings that a terminal lists
 QC_COLUMNS = ("name", "begin", "verdict", "faults", "warnings", *KINDS)
@@ -52,7 +54,8 @@ def file_row(recording: Recording) -> dict[str, Any]:
             "frames": header.frames,
             "bytes": header.size,
         }
-    return row
+    told = recording.recorder.told()
+    return row | {name: told[name] for name in FILE_COLUMNS if name in told and name not in row}
 
 
 def qc_row(recording: Recording, *, force: bool = False) -> dict[str, Any]:
@@ -100,6 +103,7 @@ def describe_dataset(dataset: Dataset, settings: Settings) -> dict[str, Any]:
         "channels": dataset.usual.channels,
         "bits": dataset.usual.bits,
         "file_duration_s": dataset.usual.duration,
+        "recorder": common(each.recorder for each in dataset.recordings).told(),
         "findings": count_findings(dataset),
         "settings": asdict(settings),
     }
@@ -190,6 +194,7 @@ def summary(dataset: Dataset, settings: Settings) -> list[str]:
     if usual.rate:
         form = f"{usual.rate} Hz, {usual.channels} channel(s), {usual.bits} bits"
         lines.append(f"{form}, {usual.duration:.6g} s a file")
+    lines += _recorder_lines(Recorder(**facts["recorder"]), settings)
     if facts["begin"]:
         lines.append(f"{facts['begin']} to {facts['end']}, duty cycle {facts['duty_cycle_percent']:.1f} %")
     bad = [each for each in dataset.recordings if each.findings]
@@ -199,6 +204,16 @@ def summary(dataset: Dataset, settings: Settings) -> list[str]:
         for each in bad[:SHOWN]
     ]
     return [*lines, f"  … and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else lines
+
+
+def _recorder_lines(told: Recorder, settings: Settings) -> Iterator[str]:
+    """Say which recorder it was, and offer its calibration if none was given."""
+    if told.make:
+        gain = f", gain {told.gain}" if told.gain else ""
+        yield printable(f"{told.make} {told.serial or ''}".rstrip() + gain)
+    options = offer(told)
+    if options and all(getattr(settings, name) is None for name in CALIBRATIONS):
+        yield f"its headers tell a calibration; to use it: {options}"
 
 
 def _why(recording: Recording) -> str:
