@@ -71,8 +71,11 @@ def test_recordings_become_spectrograms_an_average_and_a_page(folder):
         verdicts = [row["verdict"] for row in csv.DictReader(file)]
     assert verdicts == ["good", "good", "warning", "good", "left out", "left out"]
     links = re.findall(r'(?:src|href)="([^"]+)"', (folder / "index.html").read_text())
-    assert len(links) == 2 * 4 + 2 + 1 + 2 * 3
-    assert all((folder / unquote(link)).is_file() for link in links)
+    assert len(links) == 2 * 3 + 1 + 1 + 1  # average, levels and densities; a warning; the report; a day
+    assert all((folder / unquote(link).partition("#")[0]).is_file() for link in links)
+    links = re.findall(r'(?:src|href)="([^"]+)"', (folder / "days/2026-01-17.html").read_text())
+    assert len(links) == 1 + 2 * 4
+    assert all((folder / "days" / unquote(link)).is_file() for link in links)
 
 
 @pytest.mark.parametrize("more", [(), ("--chain", "--normalise", "dc", "--normalise-over", "whole")])

@@ -5,6 +5,8 @@ import pytest
 
 from penstock.config import load
 from penstock.errors import DefinitionError
+from penstock.workflows.acoustics.cost import Load
+from penstock.workflows.acoustics.definition import Shape
 from penstock.workflows.acoustics.init import choose_bin, write_campaign
 
 RATE = 8000
@@ -35,9 +37,40 @@ def test_a_folder_a_glob_and_a_pattern_give_the_same_definition(tmp_path, audio,
 def test_what_is_written_is_a_definition_that_the_engine_takes(tmp_path, audio):
     write_campaign(tmp_path / "winter", str(audio), params={"sensitivity": -170.0, "window": "blackman"})
     campaign = load(tmp_path / "winter")
-    assert [stage.name for stage in campaign.stages] == ["spectrogram", "ltas", "soundscape", "report"]
+    assert [stage.name for stage in campaign.stages] == [
+        "spectrogram",
+        "ltas",
+        "soundscape",
+        "quality",
+        "report",
+    ]
     assert campaign.stages[0].params["sensitivity"] == -170.0
     assert campaign.stages[0].params["window"] == "blackman"
+
+
+@pytest.mark.parametrize("chain", [False, True])
+def test_every_stage_says_what_it_needs_and_workers_are_not_those_of_this_machine(tmp_path, audio, chain):
+    shape, params = (
+        Shape(200, chain=chain, aplose=True),
+        {"resample": 4000, "normalise": "dc", "normalise_over": "whole"},
+    )
+    write_campaign(tmp_path / "w", str(audio), shape=shape, params=params if chain else {})
+    for stage in load(tmp_path / "w").stages:
+        assert stage.resources.walltime_s == 120, stage.name
+        assert stage.resources.memory_bytes == 170 * 10**6, stage.name
+        assert stage.workers == 1
+
+
+def test_time_and_memory_follow_the_longest_recording_and_the_lines():
+    day = Load(86400 * 256_000.0, 1000, 128_001)
+    assert day.each() == '{ memory = "250MB", walltime = "295min" }'
+    assert day.all() == '{ memory = "250MB", walltime = "25min" }'
+
+
+def test_a_figure_of_hours_and_days_is_made_of_a_day_and_more(tmp_path, audio, write_wav, noise):
+    assert "recurrence" not in write_campaign(tmp_path / "short", str(audio)).definition.read_text()
+    write_wav(f"audio/rec_{BEGIN + timedelta(days=1):%y%m%d_%H%M%S}.wav", noise)
+    assert "recurrence" in write_campaign(tmp_path / "long", str(audio)).definition.read_text()
 
 
 def test_recordings_inside_the_folder_are_named_from_it(tmp_path, audio):

@@ -77,12 +77,28 @@ def test_a_half_recorded_bin_is_not_quieter_than_a_full_one(tmp_path, write_wav,
 
 @pytest.mark.parametrize("drawn", [1, 2, 3, 7, 60, 1000])
 def test_the_average_does_not_depend_on_how_many_bins_are_drawn(products, drawn):
-    made, _ = longterm.average(products, 1.0)
-    shown = made.grouped(drawn)
-    assert len(shown) <= drawn
-    filled = shown.frames > 0
-    weighted = np.average(shown.mean()[filled], axis=0, weights=shown.frames[filled])
+    course, (made, _) = longterm.plan(products, 1.0), longterm.average(products, 1.0)
+    drawing = longterm.Drawing(course, Settings(picture_width=drawn))
+    for row in course.rows():
+        drawing.add(row)
+    assert len(drawing.frames) <= drawn
+    filled = drawing.frames > 0
+    weighted = np.average(drawing.mean()[filled], axis=0, weights=drawing.frames[filled])
     assert weighted == pytest.approx(made.whole(), rel=1e-12)
+
+
+def test_bins_come_once_each_in_the_order_of_time_and_few_are_held(products):
+    course = longterm.plan(products[::-1], 5.0)
+    places = [row.place for row in course.rows()]
+    assert places == sorted(set(places)) == [0, 1, 2, 3, 8, 9, 10, 11]
+
+
+def test_products_that_overlap_in_time_share_their_bins(products, tmp_path, write_wav, sounds):
+    wav, out = write_wav("long.wav", np.concatenate(sounds), subtype="FLOAT"), tmp_path / "long.nc"
+    measure(str(wav), BEGIN, Settings(nfft=256, bin=1.0), product=out, picture=tmp_path / "p.png")
+    rows = list(longterm.plan([*products, out], 5.0).rows())
+    assert [row.place for row in rows] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+    assert [row.seconds for row in rows] == pytest.approx([10] * 4 + [5] * 4 + [5] * 4)
 
 
 def test_the_order_of_the_products_does_not_matter(products):
@@ -92,8 +108,10 @@ def test_the_order_of_the_products_does_not_matter(products):
 
 
 def test_the_product_opens_with_xarray_and_says_what_it_is(products, tmp_path):
-    made, common = longterm.average(products, 10.0)
-    longterm.write(made, common, tmp_path / "ltas.nc", len(products))
+    made, _ = longterm.average(products, 10.0)
+    seen = []
+    longterm.write(longterm.plan(products, 10.0), tmp_path / "ltas.nc", watch=seen.append)
+    assert [row.place for row in seen] == [0, 1, 4, 5]
     with xr.open_dataset(tmp_path / "ltas.nc") as data:
         assert data.level.dims == ("time", "frequency")
         assert data.level.values[0] == pytest.approx(10 * np.log10(made.mean()[0]), abs=1e-3)
@@ -102,11 +120,27 @@ def test_the_product_opens_with_xarray_and_says_what_it_is(products, tmp_path):
         assert (data.attrs["recordings"], data.attrs["reference"]) == (4, "1 FS²/Hz")
 
 
-def test_the_picture_has_a_column_a_bin(products, tmp_path):
-    made, common = longterm.average(products, 10.0)
-    longterm.picture(made, common, tmp_path / "ltas.png", Settings(), "all")
-    with Image.open(tmp_path / "ltas.png") as image:
-        assert image.size[0] > 800
+@pytest.mark.parametrize(("nfft", "scale"), [(256, "linear"), (8000, "linear"), (8000, "log")])
+def test_the_picture_keeps_its_height_whatever_nfft(tmp_path, write_wav, sounds, nfft, scale):
+    settings = Settings(nfft=nfft, bin=5.0, frequency_scale=scale, picture_height=300)
+    out = tmp_path / "a.nc"
+    wav = write_wav("a.wav", sounds[0], subtype="FLOAT")
+    measure(str(wav), BEGIN, settings, product=out, picture=tmp_path / "a.png")
+    course = longterm.plan([out], 5.0)
+    drawing = longterm.Drawing(course, settings)
+    for row in course.rows():
+        drawing.add(row)
+    drawing.write(tmp_path / "ltas.png", "all")
+    for name in ("a", "ltas"):
+        with Image.open(tmp_path / f"{name}.png") as image:
+            assert 360 < image.size[1] < 700
+            assert image.size[0] > 800
+    means = drawing.mean()
+    if scale == "linear":  # power is averaged, not sampled
+        whole = longterm.average([out], "whole")[0].whole()
+        assert np.average(means, axis=0, weights=drawing.frames).mean() == pytest.approx(
+            whole.mean(), rel=0.01
+        )
 
 
 def test_products_of_different_settings_are_not_mixed(products, tmp_path, write_wav, noise):
@@ -151,6 +185,5 @@ def test_months_are_as_long_as_they_are():
 
 
 def test_columns_of_a_picture_are_equal_stretches_of_time():
-    edges = np.array([0.0, 31.0, 59.0])
-    made = longterm.Average(edges, np.zeros(1), np.zeros((2, 1)), np.ones(2, int), np.zeros(2))
-    assert np.bincount(made.columns(59)).tolist() == [31, 28]
+    assert np.bincount(longterm.columns_of(np.array([0.0, 31.0, 59.0]), 59.0, 59)).tolist() == [31, 28]
+    assert longterm.columns_of(np.arange(5.0), 5.0, 1000).tolist() == [0, 1, 2, 3, 4]

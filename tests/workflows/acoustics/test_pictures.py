@@ -8,7 +8,9 @@ from PIL import Image
 
 from penstock.workflows.acoustics.pictures import (
     ABOVE,
+    COLOURS,
     LEFT,
+    LEFT_OUT,
     NO_DATA,
     Panel,
     draw,
@@ -17,6 +19,7 @@ from penstock.workflows.acoustics.pictures import (
     robust_range,
     time_ticks,
 )
+from penstock.workflows.acoustics.timeline import Span
 
 BEGIN = datetime(2026, 1, 17, 4, 0, 7, tzinfo=UTC)
 
@@ -84,3 +87,19 @@ def test_frequencies_are_told_in_kilohertz_above_two():
 
 def test_ticks_of_level_are_round():
     assert [tick.text for tick in level_ticks(41, 83)] == ["50", "60", "70", "80"]
+
+
+def test_what_was_left_out_is_another_grey_than_what_was_never_recorded(tmp_path):
+    levels = np.full((100, 900), 50.0)
+    levels[:, 300:600] = np.nan
+    begin = datetime(2026, 1, 17, tzinfo=UTC)
+    left_out = [Span(begin.timestamp() + 450, begin.timestamp() + 700)]
+    draw(
+        Panel(levels, 4000, begin, begin + timedelta(seconds=900), "a", "dB", left_out=left_out),
+        tmp_path / "a.png",
+    )
+    with Image.open(tmp_path / "a.png") as image:
+        row = np.asarray(image)[ABOVE + 50, LEFT : LEFT + 900]
+    assert (row[300:450] == NO_DATA).all()
+    assert (row[450:600] == LEFT_OUT).all()
+    assert (row[600:] < COLOURS).all()

@@ -73,7 +73,7 @@ def test_init_makes_stages_and_products_that_are_asked_for(tmp_path, audio):
     assert invoke(plugin.init, tmp_path / "w", "--audio", audio, *words).exit_code == 0
     written = tomllib.loads((tmp_path / "w" / "penstock.toml").read_text())
     assert list(written["stage"]) == [
-        *("resample", "statistics", "spectrogram", "ltas", "soundscape", "aplose", "report")
+        *("resample", "statistics", "spectrogram", "ltas", "soundscape", "aplose", "quality", "report")
     ]
     assert set(written["stage"]["spectrogram"]["products"]) == {"spectrum", "picture", "tiles", "npz"}
     assert written["stage"]["spectrogram"]["products"]["spectrum"] == "spectra/{file}.zarr/"

@@ -1,21 +1,24 @@
 import csv
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from penstock.runner.task import Verdict
-from penstock.workflows.acoustics import ltas, report, setup, spectrogram
-from penstock.workflows.acoustics.stages import lasting_folder
+from penstock.workflows.acoustics import ltas, quality, report, setup, spectrogram
+from penstock.workflows.acoustics.names import parse_pattern
+from penstock.workflows.acoustics.recordings import scan_paths
+from penstock.workflows.acoustics.stages import lasting_folder, left_out_of
 
 RATE = 8000
 BEGIN = datetime(2026, 1, 17, 4, 0, tzinfo=UTC)
 PARAMS = {"nfft": 256, "bin": 1.0, "sample_rate": RATE, "channels": 1}
-REPORT = {
-    "page": "index.html",
-    "qc": "report/qc.html",
-    "qc_table": "report/qc.csv",
+REPORT = {"page": "index.html", "albums": "days"}
+QUALITY = {
+    "page": "report/qc.html",
+    "table": "report/qc.csv",
     "dataset": "report/dataset.json",
     "files": "report/files.csv",
 }
@@ -52,8 +55,13 @@ def run_all(make_task, outputs):
     params = PARAMS | {"audio": "audio/{begin:%Y%m%d_%H%M%S}.wav"}
     averaged = {"average": "ltas.nc", "picture": "ltas.png"}
     made = ltas(make_task(params, averaged, inputs={"spectrogram": outputs}))
-    inputs = {"spectrogram": outputs, "ltas": ["ltas.nc", "ltas.png"]}
-    return made, report(make_task(params, REPORT, inputs=inputs))
+    return made, make_report(make_task, params, outputs, ["ltas.nc", "ltas.png"])
+
+
+def make_report(make_task, params, outputs, average):
+    found = quality(make_task(params, QUALITY, inputs={"spectrogram": outputs}))
+    inputs = {"spectrogram": outputs, "ltas": average, "quality": list(QUALITY.values())}
+    return found | report(make_task(params, REPORT, inputs=inputs))
 
 
 def test_a_recording_gives_its_products_and_a_small_result(spectrum, write_wav, noise, tmp_path):
@@ -111,11 +119,41 @@ def test_the_dataset_is_summed_up(campaign, make_task, tmp_path):
 def test_the_page_shows_every_picture_and_its_links_lead_somewhere(campaign, make_task, tmp_path):
     run_all(make_task, campaign)
     page = (tmp_path / "index.html").read_text()
-    for link in ("ltas.png", "report/qc.html", *campaign[1::2]):
+    for link in ("ltas.png", "report/qc.html", "days/2026-01-17.html"):
         assert f'"{link}"' in page
         assert (tmp_path / link).exists()
+    album = (tmp_path / "days/2026-01-17.html").read_text()
+    for link in campaign[1::2]:
+        assert f'"../{link}"' in album
+    assert 'href="days/2026-01-17.html#20260117_040010"' in page  # from the table to the picture
+    assert 'id="20260117_040010"' in album
     assert "all samples are 0" in page
     assert "<script" not in page
+
+
+def test_the_quality_of_recordings_that_are_all_left_out_is_told(
+    make_task, tmp_path, write_wav, noise, monkeypatch
+):
+    write_wav("audio/20260117_040000.wav", noise * 0)
+    monkeypatch.chdir(tmp_path)
+    params = PARAMS | {"audio": "audio/{begin:%Y%m%d_%H%M%S}.wav"}
+    made = quality(make_task(params, QUALITY, inputs={"spectrogram": []}))
+    assert made == {"recordings": 1, "findings": {"silent": 1}}
+    assert "all samples are 0" in (tmp_path / "report/qc.html").read_text()
+
+
+def test_what_was_left_out_is_known_by_its_time(campaign, tmp_path):
+    dataset = scan_paths(
+        sorted(map(str, (tmp_path / "audio").iterdir())), parse_pattern("{x}/{begin:%Y%m%d_%H%M%S}.wav")
+    )
+    dataset = replace(
+        dataset,
+        recordings=tuple(
+            replace(r, begin=BEGIN + timedelta(seconds=10 * i)) for i, r in enumerate(dataset.recordings)
+        ),
+    )
+    spans = left_out_of(dataset, [tmp_path / each for each in campaign[::2]])
+    assert [(span.begin - BEGIN.timestamp(), span.length) for span in spans] == [(20, 10), (30, 10)]
 
 
 def test_a_page_escapes_names(tmp_path, write_wav, noise, spectrum, make_task, monkeypatch):
@@ -123,11 +161,10 @@ def test_a_page_escapes_names(tmp_path, write_wav, noise, spectrum, make_task, m
     monkeypatch.chdir(tmp_path)
     spectrum(path)
     params = PARAMS | {"audio": "audio/{name}_{begin:%Y%m%d_%H%M%S}.wav"}
-    inputs = {"spectrogram": [f"spectra/{path.stem}.nc", f"pictures/{path.stem}.png"], "ltas": []}
-    report(make_task(params, REPORT, inputs=inputs))
-    page = (tmp_path / "index.html").read_text()
-    assert "<b>&_" not in page
-    assert "pictures/%3Cb%3E%26_20260117_040000.png" in page
+    make_report(make_task, params, [f"spectra/{path.stem}.nc", f"pictures/{path.stem}.png"], [])
+    page, album = ((tmp_path / name).read_text() for name in ("index.html", "days/2026-01-17.html"))
+    assert "<b>&_" not in page + album
+    assert "../pictures/%3Cb%3E%26_20260117_040000.png" in album
 
 
 def test_a_product_will_stand_outside_the_runners_folder(tmp_path):

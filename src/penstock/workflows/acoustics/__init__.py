@@ -1,6 +1,6 @@
 """Hydrophone recordings to spectrograms, levels and long-term averages.
 
-The stages are `spectrogram`, `ltas`, `soundscape` and `report`;
+The stages are `spectrogram`, `ltas`, `soundscape`, `quality` and `report`;
 `docs/acoustics.md` says what they make.
 """
 
@@ -9,6 +9,7 @@ from penstock.workflows.acoustics.stages import (
     list_segments,
     ltas,
     normals,
+    quality,
     report,
     resample,
     setup,
@@ -22,6 +23,7 @@ __all__ = [
     "list_segments",
     "ltas",
     "normals",
+    "quality",
     "report",
     "resample",
     "setup",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.workflows.acoustics.cost import Load
 from penstock.workflows.acoustics.formats import SUFFIXES
 from penstock.workflows.acoustics.names import Pattern
 
@@ -17,6 +18,9 @@ EXTRAS = {
 }
 
 
+LIGHT = Load(48_000 * 3600.0, 1, 513)
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What a campaign has beside its parameters.
@@ -25,8 +29,8 @@ class Shape:
     resampling and statistics stages of their own, file by file or segment by segment.
     """
 
-    workers: int
     batch: int
+    workers: int | None = None  # of a batch; the site's own number of jobs at a time if there is none
     settle: str | None = None
     segments: bool = False
     format: str = "netcdf"
@@ -34,6 +38,8 @@ class Shape:
     chain: bool = False
     table: str | None = None
     aplose: bool = False
+    load: Load = LIGHT
+    days: bool = True  # it lasts a day or more
 
     @property
     def level(self) -> str:
@@ -69,10 +75,12 @@ def _units(pattern: Pattern, shape: Shape) -> str:
 
 
 def _work(shape: Shape) -> str:
-    return (
-        f"batch    = {shape.batch}\nworkers  = {shape.workers}\n"
-        'resources = { memory = "500MB", walltime = "30min" }\n'
-    )
+    workers = f"workers  = {shape.workers}\n" if shape.workers else ""
+    return f"batch    = {shape.batch}\n{workers}{_resources(shape)}"
+
+
+def _resources(shape: Shape) -> str:
+    return f"resources = {shape.load.each()}\n"
 
 
 def _before(params: Mapping[str, Any], shape: Shape) -> Iterator[str]:
@@ -85,7 +93,7 @@ def _before(params: Mapping[str, Any], shape: Shape) -> Iterator[str]:
             f'products = {{ audio = "resampled/{{{unit}}}.wav", notes = "resampled/{{{unit}}}.json" }}\n'
             + _work(shape)
         )
-    first = 'with     = "resample"\n' if params.get("resample") else _work(shape)
+    first = f'with     = "resample"\n{_resources(shape)}' if params.get("resample") else _work(shape)
     yield (
         f'[stage.statistics]\neach     = "{unit}"\npython   = "{STAGES}:statistics"\n'
         f'products = "statistics/{{{unit}}}.json"\n{first}'
@@ -93,7 +101,7 @@ def _before(params: Mapping[str, Any], shape: Shape) -> Iterator[str]:
     if params.get("normalise_over", "file") != "file":
         yield (
             f'[stage.normals]\neach     = "campaign"\nafter    = ["statistics"]\n'
-            f'python   = "{STAGES}:normals"\nproducts = "normals.json"\n'
+            f'python   = "{STAGES}:normals"\nproducts = "normals.json"\nresources = {shape.load.all()}\n'
         )
 
 
@@ -105,7 +113,7 @@ def _spectrogram(params: Mapping[str, Any], shape: Shape) -> str:
     return (
         f'[stage.spectrogram]\neach     = "{level}"\n{_upstream(params, shape)}'
         f'python   = "{STAGES}:spectrogram"\nsetup    = "{STAGES}:setup"\n'
-        f"{_work(shape) if not _chained(params, shape) else ''}\n[stage.spectrogram.products]\n{products}"
+        f"{_resources(shape) if _chained(params, shape) else _work(shape)}\n[stage.spectrogram.products]\n{products}"
     )
 
 
@@ -123,8 +131,9 @@ def _after(shape: Shape) -> Iterator[str]:
     yield _ltas(shape)
     yield _soundscape(shape)
     if shape.aplose:
-        yield APLOSE
-    yield REPORT
+        yield _aplose(shape)
+    yield _quality(shape)
+    yield _report(shape)
 
 
 def _ltas(shape: Shape) -> str:
@@ -133,42 +142,62 @@ each     = "campaign"
 after    = ["spectrogram"]
 python   = "{STAGES}:ltas"
 products = {{ average = "{shape.stored("ltas")}", picture = "ltas.png" }}
+resources = {shape.load.all()}
 """
 
 
 def _soundscape(shape: Shape) -> str:
+    recurrence = 'recurrence = "recurrence.png"\n' if shape.days else ""
     return f"""[stage.soundscape]
 each     = "campaign"
 after    = ["spectrogram"]
 python   = "{STAGES}:soundscape"
+resources = {shape.load.all()}
 
 [stage.soundscape.products]
 table      = "{shape.stored("soundscape")}"
 levels     = "levels.csv"
 epd        = "epd.png"
 spl        = "spl.png"
-recurrence = "recurrence.png"
-"""
+{recurrence}"""
 
 
-APLOSE = f"""[stage.aplose]
+def _aplose(shape: Shape) -> str:
+    return f"""[stage.aplose]
 each     = "campaign"
 after    = ["spectrogram"]
 python   = "{STAGES}:aplose"
 products = "aplose/"
+resources = {shape.load.all()}
 """
 
-REPORT = f"""[stage.report]
+
+def _quality(shape: Shape) -> str:
+    return f"""[stage.quality]
 each     = "campaign"
-after    = ["spectrogram", "ltas", "soundscape"]
+after    = ["spectrogram"]
+empty    = "run"
+python   = "{STAGES}:quality"
+resources = {shape.load.all()}
+
+[stage.quality.products]
+page     = "report/qc.html"
+table    = "report/qc.csv"
+dataset  = "report/dataset.json"
+files    = "report/files.csv"
+"""
+
+
+def _report(shape: Shape) -> str:
+    return f"""[stage.report]
+each     = "campaign"
+after    = ["spectrogram", "ltas", "soundscape", "quality"]
 python   = "{STAGES}:report"
+resources = {shape.load.all()}
 
 [stage.report.products]
 page     = "index.html"
-qc       = "report/qc.html"
-qc_table = "report/qc.csv"
-dataset  = "report/dataset.json"
-files    = "report/files.csv"
+albums   = "days/"
 """
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -99,9 +98,7 @@ def _set_up(folder: Path, audio: Path | None, say: Say) -> None:
         if not any(source.iterdir()):
             raise DefinitionError(f"{source} is empty; name a folder of recordings")
     say(f"\n$ penstock init acoustics {shlex.quote(str(folder))} --audio {shlex.quote(str(source))}")
-    made = write_campaign(
-        folder, str(source), shape=Shape(os.cpu_count() or 1, BATCH, settle="1s"), params=params
-    )
+    made = write_campaign(folder, str(source), shape=Shape(BATCH, settle="1s"), params=params)
     for line in summary(made.dataset, made.settings):
         say(line)
 

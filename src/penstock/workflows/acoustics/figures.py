@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.workflows.acoustics.matrix import to_level
 from penstock.workflows.acoustics.overview import Series, Soundscape
+from penstock.workflows.acoustics.pictures import frequency_unit
 from penstock.workflows.acoustics.probability import PERCENTILES, Counts
-from penstock.workflows.acoustics.timeline import moment
+from penstock.workflows.acoustics.timeline import Span, moment
 
-NO_DATA = "0.85"
-NAMED = (1, 10, 50, 90, 99)  # percentiles that are labelled
+NO_DATA, LEFT_OUT = "0.85", "#e8c4c4"  # nothing was recorded; recorded, and left out
 SHOWN = 4000  # points of a curve; more are joined, by their mean power
+COLUMNS = 600  # of a density; more lines are joined, about evenly on a logarithmic axis
 
 
 def _figure(size: tuple[float, float], path: Path, paint: Callable[[Any, Any], None]) -> None:
@@ -28,60 +31,99 @@ def _figure(size: tuple[float, float], path: Path, paint: Callable[[Any, Any], N
 
 
 def draw_epd(made: Soundscape, path: Path, colours: str = "viridis") -> None:
-    """Draw the empirical probability density: how often each level occurs, percentiles, RMS level."""
+    """Draw the spectral probability density: how often each level occurs, percentiles, level of the mean power."""
+    groups = groups_of(len(made.frequencies) - 1)  # the last line is half as wide
+    name, unit = frequency_unit(float(made.frequencies[-1]))
+    edges = (np.append(made.frequencies, made.frequencies[-1] + made.frequencies[1])[groups]
+             - made.frequencies[1] / 2) / unit  # fmt: skip
+    centres = np.sqrt(edges[:-1] * edges[1:])
 
     def paint(figure: Any, axes: Any) -> None:
-        lines = slice(1, None)  # 0 Hz has no place on a logarithmic axis
-        frequency = made.frequencies[lines]
         if made.counts is not None:
-            density = np.ma.masked_equal(made.counts.density()[lines].T, 0)
-            shown = density.compressed()
-            loud = float(np.percentile(shown, 99.5)) if len(shown) else 1.0  # a steady tone is off the scale
-            shade = axes.pcolormesh(
-                frequency,
-                made.counts.levels(),
-                density,
-                cmap=colour_map(colours),
-                shading="nearest",
-                vmax=loud,
-            )
-            figure.colorbar(shade, ax=axes, label="probability density, 1/dB")
-            axes.set_ylim(*_usual_levels(made.counts))
-            for share, level in zip(PERCENTILES, made.counts.percentiles()[:, lines], strict=True):
-                axes.plot(frequency, level, color="white", lw=1.6 if share == 50 else 0.7)
-                if share in NAMED:
-                    axes.annotate(
-                        f"{share} %", (frequency[3], level[3]), fontsize=8, color="white", va="bottom"
-                    )
-        axes.plot(frequency, made.mean[lines], color="#d62728", lw=1.8, label="RMS level")
-        axes.set(xscale="log", xlabel="frequency, Hz", ylabel=f"level, dB re {made.reference}")
-        axes.set_xlim(frequency[0], frequency[-1] * 1.25)
-        axes.set_title("How often each level occurs", loc="left")
-        axes.legend(loc="upper right")
+            _paint_density(figure, axes, made.counts.joined(groups), (edges, centres), colours)
+        mean = 10 ** (made.mean / 10)
+        joined = [float(mean[a:b].mean()) for a, b in pairwise(groups)]
+        label = "level of the mean power"
+        axes.plot(centres, to_level(np.array(joined), 1.0), color="#d62728", lw=1.8, label=label)
+        _logarithmic(axes, name, (edges[0], edges[-1]))
+        axes.set(ylabel=f"spectral level, dB re {made.reference}")
+        axes.set_title(f"How often each spectral level occurs: {made.about}", loc="left", fontsize=11)
+        axes.legend(loc="lower left", fontsize=9)
 
     _figure((10, 5.5), path, paint)
 
 
-def _usual_levels(counts: Counts, rare: float = 1e-4) -> tuple[float, float]:
-    """Span the levels but the rarest at each side, with some room."""
-    share = counts.counts.sum(axis=0).cumsum() / max(1, counts.counts.sum())
+def _logarithmic(axes: Any, name: str, limits: tuple[float, float]) -> None:
+    """Make the axis of frequency logarithmic, its numbers plain."""
+    from matplotlib.ticker import FuncFormatter
+
+    axes.set(xscale="log", xlabel=f"frequency, {name}")
+    axes.set_xlim(*limits)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def groups_of(lines: int, most: int = COLUMNS) -> NDArray[np.int64]:
+    """Give the first line of each column and the end, lines without that of 0 Hz joined on a logarithmic axis."""
+    edges = (
+        np.unique(np.round(np.geomspace(1, lines, most + 1)).astype(np.int64))
+        if lines > 2
+        else np.array([1, 2])
+    )
+    return np.minimum(edges, lines)
+
+
+def _paint_density(figure: Any, axes: Any, counts: Counts, places: tuple[Any, Any], colours: str) -> None:
+    edges, centres = places
+    density = np.ma.masked_equal(counts.density().T, 0)
+    shown = density.compressed()
+    loud = float(np.percentile(shown, 99.5)) if len(shown) else 1.0  # a steady tone is off the scale
     levels = counts.levels()
-    first, last = np.minimum(np.searchsorted(share, (rare, 1 - rare)), len(levels) - 1)
-    return float(levels[first]) - 5, float(levels[last]) + 10
+    borders = np.append(levels - counts.width / 2, levels[-1] + counts.width / 2)
+    shade = axes.pcolormesh(edges, borders, density, cmap=colour_map(colours), vmin=0, vmax=loud)
+    figure.colorbar(shade, ax=axes, label="probability density, 1/dB", extend="max", pad=0.09)
+    for share, level in zip(PERCENTILES, counts.percentiles(), strict=True):
+        axes.plot(centres, level, color="black", lw=1.6 if share == 50 else 0.7)
+    _label_lines(axes, [f"{share} %" for share in PERCENTILES], counts.percentiles()[:, -1], borders)
 
 
-def draw_levels(series: Series, path: Path, reference: str) -> None:
-    """Draw the broadband level in time; the line breaks where nothing was recorded."""
+def _label_lines(axes: Any, texts: Sequence[str], heights: NDArray[Any], borders: NDArray[Any]) -> None:
+    """Write beside the right ends of lines what they are, moved apart where they would meet."""
+    least, at = (borders[-1] - borders[0]) / 34, -np.inf
+    for text, height in zip(texts, heights, strict=True):
+        if np.isfinite(height):
+            at = max(float(height), at + least)
+            axes.annotate(
+                text,
+                (1.005, at),
+                xycoords=("axes fraction", "data"),
+                fontsize=7.5,
+                va="center",
+                annotation_clip=False,
+            )
+
+
+def draw_levels(
+    series: Series, path: Path, reference: str, *, band: str = "", left_out: Sequence[Span] = ()
+) -> None:
+    """Draw the broadband level in time; the line breaks where nothing was recorded, what was left out is shaded."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     def paint(figure: Any, axes: Any) -> None:
-        begins, levels = broken(thinned(series))
-        axes.plot([moment(float(each)) for each in begins], levels, lw=1, marker=".", ms=2)
+        shown = thinned(series)
+        begins, levels = broken(shown)
+        times = [moment(float(each)) for each in begins]
+        axes.plot(times, levels, lw=1, marker=".", ms=2)
+        for i, span in enumerate(left_out):
+            label = None if i else "recorded, and left out"
+            axes.axvspan(moment(span.begin), moment(span.end), color=LEFT_OUT, lw=0, label=label)
         axes.set(ylabel=f"level, dB re {reference}", xlabel="UTC")
         locator = AutoDateLocator()
         axes.xaxis.set(major_locator=locator, major_formatter=ConciseDateFormatter(locator))
-        axes.set_title("Broadband level", loc="left")
+        title = f"Broadband level{', ' if band else ''}{band}; a point is the mean of {shown.width:g} s"
+        axes.set_title(title, loc="left", fontsize=11)
         axes.grid(color="0.9")
+        if left_out:
+            axes.legend(loc="upper right", fontsize=9)
 
     _figure((11, 3.6), path, paint)
 
@@ -108,7 +150,9 @@ def broken(series: Series) -> tuple[NDArray[Any], NDArray[Any]]:
     return begins, np.insert(series.levels, gaps, np.nan)
 
 
-def draw_recurrence(made: Soundscape, path: Path, reference: str, colours: str = "viridis") -> None:
+def draw_recurrence(
+    made: Soundscape, path: Path, reference: str, colours: str = "viridis", *, band: str = ""
+) -> None:
     """Draw the level of each hour of each day; days go down, grey is no data."""
 
     def paint(figure: Any, axes: Any) -> None:
@@ -123,7 +167,8 @@ def draw_recurrence(made: Soundscape, path: Path, reference: str, colours: str =
         axes.set_yticks(np.arange(0, days, every) + 0.5, made.days[::every])
         axes.set_xticks(range(0, 25, 3))
         axes.set(xlabel="hour of the day, UTC")
-        axes.set_title("When it is loud", loc="left")
+        title = f"Broadband level of each hour of each day{', ' if band else ''}{band}"
+        axes.set_title(title, loc="left", fontsize=11)
 
     _figure((9, min(12, 2.5 + 0.22 * len(made.days))), path, paint)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.errors import DefinitionError
+from penstock.workflows.acoustics.cost import Load
 from penstock.workflows.acoustics.definition import Shape, render_definition
 from penstock.workflows.acoustics.names import Pattern, guess_pattern, parse_pattern, read_any_time
 from penstock.workflows.acoustics.recordings import Dataset, scan_paths
@@ -24,6 +25,7 @@ EXTENSIONS = (".wav", ".flac", ".aif", ".aiff", ".w64", ".ogg")
 TABLE = "recordings.csv"
 BATCH = 200
 MAJORITY = 0.9  # share of one sample rate above which others are single odd files
+DAY = 86400.0
 FRAMES_A_BIN = 100  # with fewer, the sums of the bins weigh as much as the matrix
 
 
@@ -74,7 +76,7 @@ def write_campaign(
     `begin` is the strptime format of the time in the names, where it cannot be guessed. `params` are
     settings, as `{"nfft": 2048}`. The recordings are only read. Raises DefinitionError.
     """
-    definition, shape = folder / "penstock.toml", shape or Shape(os.cpu_count() or 1, BATCH)
+    definition, shape = folder / "penstock.toml", shape or Shape(BATCH)
     if definition.exists():
         raise DefinitionError(f"{definition} is there already; choose another folder, or edit it")
     found = find_recordings(folder, audio, begin, times)
@@ -90,6 +92,8 @@ def write_campaign(
     if not found.by_name:
         write_recordings(folder / TABLE, dataset)
         chosen, shape = chosen | {"times": TABLE}, replace(shape, table=TABLE)
+    load = Load.of(dataset, settings, segments=shape.segments)
+    shape = replace(shape, load=load, days=dataset.length >= DAY)
     text = render_definition(campaign_name(folder), found.pattern, chosen, shape)
     definition.write_text(text, encoding="utf-8")
     return Written(definition, dataset, settings)

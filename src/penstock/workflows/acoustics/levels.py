@@ -81,7 +81,8 @@ class Columns:
     """Adds frames up into the columns and rows of a picture, so that each frame and line counts.
 
     Column `frame · width // frames`, row `line · height // lines`; a narrow input keeps its own size.
-    With an `axis`, rows are as it says. `join` is "mean", or "max" for the highest power of the frames.
+    With an `axis`, rows are as it says, each the mean of its lines. `join` is "mean", or "max" for the
+    highest power of the frames.
     """
 
     def __init__(
@@ -100,8 +101,8 @@ class Columns:
         self.width, self.height = min(width, frames), min(height, lines) if lines > height * 1.5 else lines
         self._rows = np.searchsorted(np.arange(lines) * self.height // lines, np.arange(self.height))
         self._row_sizes = np.diff(self._rows, append=lines).astype(np.float32)
-        self._wanted = height
-        self._sums = np.zeros((self.width, lines if axis else self.height))
+        self.height = height if axis else self.height
+        self._sums = np.zeros((self.width, self.height))
         self._counts = np.zeros(self.width)
 
     def add(self, first: int, power: NDArray[Any]) -> None:
@@ -116,6 +117,8 @@ class Columns:
         if self.axis is None and self.height < power.shape[1]:
             power = self._in_rows(power)
         joined = power if len(borders) == len(power) else self.join.reduceat(power, borders, axis=0)
+        if self.axis:
+            joined = self.axis.rows(joined, self.height, self.spacing)
         filled = places[borders]
         if filled[-1] - filled[0] == len(filled) - 1:  # no frame is missing: slices are faster
             filled = slice(filled[0], filled[-1] + 1)
@@ -131,5 +134,4 @@ class Columns:
         """Give the power, a row a picture row (lowest frequency first); NaN where no frame is."""
         divisor = self._counts if self.join is np.add else np.where(self._counts > 0, 1.0, 0.0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = np.divide(self._sums, divisor[:, None], dtype=np.float32, casting="same_kind")
-        return (self.axis.rows(found, self._wanted, self.spacing) if self.axis else found).T
+            return np.divide(self._sums, divisor[:, None], dtype=np.float32, casting="same_kind").T

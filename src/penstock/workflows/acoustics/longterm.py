@@ -6,7 +6,8 @@ Recordings hand over sums and counts, so that the mean over any set of bins is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +27,67 @@ SAME = (
     *("sample_rate", "nfft", "hop", "window", "scaling", "reference", "calibration", "calibration_factor"),
     *("bin_seconds", "resampled", "filter", "normalised", "legacy"),
 )
-MOST_VALUES = 100_000_000  # bins × lines held in memory
+MOST_VALUES = 2_000_000_000  # bins × lines in a product
+SLAB = 1 << 20  # values of a product read at once
+
+
+@dataclass(slots=True)
+class Row:
+    """What all recordings say of one time bin: sums of power and frames, seconds recorded."""
+
+    place: int
+    total: NDArray[np.float64]
+    frames: int
+    seconds: float
+
+    def join(self, other: Row) -> None:
+        self.total += other.total
+        self.frames, self.seconds = self.frames + other.frames, self.seconds + other.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Products in the order of time, to be summed up in time bins; `edges` are their borders, seconds since 1970."""
+
+    edges: NDArray[np.float64]
+    frequencies: NDArray[np.float64]
+    products: tuple[tuple[float, Path], ...]  # begin, path
+    common: Mapping[str, Any]
+
+    def rows(self) -> Iterator[Row]:
+        """Give each bin that something tells of once, in the order of time; few are held at a time."""
+        waiting: dict[int, Row] = {}
+        later = [begin for begin, _ in self.products[1:]] + [math.inf]
+        for (_, path), after in zip(self.products, later, strict=True):
+            for at, row in self._read(path):
+                if row.place in waiting:
+                    waiting[row.place].join(row)
+                else:
+                    waiting[row.place] = row
+                yield from self._over(waiting, min(after, at))
+        yield from self._over(waiting, math.inf)
+
+    def _over(self, waiting: dict[int, Row], upto: float) -> Iterator[Row]:
+        for place in sorted(place for place in waiting if self.edges[place + 1] <= upto + 1e-6):
+            yield waiting.pop(place)
+
+    def _read(self, path: Path) -> Iterator[tuple[float, Row]]:
+        with open_product(path) as file:
+            starts, frames, inside = file["bin"][:], file["bin_frames"][:], file["bin_seconds"][:]
+            places = np.searchsorted(self.edges, starts + 1e-6, side="right") - 1
+            step = max(1, SLAB // len(self.frequencies))
+            for first in range(0, len(starts), step):
+                some = slice(first, first + step)
+                totals = file["bin_total"][some].astype(np.float64)
+                totals[frames[some] == 0] = 0
+                borders = np.flatnonzero(np.diff(places[some], prepend=-1))
+                for a, b in zip(borders, [*borders[1:], len(totals)], strict=True):
+                    mine = slice(first + a, first + b)
+                    count = int(frames[mine].sum())
+                    row = Row(
+                        int(places[first + a]), totals[a:b].sum(axis=0), count, float(inside[mine].sum())
+                    )
+                    yield float(starts[first + b - 1]), row
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,56 +116,43 @@ class Average:
         """Give the recorded share of each bin, 0…1."""
         return np.minimum(self.seconds / np.diff(self.edges), 1.0)
 
-    def grouped(self, count: int) -> Average:
-        """Join neighbouring bins, the same number each, into at most `count`; the last may reach past the end."""
-        size, widths = -(-len(self) // count), np.diff(self.edges)
-        starts = np.arange(0, len(self), size)
-        even = np.allclose(widths, widths[0])
-        last = self.edges[starts[-1]] + size * widths[0] if even else self.edges[-1]
-        edges = np.append(self.edges[starts], last)
-        parts = (np.add.reduceat(each, starts, axis=0) for each in (self.totals, self.frames, self.seconds))
-        return Average(edges, self.frequencies, *parts)
-
-    def columns(self, count: int) -> NDArray[np.int64]:
-        """Say which bin each column of a picture shows, columns being equal stretches of time."""
-        widths = np.diff(self.edges)
-        if np.allclose(widths, widths[0]):
-            return np.arange(len(self))
-        centres = self.edges[0] + (np.arange(count) + 0.5) / count * (self.edges[-1] - self.edges[0])
-        return np.searchsorted(self.edges, centres, side="right") - 1
-
 
 def average(paths: Sequence[Path], width: float | str | None = None) -> tuple[Average, dict[str, Any]]:
     """Add up the sums of all products; give them with the attributes that the products share.
 
-    `width` is in seconds, or "day", "month" or "whole".
+    `width` is in seconds, or "day", "month" or "whole". All bins are held in memory.
     """
-    common, span = _agree(paths)
-    base = float(common["bin_seconds"])
+    course = plan(paths, width)
+    count = len(course.edges) - 1
+    totals = np.zeros((count, len(course.frequencies)))
+    made = Average(course.edges, course.frequencies, totals, np.zeros(count, np.int64), np.zeros(count))
+    for row in course.rows():
+        made.totals[row.place], made.frames[row.place], made.seconds[row.place] = (
+            row.total,
+            row.frames,
+            row.seconds,
+        )
+    return made, dict(course.common)
+
+
+def plan(paths: Sequence[Path], width: float | str | None = None) -> Course:
+    """Lay out the time bins of an average over products that agree; `width` as in `average`."""
+    common, limits = _agree(paths)
+    span, base = (
+        Span(min(begin for begin, _ in limits), max(end for _, end in limits)),
+        float(common["bin_seconds"]),
+    )
     width = width or choose_width(span, base)
     fixed = 86400.0 if width in ("day", "month") else base if isinstance(width, str) else width
     if not is_multiple(fixed, base):
         raise ValueError(f"ltas_bin is {fixed:g} s; it must be a multiple of bin, which is {base:g} s")
-    edges = np.array(edges_over(span, width, base))
-    frequencies = _frequencies(paths[0])
-    count = len(edges) - 1
-    if count * len(frequencies) > MOST_VALUES:
-        raise ValueError(f"ltas_bin = {fixed:g} s gives {count} bins; choose a longer one, as {fixed * 10:g}")
-    totals, frames, inside = np.zeros((count, len(frequencies))), np.zeros(count, np.int64), np.zeros(count)
-    made = Average(edges, frequencies, totals, frames, inside)
-    for path in paths:
-        _add(made, path)
-    return made, common
-
-
-def _add(made: Average, path: Path) -> None:
-    with open_product(path) as file:
-        starts, frames = file["bin"][:], file["bin_frames"][:]
-        places = np.searchsorted(made.edges, starts + 1e-6, side="right") - 1
-        np.add.at(made.seconds, places, file["bin_seconds"][:])
-        kept = frames > 0
-        np.add.at(made.frames, places[kept], frames[kept])
-        np.add.at(made.totals, places[kept], file["bin_total"][:][kept])
+    edges, frequencies = np.array(edges_over(span, width, base)), _frequencies(paths[0])
+    if (len(edges) - 1) * len(frequencies) > MOST_VALUES:
+        raise ValueError(
+            f"ltas_bin = {fixed:g} s gives {len(edges) - 1} bins; choose a longer one, as {fixed * 10:g}"
+        )
+    ordered = sorted(zip((begin for begin, _ in limits), paths, strict=True))
+    return Course(edges, frequencies, tuple(ordered), common)
 
 
 def _frequencies(path: Path) -> NDArray[np.float64]:
@@ -112,8 +160,8 @@ def _frequencies(path: Path) -> NDArray[np.float64]:
         return file["frequency"][:]
 
 
-def _agree(paths: Sequence[Path]) -> tuple[dict[str, Any], Span]:
-    """Give the attributes of the first product and the time that all span, having checked that all agree."""
+def _agree(paths: Sequence[Path]) -> tuple[dict[str, Any], list[tuple[float, float]]]:
+    """Give the attributes of the first product and begin and end of each, having checked that all agree."""
     common: dict[str, Any] = {}
     limits: list[tuple[float, float]] = []
     for path in paths:
@@ -122,8 +170,7 @@ def _agree(paths: Sequence[Path]) -> tuple[dict[str, Any], Span]:
             for name in SAME:
                 _refuse_other(name, plain(file.attrs[name]), common[name], (path, paths[0]))
             limits.append(_limits(file))
-    begins, ends = zip(*limits, strict=True)
-    return common, Span(min(begins), max(ends))
+    return common, limits
 
 
 def _refuse_other(name: str, value: Any, expected: Any, paths: tuple[Path, Path]) -> None:
@@ -139,48 +186,108 @@ def _limits(file: Any) -> tuple[float, float]:
     return begin, begin + float(file.attrs["duration_seconds"])
 
 
-def write(made: Average, common: dict[str, Any], path: Path, sources: int) -> None:
-    """Write the average as NetCDF: levels in dB, NaN for gaps, with coverage and counts.
+def write(made: Course, path: Path, *, watch: Callable[[Row], None]) -> float:
+    """Write the average as NetCDF, a bin at a time: levels in dB, NaN for gaps, with coverage and counts.
 
-    The attribute `bin_seconds` is the width of the first bin; months differ.
+    `watch` is shown each bin; the mean coverage is given. The attribute `bin_seconds` is the width of the
+    first bin; months differ.
     """
+    common, count = made.common, len(made.edges) - 1
     reference = float(common["reference_value"])
     begins = {"units": SECONDS_1970, "standard_name": "time", "long_name": "begin of the bin, UTC"}
+    whole, frames, inside = np.zeros(len(made.frequencies)), np.zeros(count, np.int64), np.zeros(count)
     with Store(path) as store:
         store.dimension("time", made.edges[:-1], calendar="standard", **begins)
         store.dimension("frequency", made.frequencies, units="Hz", standard_name="sound_frequency")
-        decibel = {"units": "dB", "reference": common["reference"]}
-        mean = "level of the mean power in the bin"
-        store.variable(
-            "level", ("time", "frequency"), to_level(made.mean(), reference), long_name=mean, **decibel
+        decibel, mean = (
+            {"units": "dB", "reference": common["reference"]},
+            "level of the mean power in the bin",
         )
-        whole = "level of the mean power over all frames"
+        level = store.rows("level", ("time", "frequency"), np.float32, long_name=mean, **decibel)
+        for row in made.rows():
+            watch(row)
+            whole, frames[row.place], inside[row.place] = whole + row.total, row.frames, row.seconds
+            if row.frames:
+                level[row.place] = to_level(row.total / row.frames, reference)
+        psd = to_level(whole / max(1, frames.sum()), reference)
         store.variable(
-            "psd_level", ("frequency",), to_level(made.whole(), reference), long_name=whole, **decibel
+            "psd_level", ("frequency",), psd, long_name="level of the mean power over all frames", **decibel
         )
-        store.variable(
-            "coverage", ("time",), made.coverage(), units="1", long_name="recorded share of the bin"
-        )
-        store.variable("frames", ("time",), made.frames, units="1", long_name="frames in the bin")
+        coverage = np.minimum(inside / np.diff(made.edges), 1.0)
+        store.variable("coverage", ("time",), coverage, units="1", long_name="recorded share of the bin")
+        store.variable("frames", ("time",), frames, units="1", long_name="frames in the bin")
         kept = {name: common[name] for name in (*SAME, "Conventions", "noise_bandwidth_hz", "overlap")}
-        store.describe(kept | {"bin_seconds": float(np.diff(made.edges)[0]), "recordings": sources})
+        about = {"bin_seconds": float(np.diff(made.edges)[0]), "recordings": len(made.products)}
+        store.describe(kept | about)
+    return float(coverage.mean())
 
 
-def picture(made: Average, common: dict[str, Any], path: Path, settings: Settings, title: str) -> None:
-    """Draw the average; several bins may share a column, each by the number of its frames."""
-    drawn = made.grouped(settings.picture_width)
-    top, spacing = float(common["sample_rate"]) / 2, float(made.frequencies[1])
-    axis, power = Axis.of(settings.frequency_scale, spacing, top), drawn.mean()
-    if settings.frequency_scale != "linear":
-        power = axis.rows(power, settings.picture_height, spacing)
-    level = to_level(power, float(common["reference_value"]))
-    panel = Panel(
-        levels=level[drawn.columns(settings.picture_width)].T,
-        top=top,
-        axis=axis,
-        begin=moment(float(drawn.edges[0])),
-        end=moment(float(drawn.edges[-1])),
-        title=title,
-        unit=f"dB re {common['reference']}",
-    )
-    draw(panel, path, colours=settings.colours, db_range=settings.db_range)
+class Drawing:
+    """The picture of an average; a column joins several bins, each by the number of its frames."""
+
+    def __init__(self, made: Course, settings: Settings) -> None:
+        self.edges, self.common, self.settings = made.edges, made.common, settings
+        self.top, self.spacing = float(made.common["sample_rate"]) / 2, float(made.frequencies[1])
+        self.axis = Axis.of(settings.frequency_scale, self.spacing, self.top)
+        lines, height = len(made.frequencies), settings.picture_height
+        self.height = height if settings.frequency_scale != "linear" or lines > 1.5 * height else lines
+        self.size = -(-(len(self.edges) - 1) // settings.picture_width)  # bins of a column
+        columns = -(-(len(self.edges) - 1) // self.size)
+        self.totals, self.frames = np.zeros((columns, self.height)), np.zeros(columns)
+
+    def add(self, row: Row) -> None:
+        power = (
+            row.total
+            if len(row.total) == self.height
+            else self.axis.rows(row.total, self.height, self.spacing)
+        )
+        self.totals[row.place // self.size] += power
+        self.frames[row.place // self.size] += row.frames
+
+    def mean(self) -> NDArray[np.float64]:
+        """Give the mean power of each column; NaN where nothing was recorded."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.totals / self.frames[:, None]
+
+    def write(self, path: Path, name: str, left_out: Sequence[Span] = ()) -> None:
+        level = to_level(self.mean(), float(self.common["reference_value"]))
+        end, width = self._end(), float(np.diff(self.edges)[0]) * self.size
+        panel = Panel(
+            levels=level[columns_of(self.edges[:: self.size], end, self.settings.picture_width)].T,
+            top=self.top,
+            axis=self.axis,
+            begin=moment(float(self.edges[0])),
+            end=moment(end),
+            title=f"Long-term spectral average of {name}: a column is the mean power of {show_width(width)}",
+            unit=f"dB re {self.common['reference']}",
+            left_out=left_out,
+        )
+        draw(panel, path, colours=self.settings.colours, db_range=self.settings.db_range)
+
+    def _end(self) -> float:
+        """Give the end of the last column, which may reach past that of the last bin."""
+        widths = np.diff(self.edges)
+        even = np.allclose(widths, widths[0])
+        return float(self.edges[0] + len(self.frames) * self.size * widths[0] if even else self.edges[-1])
+
+
+def show_width(seconds: float) -> str:
+    """Write a width of time in the largest unit that it is a whole number of.
+
+    >>> show_width(7200.0)
+    '2 h'
+    """
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def columns_of(starts: NDArray[np.float64], end: float, count: int) -> NDArray[np.int64]:
+    """Say which bin each column of a picture shows, columns being equal stretches of time."""
+    starts = starts[starts < end]
+    widths = np.diff(starts, append=end)
+    if np.allclose(widths, widths[0]):
+        return np.arange(len(starts))
+    centres = starts[0] + (np.arange(count) + 0.5) / count * (end - starts[0])
+    return np.searchsorted(starts, centres, side="right") - 1

@@ -79,7 +79,7 @@ def measure_sound(
         findings = sound.finish()
         writer.close(findings)
     draw(
-        make_panel(columns, transform, settings, sound, title=sound.name),
+        make_panel(columns, transform, settings, sound),
         picture,
         colours=settings.colours,
         db_range=settings.db_range,
@@ -141,16 +141,19 @@ def make_pyramid(
     return Pyramid(folder, sound.name, canvas, power.shape[1])
 
 
-def make_panel(
-    columns: Columns, transform: Transform, settings: Settings, sound: Sound, *, title: str
-) -> Panel:
+def make_panel(columns: Columns, transform: Transform, settings: Settings, sound: Sound) -> Panel:
     calibration = read_calibration(settings)
     return Panel(
         levels=to_level(columns.mean(), calibration.reference),
         top=transform.rate / 2,
         begin=sound.begin,
         end=moment(seconds(sound.begin) + sound.frames / sound.rate),
-        title=title,
+        title=f"Spectrogram of {sound.name}: {show_frames(transform)}",
         unit=f"dB re {calibration.reference_of(settings.scaling)}",
         axis=make_axis(transform, settings),
     )
+
+
+def show_frames(transform: Transform) -> str:
+    """Say how long a frame is and how far lines are apart."""
+    return f"frames of {transform.size / transform.rate:.3g} s, lines of {transform.spacing:.3g} Hz"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -93,7 +92,11 @@ TIMES = (
 )
 
 SHAPE = (
-    click.option("--workers", type=click.IntRange(1), help="Recordings at a time [all cores]."),
+    click.option(
+        "--workers",
+        type=click.IntRange(1),
+        help="Recordings at a time in a batch [1; the site runs batches side by side].",
+    ),
     click.option(
         "--batch", type=click.IntRange(1), default=200, show_default=True, help="Recordings in a batch."
     ),
@@ -148,8 +151,8 @@ def pop_shape(params: dict[str, Any]) -> Shape:
         raise DefinitionError("--format zarr needs a package that is not installed: pip install zarr")
     params |= {"segment": segment, "tile_levels": levels}
     return Shape(
-        params.pop("workers") or os.cpu_count() or 1,
         params.pop("batch"),
+        params.pop("workers"),
         segments=segment is not None,
         format=form,
         extras=(*(("tiles",) if levels else ()), *params.pop("also")),

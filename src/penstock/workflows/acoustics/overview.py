@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from penstock.workflows.acoustics.bandlevels import read_band_levels
 from penstock.workflows.acoustics.formats import open_product
 from penstock.workflows.acoustics.longterm import average
 from penstock.workflows.acoustics.matrix import SECONDS_1970, Store, to_level
+from penstock.workflows.acoustics.pictures import frequency_unit
 from penstock.workflows.acoustics.probability import PERCENTILES, Counts, read_counts
 from penstock.workflows.acoustics.timeline import moment
 
@@ -123,6 +124,8 @@ class Soundscape:
     mean: NDArray[np.float64]  # level of the mean power of each line, dB
     counts: Counts | None
     reference: str
+    about: str = ""  # how many recordings, from when to when
+    band: str = ""  # of broadband levels
 
 
 def read_soundscape(paths: Sequence[Path]) -> tuple[Soundscape, str]:
@@ -132,8 +135,18 @@ def read_soundscape(paths: Sequence[Path]) -> tuple[Soundscape, str]:
     days, hours = recurrence(series)
     mean = to_level(made.whole(), float(common["reference_value"]))
     counts, reference = read_total_counts(paths), str(common["reference"])
-    found = Soundscape(series, days, hours, made.frequencies, mean, counts, reference)
+    first, last = (f"{moment(float(each)):%Y-%m-%d}" for each in (series.begins[0], series.begins[-1]))
+    when = first if first == last else f"{first} to {last}"
+    about = f"{len(paths)} recording{'s' * (len(paths) > 1)}, {when}"
+    found = Soundscape(series, days, hours, made.frequencies, mean, counts, reference, about, band_of(common))
     return found, reference.removesuffix("/Hz")
+
+
+def band_of(about: Mapping[str, Any]) -> str:
+    """Say which frequencies a broadband level is of."""
+    name, unit = frequency_unit(float(about["sample_rate"]) / 2)
+    whole = f"0 to {float(about['sample_rate']) / 2 / unit:g} {name}"
+    return whole if about["filter"] == "none" else f"{whole} after {about['filter']}"
 
 
 def write_soundscape(made: Soundscape, path: Path) -> None:
@@ -154,8 +167,9 @@ def write_soundscape(made: Soundscape, path: Path) -> None:
             store.dimension("level_bin", made.counts.levels(), units="dB")
             below, both = made.counts.percentiles(), ("percentile", "frequency")
             store.variable("level_percentile", both, below, long_name="percentiles of the frames", **decibel)
-            density = made.counts.density().astype(np.float32)
-            store.deflated("probability_density", ("frequency", "level_bin"), density, units="dB-1")
+            density = store.rows("probability_density", ("frequency", "level_bin"), np.float32, units="dB-1")
+            for first, part in made.counts.parts():
+                density[first : first + len(part.counts)] = part.density()
         store.describe({"Conventions": "CF-1.11", "reference": made.reference})
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import json
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment
 
+from penstock.workflows.acoustics.albums import Album
 from penstock.workflows.acoustics.calibration import read_calibration
 from penstock.workflows.acoustics.qc import KINDS
 from penstock.workflows.acoustics.recordings import Dataset, Recording
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.tables import count_findings, describe_dataset, iso, verdict
 
-MOST_PICTURES = 2000  # on one page; browsers load them only when they come into view
+MOST_ROWS = 200  # of files with findings, on the first page
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto;
@@ -39,7 +44,9 @@ FRAME = """<!DOCTYPE html>
 <h1>{{ title }}</h1>
 {% macro findings(rows) %}<div class="scroll"><table>
 <tr><th>file</th><th>begin (UTC)</th><th>verdict</th><th>why</th></tr>
-{% for row in rows %}<tr><td>{{ row.name }}</td><td>{{ row.begin }}</td>
+{% for row in rows %}<tr><td>
+{% if row.link %}<a href="{{ row.link }}">{{ row.name }}</a>{% else %}{{ row.name }}{% endif %}</td>
+<td>{{ row.begin }}</td>
 <td class="{{ row.verdict.split()[0] }}">{{ row.verdict }}</td><td>{{ row.why }}</td></tr>
 {% endfor %}</table></div>{% endmacro %}
 <dl>{% for name, value in facts %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
@@ -49,7 +56,7 @@ QC = (
     FRAME
     + """<h2>Findings</h2>
 {% if counts %}<table><tr><th>kind</th><th>files</th><th>meaning</th></tr>
-{% for kind, count in counts %}<tr><td>{{ kind }}</td><td>{{ count }}</td><td>{{ kinds[kind] }}</td></tr>
+{% for kind, count in counts.items() %}<tr><td>{{ kind }}</td><td>{{ count }}</td><td>{{ kinds[kind] }}</td></tr>
 {% endfor %}</table>{% else %}<p>None.</p>{% endif %}
 <h2>Every file</h2>{{ findings(rows) }}
 </body></html>
@@ -60,69 +67,101 @@ INDEX = (
     FRAME
     + """{% if average %}<h2>Long-term average</h2>
 <figure><a href="{{ average }}"><img src="{{ average }}" alt="long-term average"></a>
-<figcaption>Mean of linear power per time bin; grey is no data.</figcaption></figure>{% endif %}
+<figcaption>Mean of linear power per time bin. Light grey: nothing was recorded. Dark grey: recorded, and left out.
+</figcaption></figure>{% endif %}
 {% if whole %}<h2>Levels</h2>
 {% for caption, link in whole %}<figure><a href="{{ link }}"><img src="{{ link }}" alt="{{ caption }}"></a>
 <figcaption>{{ caption }}</figcaption></figure>{% endfor %}{% endif %}
 <h2>Quality</h2>
-{% if rows %}{{ findings(rows) }}{% else %}<p>Nothing was found.</p>{% endif %}
-<p><a href="{{ qc }}">The whole quality report</a>: a row a file.</p>
+{% if counts %}<table><tr><th>kind</th><th>files</th><th>meaning</th></tr>
+{% for kind, count in counts.items() %}<tr><td>{{ kind }}</td><td>{{ count }}</td><td>{{ kinds[kind] }}</td></tr>
+{% endfor %}</table>{{ findings(rows) }}{% else %}<p>Nothing was found.</p>{% endif %}
+<p>{% if hidden %}{{ hidden }} more files have findings. {% endif %}<a href="{{ qc }}">The whole quality report</a>:
+a row a file.</p>
 <h2>Spectrograms</h2>
-{% if left_off %}<p>The first {{ pictures | length }}; {{ left_off }} more lie beside them.</p>
-{% endif %}
-{% for name, link in pictures %}<figure><a href="{{ link }}">
-<img loading="lazy" src="{{ link }}" alt="{{ name }}"></a>
-<figcaption>{{ name }}</figcaption></figure>
-{% endfor %}
+<p>{{ colours }}</p>
+{% if albums %}<table><tr><th>day (UTC)</th><th>pictures</th></tr>
+{% for album, link in albums %}<tr><td><a href="{{ link }}">{{ album.title }}</a></td><td>{{ album.pictures | length }}</td></tr>
+{% endfor %}</table>{% else %}<p>None was made.</p>{% endif %}
 </body></html>
 """
 )
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """What the quality report says: the dataset summed up, and of each file name, begin, verdict and why."""
+
+    facts: Mapping[str, Any]
+    rows: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def read(cls, dataset: Path, table: Path) -> Quality:
+        """Read it from dataset.json and qc.csv."""
+        with table.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            rows = [
+                {name: row[name] for name in ("name", "begin", "verdict")}
+                | {"stem": os.path.splitext(row["name"])[0]}
+                | {"why": "; ".join(filter(None, (row["faults"], row["warnings"])))}
+                for row in csv.DictReader(file)
+            ]
+        return cls(json.loads(dataset.read_text("utf-8")), rows)
+
+
+@dataclass(frozen=True, slots=True)
 class Links:
-    """Where the page's pictures are, relative to the page."""
+    """Where what the page shows lies, relative to it."""
 
     qc: str
     average: str | None
-    pictures: Sequence[tuple[str, str]]  # name, link
+    albums: Sequence[tuple[Album, str]]
     whole: Sequence[tuple[str, str]] = ()  # caption, link
 
 
 def write_qc_page(path: Path, dataset: Dataset, settings: Settings, title: str) -> None:
     rows = [_row(each, settings) for each in dataset.recordings]
-    values = {"counts": list(count_findings(dataset).items()), "kinds": KINDS, "rows": rows}
-    _write(path, QC, dataset, settings, title=f"Quality of {title}", **values)
+    values = {"counts": count_findings(dataset), "kinds": KINDS, "rows": rows}
+    _write(path, QC, describe_dataset(dataset, settings), settings, title=f"Quality of {title}", **values)
 
 
-def write_index(path: Path, dataset: Dataset, settings: Settings, links: Links, title: str) -> None:
-    rows = [_row(each, settings) for each in dataset.recordings if each.findings]
-    shown, hidden = links.pictures[:MOST_PICTURES], len(links.pictures) - MOST_PICTURES
+def write_index(path: Path, found: Quality, settings: Settings, links: Links, title: str) -> None:
+    places = {p.name: f"{link}#{quote(p.name)}" for album, link in links.albums for p in album.pictures}
+    odd = [row for row in found.rows if row["why"]]
     values = {
-        "rows": rows,
+        "rows": [row | {"link": places.get(row["stem"])} for row in odd[:MOST_ROWS]],
+        "hidden": max(0, len(odd) - MOST_ROWS),
+        "counts": found.facts["findings"],
+        "kinds": KINDS,
         "qc": links.qc,
         "average": links.average,
-        "pictures": shown,
+        "albums": links.albums,
         "whole": links.whole,
-        "left_off": max(0, hidden),
+        "colours": say_colours(settings),
     }
-    _write(path, INDEX, dataset, settings, title=title, **values)
+    _write(path, INDEX, found.facts, settings, title=title, **values)
 
 
-def _write(path: Path, template: str, dataset: Dataset, settings: Settings, **values: Any) -> None:
+def say_colours(settings: Settings) -> str:
+    """Say whether colours mean the same in all pictures."""
+    if settings.db_range is None:
+        return "Colours span other levels in each picture, as its scale says: compare numbers, not colours."
+    low, high = settings.db_range
+    return f"Colours span {low:g} to {high:g} dB in all spectrograms and in the long-term average."
+
+
+def _write(path: Path, template: str, facts: Mapping[str, Any], settings: Settings, **values: Any) -> None:
     page = Environment(autoescape=True).from_string(template)
-    text = page.render(style=STYLE, facts=_facts(dataset, settings), **values)
+    text = page.render(style=STYLE, facts=_facts(facts, settings), **values)
     path.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
 
 
-def _row(recording: Recording, settings: Settings) -> dict[str, str]:
+def _row(recording: Recording, settings: Settings) -> dict[str, Any]:
     why = "; ".join(each.why for each in (*recording.faults, *recording.warnings))
     judged = verdict(recording, force=settings.force)
     return {"name": recording.name, "begin": iso(recording.begin), "verdict": judged, "why": why}
 
 
-def _facts(dataset: Dataset, settings: Settings) -> list[tuple[str, str]]:
-    facts = describe_dataset(dataset, settings)
+def _facts(facts: Mapping[str, Any], settings: Settings) -> list[tuple[str, str]]:
     hours, share, size = facts["recorded_s"] / 3600, facts["duty_cycle_percent"] or 0, facts["bytes"] / 1e6
     return [
         ("recordings", f"{facts['recordings']}, of which {facts['used']} are used"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from penstock.workflows.acoustics.axis import Axis, round_values
-from penstock.workflows.acoustics.timeline import EPOCH
+from penstock.workflows.acoustics.timeline import EPOCH, Span, seconds
 
 COLOURS, GREYS = 240, 16  # entries of the palette: the colour map, then the greys of the axes
-NO_DATA = COLOURS + 13
+NO_DATA, LEFT_OUT = COLOURS + 13, COLOURS + 8
 LEFT, RIGHT, ABOVE, BELOW = 66, 104, 30, 46
 LEAST_WIDTH, LEAST_HEIGHT = 800, 360
 BAR_GAP, BAR_WIDTH, TICK = 16, 16, 5
@@ -45,6 +45,7 @@ class Panel:
     title: str
     unit: str
     axis: Axis | None = None  # linear if there is none
+    left_out: Sequence[Span] = ()  # recorded, and left out: not the grey of what was never recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ def draw(
 ) -> tuple[float, float]:
     """Write the picture as PNG; give the range of dB that its colours span."""
     low, high = db_range or robust_range(panel.levels)
-    image = _enlarge(indexed(panel.levels, low, high))
+    image = indexed(panel.levels, low, high)
+    _mark_left_out(image, panel)
+    image = _enlarge(image)
     height, width = image.shape
     canvas = Image.new("L", (LEFT + width + RIGHT, ABOVE + height + BELOW), 255)
     _draw_axes(ImageDraw.Draw(canvas), panel, (low, high), width, height)
@@ -88,6 +91,16 @@ def indexed(levels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     np.clip(np.rint(scaled, out=scaled), 0, COLOURS - 1, out=scaled)
     scaled[np.isnan(scaled)] = NO_DATA
     return scaled.astype(np.uint8)
+
+
+def _mark_left_out(image: NDArray[np.uint8], panel: Panel) -> None:
+    """Give columns without data another grey where a recording was left out."""
+    begin, length = seconds(panel.begin), (panel.end - panel.begin).total_seconds()
+    width = image.shape[1]
+    for span in panel.left_out:
+        first, last = ((each - begin) / length * width for each in (span.begin, span.end))
+        some = image[:, max(0, math.floor(first + 0.5)) : max(0, math.ceil(last - 0.5))]
+        some[some == NO_DATA] = LEFT_OUT
 
 
 def _enlarge(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -147,7 +160,7 @@ def _draw_axes(
         pen.line((bar, y, bar + TICK, y), 60)
         pen.text((bar + TICK + 3, y), tick.text, 0, font, anchor="lm")
     pen.text((LEFT + width / 2, bottom + BELOW - 6), _day(panel), 0, font, anchor="md")
-    pen.text((6, 7), "kHz" if panel.top >= 2000 else "Hz", 0, font)
+    pen.text((6, 7), frequency_unit(panel.top)[0], 0, font)
 
 
 def _day(panel: Panel) -> str:
@@ -155,8 +168,13 @@ def _day(panel: Panel) -> str:
     return f"{first} UTC" if first == last else f"{first} to {last} UTC"
 
 
+def frequency_unit(top: float) -> tuple[str, float]:
+    """Choose the unit in which all pictures of sound up to `top` Hz tell frequency."""
+    return ("kHz", 1000.0) if top >= 2000 else ("Hz", 1.0)
+
+
 def frequency_ticks(top: float, axis: Axis | None = None) -> Iterator[Tick]:
-    axis, unit = axis or Axis.of("linear", 0, top), 1000 if top >= 2000 else 1
+    axis, unit = axis or Axis.of("linear", 0, top), frequency_unit(top)[1]
     for value in axis.ticks():
         yield Tick(axis.place(value), f"{value / unit:g}")
 

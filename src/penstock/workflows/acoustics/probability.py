@@ -6,8 +6,9 @@ so that counts of different files are of one grid and add up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from penstock.workflows.acoustics.matrix import FILL, Quantiser
 
 PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 LINES = 1024  # looked at together: with many lines, what is made on the way is larger than the counts
+MOST_FRAMES = (1 << 32) - 1
+GROWTH = 16  # bins that are made at once
 SPAN = 256.0  # dB about the first median; what lies beyond is counted at the ends
 
 
@@ -47,24 +50,45 @@ class Counts:
                 f"levels are counted in steps of {self.width:g} and {other.width:g} dB; "
                 "make the spectrograms again with one step_db"
             )
+        counts = self.reaching(other)
+        counts.counts[:, other.first - counts.first :][:, : other.counts.shape[1]] += other.counts
+        return counts
+
+    def reaching(self, other: Counts) -> Counts:
+        """Give the same with room for the levels and the number of another; it is this one if there is room."""
         first = min(self.first, other.first)
         last = max(each.first + each.counts.shape[1] for each in (self, other))
-        counts = np.zeros((len(self.counts), last - first), np.int64)
-        for each in (self, other):
-            counts[:, each.first - first :][:, : each.counts.shape[1]] += each.counts
+        kind = np.uint32 if self.frames() + other.frames() <= MOST_FRAMES else np.int64
+        if (first, last) == (self.first, self.first + self.counts.shape[1]) and self.counts.dtype == kind:
+            return self
+        counts = np.zeros((len(self.counts), last - first), kind)
+        counts[:, self.first - first :][:, : self.counts.shape[1]] = self.counts
         return Counts(first, self.width, self.shift, counts)
+
+    def frames(self) -> int:
+        """Give the number of frames, those of the line that has most."""
+        return max(
+            (int(part.counts.sum(axis=1, dtype=np.int64).max()) for _, part in self.parts()), default=0
+        )
+
+    def parts(self) -> Iterator[tuple[int, Counts]]:
+        """Give some lines after the other, each part with the number of its first."""
+        for i in range(0, len(self.counts), LINES):
+            yield i, replace(self, counts=self.counts[i : i + LINES])
+
+    def joined(self, edges: NDArray[np.int64]) -> Counts:
+        """Join neighbouring lines, from each edge to the one after; as many as edges, but for one."""
+        counts = [self.counts[a:b].sum(axis=0, dtype=np.int64) for a, b in pairwise(edges)]
+        return Counts(self.first, self.width, self.shift, np.array(counts))
 
     def density(self) -> NDArray[np.float64]:
         """Give the probability per dB of each level at each frequency."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            return self.counts / (self.counts.sum(axis=1, keepdims=True) * self.width)
+            return self.counts / (self.counts.sum(axis=1, keepdims=True, dtype=np.int64) * self.width)
 
     def percentiles(self, wanted: Sequence[float] = PERCENTILES) -> NDArray[np.float64]:
         """Give the levels below which so many per cent of the frames lie: a row each, NaN without frames."""
-        parts = [
-            self._percentiles(self.counts[i : i + LINES], wanted) for i in range(0, len(self.counts), LINES)
-        ]
-        return np.concatenate(parts, axis=1)
+        return np.concatenate([part._percentiles(part.counts, wanted) for _, part in self.parts()], axis=1)
 
     def _percentiles(self, counts: NDArray[Any], wanted: Sequence[float]) -> NDArray[np.float64]:
         upto = np.zeros((len(counts), counts.shape[1] + 1), np.int64)
@@ -82,35 +106,60 @@ class Counts:
 
 
 class LevelCounter:
-    """Counts stored levels as they are written, in bins of a whole number of their steps (about 1 dB)."""
+    """Counts stored levels as they are written, in bins of a whole number of their steps (about 1 dB).
+
+    There are as many bins as are needed, within SPAN about the first median.
+    """
 
     def __init__(self, lines: int, quantiser: Quantiser) -> None:
         self.steps = max(1, round(1 / quantiser.step))
         self.width = self.steps * quantiser.step
-        self.size = max(2, round(SPAN / self.width))
+        size = max(2, round(SPAN / self.width))
         self._origin = round(quantiser.offset / quantiser.step)
-        self.first = (self._origin + 128) // self.steps - self.size // 2
+        middle = (self._origin + 128) // self.steps
+        self._limits = middle - size // 2, middle - size // 2 + size
         self.shift = (self.steps - 1) / 2 * quantiser.step
-        self.counts = np.zeros((lines, self.size), np.uint32)
-        self._starts = np.arange(LINES, dtype=np.intp) * self.size
+        self.first, self.counts, self._frames = middle, np.zeros((lines, 0), np.uint16), 0
 
     def add(self, stored: NDArray[np.int16]) -> None:
         """Count frames (rows) of stored levels; a frame without data counts nowhere."""
         missing = stored[:, 0] == FILL
         if missing.any():
             stored = stored[~missing]
-        place = stored + (self._origin if self.steps > 1 else self._origin - self.first)
+        if not stored.size:
+            return
+        low, high = (min(max((int(each) + self._origin) // self.steps, self._limits[0]), self._limits[1] - 1)
+                     for each in (stored.min(), stored.max()))  # fmt: skip
+        self._reach(low, high, len(stored))
+        place = stored.astype(np.int32) if self.steps > 1 else stored
+        place = place + np.int32(self._origin - (self.first if self.steps == 1 else 0))
         if self.steps > 1:
             np.floor_divide(place, self.steps, out=place)
             place -= self.first
-        if place.size and (place.min() < 0 or place.max() >= self.size):
-            np.clip(place, 0, self.size - 1, out=place)
+        np.clip(place, 0, self.counts.shape[1] - 1, out=place)
+        self._count(place)
+
+    def _reach(self, low: int, high: int, frames: int) -> None:
+        """Make room for bins from `low` to `high` and for so many more frames."""
+        self._frames += frames
+        kind = np.uint16 if self._frames < 1 << 16 else np.uint32
+        first, last = self.first, self.first + self.counts.shape[1]
+        if not self.counts.shape[1] or low < first or high >= last or self.counts.dtype != kind:
+            wanted = min(low, first), max(high + 1, last)
+            below = max(self._limits[0], wanted[0] - wanted[0] % GROWTH)
+            above = min(self._limits[1], wanted[1] + -wanted[1] % GROWTH)
+            counts = np.zeros((len(self.counts), above - below), kind)
+            counts[:, first - below : last - below] = self.counts
+            self.first, self.counts = below, counts
+
+    def _count(self, place: NDArray[np.int32]) -> None:
+        size = self.counts.shape[1]
+        starts = np.arange(min(LINES, place.shape[1]), dtype=np.intp) * size
         for first in range(0, place.shape[1], LINES):
             some = place[:, first : first + LINES]
-            found = np.bincount(
-                (some + self._starts[: some.shape[1]]).reshape(-1), minlength=some.shape[1] * self.size
-            )
-            self.counts[first : first + LINES] += found.reshape(-1, self.size).astype(np.uint32)
+            count = some.shape[1]
+            found = np.bincount((some + starts[:count]).reshape(-1), minlength=count * size)
+            self.counts[first : first + LINES] += found.reshape(-1, size).astype(self.counts.dtype)
 
     def found(self) -> Counts:
         return Counts(self.first, self.width, self.shift, self.counts)

@@ -69,6 +69,13 @@ class Dataset:
     recordings: tuple[Recording, ...]
     usual: Usual
 
+    @property
+    def length(self) -> float:
+        """Seconds from the first begin to the last end."""
+        ends = [each.end for each in self.recordings if each.begin and each.end]
+        begins = [each.begin for each in self.recordings if each.begin and each.end]
+        return (max(ends) - min(begins)).total_seconds() if ends else 0.0
+
 
 def scan(pattern: Pattern, settings: Settings | None = None) -> Dataset:
     """Find the recordings, read their headers and check them; the files themselves stay as they are."""

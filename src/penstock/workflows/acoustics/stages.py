@@ -16,12 +16,14 @@ from penstock.workflows.acoustics.names import with_fraction
 from penstock.workflows.acoustics.qc import Finding
 from penstock.workflows.acoustics.recordings import Dataset, Recording, scan_campaign
 from penstock.workflows.acoustics.settings import Settings, read_settings
-from penstock.workflows.acoustics.timeline import moment
+from penstock.workflows.acoustics.timeline import Span, moment, seconds
 
 if TYPE_CHECKING:
     from penstock.campaign import Campaign
     from penstock.runner.task import Task
+    from penstock.workflows.acoustics.albums import Album
     from penstock.workflows.acoustics.normal import Normal
+    from penstock.workflows.acoustics.page import Quality
     from penstock.workflows.acoustics.segments import Segment
     from penstock.workflows.acoustics.sound import Sound
 
@@ -210,14 +212,16 @@ def ltas(task: Task) -> dict[str, Any]:
 
     settings = Settings.read(task.params)
     sources = spectra_of(task.inputs["spectrogram"])
-    made, common = longterm.average(sources, settings.ltas_bin)
+    course = longterm.plan(sources, settings.ltas_bin)
+    drawing = longterm.Drawing(course, settings)
     with as_netcdf(task.product("average")) as path:
-        longterm.write(made, common, path, len(sources))
-    longterm.picture(made, common, task.product("picture"), settings, "Long-term average")
+        coverage = longterm.write(course, path, watch=drawing.add)
+    left_out = left_out_of(scan_campaign(task.params, settings), sources)
+    drawing.write(task.product("picture"), Path.cwd().name, left_out)
     return {
-        "bins": len(made),
-        "bin_seconds": float(made.edges[1] - made.edges[0]),
-        "coverage": round(float(made.coverage().mean()), 6),
+        "bins": len(course.edges) - 1,
+        "bin_seconds": float(course.edges[1] - course.edges[0]),
+        "coverage": round(coverage, 6),
     }
 
 
@@ -236,44 +240,78 @@ def soundscape(task: Task) -> dict[str, Any]:
         whole.write_soundscape(made, path)
     rows = whole.write_levels(task.product("levels"), sources)
     figures.draw_epd(made, task.product("epd"), settings.colours)
-    figures.draw_levels(made.series, task.product("spl"), broadband)
-    figures.draw_recurrence(made, task.product("recurrence"), broadband, settings.colours)
+    left_out = left_out_of(scan_campaign(task.params, settings), sources)
+    figures.draw_levels(made.series, task.product("spl"), broadband, band=made.band, left_out=left_out)
+    with suppress(ValueError):  # of less than a day, a campaign has none
+        path = task.product("recurrence")
+        figures.draw_recurrence(made, path, broadband, settings.colours, band=made.band)
     return {"rows": rows, "days": len(made.days)}
 
 
-def report(task: Task) -> dict[str, Any]:
-    """Write what is known of every recording, and one page with all pictures (each = "campaign").
+def quality(task: Task) -> dict[str, Any]:
+    """Write what is known of every recording (each = "campaign"), also if all were left out.
 
-    Products `page`, `qc`, `qc_table`, `dataset`, `files`. A recording that was left out has no
-    product, so it is looked at again here.
+    Products `page`, `table`, `dataset`, `files`. A recording that was left out has no product, so it is
+    looked at again here.
     """
     from penstock.workflows.acoustics import page, tables
 
     settings = Settings.read(task.params)
-    spectra = task.inputs["spectrogram"]
-    dataset = _complete(scan_campaign(task.params, settings), spectra_of(spectra), settings)
+    spectra = spectra_of(task.inputs.get("spectrogram", []))
+    dataset = _complete(scan_campaign(task.params, settings), spectra, settings)
     tables.write_dataset(task.product("dataset"), dataset, settings)
     tables.write_files(task.product("files"), dataset)
-    tables.write_qc(task.product("qc_table"), dataset, settings)
-    title = Path.cwd().name
-    page.write_qc_page(task.product("qc"), dataset, settings, title)
-    home = lasting_folder(task.product("page"))
-    pictures = sorted(_with_suffix(spectra, ".png"))
-    average = _with_suffix(task.inputs["ltas"], ".png")
+    tables.write_qc(task.product("table"), dataset, settings)
+    page.write_qc_page(task.product("page"), dataset, settings, Path.cwd().name)
+    return {"recordings": len(dataset.recordings), "findings": tables.count_findings(dataset)}
+
+
+def report(task: Task) -> dict[str, Any]:
+    """Write the first page, and pages of pictures, a day each (each = "campaign"); products `page` and `albums`."""
+    from penstock.workflows.acoustics import page
+
+    settings = Settings.read(task.params)
+    made = {path.name: path for path in task.inputs["quality"]}
+    found = page.Quality.read(made["dataset.json"], made["qc.csv"])
+    home, albums = lasting_folder(task.product("page")), _write_albums(task, found, settings)
+    average = _with_suffix(task.inputs.get("ltas", []), ".png")
     links = page.Links(
-        qc=page_link(home, lasting_folder(task.product("qc")) / task.product("qc").name),
+        qc=page_link(home, made["qc.html"]),
         average=page_link(home, average[0]) if average else None,
-        pictures=[(picture.stem, page_link(home, picture)) for picture in pictures],
+        albums=[(album, f"{ALBUMS}/{album.file}") for album in albums],
         whole=[
             (WHOLE[picture.stem], page_link(home, picture))
             for picture in _with_suffix(task.inputs.get("soundscape", []), ".png")
             if picture.stem in WHOLE
         ],
     )
-    page.write_index(task.product("page"), dataset, settings, links, title)
-    return {"recordings": len(dataset.recordings), "findings": tables.count_findings(dataset)}
+    page.write_index(task.product("page"), found, settings, links, Path.cwd().name)
+    return {"pictures": sum(len(album.pictures) for album in albums), "albums": len(albums)}
 
 
+def _write_albums(task: Task, found: Quality, settings: Settings) -> list[Album]:
+    """Write the pages of pictures beside the first page."""
+    from penstock.workflows.acoustics import albums, page
+
+    home = lasting_folder(task.product("page")) / ALBUMS
+    known = {row["stem"]: row for row in found.rows}
+    days = {stem: row["begin"][:10] for stem, row in known.items()}
+    pictures = [
+        albums.Picture(
+            each.stem,
+            page_link(home, each),
+            albums.day_of(each.stem, days),
+            known.get(each.stem, {}).get("why", ""),
+        )
+        for each in sorted(_with_suffix(task.inputs["spectrogram"], ".png"))
+    ]
+    bound = list(albums.bind(pictures))
+    about = {"title": Path.cwd().name, "back": task.product("page").name, "style": page.STYLE}
+    albums.write_albums(task.product("albums"), bound, colours=page.say_colours(settings), **about)
+    return bound
+
+
+ALBUMS = "days"  # the folder of their pages, beside the first
 WHOLE = {
     "spl": "Broadband level in time",
     "epd": "How often each level occurs, with percentiles",
@@ -294,6 +332,18 @@ def _complete(dataset: Dataset, products: Sequence[Path], settings: Settings) ->
         return [] if recording.faults else check_samples(recording.path, settings)
 
     return Dataset(tuple(each.with_findings(more(each)) for each in dataset.recordings), dataset.usual)
+
+
+def left_out_of(dataset: Dataset, products: Sequence[Path]) -> list[Span]:
+    """Give the times of the recordings that are in no product."""
+    from penstock.workflows.acoustics.tables import read_findings
+
+    heard = set(read_findings(products))
+    return [
+        Span(seconds(each.begin), seconds(each.end))
+        for each in dataset.recordings
+        if each.begin and each.end and os.path.abspath(each.path) not in heard
+    ]
 
 
 def _with_suffix(paths: Sequence[Path], suffix: str) -> list[Path]:

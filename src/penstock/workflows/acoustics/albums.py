@@ -1,0 +1,81 @@
+"""Pages of pictures: a season's spectrograms, a page a day, small ones side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment
+
+MOST = 288  # pictures on a page: a day of five minutes each
+UNKNOWN = "undated"
+
+ALBUM = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{{ title }}: {{ album.title }}</title><style>{{ style }}
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(280px, 1fr)); gap: 1rem }
+.grid figure { margin: 0 } .grid figure:target { outline: 3px solid #1f6feb }
+</style></head><body>
+<h1>{{ album.title }}</h1>
+<p><a href="../{{ back }}">{{ title }}</a>
+{% if before %} · <a href="{{ before.file }}">← {{ before.title }}</a>{% endif %}
+{% if after %} · <a href="{{ after.file }}">{{ after.title }} →</a>{% endif %}</p>
+<p>{{ colours }}</p>
+<div class="grid">
+{% for each in album.pictures %}<figure id="{{ each.name }}"><a href="{{ each.link }}">
+<img loading="lazy" src="{{ each.link }}" alt="{{ each.name }}"></a>
+<figcaption>{{ each.name }}{% if each.why %}: {{ each.why }}{% endif %}</figcaption></figure>
+{% endfor %}</div></body></html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A spectrogram: its link as seen from an album, and what is to be said of its recording."""
+
+    name: str
+    link: str
+    day: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """The pictures of one day, or a part of a day's."""
+
+    title: str
+    file: str
+    pictures: Sequence[Picture]
+
+
+def day_of(name: str, days: Mapping[str, str]) -> str:
+    """Give the day (UTC) of a picture by its name: that of a recording, of a segment in it, or a time."""
+    day = days.get(name) or days.get(re.sub(r"_\d+$", "", name))
+    match = re.match(r"(\d{4})(\d{2})(\d{2})T\d{6}", name)
+    return day or ("-".join(match.groups()) if match else UNKNOWN)
+
+
+def bind(pictures: Sequence[Picture]) -> Iterator[Album]:
+    """Put pictures into albums, a day each, or several for a day of many."""
+    days: dict[str, list[Picture]] = {}
+    for each in pictures:
+        days.setdefault(each.day, []).append(each)
+    for day, some in sorted(days.items()):
+        parts = [some[i : i + MOST] for i in range(0, len(some), MOST)]
+        for number, part in enumerate(parts, start=1):
+            more = f" ({number} of {len(parts)})" if len(parts) > 1 else ""
+            yield Album(f"{day}{more}", f"{day}{f'_{number}' if more else ''}.html", part)
+
+
+def write_albums(
+    folder: Path, albums: Sequence[Album], *, title: str, back: str, style: str, colours: str
+) -> None:
+    """Write a page an album, each with links to the ones beside it and back."""
+    page = Environment(autoescape=True).from_string(ALBUM)
+    folder.mkdir(parents=True, exist_ok=True)
+    for before, album, after in zip([None, *albums], albums, [*albums[1:], None], strict=False):
+        about = {"title": title, "back": back, "style": style, "colours": colours}
+        text = page.render(album=album, before=before, after=after, **about)
+        (folder / album.file).write_text(text, encoding="utf-8", errors="xmlcharrefreplace")

@@ -1,0 +1,48 @@
+"""What the stages ask of a machine: memory and time, from what was measured (`bench/acoustics.py`)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from penstock.workflows.acoustics.recordings import Dataset
+from penstock.workflows.acoustics.settings import Settings
+
+SECONDS_A_SAMPLE = 8e-8  # of one core, twice what a busy one took: 14 s for an hour at 48 kHz
+SECONDS_A_FILE = 0.1
+SECONDS_A_PRODUCT = 0.02  # of each of the stages over all products
+MARGIN = 10  # slow disks, slow nodes
+LEAST = 120.0
+START_MB, LINE_KB = 160, 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The largest sound of a campaign in samples, how many sounds there are, and lines of their spectra."""
+
+    samples: float
+    sounds: int
+    lines: int
+
+    @classmethod
+    def of(cls, dataset: Dataset, settings: Settings, *, segments: bool = False) -> Load:
+        headers = [each.header for each in dataset.recordings if each.header]
+        rate = max((header.rate for header in headers), default=48_000)
+        total = sum(header.duration for header in headers)
+        longest = settings.segment if segments else max((header.duration for header in headers), default=0.0)
+        sounds = math.ceil(total / settings.segment) if segments else len(dataset.recordings)
+        return cls(longest * rate, sounds, settings.nfft // 2 + 1)
+
+    def each(self) -> str:
+        """Write the resources of a stage of one sound."""
+        return _resources(SECONDS_A_FILE + self.samples * SECONDS_A_SAMPLE, self.lines)
+
+    def all(self) -> str:
+        """Write the resources of a stage over all products."""
+        return _resources(self.sounds * SECONDS_A_PRODUCT * (1 + self.lines / 20_000), self.lines)
+
+
+def _resources(seconds: float, lines: int) -> str:
+    minutes = math.ceil(max(LEAST, MARGIN * seconds) / 60)
+    memory = math.ceil((START_MB + LINE_KB * lines / 1000) / 10) * 10
+    return f'{{ memory = "{memory}MB", walltime = "{minutes}min" }}'
