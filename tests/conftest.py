@@ -36,6 +36,7 @@ class Record:
             "formats": {"run": "05d"} if formats is None else formats,
             "types": {"run": "int"},
             "sites": {"slurm": {"scheduler": "slurm"}},
+            "stages": [],
         }
         self.insert("definition", id=1, digest="d", text=json.dumps(frozen), at=0.0)
         self.ledger.set_meta("name", "winter")

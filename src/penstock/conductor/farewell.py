@@ -8,7 +8,9 @@ from penstock.display import Labels, count
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.alike import read_alike
 from penstock.ledger.logs import tail_of
+from penstock.ledger.redefined import redefinition
 from penstock.ledger.standing import goes_on, out_by_site
+from penstock.ledger.tasks import REDEFINED
 
 SHOWN = 3
 
@@ -20,7 +22,7 @@ def say_ending(ledger: Ledger, *, stopped: bool) -> tuple[int, list[str]]:
     if stopped:
         lines += [stopped_line(ledger, counts), *cluster_lines(ledger)]
     if counts.get("stale"):
-        lines.append(f"{count(counts['stale'], 'stale task')}: `penstock run --stale` makes them again")
+        lines += stale_lines(ledger, counts["stale"])
     failed = bool(counts.get("failed")) or has_pause(ledger)
     if not lines:
         lines = [f"all done: {count(counts.get('done', 0), 'task')}" if counts else "there is nothing to do"]
@@ -93,6 +95,22 @@ def waiting_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
         (SHOWN,),
     )
     return [f"{row['n']} of stage '{row['name']}' {row['state']}: {row['why']}" for row in rows]
+
+
+def stale_lines(ledger: Ledger, stale: int) -> list[str]:
+    """Count the stale tasks and say, of the commonest kinds, what changed."""
+    rows = ledger.db.execute(
+        "SELECT s.name, t.stale, t.made, count(*) FROM stage s JOIN task t ON t.stage = s.id AND t.stale IS NOT NULL"
+        " AND t.state = 'done' WHERE NOT s.removed GROUP BY s.id, 2, 3 ORDER BY 4 DESC, s.position LIMIT ?",
+        (SHOWN,),
+    ).fetchall()
+    shown = [f"    {name}: {why_stale(ledger, name, stale, made)}" for name, stale, made, _ in rows]
+    return [f"{count(stale, 'stale task')}: `penstock run --stale` makes them again", *shown]
+
+
+def why_stale(ledger: Ledger, stage: str, stale: str, made: str | None) -> str:
+    """Say what made tasks stale: of a definition, what changed in it."""
+    return str(redefinition(ledger.db, stage, made)) if stale == REDEFINED else stale
 
 
 def stopped_line(ledger: Ledger, counts: dict[str, int]) -> str:

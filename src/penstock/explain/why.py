@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from penstock.display import Labels, count, show_command, show_duration, show_time, visible
+from penstock.explain.changed import changed_inputs
 from penstock.explain.find import find_stage
+from penstock.ledger.redefined import Changed, Setting, redefinition
 from penstock.ledger.standing import Standing, goes_on, remedy_of, show_nodes, standing_of, trouble_of
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ class Explanation:
     upstream: tuple[str, ...]
     tries: tuple[Try, ...]
     at: float
+    changed: tuple[Changed, ...] = ()  # since it was made, of what is stale
+    made_with: tuple[Setting, ...] = ()  # each `--set` of then that is gone
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as `why --json` prints it."""
@@ -64,6 +68,8 @@ class Explanation:
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.stage} {self.unit}: {self.state}, {self.why}"
+        yield from (f"  {line}" for line in self.changed)
+        yield from (f"  {setting}" for setting in self.made_with)
         yield from (f"  {line}" for line in self.upstream)
         if self.tries:
             yield "  attempts"
@@ -78,7 +84,7 @@ def explain(
 
     Example: `explain(ledger, find_units(ledger, "2020-01-17/01807")[0])[0].why`.
     """
-    reader = _Reader(ledger.db, time.time() if now is None else now)
+    reader = _Reader(ledger, time.time() if now is None else now)
     wanted = None if stage is None else find_stage(ledger.db, stage)["id"]
     rows = ledger.db.execute(_TASKS + " AND task.unit = ? ORDER BY stage.position", (unit,)).fetchall()
     return [reader.explain(row) for row in rows if wanted in (None, row["stage"])]
@@ -93,8 +99,8 @@ _TASKS = (
 
 
 class _Reader:
-    def __init__(self, db: sqlite3.Connection, now: float) -> None:
-        self.db, self.now, self.labels = db, now, Labels.read(db)
+    def __init__(self, ledger: Ledger, now: float) -> None:
+        self.ledger, self.db, self.now, self.labels = ledger, ledger.db, now, Labels.read(ledger.db)
 
     def explain(self, task: sqlite3.Row) -> Explanation:
         tries = self._tries(task)
@@ -102,7 +108,20 @@ class _Reader:
         why, remedy = self._reason(task, tried=bool(tries))
         upstream = tuple(self._upstream(task, 0)) if state in ("waiting", "blocked") else ()
         label = self.labels.label(task["key"])
-        return Explanation(task["name"], label, state, why, remedy, upstream, tries, self.now)
+        changed, made_with = self._changed(task)
+        return Explanation(
+            task["name"], label, state, why, remedy, upstream, tries, self.now, changed, made_with
+        )
+
+    def _changed(self, task: sqlite3.Row) -> tuple[tuple[Changed, ...], tuple[Setting, ...]]:
+        """What is other than when a stale task was made."""
+        if task["state"] != "done" or not task["stale"] or task["removed"]:
+            return (), ()
+        definition = redefinition(self.db, task["name"], task["made"])
+        return (
+            *definition.changed,
+            *changed_inputs(self.ledger, task, self.labels),
+        ), definition.made_with
 
     def _tries(self, task: sqlite3.Row) -> tuple[Try, ...]:
         rows = self.db.execute(
