@@ -12,6 +12,8 @@ from penstock.units import FAN, Expression, Pattern, Template, Value, fan
 Members = Literal["all", "done"]
 Late = Literal["redo", "ask", "ignore"]
 
+DIGESTS = "2:"  # how digests of stages and of inputs begin that are made in the present way
+
 
 @dataclass(frozen=True, slots=True)
 class Resources:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from penstock.campaign import Campaign
+from penstock.campaign import Campaign, Stage
 from penstock.config import check, load
+from penstock.config.code import Code
+from penstock.config.commands import Commands
+from penstock.units import Template
 
 Define = Callable[..., Campaign]
 
@@ -120,6 +123,31 @@ def test_a_shell_text_that_is_not_whole_is_read_as_far_as_it_can_be(folder: Path
     stage = """shell = true\ncommand = '''echo it\\'s "; sh fit.sh'''"""
     before = digest_with(folder, stage)
     edit(folder / "fit.sh")
+    assert digest_with(folder, stage) != before
+
+
+def test_a_script_that_is_changed_behind_a_mark_of_a_comment_counts(folder: Path):
+    stage = """shell = true\ncommand = 'x={path}; sh a#b; sh ./fit.sh'"""
+    before = digest_with(folder, stage)
+    edit(folder / "fit.sh")
+    assert digest_with(folder, stage) != before
+
+
+@pytest.mark.parametrize(
+    "text", ["a\u00a0b", "'' ' '", "\\", "a" * 5000, "'a \"b c\" d'", "-c", "-m", "é \udcff"]
+)
+def test_any_text_can_be_an_argument(folder: Path, text: str):
+    template = Template.parse(text)
+    stage = Stage("s", 1, command=(template, template))
+    assert Commands(Code(folder), []).of_stage(stage) == {}
+
+
+def test_a_template_from_elsewhere_counts_too(folder: Path, tmp_path_factory: pytest.TempPathFactory):
+    other = tmp_path_factory.mktemp("other") / "x.in"
+    other.write_text("1")
+    stage = f'command = ["true"]\nscratch = true\ntemplates = {{ x = "{other}" }}'
+    before = digest_with(folder, stage)
+    edit(other)
     assert digest_with(folder, stage) != before
 
 

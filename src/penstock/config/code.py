@@ -44,6 +44,14 @@ def mark_of(file: Path) -> str | None:
         return None
 
 
+def content_of(file: Path) -> bytes:
+    """Return what stands in a file; nothing if it cannot be read, which whoever runs it will say."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
 def is_large(file: Path) -> bool:
     """Whether size and time of a file stand for its content."""
     try:
@@ -84,7 +92,7 @@ class Code:
 
     def shown(self, file: Path) -> str:
         """Name a file as it is seen from the campaign's folder."""
-        return str(file.relative_to(self.root))
+        return str(file.relative_to(self.root) if file.is_relative_to(self.root) else file)
 
     def reached(self, modules: Iterable[str], folders: Sequence[Path]) -> dict[Path, Syntax]:
         """Return these modules and all that they import, as far as they are the campaign's own."""
@@ -122,10 +130,7 @@ class Code:
         """Read the module that was imported by this name."""
         if file not in self.modules:
             package = parts if file.name == "__init__.py" else parts[:-1]
-            try:
-                self.modules[file] = read_syntax(file.read_bytes(), package)
-            except OSError:
-                self.modules[file] = read_syntax(b"")
+            self.modules[file] = read_syntax(content_of(file), package)
         return self.modules[file]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.campaign import Stage
-from penstock.config.code import Code
+from penstock.config.code import Code, content_of
 from penstock.units import Pattern, Template
 
 UNKNOWN = "\0"  # in place of what a placeholder will be
@@ -58,14 +58,12 @@ class Commands:
         if not path.endswith(".py"):
             return {}
         file = self.code.root / path
-        return self.code.of_script(file.read_bytes(), file.parent)
+        return self.code.of_script(content_of(file), file.parent)
 
     def words_in(self, path: str) -> Iterator[Word]:
         """Yield the words of a shell script, which may name further scripts."""
         if path.endswith((".sh", ".bash", ".zsh")):
-            yield from words_within(
-                (self.code.root / path).read_text(encoding="utf-8", errors="surrogateescape")
-            )
+            yield from words_within(content_of(self.code.root / path).decode(errors="surrogateescape"))
 
     def paths_of(self, word: Word) -> Iterator[str]:
         """Yield the file of the campaign that a word names, be it behind a `=`."""
@@ -116,7 +114,7 @@ def words_within(text: str) -> Iterator[Word]:
 def shell_words(text: str) -> list[str]:
     """Cut shell text into words and operators."""
     lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
+    lexer.whitespace_split, lexer.commenters = True, ""
     try:
         return [*lexer]
     except ValueError:

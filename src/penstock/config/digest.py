@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from penstock.campaign import FileSource, Source, Stage
+from penstock.campaign import DIGESTS, FileSource, Source, Stage
 from penstock.config.code import Code
 from penstock.config.commands import Commands
 from penstock.config.uses import fields_placed, fields_used
-
-FORMAT = "2:"  # how digests begin that are made in this way
 
 
 def digest_stages(
@@ -24,7 +22,7 @@ def digest_stages(
     data = [source.pattern for source in sources if isinstance(source, FileSource)]
     commands = Commands(code, [*data, *(product.path for stage in stages for product in stage.products)])
     digested = tuple(digested_stage(stage, commands) for stage in stages)
-    return digested, tuple(sorted({str(file.relative_to(root)) for file in code.looked}))
+    return digested, tuple(sorted({code.shown(file) for file in code.looked}))
 
 
 def digested_stage(stage: Stage, commands: Commands) -> Stage:
@@ -57,4 +55,4 @@ def digest_of_stage(stage: Stage) -> str:
         "version": stage.version,
         "success": [stage.ok_codes, stage.success_log],
     }
-    return FORMAT + hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
+    return DIGESTS + hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()

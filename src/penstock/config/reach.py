@@ -15,7 +15,6 @@ from penstock.config.code import MOST_BYTES, is_large, own_module
 from penstock.config.collisions import check_collisions
 from penstock.config.places import Places, find_lines
 from penstock.errors import DefinitionError
-from penstock.extras import explain_missing, workflow_of
 from penstock.units import Placeholder
 
 SHELL_WORDS = frozenset(
@@ -169,7 +168,12 @@ def _check_extras(campaign: Campaign, places: Places) -> None:
         s for s in campaign.stages if s.python and _runs_here(s, campaign) and not campaign.site_of(s).python
     ]
     modules = {(s.python or "").partition(":")[0]: s.name for s in reversed(here)}
-    stages = {workflow: name for module, name in modules.items() if (workflow := workflow_of(module))}
+    installed = {module: name for module, name in modules.items() if not own_module(module, campaign.root)}
+    if not installed:
+        return
+    from penstock.extras import explain_missing, workflow_of  # which looks through all that is installed
+
+    stages = {workflow: name for module, name in installed.items() if (workflow := workflow_of(module))}
     for workflow, stage in stages.items():
         if why := explain_missing(workflow):
             raise places.error(("stage", stage, "python"), why)

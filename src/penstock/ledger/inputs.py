@@ -11,10 +11,9 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from penstock.campaign import DIGESTS
 from penstock.graph import Edge, Graph
 from penstock.ledger.uses import Uses, made_from
-
-FORMAT = "2:"  # how digests begin that are made in this way
 
 Texts = Iterable[tuple[int, str]]
 
@@ -42,7 +41,7 @@ def inputs_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[
     """Return what the tasks of `stage` for `units` are made from, as the ledger stands."""
     found = gather(db, graph, stage, units, texts=made_from(db, Uses(graph, stage), units))
     for inputs in found.values():
-        inputs.digest = FORMAT + inputs.digest
+        inputs.digest = DIGESTS + inputs.digest
     return found
 
 

@@ -6,9 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from penstock.campaign import Campaign, Stage
-from penstock.config import digest
-from penstock.config.former import former_digests as former_definitions
+from penstock.campaign import DIGESTS, Campaign, Stage
 from penstock.graph import Graph
 from penstock.ledger import inputs, tasks
 
@@ -19,8 +17,12 @@ def rebase_definitions(db: sqlite3.Connection, campaign: Campaign) -> None:
     """Digest anew the stages that are as they were, and say so of the tasks that they made."""
     stages = {stage.name: stage for stage in campaign.stages}
     rows = db.execute(
-        "SELECT id, name, digest FROM stage WHERE digest NOT LIKE ?", (f"{digest.FORMAT}%",)
+        "SELECT id, name, digest FROM stage WHERE digest NOT LIKE ?", (f"{DIGESTS}%",)
     ).fetchall()
+    if not rows:
+        return
+    from penstock.config.former import former_digests as former_definitions
+
     for number, name, former in rows:
         if stage := stages.get(name):
             same = former_definitions(stage, campaign.root)
@@ -50,7 +52,7 @@ def unchanged(db: sqlite3.Connection, graph: Graph, stage: str) -> dict[int, str
     """Return the units of which the former way says that they are as they were, and what is noted of their members."""
     rows = db.execute(
         "SELECT unit, inputs FROM task WHERE stage = ? AND inputs > '' AND inputs NOT LIKE ?",
-        (graph.ids[stage], f"{inputs.FORMAT}%"),
+        (graph.ids[stage], f"{DIGESTS}%"),
     ).fetchall()
     found: dict[int, str] = {}
     for some in tasks.chunks(rows):
@@ -66,9 +68,7 @@ def former_digests(
     db: sqlite3.Connection, graph: Graph, stage: str, rows: Mapping[int, sqlite3.Row]
 ) -> dict[int, str]:
     """Return in the former way what tasks would be made from now, of those whose digest is of that kind."""
-    units = [
-        unit for unit, row in rows.items() if not (row["inputs"] or inputs.FORMAT).startswith(inputs.FORMAT)
-    ]
+    units = [unit for unit, row in rows.items() if not (row["inputs"] or DIGESTS).startswith(DIGESTS)]
     if not units:
         return {}
     texts = (

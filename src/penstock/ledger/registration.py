@@ -8,12 +8,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.campaign import Campaign, Stage
+from penstock.campaign import DIGESTS, Campaign, Stage
 from penstock.errors import DefinitionError
 from penstock.graph import Graph, build
 from penstock.ledger import Ledger, tasks
 from penstock.ledger.admission import add_tasks, drop_left_out, link_again, not_begun, retry_failed
-from penstock.ledger.inputs import FORMAT
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.rebasing import rebase_definitions, rebase_inputs
 from penstock.ledger.units import ROOT, Values
@@ -36,9 +35,9 @@ def register(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], *, n
         for position, stage in enumerate(campaign.stages):
             ids[stage.name] = write_stage(ledger, stage, position, frozen["stages"][position])
         graph = build(campaign, ids)
-        if ledger.meta("digests") != FORMAT:
+        if ledger.meta("digests") != DIGESTS:
             rebase_inputs(db, graph)
-            ledger.set_meta("digests", FORMAT)
+            ledger.set_meta("digests", DIGESTS)
         write_copy(ledger, campaign, frozen, now)
         remove_missing(ledger, graph)
         if not known:
