@@ -336,6 +336,41 @@ def test_elements_that_were_deleted_before_they_ran_have_no_exit_code():
     assert ends("90-finished-qdel-array-running") == [ran, *never[1:]]
 
 
+def taken_out(case: str, native: str, element: int, **told: object) -> Reply:
+    """Return a recorded answer as PBS gives it when one element was deleted while it waited: with its array's attributes."""
+    answer = json.loads(recorded(f"openpbs/{case}").reply.out)
+    array = answer["Jobs"][f"{native}[].pbs1"]
+    own = {key: value for key, value in array.items() if not key.startswith("array")}
+    answer["Jobs"][f"{native}[{element}].pbs1"] = {**own, "comment": "Subjob finished", **told}
+    return Reply(0, json.dumps(answer, indent="\t"))
+
+
+@pytest.mark.parametrize(
+    ("case", "native"), [("79-finished-array-first", 1003), ("77-finished-array-mixed", 1032)]
+)
+@pytest.mark.parametrize("status", [0, 1])
+def test_an_element_that_was_deleted_while_it_waited_is_cancelled_whatever_became_of_its_array(
+    case: str, native: str, status: int
+) -> None:
+    reply = taken_out(case, native, 1, Exit_status=status)
+    seen = {one.element: one for one in pbs.parse_queue(reply, [Known("t", f"{native}.pbs1", 10)])}
+    assert (seen[1].phase, seen[1].outcome, seen[1].exit_code) == (P.ENDED, "cancelled", None)
+    assert {one.outcome for element, one in seen.items() if element != 1} == {None}, "the others ran"
+
+
+def test_it_is_cancelled_also_while_its_array_goes_on() -> None:
+    reply = taken_out("106-qstat-array-finished-element-X", "2000", 2, job_state="X")
+    seen = {one.element: one for one in pbs.parse_queue(reply, [Known("t", "2000.pbs1", 4)])}
+    assert (seen[2].phase, seen[2].outcome) == (P.ENDED, "cancelled")
+    assert seen[3].phase is P.PENDING
+
+
+def test_the_elements_of_an_array_whose_dependency_failed_never_started() -> None:
+    reply = taken_out("52-finished-qdel-array", "1016", 1, substate=92)
+    seen = {one.element: one for one in pbs.parse_queue(reply, [Known("t", "1016.pbs1", 3)])}
+    assert (seen[1].phase, seen[1].outcome) == (P.ENDED, "unstarted")
+
+
 def test_unknown_and_finished_ids_among_known_ones_leave_the_others_told():
     assert phases("32-unknown-among-several") == [(None, P.RUNNING, "E")]
     assert phases("60-finished-and-running-without-x") == [(None, P.RUNNING, "R")]

@@ -8,7 +8,8 @@ Odd about it:
 - `Exit_status` stands in an array and its waiting elements too (1, as soon as one element failed): only what ended and
   had a node is believed. Negative ones are PBS's own, above 256 a signal killed the job's shell. 271 (SIGTERM) is `qdel`
   with substate 91, whatever the script made of the signal; with another one it may be a time limit of an old PBS.
-- What ended without a node was deleted (substate 91), or its dependency failed (92).
+- What ended without a node was deleted (substate 91), or its dependency failed (92). An element that was deleted while it
+  waited is told with the substate and the `Exit_status` of its array, which may both be those of a good end.
 - `qsub` refuses an array that may not be rerun ("cannot submit non-rerunable Array Job"), also where a site's default is
   that. An element that PBS starts again has its old id, so its runner goes on as the next life.
 - Ids are `7.server`, `7[].server` and `7[3].server`; an array of one element is refused, and `%` is not known before 20.
@@ -105,6 +106,7 @@ EXITS: dict[int, Outcome] = {
     -31: "out_of_memory",  # memory in huge pages
     -32: "node_failure",  # its node was set up anew
 }
+TAKEN_OUT = "Subjob finished"  # the comment of an element that is over and never began
 DELETED = 91  # the substate of what qdel ended, before or after its start
 
 REFUSALS = (
@@ -220,9 +222,15 @@ def _phase(word: str, row: Mapping[str, Any]) -> Phase:
 def _outcome(status: int | None, row: Mapping[str, Any]) -> Outcome | None:
     if status in EXITS:
         return EXITS[status]
-    if signed(row.get("substate")) == DELETED:
+    if signed(row.get("substate")) == DELETED or _was_taken_out(status, row):
         return "cancelled"
     return "unstarted" if status is None else None
+
+
+def _was_taken_out(status: int | None, row: Mapping[str, Any]) -> bool:
+    """Whether an element never had a node, in an array that itself lives (`X`) or of which others ran (its status)."""
+    taken = str(row.get("comment", "")) == TAKEN_OUT and "exec_host" not in row and "run_count" not in row
+    return taken and (status is not None or row.get("job_state") == "X")
 
 
 def _start(row: Mapping[str, Any]) -> datetime | None:
