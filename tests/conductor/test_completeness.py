@@ -105,5 +105,47 @@ def test_a_run_takes_what_is_there_as_complete(tmp_path: Path) -> None:
 def test_watching_groups_without_a_condition_is_a_definition_error(tmp_path: Path) -> None:
     text = TOML.replace("complete = {COMPLETE}\n", "")
     campaign = Watched(make_campaign(tmp_path, text, files={ONE: "x"}))
+    line = 'complete = { night = "quiet 30min" }'
+    with pytest.raises(DefinitionError, match="a stage at level 'night' needs") as said:
+        campaign.tick()
+    assert f"add {line} to [units]" in str(said.value)
+    campaign.made.write("penstock.toml", text.replace("[stage.make]", f"{line}\n[stage.make]"))
+    assert campaign.tick() == {NIGHT: "waiting"}
+    assert campaign.tick(later=3600) == {NIGHT: "done"}, "that line is all that was missing"
+
+
+ROWS = """
+[campaign]
+name = "rows"
+levels = ["night", "run"]
+[units]
+table = "runs.csv"
+types = { night = "datetime" }
+[stage.make]
+each = "run"
+command = ["cp", "x", "{product}"]
+products = "out/{night:%Y-%m-%d}/{run}.txt"
+[stage.merge]
+each = "night"
+after = ["make"]
+command = ["cat", "{inputs.make}"]
+"""
+
+
+def test_the_groups_of_a_table_are_whole_by_its_rows(tmp_path: Path) -> None:
+    rows = "night,run\n2020-09-12,1\n2020-09-12,2\n"
+    campaign = Watched(make_campaign(tmp_path, ROWS, files={"runs.csv": rows}))
+    assert campaign.tick() == {NIGHT: "done"}
+    campaign.made.write("runs.csv", f"{rows}2020-09-12,3\n")
+    assert campaign.tick() == {NIGHT: "done"}
+    with Ledger.open(tmp_path, readonly=True) as ledger:
+        sql = "SELECT count(*) FROM attempt a JOIN stage s ON s.id = a.stage WHERE s.name = 'merge'"
+        assert ledger.db.execute(sql).fetchone()[0] == 2, "a row that comes later is a late member"
+
+
+def test_a_table_of_groups_does_not_make_the_files_under_them_whole(tmp_path: Path) -> None:
+    text = TOML.replace("complete = {COMPLETE}\n", "[units.night]\ntable = 'nights.csv'\n")
+    files = {ONE: "x", "nights.csv": "night,by\n2020-09-12,me\n"}
+    campaign = Watched(make_campaign(tmp_path, text, files=files))
     with pytest.raises(DefinitionError, match="a stage at level 'night' needs"):
         campaign.tick()

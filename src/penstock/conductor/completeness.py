@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from penstock.campaign import Campaign, TableSource
 from penstock.complete import FORMS, Condition, Group
 from penstock.conductor.context import Context
 from penstock.decide import OPEN
@@ -22,10 +23,12 @@ def open_by_condition(context: Context) -> dict[int, str]:
     for level in {stage.level for stage in graph.stages.values() if graph.is_group(stage.name)}:
         name = campaign.levels[level - 1] if level else "campaign"
         text = campaign.complete.get(name)
+        if text is None and whole_by_rows(campaign, level):
+            continue
         if text is None:
             raise DefinitionError(
-                f"a stage at level '{name}' needs [units] complete = {{ {name} = … }} to know when its group is whole:"
-                f" one of {FORMS}",
+                f"a stage at level '{name}' needs to know when its groups are whole, as more may come by itself (`tick`,"
+                f' `watch`, `up`): add complete = {{ {name} = "quiet 30min" }} to [units]; it can be {FORMS}',
                 file=campaign.file,
             )
         condition = Condition.parse(text)
@@ -35,6 +38,14 @@ def open_by_condition(context: Context) -> dict[int, str]:
             if why:
                 reasons[row["id"]] = why
     return reasons
+
+
+def whole_by_rows(campaign: Campaign, level: int) -> bool:
+    """Whether only tables, whose rows are all there at once, bring members into the groups of a level.
+
+    What a stage makes there holds its group open until that stage is done.
+    """
+    return all(isinstance(source, TableSource) for source in campaign.sources if source.level > level)
 
 
 def undone_groups(db: sqlite3.Connection, graph: Graph, level: int) -> list[sqlite3.Row]:
