@@ -1,5 +1,6 @@
 """A campaign that is killed with kill -9, whoever is at work and whenever, and always goes on with the same command.
 
+It is driven by one long `run`, and by one `tick` after another, as from cron: each turn then has a new conductor.
 `PENSTOCK_KILLS` says how often (`make torture`: 200). Each failure prints the seed: `PENSTOCK_SEED` repeats it.
 """
 
@@ -147,6 +148,7 @@ class Torture:
         self.root, self.random = root, random.Random(SEED)
         self.blows = Counter[str]()
         self.output = root.with_suffix(".out")
+        self.conductor: subprocess.Popen[bytes]
         for name, text in {
             "penstock.toml": DEFINITION,
             "make.sh": MAKE,
@@ -157,10 +159,14 @@ class Torture:
         rows = "".join(f"{unit},{word(unit)}\n" for unit in range(1, UNITS + 1))
         (root / "units.csv").write_text("unit,word\n" + rows)
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, command: str = "run") -> subprocess.Popen[bytes]:
         with self.output.open("ab") as output:
-            command = [sys.executable, "-m", "penstock", "run"]
-            return subprocess.Popen(command, cwd=self.root, stdout=output, stderr=output)
+            argv = [sys.executable, "-m", "penstock", command]
+            return subprocess.Popen(argv, cwd=self.root, stdout=output, stderr=output)
+
+    def goes_on(self) -> bool:
+        """Whether there is a conductor, and so something to do."""
+        return self.conductor.poll() is None
 
     def runners(self) -> list[psutil.Process]:
         """Return the processes that run jobs of this campaign, forked workers too."""
@@ -171,55 +177,55 @@ class Torture:
         """Return the processes at work on tasks: forked workers, and commands with what they started."""
         return [child for runner in self.runners() for child in children_of(runner)]
 
-    def victims(self, blow: str, conductor: subprocess.Popen[bytes]) -> list[int]:
+    def victims(self, blow: str) -> list[int]:
         runners = [p.pid for p in self.runners() if p.pid not in {child.pid for child in self.tasks()}]
         tasks = [p.pid for p in self.tasks()]
+        conductors = [self.conductor.pid] * (self.conductor.poll() is None)
         match blow:
             case "conductor":
-                return [conductor.pid]
+                return conductors
             case "runner":
                 return self.random.sample(runners, min(1, len(runners)))
             case "task":
                 return self.random.sample(tasks, min(1, len(tasks)))
             case _:
-                return [conductor.pid, *runners, *tasks]
+                return [*conductors, *runners, *tasks]
 
-    def strike(self, conductor: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
-        """Kill somebody; return the conductor, a new one if the old one was hit."""
+    def strike(self) -> None:
+        """Kill somebody; a conductor that was hit is followed by another one."""
         [blow] = self.random.choices(list(BLOWS), list(BLOWS.values()))
-        victims = self.victims(blow, conductor)
+        victims = self.victims(blow)
         for pid in victims:
             kill(pid)
         self.blows[blow] += bool(victims)
-        if conductor.pid not in victims:
-            return conductor
-        conductor.wait()
-        return self.start()
+        if self.conductor.pid in victims:
+            self.conductor.wait()
+            self.conductor = self.start()
 
     def run(self) -> None:
         """Run to the end, under blows."""
-        conductor = self.start()
-        while sum(self.blows.values()) < KILLS and conductor.poll() is None:
+        self.conductor = self.start()
+        while sum(self.blows.values()) < KILLS and self.goes_on():
             if self.random.random() < 0.7:
-                self.wait_for_work(conductor)
+                self.wait_for_work()
             time.sleep(self.random.choice([0.02, 0.1, 0.5]) * self.random.random())
-            if conductor.poll() is None:
-                conductor = self.strike(conductor)
-        assert self.end_of(conductor) == 0, self.story(self.failed())
+            if self.goes_on():
+                self.strike()
+        assert self.end() == 0, self.story(self.failed())
 
-    def end_of(self, conductor: subprocess.Popen[bytes]) -> int | str:
+    def end(self) -> int | str:
         """Return the exit code of the last conductor; one that hangs is ended, with all that it started."""
         try:
-            return conductor.wait(PATIENCE_S)
+            return self.conductor.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
-            for pid in self.victims("everybody", conductor):
+            for pid in self.victims("everybody"):
                 kill(pid)
             return f"still at work after {PATIENCE_S:g} s"
 
-    def wait_for_work(self, conductor: subprocess.Popen[bytes]) -> None:
+    def wait_for_work(self) -> None:
         """Spread the blows over the work, however quick it goes."""
         share = 0.9 * TASKS * sum(self.blows.values()) / KILLS
-        while conductor.poll() is None and len(runs_of(self)) < share:
+        while self.goes_on() and len(runs_of(self)) < share:
             time.sleep(0.01)
 
     def story(self, units: Iterable[int] = ()) -> str:
@@ -265,6 +271,33 @@ class Torture:
             return db.execute(sql).fetchall()
 
 
+class Ticked(Torture):
+    """The same by one `tick` after another: no conductor knows more than the record."""
+
+    def start(self, command: str = "tick") -> subprocess.Popen[bytes]:
+        return super().start(command)
+
+    def goes_on(self) -> bool:
+        """Whether there is something to do; a conductor that has left is followed by another one then."""
+        if self.conductor.poll() is not None and not self.all_done():
+            self.conductor = self.start()
+        return self.conductor.poll() is None
+
+    def all_done(self) -> bool:
+        if not (self.root / ".penstock" / "ledger.sqlite").exists():
+            return False
+        return self.rows("SELECT count(*) FROM task WHERE state = 'done'") == [(TASKS,)]
+
+    def end(self) -> int | str:
+        """Tick until all is done, and let a `run` find that it is."""
+        until = time.monotonic() + PATIENCE_S
+        while self.goes_on() and time.monotonic() < until:
+            time.sleep(0.05)
+        self.conductor.wait(PATIENCE_S)
+        self.conductor = self.start("run")
+        return super().end()
+
+
 def arguments_of(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
@@ -296,12 +329,12 @@ def kill(pid: int) -> None:
         return
 
 
-@pytest.fixture(scope="module")
-def torture(tmp_path_factory: pytest.TempPathFactory) -> Torture:
+@pytest.fixture(scope="module", params=[Torture, Ticked], ids=["run", "tick after tick"])
+def torture(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Torture:
     print(f"PENSTOCK_SEED={SEED} PENSTOCK_KILLS={KILLS}")
     root = tmp_path_factory.mktemp("torture") / "campaign"
     root.mkdir()
-    tortured = Torture(root)
+    tortured = request.param(root)
     tortured.run()
     return tortured
 
