@@ -9,6 +9,7 @@ import pytest
 
 from penstock.cli.complete import complete_site
 from penstock.ledger import Ledger
+from penstock.ledger.experience import learn
 
 COMMANDS = {
     "scontrol": "printf 'MaxArraySize = 1001\\nSLURM_VERSION = 22.05.8\\nAccountingStorageType = (null)\\n'",
@@ -51,8 +52,7 @@ def cluster(tmp_path: Path) -> Path:
 def submitted(cluster: Path) -> Path:
     """The same with a job of seven tasks that is out, a scheduler that told its limits and then fell silent."""
     with Ledger.open(cluster, create=True) as ledger:
-        limits = {"at": 1.0, "version": "23.11", "array_size": 400, "accounting": True}
-        ledger.set_meta("limits.cluster", json.dumps(limits))
+        learn(ledger, "cluster", version="23.11", array_size=400, accounting=True, limits_told=1.0)
         ledger.set_problem("site cluster", "the scheduler did not answer (connect failure)", 60.0)
         ledger.set_problem("site cluster", "the scheduler did not answer (timed out)", 120.0)
         job = "INSERT INTO job VALUES (1, 'pa', 'cluster', '7', 1, 1, 0, 'jobs/pa', 'submitted', 1, 1, NULL, NULL, NULL, 1)"

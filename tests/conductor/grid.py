@@ -10,11 +10,13 @@ from penstock.conductor import Conductor, Ending
 from penstock.graph import build
 from penstock.ledger import Ledger
 from penstock.ledger.check import check_ledger
+from penstock.ledger.pauses import end_halts
 from penstock.ledger.requests import record
 from penstock.testing import Fate, ManualClock, PretendCluster, Rule, Run, make_campaign
 from penstock.testing.elements import PretendElement, PretendJob
 
 DAY = 86_400.0
+FRESH_S = 5.0  # between two conductors that take one turn each
 HEAD = """
 [campaign]
 name = "grid"
@@ -45,18 +47,33 @@ def taking(seconds: float) -> Rule:
     return lambda run: Fate(seconds=seconds)
 
 
+def run_afresh(start: Callable[[], Conductor]) -> Ending:
+    """Do what `run` does, with a new conductor for each turn."""
+    with start() as conductor:
+        end_halts(conductor.ledger)
+    while True:
+        with start() as conductor:
+            conductor.turn()
+            if conductor.stopping or conductor.is_done():
+                return conductor.end()
+            conductor.wait(0.0)
+
+
 class Grid:
     """One campaign, its cluster, and what a test asks of both."""
 
     def __init__(
         self, root: Path, stages: str = COPY, *, units: int = 6, nights: str = "ab", site: str = "",
-        stride: float = 1.0, **cluster: Any,
+        stride: float = 1.0, fresh: bool = False, **cluster: Any,
     ) -> None:  # fmt: skip
+        """Make it; `fresh`: each of its turns is taken by a new conductor, which knows nothing but the record."""
+        self.fresh = fresh
         self.head = f'{HEAD}[site.pretend]\nscheduler = "slurm"\n'
         self.stages, self.root = stages, root
         names = "".join(f"{nights[n % len(nights)]},{n}\n" for n in range(units))
         self.made = make_campaign(root, self.head + site + stages, {"runs.csv": "night,run\n" + names})
-        self.clock = ManualClock(stride=stride)
+        self.stride = max(stride, FRESH_S) if fresh else stride
+        self.clock = ManualClock(stride=self.stride)
         self.cluster = PretendCluster(self.clock, **{"rule": taking(30.0), **cluster})
         self.clock.watchers.append(self.watch_out)
         self.ends_by = self.clock.now() + DAY
@@ -76,8 +93,11 @@ class Grid:
 
     def run(self) -> Ending:
         """Run to the end; the ledger must not contradict itself then."""
-        with self.conductor() as conductor:
-            ending = conductor.run()
+        if self.fresh:
+            ending = run_afresh(self.conductor)
+        else:
+            with self.conductor() as conductor:
+                ending = conductor.run()
         assert self.faults() == []
         return ending
 

@@ -12,15 +12,16 @@ from tests.conductor.grid import COPY, JOIN, Grid, first_try, taking
 
 from penstock.conductor import Conductor
 from penstock.ledger import Ledger
+from penstock.ledger.experience import learn
 from penstock.testing import ConductorKilled, Fate, Lie, Run
 
 MINUTE = 60.0
 
 
-@pytest.fixture
-def grid(tmp_path: Path) -> Any:
-    """A function that makes a campaign on a pretended cluster."""
-    return lambda stages=COPY, **options: Grid(tmp_path, stages, **options)
+@pytest.fixture(params=[False, True], ids=["one conductor", "a new one every turn"])
+def grid(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
+    """A function that makes a campaign on a pretended cluster, driven in each of the two ways."""
+    return lambda stages=COPY, **options: Grid(tmp_path, stages, fresh=request.param, **options)
 
 
 def all_done_at_the_first_try(grid: Grid, units: int = 6) -> None:
@@ -780,8 +781,8 @@ def test_times_of_a_machine_before_it_was_started_again_prove_nothing(grid: Any)
         it.run()
     assert it.rows("SELECT absent FROM element")[0][0] > 1e6
     it.clock.since_start = 0.0
-    with Ledger.open(it.root) as ledger, ledger.transaction():
-        ledger.set_meta("clock.pretend", "the boot before")
+    with Ledger.open(it.root) as ledger:
+        learn(ledger, "pretend", boot="the boot before")
     it.at(400, it.cluster.be_honest)
     it.cluster.forget(it.job())
     assert it.run().code == 0
@@ -801,8 +802,8 @@ def test_the_end_that_was_noted_before_a_machine_was_started_again_is_not_years_
         it.run()
     assert it.rows("SELECT ended > 1e6, settled FROM element") == [(1, 0)]
     it.clock.since_start = 0.0
-    with Ledger.open(it.root) as ledger, ledger.transaction():
-        ledger.set_meta("clock.pretend", "the boot before")
+    with Ledger.open(it.root) as ledger:
+        learn(ledger, "pretend", boot="the boot before")
     assert it.run().code == 0
     assert it.clock.monotonic() < 4000
 

@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from tests.conductor.grid import run_afresh
 
 from penstock.campaign import Site
 from penstock.site import LocalSite
@@ -49,16 +50,17 @@ class CrashingSite(LocalSite):
         setattr(self, step, crash)
 
 
+@pytest.mark.parametrize("fresh", [False, True], ids=["one conductor", "a new one every turn"])
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize(("step", "time"), STEPS)
-def test_the_next_conductor_goes_on(lab, step, time, before):
+def test_the_next_conductor_goes_on(lab, step, time, before, fresh):
     lab.define(STAGES, units=6)
     with (
         pytest.raises(Crash),
         lab.conductor(site=CrashingSite(lab, step, before=before, time=time)) as conductor,
     ):
         conductor.run()
-    assert lab.run().code == 0
+    assert (run_afresh(lab.conductor) if fresh else lab.run()).code == 0
     units = [f"u{n}" for n in range(1, 7)]
     assert lab.runs() == {f"{stage}-{unit}": 1 for stage in "ab" for unit in units} | {"all": 1}
     assert sorted(lab.read("all").split()) == units

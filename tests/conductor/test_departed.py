@@ -1,6 +1,7 @@
 """What becomes of jobs at a cluster when a person stops the conductor, or takes tasks away."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,10 @@ class Queue:
 
 
 class Far:
-    """A campaign of six files at such a cluster: three elements."""
+    """A campaign of six files at such a cluster: three elements; `fresh`: each turn has another conductor."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, fresh: bool = False) -> None:
+        self.fresh = fresh
         self.made = make_campaign(root, DEFINITION, {f"in/{name}.txt": name for name in "abcdef"})
         self.root, self.queue, self.clock = root, Queue(), ManualClock()
 
@@ -75,9 +77,22 @@ class Far:
     def conductor(self) -> Conductor:
         return Conductor(self.made.load(), command="run", clock=self.clock, clusters=self.there())
 
+    @contextmanager
+    def ticking(self) -> Generator[Callable[[], object]]:
+        """Give a function that takes a turn."""
+        if self.fresh:
+            yield self.submit
+        else:
+            with self.conductor() as conductor:
+                yield conductor.tick
+
     def submit(self) -> None:
         with self.conductor() as conductor:
             conductor.tick()
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        with Ledger.open(self.root, readonly=True) as ledger:
+            return [tuple(row) for row in ledger.db.execute(sql)]
 
     def ask(self, *names: str, action: str = "cancel") -> None:
         for name in names:
@@ -92,26 +107,27 @@ class Far:
             return dict(tuple(row) for row in ledger.db.execute("SELECT element, settled FROM element"))
 
 
-@pytest.fixture
-def far(tmp_path: Path) -> Far:
-    made = Far(tmp_path)
+@pytest.fixture(params=[False, True], ids=["one conductor", "a new one every turn"])
+def far(tmp_path: Path, request: pytest.FixtureRequest) -> Far:
+    made = Far(tmp_path, fresh=request.param)
     made.submit()
     return made
 
 
 def test_what_has_nothing_left_to_do_is_cancelled_by_one_command_for_a_job(far: Far) -> None:
     far.ask("a", "b", "e", "f")
-    with far.conductor() as conductor:
-        conductor.tick()
+    with far.ticking() as tick:
+        tick()
         assert far.queue.cancelled() == ["4711_[1,3]"]
         assert far.settled() == {1: 1, 2: 0, 3: 1}
-        conductor.tick()
+        tick()
     assert far.queue.cancelled() == ["4711_[1,3]"], "once"
 
 
 def test_what_was_taken_away_and_brought_back_does_not_stay_in_the_queue_twice(far: Far) -> None:
     far.ask(*"abcdef")
     far.ask(*"abcdef", action="retry")
+    far.clock.turn(10.0)
     far.submit()
     assert far.queue.cancelled() == ["4711"]
     with Ledger.open(far.root, readonly=True) as ledger:
@@ -127,13 +143,13 @@ def test_an_element_with_something_left_to_do_stays(far: Far) -> None:
 
 
 def test_a_conductor_at_work_does_it_in_its_next_turn(far: Far) -> None:
-    with far.conductor() as conductor:
-        conductor.tick()
+    with far.ticking() as tick:
+        tick()
         far.clock.turn(10.0)
         with Ledger.open(far.root) as ledger, ledger.transaction() as db:
             sql = "INSERT INTO request (at, by, action, target) VALUES (1, 'me', 'cancel', '{\"all\": true}')"
             db.execute(sql)
-        conductor.tick()
+        tick()
     assert far.queue.cancelled() == ["4711"], "all of it, so without a list"
     assert set(far.settled().values()) == {1}
 
@@ -141,19 +157,17 @@ def test_a_conductor_at_work_does_it_in_its_next_turn(far: Far) -> None:
 def test_while_the_scheduler_does_not_answer_it_is_tried_again_and_told(far: Far) -> None:
     far.ask("a", "b")
     far.queue.cancel = NO_CONTACT
-    with far.conductor() as conductor:
-        conductor.tick()
-        conductor.tick()
+    with far.ticking() as tick:
+        tick()
+        tick()
         assert far.queue.cancelled() == ["4711_[1]"], "not at once again"
-        (why,) = conductor.ledger.db.execute(
-            "SELECT why FROM problem WHERE source = 'site cluster'"
-        ).fetchone()
-        assert "Unable to contact" in why
+        ((why,),) = far.rows("SELECT why FROM problem WHERE source = 'site cluster'")
+        assert "Unable to contact" in str(why)
         far.queue.cancel = Reply(0)
         far.clock.turn(40.0)
-        conductor.tick()
-        assert far.settled()[1] == 1
-        assert conductor.ledger.db.execute("SELECT count(*) FROM problem").fetchone()[0] == 0
+        tick()
+    assert far.settled()[1] == 1
+    assert far.rows("SELECT count(*) FROM problem") == [(0,)]
 
 
 def test_that_a_scheduler_complains_of_what_is_over_is_no_failure(far: Far) -> None:
@@ -206,18 +220,19 @@ def test_a_site_that_the_record_no_longer_has_is_told(far: Far) -> None:
     assert "no longer defined" in line
 
 
-def test_a_job_that_was_perhaps_taken_is_cancelled_once_its_id_is_known(tmp_path: Path) -> None:
-    far = Far(tmp_path)
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_job_that_was_perhaps_taken_is_cancelled_once_its_id_is_known(tmp_path: Path, fresh: bool) -> None:
+    far = Far(tmp_path, fresh=fresh)
     far.queue.submit = Reply(None)
     far.submit()
     far.ask("a", "b")
     assert take_away(tmp_path, there=far.there()) == []
-    with far.conductor() as conductor:
-        conductor.tick()
-        with conductor.ledger.transaction() as db:
+    with far.ticking() as tick:
+        tick()
+        with Ledger.open(tmp_path) as ledger, ledger.transaction() as db:
             db.execute("UPDATE job SET native = '4711', state = 'submitted'")
         far.clock.turn(40.0)
-        conductor.tick()
+        tick()
     assert far.queue.cancelled() == ["4711_[1]"]
 
 

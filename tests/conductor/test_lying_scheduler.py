@@ -46,7 +46,7 @@ LIES_ALONE = (
     Lie.DOUBLE,
     Lie.CONDUCTOR_KILLED,
 )
-EXAMPLES = 30
+EXAMPLES, FRESH_EXAMPLES = 30, 8
 
 
 def content(run: Run, root: Path) -> bytes:
@@ -93,7 +93,10 @@ def happenings(*what: Lie | str) -> st.SearchStrategy[Happening]:
 class Ordeal:
     """A small campaign, driven while everything that can lie does."""
 
-    def __init__(self, folder: Path, *, queue_s: float, history_after_s: float | None) -> None:
+    def __init__(
+        self, folder: Path, *, queue_s: float, history_after_s: float | None, fresh: bool = False
+    ) -> None:
+        self.fresh = fresh
         self.again: list[str] = []
         self.left_out = False
         self.grid = Grid(
@@ -123,7 +126,10 @@ class Ordeal:
         self.conductor.__enter__()
 
     def turn(self) -> None:
-        """Do one turn; where the conductor is killed, another one follows."""
+        """Do one turn; where the conductor is killed, and where each turn has its own, another one follows."""
+        if self.fresh:
+            self.conductor.__exit__(None, None, None)
+            self.start()
         conductor = self.conductor
         try:
             conductor.turn(*STEPS)
@@ -233,10 +239,12 @@ def strike(grid: Grid, lie: Lie, job: PretendJob, element: PretendElement) -> No
 QUEUES, HISTORIES = st.sampled_from([0.0, 50.0]), st.sampled_from([0.0, 90.0, None])
 
 
-def live(happenings: Sequence[Happening], *, queue_s: float, history_after_s: float | None) -> Grid:
+def live(
+    happenings: Sequence[Happening], *, queue_s: float, history_after_s: float | None, fresh: bool = False
+) -> Grid:
     """Live through all that, and what comes after it; return what remains."""
     folder = Path(tempfile.mkdtemp())
-    ordeal = Ordeal(folder, queue_s=queue_s, history_after_s=history_after_s)
+    ordeal = Ordeal(folder, queue_s=queue_s, history_after_s=history_after_s, fresh=fresh)
     try:
         for happening in happenings:
             ordeal.live_through(happening)
@@ -252,6 +260,27 @@ def test_nothing_is_lost_and_nothing_counts_twice(
     lived: list[Happening], queue_s: float, history: float | None
 ) -> None:
     grid = live(lived, queue_s=queue_s, history_after_s=history)
+    shutil.rmtree(grid.root)
+
+
+@settings(max_examples=FRESH_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(happenings(HONESTY, RETRY, *Lie), min_size=10, max_size=20), QUEUES, HISTORIES)
+def test_nor_is_it_when_each_turn_has_a_conductor_of_its_own(
+    lived: list[Happening], queue_s: float, history: float | None
+) -> None:
+    grid = live(lived, queue_s=queue_s, history_after_s=history, fresh=True)
+    shutil.rmtree(grid.root)
+
+
+@settings(max_examples=FRESH_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(happenings(HONESTY, *LIES_ALONE), min_size=10, max_size=20), QUEUES, HISTORIES)
+def test_lies_alone_make_nothing_run_twice_when_each_turn_has_a_conductor_of_its_own(
+    lived: list[Happening], queue_s: float, history: float | None
+) -> None:
+    grid = live(lived, queue_s=queue_s, history_after_s=history, fresh=True)
+    assert [row[0] for row in grid.rows("SELECT DISTINCT outcome FROM attempt")] == ["ok"]
+    assert set(grid.cluster.numbers.values()) == {1}
+    assert grid.cluster.commands("scancel") == []
     shutil.rmtree(grid.root)
 
 

@@ -38,17 +38,18 @@ def element_tasks(it: Grid, number: int, element: int) -> list[dict[str, Any]]:
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-@example(fates=["kills its runner"] * 8, batch=2, array_size=1, max_jobs=9)
-@example(fates=["slow", "well", "large"] * 2, batch=1, array_size=4, max_jobs=1)
-@example(fates=["slow"] * 3, batch=9, array_size=4, max_jobs=1)
+@example(fates=["kills its runner"] * 8, batch=2, array_size=1, max_jobs=9, fresh=True)
+@example(fates=["slow", "well", "large"] * 2, batch=1, array_size=4, max_jobs=1, fresh=False)
+@example(fates=["slow"] * 3, batch=9, array_size=4, max_jobs=1, fresh=False)
 @given(
     fates=st.lists(st.sampled_from(sorted(FIRST)), min_size=3, max_size=8),
     batch=st.integers(1, 9),
     array_size=st.integers(1, 4),
     max_jobs=st.sampled_from([1, 9]),
+    fresh=st.booleans(),
 )
 def test_what_goes_together_needs_the_same_and_has_time_for_it(
-    fates: list[str], batch: int, array_size: int, max_jobs: int
+    fates: list[str], batch: int, array_size: int, max_jobs: int, fresh: bool
 ) -> None:
     def rule(run: Run) -> Fate:
         first = fates[int(run.key.rpartition("/")[2])]
@@ -58,6 +59,7 @@ def test_what_goes_together_needs_the_same_and_has_time_for_it(
         it = Grid(
             Path(folder), STAGE.format(batch=batch), units=len(fates),
             site=f"max_walltime = '1h'\nmax_jobs = {max_jobs}\n", rule=rule, array_size=array_size, slots=8,
+            fresh=fresh,
         )  # fmt: skip
         it.run()
         tried = dict[int, str]()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from tests.conductor.grid import run_afresh
 
 from penstock import config
 from penstock.campaign import Site
@@ -84,20 +85,30 @@ class LateLogin(ClusterSite):
         return Limits(accounting=True)
 
 
-def run_late(folder: Path, late_s: float) -> tuple[LateLogin, list[str], dict[str, str]]:
+def run_late(
+    folder: Path, late_s: float, *, fresh: bool = False
+) -> tuple[LateLogin, list[str], dict[str, str]]:
     """Run four files on a cluster whose files are seen so late; return the site, the attempts, and the states."""
     made = make_campaign(folder, TOML, files={f"in/{n}.txt": str(n) for n in range(4)})
     campaign, clock = config.load(folder), ManualClock(now=1_700_000_000.0)
     site = LateLogin(campaign.sites["far"], folder, clock, late_s)
-    with Conductor(campaign, command="run", clock=clock, clusters={"far": site}) as conductor:
+
+    def start() -> Conductor:
+        return Conductor(campaign, command="run", clock=clock, clusters={"far": site})
+
+    if fresh:
+        clock.stride = 5.0
+        run_afresh(start)
+    with start() as conductor:
         conductor.run()
         outcomes = [row[0] for row in conductor.ledger.db.execute("SELECT outcome FROM attempt ORDER BY id")]
     return site, outcomes, made.states("copy")
 
 
+@pytest.mark.parametrize("fresh", [False, True], ids=["one conductor", "a new one every turn"])
 @pytest.mark.parametrize("late_s", [0.0, 30.0, 59.0, 100.0])
-def test_what_is_seen_late_is_waited_for_and_runs_once(tmp_path: Path, late_s: float) -> None:
-    site, outcomes, states = run_late(tmp_path, late_s)
+def test_what_is_seen_late_is_waited_for_and_runs_once(tmp_path: Path, late_s: float, fresh: bool) -> None:
+    site, outcomes, states = run_late(tmp_path, late_s, fresh=fresh)
     assert set(states.values()) == {"done"}
     assert outcomes == ["ok"] * 4
     assert len(site.submitted) == 1

@@ -186,10 +186,11 @@ def test_a_where_that_leaves_keys_out_takes_their_tasks_away_unless_they_are_don
     assert state(engine, "merge", GROUP) == ("ready", False)
 
 
-def test_a_pause_by_the_fuse_ends_with_another_definition_and_not_with_the_same(engine: Engine) -> None:
-    engine.db.execute("UPDATE stage SET paused = 'fuse', paused_why = 'all alike' WHERE name = 'make'")
+@pytest.mark.parametrize("pause", ["fuse", "halt"])
+def test_a_pause_ends_with_another_definition_and_not_with_the_same(engine: Engine, pause: str) -> None:
+    engine.db.execute("UPDATE stage SET paused = ?, paused_why = 'all alike' WHERE name = 'make'", (pause,))
     registered(engine, changed(engine, "make", workers=2))
-    assert engine.db.execute("SELECT paused FROM stage WHERE name = 'make'").fetchone()[0] == "fuse"
+    assert engine.db.execute("SELECT paused FROM stage WHERE name = 'make'").fetchone()[0] == pause
     registered(engine, changed(engine, "make", digest="other"))
     assert engine.db.execute("SELECT paused FROM stage WHERE name = 'make'").fetchone()[0] is None
 

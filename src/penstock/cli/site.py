@@ -108,18 +108,22 @@ def show(name: str, ask: bool, root: Path, as_json: bool) -> None:
 def what_is_known(campaign: Campaign, name: str, limits: dict[str, Any] | None) -> dict[str, Any]:
     """Return what definition and record say of a site; `limits`, when they were asked for just now."""
     from penstock.config import to_json
-    from penstock.ledger.standing import out_by_site, stored_limits, trouble_of
+    from penstock.ledger.experience import Experience, experience_of
+    from penstock.ledger.standing import out_by_site, trouble_of
 
     root = campaign.root
+    known = recorded(root, lambda db: experience_of(db, name), Experience())
+    told = {"version": known.version, "array_size": known.array_size, "accounting": known.accounting}
     jobs, tasks = recorded(root, out_by_site, {}).get(name, (0, 0))
     trouble = recorded(root, lambda db: trouble_of(db, name), None)
     return {
         "definition": by_key(to_json(campaign)["sites"][name]),
         "default": name == campaign.site,
-        "limits": limits or recorded(root, lambda db: stored_limits(db, name), None),
+        "limits": limits or (told if known.limits_told else None),
         "jobs": jobs,
         "tasks": tasks,
         "trouble": trouble and {"why": trouble[0], "since": trouble[1]},
+        "notes": list(known.notes(name, time.time())),
     }
 
 
@@ -177,6 +181,7 @@ def state_lines(found: Site, told: dict[str, Any]) -> list[str]:
         if told["jobs"]
         else "no job out"
     )
+    lines += told["notes"]
     if trouble := told["trouble"]:
         lines.append(f"! {trouble['why']} (since {show_time(trouble['since'], now=time.time())})")
     return lines

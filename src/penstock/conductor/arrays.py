@@ -22,11 +22,12 @@ from penstock.conductor.parcels import (
     kind_of,
     time_inside,
 )
-from penstock.conductor.settling import pause_stages, pause_stages_of
 from penstock.conductor.submission import Submitter
 from penstock.errors import SiteError, SiteFull, SubmitRejected
 from penstock.ledger import jobs
+from penstock.ledger.experience import DAY_S
 from penstock.ledger.jobs import Ending
+from penstock.ledger.pauses import pause_stages, pause_stages_of
 from penstock.rendering import batch_text, job_spec, relative_to_root
 from penstock.schedulers.model import Request
 from penstock.site import ClusterSite
@@ -35,7 +36,6 @@ from penstock.site.partitions import largest_bytes, longest_s, placed
 
 BATCH_WAIT_S = 120.0  # that a batch which is not full waits for company
 PACE_S = 10.0  # between two arrays of one stage, so that what trickles in goes together
-EXCLUDED_S = 86_400.0
 
 
 class ArraySubmitter(Submitter):
@@ -47,10 +47,6 @@ class ArraySubmitter(Submitter):
         self.capacity = Capacity(context.ledger, context.campaign, site, context.clock)
         self.open_ended = False
         """Whether more units may come by themselves: batches that are not full then wait for company."""
-        self.paced: dict[str, float] = {}
-        """When the next array of a stage may leave, by its name."""
-        self.include_all = False
-        """Whether jobs may go to nodes that failed: the site refused one that was to avoid them."""
 
     def fill(self) -> int:
         """Submit what may be submitted now; return how many tasks were given."""
@@ -63,13 +59,23 @@ class ArraySubmitter(Submitter):
     def fill_stage(self, stage: Stage) -> int:
         """Submit arrays of one stage for as long as there is room and work."""
         given = 0
-        while not self.capacity.resting and self.clock.monotonic() >= self.paced.get(stage.name, 0.0):
+        while not self.capacity.resting and not self.is_paced(stage):
             array = self.next_array(stage)
             taken = self.submit(stage, array) if array else 0
             if not taken:
                 break  # there is no more, or what was refused now would be refused again
             given += taken
         return given
+
+    def is_paced(self, stage: Stage) -> bool:
+        """Whether an array of a stage that was not full has just left: what trickles in is to go together."""
+        now = self.clock.now()
+        row = self.ledger.db.execute(
+            "SELECT 1 FROM job j WHERE site = ? AND submitted > ? AND submitted <= ? AND elements < ?"
+            " AND EXISTS (SELECT 1 FROM batch WHERE job = j.id AND stage = ?)",
+            (self.site.name, now - PACE_S, now, self.capacity.array_size(), self.graph.ids[stage.name]),
+        ).fetchone()
+        return row is not None
 
     # what goes together
 
@@ -206,17 +212,19 @@ class ArraySubmitter(Submitter):
             exclusive=asked.exclusive,
             scratch_disk_bytes=disk and disk * workers,
             max_parallel=site.max_parallel,
-            excluded=() if self.include_all else self.excluded(),
+            excluded=self.excluded(),
         )
         return placed(request, site)
 
     def excluded(self) -> tuple[str, ...]:
-        """Return the nodes that failed two different tasks within a day."""
+        """Return the nodes that failed two different tasks within a day, unless the site cannot avoid them."""
+        if self.capacity.known.includes_all(self.clock.now()):
+            return ()
         rows = self.ledger.db.execute(
             "SELECT host FROM attempt WHERE outcome = 'node_failure' AND ended > ? AND host IS NOT NULL"
             " AND job IN (SELECT id FROM job WHERE site = ?) GROUP BY host"
             " HAVING count(DISTINCT stage * 1000000000 + unit) > 1",
-            (self.clock.now() - EXCLUDED_S, self.site.name),
+            (self.clock.now() - DAY_S, self.site.name),
         )
         return tuple(sorted(row[0].partition(".")[0] for row in rows))
 
@@ -241,8 +249,6 @@ class ArraySubmitter(Submitter):
             request, self.spec(stage, request, texts), b"".join(texts), self.rendered.take_lists()
         )
         jobs.hand_in(self.ledger, job, self.clock.now())
-        if request.elements < self.capacity.array_size():
-            self.paced[stage.name] = self.clock.monotonic() + PACE_S
         self.ledger.check_held()
         return sum(map(len, array.batches)) if self.handed_in(job, request) else 0
 
@@ -283,15 +289,15 @@ class ArraySubmitter(Submitter):
             native = self.site.submit(request)
         except SubmitRejected as error:
             row = self.take_back(job, str(error))
-            if request.excluded and not self.include_all:
-                self.include_all = True  # a node may have another name there than the one it gave itself
+            if request.excluded:
+                self.capacity.note_unavoidable()
                 return False
             pause_stages_of(self.ledger, row, str(error))
         except SiteFull as error:
             self.take_back(job, str(error))
-            self.capacity.note_full(request.elements)
+            self.capacity.note_full(request.elements, str(error))
         except SiteError as error:
-            self.capacity.rest()  # until it was looked for by its name
+            self.capacity.rest(str(error))  # until it was looked for by its name
             self.ledger.set_problem(f"site {self.site.name}", str(error), self.clock.now())
             return True
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from dataclasses import replace
 
@@ -11,12 +10,20 @@ from penstock.campaign import Campaign, Site
 from penstock.clock import Clock
 from penstock.errors import PenstockError, SiteError
 from penstock.ledger import Ledger, jobs
-from penstock.schedulers.model import Limits
+from penstock.ledger.experience import (
+    DAY_S,
+    REST_AT_MOST_S,
+    Experience,
+    experience_of,
+    is_ahead,
+    learn,
+    longer,
+)
 from penstock.site import ClusterSite
 
 ARRAY_SIZE = 1000  # where no scheduler says how many elements an array may have
-LIMITS_FOR_S = 86_400.0
-FULL_S, FULL_AT_MOST_S = 60.0, 600.0
+UNTOLD_S = 600.0  # until limits are asked for again that were not told
+FULL_S = 60.0
 LIVE = ("max_jobs", "max_queued_tasks", "max_parallel", "array_size", "max_walltime_s", "max_memory_bytes")
 
 
@@ -25,33 +32,45 @@ class Capacity:
 
     def __init__(self, ledger: Ledger, campaign: Campaign, site: ClusterSite, clock: Clock) -> None:
         self.ledger, self.campaign, self.site, self.clock = ledger, campaign, site, clock
-        self.resumes_at, self.limits_at = 0.0, 0.0
-        self.times_full = 0
-        self.most_elements: int | None = None
-        """How many elements went through after an array was too large."""
         self.file_seen: int | None = None
+
+    @property
+    def known(self) -> Experience:
+        """What was learned of the site."""
+        return experience_of(self.ledger.db, self.site.name)
 
     @property
     def resting(self) -> bool:
         """Whether nothing is to be handed in for now."""
-        return self.clock.monotonic() < self.resumes_at
+        return self.known.rests(self.clock.now())
 
-    def rest(self, seconds: float = FULL_S) -> None:
+    def rest(self, why: str, *, seconds: float = FULL_S) -> None:
         """Hand in nothing for so long."""
-        self.resumes_at = self.clock.monotonic() + seconds
+        learn(self.ledger, self.site.name, rests_until=self.clock.now() + seconds, rests_why=why)
 
     def note_taken(self) -> None:
         """Take it that there is room again: an array went through."""
-        self.times_full = 0
-        self.most_elements = self.most_elements and 2 * self.most_elements
+        known = self.known
+        most = known.most_elements and 2 * known.most_elements
+        if most and known.refused and most >= known.refused:
+            most = None
+        learn(
+            self.ledger, self.site.name, times_full=0, rests_until=None, rests_why=None, most_elements=most,
+            refused=most and known.refused,
+        )  # fmt: skip
 
-    def note_full(self, elements: int) -> None:
+    def note_full(self, elements: int, why: str) -> None:
         """Rest after a refused array; when nothing else of ours is out, it was too large by itself."""
+        known, name = self.known, self.site.name
         if elements > 1 and not self.jobs_out():
-            self.most_elements = elements // 2
+            learn(self.ledger, name, most_elements=elements // 2, refused=max(known.refused or 0, elements))
             return
-        self.rest(min(FULL_S * 2**self.times_full, FULL_AT_MOST_S))
-        self.times_full += 1
+        self.rest(why, seconds=longer(FULL_S, known.times_full, at_most=REST_AT_MOST_S))
+        learn(self.ledger, name, times_full=known.times_full + 1)
+
+    def note_unavoidable(self) -> None:
+        """Let jobs go to nodes that failed: a node may have another name there than the one it gave itself."""
+        learn(self.ledger, self.site.name, include_until=self.clock.now() + DAY_S)
 
     def room(self) -> int:
         """Return how many tasks may still be given to this site."""
@@ -78,31 +97,23 @@ class Capacity:
 
     def array_size(self) -> int:
         """Return how many elements an array may have here: what the scheduler allows, the site says, and last went through."""
-        told = self.limits().array_size or ARRAY_SIZE
-        return max(1, min(filter(None, (told, self.site.site.array_size, self.most_elements))))
+        known = self.ask_limits()
+        told = known.array_size or ARRAY_SIZE
+        return max(1, min(filter(None, (told, self.site.site.array_size, known.most_elements))))
 
-    def limits(self) -> Limits:
-        """Return what the scheduler allows; it is asked once a day."""
-        name, now = f"limits.{self.site.name}", self.clock.now()
-        known = json.loads(self.ledger.meta(name) or "null")
-        if known and now < known["at"] + LIMITS_FOR_S:
-            return Limits(known["version"], known["array_size"], known["accounting"])
-        if self.ledger.epoch is None or self.clock.monotonic() < self.limits_at:
-            return Limits()  # the dry run asks nobody, and who did not answer is left alone for a while
+    def ask_limits(self) -> Experience:
+        """Return what is known, with what the scheduler allows: it is asked once a day, and later when it does not answer."""
+        known, now = self.known, self.clock.now()
+        if self.ledger.epoch is None or is_ahead(known.limits_due, now, DAY_S):
+            return known  # the dry run asks nobody
         try:
-            limits = self.site.limits()
+            told = self.site.limits()
         except SiteError:
-            self.limits_at = self.clock.monotonic() + FULL_AT_MOST_S
-            return Limits()
-        fresh = {
-            "at": now,
-            "version": limits.version,
-            "array_size": limits.array_size,
-            "accounting": limits.accounting,
-        }
-        with self.ledger.transaction():
-            self.ledger.set_meta(name, json.dumps(fresh))
-        return limits
+            return learn(self.ledger, self.site.name, limits_due=now + UNTOLD_S)
+        return learn(
+            self.ledger, self.site.name, version=told.version, array_size=told.array_size,
+            accounting=told.accounting, limits_told=now, limits_due=now + DAY_S,
+        )  # fmt: skip
 
     def refresh(self) -> None:
         """Read the site's limits again when the definition changed, so that they can be changed under way."""

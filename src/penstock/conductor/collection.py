@@ -8,11 +8,12 @@ from itertools import groupby
 
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
-from penstock.conductor.settling import Settlement, pardon, pause_stages_of
+from penstock.conductor.settling import Settlement, pardon
 from penstock.decide import Seen, fuse
 from penstock.ledger import jobs
 from penstock.ledger.applying import Applier, News, Prove
 from penstock.ledger.events import MARKS
+from penstock.ledger.pauses import may_be_mended, pause_stages_of
 from penstock.site import FeedingSite
 
 MARKED = tuple(f'"e":"{kind}"'.encode() for kind in (*MARKS, "halt"))
@@ -130,7 +131,7 @@ class Collector:
         """Pause what must not go on."""
         if news.halt:
             pardon(self.ledger, job)
-            if job["epoch"] == self.ledger.epoch:  # what was wrong under an earlier conductor may be mended
+            if not may_be_mended(self.ledger, job):
                 pause_stages_of(self.ledger, job, news.halt)
         self.measured.note(news.walls)
         for stage in news.failed:

@@ -41,7 +41,7 @@ DEPARTED = """
 WITH mine AS (
     SELECT b.element, t.state FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ?1 AND b.state <> 'settled'
 )
-SELECT e.element, max(l.life) AS claimed FROM element e LEFT JOIN life l ON l.job = e.job AND l.element = e.element
+SELECT e.element, e.cancelled, max(l.life) AS claimed FROM element e LEFT JOIN life l ON l.job = e.job AND l.element = e.element
 WHERE e.job = ?1 AND NOT e.settled AND e.ended IS NULL
     AND e.element NOT IN (SELECT element FROM mine WHERE state IN ('queued', 'running'))
 GROUP BY e.element
@@ -56,7 +56,6 @@ class Elements:
         self.ledger, self.clock, self.site = context.ledger, context.clock, site
         self.read, self.read_last = read, read_last
         self.settlement = Settlement(context)
-        self.cancelled: set[tuple[int, int]] = set()
 
     def collect(self, job: sqlite3.Row) -> int:
         """Read what the elements of a job have new, settle those that are over; return how many attempts ended."""
@@ -82,8 +81,7 @@ class Elements:
         now, endings = self.clock.monotonic(), defaultdict[tuple[Ending, bool], list[int]](list)
         for row in self.ledger.db.execute(OVER, (job["id"],)).fetchall():
             if ending := ending_of(row, self.site.name, now=now, visibility_s=self.site.site.visibility_s):
-                ours = (job["id"], row["element"]) in self.cancelled
-                endings[ending, is_false_start(row) and not ours].append(row["element"])
+                endings[ending, is_false_start(row)].append(row["element"])
         for (ending, false_start), elements in endings.items():
             if ending.outcome == "node_failure":  # a node that is only cut off works on, and must not
                 self.revoke(job, elements)
@@ -105,19 +103,25 @@ class Elements:
         """
         self.note_lives(job)
         rows = self.ledger.db.execute(DEPARTED, (job["id"],)).fetchall()
-        gone = [row["element"] for row in rows if (job["id"], row["element"]) not in self.cancelled]
+        gone = [row["element"] for row in rows if not row["cancelled"]]
         if not gone or job["native"] is None:
             return 0
         known = Known(job["token"], job["native"], job["elements"])
         reply = self.site.cancel(known, None if len(gone) == job["elements"] else gone)
         if reply.code != 0 and self.any_waits(known, gone):
             raise QueryFailed(f"the scheduler did not cancel what has nothing left to do ({reply.words})")
-        self.cancelled.update((job["id"], element) for element in gone)
+        self.note_cancelled(job, gone)
         if idle := [row["element"] for row in rows if row["claimed"] is None]:
             self.settlement.settle_elements(
                 self.site, job, idle, Ending("cancelled", "nothing was left to do")
             )
         return len(gone)
+
+    def note_cancelled(self, job: sqlite3.Row, elements: Sequence[int]) -> None:
+        """Write down that elements were taken out of the queue, so that it is done once, and their ends are no surprise."""
+        with self.ledger.transaction() as db:
+            sql = "UPDATE element SET cancelled = 1 WHERE job = ? AND element = ?"
+            db.executemany(sql, [(job["id"], element) for element in elements])
 
     def any_waits(self, job: Known, elements: list[int]) -> bool:
         """Whether some of these elements are still in the queue; schedulers also complain of cancelling what is over."""
@@ -152,6 +156,8 @@ class Elements:
 
 def is_false_start(row: sqlite3.Row) -> bool:
     """Whether an element ended before it began any task, for a reason that would be there again the next time."""
+    if row["cancelled"]:
+        return False
     nobodys_wish = row["outcome"] in (None, "timeout", "out_of_memory")
     return not row["begun"] and nobodys_wish and row["left"] in (None, ASKED, "deadline")
 

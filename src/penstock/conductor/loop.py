@@ -34,6 +34,7 @@ from penstock.decide import RETRIES, RETRIES_LOCAL
 from penstock.ledger import jobs
 from penstock.ledger.jobs import allowances_for
 from penstock.ledger.lease import held
+from penstock.ledger.pauses import end_halts
 from penstock.ledger.registration import register
 from penstock.ledger.units import Values
 from penstock.machine import Machine
@@ -138,7 +139,8 @@ class Conductor:
         return self.work(observe)
 
     def work(self, observe: Observe | None) -> Ending:
-        """Take turns until done or told to stop."""
+        """Take turns until done or told to stop; whoever starts that has mended what had halted."""
+        end_halts(self.ledger)
         self.crew.observe = observe
         while not self.stopping:
             self.turn()

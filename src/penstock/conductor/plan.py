@@ -24,6 +24,7 @@ from penstock.conductor.replacing import in_the_way
 from penstock.conductor.slots import SlotSubmitter
 from penstock.display import count
 from penstock.ledger import Ledger
+from penstock.ledger.pauses import end_halts
 from penstock.ledger.registration import register
 from penstock.ledger.units import Values
 from penstock.rendering import Item
@@ -124,6 +125,7 @@ def plan(campaign: Campaign, *, clock: Clock | None = None) -> Plan:
     """
     config.check(campaign)
     with drafted(campaign, clock=clock) as (context, found):
+        end_halts(context.ledger)
         check_found(context.ledger, campaign, found)
         check_products(context)
         stages = [plan_stage(context, stage) for stage in campaign.stages]

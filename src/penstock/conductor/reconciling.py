@@ -16,21 +16,19 @@ from typing import Any
 
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
-from penstock.conductor.settling import pause_stages_of
 from penstock.errors import SiteError, SiteFull, SubmitRejected
 from penstock.host import boot_id
 from penstock.ledger import jobs
+from penstock.ledger.experience import ASK_AT_MOST_S, Experience, experience_of, is_ahead, learn, longer
 from penstock.ledger.jobs import Ending
+from penstock.ledger.pauses import pause_stages_of
 from penstock.ledger.standing import SILENT_S
 from penstock.schedulers.model import Known, Phase, Request, Sighting
 from penstock.site import ClusterSite
 from penstock.site.cluster import SUBMIT_S
 
 QUEUED_S = 60.0  # an element that has not begun is asked about after so long
-ASK_EVERY_S, ASK_AT_LEAST_S = (
-    30.0,
-    600.0,
-)  # between two commands to one site, and the longest that failures make of it
+ASK_EVERY_S = 30.0  # between two commands to one site
 SLOWNESS = 20  # a scheduler that took a second is left alone for twenty
 LOST_S = 120.0
 PATIENCE_S = 600.0  # with a history that does not answer, before an absent element is lost without it
@@ -66,10 +64,7 @@ class Reconciler:
     def __init__(self, context: Context, site: ClusterSite, elements: Elements) -> None:
         self.ledger, self.clock, self.site, self.elements = context.ledger, context.clock, site, elements
         self.context = context
-        self.failures = 0
-        self.next_at = 0.0
-        self.cancel_at = 0.0  # when to cancel what has nothing left to do; a person waits for that: no pace
-        self.cancel_failed = False
+        self.may_have_departed = True  # somebody may have taken tasks away while nobody was at work
         self.forget_other_clock()
 
     def turn(self) -> None:
@@ -80,42 +75,46 @@ class Reconciler:
         if not open_jobs:
             self.note_trouble(None)  # nobody waits for its answers any more
         self.cancel_departed(open_jobs)
-        if self.clock.monotonic() < self.next_at or not open_jobs:
-            return
+        if open_jobs and not is_ahead(self.known.ask_due, self.clock.now(), ASK_AT_MOST_S):
+            self.ask_in_pace(open_jobs)
+
+    @property
+    def known(self) -> Experience:
+        """What was learned of the site."""
+        return experience_of(self.ledger.db, self.site.name)
+
+    def ask_in_pace(self, open_jobs: Sequence[sqlite3.Row]) -> None:
+        """Ask, and say when to ask again: the later, the longer an answer takes and the more often there was none."""
         try:
-            asked = self.ask(open_jobs)
-            self.failures = 0 if asked else self.failures
-            if asked:
-                self.note_trouble(None)
+            failures = 0
+            if not self.ask(open_jobs):
+                return
+            self.note_trouble(None)
         except SiteError as error:
-            self.failures += 1
-            asked = True
+            failures = self.known.failures + 1
             self.note_trouble(str(error))
-        if asked:
-            pause = max(ASK_EVERY_S, SLOWNESS * self.site.took_s) * 2**self.failures
-            self.next_at = self.clock.monotonic() + min(pause, ASK_AT_LEAST_S)
+        pause = longer(max(ASK_EVERY_S, SLOWNESS * self.site.took_s), failures, at_most=ASK_AT_MOST_S)
+        learn(self.ledger, self.site.name, failures=failures, ask_due=self.clock.now() + pause)
 
     def note_departed(self) -> None:
-        """Look at once for what has nothing left to do: a person waits for that."""
-        self.cancel_at = 0.0
+        """Look at once for what has nothing left to do: a person waits for that, so there is no pace."""
+        self.may_have_departed = True
+        learn(self.ledger, self.site.name, cancel_due=None)
 
     def cancel_departed(self, open_jobs: Sequence[sqlite3.Row]) -> None:
         """Cancel elements whose tasks a person took away; what fails, or has no id yet, is tried again later."""
-        now = self.clock.monotonic()
-        if now < self.cancel_at:
+        due, now = self.known.cancel_due, self.clock.now()
+        if is_ahead(due, now, ASK_EVERY_S) or (due is None and not self.may_have_departed):
             return
         try:
-            for job in open_jobs:
-                self.elements.cancel_departed(job)
+            if sum(self.elements.cancel_departed(job) for job in open_jobs):
+                self.note_trouble(None)
+            again = any(job["native"] is None for job in open_jobs)
         except SiteError as error:
             self.note_trouble(str(error))
-            self.cancel_failed = again = True
-        else:
-            if self.cancel_failed:
-                self.note_trouble(None)
-            self.cancel_failed = False
-            again = any(job["native"] is None for job in open_jobs)
-        self.cancel_at = now + ASK_EVERY_S if again else float("inf")
+            again = True
+        self.may_have_departed = False
+        learn(self.ledger, self.site.name, cancel_due=self.clock.now() + ASK_EVERY_S if again else None)
 
     def ask(self, open_jobs: Sequence[sqlite3.Row]) -> bool:
         """Ask about jobs that may never have been taken, else about silent elements; say whether anything was asked."""
@@ -130,16 +129,15 @@ class Reconciler:
 
     def forget_other_clock(self) -> None:
         """Count absences anew when the monotonic clock is another one than that of the conductor before (RULES 10)."""
-        name, boot = f"clock.{self.site.name}", boot_id()
-        if self.ledger.meta(name) == boot:
+        boot = boot_id()
+        if self.known.boot == boot:
             return
         with self.ledger.transaction() as db:
             which = "NOT settled AND job IN (SELECT id FROM job WHERE site = ?)"
             db.execute(f"UPDATE element SET absent = NULL WHERE {which}", (self.site.name,))
             ended = f"UPDATE element SET ended = ? WHERE ended IS NOT NULL AND {which}"
             db.execute(ended, (self.clock.monotonic(), self.site.name))
-            self.ledger.set_meta(name, boot)
-            self.ledger.set_meta(f"history.{self.site.name}", "{}")
+        learn(self.ledger, self.site.name, boot=boot, history_asked=False, history_answered=None)
 
     # jobs without an id
 
@@ -220,30 +218,23 @@ class Reconciler:
             for s in silent
             if (rows := [r for r in s.elements if r["absent"] is not None])
         ]
-        if absent and self.has_history() and not self.history().get("asked"):
-            self.note_history(asked=True)
+        if absent and self.has_history() and not self.known.history_asked:
+            learn(self.ledger, self.site.name, history_asked=True)
             sightings = [s for s in self.site.history(known_to(absent)) if s.phase is Phase.ENDED]
-            self.note_history(answered=self.clock.monotonic())
+            learn(self.ledger, self.site.name, history_answered=self.clock.monotonic())
             self.note(absent, sightings, of_queue=False)
         else:
-            self.note_history(asked=False)
+            learn(self.ledger, self.site.name, history_asked=False)
             self.note(silent, self.site.queue(known_to(silent)), of_queue=True)
-
-    def history(self) -> dict[str, Any]:
-        """Return whether the history was what was last asked, and when it last answered; kept for who ticks next."""
-        return json.loads(self.ledger.meta(f"history.{self.site.name}") or "{}")
-
-    def note_history(self, **facts: Any) -> None:
-        """Keep what is known of the history, if it is new."""
-        old = self.history()
-        if {**old, **facts} != {"asked": False, **old}:
-            with self.ledger.transaction():
-                self.ledger.set_meta(f"history.{self.site.name}", json.dumps({**old, **facts}))
 
     def has_history(self) -> bool:
         """Whether this scheduler keeps one, and is set up to."""
-        known = json.loads(self.ledger.meta(f"limits.{self.site.name}") or "{}")
-        return known.get("accounting") is not False and self.site.scheduler.history([]) is not None
+        return self.known.accounting is not False and self.site.scheduler.history([]) is not None
+
+    def history_answered_since(self, at: float) -> bool:
+        """Whether the history was asked with success after a time of the monotonic clock."""
+        answered = self.known.history_answered
+        return answered is not None and answered > at
 
     def note(self, silent: Sequence[Silence], sightings: Sequence[Sighting], *, of_queue: bool) -> None:
         """Record what an answer says of each silent element, and give up those that are lost."""
@@ -309,7 +300,7 @@ class Reconciler:
         What a person takes out of an array that waits leaves no other trace, neither at Slurm nor at Grid Engine.
         """
         waited = row["claimed"] is None and row["phase"] in (Phase.PENDING.value, Phase.HELD.value)
-        return waited and self.history().get("answered", float("-inf")) > row["absent"]
+        return waited and self.history_answered_since(row["absent"])
 
     def still_silent(self, job: sqlite3.Row, elements: Sequence[int]) -> list[int]:
         """Read what there is a last time, as an answer may have taken long, and return who said nothing."""
@@ -325,8 +316,7 @@ class Reconciler:
 
     def is_lost(self, absent: float, now: float) -> bool:
         """Whether an element that the queue has not known since `absent` will not be heard of again."""
-        answered: float = self.history().get("answered", float("-inf"))
-        asked = not self.has_history() or answered > absent or now - absent >= PATIENCE_S
+        asked = not self.has_history() or self.history_answered_since(absent) or now - absent >= PATIENCE_S
         return now - absent >= LOST_S and asked
 
     def note_trouble(self, why: str | None) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from penstock.conductor.context import Context
 from penstock.decide import FREE_AT_MOST
 from penstock.ledger import FOLDER, Ledger, jobs
+from penstock.ledger.experience import experience_of, learn
 from penstock.ledger.jobs import Ending, Settler
+from penstock.ledger.pauses import pause_stages_of
 from penstock.runner.folders import remove, remove_empty
 from penstock.runner.scratch import remove_scratch
 from penstock.site import FeedingSite, JobSite
@@ -82,12 +84,9 @@ class Settlement:
         return bool(damage)
 
     def count_starts(self, job: sqlite3.Row, n: int, *, began: bool, words: str, why: str) -> None:
-        """Pause the stages of a job when too many runners in a row could not begin."""
-        before = int(self.ledger.meta("false_starts") or 0)
-        times = 0 if began else before + n
-        if times != before:
-            with self.ledger.transaction():
-                self.ledger.set_meta("false_starts", str(times))
+        """Pause the stages of a job when too many runners of its site in a row could not begin."""
+        times = 0 if began else experience_of(self.ledger.db, job["site"]).false_starts + n
+        learn(self.ledger, job["site"], false_starts=times)
         if times >= FALSE_STARTS[bool(words)]:
             pause_stages_of(self.ledger, job, f"{times} runners in a row could not start: {why}")
 
@@ -131,21 +130,6 @@ def last_words(site: JobSite, token: str) -> str:
     """Return the last two things that a runner, or the script that starts it, wrote on its standard error, if any."""
     said = dict.fromkeys(line.strip() for line in site.last_words(token).splitlines())
     return "; ".join([*said][-2:])
-
-
-def pause_stages_of(ledger: Ledger, job: sqlite3.Row, why: str) -> None:
-    """Pause the stages that a job worked for, until a person has mended the place."""
-    rows = ledger.db.execute("SELECT DISTINCT stage FROM batch WHERE job = ?", (job["id"],))
-    pause_stages(ledger, [row[0] for row in rows], why)
-
-
-def pause_stages(ledger: Ledger, stages: Sequence[int], why: str) -> None:
-    """Pause stages, by their numbers, until a person has mended what `why` tells."""
-    with ledger.transaction() as db:
-        db.executemany(
-            "UPDATE stage SET paused = 'halt', paused_why = ? WHERE id = ?",
-            [(why, stage) for stage in stages],
-        )
 
 
 def pardon(ledger: Ledger, job: sqlite3.Row) -> None:

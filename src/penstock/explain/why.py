@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING, Any
 from penstock.display import Labels, count, show_command, show_duration, show_time, visible
 from penstock.explain.changed import changed_inputs
 from penstock.explain.find import find_stage
+from penstock.ledger.experience import experience_of
 from penstock.ledger.redefined import Changed, Setting, redefinition
-from penstock.ledger.standing import Standing, goes_on, remedy_of, show_nodes, standing_of, trouble_of
+from penstock.ledger.standing import (
+    Standing,
+    goes_on,
+    remedy_of,
+    show_nodes,
+    site_of,
+    standing_of,
+    trouble_of,
+)
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
@@ -170,6 +179,8 @@ class _Reader:
             return paused, goes_on(task["name"], task["paused"])
         if task["due"] and task["due"] > self.now:
             return f"{why}, in {show_duration(task['due'] - self.now)}", f"by itself; at once: {retry}"
+        if site := site_of(self.db, task["name"]):
+            why = "; ".join([why, *experience_of(self.db, site).notes(site, self.now)])
         return why, "goes out when there is room, while something works on the campaign: penstock run"
 
     def _out(self, task: sqlite3.Row) -> tuple[str, str]:

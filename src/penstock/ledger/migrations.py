@@ -30,6 +30,7 @@ def second_look(db: sqlite3.Connection) -> None:
     add_identity(db)
     add_owners(db)
     add_history(db)
+    add_sites(db)
 
 
 def add_identity(db: sqlite3.Connection) -> None:
@@ -55,6 +56,23 @@ def add_history(db: sqlite3.Connection) -> None:
         " old TEXT, new TEXT)"
     )
     db.execute("CREATE INDEX history_unit ON history (unit)")
+
+
+def add_sites(db: sqlite3.Connection) -> None:
+    """Make room for what is learned of sites, and for which elements were taken out of a queue."""
+    db.execute(
+        "CREATE TABLE site (name TEXT PRIMARY KEY, version TEXT, array_size INTEGER, accounting INTEGER,"
+        " limits_told REAL, limits_due REAL, refused INTEGER, most_elements INTEGER,"
+        " times_full INTEGER NOT NULL DEFAULT 0, rests_until REAL, rests_why TEXT, include_until REAL,"
+        " false_starts INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0, ask_due REAL,"
+        " cancel_due REAL, history_asked INTEGER NOT NULL DEFAULT 0, history_answered REAL, boot TEXT) WITHOUT ROWID"
+    )
+    db.execute("ALTER TABLE element ADD COLUMN cancelled INTEGER NOT NULL DEFAULT 0")
+    db.execute("CREATE INDEX job_submitted ON job (site, submitted)")
+    forgotten = (
+        "name = 'false_starts' OR name GLOB 'limits.*' OR name GLOB 'history.*' OR name GLOB 'clock.*'"
+    )
+    db.execute(f"DELETE FROM meta WHERE {forgotten}")
 
 
 #: version → the step that leads from it to the next one

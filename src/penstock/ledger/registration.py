@@ -98,7 +98,7 @@ def write_stage(ledger: Ledger, stage: Stage, position: int, frozen: Any) -> int
     text = json.dumps(frozen)
     same = ledger.db.execute(
         "SELECT id FROM stage WHERE name = ? AND level = ? AND position = ? AND digest = ? AND definition = ?"
-        " AND NOT removed AND coalesce(paused, 'fuse') = 'fuse'",
+        " AND NOT removed",
         (stage.name, stage.level, position, stage.digest, text),
     ).fetchone()
     if same:
@@ -106,8 +106,8 @@ def write_stage(ledger: Ledger, stage: Stage, position: int, frozen: Any) -> int
     row = ledger.db.execute(
         "INSERT INTO stage (name, level, position, digest, definition) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET level = excluded.level, position = excluded.position, removed = 0,"
-        " paused = CASE WHEN digest = excluded.digest AND paused = 'fuse' THEN paused END,"
-        " paused_why = CASE WHEN digest = excluded.digest AND paused = 'fuse' THEN paused_why END,"
+        " paused = CASE WHEN digest = excluded.digest THEN paused END,"
+        " paused_why = CASE WHEN digest = excluded.digest THEN paused_why END,"
         " digest = excluded.digest, definition = excluded.definition RETURNING id",
         (stage.name, stage.level, position, stage.digest, text),
     ).fetchone()

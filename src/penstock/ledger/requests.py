@@ -16,6 +16,7 @@ from penstock.graph import Graph
 from penstock.ledger import FOLDER, Ledger, make_private, tasks
 from penstock.ledger.admission import retry_failed, tasks_under, veto_tasks
 from penstock.ledger.lease import find_holder, held
+from penstock.ledger.pauses import note_resumed
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.seat import find_seat
 from penstock.ledger.stored import stored_graph
@@ -173,6 +174,7 @@ class Requests:
         )
         newest = self.db.execute("SELECT coalesce(max(id), 0) FROM attempt").fetchone()[0]
         self.ledger.set_meta(f"fuse.{stage}", str(newest))
+        note_resumed(self.ledger)
         return ended.rowcount > 0
 
     def cancel(self, target: Target, by: str, now: float) -> str:

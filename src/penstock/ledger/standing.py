@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sqlite3
 from dataclasses import asdict, dataclass, replace
@@ -144,18 +143,22 @@ def trouble_of(db: sqlite3.Connection, site: str) -> tuple[str, float] | None:
     return row and (row[0], row[1])
 
 
-def stored_limits(db: sqlite3.Connection, site: str) -> dict[str, Any] | None:
-    """Return what a scheduler told of itself when it was last asked."""
-    row = db.execute("SELECT value FROM meta WHERE name = ?", (f"limits.{site}",)).fetchone()
-    return json.loads(row[0]) if row else None
-
-
 def scheduler_of(db: sqlite3.Connection, site: str) -> str | None:
     """Return the scheduler that a site had in the newest definition."""
     row = db.execute(
         "SELECT json_extract(text, '$.sites.\"' || ?1 || '\".scheduler') FROM definition"
         " WHERE id = (SELECT value FROM meta WHERE name = 'definition')",
         (site,),
+    ).fetchone()
+    return row and row[0]
+
+
+def site_of(db: sqlite3.Connection, stage: str) -> str | None:
+    """Return where the tasks of a stage run, by the newest definition."""
+    row = db.execute(
+        "SELECT coalesce(json_extract(definition, '$.site'), (SELECT json_extract(text, '$.site') FROM definition"
+        " WHERE id = (SELECT value FROM meta WHERE name = 'definition'))) FROM stage WHERE name = ?",
+        (stage,),
     ).fetchone()
     return row and row[0]
 

@@ -145,6 +145,8 @@ class Status:
     failures: tuple[Alike, ...] = ()
     """The failed tasks, those that failed alike together: what the text shows of them."""
     settling: int = 0  # files that are not at rest yet
+    sites: tuple[tuple[str, str], ...] = ()
+    """What was learned of the sites where something is still to be done: its name, and a sentence."""
     as_of: float | None = None  # when the copy was made that this was read from; None: from the record itself
 
     @classmethod
@@ -168,6 +170,7 @@ class Status:
             "more_problems": self.more_problems,
             "failures": [one.to_json() for one in self.failures],
             "settling": self.settling,
+            "sites": [{"name": name, "note": note} for name, note in self.sites],
             "as_of": self.as_of,
         }
 
@@ -215,6 +218,7 @@ class Status:
                 then = f"; {stage.goes_on}" if stage.goes_on else ""
                 yield visible(f"! {stage.name} is paused: {stage.paused}{then}")
         yield from self.at_clusters()
+        yield from (visible(note) for _, note in self.sites)
         if self.settling:
             files = "1 file is" if self.settling == 1 else f"{self.settling} files are"
             yield f"{files} not at rest yet"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from penstock.display import Labels, show_time, visible
 from penstock.ledger.alike import read_alike
+from penstock.ledger.experience import notes_of
 from penstock.ledger.lease import holder
 from penstock.ledger.standing import Standing, goes_on, remedy_of, standings
 from penstock.status.model import STATES, JobStatus, Problem, StageStatus, Status
@@ -41,6 +42,7 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
         more_problems=more,
         failures=tuple(alike[: problems - sum(problem.stage is None for problem in named)]),
         settling=db.execute("SELECT count(*) FROM settling").fetchone()[0],
+        sites=tuple(notes_of(db, now)) if any(stage.left for stage in stages) else (),
         as_of=ledger.as_of,
     )
 

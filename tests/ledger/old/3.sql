@@ -24,7 +24,7 @@ CREATE TABLE unit (
     g1 INTEGER, g2 INTEGER, g3 INTEGER, g4 INTEGER, g5 INTEGER,
     origin TEXT NOT NULL,               -- 'group' | 'source' | the id of the stage that expanded it
     fields TEXT NOT NULL DEFAULT '{}',
-    fingerprint TEXT,                   -- of its input files: size and mtime
+    fingerprint TEXT,                   -- of its input files: size and mtime; empty if it has none
     at REAL,                            -- when it was first seen, or last changed
     gone REAL,                          -- since when its input is missing
     UNIQUE (level, key)
@@ -112,6 +112,7 @@ CREATE TABLE job (
     tries INTEGER NOT NULL DEFAULT 0    -- how often it was handed in
 );
 CREATE INDEX job_open ON job (state) WHERE state <> 'settled';
+CREATE INDEX job_submitted ON job (site, submitted);
 
 CREATE TABLE batch (
     id INTEGER PRIMARY KEY,
@@ -130,6 +131,7 @@ CREATE TABLE element (
     phase TEXT, word TEXT, reason TEXT, node TEXT, starts REAL, outcome TEXT,
     absent REAL, ended REAL,
     settled INTEGER NOT NULL DEFAULT 0, -- 1: nothing more can come of it
+    cancelled INTEGER NOT NULL DEFAULT 0, -- 1: we took it out of the queue, as it had nothing left to do
     PRIMARY KEY (job, element)
 ) WITHOUT ROWID;
 CREATE INDEX element_open ON element (job) WHERE NOT settled;
@@ -144,6 +146,23 @@ CREATE TABLE life (
     space TEXT,                         -- the process namespace that its pid is of
     news REAL, beat TEXT, left TEXT,
     PRIMARY KEY (job, element, life)
+) WITHOUT ROWID;
+
+-- What was learned of a site. A time that is further ahead than it can be was written by a clock that was put back.
+CREATE TABLE site (
+    name TEXT PRIMARY KEY,
+    version TEXT, array_size INTEGER, accounting INTEGER, -- what its scheduler tells of itself
+    limits_told REAL, limits_due REAL,  -- when it last did, and when to ask for it again
+    refused INTEGER,                    -- elements of an array that was too large by itself
+    most_elements INTEGER,              -- how many are handed in at once since then
+    times_full INTEGER NOT NULL DEFAULT 0, -- refusals in a row because too many jobs were there
+    rests_until REAL, rests_why TEXT,   -- nothing is handed in before
+    include_until REAL,                 -- jobs may go to nodes that failed: it refused one that was to avoid them
+    false_starts INTEGER NOT NULL DEFAULT 0, -- runners in a row that began nothing
+    failures INTEGER NOT NULL DEFAULT 0, -- questions in a row that were not answered
+    ask_due REAL, cancel_due REAL,      -- when to ask where jobs stand, and to try again to cancel what has nothing to do
+    history_asked INTEGER NOT NULL DEFAULT 0, -- 1: the last question was for the history
+    history_answered REAL, boot TEXT    -- when it last answered, and the boot whose monotonic clock says so
 ) WITHOUT ROWID;
 
 -- Groups that are still open, and why (RULE 1).

@@ -1,0 +1,111 @@
+"""What was learned of each site, so that who comes next need not learn it again: one row a site.
+
+Times are wall-clock seconds. A clock may be put back, so none is believed further ahead than what it ends may last.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from penstock.display import show_time
+from penstock.ledger import Ledger
+
+REST_AT_MOST_S = 600.0  # after a refusal
+ASK_AT_MOST_S = 600.0  # between two questions to a scheduler, however often it failed to answer
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """What is known of one site."""
+
+    version: str | None = None
+    array_size: int | None = None
+    accounting: bool | None = None
+    limits_told: float | None = None
+    """When its scheduler last told these three."""
+    limits_due: float | None = None
+    refused: int | None = None
+    """The elements of an array that was too large by itself."""
+    most_elements: int | None = None
+    """How many are handed in at once since then."""
+    times_full: int = 0
+    rests_until: float | None = None
+    rests_why: str | None = None
+    include_until: float | None = None
+    """Until when jobs may go to nodes that failed: it refused one that was to avoid them."""
+    false_starts: int = 0
+    failures: int = 0
+    """Questions in a row that it did not answer."""
+    ask_due: float | None = None
+    cancel_due: float | None = None
+    """When to try again to cancel what has nothing left to do; None: nothing is known to be left."""
+    history_asked: bool = False
+    history_answered: float | None = None
+    """When its accounting last answered, in monotonic seconds of the boot below."""
+    boot: str | None = None
+
+    def rests(self, now: float) -> bool:
+        """Whether nothing is to be handed in for now."""
+        return is_ahead(self.rests_until, now, REST_AT_MOST_S)
+
+    def includes_all(self, now: float) -> bool:
+        """Whether jobs may go to nodes that failed."""
+        return is_ahead(self.include_until, now, DAY_S)
+
+    def notes(self, site: str, now: float) -> Iterator[str]:
+        """Yield what a person should know of it, a sentence each."""
+        if self.most_elements:
+            yield f"{site} refused {self.refused} elements at once; hands in {self.most_elements} at a time"
+        if self.rests(now) and self.rests_until:
+            why = f": {self.rests_why}" if self.rests_why else ""
+            yield f"nothing is handed in at {site} until {show_time(self.rests_until, now=now)}{why}"
+        if self.includes_all(now) and self.include_until:
+            until = show_time(self.include_until, now=now)
+            yield f"{site} refused to avoid nodes that failed; jobs may go to them until {until}"
+
+
+def is_ahead(at: float | None, now: float, within: float) -> bool:
+    """Whether a time is still to come; one that is further ahead than it can be was written by another clock."""
+    return at is not None and now < at <= now + within
+
+
+def longer(seconds: float, times: int, *, at_most: float) -> float:
+    """Return a pause that doubles each time, however often that was.
+
+    >>> [longer(60.0, times, at_most=600.0) for times in (0, 1, 3, 4, 5000)]
+    [60.0, 120.0, 480.0, 600.0, 600.0]
+    """
+    return min(seconds * 2 ** min(times, 30), at_most)
+
+
+def experience_of(db: sqlite3.Connection, site: str) -> Experience:
+    """Return what is known of a site."""
+    row = db.execute("SELECT * FROM site WHERE name = ?", (site,)).fetchone()
+    if row is None:
+        return Experience()
+    known = {field.name: row[field.name] for field in fields(Experience)}
+    for name in ("accounting", "history_asked"):
+        known[name] = None if known[name] is None else bool(known[name])
+    return Experience(**known)
+
+
+def learn(ledger: Ledger, site: str, **facts: Any) -> Experience:
+    """Write down what is new of a site, and return all that is known."""
+    old = experience_of(ledger.db, site)
+    new = replace(old, **facts)
+    if new != old:
+        values = {"name": site, **asdict(new)}
+        columns, places = ", ".join(values), ", ".join(f":{name}" for name in values)
+        with ledger.transaction() as db:
+            db.execute(f"INSERT OR REPLACE INTO site ({columns}) VALUES ({places})", values)
+    return new
+
+
+def notes_of(db: sqlite3.Connection, now: float) -> Iterator[tuple[str, str]]:
+    """Yield each site with what a person should know of it."""
+    for (site,) in db.execute("SELECT name FROM site ORDER BY name").fetchall():
+        yield from ((site, note) for note in experience_of(db, site).notes(site, now))
