@@ -47,7 +47,7 @@ def test_an_array_that_is_too_large_is_not_handed_in_again_at_that_size(tmp_path
 def test_what_a_site_refused_is_told(tmp_path: Path) -> None:
     it = Grid(tmp_path, ONE_EACH, units=40, most_submitted=10, queue_s=9e9)
     ticks(it, 2)
-    told = "pretend refused 40 elements at once; hands in 10 at a time"
+    told = "pretend refused 40 elements at once; 10 are handed in at a time"
     assert ("pretend", told) in status(it).sites
     assert told in status(it).to_text().splitlines()
     assert status(it).to_json()["sites"] == [{"name": "pretend", "note": told}]
@@ -85,6 +85,7 @@ def test_a_job_that_is_refused_with_and_without_excluded_nodes_pauses_its_stage(
     ticks(it, 100, every=5)
     assert len(it.cluster.commands("sbatch")) == 3
     assert "copy is paused" in status(it).to_text()
+    assert not known(it).includes_all(it.clock.now()), "so it was not for these nodes"
 
 
 def test_many_ticks_ask_no_more_than_one_conductor(tmp_path: Path) -> None:

@@ -289,10 +289,8 @@ class ArraySubmitter(Submitter):
             native = self.site.submit(request)
         except SubmitRejected as error:
             row = self.take_back(job, str(error))
-            if request.excluded:
-                self.capacity.note_unavoidable()
-                return False
-            pause_stages_of(self.ledger, row, str(error))
+            if not self.capacity.is_worth_another_try(request):
+                pause_stages_of(self.ledger, row, str(error))
         except SiteFull as error:
             self.take_back(job, str(error))
             self.capacity.note_full(request.elements, str(error))

@@ -19,6 +19,7 @@ from penstock.ledger.experience import (
     learn,
     longer,
 )
+from penstock.schedulers.model import Request
 from penstock.site import ClusterSite
 
 ARRAY_SIZE = 1000  # where no scheduler says how many elements an array may have
@@ -68,9 +69,14 @@ class Capacity:
         self.rest(why, seconds=longer(FULL_S, known.times_full, at_most=REST_AT_MOST_S))
         learn(self.ledger, name, times_full=known.times_full + 1)
 
-    def note_unavoidable(self) -> None:
-        """Let jobs go to nodes that failed: a node may have another name there than the one it gave itself."""
-        learn(self.ledger, self.site.name, include_until=self.clock.now() + DAY_S)
+    def is_worth_another_try(self, refused: Request) -> bool:
+        """Whether a request was perhaps refused for the nodes that it was to avoid, which then no job does for a day.
+
+        A node may have another name there than the one it gave itself.
+        """
+        until = self.clock.now() + DAY_S if refused.excluded else None
+        learn(self.ledger, self.site.name, include_until=until)
+        return until is not None
 
     def room(self) -> int:
         """Return how many tasks may still be given to this site."""

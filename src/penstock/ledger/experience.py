@@ -59,7 +59,7 @@ class Experience:
     def notes(self, site: str, now: float) -> Iterator[str]:
         """Yield what a person should know of it, a sentence each."""
         if self.most_elements:
-            yield f"{site} refused {self.refused} elements at once; hands in {self.most_elements} at a time"
+            yield f"{site} refused {self.refused} elements at once; {self.most_elements} are handed in at a time"
         if self.rests(now) and self.rests_until:
             why = f": {self.rests_why}" if self.rests_why else ""
             yield f"nothing is handed in at {site} until {show_time(self.rests_until, now=now)}{why}"
