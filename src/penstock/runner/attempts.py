@@ -1,6 +1,5 @@
 """Attempts: started, watched, stopped and brought to an end, one a slot."""
 
-import os
 import signal
 import time
 from functools import partial
@@ -8,23 +7,32 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from .children import Children
 from .commands import Launcher
+from .errands import NEVER
 from .events import Events
-from .forks import fork_inspector, inspect
+from .forks import inspect, inspect_apart
 from .group import End
 from .health import OomCounter, disk_trouble
-from .judge import Result, apply_rules, judge_death, judge_exit, split_status, was_killed
+from .judge import (
+    Result,
+    judge_death,
+    judge_exit,
+    split_status,
+    was_killed,
+)
+from .leftovers import Leftovers, ask_to_end
 from .logs import LIMIT
+from .patterns import Patterns
 from .products import Made, explained, find_products, is_heavy
 from .revoked import Revocations
 from .scratch import remove_scratch
 from .sight import Sight
-from .slots import NEVER, Attempt, Slot, abandon_attempt, prepare_attempt, signal_group
+from .slots import Attempt, Slot, abandon_attempt, prepare_attempt, signal_group
 from .spec import Job
 from .trouble import Trouble, Unwell
 from .work import Work
 from .workers import Workers
 
-DRAIN_S = 0.05  # how often a stopped group is asked whether it is gone
+DRAIN_S = 0.02  # how often it is asked whether what an attempt left is gone
 AHEAD = 32  # at most so many tiny tasks are handed to a worker at once,
 AHEAD_S = 0.01  # and not more than take so long together
 KEEPS_SCRATCH = ("error", "missing_product", "timeout", "out_of_memory")
@@ -50,6 +58,8 @@ class Attempts:
         self._launcher = Launcher(job)
         self._sight = Sight(job.spec.root, job.folder)
         self._workers = Workers(job, children, on_reply=self._replied, on_death=self._worker_died)
+        self._leftovers = Leftovers(job, children)
+        self._patterns = Patterns(children)
         self._oom = OomCounter()
 
     @property
@@ -113,7 +123,7 @@ class Attempts:
             self.next_at = min(self.next_at, attempt.limit_at)
 
     def _spawn(self, attempt: Attempt) -> None:
-        env = self._launcher.environment(attempt.work.stage, attempt.env)
+        env = self._launcher.environment(attempt.work.stage, attempt.slot.number, attempt.env)
         attempt.group = self._launcher.start(attempt.argv, env, attempt.slot.log.fd, attempt.scratch)
         self._children.follow(attempt.group, partial(self._exited, attempt))
 
@@ -130,12 +140,14 @@ class Attempts:
             return
         attempt.ending = (outcome, why)
         attempt.limit_at = NEVER
-        if attempt.inspector:
-            signal_group(attempt.group, signal.SIGKILL)
+        if attempt.errand:
+            attempt.errand.kill()
             return
         if attempt.work.stage.python:
             attempt.slot.doomed = True
+        attempt.kin |= self._leftovers.below(attempt)
         signal_group(attempt.group, signal.SIGTERM)
+        ask_to_end(attempt)
         attempt.kill_at = time.monotonic() + self._job.spec.grace_s
         self.next_at = min(self.next_at, attempt.kill_at)
 
@@ -163,21 +175,30 @@ class Attempts:
         for attempt in self.running:
             self._check(attempt, now)
             if attempt.slot.attempt is attempt:
-                drain_at = now + DRAIN_S if attempt.exit is not None else NEVER
-                self.next_at = min(self.next_at, attempt.limit_at, attempt.kill_at, drain_at)
+                self.next_at = min(self.next_at, self._due(attempt, now))
+
+    def _due(self, attempt: Attempt, now: float) -> float:
+        """Return when an attempt must be looked at again."""
+        if attempt.errand:
+            return attempt.errand.until
+        if attempt.exit is not None:
+            return now + DRAIN_S
+        return min(attempt.limit_at, attempt.kill_at if attempt.killed_at == NEVER else NEVER)
 
     def _check(self, attempt: Attempt, now: float) -> None:
+        if attempt.errand and now >= attempt.errand.until:
+            attempt.errand.kill()
+        elif attempt.errand is None and attempt.exit is not None:
+            self._wind_up(attempt, now)
+            return
         if now >= attempt.limit_at:
             limit = attempt.work.stage.limit_s or 0
             self.stop(attempt, "timeout", "it ran longer than its limit of {:g} s".format(limit))
-        if now >= attempt.kill_at:
+        if now >= attempt.kill_at and attempt.killed_at == NEVER:
+            attempt.kin |= self._leftovers.below(attempt)
             signal_group(attempt.group, signal.SIGKILL)
-            attempt.kill_at = NEVER
-            attempt.killed = True
-        if attempt.exit is not None and (attempt.killed or not signal_group(attempt.group, 0)):
-            self._stopped(attempt)
-        else:
-            attempt.slot.log.trim()
+            attempt.killed_at = now
+        attempt.slot.log.trim()
 
     def close(self) -> None:
         """Let the workers go; remove private folders, and logs that say nothing."""
@@ -185,48 +206,77 @@ class Attempts:
             self._workers.dismiss(slot)
             slot.folders.close()
             slot.log.close()
+        self._leftovers.end_all()
+
+    def abort(self) -> None:
+        """Kill what runs, when nobody can look after it any longer."""
+        for attempt in self.running:
+            signal_group(attempt.group, signal.SIGKILL)
+        self._leftovers.end_all()
 
     def _exited(self, attempt: Attempt, status: int, usage: Any) -> None:
-        attempt.limit_at = NEVER
         attempt.cpu = usage.ru_utime + usage.ru_stime
         attempt.rss = usage.ru_maxrss * 1024
-        if attempt.ending:
-            self._stopping(attempt, status)
-            return
-        result = judge_exit(attempt.work.stage, attempt.argv, status, attempt.slot.log)
-        if result.outcome == "ok":
-            self._take_products(attempt, result)
-        else:
-            signal_group(attempt.group, signal.SIGKILL)
-            self._complete(attempt, self._explain_death(result))
+        self._lead_is_gone(attempt, status)
 
     def _replied(self, slot: Slot, message: Any) -> None:
         attempt = slot.attempt
         if attempt is None:
             return
-        outcome, why, verdict, result, children, rows, wall, attempt.cpu, attempt.rss, log_end = message
-        if attempt.ending:
-            ended = Result(*attempt.ending)
+        outcome, why, verdict, result, children, rows, left, *measured = message
+        attempt.wall, attempt.cpu, attempt.rss, attempt.log_end = measured
+        made = tuple([Made(*row) for row in rows])
+        reply = Result(outcome, why, verdict, None, None, result, children, made)
+        if left:  # the worker ends itself
+            attempt.reply = reply
+            attempt.limit_at = NEVER
+            attempt.kill_at = min(attempt.kill_at, time.monotonic() + self._job.spec.grace_s)
+            self.next_at = min(self.next_at, attempt.kill_at)
+        elif attempt.ending:
+            self._complete(attempt, Result(*attempt.ending))
         else:
             slot.doomed = False  # it was told to end before this task, and did not
-            made = tuple([Made(*row) for row in rows])
-            ended = Result(outcome, why, verdict, None, None, result, children, made)
-        self._complete(attempt, ended, wall=wall, log_end=log_end)
+            self._complete(attempt, reply)
 
     def _worker_died(self, slot: Slot, status: int, usage: Any) -> None:
         attempt, doomed, slot.doomed = slot.attempt, slot.doomed, False
-        if attempt is None or not attempt.work.stage.python:  # it was idle, be it beside a command
+        idle = attempt is None or attempt.errand or not attempt.work.stage.python
+        if attempt is None or idle:  # be it beside a command
             return
-        if not attempt.ending and doomed:  # it was not meant
+        if not attempt.ending and not attempt.reply and doomed:  # it was not meant
             self._launch(attempt, None)
             return
-        attempt.cpu = usage.ru_utime + usage.ru_stime
-        attempt.rss = usage.ru_maxrss * 1024
+        if not attempt.reply:
+            attempt.cpu = usage.ru_utime + usage.ru_stime
+            attempt.rss = usage.ru_maxrss * 1024
+        self._lead_is_gone(attempt, status)
+
+    def _lead_is_gone(self, attempt: Attempt, status: int) -> None:
+        now = time.monotonic()
+        attempt.exit = status
+        attempt.limit_at = NEVER
+        if attempt.reply:  # what it left had its time
+            attempt.kill_at = now
+        self._wind_up(attempt, now)
+
+    def _wind_up(self, attempt: Attempt, now: float) -> None:
+        """Conclude an attempt as soon as nothing of it runs any more."""
+        left = self._leftovers.of(attempt, self.running)
+        if left and self._leftovers.end(attempt, left, now):
+            self.next_at = min(self.next_at, now + DRAIN_S)
+            return
         if attempt.ending:
-            self._stopping(attempt, status)
+            self._stopped(attempt)
+        elif attempt.reply:
+            self._take_products(attempt, attempt.reply)
+        elif attempt.work.stage.python:
+            self._complete(attempt, self._explain_death(judge_death(attempt.exit or 0)))
         else:
-            signal_group(attempt.group, signal.SIGKILL)
-            self._complete(attempt, self._explain_death(judge_death(status)))
+            result = judge_exit(attempt.work.stage, attempt.argv, attempt.exit or 0, attempt.slot.log)
+            if result.outcome == "ok":
+                self._patterns.hold(attempt, result, self._take_products)
+            else:
+                self._complete(attempt, self._explain_death(result))
 
     def _explain_death(self, result: Result) -> Result:
         if was_killed(result) and self._oom.grew():
@@ -237,20 +287,15 @@ class Attempts:
             return result._replace(outcome="cancelled", why=result.why + " when the job was asked to stop")
         return result
 
-    def _stopping(self, attempt: Attempt, status: int) -> None:
-        """The leader of a stopped group is gone: wait for the others until the grace is over."""
-        attempt.exit = status
-        if attempt.killed or not signal_group(attempt.group, 0):
-            self._stopped(attempt)
-        else:
-            self.next_at = min(self.next_at, time.monotonic() + DRAIN_S)
-
     def _stopped(self, attempt: Attempt) -> None:
         outcome, why = attempt.ending or ("cancelled", "")
         code, number = split_status(attempt.exit or 0)
         self._complete(attempt, Result(outcome, why, code=code, signal=number))
 
     def _take_products(self, attempt: Attempt, result: Result) -> None:
+        if result.outcome != "ok":
+            self._complete(attempt, result)
+            return
         try:
             with explained():
                 found = find_products(attempt.planned, attempt.scratch)
@@ -258,51 +303,47 @@ class Attempts:
             told = {"outcome": trouble.outcome, "why": str(trouble), "verdict": trouble.verdict}
             self._complete(attempt, result._replace(**told))
             return
-        if not is_heavy(found):
-            self._inspected(attempt, result, inspect(found, durable=False))
-            return
-        try:
-            attempt.group, attempt.inspector = fork_inspector(found)
-        except OSError:  # no process is to be had: the loop must wait
-            self._inspected(attempt, result, inspect(found, durable=False))
-            return
-        self._children.watch(attempt.inspector.fd, partial(self._hear_inspector, attempt, result))
-        self._children.follow(attempt.group, partial(self._inspector_died, attempt, result))
-
-    def _hear_inspector(self, attempt: Attempt, result: Result) -> None:
-        for message in attempt.inspector.read() if attempt.inspector else []:
-            self._inspected(attempt, result, message)
+        inspected = partial(self._inspected, attempt, result)
+        if is_heavy(found):
+            attempt.ask(self._children, partial(inspect_apart, found), inspected)
+        else:
+            inspected(inspect(found, durable=False))
 
     def _inspected(self, attempt: Attempt, result: Result, message: Any) -> None:
+        attempt.errand = None
+        if message is None:
+            outcome, why = attempt.ending or ("error", "the process that hashed the products died")
+            message = ((), outcome, why)
         made, outcome, why = message
         made = tuple([Made(*row) for row in made])
         self._complete(attempt, result._replace(outcome=outcome, why=why, made=made))
 
-    def _inspector_died(self, attempt: Attempt, result: Result, status: int, usage: Any) -> None:
-        if attempt.inspector:
-            self._children.call(attempt.inspector.fd, partial(self._hear_inspector, attempt, result))
-        if attempt.slot.attempt is attempt:
-            outcome, why = attempt.ending or ("error", "the process that hashed the products died")
-            self._complete(attempt, result._replace(outcome=outcome, why=why))
-
-    def _complete(self, attempt: Attempt, result: Result, *, wall: float = -1.0, log_end: int = -1) -> None:
+    def _complete(self, attempt: Attempt, result: Result) -> None:
         work, slot = attempt.work, attempt.slot
-        wall = wall if wall >= 0 else time.monotonic() - attempt.begun
-        log_end = log_end if log_end >= 0 else slot.log.size()
+        attempt.limit_at = attempt.kill_at = NEVER
+        if attempt.wall < 0:
+            attempt.wall = time.monotonic() - attempt.begun
+        if attempt.log_end < 0:
+            attempt.log_end = slot.log.size()
         if result.outcome == "ok":
-            self._learn(work.stage.name, wall)
+            self._learn(work.stage.name, attempt.wall)
+            self._finish(attempt, result)
         else:
-            result = self._diagnose(attempt, result)
-        if log_end - attempt.offset > LIMIT:
+            self._patterns.hold(attempt, self._diagnose(attempt, result), self._finish)
+
+    def _finish(self, attempt: Attempt, result: Result) -> None:
+        """Hand an end on, and the slot to the next."""
+        work, slot = attempt.work, attempt.slot
+        if attempt.log_end - attempt.offset > LIMIT:
             slot.log.trim()
-            log_end = slot.log.size()
-        self._tidy(attempt, result.outcome)
+            attempt.log_end = slot.log.size()
+        result = self._tidy(attempt, result)
         slot.attempt = None
         if not slot.ahead:
             self.load = max(0.0, self.load - work.batch.share)
-        self._on_end(End(attempt, result, wall=wall, log_end=log_end), slot)
+        self._on_end(End(attempt, result, wall=attempt.wall, log_end=attempt.log_end), slot)
         if slot.ahead and slot.attempt is None:
-            self._promote(slot, log_end)
+            self._promote(slot, attempt.log_end)
 
     def _promote(self, slot: Slot, log_end: int) -> None:
         """Let the next of the tasks that were handed over take up the slot."""
@@ -319,25 +360,21 @@ class Attempts:
         self._pace[stage] = 0.8 * self._pace.get(stage, wall) + 0.2 * wall
 
     def _diagnose(self, attempt: Attempt, result: Result) -> Result:
-        """Tell a task's failure from the place's, and let the stage's rules judge the first."""
+        """Tell a task's failure from the place's."""
         if result.outcome in ("error", "missing_product"):
             places = attempt.folders or [self._job.spec.root]
             trouble = disk_trouble([*places, self._job.folder])
             if trouble:
                 return result._replace(outcome="node_failure", why="{} ({})".format(trouble, result.why))
-        result = apply_rules(attempt.work.stage, result, attempt.slot.log)
-        if attempt.scratch and result.outcome in KEEPS_SCRATCH:
-            return result._replace(
-                why="{}; its scratch folder is kept: {}".format(result.why, attempt.scratch)
-            )
         return result
 
-    def _tidy(self, attempt: Attempt, outcome: str) -> None:
-        if attempt.inspector:
-            self._children.ignore(attempt.inspector.fd)
-            os.close(attempt.inspector.fd)
-            attempt.inspector = None
-        if attempt.scratch and outcome not in KEEPS_SCRATCH:
+    def _tidy(self, attempt: Attempt, result: Result) -> Result:
+        """Remove what was made for an attempt; of a failed one its scratch folder stays, and is said to."""
+        if attempt.scratch and result.outcome in KEEPS_SCRATCH:
+            kept = "{}; its scratch folder is kept: {}".format(result.why, attempt.scratch)
+            result = result._replace(why=kept)
+        elif attempt.scratch:
             remove_scratch(attempt.scratch)
         if attempt.planned:
             attempt.slot.folders.sweep(attempt.folders)
+        return result

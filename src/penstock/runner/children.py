@@ -2,7 +2,7 @@
 
 import os
 import select
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Iterable, Iterator, Tuple
 
 OnExit = Callable[[int, Any], None]
 OnReadable = Callable[[], None]
@@ -15,6 +15,11 @@ class Children:
         self._poll = select.poll()
         self._exits: Dict[int, OnExit] = {}
         self._pipes: Dict[int, OnReadable] = {}
+
+    @property
+    def known(self) -> Iterable[int]:
+        """The processes whose exit somebody waits for."""
+        return self._exits
 
     def follow(self, pid: int, on_exit: OnExit) -> None:
         self._exits[pid] = on_exit
@@ -44,13 +49,18 @@ class Children:
 
     def reap(self) -> None:
         """Take the exits of all processes that ended."""
-        while True:
-            try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            on_exit = self._exits.pop(pid, None)
+        taken = [(self._exits.pop(pid, None), status, usage) for pid, status, usage in _take_exits()]
+        for on_exit, status, usage in taken:  # after all of them: what has ended is nobody's leftover
             if on_exit:
                 on_exit(status, usage)
+
+
+def _take_exits() -> Iterator[Tuple[int, int, Any]]:
+    while True:
+        try:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid, status, usage

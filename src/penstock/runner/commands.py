@@ -4,6 +4,7 @@ import errno
 import os
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
+from .orphans import TASK
 from .products import Planned
 from .shell import spare_child
 from .spawn import spawn
@@ -76,15 +77,16 @@ class Launcher:
         self._base = dict(os.environ)
         self._base.update(job.spec.environment)
         self._base["PENSTOCK"] = job.mark
-        self._stages: Dict[str, Dict[str, str]] = {}
+        self._bases: Dict[Tuple[str, int], Dict[str, str]] = {}
         self._places: Dict[Tuple[str, str], str] = {}
         self._null = os.open(os.devnull, os.O_RDWR)
         self._root = os.open(job.spec.root, os.O_RDONLY)
 
-    def environment(self, stage: Stage, more: Optional[Dict[str, str]]) -> Dict[str, str]:
-        base = self._stages.get(stage.name)
+    def environment(self, stage: Stage, slot: int, more: Optional[Dict[str, str]]) -> Dict[str, str]:
+        base = self._bases.get((stage.name, slot))
         if base is None:
-            base = self._stages[stage.name] = dict(self._base, **stage.environment)
+            base = self._bases[stage.name, slot] = dict(self._base, **stage.environment)
+            base[TASK] = self._job.mark_slot(slot, worker=False)
         return dict(base, **more) if more else base
 
     def start(self, argv: Sequence[str], env: Dict[str, str], log: int, folder: Optional[str]) -> int:

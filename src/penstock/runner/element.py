@@ -1,7 +1,6 @@
 """One life of an element: takes tasks from the queue, runs them in slots, tells of it, leaves."""
 
 import os
-import signal
 import time
 from typing import List, Optional, Set
 
@@ -15,7 +14,7 @@ from .health import free_bytes, memory_of
 from .revoked import Revocations
 from .scratch import remove_earlier_scratch
 from .signals import Signals
-from .slots import Slot, signal_group
+from .slots import Slot
 from .trouble import Damaged, Unwell
 from .work import FULL, Queue, Work
 
@@ -54,8 +53,7 @@ class Element:
 
     def abort(self) -> None:
         """Kill what runs, when we can no longer look after it."""
-        for attempt in self._attempts.running:
-            signal_group(attempt.group, signal.SIGKILL)
+        self._attempts.abort()
 
     def run(self) -> bool:
         """Run until there is a reason to leave; say whether all events were written."""

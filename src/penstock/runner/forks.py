@@ -1,19 +1,20 @@
 """Forked processes of the runner: they die with it and hold nothing of it."""
 
-import ctypes
 import os
 import signal
 import sys
 import traceback
-from typing import Callable, List, NamedTuple, NoReturn, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, NoReturn, Sequence, Tuple
 
 from .messages import Inbox, pack, write_all
+from .prctl import DIE_WITH_PARENT, set_option
 from .products import Found, explained, secure_products, sync_tree
 from .spec import Job
 from .trouble import Trouble
 from .worker import Voice, serve
 
-PR_SET_PDEATHSIG = 1
+Tell = Callable[[str], None]
+
 HANDLED_SIGNALS = (
     signal.SIGTERM,
     signal.SIGINT,
@@ -22,11 +23,6 @@ HANDLED_SIGNALS = (
     signal.SIGHUP,
     signal.SIGCHLD,
 )
-
-try:
-    _libc = ctypes.CDLL(None, use_errno=True)
-except OSError:
-    _libc = None
 
 
 class Worker(NamedTuple):
@@ -38,8 +34,8 @@ class Worker(NamedTuple):
     bell: int
 
 
-def fork_worker(job: Job, log: int) -> Worker:
-    """Start a worker whose output goes to a slot's log."""
+def fork_worker(job: Job, log: int, mark: str) -> Worker:
+    """Start a worker whose output goes to a slot's log, and whose processes carry a mark."""
     tasks, to_tasks = os.pipe()
     replies, to_replies = os.pipe()
     bell, to_bell = os.pipe()
@@ -48,7 +44,7 @@ def fork_worker(job: Job, log: int) -> Worker:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        serve(job, Inbox(tasks), Voice(to_replies, to_bell))
+        serve(job, Inbox(tasks), Voice(to_replies, to_bell), mark)
 
     pid = _fork(run, keep=(tasks, to_replies, to_bell, log))
     for fd in (tasks, to_replies, to_bell):
@@ -58,13 +54,22 @@ def fork_worker(job: Job, log: int) -> Worker:
     return Worker(pid, to_tasks, Inbox(replies), bell)
 
 
-def fork_inspector(found: List[Found]) -> Tuple[int, Inbox]:
-    """Hash, move and sync big products in another process; its message is (made, outcome, why)."""
+def fork_errand(ask: Callable[[Tell], Any]) -> Tuple[int, Inbox]:
+    """Ask something in another process; its last message is the answer, those before are what it told of itself."""
     reading, writing = os.pipe()
-    pid = _fork(lambda: write_all(writing, pack(inspect(found, durable=True))), keep=(writing,))
+
+    def run() -> None:
+        write_all(writing, pack(ask(lambda text: write_all(writing, pack(text)))))
+
+    pid = _fork(run, keep=(writing,))
     os.close(writing)
     os.set_blocking(reading, False)
     return pid, Inbox(reading)
+
+
+def inspect_apart(found: List[Found], _tell: Tell) -> Any:
+    """Do the same where nobody waits, and make the products durable there."""
+    return inspect(found, durable=True)
 
 
 def inspect(found: List[Found], *, durable: bool) -> Tuple[List[Tuple[object, ...]], str, str]:
@@ -111,8 +116,7 @@ def _stand_alone(parent: int, keep: Sequence[int]) -> None:
     signal.set_wakeup_fd(-1)
     for number in HANDLED_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
-    if _libc is not None and hasattr(_libc, "prctl"):
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    set_option(DIE_WITH_PARENT, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
     first = 3

@@ -60,6 +60,15 @@ def start_ticks(pid: int) -> Optional[str]:
     return fields[19].decode("ascii")
 
 
+def parent_of(pid: int) -> Optional[int]:
+    """Return the parent of a process of this host; None: it is not there."""
+    try:
+        with open("/proc/{}/stat".format(pid), "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except OSError:
+        return None
+
+
 def boot_id() -> str:
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:

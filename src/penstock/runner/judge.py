@@ -2,12 +2,15 @@
 
 import os
 import signal
-from typing import Any, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
 from .logs import SlotLog
 from .products import Made
-from .spec import Stage
+from .spec import Rule, Stage
 
+Verdict = Tuple[str, str, str]  # outcome, why, verdict
+
+REPEATS = set("*+?{")
 RULED = ("error", "missing_product", "timeout", "out_of_memory")
 
 
@@ -25,13 +28,10 @@ class Result(NamedTuple):
 
 
 def judge_exit(stage: Stage, argv: Sequence[Any], status: int, log: SlotLog) -> Result:
-    """Say what a command's exit status and log mean, before its products are looked at."""
+    """Say what a command's exit status means, before its products are looked at."""
     code, number = split_status(status)
     if shell_code(code, number) not in stage.ok_codes:
         return Result("error", _ending(argv, code, number, log), code=code, signal=number)
-    if stage.success_log and not stage.success_log.search(log.tail()):
-        why = "the end of the log does not match {!r}, which tells success".format(stage.success_log.pattern)
-        return Result("error", why, code=code, signal=number)
     return Result(code=code, signal=number)
 
 
@@ -48,18 +48,45 @@ def was_killed(result: Result) -> bool:
     return shell_code(result.code, result.signal) == 128 + signal.SIGKILL
 
 
-def apply_rules(stage: Stage, result: Result, log: SlotLog) -> Result:
-    """Let the first of the stage's rules that matches a failure say what it is."""
+def patterns_for(stage: Stage, result: Result) -> List[Pattern[str]]:
+    """Return the patterns that an end's log may be held against."""
+    if result.outcome == "ok":
+        return [stage.success_log] if stage.success_log else []
+    return [rule.log for rule in _rules_for(stage, result) if rule.log]
+
+
+def is_quick(pattern: Pattern[str], text: str) -> bool:
+    """Say whether a search cannot take long: nothing in the pattern is repeated, or there is no text."""
+    return not text or not REPEATS.intersection(pattern.pattern)
+
+
+def judge_log(stage: Stage, result: Result, text: str, tell: Callable[[str], None]) -> Verdict:
+    """Say what an end is by its log: whether it is a success, or what the first rule says that matches a failure."""
+    if result.outcome == "ok":
+        return _judge_success(stage, result, text, tell)
+    for rule in _rules_for(stage, result):
+        if rule.log:
+            tell(rule.log.pattern)
+        if not rule.log or rule.log.search(text):
+            return result.outcome, rule.why or result.why, rule.verdict
+    return result.outcome, result.why, result.verdict
+
+
+def _judge_success(stage: Stage, result: Result, text: str, tell: Callable[[str], None]) -> Verdict:
+    pattern = stage.success_log
+    if pattern:
+        tell(pattern.pattern)
+    if not pattern or pattern.search(text):
+        return "ok", "", ""
+    why = "the end of the log does not match {!r}, which tells success".format(pattern.pattern)
+    return "error", why, result.verdict
+
+
+def _rules_for(stage: Stage, result: Result) -> List[Rule]:
     if not stage.rules or result.outcome not in RULED or result.verdict:
-        return result
-    text = log.tail() if any(rule.log for rule in stage.rules) else ""
-    for rule in stage.rules:
-        if rule.exit is not None and rule.exit != shell_code(result.code, result.signal):
-            continue
-        if rule.log and not rule.log.search(text):
-            continue
-        return result._replace(verdict=rule.verdict, why=rule.why or result.why)
-    return result
+        return []
+    code = shell_code(result.code, result.signal)
+    return [rule for rule in stage.rules if rule.exit is None or rule.exit == code]
 
 
 def split_status(status: int) -> Tuple[Optional[int], Optional[int]]:

@@ -5,11 +5,20 @@ import signal
 import time
 from typing import List
 
+TASK = "PENSTOCK_TASK"  # in the environment of a task's processes: <token>/<element>/<life>/<slot>
+
 
 def find_orphans(mark: str) -> List[int]:
     """Return the processes of this host and user that carry PENSTOCK=`mark`."""
     wanted = os.fsencode("PENSTOCK=" + mark)
-    return [pid for pid in _processes() if pid != os.getpid() and wanted in _environment(pid)]
+    return [pid for pid in list_processes() if pid != os.getpid() and wanted in _environment(pid)]
+
+
+def read_mark(pid: int, name: str) -> str:
+    """Return a variable of the environment that a process was started with; empty when it tells none."""
+    head = os.fsencode(name + "=")
+    texts = [text[len(head) :] for text in _environment(pid) if text.startswith(head)]
+    return os.fsdecode(texts[0]) if texts else ""
 
 
 def end_orphans(mark: str, seconds: float = 5.0) -> bool:
@@ -24,7 +33,8 @@ def end_orphans(mark: str, seconds: float = 5.0) -> bool:
         time.sleep(0.02)
 
 
-def _processes() -> List[int]:
+def list_processes() -> List[int]:
+    """Return the processes of this host that we may see."""
     try:
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except OSError:

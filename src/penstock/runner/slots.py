@@ -3,20 +3,20 @@
 import os
 import time
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Set, Tuple
 
+from .children import Children
 from .commands import References
+from .errands import NEVER, Errand
 from .folders import PrivateFolders
-from .forks import Worker
+from .forks import Tell, Worker
+from .judge import Result
 from .logs import SlotLog
-from .messages import Inbox
 from .products import Planned, plan_products, refuse_taken
 from .scratch import make_scratch, remove_scratch, render_templates
 from .spec import Job
 from .trouble import Taken, Unfit, Unwell, explain
 from .work import Work
-
-NEVER = float("inf")
 
 
 class Slot:
@@ -49,16 +49,20 @@ class Attempt:
     group = 0  # the process group of its command or worker
     limit_at = NEVER
     kill_at = NEVER
-    killed = False
+    killed_at = NEVER
     ending: Optional[Tuple[str, str]] = None  # outcome and reason, when we stop it
-    exit: Optional[int] = None  # the status of a stopped leader whose group may live on
-    inspector: Optional[Inbox] = None
+    exit: Optional[int] = None  # the status of the process that led it
+    reply: Optional[Result] = None  # what a worker said that ends because of what the task left in it
+    errand: Optional[Errand] = None
+    wall = -1.0
+    log_end = -1
     cpu = 0.0
     rss = 0
 
     def __init__(self, work: Work, slot: Slot) -> None:
         self.work = work
         self.slot = slot
+        self.kin: Set[int] = set()  # what descended from its first process when that was told to end
 
     def begin(self, offset: Optional[int] = None) -> None:
         """Take up the slot, from an offset of its log on."""
@@ -67,6 +71,19 @@ class Attempt:
         self.offset = self.slot.log.begin(offset)
         if self.work.stage.limit_s is not None:
             self.limit_at = self.begun + self.work.stage.limit_s
+
+    def ask(
+        self,
+        children: Children,
+        question: Callable[[Tell], Any],
+        on_answer: Callable[[Any], None],
+        seconds: float = NEVER,
+    ) -> None:
+        """Ask something of another process; of this one when no other is to be had."""
+        try:
+            self.errand = Errand(children, question, on_answer=on_answer, seconds=seconds)
+        except OSError:
+            on_answer(question(lambda _: None))
 
     @property
     def folders(self) -> List[str]:

@@ -36,6 +36,11 @@ class Stage(NamedTuple):
     environment: Dict[str, str]
     expands: Optional[str]
 
+    @property
+    def reads_log(self) -> bool:
+        """Say whether what a failed attempt printed is looked at."""
+        return any(rule.log for rule in self.rules)
+
 
 class Spec(NamedTuple):
     """One job: what its elements share."""
@@ -68,6 +73,10 @@ class Job(NamedTuple):
     @property
     def mark(self) -> str:
         return "{}/{}/{}".format(self.spec.token, self.element, self.life)
+
+    def mark_slot(self, number: int, *, worker: bool) -> str:
+        """Return the mark of the processes of a slot's attempts, which are one at a time."""
+        return "{}/{}{}".format(self.mark, number, "w" if worker else "")
 
     def file(self, suffix: str) -> str:
         return os.path.join(self.folder, "{}.{}".format(self.element, suffix))

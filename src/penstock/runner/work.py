@@ -47,7 +47,7 @@ class Work:
     def plain(self) -> bool:
         """Say whether this is a Python task that needs nothing made before it, and nothing after it."""
         task, stage = self.task, self.stage
-        if not stage.python or stage.scratch or stage.templates:
+        if not stage.python or stage.scratch or stage.templates or stage.reads_log:
             return False
         return not (task.get("products") or task.get("env") or task.get("then"))
 

@@ -1,18 +1,19 @@
 """A forked worker: imports functions once, runs one Python task at a time."""
 
 import importlib
-import io
 import json
 import os
 import resource
 import sys
 import time
 import traceback
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, TextIO, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .messages import Inbox, pack, write_all
+from .orphans import TASK
 from .products import Made, Planned, explained, find_products, is_heavy, secure_products, sync_tree
 from .spec import Job, Stage
+from .surroundings import Environment, Surroundings
 from .task import Task, Verdict
 from .trouble import Trouble, Unfit
 
@@ -33,6 +34,7 @@ class Reply(NamedTuple):
     result: str = ""
     children: str = ""
     made: Tuple[Tuple[Any, ...], ...] = ()
+    left: bool = False  # something that the next task must not find: this worker ends
 
 
 class Voice:
@@ -60,12 +62,12 @@ class Voice:
         os.write(self._bell, b"!")
 
 
-def serve(job: Job, inbox: Inbox, voice: Voice) -> None:
-    """Run the tasks of one message after the other until the runner closes the pipe."""
-    environment = dict(os.environ, **job.spec.environment)
-    environment["PENSTOCK"] = job.mark
-    sys.stdout, sys.stderr = _open_stream(1), _open_stream(2)
-    functions = Functions(environment)
+def serve(job: Job, inbox: Inbox, voice: Voice, mark: str) -> None:
+    """Run the tasks of one message after the other until the runner closes the pipe, or until one left something."""
+    surroundings = Surroundings(mark)
+    functions = Functions(
+        dict(os.environ, **job.spec.environment, PENSTOCK=job.mark, **{TASK: mark}), surroundings
+    )
     root = os.open(job.spec.root, os.O_RDONLY)
     usage = Usage()
     while True:
@@ -78,51 +80,48 @@ def serve(job: Job, inbox: Inbox, voice: Voice) -> None:
             for task in tasks:
                 os.fchdir(root)
                 reply = run_task(job, functions, task)
-                voice.say(reply + usage.lap() + (os.lseek(1, 0, os.SEEK_END),))
+                voice.say(reply + usage.lap() + (os.lseek(surroundings.log, 0, os.SEEK_END),))
+                if reply.left:
+                    voice.ring()
+                    surroundings.end_children()
+                    return
             voice.ring()
 
 
-def _open_stream(fd: int) -> TextIO:
-    raw = io.FileIO(fd, "w", closefd=False)
-    return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", "backslashreplace", line_buffering=True)
-
-
-def run_task(job: Job, functions: "Functions", message: Tuple[Any, ...]) -> Tuple[Any, ...]:
+def run_task(job: Job, functions: "Functions", message: Tuple[Any, ...]) -> Reply:
     """Run one task in its folder with its environment; say how it ended."""
     stage_name, data, env, rows, scratch = message
     stage = job.spec.stages[stage_name]
     planned = [Planned(*row) for row in rows]
-    functions.set_environment(stage, env)
+    functions.environment.set(stage, env)
     if scratch:
         os.chdir(scratch)
-    try:
-        return tuple(_run(job, stage, functions, data, planned, scratch))
-    finally:
-        _flush()
-
-
-def _run(
-    job: Job,
-    stage: Stage,
-    functions: "Functions",
-    data: Dict[str, Any],
-    planned: List[Planned],
-    scratch: Optional[str],
-) -> Reply:
     products = {plan.name: plan.temporary for plan in planned}
     task = Task(data, stage, products=products, scratch=scratch, root=job.spec.root, job_folder=job.folder)
+    reply = _run(stage, functions, task)
+    left = functions.surroundings.find_left()
+    functions.surroundings.put_back()
+    _flush()
+    if left:
+        functions.surroundings.say("the task left {}; its worker is renewed".format("; ".join(left)))
+        return reply._replace(left=True)  # its products are looked at when nothing can change them any more
+    return _take_products(reply, planned, scratch) if planned and reply.outcome == "ok" else reply
+
+
+def _run(stage: Stage, functions: "Functions", task: Task) -> Reply:
     try:
         result = _call(functions.get(stage), task)
-        reply = Reply(result=_result_text(result), children=_children_text(task))
-        return reply._replace(made=_take_products(planned, scratch)) if planned else reply
+        return Reply(result=_result_text(result), children=_children_text(task))
     except Verdict as verdict:
-        return Reply("error", verdict.why, verdict.verdict)
+        return Reply("error", _text(verdict.why), _text(verdict.verdict))
     except Trouble as trouble:
         return Reply(trouble.outcome, str(trouble), trouble.verdict)
     except MemoryError as error:
+        functions.surroundings.put_back()
         _trace(error)
         return Reply("out_of_memory", "MemoryError: the function asked for more memory than it may have")
     except BaseException as error:  # also SystemExit: a function must not end the worker
+        functions.surroundings.put_back()
         _trace(error)
         return Reply("error", _sentence(error))
 
@@ -142,23 +141,45 @@ def _trace(error: BaseException) -> None:
     frames = error.__traceback__
     while frames and frames.tb_frame.f_globals is globals():
         frames = frames.tb_next
-    traceback.print_exception(type(error), error, frames)
+    try:
+        traceback.print_exception(type(error), error, frames)
+    except BaseException as why:  # a part of the exception cannot be shown
+        print("the traceback cannot be printed: {}".format(_name(why)), file=sys.stderr)
+        traceback.print_tb(frames)
 
 
 def _sentence(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    name = type(error).__name__
+    text, name = _text(error), _name(error)
     return (name + ": " + text if text else name)[:1000]
 
 
-def _take_products(planned: List[Planned], scratch: Optional[str]) -> Tuple[Tuple[Any, ...], ...]:
-    with explained():
-        found = find_products(planned, scratch)
-        made: List[Made] = secure_products(found)
-        if is_heavy(found):
-            for product in made:
-                sync_tree(product.held)
-    return tuple(tuple(product) for product in made)
+def _text(value: Any) -> str:
+    """Return the text of a value on one line, also when it does not let itself be made."""
+    try:
+        return " ".join(str(value).split())
+    except BaseException as why:
+        return "its text cannot be made ({})".format(_name(why))
+
+
+def _name(error: BaseException) -> str:
+    """Return the name of an exception's class, whatever its own class makes of names."""
+    return " ".join(type.__dict__["__name__"].__get__(type(error)).split())
+
+
+def _take_products(reply: Reply, planned: List[Planned], scratch: Optional[str]) -> Reply:
+    try:
+        with explained():
+            found = find_products(planned, scratch)
+            made: List[Made] = secure_products(found)
+            if is_heavy(found):
+                for product in made:
+                    sync_tree(product.held)
+    except Trouble as trouble:
+        return Reply(trouble.outcome, str(trouble), trouble.verdict)
+    except BaseException as error:  # folders a thousand deep
+        _trace(error)
+        return Reply("error", _sentence(error))
+    return reply._replace(made=tuple(tuple(product) for product in made))
 
 
 def _result_text(result: Any) -> str:
@@ -166,8 +187,8 @@ def _result_text(result: Any) -> str:
         return ""
     try:
         text = json.dumps(result, allow_nan=False, default=_plain, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
-        raise Unfit("the function's result is not JSON: {}".format(error)) from error
+    except Exception as error:  # a value's own methods may raise anything
+        raise Unfit("the function's result is not JSON: {}".format(_sentence(error))) from error
     if len(text) > RESULT_LIMIT:
         raise Unfit(
             "the function's result has {} bytes as JSON, more than 64 kB; write a product".format(len(text))
@@ -181,8 +202,10 @@ def _children_text(task: Task) -> str:
     try:
         values = [json.dumps(value, allow_nan=False, default=_plain) for value, _ in task.children]
         text = json.dumps(task.children, allow_nan=False, default=_plain, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
-        raise Unfit("the function expands into something that is not JSON: {}".format(error)) from error
+    except Exception as error:
+        raise Unfit(
+            "the function expands into something that is not JSON: {}".format(_sentence(error))
+        ) from error
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
         raise Unfit("the function expands twice into {}".format(twice))
@@ -205,34 +228,27 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):  # the disk is full, or the function closed it
+        except (OSError, ValueError):  # the disk is full
             continue
 
 
 class Functions:
-    """The stages' functions, imported and set up when first needed."""
+    """The stages' functions, imported and set up when first needed; what that changed is there for all tasks."""
 
-    def __init__(self, environment: Dict[str, str]) -> None:
-        self._environment = environment
-        self._stage = ""  # whose environment is set
+    def __init__(self, variables: Dict[str, str], surroundings: Surroundings) -> None:
+        self.environment = Environment(variables)
+        self.surroundings = surroundings
         self._ready: Dict[str, Callable[[Task], Any]] = {}
-
-    def set_environment(self, stage: Stage, more: Optional[Dict[str, str]]) -> None:
-        """Set the variables of a stage, and those of one task."""
-        if stage.name == self._stage and not more:
-            return
-        os.environ.clear()
-        os.environ.update(self._environment)
-        os.environ.update(stage.environment)
-        os.environ.update(more or {})
-        self._stage = "" if more else stage.name
 
     def get(self, stage: Stage) -> Callable[[Task], Any]:
         function = self._ready.get(stage.name)
         if function is None:
+            before = dict(os.environ)
             function = load(stage.python or "", stage.path)
             if stage.setup:
                 load(stage.setup, stage.path)()
+            self.environment.learn(before)
+            self.surroundings.keep()
             self._ready[stage.name] = function
         return function
 

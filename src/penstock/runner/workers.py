@@ -79,7 +79,9 @@ class Workers:
 
     def _fork(self, slot: Slot) -> Worker:
         try:
-            worker = slot.worker = fork_worker(self._job, slot.log.fd)
+            worker = slot.worker = fork_worker(
+                self._job, slot.log.fd, self._job.mark_slot(slot.number, worker=True)
+            )
         except OSError as error:
             raise Unwell("no worker can be started: {}".format(error.strerror)) from error
         self._children.follow(worker.pid, partial(self._exited, slot, worker))
