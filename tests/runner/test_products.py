@@ -5,7 +5,18 @@ import os
 
 import pytest
 
-from penstock.runner.products import Made, Planned, digest_file, digest_folder, mark_of, move, publish
+from penstock.runner.products import (
+    Found,
+    Made,
+    Planned,
+    digest_file,
+    digest_folder,
+    mark_of,
+    move,
+    publish,
+    secure_products,
+)
+from penstock.runner.trouble import Unfit
 
 
 def sha(data):
@@ -271,3 +282,35 @@ def test_an_old_folder_that_could_not_be_removed_is_not_in_the_way_of_the_next(t
     publish(made, plan)
     assert os.listdir(tmp_path / "set") == []
     assert os.listdir(tmp_path / ".penstock/held") == []
+
+
+@pytest.fixture
+def file_to_publish(tmp_path):
+    """A file product that was hashed and waits for its name."""
+    final, held = str(tmp_path / "x"), str(tmp_path / "held")
+    (tmp_path / "held").write_bytes(b"whole")
+    plan = Planned("x", "x", final, held, held, False, False, None, "", None, "{product}")
+    return Made("x", "x", final, held, 5, sha(b"whole"), os.stat(held).st_mtime_ns), plan
+
+
+def test_a_file_that_was_changed_after_it_was_hashed_is_not_published(tmp_path, file_to_publish):
+    (tmp_path / "held").write_bytes(b"w h o l e")
+    with pytest.raises(Unfit, match="product x was changed by another process"):
+        publish(*file_to_publish)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_of_another_time_and_the_same_content_is_published(tmp_path, file_to_publish):
+    os.utime(tmp_path / "held", (1, 1))
+    assert publish(*file_to_publish).st_mtime == 1
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_a_file_that_grows_while_it_is_hashed_is_refused(tmp_path):
+    path, held = str(tmp_path / "x"), str(tmp_path / "held")
+    (tmp_path / "x").touch()
+    plan = Planned("x", "x", path, path, held, False, False, None, "", None, "{product}")
+    found = [Found(plan, path, 0)]
+    (tmp_path / "x").write_bytes(b"late")
+    with pytest.raises(Unfit, match="product x was changed by another process"):
+        secure_products(found)

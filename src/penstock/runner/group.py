@@ -11,7 +11,7 @@ from .judge import Result
 from .products import Made, publish, sync_path, sync_tree, take_back
 from .revoked import Revocations
 from .slots import Attempt
-from .trouble import Taken, Unwell, explain
+from .trouble import Trouble, Unwell, explain
 
 GROUP_S = 1.0
 GROUP_SIZE = 2000  # ends
@@ -58,7 +58,7 @@ class End:
                     self.spoil("cancelled", "revoked before its products were published")
                     return
                 published.append((made, publish(made, plans[made.name])))
-        except (OSError, Taken):
+        except (OSError, Trouble):
             for made, status in published:
                 take_back(made, status)
             raise
@@ -188,8 +188,8 @@ class Group:
             trouble = explain(error, "the products cannot be published")
             unwell = isinstance(trouble, Unwell)
             end.spoil("node_failure" if unwell else "error", str(trouble))
-        except Taken as taken:
-            end.spoil("error", str(taken), "permanent")
+        except Trouble as trouble:
+            end.spoil("error", str(trouble), trouble.verdict)
 
     def _end_line(self, end: End) -> str:
         inside = end.render()

@@ -4,6 +4,8 @@ import os
 import stat
 from typing import Any, Iterator
 
+from .trouble import Missing
+
 KINDS = {
     stat.S_IFREG: "a file",
     stat.S_IFDIR: "a folder",
@@ -15,7 +17,7 @@ KINDS = {
 }
 
 
-class Odd(Exception):
+class Odd(Missing):
     """Something that cannot be part of a product; its text goes on after the product's name."""
 
 

@@ -54,7 +54,7 @@ class Made(NamedTuple):
     held: str
     size: int
     digest: str
-    mtime_ns: int = 0  # once it has its final name
+    mtime_ns: int = 0
 
 
 def plan_products(
@@ -160,8 +160,16 @@ def secure_products(found: List[Found]) -> List[Made]:
         plan = product.plan
         size, digest = _digest(product)
         move(product.path, plan.held)
-        made.append(Made(plan.name, plan.shown, plan.final, plan.held, size, digest))
+        status = os.lstat(plan.held)
+        if not plan.folder and status.st_size != size:
+            raise Unfit(still_written(plan))
+        made.append(Made(plan.name, plan.shown, plan.final, plan.held, size, digest, status.st_mtime_ns))
     return made
+
+
+def still_written(plan: Planned) -> str:
+    """Say that a product does not rest."""
+    return "product {} was changed by another process after its task ended".format(plan.shown)
 
 
 def _digest(product: Found) -> Tuple[int, str]:
@@ -326,7 +334,7 @@ def publish(made: Made, plan: Planned) -> os.stat_result:
     """Rename a finished product to its name, and return what lies there then.
 
     A folder takes the place of an old one, which stays if it cannot. Raises Taken rather than replace what is not
-    this task's own.
+    this task's own, Unfit when it was changed after it was hashed.
     """
     refuse_written(plan)
     aside = None
@@ -342,7 +350,21 @@ def publish(made: Made, plan: Planned) -> os.stat_result:
         raise
     if aside:
         remove(aside)
-    return os.lstat(made.final)
+    status = os.lstat(made.final)
+    if not plan.folder and _has_changed(made, status):
+        take_back(made, status)
+        raise Unfit(still_written(plan))
+    return status
+
+
+def _has_changed(made: Made, status: os.stat_result) -> bool:
+    """Say whether a file is no longer what was hashed; a time alone proves nothing on network file systems."""
+    if (status.st_size, status.st_mtime_ns) == (made.size, made.mtime_ns):
+        return False
+    try:
+        return digest_file(made.final) != (made.size, made.digest)
+    except (OSError, Odd):
+        return True
 
 
 def take_back(made: Made, published: os.stat_result) -> None:
