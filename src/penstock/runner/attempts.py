@@ -1,6 +1,7 @@
 """Attempts: started, watched, stopped and brought to an end, one a slot."""
 
 import signal
+import sys
 import time
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence
@@ -33,6 +34,7 @@ from .work import Work
 from .workers import Workers
 
 DRAIN_S = 0.02  # how often it is asked whether what an attempt left is gone
+BLIND = "penstock runner: /proc does not show our processes: what tasks leave in sessions of their own is not found"
 AHEAD = 32  # at most so many tiny tasks are handed to a worker at once,
 AHEAD_S = 0.01  # and not more than take so long together
 KEEPS_SCRATCH = ("error", "missing_product", "timeout", "out_of_memory")
@@ -59,6 +61,8 @@ class Attempts:
         self._sight = Sight(job.spec.root, job.folder)
         self._workers = Workers(job, children, on_reply=self._replied, on_death=self._worker_died)
         self._leftovers = Leftovers(job, children)
+        if self._leftovers.blind:
+            print(BLIND, file=sys.stderr, flush=True)
         self._patterns = Patterns(children)
         self._oom = OomCounter()
 

@@ -9,9 +9,7 @@ from .products import Planned
 from .shell import spare_child
 from .spawn import spawn
 from .spec import Job, Stage
-from .trouble import Unfit, Unwell, explain
-
-CROWDED = (errno.EAGAIN, errno.ENOMEM)
+from .trouble import CROWDED, Unfit, Unwell, explain
 
 
 class References:
@@ -121,7 +119,7 @@ class Launcher:
 
     def _refused(self, error: OSError, place: str, argv: Sequence[str]) -> Exception:
         if error.errno in CROWDED:
-            return Unwell("no process can be started: {}".format(error.strerror))
+            return Unwell("no process can be started: {}".format(CROWDED[error.errno]))
         if error.errno == errno.E2BIG:
             return Unfit(
                 "the command line of {} is too long; hand its inputs over in a list file".format(argv[0])

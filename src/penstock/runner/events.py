@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, Dict, Iterable, Optional
 
-from .trouble import Unwell
+from .trouble import Unwell, say_error
 
 LINE_LIMIT = 1000000
 RESERVE_BYTES = 256 * 1024
@@ -82,7 +82,7 @@ class Events:
             try:
                 done += os.write(self.fd, data[done:] if done else data)
             except OSError as error:
-                self.trouble = "events cannot be written: {}".format(error.strerror)
+                self.trouble = "events cannot be written: {}".format(say_error(error))
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._free_reserve():
                     return done
         return done
@@ -99,8 +99,9 @@ def make_reserve(path: str) -> None:
     """Take the room for the last events; raises OSError when there is none."""
     fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
     try:
-        if os.write(fd, bytes(RESERVE_BYTES)) < RESERVE_BYTES:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        left = RESERVE_BYTES
+        while left:  # what did not fit says why at the next try
+            left -= os.write(fd, bytes(left))
         os.fsync(fd)
     except OSError:
         os.unlink(path)

@@ -30,8 +30,8 @@ def free_bytes(folder: str) -> Optional[int]:
     return status.f_bavail * status.f_frsize
 
 
-def memory_of(pids: Iterable[int]) -> int:
-    """Return the resident bytes of some processes together."""
+def memory_of(pids: Iterable[int]) -> Optional[int]:
+    """Return the resident bytes of some processes together; None where this host does not tell."""
     pages = 0
     for pid in pids:
         try:
@@ -39,7 +39,7 @@ def memory_of(pids: Iterable[int]) -> int:
                 pages += int(file.read().split()[1])
         except (OSError, IndexError, ValueError):
             continue
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return pages * os.sysconf("SC_PAGE_SIZE") or None
 
 
 class OomCounter:

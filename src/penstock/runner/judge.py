@@ -1,5 +1,6 @@
 """What an ended attempt means. No side effects but reading the log."""
 
+import errno
 import os
 import signal
 from typing import Any, Callable, List, NamedTuple, Optional, Pattern, Sequence, Tuple
@@ -7,9 +8,14 @@ from typing import Any, Callable, List, NamedTuple, Optional, Pattern, Sequence,
 from .logs import SlotLog
 from .products import Made
 from .spec import Rule, Stage
+from .trouble import LIMITS
 
 Verdict = Tuple[str, str, str]  # outcome, why, verdict
 
+SIGNALLED = {
+    signal.SIGXFSZ: LIMITS[errno.EFBIG],
+    signal.SIGXCPU: "it used more CPU time than its limit (ulimit -t)",
+}
 REPEATS = set("*+?{")
 RULED = ("error", "missing_product", "timeout", "out_of_memory")
 
@@ -39,7 +45,8 @@ def judge_death(status: int) -> Result:
     """Say what the end of a worker in the middle of a task means."""
     code, number = split_status(status)
     if number is not None:
-        return Result("error", "the worker was killed by {}".format(signal_name(number)), signal=number)
+        why = "the worker was killed by {}".format(signal_name(number)) + _limit_of(number)
+        return Result("error", why, signal=number)
     return Result("error", "the function ended its worker with exit code {}".format(code), code=code)
 
 
@@ -110,9 +117,14 @@ def signal_name(number: int) -> str:
 
 def _ending(argv: Sequence[Any], code: Optional[int], number: Optional[int], log: SlotLog) -> str:
     if number is not None:
-        return "{} was killed by {}".format(_program(argv), signal_name(number))
+        return "{} was killed by {}".format(_program(argv), signal_name(number)) + _limit_of(number)
     why, said = "{} ended with exit code {}".format(_program(argv), code), log.last_line()
     return "{}: {}".format(why, said) if said else why
+
+
+def _limit_of(number: int) -> str:
+    """Say which limit a signal tells of."""
+    return ": " + SIGNALLED[number] if number in SIGNALLED else ""
 
 
 def _program(argv: Sequence[Any]) -> str:

@@ -12,7 +12,7 @@ from .element import Element
 from .identity import find_element, find_native
 from .signals import Signals
 from .spec import load_spec
-from .trouble import Unwell
+from .trouble import Unwell, say_error
 
 WRONG_USE = 64
 BROKEN = 70
@@ -41,8 +41,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
     try:
         os.chdir(spec.root)
         claim = claim_element(folder, spec, element, find_native(options.native, os.environ))
-    except (OSError, Unwell) as error:
-        return _refuse(NO_ROOM, "the element cannot be claimed: {}".format(error))
+    except OSError as error:
+        why = "{}: {}".format(error.filename, say_error(error)) if error.filename else say_error(error)
+        return _refuse(NO_ROOM, "the element cannot be claimed: {}".format(why))
+    except Unwell as unwell:
+        return _refuse(NO_ROOM, "the element cannot be claimed: {}".format(unwell))
     return _run(claim, signals, born) if claim else 0
 
 

@@ -20,6 +20,17 @@ UNWELL = {
 }
 
 
+# What the system says of limits that somebody set, and how they are called.
+LIMITS = {
+    errno.EFBIG: "a file grew over the limit on file sizes (ulimit -f)",
+    errno.EMFILE: "more files are open than the limit on open files allows (ulimit -n)",
+}
+CROWDED = {
+    errno.EAGAIN: "the limit on processes is reached (ulimit -u)",
+    errno.ENOMEM: "no memory is left for it",
+}
+
+
 class Trouble(Exception):
     """What keeps a task from its end.
 
@@ -71,4 +82,9 @@ def explain(error: OSError, doing: str) -> Exception:
     """
     if error.errno in UNWELL:
         return Unwell("{}: {}".format(doing, UNWELL[error.errno]))
-    return Unfit("{}: {}".format(doing, error.strerror or error))
+    return Unfit("{}: {}".format(doing, say_error(error)))
+
+
+def say_error(error: OSError) -> str:
+    """Say what the system said, and what it means where that has another name."""
+    return LIMITS.get(error.errno or 0) or error.strerror or str(error)

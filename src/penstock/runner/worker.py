@@ -15,7 +15,7 @@ from .products import Made, Planned, explained, find_products, is_heavy, secure_
 from .spec import Job, Stage
 from .surroundings import Environment, Surroundings
 from .task import Task, Verdict
-from .trouble import Trouble, Unfit
+from .trouble import LIMITS, Trouble, Unfit
 
 RESULT_LIMIT = 64 * 1024
 CHILDREN_LIMIT = 900000  # the event that carries them must stay below 1 MB
@@ -150,6 +150,8 @@ def _trace(error: BaseException) -> None:
 
 def _sentence(error: BaseException) -> str:
     text, name = _text(error), _name(error)
+    if isinstance(error, OSError) and error.errno in LIMITS:
+        text += ": " + LIMITS[error.errno]
     return (name + ": " + text if text else name)[:1000]
 
 

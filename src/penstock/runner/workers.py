@@ -11,7 +11,7 @@ from .forks import Worker, fork_worker
 from .messages import pack, write_all
 from .slots import Attempt, Slot, signal_group
 from .spec import Job
-from .trouble import Unwell
+from .trouble import CROWDED, Unwell, say_error
 
 FAREWELL_S = 1.0
 
@@ -83,7 +83,8 @@ class Workers:
                 self._job, slot.log.fd, self._job.mark_slot(slot.number, worker=True)
             )
         except OSError as error:
-            raise Unwell("no worker can be started: {}".format(error.strerror)) from error
+            why = CROWDED.get(error.errno or 0) or say_error(error)
+            raise Unwell("no worker can be started: {}".format(why)) from error
         self._children.follow(worker.pid, partial(self._exited, slot, worker))
         self._children.watch(worker.bell, partial(self._rung, slot, worker))
         return worker
