@@ -82,7 +82,10 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "batch": ("a whole batch has been gone through", {"number": "its number in the feed"}),
     "beat": (
         "a sign of life, each minute",
-        {"rss": "memory of runner and tasks in bytes, null where it cannot be seen", "free": "free bytes where the campaign lies"},
+        {
+            "rss": "bytes of memory of runner and tasks; null: not to be seen",
+            "free": "free bytes where the campaign lies",
+        },
     ),
     "halt": ("the place is unwell; nothing more is begun", {"why": "what is wrong with it"}),
     "leave": ("the last line, of a runner that leaves in order", {"why": "the reason"}),

@@ -3,7 +3,7 @@
 import errno
 import os
 import signal
-from typing import Any, Callable, List, NamedTuple, Optional, Pattern, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
 from .logs import SlotLog
 from .products import Made
@@ -12,7 +12,7 @@ from .trouble import LIMITS
 
 Verdict = Tuple[str, str, str]  # outcome, why, verdict
 
-SIGNALLED = {
+SIGNALLED: Dict[int, str] = {
     signal.SIGXFSZ: LIMITS[errno.EFBIG],
     signal.SIGXCPU: "it used more CPU time than its limit (ulimit -t)",
 }
