@@ -1,4 +1,6 @@
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -70,6 +72,23 @@ def test_down_ends_a_run_in_the_foreground(penstock, winter, start):
     out, _ = process.communicate(timeout=20)
     assert "the same command goes on" in out
     assert process.returncode == 1
+
+
+def test_down_names_what_has_not_ended(penstock, winter, start):
+    text = (winter / "penstock.toml").read_text().replace('echo "copying $1"', "sleep 30")
+    (winter / "penstock.toml").write_text(text)
+    process = start([sys.executable, "-m", "penstock", "run", "-C", str(winter)], stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 20
+    while not [*winter.glob(".penstock/jobs/p*/1.1.log")] and time.monotonic() < until:
+        time.sleep(0.05)
+    shown = penstock("down", "--wait", 5, "-C", winter)
+    process.wait(20)
+    pids = [int(pid) for pid in re.findall(r"process (\d+) \(job p", shown.stderr)]
+    assert shown.exit_code == 1
+    assert pids
+    assert "has not: see `penstock jobs`" in shown.stderr
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_down_that_waits_too_long_says_who_still_works(penstock, watched):

@@ -74,6 +74,18 @@ def test_the_same_command_goes_on(lab: Any, name: str, damage: Callable[[Path], 
     assert lab.states("a") == {"done": UNITS}
 
 
+def test_what_lay_there_before_is_not_replaced_whatever_was_damaged(lab: Any) -> None:
+    lab.define(STAGE, units=UNITS)
+    for n in range(1, UNITS + 1):
+        lab.write(f"a/u{n}", "by hand\n") if n % 8 == 0 else None
+    kill_everybody(lab)
+    for path in (lab.root / ".penstock/jobs").glob("p*/1.1.jsonl"):
+        empty(path)
+    assert lab.command("run").returncode == 1
+    assert all(lab.read(f"a/u{n}") == "by hand\n" for n in (8, 16, 24))
+    assert lab.states("a") == {"done": UNITS - 3, "failed": 3}
+
+
 def test_what_is_damaged_is_told_and_kept(lab: Any) -> None:
     lab.define(STAGE, units=UNITS)
     kill_everybody(lab)

@@ -1,5 +1,7 @@
 """A ledger of any older version opens, and one of a newer version is refused."""
 
+import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from penstock.errors import Corrupt, LedgerError
+from penstock.errors import Corrupt, Held, LedgerError
+from penstock.host import boot_id, hostname, start_time
 from penstock.ledger import FILE, FOLDER, Ledger, migrations
+from penstock.ledger.lease import held
+from penstock.ledger.requests import ask
+from penstock.testing import ManualClock
 
 OLD = Path(__file__).parent / "old"  # the schema of each version, as it was when that version was made
 
@@ -75,6 +81,47 @@ def test_who_only_reads_can_open_an_old_ledger_too(tmp_path: Path, version: int)
     old_ledger(tmp_path, version)
     with Ledger.open(tmp_path, readonly=True) as ledger:
         assert migrations.version_of(ledger.db, "it") == migrations.VERSION
+
+
+def hold_as_older(path: Path, pid: int) -> None:
+    """Let a conductor of the penstock that made an old ledger be at work with it."""
+    me = (hostname(), boot_id(), pid, start_time(os.getpid()), 1e12)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(
+            "UPDATE lease SET host = ?, boot = ?, pid = ?, start = ?, command = 'run', since = 1, expires = ?",
+            me,
+        )
+        db.commit()
+
+
+@pytest.mark.parametrize("version", range(1, migrations.VERSION))
+def test_a_ledger_that_an_older_penstock_works_with_is_left_as_it_is(tmp_path: Path, version: int) -> None:
+    path = old_ledger(tmp_path, version)
+    hold_as_older(path, os.getpid())
+    with Ledger.open(tmp_path, readonly=True) as ledger:
+        assert ledger.db.execute("SELECT state FROM task").fetchone()[0] == "done"
+    with pytest.raises(Held, match="of an older penstock: end it with `penstock down`"):
+        Ledger.open(tmp_path)
+    assert ask(tmp_path, "down", {}, "me@here").startswith("asked: `penstock run`")
+    (left,) = (tmp_path / FOLDER / "requests").iterdir()
+    assert json.loads(left.read_bytes())["action"] == "down"
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == version
+
+
+@pytest.mark.parametrize("version", range(1, migrations.VERSION))
+def test_a_ledger_whose_older_penstock_has_ended_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
+    hold_as_older(old_ledger(tmp_path, version), 1_000_000_000)
+    with held(tmp_path, command="run", clock=ManualClock()) as ledger:
+        assert migrations.version_of(ledger.db, "it") == migrations.VERSION
+
+
+def test_a_conductor_whose_ledger_was_brought_up_to_date_ends_with_a_sentence(tmp_path: Path) -> None:
+    with held(tmp_path, command="run", clock=ManualClock()) as ledger:
+        ledger.db.execute(f"PRAGMA user_version = {migrations.VERSION + 1}")
+        with pytest.raises(LedgerError, match="by a newer penstock: this conductor ends"):
+            ledger.set_problem("x", "y", 1.0)
+        ledger.db.execute(f"PRAGMA user_version = {migrations.VERSION}")
 
 
 def test_each_step_leads_to_the_next_version(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import click
 from penstock.cli.options import campaign_option, whoami
 from penstock.cli.up import find_holder
 from penstock.display import visible
-from penstock.errors import Held
+from penstock.errors import Held, LedgerError
 
 
 @click.command(
@@ -40,7 +40,26 @@ def down(root: Path, wait: float) -> None:
         if time.monotonic() >= until:
             raise Held(f"{still} was asked to stop and has not after {wait:.0f} s: see `penstock status`")
         time.sleep(0.1)
+    if left := runners_left(root, until):
+        names = ", ".join(f"process {pid} (job {token})" for token, pid in left.items())
+        raise LedgerError(
+            f"{working} has ended, and {names} has not: see `penstock jobs`, or end it with `kill`"
+        )
     click.echo(visible(f"down: {working} has ended"))
     with Ledger.open(root, readonly=True) as ledger:
         for line in cluster_lines(ledger, command=working.command):
             click.echo(visible(line))
+
+
+def runners_left(root: Path, until: float) -> dict[str, int]:
+    """Return the runners of this machine, job and process, that are at work at `until`; none once all have ended."""
+    from penstock.ledger import Ledger, jobs
+    from penstock.schedulers import local
+
+    with Ledger.open(root, readonly=True) as ledger:
+        natives = {job["token"]: job["native"] for job in jobs.open_jobs(ledger.db) if job["feed"]}
+    while left := {token: native for token, native in natives.items() if native and local.alive(native)}:
+        if time.monotonic() >= until:
+            break
+        time.sleep(0.1)
+    return {token: local.process_of(native).pid for token, native in left.items()}

@@ -49,6 +49,41 @@ def check(root: Path, as_json: bool) -> None:
 @ledger.command(
     epilog="""\b
 Example:
+  penstock ledger backup /backup/winter.sqlite"""
+)
+@campaign_option
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(root: Path, file: Path) -> None:
+    """Copy the record into FILE, also while penstock works on it.
+
+    A plain copy of .penstock/ledger.sqlite lacks what is still in the file beside it.
+    """
+    from penstock.ledger.backup import back_up
+
+    click.echo(visible(f"backup: {back_up(root, file.absolute())}; `penstock ledger restore` brings it back"))
+
+
+@ledger.command(
+    epilog="""\b
+Example:
+  penstock ledger restore /backup/winter.sqlite"""
+)
+@campaign_option
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def restore(root: Path, file: Path) -> None:
+    """Let the record be as it was when `penstock ledger backup` made FILE; nothing may work on the campaign.
+
+    The present record is kept beside it. What was done since is done again.
+    """
+    from penstock.ledger.backup import restore
+
+    kept = restore(root, file.absolute())
+    click.echo(visible(f"restored from {file}; the record of before is {kept}; `penstock run` goes on"))
+
+
+@ledger.command(
+    epilog="""\b
+Example:
   penstock ledger adopt --yes"""
 )
 @campaign_option

@@ -98,8 +98,22 @@ class Root(click.Group):
         except OSError as error:
             tell(ctx, str(error), 1)
         except Exception as error:
+            if type(error).__module__ == "sqlite3":
+                tell_of_record(ctx, error)
             hint = "this is a fault of penstock, PENSTOCK_DEBUG=1 shows where"
             tell(ctx, f"{type(error).__name__}: {error} ({hint})", 1)
+
+
+def tell_of_record(ctx: click.Context, error: Exception) -> None:
+    """Say in one sentence what is wrong with the record, if SQLite found that."""
+    from penstock.errors import LedgerError
+    from penstock.ledger.files import explained
+
+    try:
+        with explained():
+            raise error
+    except LedgerError as told:
+        tell(ctx, str(told), told.exit_code)
 
 
 def tell(ctx: click.Context, message: str, code: int) -> NoReturn:

@@ -102,6 +102,7 @@ class Conductor:
         """Register the definition, and find what earlier conductors left."""
         campaign, ledger, clock = self.campaign, self.ledger, self.clock
         self.graph = graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
+        ledger.check_in(clock.monotonic())
         context = Context(
             ledger, campaign, graph, Values(ledger.db, campaign), self.sites, clock,
             Measured(ledger, graph), allowances_of(campaign, self.sites), self.overwrite,

@@ -12,6 +12,7 @@ from penstock.ledger import FOLDER, Ledger, jobs
 from penstock.ledger.experience import experience_of, learn
 from penstock.ledger.jobs import Ending, Settler
 from penstock.ledger.pauses import pause_stages_of
+from penstock.ledger.products import note_possible
 from penstock.runner.folders import remove, remove_empty
 from penstock.runner.scratch import remove_scratch
 from penstock.site import FeedingSite, JobSite
@@ -22,6 +23,14 @@ WORDLESS = "its runner ended without a word, "
 
 #: runners in a row that never began: so many are taken for a broken place when they said why, or when they did not
 FALSE_STARTS = {True: 2, False: FREE_AT_MOST}
+
+
+#: products of tasks that were given to elements which left without a goodbye, and of which they never spoke
+UNSAID = """
+SELECT p.stage, p.unit, p.path, b.at FROM batch b JOIN task t ON t.batch = b.id AND t.state = 'queued'
+JOIN product p ON p.stage = t.stage AND p.unit = t.unit AND NOT p.owned
+WHERE b.job = ? AND EXISTS (SELECT 1 FROM life l WHERE l.job = b.job AND l.element = b.element AND l.left IS NULL)
+"""
 
 
 class Settlement:
@@ -46,6 +55,7 @@ class Settlement:
             if left
             else f"its runner ended {f'with: {words}' if words else 'without a word'}"
         )
+        self.note_unsaid(job)
         self.settler.settle(job, Ending("lost", why, suspects=True), now=self.clock.now())
         if not damaged:
             self.count_starts(job, 1, began=any(life["native"] for life in lives), words=words, why=why)
@@ -59,6 +69,7 @@ class Settlement:
         gone = sorted({life["element"] for life in lives if life["left"] is None})
         if gone:
             self.remove_leftovers(site, job, gone)
+        self.note_unsaid(job)
         self.settler.settle(job, ending, now=self.clock.now(), elements=elements)
         if jobs.is_settled(self.ledger.db, job["id"]):
             site.pack(job["token"])
@@ -72,6 +83,18 @@ class Settlement:
         words = last_words(site, job["token"]) if false_start else ""
         why = why_not_begun(ending.why, words, site.name) if false_start else ""
         self.count_starts(job, len(elements), began=not false_start, words=words, why=why)
+
+    def note_unsaid(self, job: sqlite3.Row) -> None:
+        """Note products that a runner left without a word of them, when the end of its event file was lost.
+
+        They came to their names after their tasks were given out: what lay there before is nobody's to replace.
+        """
+        rows = self.ledger.db.execute(UNSAID, (job["id"],)).fetchall()
+        left = [row for row in rows if came_after(self.campaign.root / row["path"], row["at"])]
+        if left:
+            with self.ledger.transaction() as db:
+                for row in left:
+                    note_possible(db, row["stage"], [row["unit"]])
 
     def note_damage(self, site: JobSite, job: sqlite3.Row) -> bool:
         """Tell people of a job's files that are not as they were written; say whether there are any."""
@@ -118,6 +141,14 @@ def why_not_begun(said: str, words: str, site: str) -> str:
     if not words:
         return f"{said}: {trial}"
     return f"{words} ({said.removeprefix(WORDLESS)}): {remedy_for(words)}, and {trial}"
+
+
+def came_after(path: Path, at: float) -> bool:
+    """Whether a file came to its name after a time: a rename changes the time of its inode."""
+    try:
+        return path.lstat().st_ctime >= at
+    except OSError:
+        return False
 
 
 def left_by(paths: Iterable[Path], token: str, elements: Sequence[int]) -> list[Path]:

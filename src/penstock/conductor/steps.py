@@ -135,7 +135,8 @@ def submit(crew: Crew, turn: Turn) -> float:
 
 
 def publish(crew: Crew, turn: Turn) -> float:
-    """Let other hosts see what is new."""
+    """Bring what is new into the record's own file, and let other hosts see it."""
+    crew.ledger.check_in(turn.at)
     crew.ledger.publish_if_due(now=crew.clock.now(), monotonic=turn.at)
     return ALWAYS
 

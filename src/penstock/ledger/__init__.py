@@ -5,14 +5,16 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from penstock.errors import Held, NothingYet
+from penstock.errors import Held, LedgerError, NothingYet
 from penstock.ledger import migrations
 from penstock.ledger.files import UNJOURNALED, connect, connect_copy, explained, make_private
+from penstock.ledger.generation import begin_generation, check_generation, pending
+from penstock.ledger.holder import holder
 from penstock.ledger.seat import FILE, FOLDER, Seat, as_of, describe_copy, find_seat
 from penstock.ledger.taking import check_newest
 from penstock.machine import Machine
@@ -20,6 +22,8 @@ from penstock.machine import Machine
 if TYPE_CHECKING:
     from penstock.ledger.publishing import Publisher
 
+CHECK_IN_S, BUSY_S = 60.0, 5.0  # between two moves of what was written into the record's own file,
+FEW_BYTES, MANY_BYTES = 1 << 17, 4 << 20  # of which so many may wait, or wait for a minute
 DRAFT_KIB = 65_536  # of a draft kept in memory; what is larger goes to a temporary file
 
 __all__ = ["FILE", "FOLDER", "Ledger", "make_private"]
@@ -36,6 +40,8 @@ class Ledger:
     publisher: Publisher | None = None
     as_of: float | None = None
     note: str | None = None
+    older: bool = False
+    checked_in: float = -CHECK_IN_S
 
     def __init__(
         self, db: sqlite3.Connection, *, root: Path, path: Path | None = None, epoch: int | None = None
@@ -63,27 +69,39 @@ class Ledger:
             raise Held(f"the record of {root} is not on this host: ask for this where it is")
         if not readonly:
             return cls.at(seat.path, root)
-        db = connect(seat.path, readonly=True)
-        if migrations.version_of(db, str(seat.path)) != migrations.VERSION:
-            cls.at(seat.path, root).close()
-        return cls(db, root=root, path=seat.path)
+        return cls.of_record(seat.path, root)
 
     @classmethod
     def at(cls, path: Path, root: Path) -> Ledger:
         """Open the record in `path` to write it, and bring it up to date first."""
+        if path.exists():
+            refuse_older_holder(path, root)
         db = connect(path, readonly=False)
         migrations.migrate(db, str(path))
         return cls(db, root=root, path=path)
+
+    @classmethod
+    def of_record(cls, path: Path, root: Path) -> Ledger:
+        """Open the record in `path` for reading; one by an older penstock is brought up to date in memory.
+
+        Raises Corrupt if what SQLite would add to it is that of another file.
+        """
+        db = connect(path, readonly=True)
+        version = migrations.version_of(db, str(path))
+        if version:
+            with explained(path):
+                check_generation(path, db)
+        older = 0 < version < migrations.VERSION
+        ledger = cls(updated(db, str(path)) if version != migrations.VERSION else db, root=root, path=path)
+        ledger.older = older
+        return ledger
 
     @classmethod
     def of_copy(cls, seat: Seat, root: Path) -> Ledger:
         """Open a published copy; one by an older penstock is brought up to date in memory."""
         db = connect_copy(seat.path)
         if migrations.version_of(db, str(seat.path)) != migrations.VERSION:
-            old, db = db, draft_database()
-            old.backup(db)
-            old.close()
-            migrations.migrate(db, str(seat.path))
+            db = updated(db, str(seat.path))
         ledger = cls(db, root=root, path=seat.path)
         if not seat.whole:
             ledger.as_of = as_of(seat.path)
@@ -122,6 +140,10 @@ class Ledger:
         """Raise Held unless the lease is still ours."""
         if self.epoch is None:
             return
+        if self.db.execute("PRAGMA user_version").fetchone()[0] > migrations.VERSION:
+            raise LedgerError(
+                f"the record of {self.root} was brought up to date by a newer penstock: this conductor ends, go on with that one"
+            )
         epoch, host, pid = self.db.execute("SELECT epoch, host, pid FROM lease").fetchone()
         if epoch != self.epoch:
             raise Held(
@@ -144,6 +166,13 @@ class Ledger:
         except (OSError, sqlite3.Error) as error:
             why = f"cannot be written ({error}): other hosts do not see what is new"
         self.set_problem(str(self.publisher.copy), why, now)
+
+    def check_in(self, monotonic: float) -> None:
+        """Bring what was written into the record's file, when that is much or some time ago."""
+        waiting, since = pending(self.path), monotonic - self.checked_in
+        if (waiting > MANY_BYTES and since >= BUSY_S) or (waiting > FEW_BYTES and since >= CHECK_IN_S):
+            begin_generation(self.db)
+            self.checked_in = monotonic
 
     def meta(self, name: str) -> str | None:
         """Return a value of the `meta` table."""
@@ -183,6 +212,28 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def refuse_older_holder(path: Path, root: Path) -> None:
+    """Raise Held if an older penstock is at work with a record, which must not be changed under it.
+
+    Raises Corrupt if it is not the file that its `-wal` is of: nothing may be written into that.
+    """
+    with Ledger.of_record(path, root) as ledger:
+        other = ledger.older and holder(ledger.db)
+    if other and other.alive(time.time()):
+        raise Held(
+            f"{root} is held by {other}, of an older penstock: end it with `penstock down`, then run this again"
+        )
+
+
+def updated(old: sqlite3.Connection, name: str) -> sqlite3.Connection:
+    """Return a copy in memory of an older record that is brought up to date; its own penstock may be at work on it."""
+    db = draft_database()
+    with closing(old):
+        old.backup(db)
+    migrations.migrate(db, name)
+    return db
 
 
 def draft_database() -> sqlite3.Connection:

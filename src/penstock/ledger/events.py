@@ -69,9 +69,15 @@ def parse_events(
 
 def counting(events: Sequence[Event | str]) -> int:
     """Return how many of these lines count by now: those before the first good end that no mark follows."""
-    kinds = [None if isinstance(event, str) else event.get("e") for event in events]
-    marked = max((n for n, kind in enumerate(kinds, 1) if kind in MARKS), default=0)
-    return next((n for n, event in enumerate(events[marked:], marked) if is_good_end(event)), len(events))
+    marked = len(events)
+    while marked and not is_mark(events[marked - 1]):
+        marked -= 1
+    return next((n for n in range(marked, len(events)) if is_good_end(events[n])), len(events))
+
+
+def is_mark(event: Event | str) -> bool:
+    """Whether a line says that all before it is on the disk."""
+    return not isinstance(event, str) and event.get("e") in MARKS
 
 
 def is_good_end(event: Event | str) -> bool:

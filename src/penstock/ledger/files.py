@@ -11,6 +11,7 @@ from pathlib import Path
 from penstock.errors import Corrupt, LedgerError
 
 REST = ("-wal", "-shm", "-journal")  # what SQLite puts beside a file that is open
+REMEDY = "restore it from a copy with `penstock ledger restore FILE`"
 UNJOURNALED = "PRAGMA temp.journal_mode = OFF"  # what a scan stages is cleared, and never rolled back
 
 
@@ -22,6 +23,7 @@ def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute(UNJOURNALED)
             db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA wal_autocheckpoint = 0")  # see `generation`
     return db
 
 
@@ -76,7 +78,7 @@ def explained(path: Path | None = None) -> Generator[None]:
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.IntegrityError):
             raise
-        raise Corrupt(f"{place}the ledger is damaged ({error}): restore it from a copy") from error
+        raise Corrupt(f"{place}the ledger is damaged ({error}): {REMEDY}") from error
 
 
 def make_private(folder: Path) -> bool:

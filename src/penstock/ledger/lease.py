@@ -15,6 +15,7 @@ from penstock.host import this_process
 from penstock.ledger import FOLDER, Ledger, claims, connect, make_private
 from penstock.ledger.claims import LASTS_S, Claim
 from penstock.ledger.files import explained
+from penstock.ledger.generation import begin_generation
 from penstock.ledger.holder import Holder, holder
 from penstock.ledger.publishing import Publisher
 from penstock.ledger.taking import check_newest, give_back, take_seat
@@ -90,6 +91,7 @@ def held(
         ledger.note = f"others could read {root / FOLDER}: it is private now" if mended else None
         ledger.publisher = claim and Publisher(root, claim)
         ledger.epoch = acquire(ledger, command=command, clock=clock)
+        begin_generation(ledger.db)
         if ledger.publisher:
             ledger.publisher.begin()
         over = threading.Event()

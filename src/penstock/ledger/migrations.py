@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 
 from penstock.errors import Corrupt, LedgerError
+from penstock.ledger.files import REMEDY
 
 VERSION = 3
 
@@ -135,6 +136,4 @@ def version_of(db: sqlite3.Connection, name: str) -> int:
     try:
         return int(db.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.DatabaseError as error:
-        raise Corrupt(
-            f"{name} is not a ledger ({error}): restore it from a copy, or move it away and run again"
-        ) from error
+        raise Corrupt(f"{name} is not a ledger ({error}): {REMEDY}, or move it away and run again") from error

@@ -12,6 +12,7 @@ from typing import Any
 
 from penstock.clock import SystemClock
 from penstock.display import count
+from penstock.errors import Held
 from penstock.graph import Graph
 from penstock.ledger import FOLDER, Ledger, make_private, tasks
 from penstock.ledger.admission import retry_failed, tasks_under, veto_tasks
@@ -39,7 +40,10 @@ def ask(root: Path, action: str, target: Target, by: str, *, machine: Machine | 
     """
     clock, machine = SystemClock(), machine or Machine.here()
     now, away = clock.now(), find_seat(root, machine).copy
-    number = None if away else record_here(root, action, target, by, now, machine)
+    try:
+        number = None if away else record_here(root, action, target, by, now, machine)
+    except Held:  # an older penstock is at work with it, and finds what is left for it
+        number, away = None, True
     other = find_holder(root, now, machine)
     if other and away:
         leave_file(root, action, target, by, now)
