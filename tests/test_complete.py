@@ -61,12 +61,54 @@ def test_midnight_is_a_time_too() -> None:
 
 
 def test_a_group_that_is_no_day_is_told_so() -> None:
-    with pytest.raises(DefinitionError, match="no date like"):
-        why("not_before 08:00", Group({}, "run7", None, 1))
+    for day in ("run7", "9999-12-31", "", "0000-01-01", "2020-1"):
+        told = why("not_before 08:00 next day", Group({}, day, None, 1))
+        assert told is not None
+        assert "no date like" in told
 
 
 @pytest.mark.parametrize(
-    "text", ["", "count", "count 3", "quiet 30", "quiet soon", "not_before 25:00", "file", "at noon"]
+    ("given", "told"),
+    [
+        (None, "its 'n' is not known yet"),
+        ("", "its 'n' is '', which is no number of members"),
+        ("many", "its 'n' is 'many', which is no number of members"),
+        (-1, "its 'n' is -1, which is no number of members"),
+        (2.5, "its 'n' is 2.5, which is no number of members"),
+        (float("inf"), "its 'n' is inf, which is no number of members"),
+        (True, "its 'n' is True, which is no number of members"),
+        ([3], "its 'n' is [3], which is no number of members"),
+        ("3", "2 of 3 members are there"),
+        (3.0, "2 of 3 members are there"),
+        (10**30, f"2 of {10**30} members are there"),
+        ("2", None),
+        (0, None),
+    ],
+)
+def test_a_count_that_no_field_tells_leaves_the_group_open_with_the_reason(
+    given: object, told: str | None
+) -> None:
+    assert why("count n", Group({"n": given}, "", None, 2)) == told
+
+
+def test_a_field_that_is_not_there_yet_leaves_the_group_open() -> None:
+    assert why("count n", Group({}, "", None, 2)) == "its 'n' is not known yet"
+    assert why("file {n}.done", Group({}, "", None, 2)) == "its 'n' is not known yet"
+
+
+def test_a_number_of_members_may_be_given_itself() -> None:
+    assert why("count 3") == "2 of 3 members are there"
+    assert why("count 2") is None
+
+
+def test_a_file_that_cannot_be_named_leaves_the_group_open(tmp_path: Path) -> None:
+    assert why("file {n:03d}.done", Group({"n": "x"}, "", None, 0), root=tmp_path) is not None
+    assert why("file {n}", Group({"n": "x" * 5000}, "", None, 0), root=tmp_path) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "count", "quiet 30", "quiet soon", "not_before 25:00", "file", "at noon", "count -3", "count 3.5"],
 )
 def test_anything_else_is_refused_with_the_forms(text: str) -> None:
     with pytest.raises(DefinitionError, match="is not a condition; write"):

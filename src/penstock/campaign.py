@@ -131,6 +131,7 @@ class FileSource:
     settle_s: float = 10.0
     many: tuple[str, ...] = ()
     companions: tuple[Template, ...] = ()
+    partial: Pattern | None = None  # of the siblings that are there while a file of the unit is still written
     exclude: tuple[str, ...] = ()
     types: Mapping[str, str] = field(default_factory=dict[str, str])  # of derived fields
     derive: Mapping[str, Expression] = field(default_factory=dict[str, Expression])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from penstock.errors import DefinitionError
-from penstock.units import Template
+from penstock.units import Template, read_value
 
 UNITS_S = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 FORMS = '"not_before 08:00 next day", "quiet 30min", "file {night}.done" or "count n_subruns"'
@@ -18,7 +20,7 @@ GRAMMAR = re.compile(
     r"not_before (?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])(?P<next> next day)?"
     r"|quiet (?P<quiet>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>s|min|h|d)"
     r"|file (?P<file>.+)"
-    r"|count (?P<count>[A-Za-z_]\w*)"
+    r"|count (?P<count>[A-Za-z_]\w*|[0-9]{1,9})"
 )
 
 
@@ -29,7 +31,7 @@ class Group:
     values: Mapping[str, Any]
     day: str  # the value of its own level, a date where a condition wants one
     newest: float | None  # when a member last came or changed, UTC seconds
-    members: int
+    members: int  # the units under it, or, where it is a unit of many files itself, these
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Condition:
     """A condition as it was written, and what it means: one of the four is set."""
 
     text: str
-    count: str | None = None  # the field that tells how many members there will be
+    count: str | int | None = None  # how many members there will be, or the field that tells it
     file: Template | None = None
     quiet_s: float | None = None
     not_before: timedelta | None = None  # since the beginning of the group's day
@@ -54,7 +56,7 @@ class Condition:
             clock = timedelta(days=bool(part["next"]), hours=int(part["hour"]), minutes=int(part["minute"]))
         return cls(
             text,
-            count=part["count"],
+            count=int(part["count"]) if part["count"] and part["count"].isdigit() else part["count"],
             file=Template.parse(part["file"]) if part["file"] else None,
             quiet_s=float(part["quiet"]) * UNITS_S[part["unit"]] if part["quiet"] else None,
             not_before=clock,
@@ -63,20 +65,37 @@ class Condition:
     @property
     def names(self) -> tuple[str, ...]:
         """The fields that it needs."""
-        return (self.count,) if self.count else self.file.names if self.file else ()
+        if self.file:
+            return self.file.names
+        return (self.count,) if isinstance(self.count, str) else ()
+
+    @property
+    def of_members(self) -> bool:
+        """Whether it looks at the members."""
+        return self.count is not None or self.quiet_s is not None
 
     def why_open(self, group: Group, *, now: float, root: Path) -> str | None:
-        """Say why a group is not complete yet; None when it is.
+        """Say why a group is not complete yet; None when it is. What cannot be told leaves it open, with the reason.
 
         >>> Condition.parse("count n").why_open(Group({"n": 3}, "", None, 2), now=0.0, root=Path())
         '2 of 3 members are there'
         """
-        if self.count:
-            wanted = int(group.values[self.count])
+        unknown = [name for name in self.names if group.values.get(name) is None]
+        if unknown:
+            return f"its {unknown[0]!r} is not known yet"
+        try:
+            return self.why_not(group, now=now, root=root)
+        except DefinitionError as error:
+            return error.message
+
+    def why_not(self, group: Group, *, now: float, root: Path) -> str | None:
+        """Say why a group is not complete yet, where all that it needs is known; raises DefinitionError where that is no use."""
+        if self.count is not None:
+            wanted = self.wanted(group)
             return f"{group.members} of {wanted} members are there" if group.members < wanted else None
         if self.file:
             path = root / self.file.render(group.values, in_path=True)
-            return None if path.exists() else f"{path.name} is not there yet"
+            return None if os.path.exists(path) else f"{path.name} is not there yet"
         if self.quiet_s is not None:
             over = (group.newest or now) + self.quiet_s
             return (
@@ -84,15 +103,31 @@ class Condition:
                 if now < over
                 else None
             )
-        start = midnight(group.day) + (self.not_before or timedelta())
+        start = moment_on(group.day, self.not_before or timedelta())
         return f"it is not {start:%Y-%m-%d %H:%M} UTC yet" if now < start.timestamp() else None
 
+    def wanted(self, group: Group) -> int:
+        """Return how many members there will be; raises DefinitionError if its field tells no number of things."""
+        if isinstance(self.count, int):
+            return self.count
+        given = group.values[str(self.count)]
+        with suppress(ValueError):
+            number = read_value(given, "int") if isinstance(given, str) else given
+            if (
+                isinstance(number, (int, float))
+                and not isinstance(number, bool)
+                and number >= 0
+                and number % 1 == 0
+            ):
+                return int(number)
+        raise DefinitionError(f"its {self.count!r} is {given!r}, which is no number of members")
 
-def midnight(day: str) -> datetime:
-    """Return when a group's day begins, UTC; raises DefinitionError if its value is no date."""
+
+def moment_on(day: str, after: timedelta) -> datetime:
+    """Return so long after the beginning of a group's day, UTC; raises DefinitionError if its value is no date."""
     try:
-        return datetime.fromisoformat(day[:10]).replace(tzinfo=UTC)
-    except ValueError:
+        return datetime.fromisoformat(day[:10]).replace(tzinfo=UTC) + after
+    except (ValueError, OverflowError):
         raise DefinitionError(
             f"{day!r} is no date like 2020-01-17: `not_before` needs a level of days"
         ) from None

@@ -85,7 +85,8 @@ def readiness(
         if verdict.state == "blocked" and for_good(seen, members):
             return verdict
     if opening:
-        return Verdict("waiting", f"group open, because {opening}")
+        what = "group open" if any(view.group for view in views) else "not complete"
+        return Verdict("waiting", f"{what}, because {opening}")
     waiting = [v for v in verdicts if v.state == "waiting"]
     return (waiting or blocked or [READY])[0]
 

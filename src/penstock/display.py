@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+CAMPAIGN = "campaign"
+
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _ANSI = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[@-Z\\\\-_])")
@@ -93,6 +95,7 @@ class Labels:
     levels: tuple[str, ...] = ()
     formats: Mapping[str, str] = field(default_factory=dict[str, str])
     types: Mapping[str, str] = field(default_factory=dict[str, str])
+    root: str = CAMPAIGN  # how the campaign itself is called
 
     @classmethod
     def read(cls, db: sqlite3.Connection) -> Labels:
@@ -101,11 +104,17 @@ class Labels:
             "SELECT text FROM definition WHERE id = (SELECT value FROM meta WHERE name = 'definition')"
         ).fetchone()
         frozen: dict[str, Any] = json.loads(row[0]) if row else {}
-        return cls(tuple(frozen.get("levels", ())), frozen.get("formats") or {}, frozen.get("types") or {})
+        taken = db.execute("""SELECT 1 FROM unit WHERE level = 1 AND key = '["campaign"]'""").fetchone()
+        return cls(
+            tuple(frozen.get("levels", ())),
+            frozen.get("formats") or {},
+            frozen.get("types") or {},
+            "/" if taken else CAMPAIGN,  # which no unit can be called
+        )
 
     def level(self, number: int) -> str:
         """Return the name of a level; 0 is the campaign."""
-        return "campaign" if number == 0 else self.levels[number - 1]
+        return CAMPAIGN if number == 0 else self.levels[number - 1]
 
     def writer(self, level: int) -> Callable[[Any], str]:
         """Return what prints the values of a level: quicker than `label` where there are many."""
@@ -117,6 +126,8 @@ class Labels:
 
     def label(self, key: str) -> str:
         """Return the printed form of a unit's stored key."""
+        if key == "[]":
+            return self.root
         from penstock.units.keys import show_key
 
         return show_key(json.loads(key), self.levels, self.formats)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from penstock.campaign import After, Campaign, Stage
+from penstock.campaign import After, Campaign, FileSource, Stage
 from penstock.errors import DefinitionError
 
 Kind = Literal["same", "coarser", "finer", "keyed"]
@@ -34,6 +34,9 @@ class Graph:
     downstreams: Mapping[str, tuple[Edge, ...]]
     levels: tuple[str, ...]
     counted: Mapping[str, tuple[int, ...]]  # stage → levels of groups whose members are counted; 0 always
+    held: frozenset[str] = (
+        frozenset()
+    )  # stages whose units may be incomplete: by `complete` of their level, or `partial`
 
     def name(self, stage_id: int) -> str:
         """Return the name of the stage with that id."""
@@ -46,6 +49,14 @@ class Graph:
     def is_group(self, stage: str) -> bool:
         """Whether the stage is coarser than one of its upstreams: then its groups can be open."""
         return any(edge.kind == "finer" for edge in self.upstreams[stage])
+
+    def may_be_open(self, stage: str) -> bool:
+        """Whether a task of the stage waits until its unit or group is whole."""
+        return stage in self.held or self.is_group(stage)
+
+    def first_state(self, stage: str) -> Literal["waiting", "ready"]:
+        """Return the state of a new task, before anybody judged it."""
+        return "waiting" if self.upstreams[stage] or stage in self.held else "ready"
 
 
 def build(campaign: Campaign, ids: Mapping[str, int]) -> Graph:
@@ -60,7 +71,19 @@ def build(campaign: Campaign, ids: Mapping[str, int]) -> Graph:
         downstreams={name: tuple(e for e in edges if e.up == name) for name in stages},
         levels=campaign.levels,
         counted=counted,
+        held=held(campaign),
     )
+
+
+def held(campaign: Campaign) -> frozenset[str]:
+    """Return the stages at levels whose units may be there and not be complete."""
+    levels = {
+        number for number, name in enumerate(("campaign", *campaign.levels)) if name in campaign.complete
+    }
+    levels |= {
+        source.level for source in campaign.sources if isinstance(source, FileSource) and source.partial
+    }
+    return frozenset(stage.name for stage in campaign.stages if stage.level in levels)
 
 
 def in_order(stages: Mapping[str, Stage], edges: list[Edge], campaign: Campaign) -> list[str]:

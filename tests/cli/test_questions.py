@@ -188,3 +188,18 @@ def test_a_record_without_a_definition_is_told_with_the_remedy(penstock, winter,
         f"penstock: the record in {winter} has no definition yet: `penstock run` writes it\n"
     )
     assert penstock("status", "-C", winter).output.startswith("winter: nobody is working on it")
+
+
+def test_a_unit_that_is_called_by_a_negative_number_is_found(penstock, tmp_path):
+    (tmp_path / "depths.csv").write_text("depth\n-5\n5\n")
+    (tmp_path / "penstock.toml").write_text(
+        'campaign = { name = "sea", levels = ["depth"] }\n'
+        'units = { table = "depths.csv", types = { depth = "int" } }\n'
+        '[stage.dive]\neach = "depth"\ncommand = ["true"]\n'
+    )
+    penstock("run", "-C", tmp_path)
+    for words in (["-5"], ["-5", "--stage", "dive"], ["--", "-5"]):
+        assert penstock("why", "-C", tmp_path, *words).output.startswith("dive -5: done")
+    assert penstock("units", "-C", tmp_path, "--limit", "-5").exit_code == 2
+    assert penstock("veto", "-5", "--why", "-5 is too deep", "-C", tmp_path).exit_code == 0
+    assert penstock("why", "-5", "--stag", "dive", "-C", tmp_path).exit_code == 2

@@ -54,3 +54,31 @@ def test_a_pattern_asks_for_each_of_its_units(penstock, ran):
 def test_an_unknown_stage_ends_with_2(penstock, ran):
     shown = penstock("retry", "--stage", "cpoy", "-C", ran)
     assert (shown.exit_code, "do you mean copy" in shown.stderr) == (2, True)
+
+
+def test_a_veto_of_the_whole_campaign_beside_a_unit_of_that_name_can_be_lifted_as_it_is_printed(
+    penstock, winter
+):
+    (winter / "data" / "campaign.txt").write_text("good")
+    penstock("run", "-C", winter)
+    penstock("retry", "--all", "-C", winter)
+    assert "vetoed" in penstock("veto", "/", "--why", "broken clock", "-C", winter).output
+    (winter / "data" / "d.txt").write_text("good")
+    penstock("run", "-C", winter)
+    why = penstock("why", "d", "-C", winter).output
+    assert "penstock unveto /" in why
+    penstock("unveto", "/", "-C", winter)
+    assert "copy d: ready" in penstock("why", "d", "-C", winter).output
+
+
+def test_a_unit_can_be_vetoed_before_anything_has_seen_it(penstock, winter):
+    penstock("run", "-C", winter)
+    for name in ("campaign", "d"):
+        (winter / "data" / f"{name}.txt").write_text("good")
+        shown = penstock("veto", name, "--why", "a test of the recorder", "-C", winter)
+        assert (shown.exit_code, shown.output) == (0, "1 task vetoed\n")
+    (winter / "data" / "e.txt").write_text("good")
+    penstock("run", "-C", winter)
+    assert not (winter / "out/campaign.txt").exists()
+    assert not (winter / "out/d.txt").exists()
+    assert (winter / "out/e.txt").exists()

@@ -177,3 +177,53 @@ def test_lines_come_at_most_each_ten_seconds_and_the_last_one_always(record, cap
         "20/21",
         "25/26",
     ]
+
+
+def test_a_row_that_was_not_understood_is_a_failure_unless_it_is_allowed(penstock, tmp_path):
+    (tmp_path / "runs.csv").write_text("run,gain\na,1\nb,2,3\n")
+    (tmp_path / "penstock.toml").write_text(
+        'campaign = { name = "t", levels = ["run"] }\nunits = { table = "runs.csv" }\n'
+        '[stage.s]\neach = "run"\ncommand = ["true"]\n'
+    )
+    shown = penstock("run", "-C", tmp_path)
+    assert (shown.exit_code, "runs.csv:3: the row has 3 cells" in shown.output) == (1, True)
+    assert penstock("run", "--allow-problems", "-C", tmp_path).exit_code == 0
+    (tmp_path / "runs.csv").write_text("run,gain\na,1\nb,2\n")
+    assert penstock("run", "-C", tmp_path).exit_code == 0
+
+
+def test_a_table_that_cannot_be_read_any_more_holds_up_nothing_else(penstock, tmp_path):
+    (tmp_path / "runs.csv").write_text("run\na\n")
+    (tmp_path / "penstock.toml").write_text(
+        'campaign = { name = "t", levels = ["run", "file"] }\n'
+        '[units]\nfiles = "d/{run}/{file}.txt"\nsettle = "0s"\n[units.run]\ntable = "runs.csv"\n'
+        '[stage.s]\neach = "file"\ncommand = ["cp", "{path}", "{product}"]\nproducts = "out/{run}/{file}.txt"\n'
+    )
+    (tmp_path / "d/a").mkdir(parents=True)
+    (tmp_path / "d/a/1.txt").touch()
+    assert penstock("run", "-C", tmp_path).exit_code == 0
+    (tmp_path / "d/a/2.txt").touch()
+    (tmp_path / "runs.csv").write_bytes(b"run\nb\xff\n")
+    shown = penstock("run", "-C", tmp_path)
+    assert (shown.exit_code, "the table is not UTF-8" in shown.output) == (1, True)
+    assert (tmp_path / "out/a/2.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('products = "out/{run:04d}.txt"', 'types = { run = "int" }'),
+        ('products = "out/{run}.txt"\nwhere = "run = \'a\'"', "== compares"),
+        ("products = out.txt", "products = out.txt"),
+    ],
+)
+def test_a_slip_of_a_newcomer_is_told_with_what_is_right(penstock, tmp_path, text, said):
+    (tmp_path / "runs.csv").write_text("run\na\n")
+    (tmp_path / "penstock.toml").write_text(
+        'campaign = { name = "t", levels = ["run"] }\nunits = { table = "runs.csv" }\n'
+        f'[stage.s]\neach = "run"\ncommand = ["touch", "{{product}}"]\n{text}\n'
+    )
+    shown = penstock("check", "-C", tmp_path)
+    assert (shown.exit_code, said in shown.stderr, "penstock.toml:" in shown.stderr) == (2, True, True), (
+        shown.stderr
+    )

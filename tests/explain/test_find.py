@@ -44,6 +44,20 @@ def test_the_campaign_is_a_group_too(nights):
     assert labels(nights, "campaign") == ["campaign"]
 
 
+def test_a_slash_is_the_campaign_whatever_its_units_are_called(nights):
+    assert labels(nights, "/") == ["campaign"]
+    nights.unit("campaign", 1)
+    assert labels(nights, "/") == ["/"]
+    assert len(labels(nights, "/", "calibrate")) == 4
+
+
+def test_a_unit_that_is_called_campaign_is_that_unit(nights):
+    nights.unit("campaign", 1)
+    assert labels(nights, "campaign") == ["campaign"]
+    assert labels(nights, "campaign", "calibrate") == ["campaign/00001"]
+    assert labels(nights, "campaign/00001") == ["campaign/00001"]
+
+
 def test_a_group_means_its_units_when_a_stage_is_named(nights):
     assert labels(nights, "2020-01-17", "calibrate") == ["2020-01-17/00007", "2020-01-17/01807"]
     assert len(labels(nights, "campaign", "calibrate")) == 3

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.sources.conftest import NOW, OLD, found_in, state_at
 
-from penstock import files
-from penstock.campaign import Campaign
+from penstock import files, table
+from penstock.campaign import Campaign, Product, Stage
 from penstock.errors import DefinitionError
-from penstock.sources import ScanState, scan
+from penstock.sources import Problem, ScanState, scan
+from penstock.units import Pattern
 
 Put = Callable[..., Path]
 Freeze = Callable[..., Campaign]
@@ -360,3 +362,46 @@ def test_any_name_is_found_whole(tmp_path_factory: pytest.TempPathFactory, name:
     units = files("x{folder}/{file}.wav", settle=0)
     campaign = penstock.Campaign("x", levels=["folder", "file"], units=units, root=root).freeze()
     assert [unit.key for unit in found_in(campaign)] == [(folder, name)]
+
+
+def test_files_that_are_called_otherwise_are_counted_once(put: Put, campaign_of: Freeze):
+    for name in ("a_1.wav", "b1.wav", "c.wav", "notes.txt", ".hidden.wav", "deep.wav/x.txt"):
+        put(f"audio/{name}")
+    state = state_at()
+    units = found_in(campaign_of(files("audio/{site}_{file:d}.wav"), "site", "file"), state)
+    assert [unit.key for unit in units] == [("a", 1)]
+    assert state.problems == [
+        Problem(
+            "audio/b1.wav",
+            "2 files end in .wav and are not named like audio/{site}_{file:d}.wav; rename or `exclude` what is no unit",
+        )
+    ]
+
+
+def test_files_that_the_definition_has_another_use_for_are_no_strangers(put: Put, campaign_of: Freeze):
+    names = (
+        "a_1.csv",
+        "runs.csv",
+        "meta-a.csv",
+        "a.csv.part",
+        "fit=a.csv",
+        "x.csv",
+        "other-7.csv",
+        "a.done.csv",
+    )
+    for name in names:
+        put(f"d/{name}", "run\n")
+    units = files(
+        "d/{run}_{file:d}.csv",
+        companions=["d/meta-{run}.csv"],
+        complete={"run": "file d/{run}.done.csv"},
+        exclude=["x.*"],
+        run=table("d/runs.csv"),
+    )
+    campaign = campaign_of(units, "run", "file")
+    product = Product("product", Pattern.parse("d/fit={run}.csv"))
+    other = replace(campaign.sources[-1], pattern=Pattern.parse("d/other-{run}.csv"), level=1)
+    stage = Stage("fit", 1, products=(product,))
+    state = state_at()
+    found_in(replace(campaign, stages=(stage,), sources=(other, *campaign.sources)), state)
+    assert [problem for problem in state.problems if "not named like" in problem.why] == []

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.sources.conftest import found_in
+from tests.sources.conftest import found_in, state_at
 
 from penstock import function
 from penstock.campaign import Campaign
@@ -51,7 +51,8 @@ def test_a_unit_with_a_path_changes_with_its_file(tmp_path: Path, campaign_of: F
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("3", "gave 3; a unit is a dict"),
+        ("3", "gave 3, which is no unit: a unit is a dict"),
+        ("{'run': 'a\\udc80'}", "surrogates not allowed"),
         ("{}", "it has no 'run'"),
         ("{'run': ''}", "'' cannot name a run"),
         ("{'run': None}", "None cannot name a run"),
@@ -60,17 +61,30 @@ def test_a_unit_with_a_path_changes_with_its_file(tmp_path: Path, campaign_of: F
         ("{'run': float('nan')}", "is no unit"),
     ],
 )
-def test_what_is_no_unit_is_an_error_of_the_function(
-    tmp_path: Path, campaign_of: Freeze, given: str, said: str
-):
-    with pytest.raises(DefinitionError, match="own_units:find gave") as caught:
-        units_from(f"def find():\n    yield {given}\n", tmp_path, campaign_of)
-    assert said in str(caught.value)
+def test_what_is_no_unit_is_told_and_others_go_on(tmp_path: Path, campaign_of: Freeze, given: str, said: str):
+    code = f"def find():\n    yield {given}\n    yield {{'run': 1}}\n"
+    (tmp_path / "own_units.py").write_text(code)
+    state = state_at()
+    units = found_in(campaign_of(function("own_units:find"), "run"), state)
+    assert [unit.key for unit in units] == [(1,)]
+    assert [problem.subject for problem in state.problems] == ["own_units:find"]
+    assert said in state.problems[0].why
 
 
-def test_a_key_given_twice_is_an_error(tmp_path: Path, campaign_of: Freeze):
-    with pytest.raises(DefinitionError, match="gave the key 7 twice"):
-        units_from("def find():\n    yield {'run': 7}\n    yield {'run': 7}\n", tmp_path, campaign_of)
+def test_of_a_key_given_twice_the_first_stands(tmp_path: Path, campaign_of: Freeze):
+    (tmp_path / "own_units.py").write_text(
+        "def find():\n    yield {'run': 7}\n    yield {'run': 7, 'x': 1}\n"
+    )
+    state = state_at()
+    (unit,) = found_in(campaign_of(function("own_units:find"), "run"), state)
+    assert unit.fields == {}
+    assert state.problems[0].why.startswith("gave the key 7 twice")
+
+
+@pytest.mark.parametrize("code", ["def find():\n    yield {'run': 1 / 0}\n", "def find():\n    return 3\n"])
+def test_a_function_that_fails_is_told_as_that(tmp_path: Path, campaign_of: Freeze, code: str):
+    with pytest.raises(DefinitionError, match=r"own_units:find fails: (ZeroDivision|Type)Error"):
+        units_from(code, tmp_path, campaign_of)
 
 
 @pytest.mark.parametrize("code", ["import no_such_module\n", "def other(): ...\n"])

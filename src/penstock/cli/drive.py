@@ -24,7 +24,13 @@ Work = Callable[["Conductor", Observe], "Ending"]
 
 
 def drive(
-    campaign: Campaign, *, command: str, work: Work, accept_gone: bool = False, overwrite: bool = False
+    campaign: Campaign,
+    *,
+    command: str,
+    work: Work,
+    accept_gone: bool = False,
+    allow_problems: bool = False,
+    overwrite: bool = False,
 ) -> None:
     """Hold the campaign, let `work` drive its conductor, say how it ended, and leave with its code.
 
@@ -33,7 +39,13 @@ def drive(
     from penstock.conductor import Conductor
 
     with (
-        Conductor(campaign, command=command, accept_gone=accept_gone, overwrite=overwrite) as conductor,
+        Conductor(
+            campaign,
+            command=command,
+            accept_gone=accept_gone,
+            allow_problems=allow_problems,
+            overwrite=overwrite,
+        ) as conductor,
         stopping(conductor),
         observing() as observe,
     ):

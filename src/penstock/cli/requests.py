@@ -11,9 +11,12 @@ from typing import Any
 import click
 
 from penstock.cli.options import open_record, whoami
-from penstock.display import visible
-from penstock.errors import Held
+from penstock.display import CAMPAIGN, visible
+from penstock.errors import DefinitionError, Held, PenstockError
 from penstock.explain import find_stage, find_units
+from penstock.explain.find import ROOT
+from penstock.ledger import Ledger
+from penstock.ledger.lease import find_holder
 
 SHOWN = 10
 
@@ -29,7 +32,22 @@ def find_targets(root: Path, unit: str | None, stage: str | None) -> list[dict[s
         common = {"stage": stage} if stage else {}
         if unit is None:
             return [{**common, "all": True}]
-        return [{**common, "unit": number} for number in find_units(ledger, unit)]
+    return [{**common, "unit": number} for number in _find_units(root, unit)]
+
+
+def _find_units(root: Path, unit: str) -> list[int]:
+    """Find the units that are meant; one that the record does not know is looked for where units come from."""
+    with Ledger.open(root, readonly=True) as ledger, suppress(DefinitionError):
+        found = find_units(ledger, unit)
+        if unit != CAMPAIGN or found != [ROOT]:
+            return found
+    if not find_holder(root, time.time()):
+        from penstock.conductor.discovery import look_for_units
+
+        with suppress(PenstockError):
+            look_for_units(root)
+    with Ledger.open(root, readonly=True) as ledger:
+        return find_units(ledger, unit)
 
 
 def ask_all(root: Path, action: str, targets: Sequence[dict[str, Any]]) -> None:
@@ -49,7 +67,6 @@ def ask_all(root: Path, action: str, targets: Sequence[dict[str, Any]]) -> None:
 def _take_away(root: Path) -> list[str]:
     """Do at once what a conductor does after such a request, if none is there to do it."""
     from penstock.conductor.departed import take_away
-    from penstock.ledger.lease import find_holder
 
     if find_holder(root, time.time()):
         return []

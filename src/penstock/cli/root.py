@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -38,6 +40,8 @@ COMMANDS = {
     "demo": "Run a small campaign of your own, to see how it goes.",
 }
 
+NUMBER = re.compile(r"-[0-9]").match
+
 HELP = """Process a laboratory's data on this machine or a cluster; nothing is lost, nothing runs twice.
 
 \b
@@ -46,8 +50,8 @@ HELP = """Process a laboratory's data on this machine or a cluster; nothing is l
   penstock plan              what would be done, and why
   penstock run               do it; after any interruption, the same command goes on
 
-Exit codes: 0 all well, 1 something failed, 2 wrong use or definition, 3 the site cannot be reached,
-4 another conductor holds the campaign.
+Exit codes: 0 all well, 1 something failed or a source has problems, 2 wrong use or definition, 3 the site cannot be
+reached, 4 another conductor holds the campaign.
 
 \b
 Completion, for bash (zsh and fish likewise):
@@ -71,7 +75,8 @@ class Root(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             ctx.fail(f"no command is called {args[0]!r}: {self.hint(ctx, args[0])}")
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command, numbers_last(command, rest) if command else rest
 
     def hint(self, ctx: click.Context, name: str) -> str:
         from difflib import get_close_matches
@@ -114,6 +119,24 @@ def tell_of_record(ctx: click.Context, error: Exception) -> None:
             raise error
     except LedgerError as told:
         tell(ctx, str(told), told.exit_code)
+
+
+def numbers_last(command: click.Command, words: Sequence[str]) -> list[str]:
+    """Put words such as `-5` behind a `--`: they name units, since no option is called by a number.
+
+    >>> numbers_last(cli.get_command(click.Context(cli), "why"), ["-5", "--stage", "a"])
+    ['--stage', 'a', '--', '-5']
+    """
+    valued = {o for p in command.params if isinstance(p, click.Option) and not p.is_flag for o in p.opts}
+    rest, units, words = list[str](), list[str](), list(words)
+    while words and words[0] != "--":
+        word = words.pop(0)
+        if word in valued:
+            rest += [word, *words[:1]]
+            words = words[1:]
+        else:
+            (units if NUMBER(word) else rest).append(word)
+    return [*rest, "--", *units, *words[1:]] if units else [*rest, *words]
 
 
 def tell(ctx: click.Context, message: str, code: int) -> NoReturn:

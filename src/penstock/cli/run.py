@@ -21,12 +21,22 @@ Examples:
 @click.option("--stale", is_flag=True, help="Redo also what is done but stale.")
 @click.option("--accept-gone", is_flag=True, help="Believe it when many files are missing at once.")
 @overwrite_option
-def run(root: Path, overrides: tuple[str, ...], stale: bool, accept_gone: bool, overwrite: bool) -> None:
+@click.option(
+    "--allow-problems", is_flag=True, help="End with 0 also when rows or files were not understood."
+)
+def run(
+    root: Path,
+    overrides: tuple[str, ...],
+    stale: bool,
+    accept_gone: bool,
+    overwrite: bool,
+    allow_problems: bool,
+) -> None:
     """Work until nothing can change without a new file or a person.
 
     Interrupt it as you like: the same command goes on. Ctrl-C once stops submitting and asks running work on
     this machine to give back the rest; twice leaves at once. Jobs at clusters go on. Ends with 1 when tasks have
-    failed or when it was told to stop.
+    failed, when rows or files of a source were not understood, or when it was told to stop.
     """
     from penstock.cli.drive import drive
 
@@ -35,5 +45,6 @@ def run(root: Path, overrides: tuple[str, ...], stale: bool, accept_gone: bool, 
         command="run",
         accept_gone=accept_gone,
         overwrite=overwrite,
+        allow_problems=allow_problems,
         work=lambda conductor, observe: conductor.run(observe=observe, stale=stale),
     )

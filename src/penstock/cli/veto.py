@@ -23,8 +23,8 @@ Examples:
 def veto(unit: str, why: str, stage: str | None, root: Path) -> None:
     """Keep a unit from being processed, and record why.
 
-    UNIT is a unit, a group with all in it, or a pattern. Who said so and when is recorded; what is done stays
-    done.
+    UNIT is a unit, a group with all in it, a pattern, or `/`: the whole campaign. Who said so and when is
+    recorded; what is done stays done.
     """
     if not why.strip():
         raise click.BadParameter("say why: others will ask", param_hint="--why")

@@ -23,7 +23,7 @@ from penstock.conductor.parcels import (
     time_inside,
 )
 from penstock.conductor.submission import Submitter
-from penstock.errors import SiteError, SiteFull, SubmitRejected
+from penstock.errors import DefinitionError, SiteError, SiteFull, SubmitRejected
 from penstock.ledger import jobs
 from penstock.ledger.experience import DAY_S
 from penstock.ledger.jobs import Ending
@@ -61,7 +61,13 @@ class ArraySubmitter(Submitter):
         given = 0
         while not self.capacity.resting and not self.is_paced(stage):
             array = self.next_array(stage)
-            taken = self.submit(stage, array) if array else 0
+            try:
+                taken = self.submit(stage, array) if array else 0
+            except DefinitionError as error:
+                self.set_aside(
+                    stage, [unit for batch in array.batches for unit in batch] if array else (), error
+                )
+                continue
             if not taken:
                 break  # there is no more, or what was refused now would be refused again
             given += taken

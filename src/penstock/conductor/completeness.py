@@ -1,7 +1,8 @@
-"""Which groups are open by the `complete` condition of their level."""
+"""Which units and groups are open by the `complete` condition of their level."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 from penstock.campaign import Campaign, TableSource
@@ -14,27 +15,25 @@ from penstock.ledger.units import Values
 
 
 def open_by_condition(context: Context) -> dict[int, str]:
-    """Return the groups that are open by their level's condition, and why.
+    """Return the units and groups that are open by their level's condition, and why.
 
-    Looked at are those where a group task is still to do, or would be redone since members came or changed.
+    Looked at are those where a task is still to do, or would be redone since members came or changed.
     """
     campaign, graph, db = context.campaign, context.graph, context.ledger.db
     reasons: dict[int, str] = {}
-    for level in {stage.level for stage in graph.stages.values() if graph.is_group(stage.name)}:
+    for level in sorted({stage.level for stage in graph.stages.values()}):
         name = campaign.levels[level - 1] if level else "campaign"
         text = campaign.complete.get(name)
         if text is None and whole_by_rows(campaign, level):
             continue
         if text is None:
-            raise DefinitionError(
-                f"a stage at level '{name}' needs to know when its groups are whole, as more may come by itself (`tick`,"
-                f' `watch`, `up`): add complete = {{ {name} = "quiet 30min" }} to [units]; it can be {FORMS}',
-                file=campaign.file,
-            )
+            refuse_groups(context, level, name)
+            continue
         condition = Condition.parse(text)
-        for row in undone_groups(db, graph, level):
-            group = look_at(db, row, context.values, name)
-            why = condition.why_open(group, now=context.clock.now(), root=campaign.root)
+        for row in undone(db, graph, level):
+            why = condition.why_open(
+                look_at(db, row, context.values, name, condition), now=context.clock.now(), root=campaign.root
+            )
             if why:
                 reasons[row["id"]] = why
     return reasons
@@ -48,14 +47,22 @@ def whole_by_rows(campaign: Campaign, level: int) -> bool:
     return all(isinstance(source, TableSource) for source in campaign.sources if source.level > level)
 
 
-def undone_groups(db: sqlite3.Connection, graph: Graph, level: int) -> list[sqlite3.Row]:
-    """Return the groups of a level whose own tasks are not done, or stale, whose members have work to do, or that are open.
+def refuse_groups(context: Context, level: int, name: str) -> None:
+    """Raise DefinitionError if a stage at a level without a condition merges groups."""
+    if any(s.level == level and context.graph.is_group(n) for n, s in context.graph.stages.items()):
+        raise DefinitionError(
+            f"a stage at level '{name}' needs to know when its groups are whole, as more may come by itself (`tick`,"
+            f' `watch`, `up`): add complete = {{ {name} = "quiet 30min" }} to [units]; it can be {FORMS}',
+            file=context.campaign.file,
+        )
+
+
+def undone(db: sqlite3.Connection, graph: Graph, level: int) -> list[sqlite3.Row]:
+    """Return the units of a level whose own tasks are not done, or stale, whose members have work to do, or that are open.
 
     One that is open stays so until its condition is met, whatever its members have come to.
     """
-    stages = ", ".join(
-        str(graph.ids[n]) for n, s in graph.stages.items() if s.level == level and graph.is_group(n)
-    )
+    stages = ", ".join(str(graph.ids[n]) for n, s in graph.stages.items() if s.level == level)
     open_states = ", ".join(f"'{state}'" for state in OPEN)
     return db.execute(
         f"SELECT DISTINCT u.* FROM task t JOIN unit u ON u.id = t.unit WHERE t.stage IN ({stages})"
@@ -66,11 +73,22 @@ def undone_groups(db: sqlite3.Connection, graph: Graph, level: int) -> list[sqli
     ).fetchall()
 
 
-def look_at(db: sqlite3.Connection, row: sqlite3.Row, values: Values, name: str) -> Group:
-    """Return what a condition may know of a group."""
+def look_at(
+    db: sqlite3.Connection, row: sqlite3.Row, values: Values, name: str, condition: Condition
+) -> Group:
+    """Return what a condition may know of a unit or group."""
+    known = values.of(row)
+    newest, members = members_of(db, row) if condition.of_members else (None, 0)
+    return Group(known, str(known.get(name, "")), newest, members)
+
+
+def members_of(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[float | None, int]:
+    """Return when the last member of a unit came or changed, and how many there are: units under it, else its own files."""
     under = f"g{row['level']} = {row['id']} AND level > {row['level']}" if row["level"] else "level > 0"
     newest, members = db.execute(
         f"SELECT max(at), count(*) FROM unit WHERE {under} AND gone IS NULL AND origin <> 'group'"
     ).fetchone()
-    known = values.of(row)
-    return Group(known, str(known.get(name, "")), newest, members)
+    if members or row["origin"] == "group":
+        return newest, members
+    fields = json.loads(row["fields"])
+    return row["at"], len(fields.get("paths", ())) or int("path" in fields)

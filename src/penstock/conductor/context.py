@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from penstock.campaign import Allowance, Campaign
 from penstock.clock import Clock
 from penstock.conductor.measured import Measured
+from penstock.decide import RETRIES
 from penstock.graph import Graph
 from penstock.ledger import Ledger
+from penstock.ledger.stored import stored_campaign, stored_graph
 from penstock.ledger.units import Values
-from penstock.site import Sites
+from penstock.site import ClusterSite, Sites
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +30,17 @@ class Context:
     allowances: Mapping[str, Mapping[str, Allowance]]
     overwrite: bool = False
     """Whether products may replace files that penstock did not make, which were not inputs."""
+
+
+def recorded_context(
+    ledger: Ledger, clock: Clock, *, there: Mapping[str, ClusterSite] | None = None
+) -> Context:
+    """Return the context of a campaign as its record has it; its Python is not loaded."""
+    campaign, graph = replace(stored_campaign(ledger), root=ledger.root), stored_graph(ledger)
+    allowances = {stage.name: RETRIES for stage in campaign.stages}
+    values, sites, measured = (
+        Values(ledger.db, campaign),
+        Sites(campaign, there=there),
+        Measured(ledger, graph),
+    )
+    return Context(ledger, campaign, graph, values, sites, clock, measured, allowances)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from penstock.clock import SystemClock
 from penstock.conductor.collection import Collector
-from penstock.conductor.context import Context
-from penstock.conductor.measured import Measured
-from penstock.decide import RETRIES
+from penstock.conductor.context import recorded_context
 from penstock.display import count
 from penstock.errors import DefinitionError, PenstockError
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.lease import held
-from penstock.ledger.stored import stored_campaign, stored_graph
-from penstock.ledger.units import Values
-from penstock.site import ClusterSite, Sites
+from penstock.site import ClusterSite
 
 
 def take_away(root: Path, *, there: Mapping[str, ClusterSite] | None = None) -> list[str]:
@@ -30,19 +25,7 @@ def take_away(root: Path, *, there: Mapping[str, ClusterSite] | None = None) -> 
         if not jobs.open_jobs(ledger.db):
             return []
     with held(root, command="cancel", clock=SystemClock()) as ledger:
-        campaign, graph = replace(stored_campaign(ledger), root=root), stored_graph(ledger)
-        sites = Sites(campaign, there=there)
-        allowances = {stage.name: RETRIES for stage in campaign.stages}
-        context = Context(
-            ledger,
-            campaign,
-            graph,
-            Values(ledger.db, campaign),
-            sites,
-            SystemClock(),
-            Measured(ledger, graph),
-            allowances,
-        )
+        context = recorded_context(ledger, SystemClock(), there=there)
         collector = Collector(context)
         try:
             collector.revoke_departed()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from penstock import sources
 from penstock.campaign import Campaign, Source
+from penstock.clock import SystemClock
 from penstock.conductor.completeness import open_by_condition
-from penstock.conductor.context import Context
+from penstock.conductor.context import Context, recorded_context
 from penstock.conductor.replacing import products_among
 from penstock.errors import DefinitionError
 from penstock.ledger import FOLDER, Ledger
 from penstock.ledger.admission import admit
+from penstock.ledger.lease import held
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.units import ROOT, Difference, merge_found, stage_found, stage_unsettled
 from penstock.units import canonical
@@ -101,7 +105,10 @@ class Discoverer:
         return sorted(self.campaign.sources, key=lambda source: source.level)
 
     def look(self, source: Source) -> sources.ScanState:
-        """Scan a source into the staging table, which locks nothing that anybody else may want meanwhile."""
+        """Scan a source into the staging table, which locks nothing that anybody else may want meanwhile.
+
+        Raises DefinitionError if it cannot be read and never could; one that gave units before holds up no other.
+        """
         db = self.ledger.db
         rows = db.execute("SELECT path, fingerprint, since FROM settling").fetchall()
         settling = {row[0]: (row[1], row[2]) for row in rows}
@@ -111,6 +118,13 @@ class Discoverer:
         try:
             stage_found(db, source.level, sources.scan(source, self.campaign, state))
             stage_unsettled(db, source.level, (u.key for u in state.unsettled))
+        except DefinitionError as error:
+            if not has_units(db, source.level):
+                raise
+            state.failed = True
+            state.problems = [
+                sources.Problem(f"the units of {self.campaign.levels[source.level - 1]}", str(error))
+            ]
         finally:
             db.execute("COMMIT")
         return state
@@ -122,7 +136,7 @@ class Discoverer:
             source.level,
             now=state.now_s,
             accept_gone=accept_gone,
-            believe_gone=not state.missing_roots,
+            believe_gone=not (state.missing_roots or state.failed),
         )
         admit(self.ledger.db, self.graph, self.values, difference)
         return difference
@@ -169,8 +183,12 @@ class Discoverer:
         )
 
     def groups_of(self, key: Sequence[Any]) -> list[int]:
-        """Return the groups, the campaign among them, under which a key stands or will stand."""
-        keys = [(level, canonical(key[:level])) for level in range(1, len(key))]
+        """Return the groups, the campaign among them, under which a key stands or will stand.
+
+        So is its own unit, where stages of its level wait until it is whole.
+        """
+        itself = any(self.graph.stages[name].level == len(key) for name in self.graph.held)
+        keys = [(level, canonical(key[:level])) for level in range(1, len(key) + itself)]
         rows = [
             self.ledger.db.execute("SELECT id FROM unit WHERE level = ? AND key = ?", pair).fetchone()
             for pair in keys
@@ -187,9 +205,15 @@ class Discoverer:
         db.executemany("INSERT INTO opening VALUES (?, ?)", sorted(opening))
         touched = Touched()
         for stage in self.graph.stages:
-            if self.graph.is_group(stage):
+            if self.graph.may_be_open(stage):
                 touched.add(stage, {unit for unit, _ in opening ^ before})
         propagate(db, self.graph, {}, touched)
+
+
+def has_units(db: sqlite3.Connection, level: int) -> bool:
+    """Whether a source ever gave units of a level."""
+    sql = "SELECT 1 FROM unit WHERE level = ? AND origin = 'source' LIMIT 1"
+    return db.execute(sql, (level,)).fetchone() is not None
 
 
 def check_found(ledger: Ledger, campaign: Campaign, found: Discovery) -> None:
@@ -198,3 +222,9 @@ def check_found(ledger: Ledger, campaign: Campaign, found: Discovery) -> None:
         return
     if ledger.db.execute("SELECT 1 FROM unit WHERE id > 1 LIMIT 1").fetchone() is None:
         raise DefinitionError(sources.explain_nothing(campaign.sources[-1], campaign), file=campaign.file)
+
+
+def look_for_units(root: Path) -> None:
+    """Bring the units of a campaign that nobody drives to what is there, by the definition of its record."""
+    with held(root, command="look", clock=SystemClock()) as ledger:
+        Discoverer(recorded_context(ledger, SystemClock())).discover()

@@ -15,8 +15,8 @@ from penstock.ledger.tasks import REDEFINED
 SHOWN = 3
 
 
-def say_ending(ledger: Ledger, *, stopped: bool) -> tuple[int, list[str]]:
-    """Return the exit code and the lines that a run ends with."""
+def say_ending(ledger: Ledger, *, stopped: bool, allow_problems: bool = True) -> tuple[int, list[str]]:
+    """Return the exit code and the lines that a run ends with; unless allowed, problems of the sources are failures."""
     counts = totals(ledger)
     lines = [*paused_lines(ledger), *failed_lines(ledger, counts), *waiting_lines(ledger, counts)]
     if stopped:
@@ -24,6 +24,7 @@ def say_ending(ledger: Ledger, *, stopped: bool) -> tuple[int, list[str]]:
     if counts.get("stale"):
         lines += stale_lines(ledger, counts["stale"])
     failed = bool(counts.get("failed")) or has_pause(ledger)
+    failed |= not allow_problems and has_source_problem(ledger)
     if not lines:
         lines = [f"all done: {count(counts.get('done', 0), 'task')}" if counts else "there is nothing to do"]
     lines += problem_lines(ledger)
@@ -44,6 +45,13 @@ def problem_lines(ledger: Ledger) -> list[str]:
     rows = ledger.db.execute("SELECT subject, why FROM problem ORDER BY id DESC LIMIT ?", (SHOWN,))
     shown = [f"    {row['subject']}: {row['why']}" for row in rows]
     return [f"{count(total, 'problem')} to look at: see `penstock status`", *shown] if total else []
+
+
+def has_source_problem(ledger: Ledger) -> bool:
+    """Whether something that should be a unit is none, or one that cannot be judged."""
+    return (
+        ledger.db.execute("SELECT 1 FROM problem WHERE source GLOB 'unit*.*' LIMIT 1").fetchone() is not None
+    )
 
 
 def has_pause(ledger: Ledger) -> bool:

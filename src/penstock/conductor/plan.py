@@ -23,6 +23,7 @@ from penstock.conductor.products import check_products
 from penstock.conductor.replacing import in_the_way
 from penstock.conductor.slots import SlotSubmitter
 from penstock.display import count
+from penstock.errors import DefinitionError
 from penstock.ledger import Ledger
 from penstock.ledger.pauses import end_halts
 from penstock.ledger.registration import register
@@ -177,7 +178,7 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
     )
     ready = states.get("ready", 0)
     size = submitter.batch_size(stage, ready)
-    lines = submitter.preview(stage, first_ready(ledger, number)) if ready else []
+    lines, wrong = previewed(submitter, stage, first_ready(ledger, number)) if ready else ([], [])
     submit, script = (submitter.draft(stage) if isinstance(submitter, ArraySubmitter) else None) or ((), None)
     return StagePlan(
         name=stage.name,
@@ -186,7 +187,7 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
         batches=math.ceil(ready / size),
         batch_size=size,
         workers=stage.workers,
-        reasons=reasons_of(ledger, number, states),
+        reasons=[*reasons_of(ledger, number, states), *wrong],
         first=[command_text(line, stage) for line in lines],
         first_lines=lines,
         site=context.sites.name_of(stage),
@@ -194,6 +195,19 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
         script=script,
         taken=in_the_way(context, stage) if ready else (),
     )
+
+
+def previewed(
+    submitter: SlotSubmitter | ArraySubmitter, stage: Stage, units: Sequence[int]
+) -> tuple[list[dict[str, Any]], list[Reason]]:
+    """Render some tasks, and say why others cannot be."""
+    lines, wrong = list[dict[str, Any]](), Counter[str]()
+    for unit in units:
+        try:
+            lines += submitter.preview(stage, [unit])
+        except DefinitionError as error:
+            wrong[error.message] += 1
+    return lines, [Reason("ready", f"cannot be run: {why}", n) for why, n in wrong.items()]
 
 
 def first_ready(ledger: Ledger, stage_id: int) -> list[int]:

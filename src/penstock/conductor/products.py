@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import combinations
 
 from penstock.campaign import Campaign, Product, Stage
@@ -14,19 +15,32 @@ Part = str | Placeholder
 
 
 def check_products(context: Context) -> None:
-    """Raise DefinitionError if two tasks, of the units known now, have one product path."""
+    """Raise DefinitionError if two tasks, of the units known now, have one product path.
+
+    Once a stage has made something as it is defined now, such a task is a unit's own fault: it fails when it is given out.
+    """
     campaign = context.campaign
     doubtful = doubtful_stages(campaign)
     makers: dict[str, tuple[str, str]] = {}
     for stage in (s for s in campaign.stages if s.name in doubtful):
         for label, path in paths_of(context, stage):
             other = makers.setdefault(path, (stage.name, label))
-            if other != (stage.name, label):
+            if other != (stage.name, label) and not any(
+                has_worked(context, s) for s in (stage.name, other[0])
+            ):
                 raise DefinitionError(
                     f"two tasks would make one product, {path}: {other[0]} of {other[1]} and {stage.name} of {label};"
                     " put more fields into its pattern",
                     file=campaign.file,
                 )
+
+
+def has_worked(context: Context, stage: str) -> bool:
+    """Whether a stage was begun as it is defined now."""
+    graph = context.graph
+    sql = "SELECT 1 FROM task WHERE stage = ? AND made = ? LIMIT 1"
+    row = context.ledger.db.execute(sql, (graph.ids[stage], graph.stages[stage].digest)).fetchone()
+    return row is not None
 
 
 def paths_of(context: Context, stage: Stage) -> Iterator[tuple[str, str]]:
@@ -40,8 +54,9 @@ def paths_of(context: Context, stage: Stage) -> Iterator[tuple[str, str]]:
         seen = context.values.of(row)
         key = [seen[level] for level in campaign.levels[: stage.level]]
         label = show_key(key, campaign.levels, campaign.formats)
-        for product in stage.products:
-            yield label, product.path_for(key, seen)
+        with suppress(DefinitionError):  # that task will fail, and say so
+            for product in stage.products:
+                yield label, product.path_for(key, seen)
 
 
 def doubtful_stages(campaign: Campaign) -> set[str]:

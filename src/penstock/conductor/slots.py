@@ -9,6 +9,7 @@ from penstock.batching import LOCAL_S, local_batch_size
 from penstock.campaign import Stage
 from penstock.conductor.context import Context
 from penstock.conductor.submission import Submitter
+from penstock.errors import DefinitionError
 from penstock.ledger import jobs
 from penstock.rendering import batch_text, job_spec, relative_to_root
 from penstock.site import FeedingSite
@@ -52,7 +53,11 @@ class SlotSubmitter(Submitter):
                     break
                 slot = slot or self.open_slot(slots)
                 slot.alone = suspect
-                self.give(stage, slot, units)
+                try:
+                    self.give(stage, slot, units)
+                except DefinitionError as error:
+                    self.set_aside(stage, units, error)
+                    continue
                 given += len(units)
         return given
 

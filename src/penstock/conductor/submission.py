@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from penstock.campaign import Campaign, Stage
@@ -16,6 +17,7 @@ from penstock.graph import Graph
 from penstock.ledger import tasks
 from penstock.ledger.inputs import inputs_of, members_left_out
 from penstock.ledger.products import replaceable
+from penstock.ledger.readiness import propagate
 from penstock.ledger.units import rows_of
 from penstock.rendering import Line, Paths, Renderer, stage_spec
 from penstock.units import show_key
@@ -43,6 +45,10 @@ class Rendered:
         return taken
 
 
+class _NotMeant(Exception):
+    """Ends a transaction that was only tried."""
+
+
 class Submitter:
     """Gives the ready tasks of one site to its runners."""
 
@@ -62,9 +68,31 @@ class Submitter:
         return [self.graph.stages[row[0]] for row in rows if row[0] in self.mine]
 
     def preview(self, stage: Stage, units: Sequence[int]) -> list[dict[str, Any]]:
-        """Render tasks as they would be given to a runner, and give them to none."""
+        """Render tasks as they would be given to a runner, and give them to none; raises DefinitionError if one cannot be."""
         inputs = inputs_of(self.ledger.db, self.graph, stage.name, units)
         return [line.data for line in self.render(stage, units, {u: inputs[u].paths for u in units}).values()]
+
+    def set_aside(self, stage: Stage, units: Sequence[int], error: DefinitionError) -> None:
+        """Count as failed what cannot be given out, so that the rest can; raise `error` if all can."""
+        wrong: dict[int, str] = {}
+        with suppress(_NotMeant), self.ledger.transaction() as db:
+            for unit in units:
+                db.execute("SAVEPOINT one")
+                try:
+                    self.lines(stage, 0, [unit])
+                except DefinitionError as fault:
+                    wrong[unit] = fault.message
+                    db.execute("ROLLBACK TO one")
+                db.execute("RELEASE one")
+            raise _NotMeant
+        if not wrong:
+            raise error
+        with self.ledger.transaction() as db:
+            moves = [
+                tasks.Move(unit, "ready", "failed", f"cannot be run: {why}") for unit, why in wrong.items()
+            ]
+            tasks.move(db, self.graph, stage.name, moves)
+            propagate(db, self.graph, {stage.name: wrong})
 
     def stage_specs(self, names: Sequence[str]) -> dict[str, Any]:
         """Return what a runner must know of these stages."""

@@ -13,9 +13,11 @@ BYTES = {
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
 
+MOST = 1e18  # an exabyte; what is more has no place in the record
+
 _AMOUNT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*")
-_GPUS = re.compile(r"([A-Za-z][\w.-]*)(?::([1-9][0-9]*))?")
-_CLOCK = re.compile(r"([0-9]+):([0-5][0-9]):([0-5][0-9])")
+_GPUS = re.compile(r"([A-Za-z][\w.-]*)(?::([1-9][0-9]{0,8}))?")
+_CLOCK = re.compile(r"([0-9]{1,9}):([0-5][0-9]):([0-5][0-9])")
 
 
 def seconds(written: Any) -> float:
@@ -34,7 +36,7 @@ def size(written: Any) -> int:
 
 def gpus(written: Any) -> tuple[int, str | None]:
     """Read GPUs: a number, a type, or a type and a number such as "a100:2"; return number and type."""
-    if isinstance(written, int) and not isinstance(written, bool) and written >= 0:
+    if isinstance(written, int) and not isinstance(written, bool) and 0 <= written < MOST:
         return written, None
     found = _GPUS.fullmatch(written) if isinstance(written, str) else None
     if not found:
@@ -43,9 +45,10 @@ def gpus(written: Any) -> tuple[int, str | None]:
 
 
 def _amount(written: Any, units: dict[str, Any], what: str, remedy: str) -> float:
-    if isinstance(written, (int, float)) and not isinstance(written, bool) and 0 <= written < float("inf"):
+    if isinstance(written, (int, float)) and not isinstance(written, bool) and 0 <= written < MOST:
         return float(written)
     found = _AMOUNT.fullmatch(written) if isinstance(written, str) else None
-    if not found or found[2] not in units:
+    amount = float(found[1]) * units[found[2]] if found and found[2] in units else MOST
+    if amount >= MOST:
         raise ValueError(f"{written!r} is not {what}; {remedy}")
-    return float(found[1]) * units[found[2]]
+    return amount

@@ -137,6 +137,7 @@ _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "pattern": Pattern.parse,
         "many": tuple,
         "companions": _templates,
+        "partial": Pattern.parse,
         "exclude": tuple,
         "derive": _expressions,
     },

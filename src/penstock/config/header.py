@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from io import StringIO
 from pathlib import Path
 from stat import S_ISREG
 from typing import TextIO
@@ -16,7 +17,7 @@ def read_header(path: Path) -> list[str] | None:
     """Read the column names of a CSV file; None when it is not there."""
     try:
         with open_table(path) as file:
-            line = file.readline()
+            line = StringIO(file.buffer.readline().decode("utf-8-sig"), newline="").readline()
             delimiter = "\t" if path.suffix == ".tsv" else max(",;\t", key=line.count)
             return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), list[str]())]
     except FileNotFoundError:

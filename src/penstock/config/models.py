@@ -5,6 +5,7 @@ import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
+from math import isfinite
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -15,6 +16,8 @@ from penstock.units import iso
 NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 STAGE_NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+MOST = 1_000_000_000  # of whatever is counted
+
 Outcome = Literal[
     "error",
     "timeout",
@@ -51,13 +54,13 @@ def _plain(given: Any) -> Any:
         return iso(given) if given.tzinfo else given.isoformat()
     if isinstance(given, (date, time)):
         return given.isoformat()
-    if given is None or isinstance(given, (str, int, float, bool)):
+    if given is None or isinstance(given, (str, bool, int)) or (isinstance(given, float) and isfinite(given)):
         return given
     raise ValueError(f"{given!r} cannot be kept as JSON; use text, numbers, lists and tables")
 
 
 def _batch(given: Any) -> int | float | None:
-    if given is None or (isinstance(given, int) and not isinstance(given, bool) and given > 0):
+    if given is None or (isinstance(given, int) and not isinstance(given, bool) and 0 < given <= MOST):
         return given
     if isinstance(given, str):
         return seconds(given)
@@ -132,6 +135,10 @@ class SourceTable(Table):
     ] = None
     many: Annotated[Names, Field(description="fields by which the files of one unit differ")] = []
     companions: Annotated[Texts, Field(description="files that must be there, too")] = []
+    partial: Annotated[
+        str | None,
+        Field(description="a file beside it while it is written, which holds its unit: {path}.part"),
+    ] = None
     exclude: Annotated[Texts, Field(description="globs of files to leave out")] = []
     derive: Annotated[dict[Name, str], Field(description="field = expression over other fields")] = {}
     types: Annotated[dict[str, TypeName], Field(description="the type of a column or field")] = {}
@@ -169,7 +176,7 @@ class AfterTable(Table):
 class ResourcesTable(Table):
     """What one worker needs for one unit."""
 
-    cpus: Annotated[int, Field(ge=1, description="cores (of each process)")] = 1
+    cpus: Annotated[int, Field(ge=1, le=MOST, description="cores (of each process)")] = 1
     memory: Annotated[
         Size | None, Field(description='memory, such as "2GB"; of several nodes, each one\'s')
     ] = None
@@ -179,10 +186,11 @@ class ResourcesTable(Table):
         Field(description='GPUs (on each node): a number, or a type and a number such as "a100:2"'),
     ] = 0
     nodes: Annotated[
-        int, Field(ge=1, description="nodes, for a program that starts processes on several")
+        int, Field(ge=1, le=MOST, description="nodes, for a program that starts processes on several")
     ] = 1
     tasks_per_node: Annotated[
-        int, Field(ge=1, description="processes that the program starts on each node, of `cpus` each")
+        int,
+        Field(ge=1, le=MOST, description="processes that the program starts on each node, of `cpus` each"),
     ] = 1
     exclusive: Annotated[bool, Field(description="nodes that no other job uses meanwhile")] = False
     scratch_disk: Annotated[
@@ -193,11 +201,13 @@ class ResourcesTable(Table):
 class RetryTable(Table):
     """How often one class of failure is tried again."""
 
-    times: Annotated[int, Field(ge=0, description="how often")]
+    times: Annotated[int, Field(ge=0, le=MOST, description="how often")]
     delays: Annotated[
         list[Duration], Field(description="how long to wait before each; the last repeats")
     ] = []
-    scale: Annotated[float, Field(ge=1, strict=False, description="resources times this, each time")] = 1.0
+    scale: Annotated[
+        float, Field(ge=1, le=1000, strict=False, description="resources times this, each time")
+    ] = 1.0
 
 
 class RuleTable(Table):
@@ -276,7 +286,7 @@ class StageTable(Table):
     batch_wait: Annotated[
         Duration | None, Field(description="how long a task may wait for its batch to fill [2min; none here]")
     ] = None
-    workers: Annotated[int, Field(ge=1, description="tasks at a time in a batch")] = 1
+    workers: Annotated[int, Field(ge=1, le=MOST, description="tasks at a time in a batch")] = 1
     resources: Annotated[ResourcesTable | None, Field(description="per worker, per unit")] = None
     retry: Annotated[
         dict[Outcome, Annotated[RetryTable, _wrapped("times", int | RetryTable)]],
@@ -307,7 +317,9 @@ class SiteTable(Table):
     scheduler: Annotated[str, Field(description="local, slurm, pbs, torque, gridengine or lsf")] = "local"
     host: Annotated[str | None, Field(description="a host of ~/.ssh/config; none: this machine")] = None
     workdir: Annotated[str | None, Field(description="the folder for jobs there")] = None
-    cores: Annotated[int | None, Field(ge=1, description="local: how many cores to use [all]")] = None
+    cores: Annotated[int | None, Field(ge=1, le=MOST, description="local: how many cores to use [all]")] = (
+        None
+    )
     python: Annotated[
         str | None,
         Field(
@@ -347,12 +359,14 @@ class SiteTable(Table):
     )
     constraint: Annotated[Line | None, Field(description="the features that a node must have")] = None
     lines: Annotated[Texts, Field(description="raw lines for the head of the job script")] = []
-    max_jobs: Annotated[int | None, Field(ge=1, description="jobs (arrays) at a time")] = None
-    max_queued_tasks: Annotated[int | None, Field(ge=1, description="tasks given out at a time")] = None
-    array_size: Annotated[int | None, Field(ge=1, description="elements of one array")] = None
-    max_parallel: Annotated[int | None, Field(ge=1, description="elements of one array that run at once")] = (
+    max_jobs: Annotated[int | None, Field(ge=1, le=MOST, description="jobs (arrays) at a time")] = None
+    max_queued_tasks: Annotated[int | None, Field(ge=1, le=MOST, description="tasks given out at a time")] = (
         None
     )
+    array_size: Annotated[int | None, Field(ge=1, le=MOST, description="elements of one array")] = None
+    max_parallel: Annotated[
+        int | None, Field(ge=1, le=MOST, description="elements of one array that run at once")
+    ] = None
     max_walltime: Annotated[Duration | None, Field(description="the longest job")] = None
     max_memory: Annotated[Size | None, Field(description="the largest job")] = None
     visibility: Annotated[

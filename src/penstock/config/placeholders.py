@@ -9,6 +9,16 @@ from penstock.campaign import Stage
 from penstock.config.places import Keys, Places, nearest
 from penstock.config.sources import Fields
 from penstock.units import FAN, Placeholder, Template
+from penstock.units.formats import format_of
+from penstock.units.values import NOUNS
+
+#: type of a format → types of fields that it can write
+FORMATTED = {
+    "int": ("int",),
+    "float": ("float", "int"),
+    "str": ("str", "datetime"),
+    "datetime": ("datetime", "str"),
+}
 
 PLAIN = ("cpus", "scratch", "outdir")
 
@@ -48,7 +58,22 @@ class _Check:
     def _level(self) -> str:
         return self.fields.levels[self.stage.level - 1] if self.stage.level else "campaign"
 
+    def format_of(self, template: Template, keys: Keys) -> None:
+        """Refuse a format that the type of its field can never have."""
+        for part in template.parts:
+            if not isinstance(part, Placeholder) or not part.spec:
+                continue
+            kind = self.fields.types.get(part.name, "str" if part.name in self.fields.columns else None)
+            wanted = format_of(part.spec).type
+            if kind and kind not in FORMATTED[wanted]:
+                message = (
+                    f"{{{part.name}:{part.spec}}} is for {NOUNS[wanted]}, and {part.name!r} is {NOUNS[kind]}; say what it is:"
+                    f' types = {{ {part.name} = "{wanted}" }}'
+                )
+                self.refuse(keys, message)
+
     def fields_of(self, template: Template, keys: Keys, *, known: Sequence[str] = ()) -> None:
+        self.format_of(template, keys)
         for name in (one for one in template.names if one not in known):
             if "." in name:
                 self.refuse(keys, f"{{{name}}} cannot stand in {template.text!r}; use levels and fields")
@@ -81,6 +106,7 @@ class _Check:
             )
 
     def command(self, template: Template) -> None:
+        self.format_of(template, ("command",))
         for name in template.names:
             head, _, rest = name.partition(".")
             if head == "param":

@@ -48,7 +48,13 @@ def _read_toml(file: Path) -> Draft:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message, line = _toml_place(str(error))
-        raise DefinitionError(f"this is not TOML: {message}", file=file, line=line) from None
+        lines = text.splitlines()
+        shown = (
+            f": {lines[line - 1].strip()[:100]}"
+            if line and line <= len(lines) and lines[line - 1].strip()
+            else ""
+        )
+        raise DefinitionError(f"this is not TOML: {message}{shown}", file=file, line=line) from None
     return Draft(tables, file.parent, file, find_lines(text))
 
 

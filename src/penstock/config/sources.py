@@ -18,7 +18,7 @@ from penstock.units import FAN, Expression, Pattern, Template
 FILE_FIELDS = ("path", "name", "stem", "size")
 GROUP_FIELDS = ("paths", "size")
 KINDS = ("files", "table", "python")
-FILES_ONLY = ("settle", "many", "companions", "exclude")
+FILES_ONLY = ("settle", "many", "companions", "partial", "exclude")
 
 
 @dataclass(slots=True)
@@ -31,6 +31,7 @@ class Fields:
     open: set[int] = field(default_factory=set[int])
     given: set[int] = field(default_factory=set[int])
     lists: set[str] = field(default_factory=set[str])
+    columns: set[str] = field(default_factory=set[str])  # of tables: text, where nothing else is said
     types: dict[str, str] = field(default_factory=dict[str, str])
     formats: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -162,16 +163,39 @@ class _Assembly:
         with placed(self.places, (*keys, "companions")):
             companions = tuple(Template.parse(text, pattern.formats) for text in table.companions)
         self._check_companions(keys, companions, names)
+        partial = self._partial(keys, table, pattern)
         return FileSource(
             level,
             pattern,
             settle_s=10.0 if table.settle is None else table.settle,
             many=tuple(table.many),
             companions=companions,
+            partial=partial,
             exclude=tuple(table.exclude),
             types={name: kind for name, kind in table.types.items() if name in derive},
             derive=derive,
         )
+
+    def _partial(self, keys: Keys, table: SourceTable, pattern: Pattern) -> Pattern | None:
+        """Read the pattern of what stands beside a file that is still written."""
+        if table.partial is None:
+            return None
+        with placed(self.places, (*keys, "partial")):
+            partial = Pattern.parse(_home(table.partial).replace("{path}", pattern.text))
+            if partial.text.rpartition("/")[0] != pattern.text.rpartition("/")[0]:
+                raise DefinitionError(
+                    f"the partial {partial.text!r} is not beside {pattern.text!r}; write it with the same folders"
+                )
+            if partial.template.parts == pattern.template.parts:
+                raise DefinitionError(
+                    f"the partial {partial.text!r} is the file itself; write how it is called before"
+                )
+            if {*partial.names} - {*table.many} != {*pattern.names} - {*table.many}:
+                raise DefinitionError(
+                    f"the partial {partial.text!r} must name the unit as {pattern.text!r} does; write {{path}}.part,"
+                    " or the same fields"
+                )
+        return partial
 
     def table(
         self, keys: Keys, table: SourceTable, level: int | None, derive: dict[str, Expression]
@@ -190,6 +214,7 @@ class _Assembly:
             self._check_derive(keys, derive, {*header})
             level = self._level((*keys, "table"), {*header, *derive}, level, f"the columns of {path.name}")
             self._add(level, {*header, *derive})
+            self.fields.columns |= {*header} - {*derive}
             self._set_text({*header} - {*derive, *self.fields.levels})
         return TableSource(level, path, table.types, derive)
 

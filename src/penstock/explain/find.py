@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from penstock.display import Labels
 from penstock.errors import DefinitionError
-from penstock.units import Value, canonical, parse_key
+from penstock.units import CAMPAIGN, Value, canonical, parse_key
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
@@ -37,7 +37,8 @@ def find_stage(db: sqlite3.Connection, name: str) -> sqlite3.Row:
 def find_units(ledger: Ledger, text: str, stage: str | None = None) -> list[int]:
     """Return the ids of the units that `text` names: a unit, a group, a pattern with `*`, a file, a product.
 
-    With `stage`, they are units at that stage's level: those of a group, or the group of a unit.
+    With `stage`, they are units at that stage's level: those of a group, or the group of a unit. The campaign itself is
+    `campaign` or `/`; the former is a unit where one is called so.
 
     Example: `find_units(ledger, "2020-01-17/*", "calibrate")`.
 
@@ -69,8 +70,10 @@ def find_children(db: sqlite3.Connection, labels: Labels, group: str) -> Iterato
 
 
 def _by_name(db: sqlite3.Connection, labels: Labels, name: str) -> list[int]:
+    if name in ("", labels.root):
+        return [ROOT]
     try:
-        values = parse_key(name, labels.levels, labels.types, labels.formats)
+        values = (name,) if name == CAMPAIGN else parse_key(name, labels.levels, labels.types, labels.formats)
     except DefinitionError:
         return []
     keys = json.dumps([canonical(values), canonical(_numbered(values, labels))])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
+from penstock.ledger.evaluating import forget_wrong, work_out
 from penstock.ledger.readiness import RESTING, Touched, candidates, dependents, propagate
 from penstock.ledger.units import Change, Difference, Values, beneath, under
 from penstock.ledger.uses import Uses, write
@@ -22,6 +24,8 @@ def admit(db: sqlite3.Connection, graph: Graph, values: Values, difference: Diff
     if changed:
         values.forget()
         note_changes(db, graph, difference)
+    if difference.gone:
+        forget_wrong(values, difference.gone)
     for stage in graph.stages:
         reasons = affected(db, Uses(graph, stage), difference)
         drop_left_out(db, graph, values, stage, changed, touched)
@@ -76,7 +80,7 @@ def add_tasks(
         sql = "SELECT * FROM unit WHERE id > ? AND level = ?"
         add_links(db, graph, values, edge, db.execute(sql, (after, graph.stages[stage].level)).fetchall())
     veto_new(db, graph, stage, after)
-    for units in candidates(db, graph, stage, after=after) if graph.upstreams[stage] else ():
+    for units in candidates(db, graph, stage, after=after) if graph.first_state(stage) == "waiting" else ():
         touched.add(stage, units)
     for edge in graph.downstreams[stage]:
         if edge.kind == "finer":
@@ -98,13 +102,11 @@ def drop_left_out(
     definition = graph.stages[stage]
     if definition.where is None or not units:
         return
-    out = [
-        row["id"]
-        for row in under(db, units, definition.level)
-        if row["gone"] is None and not tasks.holds(definition.where, values.of(row))
-    ]
-    rows = tasks.states_of(db, graph.ids[stage], out).values()
-    dropped = [row for row in rows if row["state"] in RESTING]
+    rows = [row for row in under(db, units, definition.level) if row["gone"] is None]
+    said = work_out(values, f"{stage}.where", rows, partial(tasks.holds, definition.where), else_=False)
+    out = [unit for unit, held in said.items() if not held]
+    states = tasks.states_of(db, graph.ids[stage], out).values()
+    dropped = [row for row in states if row["state"] in RESTING]
     tasks.drop(db, graph, stage, dropped)
     for edge in graph.downstreams[stage]:
         touched.add(edge.down, dependents(db, graph, edge, {row["unit"] for row in dropped}))
@@ -140,11 +142,14 @@ def add_links(
 ) -> None:
     """Note which upstream unit the fields of each of these units name."""
     down, up = graph.ids[edge.down], graph.ids[edge.up]
-    named = [(down, row["id"], up, key_named(edge, values.of(row))) for row in rows]
-    db.executemany("INSERT INTO link VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET key = excluded.key", named)
+    named = work_out(values, f"{edge.down}.after", rows, partial(key_named, edge), else_="")
+    db.executemany(
+        "INSERT INTO link VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET key = excluded.key",
+        [(down, unit, up, key) for unit, key in named.items()],
+    )
 
 
-def key_named(edge: Edge, values: dict[str, object]) -> str:
+def key_named(edge: Edge, values: Mapping[str, Any]) -> str:
     """Return the key that templates like `{calib_night}` make of a unit's values; a lone placeholder keeps its type.
 
     It is nobody's key while a field is unknown, as that of a row which is not in its table yet.
@@ -155,7 +160,7 @@ def key_named(edge: Edge, values: dict[str, object]) -> str:
     return canonical([value_of(template, values) for template in edge.after.key])
 
 
-def value_of(template: Template, values: dict[str, object]) -> Any:
+def value_of(template: Template, values: Mapping[str, Any]) -> Any:
     """Return what a template makes of `values`: the very value when it is one placeholder, else text."""
     match template.parts:
         case (Placeholder(name=name),) if name in values:

@@ -238,7 +238,7 @@ def verdicts_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequenc
     for edge in graph.upstreams[stage]:
         for unit, states in states_seen(db, graph, edge, units).items():
             views[unit].append(view(edge, states))
-    opening = open_groups(db, units) if graph.is_group(stage) else {}
+    opening = open_groups(db, units) if graph.may_be_open(stage) else {}
     return {
         unit: readiness(seen, opening=opening.get(unit), members=definition.members, empty=definition.empty)
         for unit, seen in views.items()

@@ -13,6 +13,7 @@ from penstock.errors import DefinitionError
 from penstock.graph import Graph, build
 from penstock.ledger import Ledger, tasks
 from penstock.ledger.admission import add_tasks, drop_left_out, link_again, not_begun, retry_failed
+from penstock.ledger.evaluating import forget_topics
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.rebasing import rebase_definitions, rebase_inputs
 from penstock.ledger.units import ROOT, Values
@@ -131,10 +132,12 @@ def write_copy(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], no
 def remove_missing(ledger: Ledger, graph: Graph) -> None:
     """Keep the tasks of stages that are no longer defined, and never run them."""
     names = json.dumps(list(graph.ids))
-    ledger.db.execute(
-        "UPDATE stage SET removed = 1 WHERE NOT removed AND name NOT IN (SELECT value FROM json_each(?))",
+    removed = ledger.db.execute(
+        "UPDATE stage SET removed = 1 WHERE NOT removed AND name NOT IN (SELECT value FROM json_each(?)) RETURNING name",
         (names,),
-    )
+    ).fetchall()
+    for row in removed:
+        forget_topics(ledger.db, row["name"])
 
 
 def welcome_stages(ledger: Ledger, campaign: Campaign, graph: Graph, before: Mapping[str, Any]) -> None:
@@ -147,6 +150,7 @@ def welcome_stages(ledger: Ledger, campaign: Campaign, graph: Graph, before: Map
             continue
         tasks.recount(db, graph, name)
         if before[name]["digest"] != stage.digest or before[name]["removed"]:
+            forget_topics(db, name)
             drop_left_out(db, graph, values, name, [ROOT], touched)
             link_again(db, graph, values, name, [ROOT], touched)
             add_tasks(db, graph, values, name, 0, touched)

@@ -226,7 +226,7 @@ class Requests:
                 for row in self.rows(name, target, "vetoed")
                 if not self.still_vetoed(name, row["unit"])
             ]
-            state = "waiting" if self.graph.upstreams[name] else "ready"
+            state = self.graph.first_state(name)
             tasks.move(self.db, self.graph, name, [tasks.Move(unit, "vetoed", state) for unit in units])
             self.changed[name].update(units)
             late = [row["unit"] for row in self.rows(name, target, "done") if row["stale"] is not None]

@@ -7,11 +7,13 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
 from penstock.decide import Next
 from penstock.graph import Graph
+from penstock.ledger.evaluating import work_out
 from penstock.ledger.products import withdraw
 from penstock.ledger.units import ROOT, Values
 from penstock.units import Expression
@@ -42,10 +44,10 @@ class Move:
 def create(db: sqlite3.Connection, graph: Graph, values: Values, stage: str, *, after: int = 0) -> int:
     """Add the tasks of `stage` for the units with ids above `after`, which are new, or for all that have none; return how many.
 
-    A stage with upstreams starts `waiting`; whoever calls evaluates those that may be more.
+    A stage with upstreams, or whose units may be incomplete, starts `waiting`; whoever calls evaluates those that may be more.
     """
     number, level = graph.ids[stage], graph.stages[stage].level
-    state = "waiting" if graph.upstreams[stage] else "ready"
+    state = graph.first_state(stage)
     missing = f"+u.level = {level} AND u.gone IS NULL AND u.id > {after}"
     if not after:
         missing += f" AND NOT EXISTS (SELECT 1 FROM task t WHERE t.stage = {number} AND t.unit = u.id)"
@@ -57,7 +59,8 @@ def create(db: sqlite3.Connection, graph: Graph, values: Values, stage: str, *, 
         made = db.execute(insert).rowcount
     else:
         rows = db.execute(f"SELECT u.* FROM unit u WHERE {missing}").fetchall()
-        units = [row["id"] for row in rows if holds(where, values.of(row))]
+        said = work_out(values, f"{stage}.where", rows, partial(holds, where), else_=False)
+        units = [unit for unit, held in said.items() if held]
         made = db.executemany(
             f"INSERT INTO task (stage, unit, state) VALUES ({number}, ?, '{state}')", [(u,) for u in units]
         ).rowcount

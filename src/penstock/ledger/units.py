@@ -13,7 +13,7 @@ from typing import Any
 from penstock.campaign import Campaign
 from penstock.errors import DefinitionError
 from penstock.sources import Found
-from penstock.units import canonical, compact, identities
+from penstock.units import canonical, compact, identities, show_key
 
 MOST_LOST = 0.2  # more than this share gone at once is a broken mount rather than a clean-up
 ROOT = 1
@@ -239,7 +239,7 @@ def insert_children(
     level = parent["level"] + 1
     highest = db.execute("SELECT max(id) FROM unit").fetchone()[0]
     prefix, known = json.loads(parent["key"]), children_of(db, stage_id, parent)
-    given = {canonical([*prefix, c.value]): compact(c.fields) for c in children}
+    given = written(prefix, children, db, now)
     for key in taken_elsewhere(db, level, given.keys() - known.keys(), now):
         del given[key]
     groups = {f"g{n}": parent[f"g{n}"] for n in range(1, level)}
@@ -258,6 +258,23 @@ def insert_children(
     changed = [change for change in changes if change.names]
     new = len(given.keys() - known.keys())
     return Difference(len(given), new, highest, changed, gone, back, level=level, at=now)
+
+
+def written(
+    prefix: list[Any], children: Sequence[Child], db: sqlite3.Connection, now: float
+) -> dict[str, str]:
+    """Return keys and fields of children as the record has them; those that it cannot have are noted as problems."""
+    given: dict[str, str] = {}
+    for child in children:
+        try:
+            key, fields = canonical([*prefix, child.value]), compact(child.fields)
+            (key + fields).encode()
+            given[key] = fields
+        except (ValueError, TypeError) as error:
+            why = f"a stage made a unit {child.value!r}, which cannot be recorded: {error}"
+            sql = "INSERT INTO problem (source, subject, why, at) VALUES ('expand', ?, ?, ?)"
+            db.execute(sql, (json.dumps(prefix), json.dumps(why)[1:-1], now))
+    return given
 
 
 def taken_elsewhere(db: sqlite3.Connection, level: int, keys: Iterable[str], now: float) -> list[str]:
@@ -297,7 +314,7 @@ class Values:
     """What placeholders and expressions see of a unit: key, own fields, and the fields of its groups."""
 
     def __init__(self, db: sqlite3.Connection, campaign: Campaign) -> None:
-        self.db, self.levels = db, campaign.levels
+        self.db, self.levels, self.formats = db, campaign.levels, campaign.formats
         self.groups: dict[int, dict[str, Any]] = {}
 
     def of(self, row: sqlite3.Row) -> dict[str, Any]:
@@ -306,6 +323,10 @@ class Values:
         values.update(parse(row["fields"]))
         values.update(zip(self.levels, parse(row["key"]), strict=False))
         return values
+
+    def label(self, row: sqlite3.Row) -> str:
+        """Return the name of a unit's row, as people see it."""
+        return show_key(parse(row["key"]), self.levels, self.formats)
 
     def forget(self) -> None:
         """Read the fields of groups anew; some of them changed."""

@@ -16,8 +16,9 @@ from penstock.campaign import Campaign, FileSource
 from penstock.errors import DefinitionError
 from penstock.runner.kinds import kind_of
 from penstock.sources.found import Found, Problem, ScanState, Shape, Unsettled
+from penstock.sources.strangers import Strangers
 from penstock.sources.walk import Folder, Walk, entries, readable, unreadable
-from penstock.units import Value, show_key
+from penstock.units import Matched, Segment, Value, show_key
 
 Seen = tuple[str, os.stat_result]  # path as written, and what it is
 Look = Callable[[], os.stat_result]
@@ -41,13 +42,18 @@ class FileScan:
         self.excluded = _excluder(source.exclude)
         self.limits: dict[int, float] = {}
         self.keys: _Keys | None = None
+        self.names = [name for name in source.pattern.names if name not in source.many]
+        self.held: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.strangers = Strangers(source, campaign)
 
     def units(self) -> Iterator[Found]:
-        return self.groups() if self.source.many else self.singles()
+        yield from self.groups() if self.source.many else self.singles()
+        self.state.problems += self.strangers.problems()
 
     def singles(self) -> Iterator[Found]:
         """Yield a unit for each file. Kept in one loop: it is run 10⁵ times a second."""
-        slow, split, level, keys = bool(self.source.companions), self.shape.split, self.shape.level, self.keys
+        slow = bool(self.source.companions or self.source.partial)
+        split, level, keys = self.shape.split, self.shape.level, self.keys
         device, newest_ns = -1, -inf
         for path, name, values, stat in self.files():
             size, mtime_ns = stat.st_size, stat.st_mtime_ns
@@ -71,6 +77,7 @@ class FileScan:
             if keys is not None:
                 keys.add(key, path)
             yield Found(level, key, values, f"{size}:{mtime_ns}")
+        self.note_begun()
 
     def groups(self) -> Iterator[Found]:
         """Gather files that differ only in the `many` fields; a group is over when its folder is left."""
@@ -92,6 +99,7 @@ class FileScan:
             values["size"] = sum(stat.st_size for _, stat in files)
             yield from self.whole(values, files)
         kept.clear()
+        self.note_begun()
 
     def files(self) -> Iterator[tuple[str, str, dict[str, Any], os.stat_result]]:
         for folder in Walk(self.source.pattern, self.campaign.root, self.state):
@@ -108,6 +116,8 @@ class FileScan:
             return
         read = self.segment.read
         try:
+            if self.source.partial:
+                self.note_held(folder, descriptor, self.source.partial.segments[-1])
             for name, found, look in self.matching(shown, descriptor):
                 stat = self.stat(look, shown + name)
                 if stat is None:
@@ -120,18 +130,25 @@ class FileScan:
         finally:
             os.close(descriptor)
 
-    def matching(self, shown: str, descriptor: int) -> Iterator[tuple[str, re.Match[str], Look]]:
+    def matching(self, shown: str, descriptor: int) -> Iterator[tuple[str, Matched, Look]]:
         match, excluded, made = self.segment.match, self.excluded, self.state.made
-        for name, look in self.names(shown, descriptor):
+        partial, suffix = self.source.partial, self.strangers.suffix
+        for name, look in self.listed(shown, descriptor):
             found = match(name)
-            if found is None or (excluded is not None and excluded(shown + name)):
+            if found is None:
+                if name.endswith(suffix) and not (excluded is not None and excluded(shown + name)):
+                    self.strangers.note(shown + name)
+                continue
+            if excluded is not None and excluded(shown + name):
+                continue
+            if partial is not None and partial.segments[-1].match(name):
                 continue
             if made and shown + name in made:
                 continue
             if name.isascii() or readable(shown, name, self.state):
                 yield name, found, look
 
-    def names(self, shown: str, descriptor: int) -> Iterator[tuple[str, Look]]:
+    def listed(self, shown: str, descriptor: int) -> Iterator[tuple[str, Look]]:
         """Yield what may match, each with the way to look at it: through the open folder, which costs no walk down a path."""
         literal = self.segment.literal
         if literal is not None:
@@ -155,7 +172,8 @@ class FileScan:
 
     def whole(self, values: dict[str, Any], files: list[Seen]) -> Iterator[Found]:
         """Yield the unit if it is whole: with its companions, and at rest."""
-        missing = self.add_companions(values, files)
+        lacking = self.add_companions(values, files)
+        missing = f"{lacking} is not there" if lacking else self.holding(values)
         mark = ",".join([f"{stat.st_size}:{stat.st_mtime_ns}" for _, stat in files])
         path = files[0][0]
         try:
@@ -164,12 +182,44 @@ class FileScan:
             self.state.problems.append(Problem(path, str(error)))
             return
         if missing:
-            why = f"incomplete: {missing} is not there"
+            why = f"incomplete: {missing}"
             self.state.unsettled.append(Unsettled(path, mark, self.since(path, mark), key, None, why))
         elif self.at_rest(path, mark, key, files):
             if self.keys is not None:
                 self.keys.add(key, path)
             yield Found(self.shape.level, key, values, mark)
+
+    def note_held(self, folder: Folder, descriptor: int, segment: Segment) -> None:
+        """Note the units of which a file in this folder is still written."""
+        if segment.literal is None:
+            names = [entry.name for entry in entries(descriptor, folder.shown, self.state)]
+        else:
+            names = [segment.literal] * os.access(segment.literal, os.F_OK, dir_fd=descriptor)
+        for name in names:
+            if found := segment.match(name):
+                values = segment.read(folder.texts + found.groups(), folder.values)
+                if not isinstance(values, str):
+                    self.held.setdefault(self.identity(values), (folder.shown + name, values))
+
+    def identity(self, values: Mapping[str, Any]) -> str:
+        """Return what tells a unit from others before its key is known."""
+        return repr([values[name] for name in self.names])
+
+    def holding(self, values: Mapping[str, Any]) -> str | None:
+        """Say which file shows that a unit is still written, if one does."""
+        held = self.held.pop(self.identity(values), None) if self.held else None
+        return held and f"{held[0]} is still there"
+
+    def note_begun(self) -> None:
+        """Report the units of which only files are there that are still written: their groups are not whole."""
+        for path, values in self.held.values():
+            try:
+                key = self.shape.split(values)
+            except (ValueError, KeyError):
+                key = ()
+            why = f"incomplete: {path} is still there"
+            self.state.unsettled.append(Unsettled(path, "", self.since(path, ""), key, None, why))
+        self.held.clear()
 
     def add_companions(self, values: Mapping[str, Any], files: list[Seen]) -> str | None:
         for template in self.source.companions:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from penstock.campaign import Campaign, Source
 from penstock.errors import DefinitionError
-from penstock.units import Value, iso, read_value
+from penstock.units import Value, compact, iso, read_value
 
 
 class Found(NamedTuple):
@@ -59,6 +59,7 @@ class ScanState:
     problems: list[Problem] = field(default_factory=list[Problem])
     unsettled: list[Unsettled] = field(default_factory=list[Unsettled])
     missing_roots: list[str] = field(default_factory=list[str])
+    failed: bool = False  # the source could not be read to its end: what it did not give is not gone
 
 
 Evaluate = Callable[[Mapping[str, Any]], Any]
@@ -101,6 +102,7 @@ class Shape:
                 values[name] = evaluate(values)
             except DefinitionError as error:
                 raise ValueError(str(error)) from None
+            compact({name: values[name]}).encode()  # raises ValueError for what the record cannot hold
 
 
 def _typed(evaluate: Evaluate, kind: str | None) -> Evaluate:

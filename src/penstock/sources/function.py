@@ -15,30 +15,43 @@ from typing import Any, cast
 
 from penstock.campaign import Campaign, FunctionSource
 from penstock.errors import DefinitionError
-from penstock.sources.found import Found, ScanState, Shape
+from penstock.sources.found import Found, Problem, ScanState, Shape
 from penstock.units import Value, iso, read_value, show_key
 
 
 def scan_function(source: FunctionSource, campaign: Campaign, state: ScanState) -> Iterator[Found]:
-    """Yield a unit for each dict that the function gives; a wrong one is an error of the function."""
+    """Yield a unit for each dict that the function gives; wrong ones go to `state.problems`.
+
+    Raises DefinitionError if the function itself fails.
+    """
     function = import_function(source.function, campaign.root)
     shape = Shape.of(source, campaign)
     seen: set[tuple[Value, ...]] = set()
-    for given in _call(function, campaign):
-        values = _plain(given, source)
+    for given in _call(function, source, campaign):
         try:
-            json.dumps(values, allow_nan=False)
+            values = _plain(given, source)
+            json.dumps(values, allow_nan=False, ensure_ascii=False).encode()
             key = shape.split(values)
         except (KeyError, TypeError, ValueError) as error:
-            raise DefinitionError(
-                f"{source.function} gave {given!r}, which is no unit: {_reason(error)}"
-            ) from None
+            why = f"gave {_shortened(given)}, which is no unit: {_reason(error)}"
+            state.problems.append(Problem(source.function, why))
+            continue
         before = len(seen)
         seen.add(key)
         if len(seen) == before:
             shown = show_key(key, campaign.levels, campaign.formats)
-            raise DefinitionError(f"{source.function} gave the key {shown} twice; keys name one unit each")
+            why = f"gave the key {shown} twice; keys name one unit each, and the first stands"
+            state.problems.append(Problem(source.function, why))
+            continue
         yield Found(source.level, key, values, _fingerprint(values, campaign.root))
+
+
+def _shortened(given: Any) -> str:
+    try:
+        text = repr(given)
+    except Exception as error:
+        return f"what cannot be shown ({type(error).__name__})"
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def import_function(reference: str, root: Path) -> Callable[..., Any]:
@@ -48,8 +61,8 @@ def import_function(reference: str, root: Path) -> Callable[..., Any]:
         with _first_on_path(root, module_name):
             module = importlib.import_module(module_name)
         return getattr(module, name)
-    except (ImportError, AttributeError) as error:
-        raise DefinitionError(f"the function {reference!r} cannot be imported: {error}") from None
+    except Exception as error:  # whatever the module does when it is imported
+        raise DefinitionError(f"the function {reference!r} cannot be imported: {error}") from error
 
 
 @contextmanager
@@ -66,16 +79,18 @@ def _first_on_path(root: Path, module_name: str) -> Generator[None]:
         sys.path.remove(str(root))
 
 
-def _call(function: Callable[..., Any], campaign: Campaign) -> Iterator[Any]:
-    wants_campaign = bool(inspect.signature(function).parameters)
-    return iter(function(campaign) if wants_campaign else function())
+def _call(function: Callable[..., Any], source: FunctionSource, campaign: Campaign) -> Iterator[Any]:
+    """Yield what the function gives; what it raises, whatever that is, is told as its own."""
+    try:
+        wants_campaign = bool(inspect.signature(function).parameters)
+        yield from function(campaign) if wants_campaign else function()
+    except Exception as error:
+        raise DefinitionError(f"{source.function} fails: {type(error).__name__}: {error}") from error
 
 
 def _plain(given: Any, source: FunctionSource) -> dict[str, Any]:
     if not isinstance(given, Mapping):
-        raise DefinitionError(
-            f"{source.function} gave {given!r}; a unit is a dict of its levels' values and fields"
-        )
+        raise TypeError("a unit is a dict of its levels' values and fields")
     values: dict[str, Any] = {
         str(name): _json_able(value) for name, value in cast("Mapping[Any, Any]", given).items()
     }

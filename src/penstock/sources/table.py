@@ -20,23 +20,15 @@ Row = tuple[int, Key, dict[str, Any]]  # line, key, fields
 
 def scan_table(source: TableSource, campaign: Campaign, state: ScanState) -> Iterator[Found]:
     """Yield a unit for each row; rows that cannot be read go to `state.problems`."""
-    seen: set[int] = set()
-    level = source.level
+    seen: dict[Key, int] = {}
     for line, key, values in _rows(source, campaign, state):
-        before = len(seen)
-        seen.add(hash(key))
-        if len(seen) == before:
-            _refuse_second(key, line, source, campaign)
-        yield Found(level, key, values, "")
-
-
-def _refuse_second(key: Key, line: int, source: TableSource, campaign: Campaign) -> None:
-    """Raise if a row before `line` has the same key; equal hashes alone prove nothing."""
-    for first, other, _ in _rows(source, campaign, ScanState(0)):
-        if first < line and other == key:
+        first = seen.setdefault(key, line)
+        if first != line:
             shown = show_key(key, campaign.levels, campaign.formats)
-            message = f"lines {first} and {line} have the same key {shown}; remove one"
-            raise DefinitionError(message, file=source.path)
+            why = f"it has the same key {shown} as line {first}, which stands; remove one"
+            state.problems.append(Problem(f"{source.path.name}:{line}", why))
+            continue
+        yield Found(source.level, key, values, "")
 
 
 def _rows(source: TableSource, campaign: Campaign, state: ScanState) -> Iterator[Row]:
@@ -110,16 +102,10 @@ def _converters(source: TableSource, shape: Shape) -> list[tuple[str, Callable[[
 
 
 def _reader(kind: str, *, may_be_empty: bool) -> Callable[[str], Any]:
-    def read_other(text: str) -> Any:
+    def read(text: str) -> Any:
         if not text and may_be_empty:
             return None
         value = read_value(text, kind)
         return iso(value) if isinstance(value, datetime) else value
 
-    def read_int(text: str) -> Any:
-        try:
-            return int(text)
-        except ValueError:
-            return read_other(text)
-
-    return read_int if kind == "int" else read_other
+    return read

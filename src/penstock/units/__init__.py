@@ -2,6 +2,7 @@
 
 from penstock.units.expression import Expression
 from penstock.units.keys import CAMPAIGN, parse_key, show_key
+from penstock.units.matcher import Matched
 from penstock.units.pattern import BadlyNamed, Pattern, Segment
 from penstock.units.template import Placeholder, Template, unknown_name
 from penstock.units.values import (
@@ -23,6 +24,7 @@ __all__ = [
     "FAN",
     "BadlyNamed",
     "Expression",
+    "Matched",
     "Pattern",
     "Placeholder",
     "Segment",

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.errors import DefinitionError
 from penstock.units.template import unknown_name
+from penstock.units.values import number, whole
 
 Evaluate = Callable[[Mapping[str, Any]], Any]
 
@@ -41,11 +44,14 @@ class Expression:
                 f"the expression {text[:40]!r}… is longer than {MAX_TEXT} characters; shorten it"
             )
         try:
-            tree = ast.parse(text.strip(), mode="eval").body
+            with warnings.catch_warnings(action="ignore"):  # of odd escapes, on stderr
+                tree = ast.parse(text.strip(), mode="eval").body
             compiler = _Compiler(text)
             evaluate = compiler.compile(tree)
         except SyntaxError as error:
-            raise DefinitionError(f"the expression {text!r} cannot be read: {error.msg}") from None
+            raise DefinitionError(
+                f"the expression {text!r} cannot be read: {error.msg}{_hint(text)}"
+            ) from None
         except (ValueError, RecursionError, MemoryError):
             raise DefinitionError(f"the expression {text!r} cannot be read; simplify it") from None
         return cls(text, tuple(dict.fromkeys(compiler.names)), evaluate)
@@ -63,6 +69,10 @@ class Expression:
             raise DefinitionError(
                 f"the expression {self.text!r} fails with {shown or 'no fields'}: {error}"
             ) from None
+
+
+def _hint(text: str) -> str:
+    return "; == compares" if re.search(r"(?<![=!<>:])=(?!=)", text) else ""
 
 
 class _Unknown(Exception):
@@ -105,7 +115,9 @@ def _plus(one: Any, two: Any) -> Any:
     return _capped(one + two)
 
 
-def _replace(text: str, old: str, new: str) -> str:
+def _replace(text: Any, old: str, new: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"replace is for text, not {text!r}")
     if len(text) + text.count(old) * len(new) > MAX_LENGTH:
         raise ValueError("the text is too long")
     return text.replace(old, new)
@@ -117,16 +129,20 @@ def _round(number: float, digits: int = 0) -> float:
     return round(number, digits) if digits else round(number)
 
 
-def _strip(text: str, characters: str | None = None) -> str:
-    return text.strip(characters)
+def _int(value: Any) -> int:
+    return whole(value) if isinstance(value, str) else int(value)
+
+
+def _float(value: Any) -> float:
+    return number(value) if isinstance(value, str) else float(value)
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "upper": str.upper,
     "lower": str.lower,
     "len": len,
-    "int": int,
-    "float": float,
+    "int": _int,
+    "float": _float,
     "str": str,
     "abs": abs,
     "min": min,
@@ -134,7 +150,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "round": _round,
     "startswith": str.startswith,
     "endswith": str.endswith,
-    "strip": _strip,
+    "strip": str.strip,
     "replace": _replace,
 }
 BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {

@@ -59,12 +59,12 @@ def format_of(spec: str) -> Format:
         return Format("", "str", "[^/]+?", plain_text, str)
     if "%" in spec:
         return _time_format(spec)
-    if re.fullmatch(r"(0\d+)?d", spec):
+    if re.fullmatch(r"(0[0-9]{1,3})?d", spec):
         return Format(spec, "int", r"-?[0-9]+?", _writer(spec, int), int)
-    if re.fullmatch(r"(0?\d+)?(\.\d+)?[fge]", spec):
+    if re.fullmatch(r"([0-9]{1,3})?(\.[0-9]{1,2})?[fge]", spec):
         number = r"-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?"
         return Format(spec, "float", number, _writer(spec, float), float)
-    if re.fullmatch(r"[<>^]?\d+s?", spec):
+    if re.fullmatch(r"[<>^]?[0-9]{1,3}s?", spec):
         return Format(spec, "str", "[^/]+?", _writer(spec, str), str.strip)
     raise DefinitionError(
         f"the format {spec!r} is not known; use 05d for whole numbers, .3f .3g or .3e for numbers, "
@@ -92,7 +92,10 @@ def _writer(spec: str, kind: type) -> Callable[[Any], str]:
             return format(value, spec)
         if not isinstance(value, accepted) or isinstance(value, bool):
             raise DefinitionError(f"the format {spec!r} wants {wanted}, not {value!r}")
-        return format(value, spec)
+        try:
+            return format(value, spec)
+        except OverflowError:
+            raise DefinitionError(f"the format {spec!r} has no room for so large a number") from None
 
     return write
 
@@ -132,7 +135,19 @@ def _component(kind: str, text: str) -> str:
 
 
 def time_from(components: Mapping[str, str]) -> datetime:
-    """Put a moment together from components by letter; its zone is kept, UTC if there is none."""
+    """Put a moment together from components by letter; its zone is kept, UTC if there is none.
+
+    Raises ValueError for what is no moment between the years 1 and 9999 of UTC.
+    """
+    try:
+        moment = _moment(components)
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time beyond the years 1 to 9999") from None
+    return moment
+
+
+def _moment(components: Mapping[str, str]) -> datetime:
     get = components.get
     year = int(get("Y") or _century(get("y", "")))
     zone = UTC if "z" not in components else _zone(components["z"])

@@ -11,6 +11,7 @@ from typing import Any
 
 from penstock.errors import DefinitionError
 from penstock.units.formats import Format, format_of, iso_reader, time_components, time_from, time_parts
+from penstock.units.matcher import Matched, Part, matcher
 from penstock.units.template import Placeholder, Template
 from penstock.units.values import Value, from_iso, iso
 
@@ -35,7 +36,7 @@ class Segment:
     """One folder or file name of a pattern. `readers` give the fields that are complete with it; times as ISO text."""
 
     literal: str | None
-    match: Callable[[str], re.Match[str] | None]
+    match: Callable[[str], Matched | None]
     readers: tuple[tuple[str, Reader], ...]
 
     def read(self, texts: Texts, values: Mapping[str, Value]) -> dict[str, Value] | str:
@@ -180,14 +181,14 @@ def _segments(
     places: dict[str, list[int]] = {}
     count = 0
     for parts in pieces:
-        regex, groups = _segment_regex(parts)
+        regex, groups, read = _segment_regex(parts)
         for name in groups:
             places.setdefault(name, []).append(count)
             count += 1
         complete = [name for name in dict.fromkeys(groups) if _is_last(name, parts, pieces)]
         readers = tuple((name, _reader(places[name], _distinct(name, pieces, formats))) for name in complete)
         literal = "".join(str(part) for part in parts) if not groups else None
-        yield Segment(literal, re.compile(regex, re.DOTALL).fullmatch, readers)
+        yield Segment(literal, matcher(read, regex), readers)
 
 
 def _is_last(name: str, parts: list[str | Placeholder], pieces: list[list[str | Placeholder]]) -> bool:
@@ -212,21 +213,26 @@ def _distinct(
     ]
 
 
-def _segment_regex(parts: list[str | Placeholder]) -> tuple[str, list[str]]:
-    """Write the regex of a segment, with the field's name for each of its groups."""
-    regex, groups, seen = "", list[str](), dict[tuple[str, str], int]()
+def _segment_regex(parts: list[str | Placeholder]) -> tuple[str, list[str], list[Part]]:
+    """Write the regex of a segment, with the field's name for each of its groups, and the parts it stands for."""
+    regex, groups, seen, read = "", list[str](), dict[tuple[str, str], int](), list[Part]()
     for part in parts:
         if isinstance(part, str):
             regex += re.escape(part)
+            read.append(Part("literal", part))
         elif (part.name, part.spec) in seen:
-            regex += f"(?P=g{seen[part.name, part.spec]})"
+            group = seen[part.name, part.spec]
+            regex += f"(?P=g{group})"
+            read.append(Part("again", group=group))
         else:
+            form = format_of(part.spec)
             seen[part.name, part.spec] = len(groups)
-            regex += f"(?P<g{len(groups)}>{format_of(part.spec).regex})"
+            regex += f"(?P<g{len(groups)}>{form.regex})"
+            read.append(Part(form.type, form.regex))
             groups.append(part.name)
     # Names that begin with a dot are hidden unless the pattern says the dot itself.
     hidden_too = not parts or isinstance(parts[0], str)
-    return regex if hidden_too else r"(?!\.)" + regex, groups
+    return regex if hidden_too else r"(?!\.)" + regex, groups, read
 
 
 def _reader(places: list[int], formats: list[Format]) -> Reader:

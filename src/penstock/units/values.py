@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
@@ -27,9 +28,12 @@ def iso(moment: datetime) -> str:
 
 
 def from_iso(text: str) -> datetime:
-    """Read ISO text; without a zone it is taken as UTC."""
+    """Read ISO text; without a zone it is taken as UTC. Raises ValueError if it is no moment."""
     moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is beyond the years 1 to 9999") from None
 
 
 def _plain(value: object) -> str:
@@ -41,7 +45,7 @@ def _plain(value: object) -> str:
 _encode = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain, check_circular=False
 ).encode
-_encode_field = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode_field = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 #: how the commonest values are written, which spares them the way through an encoder
 _WRITERS: Mapping[type, Callable[[Any], str]] = {str: encode_basestring, int: int.__repr__}
@@ -107,10 +111,23 @@ def unescape(text: str) -> str:
     return text.replace("%0A", "\n").replace("%2F", "/").replace("%25", "%")
 
 
-def _finite(number: float) -> float:
-    if not isfinite(number):
-        raise ValueError(number)
-    return number
+_WHOLE = re.compile(r" *(-?[0-9]+) *").fullmatch
+_NUMBER = re.compile(r" *([+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?) *").fullmatch
+
+
+def whole(text: str) -> int:
+    """Read a whole number, `-?[0-9]+`: Python alone would also take `1_1` and the digits of every script."""
+    if found := _WHOLE(text):
+        return int(found[1])
+    raise ValueError(text)
+
+
+def number(text: str) -> float:
+    """Read a number as TOML writes it, without `_`; one that is not finite is none."""
+    found = _NUMBER(text)
+    if found and isfinite(read := float(found[1])):
+        return read
+    raise ValueError(text)
 
 
 def read_value(text: str, type_name: str) -> Value:
@@ -120,12 +137,16 @@ def read_value(text: str, type_name: str) -> Value:
     try:
         return READERS[type_name](text)
     except (ValueError, KeyError):
-        raise ValueError(f"{text!r} is not {NOUNS[type_name]}") from None
+        raise ValueError(f"{_shortened(text)!r} is not {NOUNS[type_name]}") from None
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 READERS: Mapping[str, Callable[[str], Value]] = {
-    "int": int,
-    "float": lambda text: _finite(float(text)),
+    "int": whole,
+    "float": number,
     "bool": lambda text: TRUTHS[text.strip().lower()],
     "datetime": from_iso,
     "str": str,
