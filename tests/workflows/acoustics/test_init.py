@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import tomllib
 from datetime import UTC, datetime, timedelta
 
@@ -126,3 +128,57 @@ def test_a_wrong_parameter_leaves_nothing_behind(tmp_path, audio):
 @pytest.mark.parametrize(("rate", "hop", "width"), [(48000, 512, 10), (8000, 512, 10), (250, 512, 300)])
 def test_bins_hold_enough_frames_to_be_small_beside_the_matrix(rate, hop, width):
     assert choose_bin(rate, hop) == width
+
+
+def cards(write_wav, noise, *names):
+    for name in names:
+        write_wav(f"cards/{name}", noise)
+
+
+def test_recordings_in_the_folders_of_memory_cards_are_found(tmp_path, write_wav, noise):
+    cards(
+        write_wav, noise, "1/A_20260117_040000.WAV", "2/deep/A_20260117_040010.wav", "A_20260117_040020.wav"
+    )
+    write_wav("cards/old/spectra/A_20260117_050000.wav", noise)
+    (tmp_path / "cards/old/penstock.toml").touch()
+    write_wav("cards/.trash/A_20260117_060000.wav", noise)
+    for i, audio in enumerate(("cards", "cards/**/*_0400*.[wW][aA][vV]")):
+        made = write_campaign(tmp_path / f"w{i}", str(tmp_path / audio))
+        assert [each.name for each in made.dataset.recordings] == [
+            *("A_20260117_040000.WAV", "A_20260117_040010.wav", "A_20260117_040020.wav")
+        ]
+        written = tomllib.loads(made.definition.read_text())
+        assert (written["campaign"]["levels"], written["units"]["table"]) == (["file"], "recordings.csv")
+        load(tmp_path / f"w{i}")
+
+
+def test_the_same_name_on_two_cards_gets_a_level(tmp_path, write_wav, noise):
+    cards(write_wav, noise, "card 1/20260117_040000.wav", "card 2/20260117_040000.wav")
+    made = write_campaign(tmp_path / "w", str(tmp_path / "cards"), params={"nfft": 256})
+    written = tomllib.loads(made.definition.read_text())
+    assert written["campaign"]["levels"] == ["card", "file"]
+    assert written["stage"]["spectrogram"]["products"]["spectrum"] == "spectra/{card}/{file}.nc"
+    ran = subprocess.run(
+        [sys.executable, "-m", "penstock", "run"],
+        cwd=tmp_path / "w",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert sorted(
+        str(each.relative_to(tmp_path / "w")) for each in (tmp_path / "w/spectra").rglob("*.nc")
+    ) == [
+        "spectra/card-1/20260117_040000.nc",
+        "spectra/card-2/20260117_040000.nc",
+    ]
+    page = (tmp_path / "w/days/2026-01-17.html").read_text()
+    assert "../pictures/card-1/20260117_040000.png" in page
+    assert (tmp_path / "w/report/qc.csv").read_text().count("20260117_040000.wav") == 2
+
+
+def test_names_that_differ_in_the_case_of_their_ending_alone_are_one_folder(tmp_path, write_wav, noise):
+    cards(write_wav, noise, "20260117_040000.WAV", "20260117_040010.wav")
+    made = write_campaign(tmp_path / "w", str(tmp_path / "cards"))
+    assert [each.begin.second for each in made.dataset.recordings] == [0, 10]
+    assert not [finding for each in made.dataset.recordings for finding in each.findings]

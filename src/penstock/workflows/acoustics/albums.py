@@ -50,6 +50,12 @@ class Album:
     pictures: Sequence[Picture]
 
 
+def name_of(picture: Path) -> str:
+    """Name a picture, with the memory card that its recording is from."""
+    card = picture.parent.name
+    return picture.stem if card == "pictures" else f"{card}/{picture.stem}"
+
+
 def day_of(name: str, days: Mapping[str, str]) -> str:
     """Give the day (UTC) of a picture by its name: that of a recording, of a segment in it, or a time."""
     day = days.get(name) or days.get(re.sub(r"_\d+$", "", name))

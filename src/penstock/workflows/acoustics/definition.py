@@ -13,8 +13,8 @@ from penstock.workflows.acoustics.names import Pattern
 
 STAGES = "penstock.workflows.acoustics"
 EXTRAS = {
-    "tiles": "tiles/{level}/",
-    "npz": "npz/{level}.npz",
+    "tiles": "tiles/{unit}/",
+    "npz": "npz/{unit}.npz",
 }
 
 
@@ -40,10 +40,20 @@ class Shape:
     aplose: bool = False
     load: Load = LIGHT
     days: bool = True  # it lasts a day or more
+    cards: bool = False  # two memory cards have recordings of one name
 
     @property
     def level(self) -> str:
         return "segment" if self.segments else "file"
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        return ("card", "file") if self.cards and not self.segments else (self.level,)
+
+    @property
+    def unit(self) -> str:
+        """Write the place of one sound among the products of a stage."""
+        return "/".join(f"{{{level}}}" for level in self.levels)
 
     def stored(self, name: str) -> str:
         """Name a product of the format; a Zarr store is a folder."""
@@ -54,7 +64,7 @@ def render_definition(name: str, pattern: Pattern, params: Mapping[str, Any], sh
     """Write the text of `penstock.toml`."""
     chosen = "".join(f"{key} = {toml(value)}\n" for key, value in params.items() if value is not None)
     blocks = [
-        f'[campaign]\nname   = {toml(name)}\nlevels = ["{shape.level}"]\n',
+        f"[campaign]\nname   = {toml(name)}\nlevels = {toml(shape.levels)}\n",
         f"[units]\n{_units(pattern, shape)}",
         f"# docs/acoustics.md lists every parameter.\n[params]\n{chosen}",
         *_before(params, shape),
@@ -90,13 +100,13 @@ def _before(params: Mapping[str, Any], shape: Shape) -> Iterator[str]:
     if params.get("resample"):
         yield (
             f'[stage.resample]\neach     = "{unit}"\npython   = "{STAGES}:resample"\nsetup    = "{STAGES}:setup"\n'
-            f'products = {{ audio = "resampled/{{{unit}}}.wav", notes = "resampled/{{{unit}}}.json" }}\n'
+            f'products = {{ audio = "resampled/{shape.unit}.wav", notes = "resampled/{shape.unit}.json" }}\n'
             + _work(shape)
         )
     first = f'with     = "resample"\n{_resources(shape)}' if params.get("resample") else _work(shape)
     yield (
         f'[stage.statistics]\neach     = "{unit}"\npython   = "{STAGES}:statistics"\n'
-        f'products = "statistics/{{{unit}}}.json"\n{first}'
+        f'products = "statistics/{shape.unit}.json"\n{first}'
     )
     if params.get("normalise_over", "file") != "file":
         yield (
@@ -107,8 +117,8 @@ def _before(params: Mapping[str, Any], shape: Shape) -> Iterator[str]:
 
 def _spectrogram(params: Mapping[str, Any], shape: Shape) -> str:
     level = shape.level
-    places = {"spectrum": shape.stored(f"spectra/{{{level}}}"), "picture": f"pictures/{{{level}}}.png"}
-    places |= {name: EXTRAS[name].replace("level", level) for name in shape.extras}
+    places = {"spectrum": shape.stored(f"spectra/{shape.unit}"), "picture": f"pictures/{shape.unit}.png"}
+    places |= {name: EXTRAS[name].replace("{unit}", shape.unit) for name in shape.extras}
     products = "".join(f'{key} = "{value}"\n' for key, value in places.items())
     return (
         f'[stage.spectrogram]\neach     = "{level}"\n{_upstream(params, shape)}'

@@ -6,7 +6,7 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,15 @@ from penstock.workflows.acoustics.recordings import Dataset, scan_paths
 from penstock.workflows.acoustics.settings import Settings, read_settings
 from penstock.workflows.acoustics.tables import write_recordings
 from penstock.workflows.acoustics.timeline import WIDTHS
-from penstock.workflows.acoustics.times import Localised, Naming, back_to_back, read_timestamps, read_zone
+from penstock.workflows.acoustics.times import (
+    Anywhere,
+    Localised,
+    Naming,
+    back_to_back,
+    read_timestamps,
+    read_zone,
+    stem_of,
+)
 
 EXTENSIONS = (".wav", ".flac", ".aif", ".aiff", ".w64", ".ogg")
 TABLE = "recordings.csv"
@@ -90,8 +98,9 @@ def write_campaign(
     folder.mkdir(parents=True, exist_ok=True)
     chosen = {"audio": found.pattern.text} | usual | _shown(settings) | given
     if not found.by_name:
-        write_recordings(folder / TABLE, dataset)
-        chosen, shape = chosen | {"times": TABLE}, replace(shape, table=TABLE)
+        cards = cards_of(found.paths)
+        write_recordings(folder / TABLE, dataset, cards)
+        chosen, shape = chosen | {"times": TABLE}, replace(shape, table=TABLE, cards=bool(cards))
     load = Load.of(dataset, settings, segments=shape.segments)
     shape = replace(shape, load=load, days=dataset.length >= DAY)
     text = render_definition(campaign_name(folder), found.pattern, chosen, shape)
@@ -118,9 +127,7 @@ def find_recordings(folder: Path, audio: str, begin: str | None = None, times: T
     if times.table is None and times.first is None:
         pattern, paths, here = find_audio(folder, audio, begin)
         return Found(pattern, paths, Localised(here, zone) if zone else here)
-    paths = _matching(audio)
-    if not paths:
-        raise DefinitionError(f"no recordings match {audio!r}; look at the path")
+    paths = _found(_matching(audio, folder), audio)
     naming = (
         read_timestamps(times.table, zone)
         if times.table
@@ -133,21 +140,38 @@ def _literal(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def find_audio(folder: Path, audio: str, begin: str | None = None) -> tuple[Pattern, list[str], Pattern]:
+def find_audio(
+    folder: Path, audio: str, begin: str | None = None
+) -> tuple[Pattern, list[str], Pattern | Anywhere]:
     """Give the pattern as seen from `folder`, the paths found, and the pattern that fits these paths."""
     if "{" in audio and not os.path.isdir(audio):
         here = parse_pattern(audio)
         if here.begin_format is None:
             raise DefinitionError(f"the pattern {audio!r} has no time; write it as {{begin:FORMAT}}")
-        paths = here.find()
-    else:
-        paths = _matching(audio)
-        here = parse_pattern(guess_pattern(paths, begin)) if paths else None
-    if here is None or not paths:
+        return parse_pattern(_seen_from(folder, here.text)), _found(here.find(), audio), here
+    paths = _found(_matching(audio, folder), audio)
+    if len({(os.path.dirname(path), os.path.splitext(path)[1]) for path in paths}) > 1:
+        stems = parse_pattern(guess_pattern(sorted(map(stem_of, paths)), begin))
+        return parse_pattern(_seen_from(folder, _literal(audio))), paths, Anywhere(stems)
+    here = parse_pattern(guess_pattern(paths, begin))
+    return parse_pattern(_seen_from(folder, here.text)), paths, here
+
+
+def _found(paths: list[str], audio: str) -> list[str]:
+    if not paths:
         raise DefinitionError(
             f"no recordings match {audio!r}; look at the path, and quote a pattern for the shell"
         )
-    return parse_pattern(_seen_from(folder, here.text)), paths, here
+    return paths
+
+
+def cards_of(paths: Sequence[str]) -> dict[str, str]:
+    """Name the memory card of each recording, by its folder, if two have recordings of one name; else none."""
+    if len(set(map(stem_of, paths))) == len(paths):
+        return {}
+    root = os.path.commonpath([os.path.dirname(path) for path in paths])
+    names = ((path, os.path.relpath(os.path.dirname(path), root)) for path in paths)
+    return {path: re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-") or "top" for path, name in names}
 
 
 def choose_bin(rate: int, hop: int) -> float:
@@ -156,19 +180,33 @@ def choose_bin(rate: int, hop: int) -> float:
     return float(next((width for width in WIDTHS if width >= least), WIDTHS[-1]))
 
 
-def _matching(audio: str) -> list[str]:
+def _matching(audio: str, campaign: Path) -> list[str]:
+    """List the files of a glob, or the recordings of a folder and of those in it; never the campaign's own."""
     if not os.path.isdir(audio):
-        return sorted(path for path in glob.iglob(audio) if os.path.isfile(path))
-    inside = sorted(
-        entry.path for entry in os.scandir(audio) if entry.is_file() and not entry.name.startswith(".")
-    )
-    found = [path for path in inside if os.path.splitext(path)[1].lower() in EXTENSIONS]
+        return sorted(path for path in glob.iglob(audio, recursive=True) if os.path.isfile(path))
+    found = sorted(_recordings_in(audio, os.path.abspath(campaign)))
     kinds = {os.path.splitext(path)[1] for path in found}
-    if len(kinds) > 1:
+    if len(set(map(str.lower, kinds))) > 1:
         raise DefinitionError(
-            f"{audio} holds {' and '.join(sorted(kinds))} files; choose, as '{audio}/*{min(kinds)}'"
+            f"{audio} holds {' and '.join(sorted(kinds))} files; choose, as '{audio}/**/*{min(kinds)}'"
         )
     return found
+
+
+def _recordings_in(folder: str, campaign: str) -> Iterator[str]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = [
+            each
+            for each in folders
+            if each[0] != "." and not _is_campaign(os.path.join(place, each), campaign)
+        ]
+        for name in names:
+            if name[0] != "." and os.path.splitext(name)[1].lower() in EXTENSIONS:
+                yield os.path.join(place, name)
+
+
+def _is_campaign(folder: str, campaign: str) -> bool:
+    return os.path.abspath(folder) == campaign or os.path.exists(os.path.join(folder, "penstock.toml"))
 
 
 def _seen_from(folder: Path, pattern: str) -> str:

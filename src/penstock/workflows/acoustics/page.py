@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -88,7 +90,7 @@ a row a file.</p>
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Quality:
     """What the quality report says: the dataset summed up, and of each file name, begin, verdict and why."""
 
@@ -106,6 +108,15 @@ class Quality:
                 for row in csv.DictReader(file)
             ]
         return cls(json.loads(dataset.read_text("utf-8")), rows)
+
+    def why(self, stem: str) -> str:
+        """Give what was found in the one recording of this name; nothing if two cards have one each."""
+        return self._whys.get(stem, "")
+
+    @cached_property
+    def _whys(self) -> dict[str, str]:
+        counts = Counter(row["stem"] for row in self.rows)
+        return {row["stem"]: row["why"] for row in self.rows if counts[row["stem"]] == 1}
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,10 +87,9 @@ def scan_campaign(params: Mapping[str, Any], settings: Settings, root: str = "")
     if "times" not in params:
         return scan(parse_pattern(os.path.join(root, params["audio"])), settings)
     rows = read_recordings(Path(root, params["times"]))
-    begins = {os.path.basename(row["path"]): read_any_time(row["begin"]) for row in rows if row["begin"]}
-    return scan_paths(
-        [os.path.join(root, row["path"]) for row in rows], Table(params["times"], begins), settings
-    )
+    begins = {os.path.join(root, row["path"]): read_any_time(row["begin"]) for row in rows if row["begin"]}
+    paths = [os.path.join(root, row["path"]) for row in rows]
+    return scan_paths(paths, Table(params["times"], begins), settings)
 
 
 def read_recordings(table: Path) -> list[dict[str, str]]:
@@ -123,7 +122,7 @@ def scan_paths(paths: Sequence[str], pattern: Naming, settings: Settings | None 
 
 
 def _missing(paths: Sequence[str], naming: Naming) -> Iterator[Recording]:
-    there = {os.path.basename(path) for path in paths}
+    there = {os.path.basename(path) for path in paths} | set(paths)
     for name in sorted(set(naming.begins) - there) if isinstance(naming, Table) else ():
         yield Recording(
             name, None, None, (Finding("missing", f"{naming.text} names it, and it is not there"),)

@@ -294,14 +294,10 @@ def _write_albums(task: Task, found: Quality, settings: Settings) -> list[Album]
     from penstock.workflows.acoustics import albums, page
 
     home = lasting_folder(task.product("page")) / ALBUMS
-    known = {row["stem"]: row for row in found.rows}
-    days = {stem: row["begin"][:10] for stem, row in known.items()}
+    days = {row["stem"]: row["begin"][:10] for row in found.rows}
     pictures = [
         albums.Picture(
-            each.stem,
-            page_link(home, each),
-            albums.day_of(each.stem, days),
-            known.get(each.stem, {}).get("why", ""),
+            albums.name_of(each), page_link(home, each), albums.day_of(each.stem, days), found.why(each.stem)
         )
         for each in sorted(_with_suffix(task.inputs["spectrogram"], ".png"))
     ]

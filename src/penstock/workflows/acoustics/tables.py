@@ -157,14 +157,16 @@ def write_metadata(path: Path, dataset: Dataset, settings: Settings, place: Mapp
     write_table(path, METADATA, [metadata_row(dataset, settings, place)])
 
 
-def write_recordings(path: Path, dataset: Dataset) -> None:
-    """Write the table that a campaign takes its units from: file, path, begin (UTC)."""
+def write_recordings(path: Path, dataset: Dataset, cards: Mapping[str, str] | None = None) -> None:
+    """Write the table that a campaign takes its units from: file, path, begin (UTC), and the card if there are any."""
+    cards = cards or {}
     rows = [
         {"file": each.stem, "path": os.path.abspath(each.path), "begin": iso(each.begin)}
+        | ({"card": cards[each.path]} if cards else {})
         for each in dataset.recordings
         if os.path.exists(each.path)
     ]
-    write_table(path, ("file", "path", "begin"), rows)
+    write_table(path, ((*(("card",) if cards else ()), "file", "path", "begin")), rows)
 
 
 def read_findings(products: Iterable[Path]) -> dict[str, list[Finding]]:

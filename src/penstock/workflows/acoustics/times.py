@@ -27,16 +27,41 @@ class Naming(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Begins by the name of the file; `text` is what an unknown file does not fit."""
+    """Begins by the path or the name of the file; `text` is what an unknown file does not fit."""
 
     text: str
     begins: Mapping[str, datetime]
 
     def begin(self, path: str) -> datetime | None:
-        return self.begins.get(os.path.basename(path))
+        return self.begins.get(path) or self.begins.get(os.path.basename(path))
 
     def fields(self, path: str) -> Mapping[str, str]:
         return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Anywhere:
+    """A pattern of names without their extensions, wherever the files lie: in the folders of memory cards."""
+
+    pattern: Pattern
+
+    @property
+    def text(self) -> str:
+        return self.pattern.text
+
+    @property
+    def zoned(self) -> bool:
+        return self.pattern.zoned
+
+    def begin(self, path: str) -> datetime | None:
+        return self.pattern.begin(stem_of(path))
+
+    def fields(self, path: str) -> Mapping[str, str]:
+        return self.pattern.fields(stem_of(path))
+
+
+def stem_of(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +71,7 @@ class Localised:
     In the hour that comes twice a year, the first is meant.
     """
 
-    pattern: Pattern
+    pattern: Pattern | Anywhere
     zone: ZoneInfo
 
     @property
