@@ -125,10 +125,13 @@ def test_statistics_are_those_of_the_samples(links, write_wav, noise, tmp_path):
 @pytest.mark.parametrize(
     ("params", "stages"),
     [
-        ({"resample": 4000}, ["resample", "statistics", "spectrogram", "ltas", "soundscape", "report"]),
+        (
+            {"resample": 4000},
+            ["resample", "statistics", "spectrogram", "ltas", "soundscape", "quality", "report"],
+        ),
         (
             {"normalise": "dc", "normalise_over": "whole"},
-            ["statistics", "normals", "spectrogram", "ltas", "soundscape", "report"],
+            ["statistics", "normals", "spectrogram", "ltas", "soundscape", "quality", "report"],
         ),
     ],
 )

@@ -3,13 +3,15 @@ import sys
 import tomllib
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from penstock.config import load
 from penstock.errors import DefinitionError
-from penstock.workflows.acoustics.cost import Load
+from penstock.workflows.acoustics.cost import Load, say_step
 from penstock.workflows.acoustics.definition import Shape
 from penstock.workflows.acoustics.init import choose_bin, write_campaign
+from penstock.workflows.acoustics.measure import measure
 
 RATE = 8000
 BEGIN = datetime(2026, 1, 17, 4, 0, tzinfo=UTC)
@@ -182,3 +184,20 @@ def test_names_that_differ_in_the_case_of_their_ending_alone_are_one_folder(tmp_
     made = write_campaign(tmp_path / "w", str(tmp_path / "cards"))
     assert [each.begin.second for each in made.dataset.recordings] == [0, 10]
     assert not [finding for each in made.dataset.recordings for finding in each.findings]
+
+
+@pytest.mark.parametrize(
+    ("subtype", "overlap", "step"),
+    [("PCM_16", 0.5, 1.0), ("PCM_16", 0.0, 0.1), ("PCM_24", 0.5, 0.2), ("FLOAT", 0.5, 0.1)],
+)
+def test_stored_levels_are_as_fine_as_they_can_be_while_small(
+    tmp_path, write_wav, noise, subtype, overlap, step
+):
+    path = write_wav("a/20260117_040000.wav", np.tile(noise, 6), subtype=subtype)
+    made = write_campaign(tmp_path / "w", str(tmp_path / "a"), params={"overlap": overlap})
+    assert made.settings.step_db == tomllib.loads(made.definition.read_text())["params"]["step_db"] == step
+    measure(str(path), BEGIN, made.settings, product=tmp_path / "o.nc", picture=tmp_path / "o.png")
+    assert (tmp_path / "o.nc").stat().st_size <= 0.35 * path.stat().st_size
+    said = say_step(made.dataset, made.settings)
+    assert said.startswith(f"levels are stored in steps of {step:g} dB")
+    assert ("would take about 0." in said) == (step > 0.1)

@@ -2,12 +2,14 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 
 import numpy as np
 import pytest
 import soundfile
 import xarray as xr
 from PIL import Image
+from tests.workflows.acoustics import recorders
 
 from penstock.workflows.acoustics import product
 from penstock.workflows.acoustics import sound as module
@@ -191,6 +193,29 @@ def test_the_product_is_small(run, write_wav):
     path = write_wav("a.wav", samples)
     run(path, nfft=1024, bin=10.0)
     assert (path.parent / "out.nc").stat().st_size <= 0.35 * path.stat().st_size
+
+
+def test_a_product_says_what_it_is_and_where_it_was_recorded(run, write_wav, noise):
+    _, data = run(write_wav("a.wav", noise), title="Winter", latitude=48.4, longitude=-4.5, depth=120.0)
+    assert data.attrs["title"] == "Winter: Sound of a"
+    assert data.attrs["source_software"] == f"penstock {version('penstock')}"
+    assert "stage spectrogram" in data.attrs["history"]
+    assert [data.attrs[name] for name in ("latitude", "longitude", "depth")] == [48.4, -4.5, 120.0]
+    assert data.level_percentile.attrs["reference"] == "1 FS²/Hz"
+
+
+def test_a_product_says_what_its_recorder_told(run, tmp_path, noise):
+    path = tmp_path / "a.wav"
+    path.write_bytes(recorders.song_meter(noise, RATE))
+    _, data = run(path, depth=3.0)
+    assert data.attrs["instrument"] == "Wildlife Acoustics, Inc. Song Meter Mini SMM01234"
+    assert [data.attrs[name] for name in ("latitude", "depth", "instrument_gain")] == [48.38, 3.0, "18 dB"]
+
+
+def test_a_product_made_again_has_the_same_bytes(run, write_wav, noise):
+    path = write_wav("a.wav", noise)
+    made = [(run(path), (path.parent / "out.nc").read_bytes())[1] for _ in range(2)]
+    assert made[0] == made[1]
 
 
 def test_the_picture_shows_the_whole_recording(run, write_wav, noise):

@@ -46,3 +46,36 @@ def _resources(seconds: float, lines: int) -> str:
     minutes = math.ceil(max(LEAST, MARGIN * seconds) / 60)
     memory = math.ceil((START_MB + LINE_KB * lines / 1000) / 10) * 10
     return f'{{ memory = "{memory}MB", walltime = "{minutes}min" }}'
+
+
+STEPS = (0.1, 0.2, 0.5, 1.0)  # dB
+MOST_SHARE = 0.33  # of the recordings' bytes: tables and counts take some more
+BITS, MORE_BITS = 4.65, 1.1  # a stored level at steps of 1 dB, and more for each half of that
+
+
+def share_of(step: float, dataset: Dataset, settings: Settings) -> float:
+    """Estimate the bytes of the matrices, as a share of those of the recordings."""
+    headers = [each.header for each in dataset.recordings if each.header and each.header.frames]
+    samples = sum(header.frames for header in headers)
+    if not samples:
+        return 0.0
+    bits = sum(header.size for header in headers) * 8 / samples
+    thinned = settings.resample / headers[0].rate if settings.resample else 1.0
+    values = thinned * (settings.nfft // 2 + 1) / settings.hop
+    return values * (BITS + MORE_BITS * math.log2(1 / step)) / bits
+
+
+def choose_step(dataset: Dataset, settings: Settings) -> float:
+    """Choose the finest step of stored levels with which matrices stay small beside the recordings."""
+    fits = (step for step in STEPS if share_of(step, dataset, settings) <= MOST_SHARE)
+    return next(fits, STEPS[-1])
+
+
+def say_step(dataset: Dataset, settings: Settings) -> str:
+    """Say how fine levels are stored, and what finer ones would take."""
+    step, fine = settings.step_db, STEPS[0]
+    said = f"levels are stored in steps of {step:g} dB"
+    if step <= fine:
+        return said
+    share = share_of(fine, dataset, settings)
+    return f"{said}; steps of {fine:g} dB (step_db) would take about {share:.2f} of the recordings' bytes"

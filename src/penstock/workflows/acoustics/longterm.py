@@ -27,6 +27,7 @@ SAME = (
     *("sample_rate", "nfft", "hop", "window", "scaling", "reference", "calibration", "calibration_factor"),
     *("bin_seconds", "resampled", "filter", "normalised", "legacy"),
 )
+ORIGIN = ("source_software", "history", "latitude", "longitude", "depth", "instrument")
 MOST_VALUES = 2_000_000_000  # bins × lines in a product
 SLAB = 1 << 20  # values of a product read at once
 
@@ -218,7 +219,8 @@ def write(made: Course, path: Path, *, watch: Callable[[Row], None]) -> float:
         store.variable("frames", ("time",), frames, units="1", long_name="frames in the bin")
         kept = {name: common[name] for name in (*SAME, "Conventions", "noise_bandwidth_hz", "overlap")}
         about = {"bin_seconds": float(np.diff(made.edges)[0]), "recordings": len(made.products)}
-        store.describe(kept | about)
+        origin = {name: common[name] for name in ORIGIN if name in common}
+        store.describe(kept | origin | about | {"title": title_of(common, "long-term average")})
     return float(coverage.mean())
 
 
@@ -269,6 +271,12 @@ class Drawing:
         widths = np.diff(self.edges)
         even = np.allclose(widths, widths[0])
         return float(self.edges[0] + len(self.frames) * self.size * widths[0] if even else self.edges[-1])
+
+
+def title_of(common: Mapping[str, Any], what: str) -> str:
+    """Title a product over all recordings as those of each are titled."""
+    campaign, _, rest = str(common.get("title", "")).rpartition(": ")
+    return f"{campaign}: {what}" if campaign and rest else what[0].upper() + what[1:]
 
 
 def show_width(seconds: float) -> str:

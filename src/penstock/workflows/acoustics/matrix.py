@@ -180,6 +180,7 @@ def _create(path: str | os.PathLike[str]) -> h5py.File:
     made, access = h5py.h5p.create(h5py.h5p.FILE_CREATE), h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     made.set_link_creation_order(h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED)
     made.set_attr_creation_order(h5py.h5p.CRT_ORDER_TRACKED)
+    made.set_obj_track_times(False)  # what is made again has the same bytes
     made.set_attr_phase_change(MOST_ATTRIBUTES, MOST_ATTRIBUTES // 2)
     access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
     return h5py.File(h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_TRUNC, fcpl=made, fapl=access))

@@ -117,6 +117,15 @@ SHAPE = (
 )
 
 
+PLACE = (
+    click.option("--title", help="Of the campaign; products carry it."),
+    click.option("--lat", "latitude", type=float, metavar="DEGREES", help="Of the recorder, north positive."),
+    click.option("--lon", "longitude", type=float, metavar="DEGREES", help="Of the recorder, east positive."),
+    click.option("--depth", type=float, metavar="METRES", help="Of the recorder."),
+    click.option("--step-db", type=float, metavar="DB", help="Of stored levels [0.1 where it is small]."),
+)
+
+
 def _decorated(command: F, options: Sequence[Callable[[F], F]]) -> F:
     return functools.reduce(lambda made, option: option(made), reversed(options), command)
 
@@ -129,6 +138,11 @@ def analysis_options(command: F) -> F:
 def shape_options(command: F) -> F:
     """Give a command what says which stages and products a campaign has."""
     return _decorated(command, SHAPE)
+
+
+def place_options(command: F) -> F:
+    """Give a command what products say of where and what was recorded."""
+    return _decorated(command, PLACE)
 
 
 def pop_times(params: dict[str, Any]) -> Times:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,7 @@ class Soundscape:
     reference: str
     about: str = ""  # how many recordings, from when to when
     band: str = ""  # of broadband levels
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_soundscape(paths: Sequence[Path]) -> tuple[Soundscape, str]:
@@ -170,7 +171,9 @@ def write_soundscape(made: Soundscape, path: Path) -> None:
             density = store.rows("probability_density", ("frequency", "level_bin"), np.float32, units="dB-1")
             for first, part in made.counts.parts():
                 density[first : first + len(part.counts)] = part.density()
-        store.describe({"Conventions": "CF-1.11", "reference": made.reference})
+        store.describe(
+            {"Conventions": "CF-1.11", "reference": made.reference, "band": made.band, **made.origin}
+        )
 
 
 def moment_of_day(day: str) -> float:

@@ -10,7 +10,13 @@ from typing import Any
 import click
 
 from penstock.errors import DefinitionError
-from penstock.workflows.acoustics.options import analysis_options, pop_shape, pop_times, shape_options
+from penstock.workflows.acoustics.options import (
+    analysis_options,
+    place_options,
+    pop_shape,
+    pop_times,
+    shape_options,
+)
 
 
 def _refuse_what_aplose_lacks(params: dict[str, Any]) -> None:
@@ -29,12 +35,14 @@ def _refuse_what_aplose_lacks(params: dict[str, Any]) -> None:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @analysis_options
 @shape_options
+@place_options
 def init(folder: Path, audio: str, begin: str | None, **params: Any) -> None:
     """Set up a campaign in DIR: spectrograms, levels and a long-term average of recordings.
 
     \b
     penstock init acoustics winter --audio "data/*.wav" --sensitivity -170
     """
+    from penstock.workflows.acoustics.cost import say_step
     from penstock.workflows.acoustics.init import write_campaign
     from penstock.workflows.acoustics.tables import summary
 
@@ -44,6 +52,7 @@ def init(folder: Path, audio: str, begin: str | None, **params: Any) -> None:
     made = write_campaign(folder, audio, begin=begin, times=times, shape=shape, params=params)
     for line in summary(made.dataset, made.settings):
         click.echo(line)
+    click.echo(say_step(made.dataset, made.settings))
     click.echo(f"wrote {made.definition}; next: cd {shlex.quote(str(folder))} && penstock run")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 import h5py
@@ -82,6 +84,7 @@ class Writer:
         self.store.describe(describe(self.settings, self.transform, self.calibration))
         self.store.describe(
             self.sound.about()
+            | describe_origin(self.settings, f"Sound of {self.sound.name}", "spectrogram")
             | {
                 "channel": self.settings.channel,
                 "begin": self.sound.begin.isoformat(),
@@ -155,7 +158,26 @@ class Writer:
         self.store.deflated("level_count", ("level_bin", "frequency"), counts, **about)
         below = every.percentiles().astype(np.float32)
         name = "level below which this share of the frames lies"
-        self.store.eighths("level_percentile", ("percentile", "frequency"), below, units="dB", long_name=name)
+        about = {"units": "dB", "long_name": name}
+        about["reference"] = self.calibration.reference_of(self.settings.scaling)
+        self.store.eighths("level_percentile", ("percentile", "frequency"), below, **about)
+
+
+installed = cache(version)  # of a package; the first look takes a millisecond
+
+
+def describe_origin(settings: Settings, title: str, stage: str) -> dict[str, Any]:
+    """Give the attributes that say what a product is, what made it, and where the sound was recorded.
+
+    No time of its making: a product that is made again has the same bytes.
+    """
+    software = f"penstock {installed('penstock')}"
+    place = {name: getattr(settings, name) for name in ("latitude", "longitude", "depth")}
+    return {
+        "title": f"{settings.title}: {title}" if settings.title else title,
+        "source_software": software,
+        "history": f"made by {software}, workflow acoustics, stage {stage}",
+    } | {name: value for name, value in place.items() if value is not None}
 
 
 def describe(settings: Settings, transform: Transform, calibration: Calibration) -> dict[str, Any]:

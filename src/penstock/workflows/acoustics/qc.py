@@ -34,6 +34,7 @@ KINDS = {
     "bits": "sample format unlike the majority",
     "duration": "duration unlike the median",
     "gap": "nothing recorded before this file",
+    "calibration_tones": "begins with tones of the recorder's own calibration, left out",
     "pauses": "nothing recorded between blocks of this file",
     "overlap": "begins before the one before has ended",
     "duplicate_time": "begins at the same time as another file",

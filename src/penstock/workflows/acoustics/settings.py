@@ -68,6 +68,11 @@ class Settings:
     tile_height: int = 512
     tile_join: str = "mean"
     force: bool = False
+    keep_tones: bool = False
+    title: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    depth: float | None = None
 
     @property
     def hop(self) -> int:

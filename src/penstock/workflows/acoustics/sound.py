@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.workflows.acoustics.headers import Header, Unreadable, read_header
 from penstock.workflows.acoustics.normal import Moments, Normal
 from penstock.workflows.acoustics.qc import Finding, SampleCheck, Usual, check_header
 from penstock.workflows.acoustics.reading import read_blocks
+from penstock.workflows.acoustics.recorders import Recorder, read_recorder
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.timeline import Span, seconds
+from penstock.workflows.acoustics.times import stem_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,14 +57,32 @@ class FileSound:
         self.path, self.begin, self.settings = path, begin, settings
         self.name = os.path.splitext(os.path.basename(path))[0]
         self.header, self.found = inspect(path, settings)
+        self.recorder = read_recorder(path, self.header)
+        self.skip = self._leave_out_tones()
         self.rate = settings.resample or self.header.rate
-        self.frames = count_after(self.header.frames, self.header.rate, settings)
+        self.frames = count_after(self.header.frames - self.skip, self.header.rate, settings)
         self.check = SampleCheck(self.header.bits, floating=self.header.floating)
         self.normal = normal
 
     def blocks(self) -> Iterable[NDArray[Any]]:
         normal = self.normal or find_normal(self.path, self.settings)
-        return normal.apply(conditioned(self.path, self.settings, self.header, self.check.add))
+        return normal.apply(
+            conditioned(self.path, self.settings, self.header, self.check.add, skip=self.skip)
+        )
+
+    def _leave_out_tones(self) -> int:
+        """Begin after the tones with which the recorder calibrates itself; give how many samples they are."""
+        if self.settings.keep_tones or not sounds_tones(self.path, self.recorder):
+            return 0
+        from penstock.workflows.acoustics.tone import find_tones
+
+        skip = find_tones(promised(self.path, self.settings, self.header), self.header.rate)
+        if skip:
+            long = skip / self.header.rate
+            why = f"it begins with {long:.4g} s of tones of its recorder's calibration; they are left out"
+            self.found.append(Finding("calibration_tones", why, long))
+            self.begin += timedelta(seconds=long)
+        return skip
 
     def recorded(self) -> list[Span]:
         start = seconds(self.begin)
@@ -69,21 +90,34 @@ class FileSound:
 
     def finish(self) -> list[Finding]:
         """Give all findings, or raise Faulty."""
-        findings = self.found + check_end(self.check, self.header) + self.check.findings()
+        findings = self.found + check_end(self.check, self.header, self.skip) + self.check.findings()
         refuse_faults(findings, self.settings)
         return findings
 
     def about(self) -> dict[str, Any]:
         path = os.path.abspath(self.path)
-        return {"source": path, "source_bytes": self.header.size, "source_bits": self.header.bits}
+        about = {"source": path, "source_bytes": self.header.size, "source_bits": self.header.bits}
+        return about | about_recorder(self.recorder)
+
+
+def sounds_tones(path: str, recorder: Recorder) -> bool:
+    """Say whether a recording is of a SoundTrap: its log, or its name (`5045.220925223450`), tells."""
+    return recorder.make == "SoundTrap" or re.fullmatch(r"\d{3,}\.\d{12}", stem_of(path)) is not None
+
+
+def about_recorder(told: Recorder) -> dict[str, Any]:
+    """Give what a product says of the recorder and where it was."""
+    about = {"instrument": " ".join(filter(None, (told.make, told.serial))), "instrument_gain": told.gain}
+    place = {"latitude": told.latitude, "longitude": told.longitude, "depth": told.depth}
+    return {name: value for name, value in (about | place).items() if value not in (None, "")}
 
 
 def conditioned(
-    path: str, settings: Settings, header: Header, watch: Callable[[NDArray[Any]], None]
+    path: str, settings: Settings, header: Header, watch: Callable[[NDArray[Any]], None], *, skip: int = 0
 ) -> Iterable[NDArray[Any]]:
     from penstock.workflows.acoustics.signal import condition, tapped
 
-    return condition(tapped(promised(path, settings, header), watch), settings, header.rate)
+    return condition(tapped(promised(path, settings, header, skip), watch), settings, header.rate)
 
 
 def find_normal(path: str, settings: Settings) -> Normal:
@@ -126,11 +160,11 @@ def refuse_faults(findings: Iterable[Finding], settings: Settings) -> None:
         raise Faulty(faults)
 
 
-def promised(path: str, settings: Settings, header: Header) -> Iterator[NDArray[Any]]:
-    """Give the samples that the header promises, a block at a time."""
-    left = header.frames
+def promised(path: str, settings: Settings, header: Header, skip: int = 0) -> Iterator[NDArray[Any]]:
+    """Give the samples that the header promises, a block at a time, but for so many first ones."""
+    left, after = header.frames - skip, {"skip": skip} if skip else {}
     try:
-        for samples in read_blocks(path, settings.channel):
+        for samples in read_blocks(path, settings.channel, **after):
             yield samples[:left]
             left -= len(samples)
             if left <= 0:
@@ -139,8 +173,8 @@ def promised(path: str, settings: Settings, header: Header) -> Iterator[NDArray[
         raise Faulty([Finding("unreadable", str(error))]) from error
 
 
-def check_end(check: SampleCheck, header: Header) -> list[Finding]:
-    missing = header.frames - check.count
+def check_end(check: SampleCheck, header: Header, skip: int = 0) -> list[Finding]:
+    missing = header.frames - skip - check.count
     if missing <= 0:
         return []
     why = f"the file is truncated: {missing} of its {header.frames} samples cannot be read"
