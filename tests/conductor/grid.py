@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from penstock.campaign import Campaign
 from penstock.conductor import Conductor, Ending
 from penstock.graph import build
 from penstock.ledger import Ledger
@@ -72,7 +73,8 @@ class Grid:
         self.stages, self.root = stages, root
         names = "".join(f"{nights[n % len(nights)]},{n}\n" for n in range(units))
         self.made = make_campaign(root, self.head + site + stages, {"runs.csv": "night,run\n" + names})
-        self.stride = max(stride, FRESH_S) if fresh else stride
+        self.stride = max(2 * stride, FRESH_S) if fresh else stride
+        self.loaded: dict[str, Campaign] = {}
         self.clock = ManualClock(stride=self.stride)
         self.cluster = PretendCluster(self.clock, **{"rule": taking(30.0), **cluster})
         self.clock.watchers.append(self.watch_out)
@@ -86,8 +88,15 @@ class Grid:
         """Write another definition."""
         (self.root / "penstock.toml").write_text(self.head + site + stages)
 
+    def campaign(self) -> Campaign:
+        """Return the definition, loaded once as long as it stays."""
+        text = (self.root / "penstock.toml").read_text()
+        if text not in self.loaded:
+            self.loaded[text] = self.made.load()
+        return self.loaded[text]
+
     def conductor(self, command: str = "run") -> Conductor:
-        campaign = self.made.load()
+        campaign = self.campaign()
         there = {"pretend": self.cluster.site(campaign.sites["pretend"], self.root)}
         return Conductor(campaign, command=command, clock=self.clock, clusters=there)
 

@@ -121,7 +121,8 @@ class Conductor:
         for step in only or STEPS:
             if only or turn.at >= self.due.get(step, 0.0):
                 self.due[step] = step(self.crew, turn)
-        self.stopping |= turn.stop
+        if turn.stop:  # and never otherwise: a signal may come at any moment
+            self.stopping = True
         return turn
 
     def tick(self) -> Turn:
