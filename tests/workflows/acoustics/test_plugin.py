@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from penstock.errors import DefinitionError
 from penstock.workflows import acoustics
 from penstock.workflows.acoustics import plugin
 
@@ -102,3 +103,12 @@ def test_tiles_on_demand_store_none_and_describe_them(tmp_path, audio):
     written = tomllib.loads((tmp_path / "w" / "penstock.toml").read_text())
     assert set(written["stage"]["spectrogram"]["products"]) == {"spectrum", "picture"}
     assert "aplose" in written["stage"]
+
+
+def test_daily_files_are_of_minutes_and_have_a_stage(tmp_path, audio):
+    assert invoke(plugin.init, tmp_path / "w", "--audio", audio, "--daily").exit_code == 0
+    written = tomllib.loads((tmp_path / "w/penstock.toml").read_text())
+    assert written["stage"]["daily"]["products"] == "daily/"
+    assert (written["params"]["bin"], written["params"]["bands"]) == (60.0, ["decidecade", "millidecade"])
+    with pytest.raises(DefinitionError, match="leave --bin out"):
+        invoke(plugin.init, tmp_path / "v", "--audio", audio, "--daily", "--bin", 10)

@@ -6,6 +6,7 @@ The stages are `spectrogram`, `ltas`, `soundscape`, `quality` and `report`;
 
 from penstock.workflows.acoustics.stages import (
     aplose,
+    daily,
     list_segments,
     ltas,
     normals,
@@ -20,6 +21,7 @@ from penstock.workflows.acoustics.stages import (
 
 __all__ = [
     "aplose",
+    "daily",
     "list_segments",
     "ltas",
     "normals",

@@ -40,6 +40,7 @@ class Shape:
     aplose: bool = False
     load: Load = LIGHT
     days: bool = True  # it lasts a day or more
+    daily: bool = False  # files of hybrid millidecades, for archives
     cards: bool = False  # two memory cards have recordings of one name
 
     @property
@@ -141,7 +142,9 @@ def _after(shape: Shape) -> Iterator[str]:
     yield _ltas(shape)
     yield _soundscape(shape)
     if shape.aplose:
-        yield _aplose(shape)
+        yield _folder_of_all("aplose", shape)
+    if shape.daily:
+        yield _folder_of_all("daily", shape)
     yield _quality(shape)
     yield _report(shape)
 
@@ -172,12 +175,12 @@ spl        = "spl.png"
 {recurrence}"""
 
 
-def _aplose(shape: Shape) -> str:
-    return f"""[stage.aplose]
+def _folder_of_all(name: str, shape: Shape) -> str:
+    return f"""[stage.{name}]
 each     = "campaign"
 after    = ["spectrogram"]
-python   = "{STAGES}:aplose"
-products = "aplose/"
+python   = "{STAGES}:{name}"
+products = "{name}/"
 resources = {shape.load.all()}
 """
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.errors import DefinitionError
+from penstock.workflows.acoustics.colours import choose_range
 from penstock.workflows.acoustics.cost import Load, choose_step
 from penstock.workflows.acoustics.definition import Shape, render_definition
 from penstock.workflows.acoustics.names import Pattern, guess_pattern, parse_pattern, read_any_time
@@ -97,6 +98,8 @@ def write_campaign(
         settings = replace(settings, bin=choose_bin(settings.resample or settings.sample_rate, settings.hop))
     if "step_db" not in given:
         settings = replace(settings, step_db=choose_step(dataset, settings))
+    if "db_range" not in given:
+        settings = replace(settings, db_range=choose_range(dataset, settings))
     folder.mkdir(parents=True, exist_ok=True)
     chosen = {"audio": found.pattern.text} | usual | _shown(settings) | given
     if not found.by_name:
@@ -219,7 +222,9 @@ def _seen_from(folder: Path, pattern: str) -> str:
 
 def _shown(settings: Settings) -> dict[str, Any]:
     """Choose what a newcomer wants to see and change."""
-    return {name: getattr(settings, name) for name in ("nfft", "overlap", "window", "bin", "step_db")}
+    return {
+        name: getattr(settings, name) for name in ("nfft", "overlap", "window", "bin", "step_db", "db_range")
+    }
 
 
 def campaign_name(folder: Path) -> str:

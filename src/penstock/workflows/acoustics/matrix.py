@@ -101,10 +101,12 @@ class Store:
         """Write global attributes."""
         _write_attributes(self.file, {name: value for name, value in attributes.items() if value is not None})
 
-    def dimension(self, name: str, values: NDArray[Any], **attributes: Any) -> None:
+    def dimension(
+        self, name: str, values: NDArray[Any], *, dtype: Any = np.float64, **attributes: Any
+    ) -> None:
         """Write a dimension with its coordinate."""
         filters = GZIP if len(values) > WORTH_PACKING else {}
-        scale = self.file.create_dataset(name, data=values.astype(np.float64), **filters)
+        scale = self.file.create_dataset(name, data=values.astype(dtype), **filters)
         self._add_scale(name, scale, attributes)
 
     def steps(self, name: str, length: int, *, first: float, step: float, **attributes: Any) -> None:

@@ -113,6 +113,7 @@ SHAPE = (
         help="Of spectra and averages.",
     ),
     click.option("--also", multiple=True, type=click.Choice(["npz"]), help="A product beside these."),
+    click.option("--daily", is_flag=True, help="Daily files of hybrid millidecades, for archives."),
     click.option("--chain", is_flag=True, help="Resample and take statistics in stages of their own."),
 )
 
@@ -172,7 +173,20 @@ def pop_shape(params: dict[str, Any]) -> Shape:
         extras=(*(("tiles",) if levels else ()), *params.pop("also")),
         chain=params.pop("chain"),
         aplose=tiles is not None,
+        daily=_daily(params),
     )
+
+
+def _daily(params: dict[str, Any]) -> bool:
+    """Take the wish for daily files, which are of minutes and of hybrid millidecades."""
+    daily = params.pop("daily")
+    if daily and params.get("bin") not in (None, 60.0):
+        raise DefinitionError(
+            f"--daily makes files of minutes and --bin is {params['bin']:g} s; leave --bin out"
+        )
+    if daily:
+        params |= {"bin": 60.0, "bands": ("decidecade", "millidecade")}
+    return daily
 
 
 def _tile_levels(text: str | None) -> int | None:

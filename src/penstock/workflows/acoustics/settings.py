@@ -73,6 +73,7 @@ class Settings:
     latitude: float | None = None
     longitude: float | None = None
     depth: float | None = None
+    archive: dict[str, Any] | None = None  # global attributes of daily files
 
     @property
     def hop(self) -> int:

@@ -248,6 +248,15 @@ def soundscape(task: Task) -> dict[str, Any]:
     return {"rows": rows, "days": len(made.days)}
 
 
+def daily(task: Task) -> dict[str, Any]:
+    """Write a file of hybrid millidecades a day, as archives take them (each = "campaign"); a folder."""
+    from penstock.workflows.acoustics.archives import write_days
+
+    settings = Settings.read(task.params)
+    sources = spectra_of(task.inputs["spectrogram"])
+    return {"days": write_days(sources, task.product(), settings, Path.cwd().name)}
+
+
 def quality(task: Task) -> dict[str, Any]:
     """Write what is known of every recording (each = "campaign"), also if all were left out.
 
