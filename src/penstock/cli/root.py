@@ -31,6 +31,7 @@ COMMANDS = {
     "units": "List tasks by state, stage or name.",
     "jobs": "List the jobs.",
     "retry": "Give failed tasks another try.",
+    "redo": "Make done tasks again, and what follows from them.",
     "cancel": "Stop queued and running tasks.",
     "veto": "Keep a unit from being processed, and record why.",
     "unveto": "Lift a veto.",

@@ -5,11 +5,15 @@ from __future__ import annotations
 from penstock.graph import Graph
 from penstock.ledger import Ledger
 from penstock.ledger.readiness import propagate, redo
+from penstock.ledger.redoing import mark_next
 
 AT_ONCE = 5_000
 
 
-def redo_stale(ledger: Ledger, graph: Graph) -> int:
+EVERY, UNASKED = "stale IS NOT NULL", "redo <> 0 AND redo > 1"  # which stale tasks
+
+
+def redo_stale(ledger: Ledger, graph: Graph, which: str = EVERY) -> int:
     """Make stale tasks ready again, upstreams first; return how many.
 
     A task waits while an upstream of it is still to be redone or while a reader of its products is at work.
@@ -18,11 +22,13 @@ def redo_stale(ledger: Ledger, graph: Graph) -> int:
         if not stale_counted(ledger, number):
             continue
         rows = ledger.db.execute(
-            "SELECT unit, stale FROM task WHERE stage = ? AND state = 'done' AND stale IS NOT NULL LIMIT ?",
+            f"SELECT unit, stale FROM task WHERE stage = ? AND state = 'done' AND {which} LIMIT ?",
             (number, AT_ONCE),
         ).fetchall()
         with ledger.transaction() as db:
             moved = redo(db, graph, stage, {row["unit"]: row["stale"] for row in rows})
+            if which == UNASKED:
+                mark_next(ledger, graph, stage, moved)
             propagate(db, graph, {stage: moved})
         if moved:
             return len(moved)

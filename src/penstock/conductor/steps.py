@@ -9,10 +9,11 @@ from penstock.conductor.arrays import ArraySubmitter
 from penstock.conductor.collection import Collector
 from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer, Discovery, check_found
+from penstock.conductor.losses import mark_lost
 from penstock.conductor.products import check_products
 from penstock.conductor.reconciling import Reconciler
 from penstock.conductor.slots import SlotSubmitter
-from penstock.conductor.staleness import redo_stale
+from penstock.conductor.staleness import EVERY, UNASKED, redo_stale
 from penstock.display import count
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.requests import Requests
@@ -21,6 +22,8 @@ Observe = Callable[[Ledger], None]
 
 ALWAYS, NEVER = 0.0, float("inf")
 OBSERVE_S = 0.2
+DAY_S = 86_400.0
+LOOKED = "products.looked"  # in `meta`: when one who watches last looked at the products
 
 
 @dataclass(slots=True)
@@ -118,11 +121,21 @@ def discover(crew: Crew, turn: Turn) -> float:
     return turn.at + crew.discoverer.pause(found, took_s=took, open_ended=turn.open_ended)
 
 
+def look_after(crew: Crew, turn: Turn) -> float:
+    """Look whether the products are as they were made: when a run begins, else once a day."""
+    now, looked = crew.clock.now(), float(crew.ledger.meta(LOOKED) or 0.0)
+    if turn.open_ended and now < looked + DAY_S:
+        return turn.at + looked + DAY_S - now
+    mark_lost(crew.context, accept_gone=crew.accept_gone)
+    if turn.open_ended:
+        with crew.ledger.transaction():
+            crew.ledger.set_meta(LOOKED, str(now))
+    return turn.at + DAY_S if turn.open_ended else NEVER
+
+
 def redo(crew: Crew, turn: Turn) -> float:
-    """Make what is stale ready again, where that was asked for."""
-    if not crew.redo:
-        return NEVER
-    redo_stale(crew.ledger, crew.context.graph)
+    """Make ready again what is stale, where that was asked for: of all that is, or of these tasks."""
+    redo_stale(crew.ledger, crew.context.graph, EVERY if crew.redo else UNASKED)
     return ALWAYS
 
 
@@ -152,4 +165,6 @@ def show(crew: Crew, turn: Turn) -> float:
 Step = Callable[[Crew, Turn], float]
 
 #: Ends come before what they make ready, and what is found before what is given out: a chain goes on within one turn.
-STEPS: tuple[Step, ...] = (apply_requests, collect, reconcile, discover, redo, submit, publish, show)
+STEPS: tuple[Step, ...] = (
+    apply_requests, collect, reconcile, discover, look_after, redo, submit, publish, show,
+)  # fmt: skip

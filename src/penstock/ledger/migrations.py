@@ -47,6 +47,7 @@ def add_owners(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE product ADD COLUMN owned INTEGER NOT NULL DEFAULT 0")
     db.execute("UPDATE product SET owned = CASE WHEN digest IS NULL THEN 2 ELSE 1 END WHERE true")
     db.execute("ALTER TABLE task ADD COLUMN redo INTEGER NOT NULL DEFAULT 0")
+    db.execute("CREATE INDEX task_redo ON task (stage, unit) WHERE redo <> 0")
     db.execute("CREATE TABLE former (path TEXT PRIMARY KEY) WITHOUT ROWID")
 
 

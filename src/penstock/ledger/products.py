@@ -42,6 +42,21 @@ def lying_at(db: sqlite3.Connection, stages: Iterable[int]) -> Iterator[str]:
     yield from (row[0] for row in db.execute(sql, (json.dumps(list(stages)),)))
 
 
+def recorded(db: sqlite3.Connection) -> list[sqlite3.Row]:
+    """Return what is recorded of the products of all done tasks of the stages that are defined."""
+    return db.execute(
+        "SELECT p.path, p.bytes, p.digest, p.mtime_ns, p.stage, p.unit FROM product p"
+        " CROSS JOIN task t ON t.stage = p.stage AND t.unit = p.unit AND t.state = 'done'"
+        f" WHERE p.digest IS NOT NULL AND NOT p.{OF_REMOVED}"
+    ).fetchall()
+
+
+def marked_lost(db: sqlite3.Connection) -> set[tuple[int, int]]:
+    """Return (stage, unit) of the tasks that are marked because of a product, and not asked for besides."""
+    sql = "SELECT stage, unit FROM task WHERE redo <> 0 AND redo = 1 AND stale LIKE 'product %'"
+    return {(row[0], row[1]) for row in db.execute(sql)}
+
+
 def withdraw(db: sqlite3.Connection, stage_id: int, tasks: Mapping[int, Declared]) -> None:
     """Note where tasks will leave products, and that those of before no longer count.
 

@@ -54,6 +54,7 @@ CREATE TABLE task (
 ) WITHOUT ROWID;
 CREATE INDEX task_ready ON task (stage, alone, due, unit) WHERE state = 'ready';
 CREATE INDEX task_batch ON task (batch) WHERE batch IS NOT NULL;
+CREATE INDEX task_redo ON task (stage, unit) WHERE redo <> 0;
 CREATE INDEX task_failed ON task (stage, unit) WHERE state = 'failed'; -- status shows the first ones
 
 -- Tasks of a stage under a group (unit; 1 is the campaign) by state; 'stale' is counted beside 'done'.

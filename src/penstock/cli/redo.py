@@ -1,0 +1,91 @@
+"""`penstock redo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from penstock.cli.complete import complete_unit
+from penstock.cli.options import campaign_option, json_option, open_record, print_json, stage_option
+from penstock.cli.requests import ask_all
+from penstock.display import Labels, visible
+from penstock.explain import find_stage, find_units
+
+SHOWN = 10
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  penstock redo 2020-01-17/01807 --why "the lamp was off"
+  penstock redo '2020-01-17/*' --stage calibrate
+  penstock redo --stage fit --where "snr < 3" --dry-run"""
+)
+@click.argument("units", nargs=-1, metavar="[UNIT...]", shell_complete=complete_unit)
+@stage_option
+@click.option("--where", metavar="EXPR", help="Only units for which this holds, as in a stage's `where`.")
+@click.option("--why", metavar="TEXT", help="The reason, for the record.")
+@click.option("--dry-run", "-n", is_flag=True, help="Say what would be made again, and ask for nothing.")
+@campaign_option
+@json_option
+def redo(
+    units: tuple[str, ...],
+    stage: str | None,
+    where: str | None,
+    why: str | None,
+    dry_run: bool,
+    root: Path,
+    as_json: bool,
+) -> None:
+    """Make done tasks again, and the merges and chains after them where their products change.
+
+    Name units, groups or patterns (UNIT...), a stage, or a condition. It is done by the conductor that is at work,
+    else by the next `penstock run`. For tasks that failed there is `penstock retry`.
+    """
+    if not (units or stage or where):
+        raise click.UsageError("name a UNIT, a --stage, or a --where")
+    target = find_target(root, units, stage, where, why)
+    if dry_run:
+        show(root, target, as_json=as_json)
+    else:
+        ask_all(root, "redo", [target])
+
+
+def find_target(
+    root: Path, units: tuple[str, ...], stage: str | None, where: str | None, why: str | None
+) -> dict[str, Any]:
+    """Return what the request is about. Raises DefinitionError for an unknown unit or stage, or a wrong condition."""
+    from penstock.units import Expression
+
+    if where:
+        Expression.parse(where)
+    with open_record(root) as ledger:
+        if stage:
+            find_stage(ledger.db, stage)
+        found = [unit for text in units for unit in find_units(ledger, text)]
+    given = {"units": found, "stage": stage, "where": where, "why": why}
+    return {name: value for name, value in given.items() if value}
+
+
+def show(root: Path, target: dict[str, Any], *, as_json: bool) -> None:
+    """Print what would be made again."""
+    from penstock.ledger.redoing import choose, describe, followers
+    from penstock.ledger.stored import stored_graph
+
+    with open_record(root) as ledger:
+        graph, labels = stored_graph(ledger), Labels.read(ledger.db)
+        chosen = choose(ledger, graph, target)
+        following = followers(ledger, graph, chosen)
+        tasks = [(stage, unit) for stage, units in chosen.items() for unit in units]
+        keys = dict(ledger.db.execute("SELECT id, key FROM unit").fetchall())
+        named = [{"stage": stage, "unit": labels.label(keys[unit])} for stage, unit in tasks]
+    if as_json:
+        print_json({"tasks": named, "following": {stage: len(units) for stage, units in following.items()}})
+        return
+    click.echo(visible(describe(chosen, following)))
+    for task in named[:SHOWN]:
+        click.echo(visible(f"  {task['stage']} {task['unit']}"))
+    if len(named) > SHOWN:
+        click.echo(f"  … and {len(named) - SHOWN} more")

@@ -1,0 +1,87 @@
+"""Products that are no longer as they were made: their tasks are stale until they are made again."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from stat import S_ISDIR
+
+from penstock.conductor.context import Context
+from penstock.ledger import tasks
+from penstock.ledger.products import marked_lost, recorded
+from penstock.ledger.units import MOST_LOST
+
+#: what the mtime may be rounded to, in ns, by file systems that keep it less exactly than the kernel first says
+GRAINS = (100, 1_000, 1_000_000, 1_000_000_000, 2_000_000_000)
+
+SOURCE = "products"  # of the problem
+
+Lost = dict[tuple[int, int], str]  # stage and unit → why
+
+
+def mark_lost(context: Context, *, accept_gone: bool) -> int:
+    """Mark the tasks of products that are missing or changed, unmark those that are back; return how many are marked.
+
+    So many that are missing at once are a disk that is not mounted: nothing changes, and it is said.
+    """
+    ledger, graph = context.ledger, context.graph
+    rows = recorded(ledger.db)
+    lost = {(row["stage"], row["unit"]): why for row, why in find_lost(context.campaign.root, rows)}
+    believed = accept_gone or len(lost) <= max(1, MOST_LOST * len(rows))
+    why = f"{len(lost)} are missing or changed at once, too many to be believed: is a disk not mounted?"
+    told = None if believed else f"{why} `penstock run --accept-gone` takes it as true"
+    ledger.set_problem(SOURCE, told, context.clock.now())
+    before = marked_lost(ledger.db)
+    fresh = lost.keys() - before if believed else set[tuple[int, int]]()
+    back = before - lost.keys()
+    for stage, number in graph.ids.items() if fresh or back else ():
+        with ledger.transaction() as db:
+            whys = {unit: lost[s, unit] for s, unit in fresh if s == number}
+            tasks.mark_stale(db, graph, stage, whys, redo=tasks.KEPT)
+            tasks.clear_stale(db, graph, stage, [unit for s, unit in back if s == number])
+    return len(fresh)
+
+
+def find_lost(root: Path, rows: list[sqlite3.Row]) -> Iterator[tuple[sqlite3.Row, str]]:
+    """Yield the products that are not as they were made, and why; each folder is listed once."""
+    folders = defaultdict[str, dict[str, sqlite3.Row]](dict)
+    for row in rows:
+        folder, _, name = row["path"].rpartition("/")
+        folders[folder][name] = row
+    for folder, expected in folders.items():
+        yield from lost_in(os.path.join(root, folder), expected)
+
+
+def lost_in(folder: str, expected: Mapping[str, sqlite3.Row]) -> Iterator[tuple[sqlite3.Row, str]]:
+    """Yield what is wrong with the products in one folder; nothing is known of one that cannot be read."""
+    missing = dict(expected)
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                row = missing.pop(entry.name, None)
+                if row is not None and (why := why_changed(entry, row)):
+                    yield row, why
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError:
+        return
+    for row in missing.values():
+        yield row, f"product {row['path']} is missing"
+
+
+def why_changed(entry: os.DirEntry[str], row: sqlite3.Row) -> str | None:
+    """Say how a product differs from what was made, by its size and time; of a folder its own time counts."""
+    try:
+        status = entry.stat()
+    except FileNotFoundError:
+        return f"product {row['path']} is missing"
+    if not S_ISDIR(status.st_mode) and status.st_size != row["bytes"]:
+        return f"product {row['path']} changed: {row['bytes']} → {status.st_size} bytes"
+    made = row["mtime_ns"]
+    if made is None or status.st_mtime_ns == made:
+        return None
+    rounded = any(status.st_mtime_ns == made // grain * grain for grain in GRAINS)
+    return None if rounded else f"product {row['path']} was written again"

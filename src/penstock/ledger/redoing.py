@@ -1,0 +1,89 @@
+"""Making done tasks again for a reason of one's own, and what follows from that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.display import count
+from penstock.graph import Graph
+from penstock.ledger import Ledger, tasks
+from penstock.ledger.admission import tasks_under
+from penstock.ledger.readiness import dependents
+from penstock.ledger.stored import stored_campaign
+from penstock.ledger.units import ROOT, Values, rows_of
+from penstock.units import Expression
+
+Chosen = dict[str, list[int]]  # stage → units
+
+
+def choose(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> Chosen:
+    """Return the done tasks that a target means: its `units`, `stage` and `where`, each if given."""
+    where = Expression.parse(target["where"]) if target.get("where") else None
+    chosen: Chosen = {}
+    for stage in (name for name in graph.stages if target.get("stage") in (None, name)):
+        rows = [
+            row
+            for unit in target.get("units") or [ROOT]
+            for row in tasks_under(ledger.db, graph, stage, unit)
+        ]
+        units = list(dict.fromkeys(row["unit"] for row in rows if row["state"] == "done"))
+        chosen[stage] = fitting(ledger, units, where) if where else units
+    return {stage: units for stage, units in chosen.items() if units}
+
+
+def fitting(ledger: Ledger, units: list[int], where: Expression) -> list[int]:
+    """Return those units for which an expression holds; one whose fields do not have its names is not meant."""
+    values = Values(ledger.db, stored_campaign(ledger))
+    return [row["id"] for row in rows_of(ledger.db, units) if tasks.holds(where, values.of(row))]
+
+
+def followers(ledger: Ledger, graph: Graph, chosen: Chosen) -> Chosen:
+    """Return the done tasks that are made from what was chosen, and from these in turn."""
+    touched = {stage: set(units) for stage, units in chosen.items()}
+    for stage in graph.stages:
+        for down, units in directly_after(ledger, graph, stage, touched.get(stage, set())).items():
+            touched.setdefault(down, set()).update(units)
+    after = {stage: sorted(units - set(chosen.get(stage, ()))) for stage, units in touched.items()}
+    return {stage: units for stage, units in after.items() if units}
+
+
+def directly_after(ledger: Ledger, graph: Graph, stage: str, units: set[int]) -> dict[str, set[int]]:
+    """Return the done tasks that are made from what some tasks of a stage leave."""
+    found: dict[str, set[int]] = {}
+    for edge in graph.downstreams[stage] if units else ():
+        if not edge.expander:
+            rows = tasks.states_of(
+                ledger.db, graph.ids[edge.down], dependents(ledger.db, graph, edge, units)
+            ).values()
+            found.setdefault(edge.down, set()).update(row["unit"] for row in rows if row["state"] == "done")
+    return found
+
+
+def mark_again(ledger: Ledger, graph: Graph, target: Mapping[str, Any], by: str) -> str:
+    """Mark what a target means to be made again; say how many these are, and how many may follow."""
+    chosen = choose(ledger, graph, target)
+    following = followers(ledger, graph, chosen)
+    why = f"{by} asked for it" + (f": {target['why']}" if target.get("why") else "")
+    for stage, units in chosen.items():
+        again = tasks.KEPT | tasks.UNASKED
+        tasks.mark_stale(ledger.db, graph, stage, dict.fromkeys(units, why), redo=again)
+    return describe(chosen, following)
+
+
+def mark_next(ledger: Ledger, graph: Graph, stage: str, moved: list[int]) -> None:
+    """Mark what is made from tasks that are made again: it is, too, unless their products turn out the same."""
+    for down, units in directly_after(ledger, graph, stage, set(moved)).items():
+        whys = dict.fromkeys(units, "what it is made from is made again")
+        tasks.mark_stale(ledger.db, graph, down, whys, redo=tasks.UNASKED)
+
+
+def describe(chosen: Chosen, following: Chosen) -> str:
+    """Say how many tasks are made again, and how many may follow."""
+    n, more = (sum(map(len, each.values())) for each in (chosen, following))
+    if not n:
+        return (
+            "nothing done: no task that is done is meant by that; `penstock retry` is for those that failed"
+        )
+    also = f", and up to {count(more, 'task')} after them where their products change" if more else ""
+    return f"{count(n, 'done task')} will be made again{also}"
