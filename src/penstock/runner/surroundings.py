@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Set, TextIO
 
 from .offspring import Offspring, kill, name_of, reap
@@ -33,7 +34,14 @@ SIGNALS = [
     ]
 ]
 TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
-LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, resource.RLIMIT_CPU)
+LIMITS = (
+    resource.RLIMIT_AS,
+    resource.RLIMIT_CPU,
+    resource.RLIMIT_DATA,
+    resource.RLIMIT_FSIZE,
+    resource.RLIMIT_NOFILE,
+    resource.RLIMIT_STACK,
+)
 count_threads: Callable[[], int] = vars(_thread)["_count"]  # also of those that `threading` does not know
 plain_signal: Any = vars(signal).get("_signal", signal)  # without the enums of `signal`: thirty times quicker
 SPARE = 100  # descriptors from here on are rarely in anybody's way
@@ -53,6 +61,7 @@ class Surroundings:
         self._offspring = Offspring(mark)
         self._umask = os.umask(0o077)
         os.umask(self._umask)
+        self._note_limits()
         self._open_streams()
         self.keep()
 
@@ -63,6 +72,7 @@ class Surroundings:
         self._path, self._folders = sys.path, list(sys.path)
         self._depth = sys.getrecursionlimit()
         self._limits = [resource.getrlimit(limit) for limit in LIMITS]
+        self._limited = False
         self._threads = count_threads()
         self._kin = self._offspring.find()
 
@@ -136,8 +146,17 @@ class Surroundings:
             if handler is not None and plain_signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
 
+    def _note_limits(self) -> None:
+        """See when limits are set: to ask for them after each task costs more than many a task."""
+        for name in ("setrlimit", "prlimit"):
+            setattr(resource, name, partial(self._set_limit, getattr(resource, name)))
+
+    def _set_limit(self, function: Callable[..., Any], *given: Any) -> Any:
+        self._limited = True
+        return function(*given)
+
     def _put_back_limits(self) -> bool:
-        if [resource.getrlimit(limit) for limit in LIMITS] == self._limits:
+        if not self._limited or [resource.getrlimit(limit) for limit in LIMITS] == self._limits:
             return True
         for limit, values in zip(LIMITS, self._limits):
             try:
