@@ -28,7 +28,7 @@ def main() -> None:
     adopt_orphans()
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name:
         text = "\n".join(page(Path(name)))
-    OUT.write_text(text)
+    OUT.write_text(text, encoding="utf-8")
     print(text)
 
 

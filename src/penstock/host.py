@@ -56,7 +56,7 @@ def hostname() -> str:
 def boot_id() -> str:
     """Return the id that the kernel made at boot; empty where /proc is not mounted."""
     try:
-        return BOOT_ID.read_text().strip()
+        return BOOT_ID.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 
@@ -78,7 +78,7 @@ def sees(space: str | None) -> bool:
 def start_time(pid: int) -> str | None:
     """Return when `pid` started, in clock ticks since boot; None if there is no such living process."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:
         return None
     fields = stat[stat.rindex(")") + 2 :].split()

@@ -68,7 +68,7 @@ def brought_up(cluster: Kind) -> Iterator[Kind]:
 def alone(home: Path) -> Generator[None]:
     """Wait until no other run of pytest has this cluster."""
     home.parent.mkdir(exist_ok=True)
-    with open(f"{home}.lock", "w") as file:
+    with open(f"{home}.lock", "w", encoding="utf-8") as file:
         wait_for(lambda: locked(file.fileno()), f"another run has {home}", ANOTHER_RUN_S, 0.5)
         yield
 

@@ -85,7 +85,12 @@ def digest_with(folder: Path, stage: str) -> str:
 def edit(file: Path) -> None:
     """Change it as an editor may: the same size, the same time."""
     times = file.stat()
-    file.write_text(file.read_text().replace("1", "2") if "1" in file.read_text() else "rm -rf /tmp/none\n")
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("1", "2")
+        if "1" in file.read_text(encoding="utf-8")
+        else "rm -rf /tmp/none\n",
+        encoding="utf-8",
+    )
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 

@@ -35,7 +35,7 @@ def daemon(path):
 
 def lives(pid):
     try:
-        with open(f"/proc/{int(pid)}/stat") as file:
+        with open(f"/proc/{int(pid)}/stat", encoding="utf-8") as file:
             return ") Z " not in file.read()
     except FileNotFoundError:
         return False

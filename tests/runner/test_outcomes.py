@@ -60,7 +60,7 @@ def test_a_limit_ends_the_whole_process_group(lab):
 
 
 def _is_zombie(pids):
-    with open(f"/proc/{pids.read_text().strip()}/stat") as file:
+    with open(f"/proc/{pids.read_text().strip()}/stat", encoding="utf-8") as file:
         return ") Z " in file.read()
 
 
@@ -249,7 +249,7 @@ def run(task):
 
 
 def state_of(pid):
-    with open(f"/proc/{pid}/stat") as file:
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
         return file.read().rpartition(")")[2].split()[0]
 
 
@@ -265,7 +265,7 @@ def test_a_function_that_runs_too_long_is_ended_with_its_children(lab):
 
 def _alive(pid):
     try:
-        with open(f"/proc/{pid}/stat") as file:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
             return ") Z " not in file.read()
     except FileNotFoundError:
         return False

@@ -53,7 +53,7 @@ class Answers:
     def submit(self, words: list[str], cwd: Path, environment: Mapping[str, str]) -> Reply:
         if self.sbatch.code != 0:
             return self.sbatch
-        self.script = Path(words[-1]).read_text()
+        self.script = Path(words[-1]).read_text(encoding="utf-8")
         self.name = next(word.partition("=")[2] for word in words if word.startswith("--job-name="))
         for element in self.runs:
             given = {

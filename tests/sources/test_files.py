@@ -74,7 +74,7 @@ def test_a_badly_named_file_is_reported_and_hurts_nothing(put: Put, campaign_of:
 
 def test_a_name_that_is_not_utf8_is_reported(tmp_path: Path, put: Put, campaign_of: Freeze):
     put("audio/a.wav")
-    with open(os.fsencode(tmp_path) + b"/audio/\xff.wav", "w"):
+    with open(os.fsencode(tmp_path) + b"/audio/\xff.wav", "w", encoding="utf-8"):
         pass
     state = state_at()
     assert [unit.key for unit in found_in(campaign_of(files("audio/{file}.wav")), state)] == [("a",)]

@@ -437,7 +437,7 @@ def units_of(tasks: Iterable[tuple[Any, ...]]) -> set[int]:
 
 
 def text_of(path: Path) -> str | None:
-    return path.read_text() if path.exists() else None
+    return path.read_text(encoding="utf-8") if path.exists() else None
 
 
 def environment_of(process: psutil.Process) -> set[str]:

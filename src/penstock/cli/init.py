@@ -77,7 +77,7 @@ def plain(folder: Path, template: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     campaign = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._") or "campaign"
     for name, source in TEMPLATES[template].items():
-        text = files("penstock.cli").joinpath("templates", source).read_text()
-        (folder / name).write_text(text.replace("@NAME@", campaign))
+        text = files("penstock.cli").joinpath("templates", source).read_text("utf-8")
+        (folder / name).write_text(text.replace("@NAME@", campaign), "utf-8")
     where = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     click.echo(visible(f"wrote {folder / 'penstock.toml'}: edit it, then: {where}penstock check"))

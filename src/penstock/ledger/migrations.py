@@ -85,7 +85,7 @@ def schema() -> str:
     """Return the SQL that makes a new ledger."""
     from importlib.resources import files
 
-    return files("penstock.ledger").joinpath("schema.sql").read_text()
+    return files("penstock.ledger").joinpath("schema.sql").read_text("utf-8")
 
 
 def create(db: sqlite3.Connection) -> None:

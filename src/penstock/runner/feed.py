@@ -60,7 +60,7 @@ class Feed:
             return self._count == 1
         if not os.access(self._closed, os.F_OK):
             return os.fstat(self._fd).st_nlink == 0  # somebody removed the job
-        with open(self._closed) as file:
+        with open(self._closed, encoding="utf-8") as file:
             text = file.read().strip()
         return text.isdigit() and self._count >= int(text)
 

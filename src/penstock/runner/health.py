@@ -35,7 +35,7 @@ def memory_of(pids: Iterable[int]) -> Optional[int]:
     pages = 0
     for pid in pids:
         try:
-            with open("/proc/{}/statm".format(pid)) as file:
+            with open("/proc/{}/statm".format(pid), encoding="utf-8") as file:
                 pages += int(file.read().split()[1])
         except (OSError, IndexError, ValueError):
             continue
@@ -56,7 +56,7 @@ class OomCounter:
 
     def _read(self) -> int:
         try:
-            with open(self._path) as file:
+            with open(self._path, encoding="utf-8") as file:
                 rows = [line.split() for line in file]
         except OSError:
             return 0
@@ -66,7 +66,7 @@ class OomCounter:
 def find_oom_file(proc: str = "/proc/self/cgroup", mount: str = "/sys/fs/cgroup") -> str:
     """Return the file that counts: memory.events (version 2) or memory.oom_control (version 1)."""
     try:
-        with open(proc) as file:
+        with open(proc, encoding="utf-8") as file:
             rows: List[List[str]] = [line.rstrip("\n").split(":", 2) for line in file]
     except OSError:
         return ""

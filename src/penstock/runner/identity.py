@@ -71,7 +71,7 @@ def parent_of(pid: int) -> Optional[int]:
 
 def boot_id() -> str:
     try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
             return file.read().strip()
     except OSError:
         return ""

@@ -80,7 +80,7 @@ def name_of(pid: int) -> str:
     'sleep (4711)'
     """
     try:
-        with open("/proc/{}/comm".format(pid), errors="replace") as file:
+        with open("/proc/{}/comm".format(pid), encoding="utf-8", errors="replace") as file:
             return "{} ({})".format(file.read().strip(), pid)
     except OSError:
         return str(pid)

@@ -66,5 +66,5 @@ def end_leftovers(token: str) -> None:
 
 
 def runner_argv(pyz: Path, folder: Path, python: str | None) -> list[str]:
-    """Return the command that runs the one element of a local job."""
-    return [python or sys.executable, str(pyz), str(folder)]
+    """Return the command that runs the one element of a local job; names are UTF-8 there, too, whatever the locale says."""
+    return [python or sys.executable, "-X", "utf8", str(pyz), str(folder)]

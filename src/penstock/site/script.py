@@ -72,7 +72,7 @@ def setup_lines(setup: Sequence[str]) -> list[str]:
 
 def runner_words(site: Site, root: Path, folder: Path, runner: Path) -> list[str]:
     """Return the command that runs one element, within the site's container if it has one."""
-    words = [site.python or "python3", str(runner), str(folder)]
+    words = [site.python or "python3", "-X", "utf8", str(runner), str(folder)]
     if not site.container:
         return words
     binds = [word for path in dict.fromkeys((root, folder.parent)) for word in ("--bind", str(path))]

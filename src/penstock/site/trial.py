@@ -187,7 +187,7 @@ class Trial:
             path = self.folder / f"{element}.json"
             if element not in self.elements and path.exists():
                 self.elements[element] = element_of(
-                    json.loads(path.read_text()), wrote_at=path.stat().st_mtime - self.file_skew_s,
+                    json.loads(path.read_text("utf-8")), wrote_at=path.stat().st_mtime - self.file_skew_s,
                     submitted_at=self.submitted_at, seen_at=self.clock.now(),
                 )  # fmt: skip
         return len(self.elements) == ELEMENTS

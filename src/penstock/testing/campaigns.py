@@ -84,7 +84,7 @@ def make_campaign(
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = MadeCampaign(folder)
-    (folder / "penstock.toml").write_text(dedent(definition))
+    (folder / "penstock.toml").write_text(dedent(definition), "utf-8")
     for name, content in (files or {}).items():
         made.write(name, content)
     return made

@@ -224,7 +224,7 @@ class PretendCluster:
         if not job.folder.is_dir():
             return element.end("FAILED", code="66:0", at=now)
         if holder and (holder.native != str(job.native) or holder.alive):
-            with (job.folder / "doubles.jsonl").open("a") as doubles:
+            with (job.folder / "doubles.jsonl").open("a", encoding="utf-8") as doubles:
                 doubles.write(f'{{"t":"{job.token}","i":{element.index},"e":"double"}}\n')
             return element.end("COMPLETED", at=now)
         element.runner = self.runner(job, element, lives)

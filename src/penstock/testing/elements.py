@@ -75,7 +75,7 @@ class PretendJob:
         self.native, self.name, self.options = native, options["job-name"], options
         self.folder, self.submitted = script.parent, now
         self.is_array, self.most = found is not None, int(found[2]) if found and found[2] else None
-        directives: dict[str, str] = dict(DIRECTIVE.findall(script.read_text()))
+        directives: dict[str, str] = dict(DIRECTIVE.findall(script.read_text(encoding="utf-8")))
         self.walltime_s = 60.0 * int(directives["time"]) if "time" in directives else None
         self.memory_mb = int(directives["mem"].rstrip("M")) if "mem" in directives else None
         self.warns = "signal" in directives

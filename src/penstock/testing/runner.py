@@ -274,7 +274,7 @@ class PretendRunner:
         if not log or not text:
             return [1, 0, 0]
         offset = log.stat().st_size if log.exists() else 0
-        with log.open("a") as file:
+        with log.open("a", encoding="utf-8") as file:
             file.write(text)
         return [1, offset, log.stat().st_size - offset]
 

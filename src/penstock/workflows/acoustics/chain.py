@@ -49,7 +49,7 @@ def write_statistics(sound: Sound, path: Path, given: Mapping[str, Any]) -> Mome
 
 def write_normals(statistics: Iterable[Path], path: Path, settings: Settings) -> int:
     """Write what normalises the files of each period, or of the whole."""
-    read = [json.loads(each.read_text()) for each in statistics]
+    read = [json.loads(each.read_text("utf-8")) for each in statistics]
     made = normals([(each["begin"], Moments(**each["moments"])) for each in read], settings)
     _write(path, {name: asdict(normal) for name, normal in made.items()})
     return len(made)
@@ -102,7 +102,7 @@ class PreparedSegment(SegmentSound):
 
 
 def read_given(statistics: Path) -> dict[str, Any]:
-    return json.loads(statistics.read_text())
+    return json.loads(statistics.read_text(encoding="utf-8"))
 
 
 def choose_normal(given: Mapping[str, Any], all_normals: Sequence[Path], settings: Settings) -> Normal:
@@ -111,7 +111,7 @@ def choose_normal(given: Mapping[str, Any], all_normals: Sequence[Path], setting
         return Normal.by(settings.normalise, Moments(**given["moments"]))
     if not all_normals:
         raise ValueError(f"normalise_over = {settings.normalise_over!r} needs the stage `normals`; add it")
-    known = json.loads(all_normals[0].read_text())
+    known = json.loads(all_normals[0].read_text("utf-8"))
     return Normal(**known[period_of(given["begin"], settings)])
 
 
