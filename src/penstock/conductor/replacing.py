@@ -111,6 +111,7 @@ def identity_of(path: str, look: Any) -> Identity | None:
 def in_the_way(context: Context, stage: Stage) -> list[str]:
     """Return the product paths of ready tasks where something lies that they may not replace."""
     there = {path for product in stage.products for path in found_at(product, context.campaign)}
+    there.difference_update(lying_at(context.ledger.db, [context.graph.ids[stage.name]]) if there else ())
     wanted = {path: unit for unit, path in paths_of_ready(context, stage) if path in there} if there else {}
     own = replaceable(context.ledger.db, context.graph.ids[stage.name], wanted) if wanted else set[str]()
     return sorted(wanted.keys() - own)
