@@ -53,7 +53,9 @@ def test_no_name_and_no_value_is_anything_but_itself_to_the_shell(name, value):
         root = Path(folder) / name
         code, words = run(root, value=value)
         assert code == 0
-        assert words.decode() == "\0".join([str(root), f"{root}/runner.pyz", f"{root}/job", value, ""])
+        assert words.decode() == "\0".join(
+            [str(root), "-X", "utf8", f"{root}/runner.pyz", f"{root}/job", value, ""]
+        )
 
 
 def test_directives_stand_before_the_first_command():
