@@ -3,9 +3,10 @@
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 KILLS ?= 200
+TRIES ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint test demo torture bench peers field docs clean
+.PHONY: help setup lock lint test demo torture fuzz bench peers field docs clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +33,9 @@ demo: $(INSTALLED)  ## process half an hour of made-up recordings; AUDIO=dir tak
 
 torture: $(INSTALLED)  ## kill everything at random moments, KILLS=200 times
 	PENSTOCK_KILLS=$(KILLS) $(BIN)/python -m pytest tests/torture
+
+fuzz: $(INSTALLED)  ## try TRIES=10000 made-up campaigns, data, histories and damages: only sentences may come of them
+	PENSTOCK_TRIES=$(TRIES) $(BIN)/python -m pytest -n 2 -q tests/fuzz
 
 bench: $(INSTALLED)  ## measure, side by side with others, into docs/benchmarks.md
 	$(BIN)/python -m bench

@@ -154,6 +154,8 @@ def _check_function(reference: str, root: Path, places: Places, keys: tuple[str,
         raise DefinitionError(
             f"the module of {reference!r} is not Python: {error.msg}", file=file, line=error.lineno
         ) from None
+    except ValueError as error:  # not UTF-8, or with a null byte
+        raise DefinitionError(f"the module of {reference!r} is not Python: {error}", file=file) from None
     if name not in names and "*" not in names and "__getattr__" not in names:
         from difflib import get_close_matches
 

@@ -130,7 +130,7 @@ def write_copy(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], no
 
 
 def remove_missing(ledger: Ledger, graph: Graph) -> None:
-    """Keep the tasks of stages that are no longer defined, and never run them."""
+    """Keep the tasks of stages that are no longer defined, and never run them; those on their way are no longer waited for."""
     names = json.dumps(list(graph.ids))
     removed = ledger.db.execute(
         "UPDATE stage SET removed = 1 WHERE NOT removed AND name NOT IN (SELECT value FROM json_each(?)) RETURNING name",
@@ -138,6 +138,11 @@ def remove_missing(ledger: Ledger, graph: Graph) -> None:
     ).fetchall()
     for row in removed:
         forget_topics(ledger.db, row["name"])
+        ledger.db.execute(
+            "UPDATE task SET state = 'waiting', batch = NULL WHERE stage = (SELECT id FROM stage WHERE name = ?)"
+            " AND state IN ('queued', 'running')",
+            (row["name"],),
+        )
 
 
 def welcome_stages(ledger: Ledger, campaign: Campaign, graph: Graph, before: Mapping[str, Any]) -> None:
