@@ -148,6 +148,22 @@ def test_a_callable_may_stand_for_its_reference(tmp_path: Path):
     assert frozen.sources[0].function == "penstock.config:load"
 
 
+def test_a_campaign_runs_and_tells_its_status(tmp_path: Path):
+    campaign = penstock.Campaign(
+        "x", levels=["a"], units=penstock.files("{a}.txt", settle="0s"), root=tmp_path
+    )
+    campaign.stage("s", each="a", command=["cp", "{path}", "{product}"], products="out/{a}")
+    campaign.stage("t", each="a", after=["s"], command=["true"])
+    for name in "ab":
+        (tmp_path / f"{name}.txt").touch()
+    assert campaign.status().stages[0].tasks["ready"] == 2
+    assert not (tmp_path / ".penstock").exists()
+    assert campaign.run("a", stage="s").code == 0
+    assert [stage.tasks["done"] for stage in campaign.status().stages] == [1, 0]
+    ending = campaign.run()
+    assert (ending.code, ending.lines) == (0, ["all done: 4 tasks"])
+
+
 def test_freezing_leaves_the_draft_as_it_was(tmp_path: Path):
     campaign = penstock.Campaign("x", levels=["a"], units=penstock.files("{a}.txt"), root=tmp_path)
     campaign.stage("s", each="a", command=["true"])

@@ -17,7 +17,6 @@ LAYERS = (
     {"units"},
     {"campaign", "complete"},
     {"config"},  # what people type, turned into a campaign
-    {"build"},
     {"graph", "decide", "batching"},
     {"rendering"},
     {"display"},
@@ -28,6 +27,7 @@ LAYERS = (
     {"conductor"},
     {"status"},
     {"report", "explain"},
+    {"build"},  # the Python API, which also runs
     {"testing"},
     {"cli"},
     {"__main__"},

@@ -20,6 +20,9 @@ ASKING: Names = (
     ("penstock.report", ("Report",)),
 )
 
+# Of classes with more public methods than people are meant to call: those.
+MEMBERS = {"Conductor": ("run", "watch", "tick", "ask_stop")}
+
 INTRODUCTION = """# Python API
 
 What stands here is public: it changes only with a word in the changelog. Everything else is penstock's own."""
@@ -79,7 +82,8 @@ def _entries(names: Names) -> list[str]:
 def _entry(module: str, name: str) -> str:
     thing = getattr(import_module(module), name)
     if inspect.isclass(thing):
-        members = "\n   :members:" if not issubclass(thing, Exception) else ""
+        chosen = " " + ", ".join(MEMBERS[name]) if name in MEMBERS else ""
+        members = f"\n   :members:{chosen}" if not issubclass(thing, Exception) else ""
         return fence(f".. autoclass:: {module}.{name}{members}", "{eval-rst}")
     kind = "autofunction" if callable(thing) else "autodata"
     return fence(f".. {kind}:: {module}.{name}", "{eval-rst}")

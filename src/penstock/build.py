@@ -28,6 +28,8 @@ from penstock.errors import DefinitionError
 
 if TYPE_CHECKING:
     from penstock.campaign import Campaign as Frozen
+    from penstock.conductor import Ending
+    from penstock.status import Status
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Tables = Mapping[str, Any]
@@ -52,7 +54,7 @@ def function(generator: Callable[..., Any] | str, **keys: Any) -> dict[str, Any]
 
 
 class Campaign(Draft):
-    """A definition in the making; `freeze` checks it.
+    """A definition in the making; `freeze` checks it, `run` works on it, `status` says where it stands.
 
     `units` is what `files`, `table` or `function` give; `params` are shared by all stages; `sites` are the
     tables `[site.NAME]`; `root` is the campaign's folder, that of the calling file by default.
@@ -103,6 +105,34 @@ class Campaign(Draft):
         from penstock.config.assemble import assemble
 
         return assemble(Draft(self.tables, self.root, self.file, self.lines, tuple(overrides)))
+
+    def run(self, *units: str, stage: str | None = None, stale: bool = False) -> Ending:
+        """Work until nothing can change, as `penstock run [UNIT…] [--stage STAGE] [--stale]` does; return how it ended.
+
+        Example: `campaign.run("2020-01-17", stage="calibrate").code`.
+
+        Raises DefinitionError for a wrong definition, Held if somebody else works on the campaign.
+        """
+        from penstock.conductor import Conductor
+        from penstock.explain.part import part_of
+
+        frozen = self.freeze()
+        with Conductor(frozen, command="run") as conductor:
+            return conductor.run(stale=stale, only=part_of(frozen, units, stage))
+
+    def status(self) -> Status:
+        """Return where the campaign stands, as `penstock status` shows it; before the first run, what that would do."""
+        from penstock.errors import NothingYet
+        from penstock.ledger import Ledger
+        from penstock.status import Status
+
+        try:
+            with Ledger.open(self.root, readonly=True) as ledger:
+                return Status.read(ledger)
+        except NothingYet:
+            from penstock.status.foreseen import foresee
+
+            return foresee(self.freeze())
 
     def _add(self, name: str | None, keys: Tables, line: int) -> None:
         stages: dict[str, Any] = self.tables["stage"]

@@ -25,7 +25,7 @@ def count(number: int, noun: str) -> str:
     >>> count(1, "task"), count(2, "failed task")
     ('1 task', '2 failed tasks')
     """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def visible(text: str) -> str:

@@ -48,3 +48,31 @@ def test_names_never_drive_the_terminal(penstock, winter):
     ):
         shown = penstock(*words, "-C", winter).output
         assert not set(shown) & set("\x1b\u202e"), words
+
+
+CLUSTER = """
+[site.local]
+cores = 2
+[site.hpc]
+scheduler = "slurm"
+"""
+
+
+def test_plan_says_what_would_happen_here_and_at_a_cluster(penstock, winter):
+    text = (winter / "penstock.toml").read_text().replace("[stage.copy]\n", "[stage.copy]\nbatch = 200\n")
+    (winter / "penstock.toml").write_text(text + CLUSTER)
+    for number in range(997):
+        (winter / f"data/{number}.txt").touch()
+    lines = penstock("plan", "-C", winter).output.splitlines()
+    assert lines[1:4] == [
+        "copy (each file): 1,000 ready",
+        "  here 2 tasks at once on 2 cores, in batches learned to about 1 s and at most 200 tasks",
+        "  at site hpc 5 array elements of up to 200 tasks",
+    ]
+
+
+def test_plan_says_how_one_task_and_one_core_go(penstock, winter):
+    (winter / "data/b.txt").unlink()
+    (winter / "data/c.txt").unlink()
+    lines = penstock("plan", "-C", winter, "--set", "site.local.cores=1").output.splitlines()
+    assert lines[1:3] == ["copy (each file): 1 ready", "  here 1 task at once on 1 core, alone"]

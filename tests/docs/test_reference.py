@@ -37,7 +37,7 @@ def wordless(path: str, command: click.Command, context: click.Context) -> Itera
     for parameter in commands.visible_parameters(command, context):
         record = parameter.get_help_record(context)
         if isinstance(parameter, click.Argument):
-            name = parameter.make_metavar(context).strip("[]")
+            name = parameter.make_metavar(context).strip("[].")
             if name not in (commands.spoken_for(command).help or "") and not (record and record[1]):
                 yield f"{path} {name}"
         elif not record or not record[1]:

@@ -14,6 +14,7 @@ from penstock.campaign import Allowance, Campaign
 from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer
 from penstock.conductor.measured import Measured
+from penstock.conductor.scope import Scope
 from penstock.conductor.slots import Slot, SlotSubmitter
 from penstock.conductor.staleness import redo_stale
 from penstock.decide import RETRIES_LOCAL
@@ -142,7 +143,7 @@ class Engine:
         self.requests.apply(self.clock.now())
 
     def redo_stale(self) -> None:
-        redo_stale(self.ledger, self.graph)
+        redo_stale(self.ledger, self.graph, Scope())
 
     def unit(self, key: Key) -> int:
         sql = "SELECT id FROM unit WHERE level = ? AND key = ?"

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from penstock.cli.live import Observe, observing
+from penstock.cli.live import Observe
+from penstock.cli.manners import PROGRESS, Manner
 from penstock.display import visible
 
 if TYPE_CHECKING:
     from penstock.campaign import Campaign
     from penstock.conductor import Conductor, Ending
-    from penstock.site import Sites
+    from penstock.site import FeedingSite, Sites
 
 Work = Callable[["Conductor", Observe], "Ending"]
 
@@ -31,6 +32,8 @@ def drive(
     accept_gone: bool = False,
     allow_problems: bool = False,
     overwrite: bool = False,
+    site: FeedingSite | None = None,
+    manner: Manner = PROGRESS,
 ) -> None:
     """Hold the campaign, let `work` drive its conductor, say how it ended, and leave with its code.
 
@@ -45,14 +48,14 @@ def drive(
             accept_gone=accept_gone,
             allow_problems=allow_problems,
             overwrite=overwrite,
+            site=site,
         ) as conductor,
         stopping(conductor),
-        observing() as observe,
+        manner.observing(conductor.ledger) as observe,
     ):
         tell_note(conductor)
         ending = work(conductor, observe)
-    for line in ending.lines:
-        click.echo(visible(line))
+    manner.tell(ending)
     sys.exit(1 if command == "run" and conductor.stopping else ending.code)
 
 

@@ -2,49 +2,107 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock.cli.options import campaign_option, load_campaign, overwrite_option, set_option
+from penstock.cli.complete import complete_unit
+from penstock.cli.hints import Hinting
+from penstock.cli.options import campaign_option, load_campaign, overwrite_option, set_option, stage_option
+
+if TYPE_CHECKING:
+    from penstock.campaign import Campaign
+    from penstock.conductor.scope import Only
+    from penstock.site import FeedingSite
 
 
 @click.command(
+    cls=Hinting,
     epilog="""\b
 Examples:
   penstock run
+  penstock run -n                     # what would be done, as `penstock plan` says it
+  penstock run 2020-01-17 --stage calibrate
   penstock run --set stage.psd.params.window=2048
-  penstock run --stale            # also redo what an older definition made"""
+  penstock run --stale                # also redo what an older definition made
+  penstock run --json | jq -r 'select(.outcome != "ok") | .unit'""",
 )
+@click.argument("units", nargs=-1, metavar="[UNIT]...", shell_complete=complete_unit)
+@stage_option
 @campaign_option
 @set_option
+@click.option("--cores", type=click.IntRange(1), metavar="N", help="Use N cores of this machine, this time.")
 @click.option("--stale", is_flag=True, help="Redo also what is done but stale.")
 @click.option("--accept-gone", is_flag=True, help="Believe it when many files are missing at once.")
 @overwrite_option
 @click.option(
     "--allow-problems", is_flag=True, help="End with 0 also when rows or files were not understood."
 )
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, as `plan` does.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something failed.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each attempt that ends.")
 def run(
+    units: tuple[str, ...],
+    stage: str | None,
     root: Path,
     overrides: tuple[str, ...],
-    stale: bool,
-    accept_gone: bool,
-    overwrite: bool,
-    allow_problems: bool,
+    cores: int | None,
+    dry_run: bool,
+    **options: Any,
 ) -> None:
     """Work until nothing can change without a new file or a person.
+
+    With UNIT (a unit, a group with all in it, a pattern) or --stage, only these tasks and those that they need;
+    the others are left as they are.
 
     Interrupt it as you like: the same command goes on. Ctrl-C once stops submitting and asks running work on
     this machine to give back the rest; twice leaves at once. Jobs at clusters go on. Ends with 1 when tasks have
     failed, when rows or files of a source were not understood, or when it was told to stop.
     """
+    from penstock.explain.part import part_of
+
+    campaign = load_campaign(root, overrides)
+    only = part_of(campaign, units, stage)
+    if dry_run:
+        from penstock.cli.plan import show_plan
+
+        show_plan(campaign, only=only, as_json=options["as_json"])
+    else:
+        work(campaign, only, cores, **options)
+
+
+def work(
+    campaign: Campaign,
+    only: Only | None,
+    cores: int | None,
+    *,
+    stale: bool,
+    accept_gone: bool,
+    overwrite: bool,
+    allow_problems: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Drive the campaign in the foreground."""
     from penstock.cli.drive import drive
+    from penstock.cli.manners import EVENTS, PROGRESS, QUIET
 
     drive(
-        load_campaign(root, overrides),
+        campaign,
         command="run",
         accept_gone=accept_gone,
         overwrite=overwrite,
         allow_problems=allow_problems,
-        work=lambda conductor, observe: conductor.run(observe=observe, stale=stale),
+        site=here_with(campaign, cores) if cores else None,
+        manner=EVENTS if as_json else QUIET if quiet else PROGRESS,
+        work=lambda conductor, observe: conductor.run(observe=observe, stale=stale, only=only),
     )
+
+
+def here_with(campaign: Campaign, cores: int) -> FeedingSite:
+    """Return this machine with so many cores: no part of the definition, so that nothing of it is remembered."""
+    from penstock.site import LocalSite
+
+    return LocalSite(replace(campaign.sites["local"], cores=cores), campaign.root)

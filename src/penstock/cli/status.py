@@ -53,11 +53,9 @@ def status(root: Path, as_json: bool, watch: bool, every: float, problems: int) 
 
 
 def _foresee(root: Path, problems: int) -> Status:
-    """Return where the campaign would stand when its first run had looked at the sources."""
-    from penstock.conductor.plan import drafted
+    from penstock.status.foreseen import foresee
 
-    with drafted(load_campaign(root, ())) as (context, _):
-        return Status.read(context.ledger, problems=problems)
+    return foresee(load_campaign(root, ()), problems=problems)
 
 
 def _show(current: Status) -> None:

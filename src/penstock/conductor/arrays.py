@@ -129,7 +129,7 @@ class ArraySubmitter(Submitter):
         turn = f"row_number() OVER (PARTITION BY {group} ORDER BY unit)," if self.is_shared(stage) else ""
         sql = (
             "SELECT unit, alone, time_scale, memory_scale FROM task WHERE stage = ? AND state = 'ready' AND alone = ?"
-            f" AND (due IS NULL OR due <= ?) ORDER BY {turn} due, unit LIMIT ?"
+            f" AND (due IS NULL OR due <= ?) AND {self.scope.where} ORDER BY {turn} due, unit LIMIT ?"
         )
         number, now = self.graph.ids[stage.name], self.clock.now()
         suspects = self.ledger.db.execute(sql, (number, 1, now, most)).fetchall()

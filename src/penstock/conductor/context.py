@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from penstock.campaign import Allowance, Campaign
 from penstock.clock import Clock
 from penstock.conductor.measured import Measured
+from penstock.conductor.scope import Scope
 from penstock.decide import RETRIES
 from penstock.graph import Graph
 from penstock.ledger import Ledger
@@ -30,6 +31,7 @@ class Context:
     allowances: Mapping[str, Mapping[str, Allowance]]
     overwrite: bool = False
     """Whether products may replace files that penstock did not make, which were not inputs."""
+    scope: Scope = field(default_factory=Scope)
 
 
 def recorded_context(

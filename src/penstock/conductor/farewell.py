@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from penstock.display import Labels, count
@@ -13,22 +14,40 @@ from penstock.ledger.standing import goes_on, out_by_site
 from penstock.ledger.tasks import REDEFINED
 
 SHOWN = 3
+OPEN = ("waiting", "ready", "queued", "running")
 
 
-def say_ending(ledger: Ledger, *, stopped: bool, allow_problems: bool = True) -> tuple[int, list[str]]:
-    """Return the exit code and the lines that a run ends with; unless allowed, problems of the sources are failures."""
-    counts = totals(ledger)
+def say_ending(
+    ledger: Ledger,
+    *,
+    stopped: bool,
+    allow_problems: bool = True,
+    part: Mapping[str, int] | None = None,
+) -> tuple[int, list[str]]:
+    """Return the exit code and the lines that a run ends with; unless allowed, problems of the sources are failures.
+
+    `part` counts the tasks of a run that was restricted.
+    """
+    everything = totals(ledger)
+    counts = everything if part is None else dict(part)
     lines = [*paused_lines(ledger), *failed_lines(ledger, counts), *waiting_lines(ledger, counts)]
     if stopped:
         lines += [stopped_line(ledger, counts), *cluster_lines(ledger)]
     if counts.get("stale"):
         lines += stale_lines(ledger, counts["stale"])
-    failed = bool(counts.get("failed")) or has_pause(ledger)
+    pause = has_pause(ledger) and (part is None or counts.get("ready"))
+    failed = bool(counts.get("failed") or pause)
     failed |= not allow_problems and has_source_problem(ledger)
     if not lines:
         lines = [f"all done: {count(counts.get('done', 0), 'task')}" if counts else "there is nothing to do"]
-    lines += problem_lines(ledger)
+    lines += [*left_lines(everything, counts), *problem_lines(ledger)]
     return (1 if failed else 0), lines
+
+
+def left_lines(everything: Mapping[str, int], part: Mapping[str, int]) -> list[str]:
+    """Say what a restricted run left alone."""
+    left = sum(everything.get(state, 0) - part.get(state, 0) for state in OPEN)
+    return [f"{count(left, 'other task')} not asked for: `penstock run` goes on with all"] if left else []
 
 
 def totals(ledger: Ledger) -> dict[str, int]:

@@ -18,6 +18,7 @@ from penstock.conductor.context import Context
 from penstock.conductor.farewell import say_ending
 from penstock.conductor.measured import Measured
 from penstock.conductor.recovery import take_over
+from penstock.conductor.scope import Only
 from penstock.conductor.steps import (
     STEPS,
     Crew,
@@ -89,7 +90,7 @@ class Conductor:
             held(self.campaign.root, command=self.command, clock=self.clock, machine=self.machine)
         )
         try:
-            self.prepare()
+            self._prepare()
         except BaseException:
             self.exits.close()
             raise
@@ -100,7 +101,7 @@ class Conductor:
     ) -> None:
         self.exits.close()
 
-    def prepare(self) -> None:
+    def _prepare(self) -> None:
         """Register the definition, and find what earlier conductors left."""
         campaign, ledger, clock = self.campaign, self.ledger, self.clock
         self.graph = graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
@@ -132,26 +133,27 @@ class Conductor:
             slots.seconds = TICK_S
         return self.turn(*STEPS)
 
-    def run(self, *, observe: Observe | None = None, stale: bool = False) -> Ending:
-        """Work until nothing can change without a new file or a person."""
+    def run(self, *, observe: Observe | None = None, stale: bool = False, only: Only | None = None) -> Ending:
+        """Work until nothing can change without a new file or a person; give out `only` what was asked for."""
         self.open_ended, self.crew.redo = False, stale
-        return self.work(observe)
+        self.crew.context.scope.limit(only)
+        return self._work(observe)
 
     def watch(self, *, observe: Observe | None = None, until_done: bool = False) -> Ending:
         """Work, and look for new units, until told to stop."""
         self.open_ended = not until_done
-        return self.work(observe)
+        return self._work(observe)
 
-    def work(self, observe: Observe | None) -> Ending:
+    def _work(self, observe: Observe | None) -> Ending:
         """Take turns until done or told to stop; whoever starts that has mended what had halted."""
         end_halts(self.ledger)
         self.crew.observe = observe
         while not self.stopping:
             self.turn()
-            if self.is_done():
+            if self._is_done():
                 break
-            self.wait(self.due[discover])
-        return self.end()
+            self._wait(self.due[discover])
+        return self._end()
 
     def ask_stop(self) -> None:
         """Stop submitting, and ask running work to give back what it has not begun."""
@@ -167,19 +169,15 @@ class Conductor:
 
     # between turns, and after the last one
 
-    def is_done(self) -> bool:
+    def _is_done(self) -> bool:
         """Whether nothing can change without a new file or a person, and none is waited for."""
         if self.open_ended or self.crew.found.settles_at is not None:
             return False
-        on_its_way = self.ledger.db.execute(
-            "SELECT 1 FROM tally y JOIN stage s ON s.id = y.stage WHERE y.unit = 1 AND y.n > 0 AND NOT s.removed"
-            " AND (y.state IN ('queued', 'running') OR (y.state = 'ready' AND s.paused IS NULL)) LIMIT 1"
-        ).fetchone()
-        return on_its_way is None
+        return not self.crew.context.scope.is_open(self.ledger, self.graph)
 
-    def wait(self, until: float) -> None:
+    def _wait(self, until: float) -> None:
         """Sleep until a runner has news, a source wants a look, or a while has passed."""
-        if not self.has_runners():
+        if not self._has_runners():
             self.clock.sleep(CLUSTER_LOOK_S)
             return
         pause = waited = LOOK_S
@@ -192,37 +190,41 @@ class Conductor:
             waited += pause
             pause = min(pause * 1.2, 0.02)
 
-    def has_runners(self) -> bool:
+    def _has_runners(self) -> bool:
         """Whether runners of this machine are at work, which are heard within milliseconds."""
         return any(job["feed"] for job in jobs.open_jobs(self.ledger.db))
 
-    def end(self) -> Ending:
+    def _end(self) -> Ending:
         """Let the runners go, hear their last words, and say how it ended."""
         self.crew.retire_slots()
         if self.stopping:
-            self.ask_to_end()
+            self._ask_to_end()
         until = self.clock.monotonic() + FAREWELL_S
-        while self.awaits_goodbye() and self.clock.monotonic() < until:
+        while self._awaits_goodbye() and self.clock.monotonic() < until:
             self.turn(collect)
             self.clock.sleep(LOOK_S)
         self.turn(reconcile, show)
+        scope = self.crew.context.scope
         code, lines = say_ending(
-            self.ledger, stopped=self.stopping, allow_problems=self.allow_problems or self.open_ended
+            self.ledger,
+            stopped=self.stopping,
+            allow_problems=self.allow_problems or self.open_ended,
+            part=scope.count(self.ledger, self.graph) if scope.only else None,
         )
         return Ending(code, lines)
 
-    def ask_to_end(self) -> None:
+    def _ask_to_end(self) -> None:
         """Ask the runners of this machine to give back what they have not begun."""
         for job in jobs.open_jobs(self.ledger.db):
             if job["native"] and (site := self.sites.feeding_site(job["site"])):
                 site.ask_to_end(job["native"])
 
-    def awaits_goodbye(self) -> bool:
+    def _awaits_goodbye(self) -> bool:
         """Whether runners are about to leave: those of this machine, and elements that have nothing left to do."""
         unfinished = self.ledger.db.execute(
             "SELECT 1 FROM tally WHERE unit = 1 AND state IN ('queued', 'running') AND n > 0 LIMIT 1"
         ).fetchone()
-        return self.has_runners() or bool(jobs.open_jobs(self.ledger.db) and not unfinished)
+        return self._has_runners() or bool(jobs.open_jobs(self.ledger.db) and not unfinished)
 
 
 def allowances_of(campaign: Campaign, sites: Sites) -> dict[str, Mapping[str, Allowance]]:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from penstock import config
+from penstock.batching import LOCAL_S, batch_size
 from penstock.campaign import Campaign, Stage
 from penstock.clock import Clock, SystemClock
 from penstock.conductor.arrays import ArraySubmitter
@@ -21,8 +22,9 @@ from penstock.conductor.elements import Elements
 from penstock.conductor.measured import Measured
 from penstock.conductor.products import check_products
 from penstock.conductor.replacing import in_the_way
+from penstock.conductor.scope import Only
 from penstock.conductor.slots import SlotSubmitter
-from penstock.display import count
+from penstock.display import count, show_duration
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger
 from penstock.ledger.pauses import end_halts
@@ -62,6 +64,8 @@ class StagePlan:
     first: Sequence[str]
     first_lines: Sequence[Mapping[str, Any]]
     site: str = "local"
+    outlook: Sequence[str] = ()
+    """How the ready tasks would be given out where the stage runs, and at the clusters that the definition has."""
     submit: Sequence[str] = ()
     """Of a cluster: the command that submits its first array."""
     script: str | None = None
@@ -87,7 +91,7 @@ class Plan:
 
     def to_text(self) -> str:
         """Return it as a person reads it."""
-        lines = [f"{self.campaign}: {self.found} units found, {self.new} of them new"]
+        lines = [f"{self.campaign}: {self.found:,} units found, {self.new:,} of them new"]
         if self.unsettled:
             lines.append(f"  {self.unsettled} not at rest yet")
         for stage in self.stages:
@@ -97,10 +101,9 @@ class Plan:
 
 def stage_text(stage: StagePlan) -> list[str]:
     """Return the lines about one stage."""
-    counts = ", ".join(f"{n} {state}" for state, n in stage.tasks.items()) or "no tasks"
+    counts = ", ".join(f"{n:,} {state}" for state, n in stage.tasks.items()) or "no tasks"
     lines = [f"{stage.name} (each {stage.each}): {counts}"]
-    if stage.batches:
-        lines.append(f"  in {stage.batches} batches of up to {stage.batch_size}, {stage.workers} at a time")
+    lines += [f"  {line}" for line in stage.outlook]
     lines += [f"  {r.tasks} {r.state}: {r.why}" for r in stage.reasons]
     if stage.taken:
         more = ", …" if len(stage.taken) > SHOWN else ""
@@ -119,8 +122,8 @@ def stage_text(stage: StagePlan) -> list[str]:
     return lines
 
 
-def plan(campaign: Campaign, *, clock: Clock | None = None) -> Plan:
-    """Say what `run` would do now; nothing is written.
+def plan(campaign: Campaign, *, clock: Clock | None = None, only: Only | None = None) -> Plan:
+    """Say what `run` would do now, with all or with `only` what is asked for; nothing is written.
 
     Raises DefinitionError as `run` would: nothing found, two tasks with one product, a missing executable.
     """
@@ -129,7 +132,9 @@ def plan(campaign: Campaign, *, clock: Clock | None = None) -> Plan:
         end_halts(context.ledger)
         check_found(context.ledger, campaign, found)
         check_products(context)
-        stages = [plan_stage(context, stage) for stage in campaign.stages]
+        context.scope.limit(only)
+        context.scope.refresh(context.ledger, context.graph)
+        stages = [plan_stage(context, stage) for stage in campaign.stages if context.scope.has(stage.name)]
         sites = context.sites
         script = next((s for n in sites.used() if (s := start_of(sites.feeding_site(n)))), None)
         return Plan(campaign.name, found.present, found.new, found.unsettled, script, stages)
@@ -171,14 +176,11 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
     """Say what would be done at one stage."""
     submitter = submitter_of(context, stage)
     ledger, campaign, number = context.ledger, context.campaign, context.graph.ids[stage.name]
-    states = dict(
-        ledger.db.execute(
-            "SELECT state, n FROM tally WHERE stage = ? AND unit = 1 AND n > 0", (number,)
-        ).fetchall()
-    )
+    where = context.scope.where
+    states = states_of(ledger, number) if where == "true" else count_states(ledger, number, where)
     ready = states.get("ready", 0)
     size = submitter.batch_size(stage, ready)
-    lines, wrong = previewed(submitter, stage, first_ready(ledger, number)) if ready else ([], [])
+    lines, wrong = previewed(submitter, stage, first_ready(ledger, number, where)) if ready else ([], [])
     submit, script = (submitter.draft(stage) if isinstance(submitter, ArraySubmitter) else None) or ((), None)
     return StagePlan(
         name=stage.name,
@@ -187,10 +189,11 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
         batches=math.ceil(ready / size),
         batch_size=size,
         workers=stage.workers,
-        reasons=[*reasons_of(ledger, number, states), *wrong],
+        reasons=[*reasons_of(ledger, number, states, where), *wrong],
         first=[command_text(line, stage) for line in lines],
         first_lines=lines,
         site=context.sites.name_of(stage),
+        outlook=outlook(context, stage, submitter, ready) if ready else (),
         submit=submit,
         script=script,
         taken=in_the_way(context, stage) if ready else (),
@@ -210,17 +213,55 @@ def previewed(
     return lines, [Reason("ready", f"cannot be run: {why}", n) for why, n in wrong.items()]
 
 
-def first_ready(ledger: Ledger, stage_id: int) -> list[int]:
+def outlook(
+    context: Context, stage: Stage, submitter: SlotSubmitter | ArraySubmitter, ready: int
+) -> list[str]:
+    """Say how the ready tasks of a stage would be given out: where it runs, and at clusters that it could be moved to."""
+    campaign, usage = context.campaign, context.measured.usage(stage.name)
+    if isinstance(submitter, ArraySubmitter):
+        return [array_outlook(submitter.site.name, ready, submitter.size(stage))]
+    cores, at_once = (
+        submitter.site.cores,
+        max(1, submitter.site.cores // submitter.cores_of(stage)) * stage.workers,
+    )
+    most = f" and at most {stage.batch:,} tasks" if isinstance(stage.batch, int) else ""
+    batches = f"in batches learned to about {show_duration(LOCAL_S)}{most}" if ready > 1 else "alone"
+    here = f"here {count(min(ready, at_once), 'task')} at once on {count(cores, 'core')}, {batches}"
+    size = batch_size(stage.batch, usage, workers=stage.workers)
+    clusters = [site.name for site in campaign.sites.values() if site.scheduler != "local"]
+    return [here, *(array_outlook(name, ready, size) for name in clusters)]
+
+
+def array_outlook(site: str, ready: int, size: int) -> str:
+    """Say how many elements so many tasks are at a cluster."""
+    elements = count(math.ceil(ready / size), "array element")
+    return f"at site {site} {elements} of up to {count(min(size, ready), 'task')}"
+
+
+def states_of(ledger: Ledger, stage_id: int) -> dict[str, int]:
+    """Return how many tasks of a stage are in which state."""
+    sql = "SELECT state, n FROM tally WHERE stage = ? AND unit = 1 AND n > 0"
+    return dict(ledger.db.execute(sql, (stage_id,)).fetchall())
+
+
+def count_states(ledger: Ledger, stage_id: int, where: str) -> dict[str, int]:
+    """Count those tasks of a stage by state for which an SQL condition holds."""
+    sql = f"SELECT state, count(*) FROM task WHERE stage = ? AND {where} GROUP BY state"
+    return dict(ledger.db.execute(sql, (stage_id,)).fetchall())
+
+
+def first_ready(ledger: Ledger, stage_id: int, where: str) -> list[int]:
     """Return the first units that are ready."""
-    sql = "SELECT unit FROM task WHERE stage = ? AND state = 'ready' LIMIT ?"
+    sql = f"SELECT unit FROM task WHERE stage = ? AND state = 'ready' AND {where} LIMIT ?"
     return [row[0] for row in ledger.db.execute(sql, (stage_id, SHOWN))]
 
 
-def reasons_of(ledger: Ledger, stage_id: int, states: Mapping[str, int]) -> list[Reason]:
+def reasons_of(ledger: Ledger, stage_id: int, states: Mapping[str, int], where: str) -> list[Reason]:
     """Return why tasks are in the state they are in, most first; `states` counts them all."""
     rows = ledger.db.execute(
         "SELECT state, coalesce(stale, why), count(*) FROM task WHERE stage = ?"
-        " AND (stale IS NOT NULL OR (why IS NOT NULL AND state <> 'done')) GROUP BY 1, 2",
+        " AND (stale IS NOT NULL OR (why IS NOT NULL AND state <> 'done'))"
+        f" AND {where} GROUP BY 1, 2",
         (stage_id,),
     )
     told = Counter({(row[0], row[1]): row[2] for row in rows})

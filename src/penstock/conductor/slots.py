@@ -117,7 +117,10 @@ class SlotSubmitter(Submitter):
     def pick(self, stage: Stage) -> tuple[list[int], bool]:
         """Return the units of the next batch of `stage`, and whether it is a suspect, which goes alone."""
         number, now = self.graph.ids[stage.name], self.clock.now()
-        sql = "SELECT unit FROM task WHERE stage = ? AND state = 'ready' AND alone = ? AND (due IS NULL OR due <= ?) LIMIT ?"
+        sql = (
+            "SELECT unit FROM task WHERE stage = ? AND state = 'ready' AND alone = ? AND (due IS NULL OR due <= ?)"
+            f" AND {self.scope.where} LIMIT ?"
+        )
         suspects = self.ledger.db.execute(sql, (number, 1, now, 1)).fetchall()
         if suspects:
             return [suspects[0][0]], True

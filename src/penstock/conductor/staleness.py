@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from penstock.conductor.scope import Scope
 from penstock.graph import Graph
 from penstock.ledger import Ledger
 from penstock.ledger.readiness import propagate, redo
@@ -13,16 +14,16 @@ AT_ONCE = 5_000
 EVERY, UNASKED = "stale IS NOT NULL", "redo <> 0 AND redo > 1"  # which stale tasks
 
 
-def redo_stale(ledger: Ledger, graph: Graph, which: str = EVERY) -> int:
-    """Make stale tasks ready again, upstreams first; return how many.
+def redo_stale(ledger: Ledger, graph: Graph, scope: Scope, which: str = EVERY) -> int:
+    """Make the stale tasks of a scope ready again, upstreams first; return how many.
 
     A task waits while an upstream of it is still to be redone or while a reader of its products is at work.
     """
     for stage, number in graph.ids.items():
-        if not stale_counted(ledger, number):
+        if not scope.has(stage) or not stale_counted(ledger, number):
             continue
         rows = ledger.db.execute(
-            f"SELECT unit, stale FROM task WHERE stage = ? AND state = 'done' AND {which} LIMIT ?",
+            f"SELECT unit, stale FROM task WHERE stage = ? AND state = 'done' AND {which} AND {scope.where} LIMIT ?",
             (number, AT_ONCE),
         ).fetchall()
         with ledger.transaction() as db:

@@ -116,6 +116,7 @@ def discover(crew: Crew, turn: Turn) -> float:
         check_found(crew.ledger, crew.context.campaign, found)
     if found.new or found.changed:
         check_products(crew.context)
+    crew.context.scope.refresh(crew.ledger, crew.context.graph)
     turn.new += found.new
     took = crew.clock.monotonic() - begun
     return turn.at + crew.discoverer.pause(found, took_s=took, open_ended=turn.open_ended)
@@ -135,12 +136,13 @@ def look_after(crew: Crew, turn: Turn) -> float:
 
 def redo(crew: Crew, turn: Turn) -> float:
     """Make ready again what is stale, where that was asked for: of all that is, or of these tasks."""
-    redo_stale(crew.ledger, crew.context.graph, EVERY if crew.redo else UNASKED)
+    redo_stale(crew.ledger, crew.context.graph, crew.context.scope, EVERY if crew.redo else UNASKED)
     return ALWAYS
 
 
 def submit(crew: Crew, turn: Turn) -> float:
     """Give out what is ready."""
+    crew.context.scope.refresh(crew.ledger, crew.context.graph)  # stages make new units, too
     for array in crew.arrays:
         array.open_ended = turn.open_ended or crew.found.settles_at is not None
     turn.given += sum(submitter.fill() for submitter in (*crew.slots, *crew.arrays))

@@ -56,6 +56,7 @@ class Submitter:
         self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
         self.clock, self.values, self.measured = context.clock, context.values, context.measured
         self.overwrite, self.inputs = context.overwrite, Inputs(context)
+        self.scope = context.scope
         self.rendered = Rendered(context.campaign)
         self.mine = {s.name for s in context.campaign.stages if context.sites.name_of(s) == site}
 
@@ -65,7 +66,7 @@ class Submitter:
             "SELECT s.name FROM stage s JOIN tally y ON y.stage = s.id AND y.unit = 1 AND y.state = 'ready' AND y.n > 0"
             " WHERE s.paused IS NULL AND NOT s.removed ORDER BY s.position"
         )
-        return [self.graph.stages[row[0]] for row in rows if row[0] in self.mine]
+        return [self.graph.stages[row[0]] for row in rows if row[0] in self.mine and self.scope.has(row[0])]
 
     def preview(self, stage: Stage, units: Sequence[int]) -> list[dict[str, Any]]:
         """Render tasks as they would be given to a runner, and give them to none; raises DefinitionError if one cannot be."""
@@ -150,7 +151,12 @@ class Submitter:
         """Let the followers (`with`) of these tasks run right after them, in the same worker."""
         for follower in (s for s in self.graph.stages.values() if s.follows == stage.name):
             rows = tasks.states_of(self.ledger.db, self.graph.ids[follower.name], lines)
-            units = [unit for unit, row in rows.items() if row["state"] == "waiting"]
+            units = self.scope.among(
+                self.ledger,
+                self.graph,
+                follower.name,
+                [u for u, row in rows.items() if row["state"] == "waiting"],
+            )
             inputs: dict[int, Paths] = {unit: {stage.name: lines[unit].products} for unit in units}
             following = self.render(follower, units, inputs)
             self.let_replace(follower, following)

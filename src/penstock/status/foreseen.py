@@ -1,0 +1,13 @@
+"""Where a campaign stands before its first run."""
+
+from __future__ import annotations
+
+from penstock.campaign import Campaign
+from penstock.conductor.plan import drafted
+from penstock.status.model import SHOWN_PROBLEMS, Status
+
+
+def foresee(campaign: Campaign, *, problems: int = SHOWN_PROBLEMS) -> Status:
+    """Return where it would stand when its first run had looked at the sources; nothing is written."""
+    with drafted(campaign) as (context, _):
+        return Status.read(context.ledger, problems=problems)
