@@ -159,7 +159,7 @@ def test_a_cancelled_task_is_not_stale_any_more(lab):
     with lab.conductor() as conductor:
         conductor.crew.redo = True
         conductor.discover()
-        redo_stale(conductor.ledger, conductor.crew.context.graph)
+        redo_stale(conductor.ledger, conductor.crew.context.graph, conductor.crew.context.scope)
     lab.ask("cancel")
     assert lab.task("a", "x")["state"] == "failed"
     assert lab.task("a", "x")["stale"] is None

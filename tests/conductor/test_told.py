@@ -145,7 +145,7 @@ def test_a_file_is_told_with_size_and_time(made):
 def test_an_upstream_that_was_made_again_is_told(made):
     made.define(STAGES.replace("gain = 1", "gain = 2"), head=HEAD)
     with made.conductor() as conductor:
-        assert redo_stale(conductor.ledger, conductor.graph) == 1
+        assert redo_stale(conductor.ledger, conductor.graph, conductor.crew.context.scope) == 1
         conductor.run()
     assert told(made, "show") == [{"what": "the product of fit n1/a", "old": None, "new": None}]
     assert "\n  the product of fit n1/a changed\n" in made.command("why", "n1/a", "--stage", "show").stdout

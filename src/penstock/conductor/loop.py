@@ -150,10 +150,10 @@ class Conductor:
         self.crew.observe = observe
         while not self.stopping:
             self.turn()
-            if self._is_done():
+            if self.is_done():
                 break
-            self._wait(self.due[discover])
-        return self._end()
+            self.wait(self.due[discover])
+        return self.end()
 
     def ask_stop(self) -> None:
         """Stop submitting, and ask running work to give back what it has not begun."""
@@ -169,13 +169,13 @@ class Conductor:
 
     # between turns, and after the last one
 
-    def _is_done(self) -> bool:
+    def is_done(self) -> bool:
         """Whether nothing can change without a new file or a person, and none is waited for."""
         if self.open_ended or self.crew.found.settles_at is not None:
             return False
         return not self.crew.context.scope.is_open(self.ledger, self.graph)
 
-    def _wait(self, until: float) -> None:
+    def wait(self, until: float) -> None:
         """Sleep until a runner has news, a source wants a look, or a while has passed."""
         if not self._has_runners():
             self.clock.sleep(CLUSTER_LOOK_S)
@@ -194,7 +194,7 @@ class Conductor:
         """Whether runners of this machine are at work, which are heard within milliseconds."""
         return any(job["feed"] for job in jobs.open_jobs(self.ledger.db))
 
-    def _end(self) -> Ending:
+    def end(self) -> Ending:
         """Let the runners go, hear their last words, and say how it ended."""
         self.crew.retire_slots()
         if self.stopping:
