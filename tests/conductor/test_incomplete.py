@@ -280,3 +280,11 @@ def test_a_stage_that_is_removed_while_its_tasks_are_on_their_way_leaves_a_recor
     assert made.run(site=site).code == 0
     problems(tmp_path)
     assert set(made.states("other").values()) == {"done"}
+
+
+@pytest.mark.parametrize("content", [b"\xbb\xbf\ndef find(): ...\n", b"def find(): ...\n\0", b"def find(:\n"])
+def test_a_module_that_is_no_text_is_told_as_that(tmp_path: Path, content: bytes) -> None:
+    text = NAMED.replace('table = "runs.csv"', 'python = "own_units:find"')
+    made = make_campaign(tmp_path, text, {"own_units.py": content})
+    with pytest.raises(DefinitionError, match="is not Python"):
+        made.run()

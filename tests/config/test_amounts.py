@@ -55,3 +55,9 @@ def test_gpus_are_a_number_a_type_or_both(written, read):
 def test_what_are_no_gpus_is_refused_with_what_to_write(written):
     with pytest.raises(ValueError, match="a100:2"):
         gpus(written)
+
+
+@pytest.mark.parametrize("written", ["9999999999d", "1e400", 10**400, float("inf"), 1e10])
+def test_a_duration_that_nobody_waits_for_is_none(written: object) -> None:
+    with pytest.raises(ValueError, match="write seconds or text"):
+        seconds(written)

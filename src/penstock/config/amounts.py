@@ -13,6 +13,7 @@ BYTES = {
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
 
+LONGEST_S = 30 * 365 * 86400  # a run that waits for it would not end
 MOST = 1e18  # an exabyte; what is more has no place in the record
 
 _AMOUNT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*")
@@ -26,7 +27,10 @@ def seconds(written: Any) -> float:
     if isinstance(written, str) and (clock := _CLOCK.fullmatch(written)):
         hours, minutes, rest = map(int, clock.groups())
         return float(hours * 3600 + minutes * 60 + rest)
-    return _amount(written, SECONDS, "a duration", remedy)
+    amount = _amount(written, SECONDS, "a duration", remedy)
+    if amount > LONGEST_S:
+        raise ValueError(f"{written!r} is longer than 30 years; {remedy}")
+    return amount
 
 
 def size(written: Any) -> int:
