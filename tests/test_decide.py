@@ -219,7 +219,7 @@ def test_five_failures_alike_blow_the_fuse_and_four_do_not() -> None:
     assert fuse([BAD] * 4) is None
     assert (
         fuse([BAD] * 5)
-        == "5 of its first 5 attempts failed alike (error with exit code 127) and none succeeded"
+        == "5 of its first 5 attempts failed the same way (error with exit code 127) and none succeeded"
     )
 
 

@@ -8,7 +8,7 @@ from penstock_reference.markdown import code, join, sentence, table
 
 STATE_MEANINGS = {
     "waiting": "an upstream is not done yet, or the group is still open; it may still become ready by itself",
-    "ready": "all that it needs is there; it goes out when there is room, or when its next try is due",
+    "ready": "all that it needs is there; it starts when a slot is free, or when its next try is due",
     "queued": "in a batch that a runner has, or will have; its turn has not come",
     "running": "a runner has said that it started it",
     "done": "it ended well and its products are there, recorded with size and digest. It stays done when the definition"
@@ -48,7 +48,7 @@ Stale tasks are redone by `penstock run --stale`; only a group whose members cha
 VERDICTS = """A verdict goes before the outcome. A stage's `rules`, `task.fail` and `task.veto` give one: `permanent` fails
 the task at once, `transient` makes the attempt a free one, `veto` vetoes the task."""
 
-FUSE = """When the first 5 attempts of a stage fail alike, or 20 of the first 100, and none succeeded, the stage is
+FUSE = """When the first 5 attempts of a stage fail the same way, or 20 of the first 100, and none succeeded, the stage is
 *paused*: what is wrong is then the stage and not the units. `penstock run` ends with 1 and shows what the program said;
 `penstock retry --stage NAME` lets it go on, and so does a changed definition of the stage. A
 place that is unwell, such as a full disk, stops the stages that worked there; they go on with the next `run`."""

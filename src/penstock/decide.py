@@ -232,7 +232,7 @@ class Seen:
 def fuse(first: Sequence[Seen]) -> str | None:
     """Say why a stage should pause after its `first` attempts (oldest first), or None.
 
-    It does when the first 5 fail alike, or 20 of the first 100 do, and none succeeded: what is
+    It does when the first 5 fail the same way, or 20 of the first 100 do, and none succeeded: what is
     wrong is then the stage, not the units.
     """
     if any(seen.outcome == "ok" for seen in first) or not first:
@@ -243,6 +243,6 @@ def fuse(first: Sequence[Seen]) -> str | None:
         alike[seen] = alike.get(seen, 0) + 1
         if alike[seen] == 20 or (number == alike[seen] == 5):
             code = f" with exit code {seen.code}" if seen.code else ""
-            told = f"{alike[seen]} of its first {number} attempts failed alike ({seen.outcome}{code}) and none succeeded"
+            told = f"{alike[seen]} of its first {number} attempts failed the same way ({seen.outcome}{code}) and none succeeded"
             return told + LACKING.get(seen.outcome, "")
     return None

@@ -30,7 +30,7 @@ def test_up_works_in_the_background_until_down(penstock, watched):
     while not (watched / "out/b.txt").exists() and time.monotonic() < until:
         time.sleep(0.05)
     assert (watched / "out/b.txt").exists()
-    assert "`penstock up` works on it" in penstock("status", "-C", watched).output
+    assert "`penstock up` has been running" in penstock("status", "-C", watched).output
     assert penstock("down", "-C", watched).exit_code == 0
     assert find_holder(watched) is None
 
@@ -40,7 +40,7 @@ def test_up_twice_is_harmless(penstock, watched):
     first = find_holder(watched).pid
     shown = penstock("up", "-C", watched)
     assert shown.exit_code == 0
-    assert shown.output.startswith("up already: ")
+    assert shown.output.startswith("already up: ")
     assert find_holder(watched).pid == first
 
 
@@ -99,4 +99,4 @@ def test_down_that_waits_too_long_says_who_still_works(penstock, watched):
 
 def test_down_with_nothing_up_is_well(penstock, ran):
     shown = penstock("down", "-C", ran)
-    assert (shown.exit_code, shown.output) == (0, "nothing works on it\n")
+    assert (shown.exit_code, shown.output) == (0, "nothing is running\n")

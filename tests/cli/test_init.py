@@ -7,7 +7,7 @@ from penstock.cli.init import TEMPLATES
 def test_what_a_template_writes_is_a_right_definition(penstock, tmp_path, template):
     assert penstock("init", tmp_path / "new", "--template", template).exit_code == 0
     shown = penstock("check", "-C", tmp_path / "new")
-    assert (shown.exit_code, shown.output.splitlines()[0]) == (0, "new: the definition is right")
+    assert (shown.exit_code, shown.output.splitlines()[0]) == (0, "new: the definition is valid")
 
 
 def test_init_writes_here_by_default(penstock, tmp_path, monkeypatch):
@@ -19,7 +19,7 @@ def test_init_writes_here_by_default(penstock, tmp_path, monkeypatch):
 def test_nothing_is_overwritten(penstock, winter):
     before = (winter / "penstock.toml").read_text()
     shown = penstock("init", winter)
-    assert (shown.exit_code, "is there already" in shown.stderr) == (2, True)
+    assert (shown.exit_code, "already exists" in shown.stderr) == (2, True)
     assert (winter / "penstock.toml").read_text() == before
 
 

@@ -103,7 +103,7 @@ def test_units_stop_at_the_limit_and_say_so(penstock, ran):
 
 
 def test_jobs_lists_those_that_are_out_and_all_on_request(penstock, ran):
-    assert penstock("jobs", "-C", ran).output == "no job is out\n"
+    assert penstock("jobs", "-C", ran).output == "no active jobs\n"
     assert "settled" in penstock("jobs", "--all", "-C", ran).output
     row = json.loads(penstock("jobs", "--all", "--json", "-C", ran).stdout)[0]
     assert {"token", "site", "native", "state", "elements", "tasks"} <= row.keys()
@@ -175,7 +175,7 @@ def test_status_watch_goes_on_until_interrupted(ran, start):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (0, "")
-    assert out.startswith("winter: nobody is working on it")
+    assert out.startswith("winter: not running")
 
 
 @pytest.mark.parametrize("words", [("retry", "--all"), ("cancel", "--all"), ("ledger", "check")])
@@ -187,7 +187,7 @@ def test_a_record_without_a_definition_is_told_with_the_remedy(penstock, winter,
     assert shown.stderr == (
         f"penstock: the record in {winter} has no definition yet: `penstock run` writes it\n"
     )
-    assert penstock("status", "-C", winter).output.startswith("winter: nobody is working on it")
+    assert penstock("status", "-C", winter).output.startswith("winter: not running")
 
 
 def test_a_unit_that_is_called_by_a_negative_number_is_found(penstock, tmp_path):

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from penstock.cli import cli
-from penstock.cli.root import COMMANDS
+from penstock.cli.root import COMMANDS, GROUPS
 
 
 def test_each_command_is_there_with_help_and_an_example(penstock):
@@ -21,6 +21,13 @@ def test_the_line_in_the_overview_is_what_the_command_says_itself():
         if name != "demo":
             first = " ".join(command.help.split("\n\n")[0].split())
             assert first.startswith(summary.rstrip(".")), name
+
+
+def test_help_has_each_command_in_one_group(penstock):
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(COMMANDS)
+    shown = penstock("--help").output
+    assert [h for h in GROUPS if f"\n{h}:\n" not in shown] == []
 
 
 def test_a_word_that_is_no_command_is_told_with_the_nearest(penstock):
@@ -45,7 +52,7 @@ def test_outside_of_a_campaign_the_remedy_is_told(penstock, tmp_path):
 
 def test_the_campaign_is_found_from_a_folder_below(penstock, winter, monkeypatch):
     monkeypatch.chdir(winter / "data")
-    assert penstock("check").output.startswith("winter: the definition is right")
+    assert penstock("check").output.startswith("winter: the definition is valid")
 
 
 def test_the_campaign_may_be_named_before_the_command(penstock, winter):

@@ -94,7 +94,7 @@ def test_tick_does_one_turn(penstock, winter):
 def test_check_lists_the_stages(penstock, winter):
     shown = penstock("check", "-C", winter)
     assert shown.output == (
-        "winter: the definition is right\n  copy: each file\n  merge: each campaign, after copy\n"
+        "winter: the definition is valid\n  copy: each file\n  merge: each campaign, after copy\n"
     )
     data = json.loads(penstock("check", "-C", winter, "--json").stdout)
     assert [stage["name"] for stage in data["stages"]] == ["copy", "merge"]

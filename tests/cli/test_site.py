@@ -91,7 +91,10 @@ def test_a_definition_is_shown_in_its_own_keys_with_their_meaning(penstock, clus
     assert "max_walltime 2 h 00 (the longest job)" in told
     assert any(line.startswith("environment LAB=7 (environment variables") for line in told)
     assert any(line.startswith("not said: host, workdir") for line in told)
-    assert told[-2:] == ["its scheduler was not asked for its limits yet: `--ask` does it now", "no job out"]
+    assert told[-2:] == [
+        "its scheduler was not asked for its limits yet: `--ask` does it now",
+        "no active jobs",
+    ]
 
 
 def test_limits_trouble_and_jobs_are_shown_from_the_record(penstock, submitted):

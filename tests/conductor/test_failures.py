@@ -73,7 +73,7 @@ def test_a_typo_over_a_hundred_thousand_units_stops_at_the_fuse_and_shows_what_t
     assert ending.code == 1
     said = "\n".join(ending.lines)
     assert re.search(
-        r"stage 'a' is paused: .* failed alike .*exit code 127.* `penstock retry --stage a`", said
+        r"stage 'a' is paused: .* failed the same way .*exit code 127.* `penstock retry --stage a`", said
     )
     assert "ehco" in said
     assert "ehco" in lab.rows("SELECT paused_why FROM stage")[0][0]

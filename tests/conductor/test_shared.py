@@ -239,7 +239,7 @@ def test_a_conductor_in_the_background_at_one_host_is_seen_and_ended_from_anothe
     status = at(lab, "login2", "status")
     assert "penstock: the record of" in status.stderr
     assert "is on login1; this is its copy as of" in status.stderr
-    assert "`penstock up` works on it" in status.stdout
+    assert "`penstock up` has been running" in status.stdout
     held = at(lab, "login2", "run")
     assert (held.returncode, "on login1, since" in held.stderr) == (4, True)
     assert at(lab, "login2", "up").stdout.startswith("up already")

@@ -117,11 +117,11 @@ def test_ready_in_a_paused_stage_says_what_resumes_it(chain):
     unit = chain.unit("n", 1)
     chain.task(1, unit, "ready")
     chain.db.execute(
-        "UPDATE stage SET paused = 'fuse', paused_why = 'its first 5 attempts failed alike' WHERE id = 1"
+        "UPDATE stage SET paused = 'fuse', paused_why = 'its first 5 attempts failed the same way' WHERE id = 1"
     )
     told = only(chain, unit)
-    assert "its first 5 attempts failed alike" in told.why
-    assert told.remedy == "mend it, then `penstock retry --stage calibrate` and `penstock run`"
+    assert "its first 5 attempts failed the same way" in told.why
+    assert told.remedy == "fix it, then `penstock retry --stage calibrate` and `penstock run`"
 
 
 def test_a_running_task_says_where(chain):

@@ -19,7 +19,7 @@ def started(record):
 def test_an_empty_record_has_a_status(record):
     status = Status.read(record.ledger)
     assert status.stages == ()
-    assert "nobody is working on it" in status.to_text()
+    assert "not running" in status.to_text()
 
 
 def test_json_names_every_state(started):
@@ -69,9 +69,9 @@ def test_what_failed_alike_is_one_line_in_text_and_whole_in_json(record):
     status = Status.read(record.ledger, problems=300)
     assert status.to_text().splitlines()[-5:] == [
         "problems",
-        "  calibrate: 270 failed alike, such as 2020-01-17/00001: exit code 3: no table for run 1 of 2020-01-17",
+        "  calibrate: 270 failed the same way, such as 2020-01-17/00001: exit code 3: no table for run 1 of 2020-01-17",
         "      penstock log --stage calibrate 2020-01-17/00001",
-        "  calibrate: 30 failed alike, such as 2020-01-17/00000: exit code 4: no table for run 0 of 2020-01-17",
+        "  calibrate: 30 failed the same way, such as 2020-01-17/00000: exit code 4: no table for run 0 of 2020-01-17",
         "      penstock log --stage calibrate 2020-01-17/00000",
     ]
     data = status.to_json()
@@ -116,14 +116,14 @@ def test_stale_is_counted_beside_done(record):
 
 
 def test_a_paused_stage_says_why(started):
-    started.db.execute("UPDATE stage SET paused = 'fuse', paused_why = 'the first 5 failed alike'")
+    started.db.execute("UPDATE stage SET paused = 'fuse', paused_why = 'the first 5 failed the same way'")
     assert (
-        "! calibrate is paused: the first 5 failed alike; mend it, then `penstock retry --stage calibrate` and `penstock run`"
-        in Status.read(started.ledger).to_text()
+        "! calibrate is paused: the first 5 failed the same way; fix it, then"
+        " `penstock retry --stage calibrate` and `penstock run`" in Status.read(started.ledger).to_text()
     )
     started.db.execute("UPDATE stage SET paused = 'halt', paused_why = 'the disk is full'")
     assert (
-        "! calibrate is paused: the disk is full; mend it, then `penstock run`, or `penstock retry --stage calibrate`"
+        "! calibrate is paused: the disk is full; fix it, then `penstock run`, or `penstock retry --stage calibrate`"
         " while something works on it" in Status.read(started.ledger).to_text()
     )
 
@@ -170,7 +170,7 @@ def test_who_works_on_it_is_said(started):
         "UPDATE lease SET pid = 7, since = 1000, expires = 2000, host = 'elsewhere', command = 'up'"
     )
     assert (
-        "`penstock up` works on it since 00:16:40 (process 7 on elsewhere)"
+        "`penstock up` has been running since 00:16:40 (process 7 on elsewhere)"
         in Status.read(started.ledger, now=1030.0).to_text()
     )
 
@@ -251,7 +251,7 @@ def test_what_was_not_handed_in_is_not_said_to_be_in_the_queue(queued):
     queued.array(1, {}, {"life": {"news": None}}, native=None, submitted=None, state="planned")
     queued.db.execute("UPDATE life SET native = NULL WHERE job = (SELECT max(id) FROM job)")
     text = Status.read(queued.ledger, now=2000.0).to_text()
-    assert "1 being handed in" in text
+    assert "1 being submitted" in text
     assert "3 running" in text  # a file of events is a claim, also before it is read
     assert "in the queue" not in text
 

@@ -34,7 +34,7 @@ def check(root: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 
         print_json(to_json(campaign))
         return
-    click.echo(f"{visible(campaign.name)}: the definition is right")
+    click.echo(f"{visible(campaign.name)}: the definition is valid")
     for stage in campaign.stages:
         each = "campaign" if stage.level == 0 else campaign.levels[stage.level - 1]
         upstream = f", after {', '.join(a.stage for a in stage.after)}" if stage.after else ""

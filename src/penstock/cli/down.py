@@ -32,7 +32,7 @@ def down(root: Path, wait: float) -> None:
 
     working = find_holder(root)
     if working is None:
-        click.echo("nothing works on it")
+        click.echo("nothing is running")
         return
     ask(root, "down", {}, whoami())
     until = time.monotonic() + wait

@@ -73,7 +73,7 @@ def plain(folder: Path, template: str) -> None:
     """Write a commented definition in DIR [default: here]."""
     for name in TEMPLATES[template]:
         if (folder / name).exists():
-            raise DefinitionError(f"{folder / name} is there already: edit it, or name another folder")
+            raise DefinitionError(f"{folder / name} already exists: edit it, or name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     campaign = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._") or "campaign"
     for name, source in TEMPLATES[template].items():

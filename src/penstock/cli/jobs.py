@@ -51,7 +51,7 @@ def jobs(settled: bool, limit: int, root: Path, as_json: bool) -> None:
             print_json([_to_json(row, stand[row["id"]]) for row in rows])
             return
         if not rows:
-            click.echo("no job is out" if not settled else "there were no jobs yet")
+            click.echo("no active jobs" if not settled else "no jobs yet")
         for row in rows:
             click.echo(visible(_describe(row, now)))
             for line in _details(ledger.db, row, stand[row["id"]], now):

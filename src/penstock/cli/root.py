@@ -31,7 +31,7 @@ COMMANDS = {
     "units": "List tasks by state, stage or name.",
     "jobs": "List the jobs.",
     "retry": "Give failed tasks another try.",
-    "redo": "Make done tasks again, and what follows from them.",
+    "redo": "Make done tasks again.",
     "cancel": "Stop queued and running tasks.",
     "veto": "Keep a unit from being processed, and record why.",
     "unveto": "Lift a veto.",
@@ -41,13 +41,22 @@ COMMANDS = {
     "demo": "Run a small campaign of your own, to see how it goes.",
 }
 
+# What one wants to do → the commands for it.
+GROUPS = {
+    "Define a campaign": ("init", "check", "plan", "demo"),
+    "Work on it": ("run", "tick", "watch", "up", "down"),
+    "See where it stands": ("status", "why", "log", "units", "jobs", "report"),
+    "Decide": ("retry", "redo", "cancel", "veto", "unveto"),
+    "Look after places and the record": ("site", "ledger"),
+}
+
 NUMBER = re.compile(r"-[0-9]").match
 
 HELP = """Process a laboratory's data on this machine or a cluster; nothing is lost, nothing runs twice.
 
 \b
   penstock init mydata       write mydata/penstock.toml, then edit it
-  penstock check             is the definition right?
+  penstock check             is the definition valid?
   penstock plan              what would be done, and why
   penstock run               do it; after any interruption, the same command goes on
 
@@ -86,8 +95,9 @@ class Root(click.Group):
         return f"did you mean {near[0]}?" if near else "`penstock --help` lists them"
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for heading, names in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, COMMANDS[name]) for name in names])
         if names := workflows():
             with formatter.section("Workflows"):
                 formatter.write_dl([(name, f"How to start: penstock init {name} --help") for name in names])

@@ -53,7 +53,7 @@ Examples:
 @campaign_option
 @json_option
 def list_sites(root: Path, as_json: bool) -> None:
-    """List the sites: scheduler, queue, and what is out there. A star marks where stages run that name none."""
+    """List the sites: scheduler, queue and active jobs. A star marks where stages run that name none."""
     from penstock.ledger.standing import out_by_site
 
     campaign = load(root)
@@ -88,7 +88,7 @@ Examples:
 @campaign_option
 @json_option
 def show(name: str, ask: bool, root: Path, as_json: bool) -> None:
-    """Show all that is said of the site NAME, what its scheduler allows, and what is out there."""
+    """Show all that is said of the site NAME, what its scheduler allows, and its active jobs."""
     campaign = load(root)
     found = find_site(campaign, name)
     limits = asdict(cluster_of(campaign, name).limits()) if ask else None
@@ -167,7 +167,7 @@ def show_value(key: str, value: Any) -> str:
 
 
 def state_lines(found: Site, told: dict[str, Any]) -> list[str]:
-    """Say what was found out about a site, and what is out there."""
+    """Say what was found out about a site, and its active jobs."""
     from penstock.site.findings import describe_limits
 
     lines = list[str]()
@@ -179,7 +179,7 @@ def state_lines(found: Site, told: dict[str, Any]) -> list[str]:
     lines.append(
         f"{count(told['jobs'], 'job')} out with {count(told['tasks'], 'task')}"
         if told["jobs"]
-        else "no job out"
+        else "no active jobs"
     )
     lines += told["notes"]
     if trouble := told["trouble"]:

@@ -41,7 +41,7 @@ def up(root: Path, overrides: tuple[str, ...], until_done: bool, overwrite: bool
     if working := find_holder(root):
         if working.command != "up":
             raise Held(f"{root} is held by {working}: wait for it, or end it with `penstock down`")
-        click.echo(f"up already: {working}")
+        click.echo(f"already up: {working}")
         return
     make_private(root / FOLDER)
     log = root / FOLDER / LOG

@@ -145,7 +145,7 @@ class Collector:
         ).fetchone()
 
     def check_fuse(self, stage: str) -> None:
-        """Pause a stage whose first attempts fail alike."""
+        """Pause a stage whose first attempts fail the same way."""
         if self.measured.succeeded(stage):
             return
         db, number = self.ledger.db, self.graph.ids[stage]

@@ -94,13 +94,13 @@ def paused_lines(ledger: Ledger) -> list[str]:
             lines += [f"    {line}" for line in tail_of(ledger, row["id"])]
         else:
             lines.append(
-                f"stage '{row['name']}' stopped: {row['paused_why']}; nothing is lost, run the same command when it is mended"
+                f"stage '{row['name']}' stopped: {row['paused_why']}; nothing is lost; run the same command when it is fixed"
             )
     return lines
 
 
 def failed_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
-    """Name a few failed tasks with their reason, one for all that failed alike."""
+    """Name a few failed tasks with their reason, one for all that failed the same way."""
     if not counts.get("failed"):
         return []
     alike = read_alike(ledger.db, Labels.read(ledger.db))

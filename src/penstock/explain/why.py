@@ -181,7 +181,7 @@ class _Reader:
             return f"{why}, in {show_duration(task['due'] - self.now)}", f"by itself; at once: {retry}"
         if site := site_of(self.db, task["name"]):
             why = "; ".join([why, *experience_of(self.db, site).notes(site, self.now)])
-        return why, "goes out when there is room, while something works on the campaign: penstock run"
+        return why, "starts when a slot is free, while a conductor runs: penstock run"
 
     def _out(self, task: sqlite3.Row) -> tuple[str, str]:
         row = self.db.execute(

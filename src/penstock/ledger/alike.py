@@ -12,7 +12,7 @@ from penstock.display import Labels, show_command
 
 LOOKED_AT = 5000  # failed tasks; more are counted, not compared
 
-#: what differs between units that failed alike; another exit code or signal is another failure
+#: what differs between units that failed the same way; another exit code or signal is another failure
 DIFFERING = re.compile(r"(?<!exit code )(?<!signal )\b\w+")
 NUMBER = re.compile(r"\d")
 WORD = re.compile(r"\w+")
@@ -41,10 +41,10 @@ class Alike:
 
     @property
     def example(self) -> str:
-        """Name them: `calibrate n/7`, or `calibrate: 133 failed alike, such as n/7`."""
+        """Name them: `calibrate n/7`, or `calibrate: 133 failed the same way, such as n/7`."""
         if self.count == 1:
             return f"{self.stage} {self.task}"
-        return f"{self.stage}: {self.count} failed alike, such as {self.task}"
+        return f"{self.stage}: {self.count} failed the same way, such as {self.task}"
 
 
 def read_alike(db: sqlite3.Connection, labels: Labels) -> list[Alike]:

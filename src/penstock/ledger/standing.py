@@ -65,7 +65,7 @@ class Standing:
         words = {
             "unknown": "in a state that penstock does not know",
             "submitted": "in the queue",
-            "planned": "being handed in",
+            "planned": "being submitted",
             "absent": "no longer known to the queue",
         }
         text = f"{self.elements} {words.get(self.phase, self.phase)}" + (f" ({said})" if said else "")
@@ -167,8 +167,8 @@ def goes_on(stage: str, pause: str) -> str:
     """Say what ends the pause of a stage: each start of `run` ends a halt, a fuse wants to be told."""
     retry = f"`penstock retry --stage {shlex.quote(stage)}`"
     if pause == "fuse":
-        return f"mend it, then {retry} and `penstock run`"
-    return f"mend it, then `penstock run`, or {retry} while something works on it"
+        return f"fix it, then {retry} and `penstock run`"
+    return f"fix it, then `penstock run`, or {retry} while something works on it"
 
 
 def remedy_of(db: sqlite3.Connection, job: sqlite3.Row, held: Standing) -> str:

@@ -143,7 +143,7 @@ class Status:
     problems: tuple[Problem, ...]
     more_problems: int = 0
     failures: tuple[Alike, ...] = ()
-    """The failed tasks, those that failed alike together: what the text shows of them."""
+    """The failed tasks, those that failed the same way together: what the text shows of them."""
     settling: int = 0  # files that are not at rest yet
     sites: tuple[tuple[str, str], ...] = ()
     """What was learned of the sites where something is still to be done: its name, and a sentence."""
@@ -186,9 +186,9 @@ class Status:
         return render_status(self)
 
     def headline(self) -> str:
-        """Say who works on it, and how many jobs are out."""
-        jobs = f"; {len(self.jobs)} job{'s' * (len(self.jobs) != 1)} out" if self.jobs else ""
-        return (self.driver or "nobody is working on it") + jobs
+        """Say what is running, and how many jobs are active."""
+        jobs = f"; {len(self.jobs)} job{'s' * (len(self.jobs) != 1)} active" if self.jobs else ""
+        return (self.driver or "not running") + jobs
 
     def at_clusters(self) -> Iterator[str]:
         """Yield a line for each cluster: where the elements of its jobs stand."""
@@ -225,7 +225,7 @@ class Status:
         yield from self.troubles()
 
     def troubles(self) -> Iterator[str]:
-        """Yield what needs a person: what was noticed, then what failed, once for all that failed alike."""
+        """Yield what needs a person: what was noticed, then what failed, once for all that failed the same way."""
         noticed = [problem for problem in self.problems if problem.stage is None]
         if noticed or self.failures:
             yield "problems"

@@ -97,7 +97,9 @@ def _read_driver(db: sqlite3.Connection, now: float) -> str | None:
     since = show_time(who.since, now=now)
     if who.pid == os.getpid():
         return f"working since {since}"
-    return visible(f"`penstock {who.command}` works on it since {since} (process {who.pid} on {who.host})")
+    return visible(
+        f"`penstock {who.command}` has been running since {since} (process {who.pid} on {who.host})"
+    )
 
 
 def _read_jobs(db: sqlite3.Connection, now: float) -> tuple[JobStatus, ...]:
