@@ -79,6 +79,9 @@ def test_percentiles_and_mean_of_all_are_those_of_all_frames(products, tmp_path)
     write_soundscape(made, tmp_path / "s.nc")
     with xr.open_dataset(tmp_path / "s.nc") as data:
         assert data.day.values[1] == np.datetime64("2026-01-18")
+        assert data.attrs["band"] == "0 to 4 kHz"
+        assert data.attrs["title"] == "Levels and probability densities"
+        assert data.attrs["history"].startswith("made by penstock")
         assert data.level_percentile.sel(percentile=50).values == pytest.approx(
             made.counts.percentiles()[PERCENTILES.index(50)], abs=1e-4
         )

@@ -8,6 +8,7 @@ import pytest
 
 from penstock.runner.task import Verdict
 from penstock.workflows.acoustics import ltas, quality, report, setup, spectrogram
+from penstock.workflows.acoustics.longterm import plan
 from penstock.workflows.acoustics.names import parse_pattern
 from penstock.workflows.acoustics.recordings import scan_paths
 from penstock.workflows.acoustics.stages import lasting_folder, left_out_of
@@ -152,7 +153,7 @@ def test_what_was_left_out_is_known_by_its_time(campaign, tmp_path):
             replace(r, begin=BEGIN + timedelta(seconds=10 * i)) for i, r in enumerate(dataset.recordings)
         ),
     )
-    spans = left_out_of(dataset, [tmp_path / each for each in campaign[::2]])
+    spans = left_out_of(dataset, plan([tmp_path / each for each in campaign[::2]]).sources)
     assert [(span.begin - BEGIN.timestamp(), span.length) for span in spans] == [(20, 10), (30, 10)]
 
 

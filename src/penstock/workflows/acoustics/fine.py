@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,7 @@ class Plan:
         return made.shaped(read_response(settings, made.frequencies()))
 
 
+@lru_cache(maxsize=8)
 def design_low_pass(step: int) -> NDArray[np.float32]:
     """Design the low-pass before every `step`-th sample is taken (Kaiser 1974); a row a period of it."""
     count = PERIODS * step

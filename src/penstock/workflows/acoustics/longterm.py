@@ -21,6 +21,7 @@ from penstock.workflows.acoustics.formats import open_product, plain
 from penstock.workflows.acoustics.matrix import SECONDS_1970, Store, to_level
 from penstock.workflows.acoustics.pictures import Panel, draw
 from penstock.workflows.acoustics.settings import Settings
+from penstock.workflows.acoustics.tables import sources_of
 from penstock.workflows.acoustics.timeline import Span, choose_width, edges_over, is_multiple, moment, seconds
 
 SAME = (
@@ -54,6 +55,7 @@ class Course:
     frequencies: NDArray[np.float64]
     products: tuple[tuple[float, Path], ...]  # begin, path
     common: Mapping[str, Any]
+    sources: frozenset[str]  # the recordings that they are of
 
     def rows(self) -> Iterator[Row]:
         """Give each bin that something tells of once, in the order of time; few are held at a time."""
@@ -124,6 +126,11 @@ def average(paths: Sequence[Path], width: float | str | None = None) -> tuple[Av
     `width` is in seconds, or "day", "month" or "whole". All bins are held in memory.
     """
     course = plan(paths, width)
+    return collect(course), dict(course.common)
+
+
+def collect(course: Course) -> Average:
+    """Hold all bins in memory."""
     count = len(course.edges) - 1
     totals = np.zeros((count, len(course.frequencies)))
     made = Average(course.edges, course.frequencies, totals, np.zeros(count, np.int64), np.zeros(count))
@@ -133,12 +140,12 @@ def average(paths: Sequence[Path], width: float | str | None = None) -> tuple[Av
             row.frames,
             row.seconds,
         )
-    return made, dict(course.common)
+    return made
 
 
 def plan(paths: Sequence[Path], width: float | str | None = None) -> Course:
     """Lay out the time bins of an average over products that agree; `width` as in `average`."""
-    common, limits = _agree(paths)
+    common, limits, sources = _agree(paths)
     span, base = (
         Span(min(begin for begin, _ in limits), max(end for _, end in limits)),
         float(common["bin_seconds"]),
@@ -153,7 +160,7 @@ def plan(paths: Sequence[Path], width: float | str | None = None) -> Course:
             f"ltas_bin = {fixed:g} s gives {len(edges) - 1} bins; choose a longer one, as {fixed * 10:g}"
         )
     ordered = sorted(zip((begin for begin, _ in limits), paths, strict=True))
-    return Course(edges, frequencies, tuple(ordered), common)
+    return Course(edges, frequencies, tuple(ordered), common, sources)
 
 
 def _frequencies(path: Path) -> NDArray[np.float64]:
@@ -161,17 +168,20 @@ def _frequencies(path: Path) -> NDArray[np.float64]:
         return file["frequency"][:]
 
 
-def _agree(paths: Sequence[Path]) -> tuple[dict[str, Any], list[tuple[float, float]]]:
-    """Give the attributes of the first product and begin and end of each, having checked that all agree."""
+def _agree(
+    paths: Sequence[Path],
+) -> tuple[dict[str, Any], list[tuple[float, float]], frozenset[str]]:
+    """Give attributes of the first product, begin and end of each, all recordings, having checked that all agree."""
     common: dict[str, Any] = {}
-    limits: list[tuple[float, float]] = []
+    limits, sources = list[tuple[float, float]](), set[str]()
     for path in paths:
         with open_product(path) as file:
             common = common or {name: plain(value) for name, value in file.attrs.items()}
             for name in SAME:
                 _refuse_other(name, plain(file.attrs[name]), common[name], (path, paths[0]))
             limits.append(_limits(file))
-    return common, limits
+            sources |= sources_of(file.attrs)
+    return common, limits, frozenset(sources)
 
 
 def _refuse_other(name: str, value: Any, expected: Any, paths: tuple[Path, Path]) -> None:

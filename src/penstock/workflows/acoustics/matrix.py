@@ -12,6 +12,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
 from typing import Any
 
@@ -136,7 +137,8 @@ class Store:
     ) -> h5py.Dataset:
         """Write a variable whole, compressed in chunks of whole rows."""
         rows = max(1, min(len(data), CHUNK_BYTES // max(1, data[0].nbytes)))
-        made = self.file.create_dataset(name, data=data, chunks=(rows, *data.shape[1:]), **GZIP)
+        chunks = (rows, *data.shape[1:])
+        made = self.file.create_dataset(name, data=data, chunks=chunks, compression_opts=1, **GZIP)
         return self._attach(made, dimensions, attributes)
 
     def eighths(self, name: str, dimensions: tuple[str, ...], level: NDArray[Any], **attributes: Any) -> None:
@@ -189,17 +191,30 @@ def _create(path: str | os.PathLike[str]) -> h5py.File:
 
 
 def _write_attributes(owner: Any, attributes: Mapping[str, Any]) -> None:
-    """Write texts with a fixed length: the heap for others is larger than a short product."""
+    """Write texts with a fixed length (the heap for others is larger than a short product), past h5py's slow way."""
     for name, value in attributes.items():
         if isinstance(value, str):
-            raw = value.encode("utf-8", "surrogateescape")
-            owner.attrs.create(name, np.array(raw, f"S{max(1, len(raw))}"), dtype=string(max(1, len(raw))))
+            raw = value.encode("utf-8", "surrogateescape") or b"\0"
+            kind, data = _string(len(raw)), np.array(raw, f"S{len(raw)}")
         else:
-            owner.attrs[name] = value
+            data = np.asarray(value)
+            kind = _kind(data.dtype.str)
+        space = SCALAR if data.ndim == 0 else h5py.h5s.create_simple(data.shape)
+        made = h5py.h5a.create(owner.id, name.encode(), kind, space)
+        made.write(np.ascontiguousarray(data).reshape(data.shape), mtype=kind)
 
 
-def string(length: int) -> Any:
-    return h5py.string_dtype("utf-8", length)
+SCALAR = h5py.h5s.create(h5py.h5s.SCALAR)
+
+
+@cache
+def _string(length: int) -> Any:
+    return h5py.h5t.py_create(h5py.string_dtype("utf-8", length), logical=True)
+
+
+@cache
+def _kind(dtype: str) -> Any:
+    return h5py.h5t.py_create(np.dtype(dtype), logical=True)
 
 
 class Matrix:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from penstock.workflows.acoustics.bandlevels import read_band_levels
 from penstock.workflows.acoustics.formats import open_product
-from penstock.workflows.acoustics.longterm import average
+from penstock.workflows.acoustics.longterm import ORIGIN, collect, plan, title_of
 from penstock.workflows.acoustics.matrix import SECONDS_1970, Store, to_level
 from penstock.workflows.acoustics.pictures import frequency_unit
 from penstock.workflows.acoustics.probability import PERCENTILES, Counts, read_counts
@@ -127,11 +127,15 @@ class Soundscape:
     about: str = ""  # how many recordings, from when to when
     band: str = ""  # of broadband levels
     origin: Mapping[str, Any] = field(default_factory=dict)
+    sources: Collection[str] = ()
 
 
 def read_soundscape(paths: Sequence[Path]) -> tuple[Soundscape, str]:
     """Read what all products say together; give it with the reference of broadband levels."""
-    made, common = average(paths, "whole")
+    course = plan(paths, "whole")
+    made, common = collect(course), course.common
+    origin = {name: common[name] for name in ORIGIN if name in common}
+    origin["title"] = title_of(common, "levels and probability densities")
     series = read_series(paths)
     days, hours = recurrence(series)
     mean = to_level(made.whole(), float(common["reference_value"]))
@@ -139,7 +143,8 @@ def read_soundscape(paths: Sequence[Path]) -> tuple[Soundscape, str]:
     first, last = (f"{moment(float(each)):%Y-%m-%d}" for each in (series.begins[0], series.begins[-1]))
     when = first if first == last else f"{first} to {last}"
     about = f"{len(paths)} recording{'s' * (len(paths) > 1)}, {when}"
-    found = Soundscape(series, days, hours, made.frequencies, mean, counts, reference, about, band_of(common))
+    told = {"about": about, "band": band_of(common), "origin": origin, "sources": course.sources}
+    found = Soundscape(series, days, hours, made.frequencies, mean, counts, reference, **told)
     return found, reference.removesuffix("/Hz")
 
 

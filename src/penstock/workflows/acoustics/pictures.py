@@ -108,7 +108,7 @@ def _enlarge(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     tall, wide = (
         math.ceil(least / have) for least, have in zip((LEAST_HEIGHT, LEAST_WIDTH), image.shape, strict=True)
     )
-    return image.repeat(tall, axis=0).repeat(wide, axis=1)
+    return image if tall == wide == 1 else image.repeat(tall, axis=0).repeat(wide, axis=1)
 
 
 @cache

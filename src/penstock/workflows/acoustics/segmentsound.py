@@ -138,7 +138,8 @@ def open_file(path: str, begin: datetime, settings: Settings) -> Sound:
     """Give one recording as a sound: its stream of samples, or its blocks and their pauses."""
     header, found = inspect(path, settings)
     if len(header.blocks) < 2:
-        return FileSound(path, moment(header.blocks[0].begin) if header.blocks else begin, settings)
+        first = moment(header.blocks[0].begin) if header.blocks else begin
+        return FileSound(path, first, settings, inspected=(header, found))
     return PausedSound(path, segment_of(path, header), found, settings)
 
 

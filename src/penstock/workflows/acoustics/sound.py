@@ -51,12 +51,20 @@ class FileSound:
 
     shared = 0
 
-    def __init__(self, path: str, begin: datetime, settings: Settings, normal: Normal | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        begin: datetime,
+        settings: Settings,
+        normal: Normal | None = None,
+        *,
+        inspected: tuple[Header, list[Finding]] | None = None,
+    ) -> None:
         from penstock.workflows.acoustics.signal import count_after
 
         self.path, self.begin, self.settings = path, begin, settings
         self.name = os.path.splitext(os.path.basename(path))[0]
-        self.header, self.found = inspect(path, settings)
+        self.header, self.found = inspected or inspect(path, settings)
         self.recorder = read_recorder(path, self.header)
         self.skip = self._leave_out_tones()
         self.rate = settings.resample or self.header.rate

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,9 @@ COSINES = {  # periodic sums of cosines: w[n] = Σ (-1)^i a_i cos(2πin/N)  (Har
 }
 
 
+@lru_cache(maxsize=8)
 def make_window(name: str | tuple[Any, ...], size: int) -> NDArray[np.float64]:
-    """Make a periodic window; any name or tuple that `scipy.signal.get_window` takes."""
+    """Make a periodic window, which is not to be changed; any name or tuple that `scipy.signal.get_window` takes."""
     if isinstance(name, str) and name in COSINES:
         angle = 2 * np.pi * np.arange(size) / size
         terms = [(-1) ** i * a * np.cos(i * angle) for i, a in enumerate(COSINES[name])]

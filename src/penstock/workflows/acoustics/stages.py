@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -216,7 +216,7 @@ def ltas(task: Task) -> dict[str, Any]:
     drawing = longterm.Drawing(course, settings)
     with as_netcdf(task.product("average")) as path:
         coverage = longterm.write(course, path, watch=drawing.add)
-    left_out = left_out_of(scan_campaign(task.params, settings), sources)
+    left_out = left_out_of(scan_campaign(task.params, settings), course.sources)
     drawing.write(task.product("picture"), Path.cwd().name, left_out)
     return {
         "bins": len(course.edges) - 1,
@@ -240,7 +240,7 @@ def soundscape(task: Task) -> dict[str, Any]:
         whole.write_soundscape(made, path)
     rows = whole.write_levels(task.product("levels"), sources)
     figures.draw_epd(made, task.product("epd"), settings.colours)
-    left_out = left_out_of(scan_campaign(task.params, settings), sources)
+    left_out = left_out_of(scan_campaign(task.params, settings), made.sources)
     figures.draw_levels(made.series, task.product("spl"), broadband, band=made.band, left_out=left_out)
     with suppress(ValueError):  # of less than a day, a campaign has none
         path = task.product("recurrence")
@@ -339,11 +339,8 @@ def _complete(dataset: Dataset, products: Sequence[Path], settings: Settings) ->
     return Dataset(tuple(each.with_findings(more(each)) for each in dataset.recordings), dataset.usual)
 
 
-def left_out_of(dataset: Dataset, products: Sequence[Path]) -> list[Span]:
-    """Give the times of the recordings that are in no product."""
-    from penstock.workflows.acoustics.tables import read_findings
-
-    heard = set(read_findings(products))
+def left_out_of(dataset: Dataset, heard: Collection[str]) -> list[Span]:
+    """Give the times of the recordings of which there is no product; `heard` are the paths of the others."""
     return [
         Span(seconds(each.begin), seconds(each.end))
         for each in dataset.recordings

@@ -180,6 +180,13 @@ def read_findings(products: Iterable[Path]) -> dict[str, list[Finding]]:
     return found
 
 
+def sources_of(attributes: Any) -> set[str]:
+    """Give the absolute paths of the recordings that a product is of."""
+    if "findings_of_files" in attributes:
+        return set(json.loads(os.fsdecode(attributes["findings_of_files"])))
+    return {os.fsdecode(attributes["source"])}
+
+
 def _findings_of(attributes: Any) -> Iterator[tuple[str, Any]]:
     if "findings_of_files" in attributes:
         yield from json.loads(os.fsdecode(attributes["findings_of_files"])).items()
