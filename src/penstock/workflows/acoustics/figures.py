@@ -81,9 +81,16 @@ def _paint_density(figure: Any, axes: Any, counts: Counts, places: tuple[Any, An
     borders = np.append(levels - counts.width / 2, levels[-1] + counts.width / 2)
     shade = axes.pcolormesh(edges, borders, density, cmap=colour_map(colours), vmin=0, vmax=loud)
     figure.colorbar(shade, ax=axes, label="probability density, 1/dB", extend="max", pad=0.09)
+    axes.set_ylim(lowest_of(counts) - 2, levels[-1] + 2)
     for share, level in zip(PERCENTILES, counts.percentiles(), strict=True):
         axes.plot(centres, level, color="black", lw=1.6 if share == 50 else 0.7)
     _label_lines(axes, [f"{share} %" for share in PERCENTILES], counts.percentiles()[:, -1], borders)
+
+
+def lowest_of(counts: Counts, rare: float = 1e-6) -> float:
+    """Give the level below which one in a million lies: digital silence is far below."""
+    share = counts.counts.sum(axis=0).cumsum() / max(1, counts.counts.sum())
+    return float(counts.levels()[min(int(np.searchsorted(share, rare)), len(share) - 1)])
 
 
 def _label_lines(axes: Any, texts: Sequence[str], heights: NDArray[Any], borders: NDArray[Any]) -> None:
