@@ -138,13 +138,16 @@ def numbers_last(command: click.Command, words: Sequence[str]) -> list[str]:
     >>> numbers_last(cli.get_command(click.Context(cli), "why"), ["-5", "--stage", "a"])
     ['--stage', 'a', '--', '-5']
     """
-    valued = {o for p in command.params if isinstance(p, click.Option) and not p.is_flag for o in p.opts}
+    if isinstance(command, click.Group):
+        return list(words)  # its commands know their own options
+    options = [p for p in command.params if isinstance(p, click.Option) and not p.is_flag]
+    valued = {name: option.nargs for option in options for name in option.opts}
     rest, units, words = list[str](), list[str](), list(words)
     while words and words[0] != "--":
         word = words.pop(0)
         if word in valued:
-            rest += [word, *words[:1]]
-            words = words[1:]
+            rest += [word, *words[: valued[word]]]
+            words = words[valued[word] :]
         else:
             (units if NUMBER(word) else rest).append(word)
     return [*rest, "--", *units, *words[1:]] if units else [*rest, *words]

@@ -112,3 +112,23 @@ def test_daily_files_are_of_minutes_and_have_a_stage(tmp_path, audio):
     assert (written["params"]["bin"], written["params"]["bands"]) == (60.0, ["decidecade", "millidecade"])
     with pytest.raises(DefinitionError, match="leave --bin out"):
         invoke(plugin.init, tmp_path / "v", "--audio", audio, "--daily", "--bin", 10)
+
+
+def test_negative_numbers_belong_to_their_options(tmp_path, audio):
+    words = (
+        "acoustics",
+        str(tmp_path / "w"),
+        "--audio",
+        str(audio),
+        "--sensitivity",
+        "-170",
+        "--db-range",
+        "-90",
+        "-30",
+    )
+    ran = subprocess.run(
+        [sys.executable, "-m", "penstock", "init", *words], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    params = tomllib.loads((tmp_path / "w/penstock.toml").read_text())["params"]
+    assert (params["sensitivity"], params["db_range"]) == (-170.0, [-90.0, -30.0])
