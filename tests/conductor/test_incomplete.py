@@ -103,7 +103,7 @@ def test_an_empty_cell_where_a_condition_looks_is_told_by_name_until_it_is_fille
     made.run()
     assert made.states("fit") == {'["x"]': "done"}
     assert list(problems(tmp_path)) == ["y"]
-    assert problems(tmp_path)["y"].startswith("fit.where: the expression 'gain > 1' fails with gain = None")
+    assert problems(tmp_path)["y"] == "fit.where: the expression 'gain > 1' needs gain, which is empty"
     made.write("runs.csv", "run,gain\nx,2\ny,3\nz,\n")
     made.run()
     assert made.states("fit") == {'["x"]': "done", '["y"]': "done"}

@@ -54,10 +54,19 @@ def test_overwrite_is_for_those_who_mean_it(lab):
     defined(with_units(lab, "x"))
     lab.write("out/x.txt", "mine\n")
     assert lab.run().code == 1
-    lab.ask("retry")
     with lab.conductor(overwrite=True) as conductor:
         assert conductor.run().code == 0
     assert lab.read("out/x.txt") == "x\n"
+
+
+def test_a_run_after_the_file_was_moved_away_makes_the_product(lab):
+    defined(with_units(lab, "x", "y"))
+    lab.write("out/x.txt", "mine\n")
+    assert lab.run().code == 1
+    (lab.root / "out/x.txt").rename(lab.root / "kept.txt")
+    assert plan(load(lab.root)).stages[0].tasks["ready"] == 1
+    assert lab.run().code == 0
+    assert lab.runs() == {"a-x": 1, "a-y": 1}
 
 
 def test_an_input_is_not_even_overwritten_then(lab):

@@ -48,7 +48,7 @@ def test_expressions_read_numbers_as_tables_do() -> None:
 
 @pytest.mark.parametrize("text", ["strip(a)", "replace(a, 'x', 'y')", "upper(a)", "a[0]", "a > 1", "-a"])
 def test_an_expression_over_an_empty_cell_is_told_and_not_a_fault(text: str) -> None:
-    with pytest.raises(DefinitionError, match="fails with a = None"):
+    with pytest.raises(DefinitionError, match="needs a, which is empty"):
         Expression.parse(text).evaluate({"a": None})
 
 

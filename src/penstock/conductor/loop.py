@@ -33,6 +33,7 @@ from penstock.conductor.steps import (
 )
 from penstock.decide import RETRIES, RETRIES_LOCAL
 from penstock.ledger import jobs
+from penstock.ledger.admission import retry_unbegun
 from penstock.ledger.jobs import allowances_for
 from penstock.ledger.lease import held
 from penstock.ledger.pauses import end_halts
@@ -145,8 +146,10 @@ class Conductor:
         return self._work(observe)
 
     def _work(self, observe: Observe | None) -> Ending:
-        """Take turns until done or told to stop; whoever starts that has mended what had halted."""
+        """Take turns until done or told to stop; whoever starts that has mended what had halted or could not begin."""
         end_halts(self.ledger)
+        with self.ledger.transaction() as db:
+            retry_unbegun(db, self.graph)
         self.crew.observe = observe
         while not self.stopping:
             self.turn()

@@ -25,13 +25,16 @@ Lost = dict[tuple[int, int], str]  # stage and unit → why
 def mark_lost(context: Context, *, accept_gone: bool) -> int:
     """Mark the tasks of products that are missing or changed, unmark those that are back; return how many are marked.
 
-    So many that are missing at once are a disk that is not mounted: nothing changes, and it is said.
+    So many that are missing at once are a disk that is not mounted: nothing changes, and it is said. What is there
+    and was changed proves that the disk is, too.
     """
     ledger, graph = context.ledger, context.graph
     rows = recorded(ledger.db)
-    lost = {(row["stage"], row["unit"]): why for row, why in find_lost(context.campaign.root, rows)}
-    believed = accept_gone or len(lost) <= max(1, MOST_LOST * len(rows))
-    why = f"{len(lost)} are missing or changed at once, too many to be believed: is a disk not mounted?"
+    found = list(find_lost(context.campaign.root, rows))
+    lost = {(row["stage"], row["unit"]): why for row, why in found}
+    missing = sum(why == say_missing(row) for row, why in found)
+    believed = accept_gone or missing <= max(1, MOST_LOST * len(rows))
+    why = f"{missing} are missing at once, too many to be believed: is a disk not mounted?"
     told = None if believed else f"{why} `penstock run --accept-gone` takes it as true"
     ledger.set_problem(SOURCE, told, context.clock.now())
     before = marked_lost(ledger.db)
@@ -69,7 +72,12 @@ def lost_in(folder: str, expected: Mapping[str, sqlite3.Row]) -> Iterator[tuple[
     except OSError:
         return
     for row in missing.values():
-        yield row, f"product {row['path']} is missing"
+        yield row, say_missing(row)
+
+
+def say_missing(row: sqlite3.Row) -> str:
+    """Say that a product is not there."""
+    return f"product {row['path']} is missing"
 
 
 def why_changed(entry: os.DirEntry[str], row: sqlite3.Row) -> str | None:
@@ -77,7 +85,7 @@ def why_changed(entry: os.DirEntry[str], row: sqlite3.Row) -> str | None:
     try:
         status = entry.stat()
     except FileNotFoundError:
-        return f"product {row['path']} is missing"
+        return say_missing(row)
     if not S_ISDIR(status.st_mode) and status.st_size != row["bytes"]:
         return f"product {row['path']} changed: {row['bytes']} → {status.st_size} bytes"
     made = row["mtime_ns"]

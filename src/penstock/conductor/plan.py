@@ -27,6 +27,7 @@ from penstock.conductor.slots import SlotSubmitter
 from penstock.display import count, show_duration
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger
+from penstock.ledger.admission import retry_unbegun
 from penstock.ledger.pauses import end_halts
 from penstock.ledger.registration import register
 from penstock.ledger.units import Values
@@ -130,6 +131,8 @@ def plan(campaign: Campaign, *, clock: Clock | None = None, only: Only | None = 
     config.check(campaign)
     with drafted(campaign, clock=clock) as (context, found):
         end_halts(context.ledger)
+        with context.ledger.transaction() as db:
+            retry_unbegun(db, context.graph)
         check_found(context.ledger, campaign, found)
         check_products(context)
         context.scope.limit(only)

@@ -222,3 +222,18 @@ def retry_failed(
     tasks.forget_tries(db, graph, stage, failed)
     tasks.move(db, graph, stage, [tasks.Move(unit, "failed", "ready", f"again: {why}") for unit in failed])
     return failed
+
+
+def retry_unbegun(db: sqlite3.Connection, graph: Graph) -> None:
+    """Try again what failed before it began, as whoever starts a `run` has presumably mended why."""
+    touched, moved = Touched(), defaultdict[str, set[int]](set)
+    for stage, number in graph.ids.items():
+        rows = db.execute(
+            "SELECT unit FROM task t WHERE stage = ? AND state = 'failed' AND 'unstarted' = ("
+            " SELECT outcome FROM attempt a WHERE a.stage = t.stage AND a.unit = t.unit ORDER BY id DESC LIMIT 1)",
+            (number,),
+        )
+        units = retry_failed(db, graph, stage, [row[0] for row in rows], why="it had not begun")
+        moved[stage].update(units)
+        touched.add(stage, units)
+    propagate(db, graph, moved, touched)

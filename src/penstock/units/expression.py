@@ -65,10 +65,14 @@ class Expression:
                 unknown_name(unknown.name, values, f"the expression {self.text!r}")
             ) from None
         except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
-            shown = ", ".join(f"{name} = {values.get(name)!r}" for name in self.names)
-            raise DefinitionError(
-                f"the expression {self.text!r} fails with {shown or 'no fields'}: {error}"
-            ) from None
+            raise DefinitionError(self._explain(error, values)) from None
+
+    def _explain(self, error: Exception, values: Mapping[str, Any]) -> str:
+        empty = [name for name in self.names if values.get(name) is None]
+        if empty:
+            return f"the expression {self.text!r} needs {empty[0]}, which is empty"
+        shown = ", ".join(f"{name} = {values[name]!r}" for name in self.names)
+        return f"the expression {self.text!r} fails with {shown or 'no fields'}: {error}"
 
 
 def _hint(text: str) -> str:
