@@ -137,8 +137,7 @@ class Store:
     ) -> h5py.Dataset:
         """Write a variable whole, compressed in chunks of whole rows."""
         rows = max(1, min(len(data), CHUNK_BYTES // max(1, data[0].nbytes)))
-        chunks = (rows, *data.shape[1:])
-        made = self.file.create_dataset(name, data=data, chunks=chunks, compression_opts=1, **GZIP)
+        made = self.file.create_dataset(name, data=data, chunks=(rows, *data.shape[1:]), **GZIP)
         return self._attach(made, dimensions, attributes)
 
     def eighths(self, name: str, dimensions: tuple[str, ...], level: NDArray[Any], **attributes: Any) -> None:

@@ -162,6 +162,9 @@ class LevelCounter:
             self.counts[first : first + LINES] += found.reshape(-1, size).astype(self.counts.dtype)
 
     def found(self) -> Counts:
+        """Give the counts; of no frames, a bin of zeros."""
+        if not self.counts.shape[1]:
+            self._reach(self.first, self.first, 0)
         return Counts(self.first, self.width, self.shift, self.counts)
 
 

@@ -7,7 +7,7 @@ and (N even) at Nyquist, where c = 1 (Heinzel, Rüdiger & Schilling 2002, eq. 23
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -26,9 +26,17 @@ COSINES = {  # periodic sums of cosines: w[n] = Σ (-1)^i a_i cos(2πin/N)  (Har
 }
 
 
-@lru_cache(maxsize=8)
-def make_window(name: str | tuple[Any, ...], size: int) -> NDArray[np.float64]:
+def make_window(name: str | Sequence[Any], size: int) -> NDArray[np.float64]:
     """Make a periodic window, which is not to be changed; any name or tuple that `scipy.signal.get_window` takes."""
+    return _window(_frozen(name), size)
+
+
+def _frozen(name: Any) -> Any:
+    return tuple(map(_frozen, name)) if isinstance(name, (list, tuple)) else name
+
+
+@lru_cache(maxsize=8)
+def _window(name: str | tuple[Any, ...], size: int) -> NDArray[np.float64]:
     if isinstance(name, str) and name in COSINES:
         angle = 2 * np.pi * np.arange(size) / size
         terms = [(-1) ** i * a * np.cos(i * angle) for i, a in enumerate(COSINES[name])]
