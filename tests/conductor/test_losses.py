@@ -1,5 +1,6 @@
 """Products that somebody removed or changed are noticed, and made again when asked; so is what one doubts."""
 
+import json
 import os
 import shutil
 
@@ -171,6 +172,16 @@ def test_redo_by_a_condition_and_by_people(lab):
     assert '"action": "redo"' in lab.read(".penstock/actions.jsonl")
     assert lab.run().code == 0
     assert lab.runs() == {"b-v": 1}
+
+
+def test_redo_answers_programs_in_json(lab):
+    made(lab)
+    told = lab.command("redo", "one/u", "--stage", "b", "--why", "doubt", "--json")
+    assert json.loads(told.stdout) == {
+        "asked": {"units": ["one/u"], "stage": "b", "why": "doubt"},
+        "answer": "1 done task will be made again, and up to 2 tasks after them where their products change",
+    }
+    assert list(stale(lab)) == ['b ["one","u"]']
 
 
 def test_redo_of_what_failed_says_retry(lab):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.options import campaign_option, json_option, open_record, print_json
+from penstock.cli.complete import complete_unit
+from penstock.cli.options import campaign_option, json_option, open_record, print_json, stage_option
+from penstock.cli.products import compare_products
 from penstock.display import visible
 
 
@@ -24,26 +26,35 @@ def ledger() -> None:
     epilog="""\b
 Examples:
   penstock ledger check
-  penstock ledger check --json"""
+  penstock ledger check --products
+  penstock ledger check --products 2020-01-17 --stage calibrate --json"""
 )
+@click.argument("unit", required=False, metavar="[UNIT]", shell_complete=complete_unit)
+@click.option("--products", is_flag=True, help="Read all products, too, and compare them with the record.")
+@stage_option
 @campaign_option
 @json_option
-def check(root: Path, as_json: bool) -> None:
+def check(unit: str | None, products: bool, stage: str | None, root: Path, as_json: bool) -> None:
     """Find out whether the record agrees with itself: the file, the states, the counts.
 
-    Ends with 1 if it does not.
+    With --products, also whether each product (of a UNIT, a group, a stage) is there with the bytes that were made. What
+    is missing or differs is stale then, and `penstock run --stale` makes it again. Ends with 1 if anything is wrong.
     """
     from penstock.ledger.check import check_ledger
     from penstock.ledger.stored import stored_graph
 
+    if (unit or stage) and not products:
+        raise click.UsageError("UNIT and --stage choose among products: add --products")
     with open_record(root) as record:
         wrong = check_ledger(record, stored_graph(record))
+    compared = compare_products(root, unit, stage) if products else None
     if as_json:
-        print_json({"wrong": wrong})
+        print_json({"wrong": wrong, **(compared.to_json() if compared else {})})
     else:
-        for line in wrong or ["the ledger agrees with itself"]:
+        lines = [*(wrong or ["the ledger agrees with itself"]), *(compared.to_lines() if compared else ())]
+        for line in lines:
             click.echo(visible(line))
-    sys.exit(1 if wrong else 0)
+    sys.exit(1 if wrong or (compared and compared.found) else 0)
 
 
 @ledger.command(

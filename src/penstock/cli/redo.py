@@ -9,7 +9,7 @@ import click
 
 from penstock.cli.complete import complete_unit
 from penstock.cli.options import campaign_option, json_option, open_record, print_json, stage_option
-from penstock.cli.requests import ask_all
+from penstock.cli.requests import ask_one
 from penstock.display import Labels, visible
 from penstock.explain import find_stage, find_units
 
@@ -49,8 +49,12 @@ def redo(
     target = find_target(root, units, stage, where, why)
     if dry_run:
         show(root, target, as_json=as_json)
+        return
+    answer = ask_one(root, "redo", target)
+    if as_json:
+        print_json({"asked": {**target, "units": list(units)}, "answer": answer})
     else:
-        ask_all(root, "redo", [target])
+        click.echo(visible(answer))
 
 
 def find_target(

@@ -52,9 +52,7 @@ def _find_units(root: Path, unit: str) -> list[int]:
 
 def ask_all(root: Path, action: str, targets: Sequence[dict[str, Any]]) -> None:
     """Make a request for each target and print the answers, the first ones at least."""
-    from penstock.ledger.requests import ask
-
-    answers = [ask(root, action, target, whoami()) for target in targets]
+    answers = [ask_one(root, action, target) for target in targets]
     for answer in answers[:SHOWN]:
         click.echo(visible(answer))
     if len(answers) > SHOWN:
@@ -62,6 +60,13 @@ def ask_all(root: Path, action: str, targets: Sequence[dict[str, Any]]) -> None:
     if action in ("cancel", "veto"):
         for line in _take_away(root):
             click.echo(visible(line))
+
+
+def ask_one(root: Path, action: str, target: dict[str, Any]) -> str:
+    """Make a request in the name of whoever is logged in, and return the answer."""
+    from penstock.ledger.requests import ask
+
+    return ask(root, action, target, whoami())
 
 
 def _take_away(root: Path) -> list[str]:

@@ -11,8 +11,8 @@ from stat import S_ISDIR
 
 from penstock.conductor.context import Context
 from penstock.ledger import tasks
-from penstock.ledger.products import marked_lost, recorded
-from penstock.ledger.units import MOST_LOST
+from penstock.ledger.products import LOST, marked, recorded
+from penstock.ledger.units import too_many_lost
 
 #: what the mtime may be rounded to, in ns, by file systems that keep it less exactly than the kernel first says
 GRAINS = (100, 1_000, 1_000_000, 1_000_000_000, 2_000_000_000)
@@ -33,11 +33,11 @@ def mark_lost(context: Context, *, accept_gone: bool) -> int:
     found = list(find_lost(context.campaign.root, rows))
     lost = {(row["stage"], row["unit"]): why for row, why in found}
     missing = sum(why == say_missing(row) for row, why in found)
-    believed = accept_gone or missing <= max(1, MOST_LOST * len(rows))
+    believed = accept_gone or not too_many_lost(missing, len(rows))
     why = f"{missing} are missing at once, too many to be believed: is a disk not mounted?"
     told = None if believed else f"{why} `penstock run --accept-gone` takes it as true"
     ledger.set_problem(SOURCE, told, context.clock.now())
-    before = marked_lost(ledger.db)
+    before = marked(ledger.db, LOST)
     fresh = lost.keys() - before if believed else set[tuple[int, int]]()
     back = before - lost.keys()
     for stage, number in graph.ids.items() if fresh or back else ():

@@ -13,6 +13,9 @@ from typing import Any
 
 Declared = Sequence[tuple[str, str]]  # name, path
 
+#: how the reason begins when a task is stale because of its product: seen by size and time, or by digest only
+LOST, ALTERED = "product ", "the bytes of product "
+
 OF_REMOVED = "stage IN (SELECT id FROM stage WHERE removed)"
 
 
@@ -51,10 +54,10 @@ def recorded(db: sqlite3.Connection) -> list[sqlite3.Row]:
     ).fetchall()
 
 
-def marked_lost(db: sqlite3.Connection) -> set[tuple[int, int]]:
-    """Return (stage, unit) of the tasks that are marked because of a product, and not asked for besides."""
-    sql = "SELECT stage, unit FROM task WHERE redo <> 0 AND redo = 1 AND stale LIKE 'product %'"
-    return {(row[0], row[1]) for row in db.execute(sql)}
+def marked(db: sqlite3.Connection, reason: str) -> set[tuple[int, int]]:
+    """Return (stage, unit) of the tasks that are stale for a reason that begins so, and not asked for besides."""
+    sql = "SELECT stage, unit FROM task WHERE redo <> 0 AND redo = 1 AND substr(stale, 1, ?) = ?"
+    return {(row[0], row[1]) for row in db.execute(sql, (len(reason), reason))}
 
 
 def withdraw(db: sqlite3.Connection, stage_id: int, tasks: Mapping[int, Declared]) -> None:

@@ -9,6 +9,7 @@ from penstock.display import count
 from penstock.graph import Graph
 from penstock.ledger import Ledger, tasks
 from penstock.ledger.admission import tasks_under
+from penstock.ledger.products import ALTERED, marked
 from penstock.ledger.readiness import dependents
 from penstock.ledger.stored import stored_campaign
 from penstock.ledger.units import ROOT, Values, rows_of
@@ -69,6 +70,35 @@ def mark_again(ledger: Ledger, graph: Graph, target: Mapping[str, Any], by: str)
         again = tasks.KEPT | tasks.UNASKED
         tasks.mark_stale(ledger.db, graph, stage, dict.fromkeys(units, why), redo=again)
     return describe(chosen, following)
+
+
+def mark_compared(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> str:
+    """Mark the tasks of products that were found to differ, and unmark those of `sound` ones; say how many are stale.
+
+    What was made again since it was compared is left as it is.
+    """
+    names = {number: stage for stage, number in graph.ids.items()}
+    sql = "SELECT 1 FROM product WHERE path = ? AND digest = ? AND mtime_ns IS ?"
+    whys: dict[str, dict[int, str]] = {stage: {} for stage in graph.ids}
+    for one in target.get("stale", ()):
+        if (
+            one["stage"] in names
+            and ledger.db.execute(sql, (one["path"], one["digest"], one["mtime_ns"])).fetchone()
+        ):
+            whys[names[one["stage"]]].setdefault(one["unit"], one["why"])
+    for stage, reasons in whys.items():
+        tasks.mark_stale(ledger.db, graph, stage, reasons, redo=tasks.KEPT)
+    back = marked(ledger.db, ALTERED) & {
+        (stage, unit) for stage, unit in target.get("sound", ()) if stage in names
+    }
+    for number, unit in sorted(back):
+        tasks.clear_stale(ledger.db, graph, names[number], [unit])
+    n = sum(map(len, whys.values()))
+    return (
+        f"{count(n, 'task')} marked stale: `penstock run --stale` makes them again"
+        if n
+        else "no task is stale for that"
+    )
 
 
 def mark_next(ledger: Ledger, graph: Graph, stage: str, moved: list[int]) -> None:

@@ -19,7 +19,7 @@ from penstock.ledger.admission import retry_failed, tasks_under, veto_tasks
 from penstock.ledger.lease import find_holder, held
 from penstock.ledger.pauses import note_resumed
 from penstock.ledger.readiness import Touched, propagate
-from penstock.ledger.redoing import mark_again
+from penstock.ledger.redoing import mark_again, mark_compared
 from penstock.ledger.seat import find_seat
 from penstock.ledger.stored import stored_graph
 from penstock.ledger.units import ROOT
@@ -144,7 +144,7 @@ class Requests:
         """Do what one request asks, and say what that was."""
         actions: dict[str, Callable[[Target, str, float], str]] = {
             "retry": self.retry, "cancel": self.cancel, "veto": self.veto, "unveto": self.unveto, "redo": self.redo,
-            "down": self.down,
+            "compared": self.compared, "down": self.down,
         }  # fmt: skip
         action = actions.get(request["action"])
         if action is None:
@@ -175,6 +175,10 @@ class Requests:
     def redo(self, target: Target, by: str, now: float) -> str:
         """Have done tasks made again, and what follows from them."""
         return mark_again(self.ledger, self.graph, target, by)
+
+    def compared(self, target: Target, by: str, now: float) -> str:
+        """Mark the tasks whose products somebody found to differ from what was made."""
+        return mark_compared(self.ledger, self.graph, target)
 
     def resume(self, stage: str) -> bool:
         """End a pause, and say whether there was one; the fuse counts anew from here."""

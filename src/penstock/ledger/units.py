@@ -204,9 +204,14 @@ def find_gone(db: sqlite3.Connection, level: int, *, accept_gone: bool) -> tuple
         (level,),
     )
     gone = [row[0] for row in rows]
-    if gone and not accept_gone and len(gone) > max(1, MOST_LOST * count_living(db, level)):
+    if gone and not accept_gone and too_many_lost(len(gone), count_living(db, level)):
         return [], len(gone)
     return gone, 0
+
+
+def too_many_lost(lost: int, all_of_them: int) -> bool:
+    """Whether so many are gone at once that a disk is rather not mounted."""
+    return lost > max(1, MOST_LOST * all_of_them)
 
 
 def how_changed(before: str, after: str) -> str:

@@ -7,12 +7,13 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager
-from typing import Any, Dict, Generator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Generator, List, NamedTuple, Optional, Sequence, Tuple
 
 from .folders import Private, PrivateFolders, remove
 from .kinds import Odd, kind_of, open_file, refuse_stray, walk_files
 from .trouble import Astray, Missing, Taken, Unfit, explain
 
+Allow = Callable[[str, str], None]  # raises Odd for a link (folder, link) that is not to be kept
 Mark = Optional[Tuple[int, int, int, int]]  # what lies at a path: device, inode, size and mtime in ns
 
 CHUNK = 1 << 20
@@ -175,7 +176,7 @@ def still_written(plan: Planned) -> str:
 def _digest(product: Found) -> Tuple[int, str]:
     try:
         if product.plan.folder:
-            return digest_folder(product.path)
+            return digest_folder(product.path, refuse_stray)
         return digest_file(product.path) if product.size else (0, EMPTY)
     except Odd as odd:
         raise Missing("product {} {}".format(product.plan.shown, odd)) from odd
@@ -261,7 +262,11 @@ def digest_file(path: str) -> Tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def digest_folder(path: str) -> Tuple[int, str]:
+def allow_all(folder: str, link: str) -> None:
+    """Take every link in a folder as it is."""
+
+
+def digest_folder(path: str, allow: Allow = allow_all) -> Tuple[int, str]:
     """Return the bytes in a folder, and SHA-256 of its sorted lines `relative path NUL sha256 LF`.
 
     A link in it counts with the text of its target. Raises Odd when the folder cannot be kept as it is.
@@ -270,7 +275,7 @@ def digest_folder(path: str) -> Tuple[int, str]:
     total = 0
     for entry in walk_files(path):
         if entry.is_symlink():
-            refuse_stray(path, entry.path)
+            allow(path, entry.path)
             size, digest = 0, hashlib.sha256(os.fsencode(os.readlink(entry.path))).hexdigest()
         else:
             size, digest = digest_file(entry.path)

@@ -43,12 +43,17 @@ def unproven(root: Path, products: Sequence[Product]) -> dict[str, str]:
 def unlike(path: str, digest: str) -> str | None:
     """Make one product durable and say what is wrong with its bytes, if anything is."""
     try:
-        found = digest_folder(path) if os.path.isdir(path) else digest_file(path)
+        found = digest_at(path)
         sync_tree(path)
         sync_path(os.path.dirname(path))
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     return None if found[1] == digest else "has other bytes than were made"
+
+
+def digest_at(path: str) -> tuple[int, str]:
+    """Return size and digest of a file or folder product."""
+    return digest_folder(path) if os.path.isdir(path) else digest_file(path)
 
 
 def look_again(root: Path, paths: Mapping[str, str]) -> None:
