@@ -10,7 +10,7 @@ from typing import Any
 
 from penstock.config.code import mark_of
 from penstock.config.draft import Draft
-from penstock.config.header import read_header
+from penstock.csvfile import read_header
 
 CODE = ("campaign.py", "config", "units")  # that makes a campaign out of a draft
 

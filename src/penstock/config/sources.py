@@ -9,9 +9,9 @@ from pathlib import Path
 
 from penstock.campaign import FileSource, FunctionSource, Source, TableSource
 from penstock.config.derived import type_of
-from penstock.config.header import read_header
 from penstock.config.models import Definition, SourceTable
 from penstock.config.places import Keys, Places, nearest
+from penstock.csvfile import read_header
 from penstock.errors import DefinitionError
 from penstock.units import FAN, Expression, Pattern, Template
 

@@ -7,7 +7,6 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from penstock import config
 from penstock.campaign import Campaign
 from penstock.errors import LedgerError, NothingYet
 from penstock.graph import Graph, build
@@ -36,7 +35,9 @@ def stored_campaign(ledger: Ledger) -> Campaign:
     copy = stored_copy(ledger.db)
     if copy is None:
         raise NothingYet(f"the record in {ledger.root} has no definition yet: `penstock run` writes it")
-    return config.from_json(copy)
+    from penstock.config.frozen import from_json  # `why` and `status` of what is not stale do without
+
+    return from_json(copy)
 
 
 def stored_graph(ledger: Ledger) -> Graph:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from penstock.campaign import Campaign, TableSource
-from penstock.config.header import open_table
+from penstock.csvfile import open_table
 from penstock.errors import DefinitionError
 from penstock.sources.found import Found, Problem, ScanState, Shape
 from penstock.units import Value, iso, read_value, show_key, unknown_name

@@ -80,7 +80,7 @@ class PretendRunner:
     def claim(self) -> None:
         """Write the first line."""
         self.free_at = self.born = self.spoke = self.clock.now()
-        self.events.write("claim", native=self.native, host=self.host, boot="-", pid=1, start="1")
+        self.events.write("claim", native=self.native, host=self.host, boot="-", pid=1, start="1", space=None)
 
     def is_revoked(self, line: Line) -> bool:
         """Whether a task must not be begun or published any more."""

@@ -1,4 +1,4 @@
-"""The first line of a table, which tells its columns."""
+"""A table as a file: opened, and its first line, which tells its columns."""
 
 from __future__ import annotations
 
