@@ -97,6 +97,13 @@ def test_a_file_that_goes_before_its_turn_is_gone_and_comes_back(lab):
     assert sorted(lab.read("all").split()) == list("vwxyz")
 
 
+def test_what_a_run_leaves_in_its_own_folder_is_for_its_owner_alone(lab):
+    copied(lab, "x").run()
+    files = [path for path in (lab.root / ".penstock").rglob("*") if path.is_file()]
+    assert len(files) > 3
+    assert [path.name for path in files if path.stat().st_mode & 0o077] == []
+
+
 def test_a_lost_root_changes_nothing_and_is_told(lab):
     copied(lab, "x", "y").run()
     shutil.move(lab.root / "in", lab.root / "unmounted")

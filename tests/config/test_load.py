@@ -71,6 +71,11 @@ version = "2"
     assert stage.where.evaluate({"run": 6}) is True
 
 
+def test_a_folder_may_be_given_as_text(define: Define):
+    campaign = define('[stage.a]\neach = "file"\ncommand = ["true"]\n')
+    assert load(str(campaign.root)) == campaign
+
+
 def test_units_know_their_levels_types_and_formats(define: Define):
     campaign = define('[stage.a]\neach = "run"\ncommand = ["true"]\n')
     assert campaign.levels == ("night", "run", "file")

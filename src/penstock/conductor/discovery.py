@@ -150,7 +150,7 @@ class Discoverer:
             if folder.stat().st_dev != device:
                 return None
             stamp = folder / "now"
-            stamp.touch()
+            stamp.touch(mode=0o600)
             return stamp.stat().st_mtime
         except OSError:
             return None

@@ -92,7 +92,7 @@ class Plan:
 
     def to_text(self) -> str:
         """Return it as a person reads it."""
-        lines = [f"{self.campaign}: {self.found:,} units found, {self.new:,} of them new"]
+        lines = [f"{self.campaign}: {count(self.found, 'unit')} found, {self.new:,} of them new"]
         if self.unsettled:
             lines.append(f"  {self.unsettled} not at rest yet")
         for stage in self.stages:
@@ -108,9 +108,10 @@ def stage_text(stage: StagePlan) -> list[str]:
     lines += [f"  {r.tasks} {r.state}: {r.why}" for r in stage.reasons]
     if stage.taken:
         more = ", …" if len(stage.taken) > SHOWN else ""
+        them = "it" if len(stage.taken) == 1 else "them"
         lines.append(
             f"  {count(len(stage.taken), 'product')} there already, not made by penstock, and left alone:"
-            f" {', '.join(stage.taken[:SHOWN])}{more}; move them away, or run with --overwrite"
+            f" {', '.join(stage.taken[:SHOWN])}{more}; move {them} away, or run with --overwrite"
         )
     lines += [f"  $ {command}" for command in stage.first]
     if stage.script:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["check", "from_json", "load", "schema", "to_json"]
 
 
-def load(where: Path, overrides: Sequence[str] = (), *, known: Mapping[str, Any] | None = None) -> Campaign:
+def load(
+    where: Path | str, overrides: Sequence[str] = (), *, known: Mapping[str, Any] | None = None
+) -> Campaign:
     """Read, check and freeze the definition in a folder or file.
 
-    >>> load(Path("winter"), ["stage.spectrogram.params.window=2048"])  # doctest: +SKIP
+    >>> load("winter", ["stage.spectrogram.params.window=2048"])  # doctest: +SKIP
 
     `overrides` are `--set` texts. `known` is the frozen copy of an earlier load: while all that it was read from
     is the same, it stands, and nothing is checked anew. Raises DefinitionError: one sentence with file, line and
@@ -29,7 +31,7 @@ def load(where: Path, overrides: Sequence[str] = (), *, known: Mapping[str, Any]
     from penstock.config.origin import origin_of
     from penstock.config.reading import read_draft
 
-    draft = read_draft(where, overrides)
+    draft = read_draft(Path(where), overrides)
     if known and known.get("origin") == origin_of(draft, known):
         return from_json(known)
     from penstock.config.assemble import assemble

@@ -55,7 +55,12 @@ def check_backup(file: Path) -> None:
     if not file.is_file():
         raise LedgerError(f"there is no file {file}: name one that `penstock ledger backup` made")
     with explained(file), closing(connect_copy(file)) as db:
-        version = migrations.version_of(db, str(file))
+        try:
+            version = migrations.version_of(db, str(file))
+        except Corrupt as corrupt:
+            raise LedgerError(
+                f"{file} is no backup of a record: name one that `penstock ledger backup` made"
+            ) from corrupt
         if not 0 < version <= migrations.VERSION:
             raise LedgerError(f"{file} is no record that this penstock can read: name one that it made")
         wrong = db.execute("PRAGMA quick_check(1)").fetchone()[0]

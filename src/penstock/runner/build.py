@@ -29,6 +29,7 @@ def build_pyz(folder: Path) -> Path:
         draft = target.with_name(".{}.{}".format(target.name, os.getpid()))
         try:
             write_zip(draft, sources)
+            draft.chmod(0o600)
             if target.is_dir():
                 shutil.rmtree(str(target))
             os.rename(str(draft), str(target))
