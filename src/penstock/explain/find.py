@@ -146,6 +146,9 @@ def _at_level(db: sqlite3.Connection, units: Iterable[int], level: int) -> list[
 
 def _explain_missing(db: sqlite3.Connection, labels: Labels, text: str) -> str:
     group, _, last = text.rstrip("/").rpartition("/")
+    unsettled = (row[0] for row in db.execute("SELECT path FROM settling ORDER BY path"))
+    if path := next((path for path in unsettled if last in path.rpartition("/")[2]), None):
+        return f"no unit is called {text!r} yet: {path} may still be written to"
     siblings = find_children(db, labels, group) if group else ()
     alike = db.execute("SELECT key FROM unit WHERE instr(key, ?) LIMIT 50", (last,))
     others = db.execute("SELECT key FROM unit WHERE level > 0 ORDER BY level DESC, id LIMIT ?", (_NEAR,))
