@@ -10,6 +10,7 @@ from pathlib import Path
 from stat import S_ISDIR
 
 from penstock.conductor.context import Context
+from penstock.conductor.looks import begin_look, end_look
 from penstock.ledger import tasks
 from penstock.ledger.products import LOST, marked, recorded
 from penstock.ledger.units import too_many_lost
@@ -30,6 +31,7 @@ def mark_lost(context: Context, *, accept_gone: bool) -> int:
     """
     ledger, graph = context.ledger, context.graph
     rows = recorded(ledger.db)
+    seen = begin_look(context, rows)
     found = list(find_lost(context.campaign.root, rows))
     lost = {(row["stage"], row["unit"]): why for row, why in found}
     missing = sum(why == say_missing(row) for row, why in found)
@@ -45,6 +47,7 @@ def mark_lost(context: Context, *, accept_gone: bool) -> int:
             whys = {unit: lost[s, unit] for s, unit in fresh if s == number}
             tasks.mark_stale(db, graph, stage, whys, redo=tasks.KEPT)
             tasks.clear_stale(db, graph, stage, [unit for s, unit in back if s == number])
+    end_look(ledger, None if found or back else seen)
     return len(fresh)
 
 

@@ -9,6 +9,7 @@ from penstock.conductor.arrays import ArraySubmitter
 from penstock.conductor.collection import Collector
 from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer, Discovery, check_found
+from penstock.conductor.looks import DAY_S, nothing_moved
 from penstock.conductor.losses import mark_lost
 from penstock.conductor.products import check_products
 from penstock.conductor.reconciling import Reconciler
@@ -22,7 +23,6 @@ Observe = Callable[[Ledger], None]
 
 ALWAYS, NEVER = 0.0, float("inf")
 OBSERVE_S = 0.2
-DAY_S = 86_400.0
 LOOKED = "products.looked"  # in `meta`: when one who watches last looked at the products
 
 
@@ -123,11 +123,12 @@ def discover(crew: Crew, turn: Turn) -> float:
 
 
 def look_after(crew: Crew, turn: Turn) -> float:
-    """Look whether the products are as they were made: when a run begins, else once a day."""
+    """Look whether the products are as they were made: when a run begins or where many lie still, once a day."""
     now, looked = crew.clock.now(), float(crew.ledger.meta(LOOKED) or 0.0)
     if turn.open_ended and now < looked + DAY_S:
         return turn.at + looked + DAY_S - now
-    mark_lost(crew.context, accept_gone=crew.accept_gone)
+    if turn.open_ended or not nothing_moved(crew.context):
+        mark_lost(crew.context, accept_gone=crew.accept_gone)
     if turn.open_ended:
         with crew.ledger.transaction():
             crew.ledger.set_meta(LOOKED, str(now))

@@ -1,0 +1,66 @@
+"""What the last whole look at the products saw: while nothing moved since, another is put off for a day."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+
+from penstock.conductor.context import Context
+from penstock.ledger import Ledger
+
+SEEN = "products.seen"  # in `meta`
+DAY_S = 86_400.0
+FEW = 10_000  # products, which are looked at whenever a run begins
+MOST_FOLDERS = 10_000  # that are remembered
+GRAIN_NS = 2_000_000_000  # a folder that changed so shortly before may change again and keep its time
+
+
+def nothing_moved(context: Context) -> bool:
+    """Whether the last whole look was today, found all well, and neither the record nor a folder changed since."""
+    seen = json.loads(context.ledger.meta(SEEN) or "{}")
+    if (
+        not seen
+        or not 0 <= context.clock.now() - seen["at"] < DAY_S
+        or seen["record"] != state_of(context.ledger)
+    ):
+        return False
+    return all(time_of(context, folder) == mtime_ns for folder, mtime_ns in seen["folders"].items())
+
+
+def begin_look(context: Context, rows: Iterable[sqlite3.Row]) -> str | None:
+    """Return what is to be remembered if the look that begins finds all well; None where each run is to look."""
+    rows = list(rows)
+    folders = {row["path"].rpartition("/")[0] for row in rows}
+    if len(rows) <= FEW or len(folders) > MOST_FOLDERS:
+        return None
+    now = context.clock.now()
+    times = {folder: time_of(context, folder) for folder in folders}
+    if any(mtime_ns is None or abs(now * 1e9 - mtime_ns) < GRAIN_NS for mtime_ns in times.values()):
+        return None
+    return json.dumps({"at": now, "record": state_of(context.ledger), "folders": times})
+
+
+def end_look(ledger: Ledger, seen: str | None) -> None:
+    """Remember a look that found all well, or that there was none."""
+    if seen or ledger.meta(SEEN):
+        with ledger.transaction():
+            ledger.set_meta(SEEN, seen or "{}")
+
+
+def state_of(ledger: Ledger) -> str:
+    """Return what changes whenever a task is done, or a stage comes or goes."""
+    sql = (
+        "SELECT (SELECT coalesce(max(id), 0) FROM attempt), (SELECT json_group_array(id || ' ' || removed) FROM stage),"
+        " (SELECT json_group_array(stage || state || n) FROM tally WHERE unit = 1)"
+    )
+    return json.dumps(tuple(ledger.db.execute(sql).fetchone()))
+
+
+def time_of(context: Context, folder: str) -> int | None:
+    """Return when something was last added to a folder or taken from it; None when it cannot be seen."""
+    try:
+        return os.stat(os.path.join(context.campaign.root, folder)).st_mtime_ns
+    except OSError:
+        return None
