@@ -116,3 +116,16 @@ def test_redo_while_a_conductor_is_at_work(made):
     made.wait_until(lambda: made.runs() == {"b-v": 1} and not stale(made), "made again by the conductor")
     assert made.command("down").returncode == 0
     assert made.runs() == {"b-v": 1}
+
+
+def test_what_was_stale_before_its_product_was_lost_is_stale_when_that_is_back(made):
+    made.write("penstock.toml", made.read("penstock.toml").replace("echo tree-", "echo again-"))
+    made.run()
+    before = stale(made)
+    assert len(before) == 6
+    place = made.root / path_of(made, "tree", "v")
+    place.rename(made.root / "lost")
+    made.run()
+    (made.root / "lost").rename(place)
+    made.run()
+    assert stale(made).keys() == before.keys()

@@ -45,7 +45,7 @@ def mark_lost(context: Context, *, accept_gone: bool) -> int:
     for stage, number in graph.ids.items() if fresh or back else ():
         with ledger.transaction() as db:
             whys = {unit: lost[s, unit] for s, unit in fresh if s == number}
-            tasks.mark_stale(db, graph, stage, whys, redo=tasks.KEPT)
+            tasks.mark_fresh(db, graph, stage, whys, redo=tasks.KEPT)
             tasks.clear_stale(db, graph, stage, [unit for s, unit in back if s == number])
     end_look(ledger, None if found or back else seen)
     return len(fresh)

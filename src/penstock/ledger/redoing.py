@@ -87,7 +87,7 @@ def mark_compared(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> st
         ):
             whys[names[one["stage"]]].setdefault(one["unit"], one["why"])
     for stage, reasons in whys.items():
-        tasks.mark_stale(ledger.db, graph, stage, reasons, redo=tasks.KEPT)
+        tasks.mark_fresh(ledger.db, graph, stage, reasons, redo=tasks.KEPT)
     back = marked(ledger.db, ALTERED) & {
         (stage, unit) for stage, unit in target.get("sound", ()) if stage in names
     }

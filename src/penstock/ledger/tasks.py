@@ -306,6 +306,15 @@ def mark_stale(
     add_to_tally(db, graph, stage, [(unit, "stale", 1) for unit in fresh])
 
 
+def mark_fresh(
+    db: sqlite3.Connection, graph: Graph, stage: str, reasons: Mapping[int, str], *, redo: int = 0
+) -> None:
+    """Mark those that are not stale yet; a reason of before stays, and is not taken back with this one."""
+    rows = states_of(db, graph.ids[stage], reasons) if reasons else {}
+    fresh = {unit: reasons[unit] for unit, row in rows.items() if row["stale"] is None}
+    mark_stale(db, graph, stage, fresh, redo=redo)
+
+
 def clear_stale(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> None:
     """Take the mark away: what the task was made from is again what is there."""
     number = graph.ids[stage]
