@@ -25,7 +25,7 @@ REMEDIES = {
 EXIT_CODES = {
     0: "all well; also when a question about failed tasks was answered, as by `status`",
     1: "something failed: tasks, a paused stage, or the record; `run` also when rows or files of a source were not understood,"
-    " unless `--allow-problems`",
+    " or too many products are missing to believe it, unless `--allow-problems`",
     2: "wrong use of the command line, or a wrong definition",
     3: "a site cannot be reached or does not do what it should",
     4: "another conductor, or another host, holds the campaign; a `tick` ends with 0 then",

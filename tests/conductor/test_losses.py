@@ -128,6 +128,7 @@ def test_many_at_once_are_a_disk_that_is_not_mounted(lab):
     ending = lab.run()
     assert stale(lab) == {}
     assert any("6 are missing at once" in line for line in ending.lines)
+    assert ending.code == 1
     with lab.conductor(accept_gone=True) as conductor:
         assert conductor.run(stale=True).code == 0
     assert lab.runs() == {f"a-{name}": 1 for name in FILES}

@@ -38,7 +38,9 @@ Examples:
 @click.option("--accept-gone", is_flag=True, help="Believe it when many files are missing at once.")
 @overwrite_option
 @click.option(
-    "--allow-problems", is_flag=True, help="End with 0 also when rows or files were not understood."
+    "--allow-problems",
+    is_flag=True,
+    help="End with 0 also when rows or files were not understood, or too many products are gone to believe it.",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, as `plan` does.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something failed.")

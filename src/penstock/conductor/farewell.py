@@ -24,7 +24,7 @@ def say_ending(
     allow_problems: bool = True,
     part: Mapping[str, int] | None = None,
 ) -> tuple[int, list[str]]:
-    """Return the exit code and the lines that a run ends with; unless allowed, problems of the sources are failures.
+    """Return the exit code and the lines that a run ends with; unless allowed, problems of sources and products are failures.
 
     `part` counts the tasks of a run that was restricted.
     """
@@ -37,7 +37,7 @@ def say_ending(
         lines += stale_lines(ledger, counts["stale"])
     pause = has_pause(ledger) and (part is None or counts.get("ready"))
     failed = bool(counts.get("failed") or pause)
-    failed |= not allow_problems and has_source_problem(ledger)
+    failed |= not allow_problems and has_data_problem(ledger)
     if not lines:
         lines = [f"all done: {count(counts.get('done', 0), 'task')}" if counts else "there is nothing to do"]
     lines += [*left_lines(everything, counts), *problem_lines(ledger)]
@@ -66,11 +66,10 @@ def problem_lines(ledger: Ledger) -> list[str]:
     return [f"{count(total, 'problem')} to look at: see `penstock status`", *shown] if total else []
 
 
-def has_source_problem(ledger: Ledger) -> bool:
-    """Whether something that should be a unit is none, or one that cannot be judged."""
-    return (
-        ledger.db.execute("SELECT 1 FROM problem WHERE source GLOB 'unit*.*' LIMIT 1").fetchone() is not None
-    )
+def has_data_problem(ledger: Ledger) -> bool:
+    """Whether something that should be a unit is none or cannot be judged, or too many products are missing at once."""
+    sql = "SELECT 1 FROM problem WHERE source GLOB 'unit*.*' OR source = 'products' LIMIT 1"
+    return ledger.db.execute(sql).fetchone() is not None
 
 
 def has_pause(ledger: Ledger) -> bool:
