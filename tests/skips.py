@@ -10,6 +10,7 @@ WANTS = {
     r"sshfs|sftp|FUSE": "of SSHFS: apt-get install sshfs openssh-sftp-server, /dev/fuse writable",
     r"root may write|root reads": "for other users than root",
     r"Python 3\.6": "of old Pythons: put a python3.6 or python3.7 on the PATH",
+    r"make field": "of the field's own programs: `make field` installs them",
     r"recordings": "of real recordings: PENSTOCK_AUDIO names their folder",
     r"root|mount|right|control group|let us|file system": "of mounts and limits: as root, in a container with --privileged",
 }

@@ -136,7 +136,7 @@ def test_up_works_in_the_background_until_down(lab):
     holder = lab.holder()
     again = lab.command("up")
     assert (again.returncode, lab.holder()) == (0, holder)
-    assert again.stdout.startswith("up already")
+    assert again.stdout.startswith("already up")
     lab.wait_until(lambda: lab.states("a") == {"done": 2}, "both units are done")
     assert lab.command("down").returncode == 0
     assert lab.holder() is None
