@@ -23,7 +23,7 @@ from penstock.testing import Fate, ManualClock, PretendSite, Run
 
 TRIES = int(os.environ.get("PENSTOCK_TRIES", "40"))
 FIRST = int(os.environ.get("PENSTOCK_SEED", "1"))
-KEPT = (2932, 21210, 21839)  # seeds that once found a fault, in the makes of their time
+KEPT = (2932, 21210, 21839, 100478)  # seeds that once found a fault, in the makes of their time
 COMMANDS = (
     ["status"], ["status", "--json"], ["units"], ["units", "--stale"], ["jobs"], ["report"], ["check"],
     ["ledger", "check"], ["plan"],

@@ -10,6 +10,7 @@ from tests.ledger.shapes import SHAPES, campaign_of
 
 from penstock.clock import SystemClock
 from penstock.ledger import FOLDER, Ledger
+from penstock.ledger.check import check_ledger
 from penstock.ledger.lease import held
 from penstock.ledger.requests import ask, record
 from penstock.testing import Fate, failing, make_campaign
@@ -200,3 +201,12 @@ def test_every_request_is_also_a_line_of_actions_jsonl(tmp_path: Path) -> None:
     lines = (tmp_path / FOLDER / "actions.jsonl").read_text().splitlines()
     assert [json.loads(line)["by"] for line in lines] == ["ann", "bob"]
     assert json.loads(lines[0])["target"]["why"] == "naïve\nline"
+
+
+def test_what_was_cancelled_in_a_batch_may_lose_its_input_before_the_batch_is_over(engine: Engine) -> None:
+    engine.give("make", ONE)
+    engine.ask("cancel", None, ONE)
+    assert states(engine)[ONE] == "failed"
+    engine.scan({2: {TWO: Found({}, "1:1")}}, accept_gone=True)
+    assert states(engine)[ONE] == "gone"
+    assert check_ledger(engine.ledger, engine.graph) == []

@@ -170,7 +170,7 @@ class Collector:
 
     def revoke_departed(self) -> None:
         """Tell the runners to drop tasks that a person took away from them."""
-        self.revoke("t.state IN ('failed', 'vetoed')")
+        self.revoke("t.state IN ('failed', 'vetoed', 'gone')")
 
     def revoke(self, which: str) -> None:
         """Tell the runners not to go on with those of their tasks for which the SQL condition `which` holds."""

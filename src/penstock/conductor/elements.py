@@ -45,7 +45,7 @@ SELECT e.element, e.cancelled, max(l.life) AS claimed FROM element e LEFT JOIN l
 WHERE e.job = ?1 AND NOT e.settled AND e.ended IS NULL
     AND e.element NOT IN (SELECT element FROM mine WHERE state IN ('queued', 'running'))
 GROUP BY e.element
-HAVING claimed IS NULL OR e.element IN (SELECT element FROM mine WHERE state IN ('failed', 'vetoed'))
+HAVING claimed IS NULL OR e.element IN (SELECT element FROM mine WHERE state IN ('failed', 'vetoed', 'gone'))
 """
 
 

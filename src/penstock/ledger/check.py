@@ -14,7 +14,7 @@ CONTRADICTIONS = {
         " WHERE t.state IN ('queued', 'running') AND (b.id IS NULL OR b.state = 'settled')"
     ),
     "tasks in a batch that are neither queued nor running": (
-        "SELECT count(*) FROM task WHERE batch IS NOT NULL AND state NOT IN ('queued', 'running', 'failed', 'vetoed')"
+        "SELECT count(*) FROM task WHERE batch IS NOT NULL AND state NOT IN ('queued', 'running', 'failed', 'vetoed', 'gone')"
     ),
     "done tasks of a stage with products, without the product": (
         "SELECT count(*) FROM task t JOIN product p ON p.stage = t.stage AND p.unit = t.unit"
