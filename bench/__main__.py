@@ -37,7 +37,7 @@ def page(scratch: Path) -> list[str]:
     return [
         "# Benchmarks",
         "",
-        f"Measured by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {platform.machine()},",
+        f"Durations by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {platform.machine()},",
         f"Python {platform.python_version()}, {platform.system()} {platform.release()}. Contestants take turns,",
         f"{ROUNDS} rounds; figures are medians. CPU is user and system time of the whole process tree, with the runners",
         "that outlive the command. Peak memory is not shown below that of the measuring process: Linux counts from there.",

@@ -88,7 +88,7 @@ class Record:
             "elements": 1,
             "feed": 1,
             "folder": "jobs",
-            "state": "settled",
+            "state": "finished",
             "created": 1.0,
         }
         return self.insert("job", **{**row, **columns})

@@ -13,7 +13,7 @@ from penstock.conductor import Conductor
 from penstock.conductor.plan import plan
 from penstock.config import check, load
 from penstock.errors import PenstockError
-from penstock.ledger.lease import held
+from penstock.ledger.hosts.lease import held
 
 GOOD = """[campaign]
 name = "winter"

@@ -1,4 +1,4 @@
-"""The clock, one seam so that tests can turn its hands."""
+"""The clock, passed to whoever needs the time, so that tests can set it."""
 
 from __future__ import annotations
 

@@ -54,5 +54,5 @@ def test_a_site_that_does_not_answer_is_told_below(penstock, arrays):
 
 
 def test_elements_of_a_settled_job_stand_nowhere(penstock, arrays):
-    arrays.db.execute("UPDATE job SET state = 'settled', settled = 2000")
+    arrays.db.execute("UPDATE job SET state = 'finished', finished = 2000")
     assert "pending" not in penstock("jobs", "--all", "-C", arrays.root).output

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from penstock.clock import SystemClock
-from penstock.ledger.lease import held
+from penstock.ledger.hosts.lease import held
 
 
 def test_status_shows_what_failed_and_how_to_see_its_log(penstock, ran):
@@ -104,7 +104,7 @@ def test_units_stop_at_the_limit_and_say_so(penstock, ran):
 
 def test_jobs_lists_those_that_are_out_and_all_on_request(penstock, ran):
     assert penstock("jobs", "-C", ran).output == "no active jobs\n"
-    assert "settled" in penstock("jobs", "--all", "-C", ran).output
+    assert "finished" in penstock("jobs", "--all", "-C", ran).output
     row = json.loads(penstock("jobs", "--all", "--json", "-C", ran).stdout)[0]
     assert {"token", "site", "native", "state", "elements", "tasks"} <= row.keys()
 

@@ -77,7 +77,7 @@ def test_a_held_campaign_ends_with_4_and_tick_with_0(penstock, winter, held):
 def held(winter):
     """This very process holds the campaign."""
     from penstock.clock import SystemClock
-    from penstock.ledger.lease import held
+    from penstock.ledger.hosts.lease import held
 
     with held(winter, command="run", clock=SystemClock()) as ledger:
         yield ledger

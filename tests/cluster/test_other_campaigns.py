@@ -65,4 +65,4 @@ def test_a_campaign_ends_with_the_right_table_although_its_conductor_is_killed(l
     runs = (lab.root / "runs.log").read_text().split()
     assert sorted(map(int, runs)) == whole  # none ran twice
     assert most_in_a_minute(lab.commands()) <= 4
-    assert lab.rows("SELECT count(*) FROM job WHERE state <> 'settled'") == [(0,)]
+    assert lab.rows("SELECT count(*) FROM job WHERE state <> 'finished'") == [(0,)]

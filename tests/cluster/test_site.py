@@ -46,5 +46,5 @@ def test_what_is_cancelled_leaves_the_queue_also_when_nobody_works_on_it(lab: La
     assert "6 elements of 1 job cancelled at cluster" in shown, (
         shown + (lab.root / "commands.log").read_text()
     )
-    until(lambda: not lab.penstock(*tick).returncode and not lab.ask("jobs"), "all is settled")
+    until(lambda: not lab.penstock(*tick).returncode and not lab.ask("jobs"), "all is finished")
     assert lab.states("a") == {"failed": 6}

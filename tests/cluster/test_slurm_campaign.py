@@ -64,7 +64,7 @@ def lab(slurm: Slurm, tmp_path: Path) -> Lab:
     return lab.define(STAGES, units=UNITS)
 
 
-class Trouble:
+class TaskFailure:
     """What is done to the cluster and to the conductor while the campaign runs."""
 
     def __init__(self, lab: Lab, slurm: Slurm) -> None:
@@ -97,7 +97,7 @@ class Trouble:
 
 
 def test_everything_goes_wrong_and_it_ends_by_itself_with_the_right_table(lab: Lab, slurm: Slurm) -> None:
-    trouble = Trouble(lab, slurm)
+    trouble = TaskFailure(lab, slurm)
     until(lambda: trouble.running(), "the first elements run")
     trouble.kill_conductor()
     cancelled = trouble.cancel_one()

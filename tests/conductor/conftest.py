@@ -154,6 +154,6 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     if (tmp_path / ".penstock" / "ledger.sqlite").exists():
-        for (token,) in made.rows("SELECT token FROM job WHERE state <> 'settled'"):
+        for (token,) in made.rows("SELECT token FROM job WHERE state <> 'finished'"):
             end_leftovers(token)
         assert made.faults() == []

@@ -13,7 +13,7 @@ from penstock.ledger import Ledger
 from penstock.ledger.check import check_ledger
 from penstock.ledger.pauses import end_halts
 from penstock.ledger.requests import record
-from penstock.testing import Fate, ManualClock, PretendCluster, Rule, Run, make_campaign
+from penstock.testing import ManualClock, Outcome, PretendCluster, Rule, Run, make_campaign
 from penstock.testing.elements import PretendElement, PretendJob
 
 DAY = 86_400.0
@@ -45,7 +45,7 @@ products = "out/{night}.txt"
 
 def taking(seconds: float) -> Rule:
     """Return the rule by which each task ends well after so long."""
-    return lambda run: Fate(seconds=seconds)
+    return lambda run: Outcome(seconds=seconds)
 
 
 def run_afresh(start: Callable[[], Conductor]) -> Ending:
@@ -169,10 +169,10 @@ class Grid:
             return check_ledger(ledger, build(self.made.load(), ids))
 
 
-def first_try(fate: Fate, run: int) -> Rule:
+def first_try(fate: Outcome, run: int) -> Rule:
     """Return the rule by which the first try of one run ends so, and all else well after 30 s."""
 
-    def rule(tried: Run) -> Fate:
-        return fate if tried.number == 1 and tried.key.endswith(f"/{run}") else Fate(seconds=30.0)
+    def rule(tried: Run) -> Outcome:
+        return fate if tried.number == 1 and tried.key.endswith(f"/{run}") else Outcome(seconds=30.0)
 
     return rule

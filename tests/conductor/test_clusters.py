@@ -13,7 +13,7 @@ from tests.conductor.grid import COPY, JOIN, Grid, first_try, taking
 from penstock.conductor import Conductor
 from penstock.ledger import Ledger
 from penstock.ledger.experience import learn
-from penstock.testing import ConductorKilled, Fate, Lie, Run
+from penstock.testing import ConductorKilled, Fault, Outcome, Run
 
 MINUTE = 60.0
 
@@ -86,9 +86,9 @@ products = "look/{night}/{run}.txt"
 """
 
 
-def trickling(run: Run) -> Fate:
+def trickling(run: Run) -> Outcome:
     """The rule by which copies take longer the later they come."""
-    return Fate(seconds=20.0 + 40.0 * int(run.key.split("/")[-1]) if run.stage == "copy" else 5.0)
+    return Outcome(seconds=20.0 + 40.0 * int(run.key.split("/")[-1]) if run.stage == "copy" else 5.0)
 
 
 def of_stage(grid: Grid, stage: str) -> list[tuple[float, list[int]]]:
@@ -135,10 +135,10 @@ def test_a_batch_leaves_at_once_when_nothing_upstream_can_add_to_it(grid: Any) -
 
 
 def test_what_may_kill_its_runner_waits_for_no_company(grid: Any) -> None:
-    def rule(run: Run) -> Fate:
+    def rule(run: Run) -> Outcome:
         if run.stage == "look":
-            return Fate(then="dies") if run.number == 1 and run.key.endswith("/0") else Fate(seconds=5)
-        return Fate(seconds=20.0 + 150.0 * int(run.key.split("/")[-1]))
+            return Outcome(then="dies") if run.number == 1 and run.key.endswith("/0") else Outcome(seconds=5)
+        return Outcome(seconds=20.0 + 150.0 * int(run.key.split("/")[-1]))
 
     it = grid(CHAIN.replace("batch = 2", "batch = 1") + "batch_wait = '1h'\n", units=8, slots=8, rule=rule)
     assert it.run().code == 0
@@ -219,7 +219,7 @@ def test_no_more_workers_are_asked_for_than_a_batch_has_tasks(grid: Any) -> None
 
 
 def test_memory_that_did_not_suffice_is_doubled_up_to_the_site_s_and_the_task_is_alone(grid: Any) -> None:
-    it = grid(ASKING, site="max_memory = '1.5GB'\n", rule=first_try(Fate("out_of_memory", 5), 2))
+    it = grid(ASKING, site="max_memory = '1.5GB'\n", rule=first_try(Outcome("out_of_memory", 5), 2))
     assert it.run().code == 0
     assert it.outcomes(run=2) == ["out_of_memory", "ok"]
     assert it.job().memory_mb == pytest.approx(1431, abs=1)
@@ -228,7 +228,7 @@ def test_memory_that_did_not_suffice_is_doubled_up_to_the_site_s_and_the_task_is
 
 
 def test_time_that_did_not_suffice_is_doubled(grid: Any) -> None:
-    it = grid(ASKING, rule=lambda run: Fate(seconds=900 if run.key.endswith("/2") else 30))
+    it = grid(ASKING, rule=lambda run: Outcome(seconds=900 if run.key.endswith("/2") else 30))
     assert it.run().code == 0
     assert it.outcomes(run=2) == ["timeout", "ok"]
     assert it.job().walltime_s == 22 * MINUTE
@@ -238,7 +238,7 @@ def test_time_is_not_doubled_beyond_what_the_site_allows(grid: Any) -> None:
     it = grid(
         ASKING,
         site="max_walltime = '12min'\n",
-        rule=lambda run: Fate(seconds=900 if run.key.endswith("/2") else 30),
+        rule=lambda run: Outcome(seconds=900 if run.key.endswith("/2") else 30),
     )
     ending = it.run()
     assert ending.code == 1
@@ -308,7 +308,7 @@ def test_one_task_that_fails_with_its_node_again_and_again_excludes_none(grid: A
 
 def test_nodes_that_the_scheduler_may_not_know_by_that_name_are_not_named_again(grid: Any) -> None:
     it = grid(COPY.replace("batch = 2", "batch = 1"), units=9, slots=9)
-    it.at(9, lambda: it.cluster.tell(Lie.REFUSED, 1))
+    it.at(9, lambda: it.cluster.inject(Fault.REFUSED, 1))
     it.at(10, lambda: it.cluster.fail_node("n2"))
     assert it.run().code == 0
     assert it.states() == {"done": 9}
@@ -316,7 +316,7 @@ def test_nodes_that_the_scheduler_may_not_know_by_that_name_are_not_named_again(
 
 
 def test_a_task_whose_program_failed_waits_before_it_is_handed_in_again(grid: Any) -> None:
-    it = grid(rule=first_try(Fate("error", 5, code=1), 2))
+    it = grid(rule=first_try(Outcome("error", 5, code=1), 2))
     assert it.run().code == 0
     ended = it.rows("SELECT ended FROM attempt WHERE outcome = 'error'")[0][0]
     assert it.job().submitted - ended >= MINUTE
@@ -434,7 +434,7 @@ def test_an_element_that_ends_before_its_tasks_do_is_not_done(grid: Any) -> None
 
 def test_what_is_seen_late_of_an_ended_element_still_counts(grid: Any) -> None:
     it = grid()
-    it.cluster.tell(Lie.FILES_LATE)
+    it.cluster.inject(Fault.FILES_LATE)
     assert it.run().code == 0
     all_done_at_the_first_try(it)
 
@@ -469,7 +469,7 @@ def test_an_element_is_lost_after_two_valid_answers_without_it_two_minutes_apart
     it = grid(units=2, rule=taking(100), history_after_s=history)
     it.at(10, lambda: it.cluster.forget(it.job()))
     if fails:
-        it.cluster.tell(Lie.HISTORY_FAILS)
+        it.cluster.inject(Fault.HISTORY_FAILS)
     assert it.run().code == 0
     assert it.outcomes() == ["lost", "ok", "ok"]
     lost_at = it.rows("SELECT ended FROM attempt WHERE outcome = 'lost'")[0][0] - 1_600_000_000
@@ -479,7 +479,7 @@ def test_an_element_is_lost_after_two_valid_answers_without_it_two_minutes_apart
 
 def test_one_answer_without_a_job_loses_nothing(grid: Any) -> None:
     it = grid(queue_s=600.0)
-    it.at(100, lambda: it.cluster.tell(Lie.LEFT_OUT, 1))
+    it.at(100, lambda: it.cluster.inject(Fault.LEFT_OUT, 1))
     assert it.run().code == 0
     all_done_at_the_first_try(it)
     assert len(it.cluster.jobs) == 1
@@ -488,7 +488,7 @@ def test_one_answer_without_a_job_loses_nothing(grid: Any) -> None:
 def test_answers_without_a_job_on_both_sides_of_one_with_it_lose_nothing(grid: Any) -> None:
     it = grid(queue_s=900.0)
     for seconds in (100, 400):
-        it.at(seconds, lambda: it.cluster.tell(Lie.LEFT_OUT, 1))
+        it.at(seconds, lambda: it.cluster.inject(Fault.LEFT_OUT, 1))
     assert it.run().code == 0
     all_done_at_the_first_try(it)
     assert it.cluster.commands("scancel") == []
@@ -496,7 +496,7 @@ def test_answers_without_a_job_on_both_sides_of_one_with_it_lose_nothing(grid: A
 
 def test_while_the_accounting_does_not_answer_nothing_is_lost_for_ten_minutes(grid: Any) -> None:
     it = grid(units=2)
-    it.cluster.tell(Lie.HISTORY_FAILS)
+    it.cluster.inject(Fault.HISTORY_FAILS)
     it.at(10, lambda: it.cluster.forget(it.job()))
     assert it.run().code == 0
     assert it.job(1).submitted - it.job(0).submitted >= 10 * MINUTE
@@ -504,19 +504,19 @@ def test_while_the_accounting_does_not_answer_nothing_is_lost_for_ten_minutes(gr
 
 def test_what_is_lost_is_cancelled_in_case_it_is_there_after_all(grid: Any) -> None:
     it = grid(units=2, queue_s=1500.0)
-    it.at(100, lambda: it.cluster.tell(Lie.LEFT_OUT))
-    it.at(600, it.cluster.be_honest)
+    it.at(100, lambda: it.cluster.inject(Fault.LEFT_OUT))
+    it.at(600, it.cluster.clear_faults)
     assert it.run().code == 0
     assert [e.word for e in it.job(0).elements.values()] == ["CANCELLED"]
 
 
-@pytest.mark.parametrize("lie", [Lie.NO_CONTACT, Lie.EMPTY_ANSWER, Lie.CUT_ANSWER, Lie.NO_ANSWER])
-def test_hours_without_a_valid_answer_lose_nothing_and_are_shown(grid: Any, lie: Lie) -> None:
+@pytest.mark.parametrize("fault", [Fault.NO_CONTACT, Fault.EMPTY_ANSWER, Fault.CUT_ANSWER, Fault.NO_ANSWER])
+def test_hours_without_a_valid_answer_lose_nothing_and_are_shown(grid: Any, fault: Fault) -> None:
     it = grid(queue_s=7200.0, stride=5)
-    it.at(60, lambda: it.cluster.tell(lie))
+    it.at(60, lambda: it.cluster.inject(fault))
     seen: list[Any] = []
     it.at(6000, lambda: seen.extend(it.rows("SELECT why FROM problem WHERE source = 'site pretend'")))
-    it.at(7000, it.cluster.be_honest)
+    it.at(7000, it.cluster.clear_faults)
     assert it.run().code == 0
     all_done_at_the_first_try(it)
     assert len(it.cluster.jobs) == 1
@@ -550,10 +550,10 @@ def test_a_run_by_cron_loses_what_is_gone_too(grid: Any) -> None:
 # --- submission, found again ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lie", [Lie.TAKEN_IN_SILENCE, Lie.TAKEN_GARBLED, Lie.TAKEN_WITH_ERROR])
-def test_a_job_that_was_taken_without_an_id_is_found_by_its_name(grid: Any, lie: Lie) -> None:
+@pytest.mark.parametrize("fault", [Fault.TAKEN_IN_SILENCE, Fault.TAKEN_GARBLED, Fault.TAKEN_WITH_ERROR])
+def test_a_job_that_was_taken_without_an_id_is_found_by_its_name(grid: Any, fault: Fault) -> None:
     it = grid(queue_s=300.0)
-    it.cluster.tell(lie, 1)
+    it.cluster.inject(fault, 1)
     assert it.run().code == 0
     all_done_at_the_first_try(it)
     assert len(it.cluster.jobs) == 1
@@ -561,7 +561,7 @@ def test_a_job_that_was_taken_without_an_id_is_found_by_its_name(grid: Any, lie:
 
 def test_a_job_that_is_taken_after_its_command_was_given_up_is_found(grid: Any) -> None:
     it = grid()
-    it.cluster.tell(Lie.TAKEN_LATE, 1)
+    it.cluster.inject(Fault.TAKEN_LATE, 1)
     assert it.run().code == 0
     all_done_at_the_first_try(it)
     assert len(it.cluster.jobs) == 1
@@ -569,8 +569,8 @@ def test_a_job_that_is_taken_after_its_command_was_given_up_is_found(grid: Any) 
 
 def test_a_job_that_was_taken_without_an_id_is_known_by_its_claim(grid: Any) -> None:
     it = grid()
-    it.cluster.tell(Lie.TAKEN_WITH_ERROR, 1)
-    it.at(1, lambda: it.cluster.tell(Lie.NO_CONTACT))
+    it.cluster.inject(Fault.TAKEN_WITH_ERROR, 1)
+    it.at(1, lambda: it.cluster.inject(Fault.NO_CONTACT))
     assert it.run().code == 0
     all_done_at_the_first_try(it)
     assert it.rows("SELECT native FROM job") == [(str(it.job().native),)]
@@ -580,7 +580,7 @@ def test_a_job_that_was_not_taken_is_handed_in_again_under_its_name_after_the_ti
     grid: Any,
 ) -> None:
     it = grid()
-    it.cluster.tell(Lie.NO_CONTACT, 2)  # one for scontrol
+    it.cluster.inject(Fault.NO_CONTACT, 2)  # one for scontrol
     assert it.run().code == 0
     first, second = it.cluster.commands("sbatch")
     assert 180 <= second - first <= 240
@@ -590,7 +590,7 @@ def test_a_job_that_was_not_taken_is_handed_in_again_under_its_name_after_the_ti
 
 def test_each_further_try_waits_as_long(grid: Any) -> None:
     it = grid()
-    it.cluster.tell(Lie.NOT_TAKEN, 2)
+    it.cluster.inject(Fault.NOT_TAKEN, 2)
     assert it.run().code == 0
     sent = it.cluster.commands("sbatch")
     assert len(sent) == 3
@@ -601,7 +601,7 @@ def test_each_further_try_waits_as_long(grid: Any) -> None:
 
 def test_a_job_that_is_never_taken_pauses_its_stage_and_costs_nothing(grid: Any) -> None:
     it = grid(stride=5)
-    it.cluster.tell(Lie.NOT_TAKEN)
+    it.cluster.inject(Fault.NOT_TAKEN)
     ending = it.run()
     assert ending.code == 1
     assert len(it.cluster.commands("sbatch")) == 3
@@ -615,7 +615,7 @@ def test_a_refused_job_pauses_its_stage_with_the_scheduler_s_words_and_costs_not
     grid: Any, array_size: int
 ) -> None:
     it = grid(array_size=array_size)
-    it.cluster.tell(Lie.REFUSED, 20)
+    it.cluster.inject(Fault.REFUSED, 20)
     ending = it.run()
     assert ending.code == 1
     assert it.states() == {"ready": 6}
@@ -624,7 +624,7 @@ def test_a_refused_job_pauses_its_stage_with_the_scheduler_s_words_and_costs_not
     said = "\n".join(ending.lines)
     assert "Invalid partition name specified" in said
     assert "correct the site's `queue`" in said
-    it.cluster.be_honest()
+    it.cluster.clear_faults()
     it.ask("retry", stage="copy")
     assert it.run().code == 0
     all_done_at_the_first_try(it)
@@ -740,8 +740,8 @@ def test_a_scheduler_that_answers_slowly_is_asked_rarely(grid: Any) -> None:
 
 def test_a_scheduler_that_does_not_answer_is_asked_more_and_more_rarely(grid: Any) -> None:
     it = grid(queue_s=7200.0, stride=5)
-    it.at(60, lambda: it.cluster.tell(Lie.NO_CONTACT))
-    it.at(7000, it.cluster.be_honest)
+    it.at(60, lambda: it.cluster.inject(Fault.NO_CONTACT))
+    it.at(7000, it.cluster.clear_faults)
     assert it.run().code == 0
     asked = [t for t in it.cluster.commands("squeue", "sacct") if 100 < t < 7000]
     gaps = [later - earlier for earlier, later in pairwise(asked)]
@@ -751,8 +751,8 @@ def test_a_scheduler_that_does_not_answer_is_asked_more_and_more_rarely(grid: An
 
 def test_limits_that_cannot_be_asked_for_are_not_asked_for_all_the_time(grid: Any) -> None:
     it = grid(units=40, slots=4)
-    it.cluster.tell(Lie.NO_CONTACT)
-    it.at(300, it.cluster.be_honest)
+    it.cluster.inject(Fault.NO_CONTACT)
+    it.at(300, it.cluster.clear_faults)
     assert it.run().code == 0
     assert len(it.cluster.commands("scontrol")) <= 3
 
@@ -775,7 +775,7 @@ def test_another_conductor_goes_on_where_one_was_killed(grid: Any, steps: int) -
 def test_times_of_a_machine_before_it_was_started_again_prove_nothing(grid: Any) -> None:
     it = grid(units=2, queue_s=1500.0)
     it.clock.since_start = 1e6
-    it.at(100, lambda: it.cluster.tell(Lie.LEFT_OUT))
+    it.at(100, lambda: it.cluster.inject(Fault.LEFT_OUT))
     it.at(160, lambda: setattr(it.cluster, "steps_to_live", 1))
     with pytest.raises(ConductorKilled):
         it.run()
@@ -783,7 +783,7 @@ def test_times_of_a_machine_before_it_was_started_again_prove_nothing(grid: Any)
     it.clock.since_start = 0.0
     with Ledger.open(it.root) as ledger:
         learn(ledger, "pretend", boot="the boot before")
-    it.at(400, it.cluster.be_honest)
+    it.at(400, it.cluster.clear_faults)
     it.cluster.forget(it.job())
     assert it.run().code == 0
     assert it.clock.monotonic() < 4000
@@ -800,7 +800,7 @@ def test_the_end_that_was_noted_before_a_machine_was_started_again_is_not_years_
     it.at(240, kill)
     with pytest.raises(ConductorKilled):
         it.run()
-    assert it.rows("SELECT ended > 1e6, settled FROM element") == [(1, 0)]
+    assert it.rows("SELECT ended > 1e6, finished FROM element") == [(1, 0)]
     it.clock.since_start = 0.0
     with Ledger.open(it.root) as ledger:
         learn(ledger, "pretend", boot="the boot before")
@@ -821,7 +821,7 @@ def test_a_script_says_what_it_was_written_for(grid: Any) -> None:
 
 def test_the_end_of_a_job_whose_double_is_at_work_is_not_the_end_of_its_tasks(grid: Any) -> None:
     it = grid(queue_s=8.0, slots=9, rule=taking(200))
-    it.cluster.tell(Lie.FILES_LATE)
+    it.cluster.inject(Fault.FILES_LATE)
     it.at(2, lambda: [setattr(e, "since", -1e9) for e in it.cluster.double(it.job()).elements.values()])
     assert it.run().code == 0
     assert {e.word for e in it.job(0).elements.values()} == {"COMPLETED"}
@@ -846,8 +846,8 @@ def test_what_an_element_says_while_the_last_answer_is_on_its_way_saves_it(grid:
 
 def test_a_job_that_finds_the_queue_full_when_it_is_handed_in_again_costs_nothing(grid: Any) -> None:
     it = grid()
-    it.cluster.tell(Lie.NOT_TAKEN, 1)
-    it.cluster.tell(Lie.FULL, 1)
+    it.cluster.inject(Fault.NOT_TAKEN, 1)
+    it.cluster.inject(Fault.FULL, 1)
     assert it.run().code == 0
     all_done_at_the_first_try(it)
     assert len(it.cluster.commands("sbatch")) == 3
@@ -855,9 +855,9 @@ def test_a_job_that_finds_the_queue_full_when_it_is_handed_in_again_costs_nothin
 
 def test_a_queue_that_is_full_for_hours_when_a_job_is_handed_in_again_pauses_nothing(grid: Any) -> None:
     it = grid()
-    it.cluster.tell(Lie.NOT_TAKEN, 1)
-    it.cluster.tell(Lie.FULL)
-    it.at(7200, it.cluster.be_honest)
+    it.cluster.inject(Fault.NOT_TAKEN, 1)
+    it.cluster.inject(Fault.FULL)
+    it.at(7200, it.cluster.clear_faults)
     assert it.run().code == 0
     all_done_at_the_first_try(it)
 

@@ -10,7 +10,7 @@ from penstock.explain import explain
 from penstock.ledger import Ledger
 from penstock.ledger.experience import Experience, experience_of, learn
 from penstock.status import Status
-from penstock.testing import Fate, Lie
+from penstock.testing import Fault, Outcome
 
 ONE_EACH = COPY.replace("batch = 2", "batch = 1") + "batch_wait = '0s'\n"
 
@@ -69,7 +69,7 @@ def test_that_a_full_site_is_left_alone_is_known_to_the_next_conductor_and_told(
 
 def test_a_site_that_cannot_avoid_nodes_is_handed_jobs_without_that(tmp_path: Path) -> None:
     it = Grid(tmp_path, ONE_EACH, units=9, slots=9)
-    it.at(9, lambda: it.cluster.tell(Lie.REFUSED, 1))
+    it.at(9, lambda: it.cluster.inject(Fault.REFUSED, 1))
     it.at(10, lambda: it.cluster.fail_node("n2"))
     ticks(it, 150, every=5)
     assert it.states() == {"done": 9}
@@ -80,7 +80,7 @@ def test_a_site_that_cannot_avoid_nodes_is_handed_jobs_without_that(tmp_path: Pa
 
 def test_a_job_that_is_refused_with_and_without_excluded_nodes_pauses_its_stage(tmp_path: Path) -> None:
     it = Grid(tmp_path, ONE_EACH, units=9, slots=9)
-    it.at(9, lambda: it.cluster.tell(Lie.REFUSED))
+    it.at(9, lambda: it.cluster.inject(Fault.REFUSED))
     it.at(10, lambda: it.cluster.fail_node("n2"))
     ticks(it, 100, every=5)
     assert len(it.cluster.commands("sbatch")) == 3
@@ -100,14 +100,14 @@ def test_many_ticks_ask_no_more_than_one_conductor(tmp_path: Path) -> None:
 def test_a_scheduler_that_does_not_answer_is_asked_more_rarely_by_many_ticks_too(tmp_path: Path) -> None:
     it = Grid(tmp_path, ONE_EACH, units=6, queue_s=9e9)
     ticks(it, 2)
-    it.cluster.tell(Lie.NO_CONTACT)
+    it.cluster.inject(Fault.NO_CONTACT)
     ticks(it, 300, every=10)
     asked = [at for at in it.cluster.commands("squeue", "sacct") if at > 120]
     gaps = [later - earlier for earlier, later in pairwise(asked)]
     assert gaps == sorted(gaps)
     assert 600 <= gaps[-1] <= 620
     assert known(it).failures > 4
-    it.cluster.be_honest()
+    it.cluster.clear_faults()
     ticks(it, 70, every=10)
     assert known(it).failures == 0
 
@@ -117,15 +117,15 @@ def test_a_scheduler_that_does_not_cancel_is_tried_again_after_a_while_by_many_t
 ) -> None:
     it = Grid(tmp_path, ONE_EACH, units=3, queue_s=9e9)
     ticks(it, 1)
-    it.cluster.tell(Lie.NO_CONTACT)
+    it.cluster.inject(Fault.NO_CONTACT)
     it.ask("cancel")
     ticks(it, 20, every=5)
     tries = it.cluster.commands("scancel")
     assert [later - earlier for earlier, later in pairwise(tries)] == [30, 30, 30]
-    it.cluster.be_honest()
+    it.cluster.clear_faults()
     ticks(it, 20, every=5)
     assert len(it.cluster.commands("scancel")) == len(tries) + 1, "once it is done it is done"
-    assert it.rows("SELECT state FROM job") == [("settled",)]
+    assert it.rows("SELECT state FROM job") == [("finished",)]
 
 
 def test_runners_that_cannot_begin_are_counted_for_each_site(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_clock_that_is_put_back_a_little_lets_nothing_rest_for_long(tmp_path: 
 def test_a_small_array_waits_for_what_trickles_in_also_when_another_conductor_comes(tmp_path: Path) -> None:
     look = ONE_EACH.replace("[stage.copy]", '[stage.look]\nafter = ["copy"]').replace("out/", "look/")
     it = Grid(
-        tmp_path, ONE_EACH + look, units=4, slots=9, rule=lambda run: Fate(seconds=2.0 + int(run.key[-1]))
+        tmp_path, ONE_EACH + look, units=4, slots=9, rule=lambda run: Outcome(seconds=2.0 + int(run.key[-1]))
     )
     ticks(it, 30, every=1)
     handed_in = [job.submitted for job in it.cluster.jobs]

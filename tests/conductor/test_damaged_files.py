@@ -14,8 +14,8 @@ import pytest
 from penstock.rendering import batch_text
 from penstock.runner.build import build_pyz, is_intact, read_sources
 from penstock.runner.sealed import seal, unseal
-from penstock.site.feeds import product_folders, read_feed
 from penstock.site.folders import JobFolders
+from penstock.site.tasksfile import product_folders, read_feed
 
 UNITS = 24
 STAGE = """
@@ -55,7 +55,7 @@ def kill_everybody(lab: Any) -> None:
     lab.wait_until(lambda: sum(lab.runs().values()) > UNITS // 2, "half of it done")
     os.killpg(conductor.pid, signal.SIGKILL)
     conductor.wait()
-    for (native,) in lab.rows("SELECT native FROM job WHERE state <> 'settled' AND native IS NOT NULL"):
+    for (native,) in lab.rows("SELECT native FROM job WHERE state <> 'finished' AND native IS NOT NULL"):
         os.kill(int(native.partition(".")[0]), signal.SIGKILL)
 
 

@@ -9,7 +9,7 @@ from penstock.errors import DefinitionError
 from penstock.ledger import Ledger
 from penstock.ledger.check import check_ledger
 from penstock.ledger.stored import stored_graph
-from penstock.testing import Fate, MadeCampaign, ManualClock, PretendSite, make_campaign
+from penstock.testing import MadeCampaign, ManualClock, Outcome, PretendSite, make_campaign
 
 RUNS = """
 [campaign]
@@ -270,7 +270,7 @@ def test_a_stage_that_is_removed_while_its_tasks_are_on_their_way_leaves_a_recor
     text = NAMED.split("[stage.second]")[0]
     made = make_campaign(tmp_path, text, {"runs.csv": "run,label\na,x\nb,y\n"})
     clock = ManualClock()
-    site = PretendSite(made.root, rule=lambda run: Fate(seconds=60), clock=clock)
+    site = PretendSite(made.root, rule=lambda run: Outcome(seconds=60), clock=clock)
     with Conductor(made.load(), command="tick", site=site, clock=clock) as conductor:
         conductor.tick()
     (tmp_path / "penstock.toml").write_text(

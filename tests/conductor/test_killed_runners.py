@@ -37,7 +37,7 @@ def work(task):
 def kill_runners(lab: Any) -> int:
     """Kill every runner that is at work, and say how many that were."""
     natives = [
-        row[0] for row in lab.rows("SELECT native FROM job WHERE state <> 'settled' AND native IS NOT NULL")
+        row[0] for row in lab.rows("SELECT native FROM job WHERE state <> 'finished' AND native IS NOT NULL")
     ]
     killed = 0
     for native in natives:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.conductor.grid import Grid
 
-from penstock.testing import Fate, Run
+from penstock.testing import Outcome, Run
 
 LIMIT_S, MEMORY_MB = 600.0, 1000
 STAGE = """
@@ -22,11 +22,11 @@ batch = {batch}
 resources = {{ walltime = "10min", memory = "1000MiB" }}
 """
 FIRST = {
-    "well": Fate(seconds=30),
-    "slow": Fate(seconds=900),
-    "large": Fate("out_of_memory", 5),
-    "kills its runner": Fate(seconds=20, then="dies"),
-    "kills its runner at once": Fate(then="dies"),
+    "well": Outcome(seconds=30),
+    "slow": Outcome(seconds=900),
+    "large": Outcome("out_of_memory", 5),
+    "kills its runner": Outcome(seconds=20, then="dies"),
+    "kills its runner at once": Outcome(then="dies"),
 }
 
 
@@ -51,9 +51,9 @@ def element_tasks(it: Grid, number: int, element: int) -> list[dict[str, Any]]:
 def test_what_goes_together_needs_the_same_and_has_time_for_it(
     fates: list[str], batch: int, array_size: int, max_jobs: int, fresh: bool
 ) -> None:
-    def rule(run: Run) -> Fate:
+    def rule(run: Run) -> Outcome:
         first = fates[int(run.key.rpartition("/")[2])]
-        return FIRST[first] if run.number == 1 or first == "slow" else Fate(seconds=30)
+        return FIRST[first] if run.number == 1 or first == "slow" else Outcome(seconds=30)
 
     with tempfile.TemporaryDirectory() as folder:
         it = Grid(

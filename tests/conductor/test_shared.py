@@ -15,8 +15,8 @@ import pytest
 
 from penstock.errors import Held
 from penstock.ledger import Ledger
-from penstock.ledger.adoption import adopt_record
-from penstock.ledger.claims import LASTS_S
+from penstock.ledger.hosts.adoption import adopt_record
+from penstock.ledger.hosts.claims import LASTS_S
 from penstock.machine import Machine
 from penstock.testing import ManualClock
 

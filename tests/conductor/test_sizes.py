@@ -9,7 +9,7 @@ from tests.conductor.grid import COPY, Grid
 
 from penstock.conductor.plan import plan
 from penstock.errors import DefinitionError, SubmitRejected
-from penstock.testing import Fate, Run
+from penstock.testing import Outcome, Run
 
 PARTITIONS = (
     'partitions = [{ name = "short", max_walltime = "1h" }, { name = "long", max_walltime = "1d" },'
@@ -62,8 +62,10 @@ def test_a_job_goes_to_the_first_partition_that_is_large_enough(
 
 
 def test_more_time_for_a_retry_leads_to_another_partition(grid: Any) -> None:
-    def slow(run: Run) -> Fate:
-        return Fate(seconds=2400.0) if run.number == 1 and run.key.endswith("0") else Fate(seconds=600.0)
+    def slow(run: Run) -> Outcome:
+        return (
+            Outcome(seconds=2400.0) if run.number == 1 and run.key.endswith("0") else Outcome(seconds=600.0)
+        )
 
     it = grid(
         sized('walltime = "30min"', "batch = 1\n").replace("batch = 2\n", ""),

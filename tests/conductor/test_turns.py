@@ -10,7 +10,7 @@ import pytest
 from penstock.conductor import Conductor
 from penstock.conductor.steps import STEPS, apply_requests, collect, discover, submit
 from penstock.errors import DefinitionError
-from penstock.testing import Fate, MadeCampaign, ManualClock, PretendSite, make_campaign
+from penstock.testing import MadeCampaign, ManualClock, Outcome, PretendSite, make_campaign
 
 TOML = """
 [campaign]
@@ -64,7 +64,7 @@ def test_ends_are_heard_before_what_they_make_ready_is_given_out() -> None:
 
 def test_a_turn_on_an_end_gives_out_what_it_made_ready(made: MadeCampaign) -> None:
     clock = ManualClock()
-    site = made.site(lambda run: Fate(seconds=20.0), clock=clock)
+    site = made.site(lambda run: Outcome(seconds=20.0), clock=clock)
     turns = []
     for _ in range(4):
         with Conductor(made.load(), command="tick", clock=clock, site=site) as conductor:

@@ -14,7 +14,7 @@ from penstock.conductor import Conductor
 from penstock.schedulers import find_scheduler
 from penstock.schedulers.model import Known, Limits, Phase, Request, Sighting
 from penstock.site import ClusterSite
-from penstock.site.folders import STIR_S, JobFolders
+from penstock.site.folders import REFRESH_S, JobFolders
 from penstock.testing import ManualClock, make_campaign
 
 TOML = """
@@ -65,8 +65,8 @@ class LateLogin(ClusterSite):
     def names(self, token: str) -> list[str]:
         return super().names(token) if self.sees else []
 
-    def news_size(self, token: str, element: int, life: int) -> int:
-        return super().news_size(token, element, life) if self.sees else 0
+    def new_size(self, token: str, element: int, life: int) -> int:
+        return super().new_size(token, element, life) if self.sees else 0
 
     def queue(self, jobs: Sequence[Known]) -> list[Sighting]:
         return [
@@ -133,7 +133,7 @@ class CoarseFolders(JobFolders):
             self.kept = (changed, super().names(token))
         return self.kept[1]
 
-    def stir(self, token: str) -> None:
+    def refresh_listing(self, token: str) -> None:
         before = self.job_folder(token).stat().st_mtime_ns
         super().stir(token)
         self.seconds += self.job_folder(token).stat().st_mtime_ns > before
@@ -145,7 +145,7 @@ def test_a_listing_that_a_network_file_system_keeps_for_ever_is_made_anew(tmp_pa
     assert folders.event_files("p1") == []
     (tmp_path / "p1" / "1.1.jsonl").touch()  # within the same second of the server's clock
     assert folders.event_files("p1") == []
-    folders.stirred["p1"] -= STIR_S
+    folders.refreshed["p1"] -= REFRESH_S
     assert folders.event_files("p1") == [(1, 1)]
     assert sorted(os.listdir(tmp_path / "p1")) == ["1.1.jsonl", "spec.json"]
 

@@ -19,7 +19,7 @@ from penstock.errors import NothingYet, PenstockError
 from penstock.ledger import Ledger
 from penstock.ledger.check import check_ledger
 from penstock.ledger.stored import stored_campaign, stored_graph
-from penstock.testing import Fate, ManualClock, PretendSite, Run
+from penstock.testing import ManualClock, Outcome, PretendSite, Run
 
 TRIES = int(os.environ.get("PENSTOCK_TRIES", "40"))
 FIRST = int(os.environ.get("PENSTOCK_SEED", "1"))
@@ -58,11 +58,11 @@ class Story:
         self.inputs: dict[str, bytes] = {}
         self.told: list[str] = []
 
-    def fate(self, run: Run) -> Fate:
+    def fate(self, run: Run) -> Outcome:
         paths = [product["path"] for product in run.task.get("products", {}).values()]
         too_long = any(len(os.fsencode(part)) > 255 for path in paths for part in path.split("/"))
         outcome = "error" if too_long else self.make.pick(OUTCOMES)
-        return Fate(
+        return Outcome(
             outcome,
             code=1 if outcome == "error" else None,
             why=None if outcome == "ok" else self.make.pick(TEXTS)[:50],

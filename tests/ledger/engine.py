@@ -13,21 +13,21 @@ from penstock import config
 from penstock.campaign import Allowance, Campaign
 from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer
-from penstock.conductor.measured import Measured
+from penstock.conductor.durations import Durations
 from penstock.conductor.scope import Scope
 from penstock.conductor.slots import Slot, SlotSubmitter
 from penstock.conductor.staleness import redo_stale
 from penstock.decide import RETRIES_LOCAL
 from penstock.ledger import Ledger, jobs
-from penstock.ledger.admission import admit
 from penstock.ledger.applying import Applier
-from penstock.ledger.jobs import Ending, Settler, allowances_for
+from penstock.ledger.jobs import Ending, Finisher, allowances_for
 from penstock.ledger.registration import register
 from penstock.ledger.requests import Requests
+from penstock.ledger.unitchanges import admit
 from penstock.ledger.units import Values, merge_found, stage_found, stage_unsettled
 from penstock.site import Sites
 from penstock.sources import Found as Row
-from penstock.testing import Fate, ManualClock, PretendSite
+from penstock.testing import ManualClock, Outcome, PretendSite
 
 ALLOWED = {**RETRIES_LOCAL, "error": Allowance(1)}
 
@@ -49,7 +49,7 @@ class Engine:
         self.site = PretendSite(self.folder, rule=None, clock=self.clock, on_disk=False)
         values = Values(self.db, campaign)
         allowances = allowances_for(self.graph.stages, dict.fromkeys(self.graph.stages, ALLOWED))
-        measured = Measured(self.ledger, self.graph)
+        measured = Durations(self.ledger, self.graph)
         context = Context(
             self.ledger,
             campaign,
@@ -63,7 +63,7 @@ class Engine:
         self.values = values
         self.submitter, self.discoverer = SlotSubmitter(context, self.site), Discoverer(context)
         self.applier = Applier(self.ledger, self.graph, values, allowances)
-        self.settler = Settler(self.ledger, self.graph, allowances)
+        self.finisher = Finisher(self.ledger, self.graph, allowances)
         self.requests = Requests(self.ledger, self.graph)
         self.slot: Slot | None = None
 
@@ -104,7 +104,7 @@ class Engine:
         self.begun.add((token, stage, key))
         self.hear(token)
 
-    def end(self, stage: str, key: Key, fate: Fate) -> None:
+    def end(self, stage: str, key: Key, fate: Outcome) -> None:
         token, line = self.lines[stage, key]
         if (token, stage, key) not in self.begun:
             self.start(stage, key)
@@ -120,7 +120,7 @@ class Engine:
         """Apply what a runner has written since the last time."""
         job = self.db.execute("SELECT id FROM job WHERE token = ?", (token,)).fetchone()[0]
         (life,) = jobs.lives(self.db, job)
-        while data := self.site.news(token, 1, 1, life["offset"]):
+        while data := self.site.new_events(token, 1, 1, life["offset"]):
             if not self.applier.apply(life, token, data, now=self.clock.now()).consumed:
                 break
             (life,) = jobs.lives(self.db, job)
@@ -130,7 +130,7 @@ class Engine:
         if self.slot:
             self.hear(self.slot.token)
             (job,) = [row for row in jobs.open_jobs(self.db) if row["token"] == self.slot.token]
-            self.settler.settle(job, Ending("lost", "its runner ended", suspects=True), now=self.clock.now())
+            self.finisher.finish(job, Ending("lost", "its runner ended", suspects=True), now=self.clock.now())
             self.slot = None
 
     def ask(self, action: str, stage: str | None, key: Key) -> None:

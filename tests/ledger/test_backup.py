@@ -13,8 +13,8 @@ from penstock.errors import Corrupt, Held, LedgerError
 from penstock.ledger import FILE, FOLDER, Ledger
 from penstock.ledger.backup import back_up, restore
 from penstock.ledger.generation import begin_generation, numbers
-from penstock.ledger.lease import held
-from penstock.ledger.seat import MARK
+from penstock.ledger.hosts.lease import held
+from penstock.ledger.hosts.location import MARK
 from penstock.machine import Machine
 from penstock.testing import ManualClock
 

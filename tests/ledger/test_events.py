@@ -13,7 +13,7 @@ from tests.ledger.shapes import SHAPES, campaign_of
 
 from penstock.ledger import jobs
 from penstock.ledger.events import LONGEST_LINE, parse_events
-from penstock.testing import EventFile, Fate, ManualClock
+from penstock.testing import EventFile, ManualClock, Outcome
 
 ONE, TWO = ("p", "p"), ("p", "q")
 TOKEN = "pabc0000000"
@@ -258,23 +258,23 @@ def test_an_end_is_an_attempt_with_what_it_used_and_where_its_log_is(engine: Eng
 def test_a_spoiled_event_file_brings_the_same_states_as_a_clean_one(engine: Engine, fault: Any) -> None:
     events(engine).faults = frozenset([fault])
     engine.start("make", ONE)
-    engine.end("make", ONE, Fate())
-    engine.end("make", TWO, Fate("error", verdict="permanent", why="broken"))
+    engine.end("make", ONE, Outcome())
+    engine.end("make", TWO, Outcome("error", verdict="permanent", why="broken"))
     assert (state(engine, ONE), state(engine, TWO)) == ("done", "failed")
     assert attempts(engine) == [("ok", 0), ("error", 0)]
     assert bool(problems(engine)) == (fault != "duplicates")
 
 
 def test_the_same_bytes_twice_change_nothing(engine: Engine) -> None:
-    engine.end("make", ONE, Fate())
+    engine.end("make", ONE, Outcome())
     (life,) = jobs.lives(engine.db, 1)
     engine.applier.apply(life, token(engine), bytes(events(engine).data), now=1.0)
     assert attempts(engine) == [("ok", 0)]
 
 
 def test_a_second_end_of_one_task_is_recorded_and_not_applied(engine: Engine) -> None:
-    engine.end("make", ONE, Fate())
-    engine.end("make", ONE, Fate("error", code=1))
+    engine.end("make", ONE, Outcome())
+    engine.end("make", ONE, Outcome("error", code=1))
     assert state(engine, ONE) == "done"
     assert attempts(engine) == [("ok", 0), ("error", 1)]
 
@@ -282,8 +282,8 @@ def test_a_second_end_of_one_task_is_recorded_and_not_applied(engine: Engine) ->
 def test_the_first_of_two_ends_in_one_piece_counts(engine: Engine) -> None:
     runner, line = engine.site.runners[token(engine)], engine.lines["make", ONE][1]
     runner.begin(line)
-    runner.end(line, Fate())
-    runner.end(line, Fate("error", code=1))
+    runner.end(line, Outcome())
+    runner.end(line, Outcome("error", code=1))
     engine.hear(token(engine))
     assert state(engine, ONE) == "done"
 
@@ -292,7 +292,7 @@ def test_an_end_that_names_what_another_task_makes_proves_nothing(engine: Engine
     runner, line = engine.site.runners[token(engine)], engine.lines["make", ONE][1]
     made = {name: {**product, "path": "out/another"} for name, product in line["products"].items()}
     runner.begin(line)
-    runner.end({**line, "products": made}, Fate())
+    runner.end({**line, "products": made}, Outcome())
     engine.hear(token(engine))
     assert state(engine, ONE) == "running"
     assert attempts(engine) == []
@@ -303,7 +303,7 @@ def test_an_end_that_names_what_another_task_makes_proves_nothing(engine: Engine
 
 def test_an_end_whose_product_is_not_there_proves_nothing(engine: Engine) -> None:
     engine.start("make", ONE)
-    engine.site.runners[token(engine)].end(engine.lines["make", ONE][1], Fate())
+    engine.site.runners[token(engine)].end(engine.lines["make", ONE][1], Outcome())
     (life,) = jobs.lives(engine.db, 1)
     new = bytes(events(engine).data)[life["offset"] :]
     engine.applier.apply(
@@ -326,7 +326,7 @@ def test_an_end_that_comes_after_its_job_was_given_up_is_recorded_and_not_applie
     lost = token(engine)
     engine.lose_job()
     assert state(engine, ONE) == "ready"
-    engine.site.runners[lost].end(engine.lines["make", ONE][1], Fate())
+    engine.site.runners[lost].end(engine.lines["make", ONE][1], Outcome())
     engine.hear(lost)
     assert state(engine, ONE) == "ready"
     assert attempts(engine) == [("lost", 0), ("ok", 1)]
@@ -337,10 +337,10 @@ def test_a_late_end_of_an_old_job_does_not_end_the_new_try(engine: Engine) -> No
     old, line = token(engine), engine.lines["make", ONE][1]
     engine.lose_job()
     engine.give("make", ONE)
-    engine.site.runners[old].end(line, Fate("error", code=1))
+    engine.site.runners[old].end(line, Outcome("error", code=1))
     engine.hear(old)
     assert state(engine, ONE) == "queued"
-    engine.end("make", ONE, Fate())
+    engine.end("make", ONE, Outcome())
     assert state(engine, ONE) == "done"
 
 
@@ -357,7 +357,7 @@ def test_an_event_about_a_task_that_is_not_in_the_job_changes_nothing(engine: En
 def test_what_lost_its_tail_is_read_on_from_where_it_was(engine: Engine) -> None:
     engine.start("make", ONE)
     runner, line = engine.site.runners[token(engine)], engine.lines["make", ONE][1]
-    runner.end(line, Fate())
+    runner.end(line, Outcome())
     runner.events.lose_tail(10)
     engine.hear(token(engine))
     assert state(engine, ONE) == "running"
@@ -390,7 +390,7 @@ def test_however_the_bytes_are_cut_the_facts_are_the_same(tmp_path: Path, sizes:
     engine = Engine(campaign_of(SHAPES["merges"], tmp_path, {}), tmp_path)
     engine.clock = ManualClock()
     engine.scan({2: {key: Found({}, "1:1") for key in (ONE, TWO)}}, accept_gone=True)
-    for key, fate in ((ONE, Fate()), (TWO, Fate("error", verdict="permanent"))):
+    for key, fate in ((ONE, Outcome()), (TWO, Outcome("error", verdict="permanent"))):
         engine.give("make", key)
         runner, line = engine.site.runners[token(engine)], engine.lines["make", key][1]
         runner.begin(line)

@@ -19,7 +19,7 @@ from tests.ledger.engine import Engine
 from tests.ledger.model import Found, Key, Model
 from tests.ledger.shapes import SHAPES, Shape, campaign_of
 
-from penstock.testing import Fate
+from penstock.testing import Outcome
 
 NAMES = ("p", "q")
 SETTINGS = settings(
@@ -151,7 +151,7 @@ class Groups(RuleBasedStateMachine):
         made = f"version {self.versions}"
         given = {value: {"kind": kind, "other": "p"} for value, kind in children.items()}
         expands = self.model.stages[stage].expands is not None
-        fate = Fate(contents={"product": made.encode()}, children=list(given.items()) if expands else ())
+        fate = Outcome(contents={"product": made.encode()}, children=list(given.items()) if expands else ())
         self.engine.end(stage, key, fate)
         self.model.end_well(stage, key, made, given)
 
@@ -159,7 +159,7 @@ class Groups(RuleBasedStateMachine):
     @rule(which=pick, verdict=st.sampled_from([None, None, "permanent", "permanent", "veto"]))
     def end_badly(self, which: int, verdict: str | None) -> None:
         stage, key = self.next_held(which, "queued", "running")
-        self.engine.end(stage, key, Fate("error", code=1, why="it failed", verdict=verdict))
+        self.engine.end(stage, key, Outcome("error", code=1, why="it failed", verdict=verdict))
         self.model.end_badly(stage, key, verdict=verdict)
 
     @precondition(lambda self: self.those("queued"))

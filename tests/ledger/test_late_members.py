@@ -8,7 +8,7 @@ from tests.ledger.engine import Engine
 from tests.ledger.model import Found, Key
 from tests.ledger.shapes import SHAPES, campaign_of
 
-from penstock.testing import Fate
+from penstock.testing import Outcome
 
 ONE, TWO = ("p", "p"), ("p", "q")
 
@@ -28,7 +28,7 @@ class Campaign(Engine):
 
     def finish(self, stage: str, key: Key, made: str | None = None) -> None:
         self.version += 1
-        self.end(stage, key, Fate(contents={"product": (made or f"version {self.version}").encode()}))
+        self.end(stage, key, Outcome(contents={"product": (made or f"version {self.version}").encode()}))
 
     def state(self, stage: str, key: Key) -> str:
         return self.tasks()[stage, key][0]
@@ -112,7 +112,7 @@ def test_a_merge_that_fails_while_a_member_comes_is_not_tried_again_on_half_of_t
     campaign.do("make", ONE)
     campaign.give("merge", ("p",))
     campaign.find(ONE, TWO)
-    campaign.end("merge", ("p",), Fate("error", code=1))
+    campaign.end("merge", ("p",), Outcome("error", code=1))
     assert campaign.state("merge", ("p",)) == "waiting"
 
 
@@ -153,7 +153,7 @@ def test_a_changed_input_that_the_next_try_reads_is_not_held_against_it(tmp_path
     campaign.give("make", ONE)
     campaign.find(ONE, mark="2:1")
     if how == "fails":
-        campaign.end("make", ONE, Fate("error", code=1))
+        campaign.end("make", ONE, Outcome("error", code=1))
     else:
         campaign.give_back("make", ONE)
     campaign.do("make", ONE)
@@ -187,7 +187,7 @@ def test_what_is_vetoed_or_gone_while_it_runs_is_not_tried_again(tmp_path: Path)
     campaign.ask("veto", None, ONE)
     campaign.find(ONE)
     for key in (ONE, TWO):
-        campaign.end("make", key, Fate("error", code=1))
+        campaign.end("make", key, Outcome("error", code=1))
     assert (campaign.state("make", ONE), campaign.state("make", TWO)) == ("vetoed", "gone")
     campaign.ask("unveto", None, ONE)
     campaign.find(ONE, TWO)
@@ -204,7 +204,7 @@ def test_a_child_that_a_source_has_already_is_a_problem_and_no_crash(tmp_path: P
     campaign = started(tmp_path, "expand")
     campaign.scan({1: {("p",): Found({}, "1")}, 2: {ONE: Found({"from": "source"}, "1")}}, accept_gone=True)
     campaign.give("find", ("p",))
-    campaign.end("find", ("p",), Fate(children=[("p", {"from": "stage"}), ("q", {})]))
+    campaign.end("find", ("p",), Outcome(children=[("p", {"from": "stage"}), ("q", {})]))
     fields, subject = (
         campaign.db.execute(sql).fetchone()[0]
         for sql in (

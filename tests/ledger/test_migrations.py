@@ -12,7 +12,7 @@ import pytest
 from penstock.errors import Corrupt, Held, LedgerError
 from penstock.host import boot_id, hostname, start_time
 from penstock.ledger import FILE, FOLDER, Ledger, migrations
-from penstock.ledger.lease import held
+from penstock.ledger.hosts.lease import held
 from penstock.ledger.requests import ask
 from penstock.testing import ManualClock
 

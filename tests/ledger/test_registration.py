@@ -15,7 +15,7 @@ from penstock.config.former import former_digests
 from penstock.errors import DefinitionError
 from penstock.ledger.registration import register
 from penstock.ledger.stored import stored_graph
-from penstock.testing import Fate
+from penstock.testing import Outcome
 from penstock.units import Expression
 
 ONE, TWO, GROUP = ("p", "p"), ("p", "q"), ("p",)
@@ -27,9 +27,9 @@ def engine(tmp_path: Path) -> Engine:
     made = Engine(campaign_of(SHAPES["merges"], tmp_path, {}), tmp_path)
     made.scan({2: {ONE: Found({"kind": "d"}, "1:1"), TWO: Found({"kind": "e"}, "1:1")}}, accept_gone=True)
     made.give("make", ONE)
-    made.end("make", ONE, Fate())
+    made.end("make", ONE, Outcome())
     made.give("make", TWO)
-    made.end("make", TWO, Fate("error", verdict="permanent"))
+    made.end("make", TWO, Outcome("error", verdict="permanent"))
     return made
 
 

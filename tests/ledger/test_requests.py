@@ -11,9 +11,9 @@ from tests.ledger.shapes import SHAPES, campaign_of
 from penstock.clock import SystemClock
 from penstock.ledger import FOLDER, Ledger
 from penstock.ledger.check import check_ledger
-from penstock.ledger.lease import held
+from penstock.ledger.hosts.lease import held
 from penstock.ledger.requests import ask, record
-from penstock.testing import Fate, failing, make_campaign
+from penstock.testing import Outcome, failing, make_campaign
 
 ONE, TWO, GROUP = ("p", "p"), ("p", "q"), ("p",)
 TOML = """
@@ -39,7 +39,7 @@ def engine(tmp_path: Path) -> Engine:
 
 def fail(engine: Engine, key: Key) -> None:
     engine.give("make", key)
-    engine.end("make", key, Fate("error", verdict="permanent", why="broken"))
+    engine.end("make", key, Outcome("error", verdict="permanent", why="broken"))
 
 
 def states(engine: Engine, stage: str = "make") -> dict[Key, str]:
@@ -117,13 +117,13 @@ def test_a_vetoed_task_says_who_and_why(engine: Engine) -> None:
 def test_a_merge_leaves_a_vetoed_member_out(engine: Engine) -> None:
     engine.ask("veto", "make", TWO)
     engine.give("make", ONE)
-    engine.end("make", ONE, Fate())
+    engine.end("make", ONE, Outcome())
     assert engine.give("merge", GROUP)["inputs"] == {"make": ["make/p/p"]}
 
 
 def test_what_is_done_stays_done_under_a_veto(engine: Engine) -> None:
     engine.give("make", ONE)
-    engine.end("make", ONE, Fate())
+    engine.end("make", ONE, Outcome())
     engine.ask("veto", None, ONE)
     assert states(engine)[ONE] == "done"
 
@@ -152,7 +152,7 @@ def test_what_is_cancelled_counts_as_failed_and_its_late_end_is_not_applied(engi
     engine.start("make", ONE)
     engine.ask("cancel", None, ONE)
     assert states(engine)[ONE] == "failed"
-    engine.end("make", ONE, Fate())
+    engine.end("make", ONE, Outcome())
     assert states(engine)[ONE] == "failed"
     engine.ask("retry", None, ONE)
     assert states(engine)[ONE] == "ready"

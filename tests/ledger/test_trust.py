@@ -10,7 +10,7 @@ import pytest
 
 from penstock.errors import LedgerError
 from penstock.ledger import FOLDER, Ledger
-from penstock.ledger.lease import held
+from penstock.ledger.hosts.lease import held
 from penstock.testing import ManualClock
 
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from penstock.runner.errors import Unfit, explain
 from penstock.runner.health import memory_of
-from penstock.runner.trouble import Unfit, explain
 
 
 def limited(kind, value):

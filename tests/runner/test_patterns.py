@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from penstock.runner.judge import Result, is_quick, judge_log, patterns_for
+from penstock.runner.outcomes import Result, is_quick, judge_log, patterns_for
 from penstock.runner.spec import parse_stage
 
 ENDLESS = r"(x+x+)+y$"

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from penstock.runner.errors import Unfit
 from penstock.runner.products import (
     Found,
     Made,
@@ -16,7 +17,6 @@ from penstock.runner.products import (
     publish,
     secure_products,
 )
-from penstock.runner.trouble import Unfit
 
 
 def sha(data):

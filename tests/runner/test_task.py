@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from penstock.runner.errors import Unfit
 from penstock.runner.scratch import render_template
 from penstock.runner.spec import parse_stage
 from penstock.runner.task import Task, Verdict
-from penstock.runner.trouble import Unfit
 from penstock.runner.values import parse_time
 
 

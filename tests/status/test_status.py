@@ -130,7 +130,7 @@ def test_a_paused_stage_says_why(started):
 
 def test_an_open_job_is_listed_with_the_tasks_it_still_has(started):
     job = started.job(token="pabc", native="12.3", elements=2, created=5.0, state="submitted")
-    for number, state in enumerate(("delivered", "settled")):
+    for number, state in enumerate(("delivered", "finished")):
         started.insert(
             "batch", job=job, element=1, number=number, stage=1, size=7, cores=1, state=state, at=5.0
         )
@@ -229,7 +229,7 @@ def queued(record):
     stage = record.stage("calibrate", 2)
     runs = [{**PENDING, "life": {"host": f"n{n}.lab", "news": 1990.0}} for n in (1, 2)]
     waits = [PENDING, PENDING, {**PENDING, "starts": 3600.0}]
-    record.array(stage, *runs, *waits, HELD, {"settled": 1})
+    record.array(stage, *runs, *waits, HELD, {"finished": 1})
     return record
 
 

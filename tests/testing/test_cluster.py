@@ -1,4 +1,4 @@
-"""The pretended cluster is true: its text is Slurm's, which the real adapter reads, and each of its lies is what it says."""
+"""The pretended cluster is true: its text is Slurm's, which the real adapter reads, and each of its faults is what it says."""
 
 import json
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from penstock.campaign import Site
 from penstock.errors import QueryFailed, SiteFull, SubmitRejected
 from penstock.schedulers.model import Known, Phase, Request
 from penstock.site import ClusterSite
-from penstock.testing import ConductorKilled, Fate, Lie, ManualClock, PretendCluster, Rule, all_well
-from penstock.testing.lies import ANSWERING, FILES, HISTORY, SUBMITTING
+from penstock.testing import ConductorKilled, Fault, ManualClock, Outcome, PretendCluster, Rule, all_well
+from penstock.testing.faults import ANSWERING, FILES, HISTORY, SUBMITTING
 
 TOKEN = "pabcdefghij"
 HEAD = {"format": 1, "token": TOKEN, "feed": False, "walltime_s": 3000, "beat_s": 60, "idle_s": 0}
@@ -46,7 +46,7 @@ class Desk:
 
     def events(self, element: int, life: int = 1, token: str = TOKEN) -> list[str]:
         """Return the kinds of the events in a file, as far as they can be read here."""
-        data = self.site.news(token, element, life, 0)
+        data = self.site.new_events(token, element, life, 0)
         return [json.loads(line)["e"] for line in data.splitlines() if line.endswith(b"}")]
 
     def phases(self, job: Known) -> dict[int | None, Phase]:
@@ -59,7 +59,7 @@ def desk(tmp_path: Path) -> Callable[..., Desk]:
     return lambda **options: Desk(tmp_path, **options)
 
 
-LONG = {"rule": lambda run: Fate(seconds=100.0)}
+LONG = {"rule": lambda run: Outcome(seconds=100.0)}
 
 
 # --- what it says is read by the real adapter -----------------------------------------------------
@@ -119,7 +119,7 @@ def test_its_runners_write_true_events(desk: Any) -> None:
 def test_each_end_is_read_from_queue_and_history(
     desk: Any, happen: Any, word: str, outcome: str | None
 ) -> None:
-    it = desk(rule=lambda run: Fate(seconds=1e6), slots=1)
+    it = desk(rule=lambda run: Outcome(seconds=1e6), slots=1)
     job = it.submit(1)
     it.clock.turn(1)
     if word == "TIMEOUT":
@@ -184,26 +184,26 @@ def test_the_same_id_again_is_the_next_life_and_another_id_is_a_double(desk: Any
     assert '"e":"double"' in (it.site.job_folder(TOKEN) / "doubles.jsonl").read_text()
 
 
-# --- each lie -------------------------------------------------------------------------------------
+# --- each fault -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lie", [Lie.EMPTY_ANSWER, Lie.NO_CONTACT, Lie.CUT_ANSWER, Lie.NO_ANSWER])
-def test_what_is_no_valid_answer_is_not_taken_for_one(desk: Any, lie: Lie) -> None:
+@pytest.mark.parametrize("fault", [Fault.EMPTY_ANSWER, Fault.NO_CONTACT, Fault.CUT_ANSWER, Fault.NO_ANSWER])
+def test_what_is_no_valid_answer_is_not_taken_for_one(desk: Any, fault: Fault) -> None:
     it = desk(**LONG)
     job = it.submit()
     it.clock.turn(1)
-    it.cluster.tell(lie, 1)
+    it.cluster.inject(fault, 1)
     with pytest.raises(QueryFailed):
         it.site.queue([job])
     assert len(it.site.queue([job])) == 3
 
 
-@pytest.mark.parametrize("lie", [Lie.BANNER, Lie.SAID_TWICE, Lie.LATE_ANSWER])
-def test_what_is_a_valid_answer_is_read_through_it(desk: Any, lie: Lie) -> None:
+@pytest.mark.parametrize("fault", [Fault.BANNER, Fault.SAID_TWICE, Fault.LATE_ANSWER])
+def test_what_is_a_valid_answer_is_read_through_it(desk: Any, fault: Fault) -> None:
     it = desk(**LONG)
     job = it.submit()
     it.clock.turn(1)
-    it.cluster.tell(lie, 2)
+    it.cluster.inject(fault, 2)
     assert set(it.phases(job)) == {1, 2, 3}
     assert {seen.element for seen in it.site.history([job])} == {1, 2, 3}
 
@@ -212,51 +212,51 @@ def test_a_job_can_be_left_out_and_a_word_be_strange(desk: Any) -> None:
     it = desk(**LONG)
     job = it.submit()
     it.clock.turn(1)
-    it.cluster.tell(Lie.LEFT_OUT, 1)
+    it.cluster.inject(Fault.LEFT_OUT, 1)
     assert it.phases(job) == {}
-    it.cluster.tell(Lie.STRANGE_WORD, 1)
+    it.cluster.inject(Fault.STRANGE_WORD, 1)
     assert set(it.phases(job).values()) == {Phase.UNKNOWN}
 
 
-@pytest.mark.parametrize("lie", sorted(SUBMITTING, key=lambda lie: lie.value))
-def test_a_submission_goes_wrong_in_each_way(desk: Any, lie: Lie) -> None:
+@pytest.mark.parametrize("fault", sorted(SUBMITTING, key=lambda fault: fault.value))
+def test_a_submission_goes_wrong_in_each_way(desk: Any, fault: Fault) -> None:
     it = desk()
-    it.cluster.tell(lie, 1)
-    with pytest.raises({Lie.REFUSED: SubmitRejected, Lie.FULL: SiteFull}.get(lie, QueryFailed)):
+    it.cluster.inject(fault, 1)
+    with pytest.raises({Fault.REFUSED: SubmitRejected, Fault.FULL: SiteFull}.get(fault, QueryFailed)):
         it.submit()
     it.clock.turn(60)
-    taken = lie not in (Lie.REFUSED, Lie.FULL, Lie.NOT_TAKEN)
+    taken = fault not in (Fault.REFUSED, Fault.FULL, Fault.NOT_TAKEN)
     assert len(it.cluster.jobs) == taken
     assert set(it.site.find([TOKEN])) == ({TOKEN} if taken else set())
 
 
-@pytest.mark.parametrize("lie", sorted(HISTORY, key=lambda lie: lie.value))
-def test_a_history_lies_in_each_way(desk: Any, lie: Lie) -> None:
+@pytest.mark.parametrize("fault", sorted(HISTORY, key=lambda fault: fault.value))
+def test_a_history_lies_in_each_way(desk: Any, fault: Fault) -> None:
     it = desk()
     job = it.submit()
     it.clock.turn(1)
     it.clock.turn(1)
-    it.cluster.tell(lie, 1)
-    if lie in (Lie.HISTORY_FAILS, Lie.HISTORY_OFF):
+    it.cluster.inject(fault, 1)
+    if fault in (Fault.HISTORY_FAILS, Fault.HISTORY_OFF):
         with pytest.raises(QueryFailed):
             it.site.history([job])
     else:
         assert {s.word for s in it.site.history([job])} == (
-            {"RUNNING"} if lie is Lie.RUNS_FOR_EVER else set()
+            {"RUNNING"} if fault is Fault.RUNS_FOR_EVER else set()
         )
 
 
 def test_files_are_late_torn_and_of_another_time(desk: Any) -> None:
     it = desk(**LONG)
-    for lie in FILES:
-        it.cluster.tell(lie)
+    for fault in FILES:
+        it.cluster.inject(fault)
     it.submit(1)
     it.clock.turn(1)
     assert it.site.event_files(TOKEN) == []
     it.clock.turn(31)
     first = json.loads(it.site.news(TOKEN, 1, 1, 0).splitlines()[0])
     assert first["at"] == it.clock.now() - 31 + 3600
-    it.cluster.lies[Lie.FILES_LATE] = 0
+    it.cluster.faults[Fault.FILES_LATE] = 0
     it.clock.turn(70)
     assert not it.site.news(TOKEN, 1, 1, 0).endswith(b"\n")
     it.clock.turn(2)
@@ -303,5 +303,5 @@ def test_it_counts_who_asked_when(desk: Any) -> None:
 
 
 def test_the_table_of_lies_is_long_and_each_says_what_it_is() -> None:
-    assert len(Lie) >= 20
-    assert set(Lie) > ANSWERING | SUBMITTING | HISTORY | FILES
+    assert len(Fault) >= 20
+    assert set(Fault) > ANSWERING | SUBMITTING | HISTORY | FILES

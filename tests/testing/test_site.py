@@ -15,9 +15,9 @@ from penstock.conductor import Conductor
 from penstock.ledger import Ledger
 from penstock.runner.build import build_pyz
 from penstock.testing import (
-    Fate,
     MadeCampaign,
     ManualClock,
+    Outcome,
     PretendSite,
     Rule,
     Run,
@@ -82,9 +82,9 @@ def test_every_task_ends_well_and_leaves_its_product(made: MadeCampaign) -> None
 def test_a_rule_decides_by_stage_key_and_number(made: MadeCampaign) -> None:
     seen: list[tuple[str, str, int]] = []
 
-    def rule(run: Run) -> Fate:
+    def rule(run: Run) -> Outcome:
         seen.append((run.stage, run.key, run.number))
-        return Fate("error", code=1) if run.key == "a/2" and run.number == 1 else Fate()
+        return Outcome("error", code=1) if run.key == "a/2" and run.number == 1 else Outcome()
 
     run(made, rule)
     assert ("copy", "a/2", 2) in seen
@@ -126,10 +126,10 @@ def test_a_rule_sees_the_inputs_of_a_python_task_and_gives_it_a_result_and_child
     )
     inputs: list[Any] = []
 
-    def rule(run: Run) -> Fate:
+    def rule(run: Run) -> Outcome:
         if run.stage == "table":
             inputs.append(run.inputs)
-        return Fate(
+        return Outcome(
             children=[("r1", {"area": 3}), ("r2", {})] if run.stage == "find" else (), result={"n": 1}
         )
 
@@ -140,7 +140,7 @@ def test_a_rule_sees_the_inputs_of_a_python_task_and_gives_it_a_result_and_child
 
 def test_tasks_take_as_long_as_the_rule_says_by_the_clock_of_the_test(made: MadeCampaign) -> None:
     clock = ManualClock(now=1_600_000_000.0, stride=60.0)
-    site = PretendSite(made.root, rule=lambda run: Fate(seconds=3600.0), clock=clock, cores=1)
+    site = PretendSite(made.root, rule=lambda run: Outcome(seconds=3600.0), clock=clock, cores=1)
     made.run(site=site)
     assert clock.now() >= 1_600_000_000 + 5 * 3600
     with Ledger.open(made.root, readonly=True) as ledger:
@@ -158,7 +158,7 @@ def test_the_output_of_a_task_is_where_a_runner_would_have_left_it(made: MadeCam
         (runner, *_) = c.sites.here.runners.values()
         line = runner.batches[0].lines[0]
         runner.begin(line)
-        runner.end(line, Fate("error", code=1, log="it is broken\n"))
+        runner.end(line, Outcome("error", code=1, log="it is broken\n"))
         assert (runner.events.path.with_name("1.1.log")).read_text() == "it is broken\n"
 
 
@@ -174,7 +174,7 @@ def test_spoiled_lines_change_nothing(made: MadeCampaign, fault: Any) -> None:
 
 def once(then: Any, key: str = "a/1") -> Rule:
     """The rule by which the first try of one task goes wrong."""
-    return lambda run: Fate(then=then) if (run.key, run.number) == (key, 1) else Fate()
+    return lambda run: Outcome(then=then) if (run.key, run.number) == (key, 1) else Outcome()
 
 
 def test_a_runner_that_dies_once_costs_its_task_nothing_but_another_try(made: MadeCampaign) -> None:
@@ -184,7 +184,7 @@ def test_a_runner_that_dies_once_costs_its_task_nothing_but_another_try(made: Ma
 
 
 def test_a_start_without_an_end_six_times_is_a_failure(made: MadeCampaign) -> None:
-    ending = made.run(lambda run: Fate(then="dies") if run.key == "a/1" else Fate())
+    ending = made.run(lambda run: Outcome(then="dies") if run.key == "a/1" else Outcome())
     assert ending.code == 1
     assert made.states("copy") == {**ALL_DONE, '["a","1"]': "failed"}
     assert outcomes(made).count("lost") == 6
@@ -225,7 +225,7 @@ def test_a_silent_runner_is_not_taken_for_dead(made: MadeCampaign) -> None:
 
 def test_a_power_cut_is_survived_by_the_same_command(made: MadeCampaign) -> None:
     clock = ManualClock()
-    site = PretendSite(made.root, rule=lambda run: Fate(seconds=60.0), clock=clock)
+    site = PretendSite(made.root, rule=lambda run: Outcome(seconds=60.0), clock=clock)
     with Conductor(made.load(), command="run", site=site, clock=clock) as conductor:
         conductor.discover()
         conductor.submit()

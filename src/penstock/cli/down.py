@@ -26,7 +26,7 @@ def down(root: Path, wait: float) -> None:
 
     Running work on this machine gives back what it has not begun, jobs at clusters go on; nothing is lost.
     """
-    from penstock.conductor.farewell import cluster_lines
+    from penstock.conductor.summary import cluster_lines
     from penstock.ledger import Ledger
     from penstock.ledger.requests import ask
 

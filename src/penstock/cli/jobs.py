@@ -13,17 +13,17 @@ import click
 
 from penstock.cli.options import campaign_option, json_option, open_record, print_json
 from penstock.display import count, show_bytes, show_duration, show_time, visible
-from penstock.ledger.standing import Standing, remedy_of, standings, trouble_of
+from penstock.ledger.reading.queuestate import QueueState, queue_states, remedy_of, trouble_of
 
 _JOBS = """
 SELECT job.*,
     (SELECT coalesce(sum(size), 0) FROM batch WHERE batch.job = job.id) AS tasks,
-    (SELECT coalesce(sum(size), 0) FROM batch WHERE batch.job = job.id AND batch.state <> 'settled') AS left,
+    (SELECT coalesce(sum(size), 0) FROM batch WHERE batch.job = job.id AND batch.state <> 'finished') AS left,
     (SELECT group_concat(DISTINCT host) FROM life WHERE life.job = job.id) AS hosts
-FROM job WHERE state <> 'settled' OR ? ORDER BY job.id DESC LIMIT ?
+FROM job WHERE state <> 'finished' OR ? ORDER BY job.id DESC LIMIT ?
 """
 _TOLD = (
-    "token", "site", "native", "state", "elements", "folder", "created", "submitted", "settled", "why", "tasks", "left", "hosts",
+    "token", "site", "native", "state", "elements", "folder", "created", "submitted", "finished", "why", "tasks", "left", "hosts",
 )  # fmt: skip
 
 
@@ -33,11 +33,11 @@ Examples:
   penstock jobs
   penstock jobs --all --limit 20 --json"""
 )
-@click.option("-a", "--all", "settled", is_flag=True, help="Also those that have ended.")
+@click.option("-a", "--all", "finished", is_flag=True, help="Also those that have ended.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The newest ones only.")
 @campaign_option
 @json_option
-def jobs(settled: bool, limit: int, root: Path, as_json: bool) -> None:
+def jobs(finished: bool, limit: int, root: Path, as_json: bool) -> None:
     """List the jobs: what a site calls them, where they run, what they still have to do.
 
     Of an array at a cluster also where its elements stand, in the scheduler's own words as of when it was last
@@ -45,13 +45,13 @@ def jobs(settled: bool, limit: int, root: Path, as_json: bool) -> None:
     """
     with open_record(root) as ledger:
         now = ledger.as_of or time.time()
-        rows = ledger.db.execute(_JOBS, (settled, limit)).fetchall()
+        rows = ledger.db.execute(_JOBS, (finished, limit)).fetchall()
         stand = {row["id"]: _stand(ledger.db, row, now) for row in rows}
         if as_json:
             print_json([_to_json(row, stand[row["id"]]) for row in rows])
             return
         if not rows:
-            click.echo("no active jobs" if not settled else "no jobs yet")
+            click.echo("no active jobs" if not finished else "no jobs yet")
         for row in rows:
             click.echo(visible(_describe(row, now)))
             for line in _details(ledger.db, row, stand[row["id"]], now):
@@ -61,11 +61,11 @@ def jobs(settled: bool, limit: int, root: Path, as_json: bool) -> None:
                 click.echo(visible(f"! {site}: {trouble[0]} (since {show_time(trouble[1], now=now)})"))
 
 
-def _stand(db: sqlite3.Connection, row: sqlite3.Row, now: float) -> list[Standing]:
-    return [] if row["feed"] or row["state"] == "settled" else standings(db, row["id"], now)
+def _stand(db: sqlite3.Connection, row: sqlite3.Row, now: float) -> list[QueueState]:
+    return [] if row["feed"] or row["state"] == "finished" else queue_states(db, row["id"], now)
 
 
-def _to_json(row: sqlite3.Row, stand: list[Standing]) -> dict[str, Any]:
+def _to_json(row: sqlite3.Row, stand: list[QueueState]) -> dict[str, Any]:
     asked = json.loads(row["request"]) if row["request"] else None
     return {**{key: row[key] for key in _TOLD}, "request": asked, "queue": [one.to_json() for one in stand]}
 
@@ -73,14 +73,14 @@ def _to_json(row: sqlite3.Row, stand: list[Standing]) -> dict[str, Any]:
 def _describe(row: sqlite3.Row, now: float) -> str:
     native = f" ({row['native']})" if row["native"] else ""
     hosts = f" on {row['hosts']}" if row["hosts"] and row["feed"] else ""
-    since = show_time(row["settled"] or row["submitted"] or row["created"], now=now)
+    since = show_time(row["finished"] or row["submitted"] or row["created"], now=now)
     why = f": {row['why']}" if row["why"] else ""
-    left = "" if row["state"] == "settled" else f"{row['left']} of "
+    left = "" if row["state"] == "finished" else f"{row['left']} of "
     place = f"{row['token']}{native} {row['site']} {row['state']} since {since}{hosts}"
     return f"{place}, {left}{row['tasks']} tasks{why}"
 
 
-def _details(db: sqlite3.Connection, row: sqlite3.Row, stand: list[Standing], now: float) -> Iterator[str]:
+def _details(db: sqlite3.Connection, row: sqlite3.Row, stand: list[QueueState], now: float) -> Iterator[str]:
     for one in stand:
         yield one.to_text(now) + (f": {remedy_of(db, row, one)}" if one.phase == "held" else "")
     if row["request"]:

@@ -105,6 +105,6 @@ def adopt(root: Path, yes: bool) -> None:
     Only a campaign on a file system that several hosts share ever needs this, and only after a crash. What was
     given out or done after the copy was made is done again.
     """
-    from penstock.ledger.adoption import adopt_record
+    from penstock.ledger.hosts.adoption import adopt_record
 
     click.echo(visible(adopt_record(root, yes=yes)))

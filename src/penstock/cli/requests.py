@@ -16,7 +16,7 @@ from penstock.errors import DefinitionError, Held, PenstockError
 from penstock.explain import find_stage, find_units
 from penstock.explain.find import ROOT
 from penstock.ledger import Ledger
-from penstock.ledger.lease import find_holder
+from penstock.ledger.hosts.lease import find_holder
 
 SHOWN = 10
 
@@ -71,7 +71,7 @@ def ask_one(root: Path, action: str, target: dict[str, Any]) -> str:
 
 def _take_away(root: Path) -> list[str]:
     """Do at once what a conductor does after such a request, if none is there to do it."""
-    from penstock.conductor.departed import take_away
+    from penstock.conductor.cancelling import take_away
 
     if find_holder(root, time.time()):
         return []

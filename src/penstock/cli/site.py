@@ -54,7 +54,7 @@ Examples:
 @json_option
 def list_sites(root: Path, as_json: bool) -> None:
     """List the sites: scheduler, queue and active jobs. A star marks where stages run that name none."""
-    from penstock.ledger.standing import out_by_site
+    from penstock.ledger.reading.queuestate import out_by_site
 
     campaign = load(root)
     out = recorded(root, out_by_site, {})
@@ -109,7 +109,7 @@ def what_is_known(campaign: Campaign, name: str, limits: dict[str, Any] | None) 
     """Return what definition and record say of a site; `limits`, when they were asked for just now."""
     from penstock.config import to_json
     from penstock.ledger.experience import Experience, experience_of
-    from penstock.ledger.standing import out_by_site, trouble_of
+    from penstock.ledger.reading.queuestate import out_by_site, trouble_of
 
     root = campaign.root
     known = recorded(root, lambda db: experience_of(db, name), Experience())

@@ -6,22 +6,25 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from penstock.batching import Usage, batch_size, fitting_size, walltime_s
 from penstock.campaign import Resources, Stage
-from penstock.conductor.capacity import Capacity
-from penstock.conductor.context import Context
-from penstock.conductor.elements import Elements
-from penstock.conductor.parcels import (
+from penstock.conductor.batching import (
     LEAVE_S,
     START_S,
     Array,
     Needs,
+    Usage,
     at_most,
+    batch_size,
     cap_limits,
     cut,
+    fitting_size,
     kind_of,
     time_inside,
+    walltime_s,
 )
+from penstock.conductor.capacity import Capacity
+from penstock.conductor.context import Context
+from penstock.conductor.elements import Elements
 from penstock.conductor.submission import Submitter
 from penstock.errors import DefinitionError, SiteError, SiteFull, SubmitRejected
 from penstock.ledger import jobs
@@ -31,8 +34,8 @@ from penstock.ledger.pauses import pause_stages, pause_stages_of
 from penstock.rendering import batch_text, job_spec, relative_to_root
 from penstock.schedulers.model import Request
 from penstock.site import ClusterSite
-from penstock.site.feeds import chain_of
 from penstock.site.partitions import largest_bytes, longest_s, placed
+from penstock.site.tasksfile import chain_of
 
 BATCH_WAIT_S = 120.0  # that a batch which is not full waits for company
 PACE_S = 10.0  # between two arrays of one stage, so that what trickles in goes together
@@ -190,7 +193,7 @@ class ArraySubmitter(Submitter):
                 (r.scratch_disk_bytes for r in asked if r.scratch_disk_bytes), default=None
             ),
         )
-        walls = [self.measured.usage(link.name).walls_s for link in chain]
+        walls = [self.durations.usage(link.name).walls_s for link in chain]
         usage = Usage([sum(each) for each in zip(*(list(w)[::-1] for w in walls), strict=False)])
         return Needs([link.name for link in chain], together, usage)
 
@@ -314,7 +317,7 @@ class ArraySubmitter(Submitter):
         """Free the tasks of a job that was refused; return its row."""
         row = self.ledger.db.execute("SELECT * FROM job WHERE id = ?", (job,)).fetchone()
         every = range(1, row["elements"] + 1)
-        self.elements.settlement.settle_elements(self.site, row, every, Ending("unstarted", why))
+        self.elements.finishing.finish_elements(self.site, row, every, Ending("unstarted", why))
         return row
 
     def draft(self, stage: Stage) -> tuple[Sequence[str], str] | None:

@@ -87,7 +87,7 @@ class Capacity:
             return 1 << 40
         out = self.ledger.db.execute(
             "SELECT count(*) FROM job j JOIN batch b ON b.job = j.id JOIN task t ON t.batch = b.id"
-            " WHERE j.site = ? AND j.state <> 'settled' AND t.state IN ('queued', 'running')",
+            " WHERE j.site = ? AND j.state <> 'finished' AND t.state IN ('queued', 'running')",
             (self.site.name,),
         ).fetchone()[0]
         return max(0, most - out)

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
-from penstock.conductor.settling import Settlement, pardon
+from penstock.conductor.finishing import Finishing, refund_tries
 from penstock.decide import Seen, fuse
 from penstock.ledger import jobs
 from penstock.ledger.applying import Applier, News, Prove
@@ -28,9 +28,9 @@ class Collector:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.ledger, self.graph = context.ledger, context.graph
-        self.sites, self.clock, self.measured = context.sites, context.clock, context.measured
+        self.sites, self.clock, self.durations = context.sites, context.clock, context.durations
         self.applier = Applier(context.ledger, context.graph, context.values, context.allowances)
-        self.settlement = Settlement(context)
+        self.finishing = Finishing(context)
         self.followed: dict[str, Elements] = {}
         self.look_at = 0.0
 
@@ -40,16 +40,16 @@ class Collector:
             self.followed[site] = Elements(self.context, self.sites.cluster(site), self.read, self.read_last)
         return self.followed[site]
 
-    def any_news(self) -> bool:
+    def any_new_events(self) -> bool:
         """Whether a runner of this machine wrote something; cheap enough to ask a hundred times a second."""
         return any(self.has_news(row) for row in jobs.open_lives(self.ledger.db))
 
     def has_news(self, life: sqlite3.Row) -> bool:
         """Whether a runner of this machine wrote something that counts by now."""
         site, file = self.sites[life["site"]], (life["token"], life["element"], life["life"])
-        if site.news_size(*file) <= life["offset"]:
+        if site.new_size(*file) <= life["offset"]:
             return False
-        news = site.news(*file, life["offset"])
+        news = site.new_events(*file, life["offset"])
         return any(mark in news for mark in MARKED)
 
     def any_gone(self) -> bool:
@@ -87,7 +87,7 @@ class Collector:
         read = self.read_last if gone else self.read
         ended = sum(read(job, life) for life in jobs.lives(self.ledger.db, job["id"]))
         if gone:
-            self.settlement.settle_runner(site, job)
+            self.finishing.finish_runner(site, job)
         return ended
 
     def collect_arrays(self, arrays: Sequence[sqlite3.Row]) -> int:
@@ -115,8 +115,8 @@ class Collector:
     ) -> Iterator[News]:
         """Apply one event file piece by piece."""
         site, file = self.sites[job["site"]], (job["token"], life["element"], life["life"])
-        offset, size = life["offset"], site.news_size(*file)
-        while offset < size and (data := site.news(*file, offset)):
+        offset, size = life["offset"], site.new_size(*file)
+        while offset < size and (data := site.new_events(*file, offset)):
             news = self.applier.apply(
                 self.life(job, life), job["token"], data,
                 now=self.clock.now(), prove=prove, in_array=not job["feed"], last=last,
@@ -130,10 +130,10 @@ class Collector:
     def heed(self, job: sqlite3.Row, news: News) -> None:
         """Pause what must not go on."""
         if news.halt:
-            pardon(self.ledger, job)
+            refund_tries(self.ledger, job)
             if not may_be_mended(self.ledger, job):
                 pause_stages_of(self.ledger, job, news.halt)
-        self.measured.note(news.walls)
+        self.durations.note(news.walls)
         for stage in news.failed:
             self.check_fuse(stage)
 
@@ -146,7 +146,7 @@ class Collector:
 
     def check_fuse(self, stage: str) -> None:
         """Pause a stage whose first attempts fail the same way."""
-        if self.measured.succeeded(stage):
+        if self.durations.succeeded(stage):
             return
         db, number = self.ledger.db, self.graph.ids[stage]
         since = int(self.ledger.meta(f"fuse.{stage}") or 0)
@@ -168,7 +168,7 @@ class Collector:
             )
         self.revoke(f"t.state = 'queued' AND t.stage = {number}")
 
-    def revoke_departed(self) -> None:
+    def revoke_cancelled(self) -> None:
         """Tell the runners to drop tasks that a person took away from them."""
         self.revoke("t.state IN ('failed', 'vetoed', 'gone')")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from penstock.campaign import Allowance, Campaign
 from penstock.clock import Clock
-from penstock.conductor.measured import Measured
+from penstock.conductor.durations import Durations
 from penstock.conductor.scope import Scope
 from penstock.decide import RETRIES
 from penstock.graph import Graph
@@ -27,7 +27,7 @@ class Context:
     values: Values
     sites: Sites
     clock: Clock
-    measured: Measured
+    durations: Durations
     allowances: Mapping[str, Mapping[str, Allowance]]
     overwrite: bool = False
     """Whether products may replace files that penstock did not make, which were not inputs."""
@@ -40,9 +40,9 @@ def recorded_context(
     """Return the context of a campaign as its record has it; its Python is not loaded."""
     campaign, graph = replace(stored_campaign(ledger), root=ledger.root), stored_graph(ledger)
     allowances = {stage.name: RETRIES for stage in campaign.stages}
-    values, sites, measured = (
+    values, sites, durations = (
         Values(ledger.db, campaign),
         Sites(campaign, there=there),
-        Measured(ledger, graph),
+        Durations(ledger, graph),
     )
-    return Context(ledger, campaign, graph, values, sites, clock, measured, allowances)
+    return Context(ledger, campaign, graph, values, sites, clock, durations, allowances)

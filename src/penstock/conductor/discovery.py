@@ -16,9 +16,9 @@ from penstock.conductor.context import Context, recorded_context
 from penstock.conductor.replacing import products_among
 from penstock.errors import DefinitionError
 from penstock.ledger import FOLDER, Ledger
-from penstock.ledger.admission import admit
-from penstock.ledger.lease import held
+from penstock.ledger.hosts.lease import held
 from penstock.ledger.readiness import Touched, propagate
+from penstock.ledger.unitchanges import admit
 from penstock.ledger.units import ROOT, Difference, merge_found, stage_found, stage_unsettled
 from penstock.units import canonical
 
@@ -54,7 +54,7 @@ class Discovery:
         )
 
     @property
-    def any_news(self) -> bool:
+    def any_new_events(self) -> bool:
         """Whether anything is other than it was."""
         return bool(self.new or self.changed or self.gone)
 
@@ -93,7 +93,7 @@ class Discoverer:
 
         That is soon after news and more and more rarely without any; who looks once is done with it.
         """
-        self.pause_s = SOON_S if found.any_news else min(2 * self.pause_s, SELDOM_S)
+        self.pause_s = SOON_S if found.any_new_events else min(2 * self.pause_s, SELDOM_S)
         pause = max(self.pause_s, SLOWNESS * took_s) if open_ended else float("inf")
         if found.settles_at is None:
             return pause

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import get_args
 
 from penstock.conductor.context import Context
-from penstock.conductor.settling import WORDLESS, Settlement
+from penstock.conductor.finishing import WORDLESS, Finishing
 from penstock.decide import Outcome
 from penstock.errors import QueryFailed
 from penstock.ledger import jobs
@@ -32,17 +32,17 @@ SELECT e.*, l.left, l.host, l.begun, (
 FROM element e
 LEFT JOIN life l ON l.job = e.job AND l.element = e.element
     AND l.life = (SELECT max(life) FROM life WHERE job = e.job AND element = e.element)
-WHERE e.job = ? AND NOT e.settled AND (l.left IS NOT NULL OR e.ended IS NOT NULL)
+WHERE e.job = ? AND NOT e.finished AND (l.left IS NOT NULL OR e.ended IS NOT NULL)
 """
 
 
 #: elements that have no task left: of what a person took away, or that began nothing and whose tasks went elsewhere since
-DEPARTED = """
+NOTHING_LEFT = """
 WITH mine AS (
-    SELECT b.element, t.state FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ?1 AND b.state <> 'settled'
+    SELECT b.element, t.state FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ?1 AND b.state <> 'finished'
 )
 SELECT e.element, e.cancelled, max(l.life) AS claimed FROM element e LEFT JOIN life l ON l.job = e.job AND l.element = e.element
-WHERE e.job = ?1 AND NOT e.settled AND e.ended IS NULL
+WHERE e.job = ?1 AND NOT e.finished AND e.ended IS NULL
     AND e.element NOT IN (SELECT element FROM mine WHERE state IN ('queued', 'running'))
 GROUP BY e.element
 HAVING claimed IS NULL OR e.element IN (SELECT element FROM mine WHERE state IN ('failed', 'vetoed', 'gone'))
@@ -55,14 +55,14 @@ class Elements:
     def __init__(self, context: Context, site: ClusterSite, read: Read, read_last: Read) -> None:
         self.ledger, self.clock, self.site = context.ledger, context.clock, site
         self.read, self.read_last = read, read_last
-        self.settlement = Settlement(context)
+        self.finishing = Finishing(context)
 
     def collect(self, job: sqlite3.Row) -> int:
         """Read what the elements of a job have new, settle those that are over; return how many attempts ended."""
         self.note_lives(job)
         lives = jobs.lives(self.ledger.db, job["id"])
         ended = sum(self.read(job, life) for life in lives if life["left"] is None)
-        self.settle_over(job)
+        self.finish_over(job)
         return ended
 
     def note_lives(self, job: sqlite3.Row) -> None:
@@ -76,7 +76,7 @@ class Elements:
                 unsaid = "UPDATE element SET ended = NULL, absent = NULL WHERE job = ? AND element = ?"
                 db.executemany(unsaid, [row[:2] for row in rows])  # it was said of what came before this life
 
-    def settle_over(self, job: sqlite3.Row) -> None:
+    def finish_over(self, job: sqlite3.Row) -> None:
         """Close the books of the elements from which nothing more can come."""
         now, endings = self.clock.monotonic(), defaultdict[tuple[Ending, bool], list[int]](list)
         for row in self.ledger.db.execute(OVER, (job["id"],)).fetchall():
@@ -86,8 +86,8 @@ class Elements:
             if ending.outcome == "node_failure":  # a node that is only cut off works on, and must not
                 self.revoke(job, elements)
             self.hear_last(job, elements)
-            self.settlement.count_elements(self.site, job, elements, ending, false_start=false_start)
-            self.settlement.settle_elements(self.site, job, elements, ending)
+            self.finishing.count_elements(self.site, job, elements, ending, false_start=false_start)
+            self.finishing.finish_elements(self.site, job, elements, ending)
 
     def hear_last(self, job: sqlite3.Row, elements: Sequence[int]) -> None:
         """Read the last words of elements that left without a goodbye."""
@@ -96,13 +96,13 @@ class Elements:
             if life["left"] is None and life["element"] in gone:
                 self.read_last(job, life)
 
-    def cancel_departed(self, job: sqlite3.Row) -> int:
+    def cancel_leftover(self, job: sqlite3.Row) -> int:
         """Cancel at the scheduler, by one command, what has nothing left to do; return how many elements that was.
 
         Those that claimed nothing yet are over with that; the others are still to say goodbye. Raises SiteError.
         """
         self.note_lives(job)
-        rows = self.ledger.db.execute(DEPARTED, (job["id"],)).fetchall()
+        rows = self.ledger.db.execute(NOTHING_LEFT, (job["id"],)).fetchall()
         gone = [row["element"] for row in rows if not row["cancelled"]]
         if not gone or job["native"] is None:
             return 0
@@ -112,7 +112,7 @@ class Elements:
             raise QueryFailed(f"the scheduler did not cancel what has nothing left to do ({reply.words})")
         self.note_cancelled(job, gone)
         if idle := [row["element"] for row in rows if row["claimed"] is None]:
-            self.settlement.settle_elements(
+            self.finishing.finish_elements(
                 self.site, job, idle, Ending("cancelled", "nothing was left to do")
             )
         return len(gone)
@@ -150,8 +150,8 @@ class Elements:
         self.hear_last(job, elements)
         began = any(life["begun"] for life in jobs.lives(self.ledger.db, job["id"]))
         false_start = ending.outcome == "lost" and not began
-        self.settlement.count_elements(self.site, job, elements[:1], ending, false_start=false_start)
-        self.settlement.settle_elements(self.site, job, elements, ending)
+        self.finishing.count_elements(self.site, job, elements[:1], ending, false_start=false_start)
+        self.finishing.finish_elements(self.site, job, elements, ending)
 
 
 def is_false_start(row: sqlite3.Row) -> bool:

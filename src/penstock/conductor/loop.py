@@ -15,8 +15,7 @@ from penstock import config
 from penstock.campaign import Allowance, Campaign
 from penstock.clock import Clock, SystemClock
 from penstock.conductor.context import Context
-from penstock.conductor.farewell import say_ending
-from penstock.conductor.measured import Measured
+from penstock.conductor.durations import Durations
 from penstock.conductor.recovery import take_over
 from penstock.conductor.scope import Only
 from penstock.conductor.steps import (
@@ -31,13 +30,14 @@ from penstock.conductor.steps import (
     show,
     submit,
 )
+from penstock.conductor.summary import say_ending
 from penstock.decide import RETRIES, RETRIES_LOCAL
 from penstock.ledger import jobs
-from penstock.ledger.admission import retry_unbegun
+from penstock.ledger.hosts.lease import held
 from penstock.ledger.jobs import allowances_for
-from penstock.ledger.lease import held
 from penstock.ledger.pauses import end_halts
 from penstock.ledger.registration import register
+from penstock.ledger.unitchanges import retry_unbegun
 from penstock.ledger.units import Values
 from penstock.machine import Machine
 from penstock.site import ClusterSite, FeedingSite, Sites
@@ -109,11 +109,11 @@ class Conductor:
         ledger.check_in(clock.monotonic())
         context = Context(
             ledger, campaign, graph, Values(ledger.db, campaign), self.sites, clock,
-            Measured(ledger, graph), allowances_of(campaign, self.sites), self.overwrite,
+            Durations(ledger, graph), allowances_of(campaign, self.sites), self.overwrite,
         )  # fmt: skip
         take_over(context)
         self.crew = Crew(context, accept_gone=self.accept_gone)
-        self.crew.collector.revoke_departed()
+        self.crew.collector.revoke_cancelled()
 
     # one turn, and many
 
@@ -187,7 +187,7 @@ class Conductor:
         self.clock.sleep(pause)
         collector = self.crew.collector
         while waited < PATIENCE_S and not self.stopping and self.clock.monotonic() < until:
-            if collector.any_news() or (waited > 0.1 and collector.any_gone()):
+            if collector.any_new_events() or (waited > 0.1 and collector.any_gone()):
                 return
             self.clock.sleep(pause)
             waited += pause

@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from penstock import config
-from penstock.batching import LOCAL_S, batch_size
 from penstock.campaign import Campaign, Stage
 from penstock.clock import Clock, SystemClock
 from penstock.conductor.arrays import ArraySubmitter
+from penstock.conductor.batching import LOCAL_S, batch_size
 from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer, Discovery, check_found
+from penstock.conductor.durations import Durations
 from penstock.conductor.elements import Elements
-from penstock.conductor.measured import Measured
 from penstock.conductor.products import check_products
 from penstock.conductor.replacing import in_the_way
 from penstock.conductor.scope import Only
@@ -27,9 +27,9 @@ from penstock.conductor.slots import SlotSubmitter
 from penstock.display import count, show_duration
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger
-from penstock.ledger.admission import retry_unbegun
 from penstock.ledger.pauses import end_halts
 from penstock.ledger.registration import register
+from penstock.ledger.unitchanges import retry_unbegun
 from penstock.ledger.units import Values
 from penstock.rendering import Item
 from penstock.schedulers.local import runner_argv
@@ -150,8 +150,8 @@ def drafted(campaign: Campaign, *, clock: Clock | None = None) -> Generator[tupl
     clock = clock or SystemClock()
     with Ledger.draft(campaign.root) as ledger:
         graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
-        values, measured = Values(ledger.db, campaign), Measured(ledger, graph)
-        context = Context(ledger, campaign, graph, values, Sites(campaign), clock, measured, {})
+        values, durations = Values(ledger.db, campaign), Durations(ledger, graph)
+        context = Context(ledger, campaign, graph, values, Sites(campaign), clock, durations, {})
         yield context, Discoverer(context).discover()
 
 
@@ -221,7 +221,7 @@ def outlook(
     context: Context, stage: Stage, submitter: SlotSubmitter | ArraySubmitter, ready: int
 ) -> list[str]:
     """Say how the ready tasks of a stage would be given out: where it runs, and at clusters that it could be moved to."""
-    campaign, usage = context.campaign, context.measured.usage(stage.name)
+    campaign, usage = context.campaign, context.durations.usage(stage.name)
     if isinstance(submitter, ArraySubmitter):
         return [array_outlook(submitter.site.name, ready, submitter.size(stage))]
     cores, at_once = (

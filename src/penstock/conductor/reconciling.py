@@ -22,7 +22,7 @@ from penstock.ledger import jobs
 from penstock.ledger.experience import ASK_AT_MOST_S, Experience, experience_of, is_ahead, learn, longer
 from penstock.ledger.jobs import Ending
 from penstock.ledger.pauses import pause_stages_of
-from penstock.ledger.standing import SILENT_S
+from penstock.ledger.reading.queuestate import SILENT_S
 from penstock.schedulers.model import Known, Phase, Request, Sighting
 from penstock.site import ClusterSite
 from penstock.site.cluster import SUBMIT_S
@@ -40,7 +40,7 @@ SELECT e.*, l.native AS claimed, l.left FROM element e
 JOIN job j ON j.id = e.job
 LEFT JOIN life l ON l.job = e.job AND l.element = e.element
     AND l.life = (SELECT max(life) FROM life WHERE job = e.job AND element = e.element)
-WHERE e.job = ? AND NOT e.settled AND e.ended IS NULL
+WHERE e.job = ? AND NOT e.finished AND e.ended IS NULL
     AND (CASE WHEN l.news IS NULL THEN j.submitted <= ? ELSE l.news <= ? OR l.left IS NOT NULL END)
 """
 
@@ -74,7 +74,7 @@ class Reconciler:
             self.adopt_by_claim(job)
         if not open_jobs:
             self.note_trouble(None)  # nobody waits for its answers any more
-        self.cancel_departed(open_jobs)
+        self.cancel_leftover(open_jobs)
         if open_jobs and not is_ahead(self.known.ask_due, self.clock.now(), ASK_AT_MOST_S):
             self.ask_in_pace(open_jobs)
 
@@ -101,13 +101,13 @@ class Reconciler:
         self.may_have_departed = True
         learn(self.ledger, self.site.name, cancel_due=None)
 
-    def cancel_departed(self, open_jobs: Sequence[sqlite3.Row]) -> None:
+    def cancel_leftover(self, open_jobs: Sequence[sqlite3.Row]) -> None:
         """Cancel elements whose tasks a person took away; what fails, or has no id yet, is tried again later."""
         due, now = self.known.cancel_due, self.clock.now()
         if is_ahead(due, now, ASK_EVERY_S) or (due is None and not self.may_have_departed):
             return
         try:
-            if sum(self.elements.cancel_departed(job) for job in open_jobs):
+            if sum(self.elements.cancel_leftover(job) for job in open_jobs):
                 self.note_trouble(None)
             again = any(job["native"] is None for job in open_jobs)
         except SiteError as error:
@@ -133,7 +133,7 @@ class Reconciler:
         if self.known.boot == boot:
             return
         with self.ledger.transaction() as db:
-            which = "NOT settled AND job IN (SELECT id FROM job WHERE site = ?)"
+            which = "NOT finished AND job IN (SELECT id FROM job WHERE site = ?)"
             db.execute(f"UPDATE element SET absent = NULL WHERE {which}", (self.site.name,))
             ended = f"UPDATE element SET ended = ? WHERE ended IS NOT NULL AND {which}"
             db.execute(ended, (self.clock.monotonic(), self.site.name))
@@ -196,7 +196,7 @@ class Reconciler:
     def forget(self, job: sqlite3.Row, why: str) -> None:
         """Take back all tasks of a job that the scheduler never had."""
         every = range(1, job["elements"] + 1)
-        self.elements.settlement.settle_elements(self.site, job, every, Ending("unstarted", why))
+        self.elements.finishing.finish_elements(self.site, job, every, Ending("unstarted", why))
 
     # silent elements
 

@@ -11,8 +11,8 @@ from penstock.graph import Graph
 from penstock.ledger import Ledger, jobs, tasks
 from penstock.ledger.readiness import Touched, propagate
 from penstock.site import FeedingSite, JobSite
-from penstock.site.feeds import read_feed
 from penstock.site.folders import SPEC
+from penstock.site.tasksfile import read_feed
 
 
 def take_over(context: Context) -> None:
@@ -25,7 +25,7 @@ def take_over(context: Context) -> None:
             follow(context, site, job)
     for site in map(sites.__getitem__, {job["site"] for job in open_jobs}.union(sites.used())):
         site.remove_drafts()
-        for token in settled_ones(ledger, site.unpacked()):
+        for token in finished_ones(ledger, site.unpacked()):
             site.pack(token)
         for token in strangers(ledger, site):
             site.revoke_all(token)
@@ -48,7 +48,7 @@ def follow(context: Context, site: FeedingSite, job: sqlite3.Row) -> None:
     forget_undelivered(context.ledger, context.graph, job["id"], fed)
     if job["native"] is None:
         site.end_leftovers(job["token"])
-        settle_unstarted(context.ledger, job["id"], context.clock.now())
+        finish_unstarted(context.ledger, job["id"], context.clock.now())
 
 
 def forget_down(ledger: Ledger, now: float) -> None:
@@ -71,9 +71,9 @@ def close_feed(site: FeedingSite, token: str) -> int:
     return fed
 
 
-def settled_ones(ledger: Ledger, tokens: Sequence[str]) -> list[str]:
+def finished_ones(ledger: Ledger, tokens: Sequence[str]) -> list[str]:
     """Return those of these jobs from which nothing more can come."""
-    sql = "SELECT token FROM job WHERE state = 'settled' AND token IN (SELECT value FROM json_each(?))"
+    sql = "SELECT token FROM job WHERE state = 'finished' AND token IN (SELECT value FROM json_each(?))"
     return [row[0] for row in ledger.db.execute(sql, (json.dumps(list(tokens)),))]
 
 
@@ -95,13 +95,13 @@ def forget_undelivered(ledger: Ledger, graph: Graph, job: int, fed: int) -> None
             ).fetchall()
             tasks.give_back(db, graph, stage, rows)
             touched.add(stage, [row["unit"] for row in rows])
-        db.execute("UPDATE batch SET state = 'settled' WHERE job = ? AND number > ?", (job, fed))
+        db.execute("UPDATE batch SET state = 'finished' WHERE job = ? AND number > ?", (job, fed))
         propagate(db, graph, {}, touched)
 
 
-def settle_unstarted(ledger: Ledger, job: int, now: float) -> None:
+def finish_unstarted(ledger: Ledger, job: int, now: float) -> None:
     """Close the books of a job whose runner was never recorded: it was never fed, so it has nothing."""
     with ledger.transaction() as db:
         db.execute(
-            "UPDATE job SET state = 'settled', settled = ?, why = 'never started' WHERE id = ?", (now, job)
+            "UPDATE job SET state = 'finished', finished = ?, why = 'never started' WHERE id = ?", (now, job)
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from penstock.batching import LOCAL_S, local_batch_size
 from penstock.campaign import Stage
+from penstock.conductor.batching import LOCAL_S, local_batch_size
 from penstock.conductor.context import Context
 from penstock.conductor.submission import Submitter
 from penstock.errors import DefinitionError
@@ -90,15 +90,15 @@ class SlotSubmitter(Submitter):
     def busy_elsewhere(self) -> int:
         """Return the cores of runners that an earlier conductor started and that are still at work."""
         rows = self.ledger.db.execute(
-            "SELECT max(b.cores) FROM batch b JOIN job j ON j.id = b.job WHERE b.state <> 'settled'"
-            " AND j.state <> 'settled' AND j.epoch <> ? AND j.site = ? GROUP BY j.id",
+            "SELECT max(b.cores) FROM batch b JOIN job j ON j.id = b.job WHERE b.state <> 'finished'"
+            " AND j.state <> 'finished' AND j.epoch <> ? AND j.site = ? GROUP BY j.id",
             (self.ledger.epoch or 0, self.site.name),
         )
         return sum(row[0] for row in rows)
 
     def slot_for(self, stage: Stage, slots: Sequence[Slot], *, suspect: bool) -> Slot | None:
         """Return the least busy runner that can take a batch of `stage`; a suspect wants one that has nothing else."""
-        ahead = 2 if (self.measured.usage(stage.name).mean_s or 1.0) < SHORT_S and not suspect else 1
+        ahead = 2 if (self.durations.usage(stage.name).mean_s or 1.0) < SHORT_S and not suspect else 1
         needed, used = self.cores_of(stage), sum(slot.taken for slot in slots) + self.busy_elsewhere()
         free = [
             s
@@ -135,7 +135,7 @@ class SlotSubmitter(Submitter):
         slots = self.site.cores // max(1, self.cores_of(stage))
         return local_batch_size(
             stage.batch,
-            self.measured.usage(stage.name),
+            self.durations.usage(stage.name),
             ready=ready,
             slots=slots,
             workers=stage.workers,

@@ -85,7 +85,7 @@ def apply_requests(crew: Crew, turn: Turn) -> float:
             case "down":
                 turn.stop = True
             case "cancel" | "veto":
-                crew.collector.revoke_departed()
+                crew.collector.revoke_cancelled()
                 for reconciler in crew.reconcilers:
                     reconciler.note_departed()
             case "retry":

@@ -54,7 +54,7 @@ class Submitter:
 
     def __init__(self, context: Context, site: str) -> None:
         self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
-        self.clock, self.values, self.measured = context.clock, context.values, context.measured
+        self.clock, self.values, self.durations = context.clock, context.values, context.durations
         self.overwrite, self.inputs = context.overwrite, Inputs(context)
         self.scope = context.scope
         self.rendered = Rendered(context.campaign)

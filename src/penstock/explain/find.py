@@ -150,9 +150,9 @@ def _explain_missing(db: sqlite3.Connection, labels: Labels, text: str) -> str:
     if path := next((path for path in unsettled if last in path.rpartition("/")[2]), None):
         return f"no unit is called {text!r} yet: {path} may still be written to"
     siblings = find_children(db, labels, group) if group else ()
-    alike = db.execute("SELECT key FROM unit WHERE instr(key, ?) LIMIT 50", (last,))
+    similar = db.execute("SELECT key FROM unit WHERE instr(key, ?) LIMIT 50", (last,))
     others = db.execute("SELECT key FROM unit WHERE level > 0 ORDER BY level DESC, id LIMIT ?", (_NEAR,))
-    keys = (*islice(siblings, _NEAR), *(row[0] for row in (*alike, *others)))
+    keys = (*islice(siblings, _NEAR), *(row[0] for row in (*similar, *others)))
     known = list(dict.fromkeys(map(labels.label, keys)))
     if not known:
         return f"no unit is called {text!r}: there are none yet, `penstock run` finds them"

@@ -13,16 +13,16 @@ from penstock.display import Labels, count, show_command, show_duration, show_ti
 from penstock.explain.changed import changed_inputs
 from penstock.explain.find import find_stage
 from penstock.ledger.experience import experience_of
-from penstock.ledger.redefined import Changed, Setting, redefinition
-from penstock.ledger.standing import (
-    Standing,
+from penstock.ledger.reading.queuestate import (
+    QueueState,
     goes_on,
+    queue_state_of,
     remedy_of,
     show_nodes,
     site_of,
-    standing_of,
     trouble_of,
 )
+from penstock.ledger.redefined import Changed, Setting, redefinition
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
@@ -202,7 +202,7 @@ class _Reader:
 
     def _at_cluster(self, task: sqlite3.Row, row: sqlite3.Row) -> tuple[str, str]:
         """Say where the element stands that has the task, and what is known of its site."""
-        stand = standing_of(self.db, row["job"], row["element"], self.now)
+        stand = queue_state_of(self.db, row["job"], row["element"], self.now)
         native = row["native"] or row["token"]
         element = f", element {row['element']} of {row['elements']}" if row["elements"] > 1 else ""
         since = show_time(row["since"], now=self.now)
@@ -212,7 +212,7 @@ class _Reader:
         remedy = remedy_of(self.db, row, stand) if stand and stand.phase == "held" else _ENDS
         return self._stands(task, row, stand) + job + silence, remedy
 
-    def _stands(self, task: sqlite3.Row, row: sqlite3.Row, stand: Standing | None) -> str:
+    def _stands(self, task: sqlite3.Row, row: sqlite3.Row, stand: QueueState | None) -> str:
         site = row["site"]
         if stand is None:
             return f"its element has ended at {site}"

@@ -14,13 +14,13 @@ from penstock.errors import Held, LedgerError, NothingYet
 from penstock.ledger import migrations
 from penstock.ledger.files import UNJOURNALED, connect, connect_copy, explained, make_private
 from penstock.ledger.generation import begin_generation, check_generation, pending
-from penstock.ledger.holder import holder
-from penstock.ledger.seat import FILE, FOLDER, Seat, as_of, describe_copy, find_seat
-from penstock.ledger.taking import check_newest
+from penstock.ledger.hosts.handover import check_newest
+from penstock.ledger.hosts.holder import holder
+from penstock.ledger.hosts.location import FILE, FOLDER, Location, as_of, describe_copy, find_location
 from penstock.machine import Machine
 
 if TYPE_CHECKING:
-    from penstock.ledger.publishing import Publisher
+    from penstock.ledger.hosts.publishing import Publisher
 
 CHECK_IN_S, BUSY_S = 60.0, 5.0  # between two moves of what was written into the record's own file,
 FEW_BYTES, MANY_BYTES = 1 << 17, 4 << 20  # of which so many may wait, or wait for a minute
@@ -62,14 +62,14 @@ class Ledger:
         if create:
             make_private(root / FOLDER)
             return cls.at(root / FOLDER / FILE, root)
-        seat = find_seat(root, machine or Machine.here())
-        if seat.copy and readonly:
-            return cls.of_copy(seat, root)
-        if seat.copy:
+        location = find_location(root, machine or Machine.here())
+        if location.copy and readonly:
+            return cls.of_copy(location, root)
+        if location.copy:
             raise Held(f"the record of {root} is not on this host: ask for this where it is")
         if not readonly:
-            return cls.at(seat.path, root)
-        return cls.of_record(seat.path, root)
+            return cls.at(location.path, root)
+        return cls.of_record(location.path, root)
 
     @classmethod
     def at(cls, path: Path, root: Path) -> Ledger:
@@ -97,15 +97,15 @@ class Ledger:
         return ledger
 
     @classmethod
-    def of_copy(cls, seat: Seat, root: Path) -> Ledger:
+    def of_copy(cls, location: Location, root: Path) -> Ledger:
         """Open a published copy; one by an older penstock is brought up to date in memory."""
-        db = connect_copy(seat.path)
-        if migrations.version_of(db, str(seat.path)) != migrations.VERSION:
-            db = updated(db, str(seat.path))
-        ledger = cls(db, root=root, path=seat.path)
-        if not seat.whole:
-            ledger.as_of = as_of(seat.path)
-            ledger.note = describe_copy(root, seat, ledger.as_of, time.time())
+        db = connect_copy(location.path)
+        if migrations.version_of(db, str(location.path)) != migrations.VERSION:
+            db = updated(db, str(location.path))
+        ledger = cls(db, root=root, path=location.path)
+        if not location.whole:
+            ledger.as_of = as_of(location.path)
+            ledger.note = describe_copy(root, location, ledger.as_of, time.time())
         return ledger
 
     @classmethod

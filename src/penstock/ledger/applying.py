@@ -13,10 +13,10 @@ from penstock.campaign import Allowance
 from penstock.decide import Failure, Next, after_failure
 from penstock.graph import Graph
 from penstock.ledger import Ledger, products, tasks
-from penstock.ledger.admission import admit
 from penstock.ledger.events import Chunk, Event, Task, parse_events
 from penstock.ledger.inputs import digests_of
 from penstock.ledger.readiness import Touched, propagate
+from penstock.ledger.unitchanges import admit
 from penstock.ledger.units import Child, Values, insert_children
 
 T = TypeVar("T")
@@ -120,7 +120,7 @@ class Applier:
                 (*claim.values(), *where),
             )
         self.db.executemany(
-            "UPDATE batch SET state = 'settled' WHERE job = ? AND element = ? AND number = ?",
+            "UPDATE batch SET state = 'finished' WHERE job = ? AND element = ? AND number = ?",
             [(life["job"], life["element"], number) for number in chunk.batches],
         )
         self.note_bad(life, chunk.bad, now)

@@ -1,4 +1,4 @@
-"""A settled job's folder becomes one file: a crash in the middle leaves the folder, the archive, or both."""
+"""A finished job's folder becomes one file: a crash in the middle leaves the folder, the archive, or both."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ from penstock.errors import Corrupt, LedgerError
 from penstock.ledger import Ledger, migrations
 from penstock.ledger.files import REST, connect, connect_copy, explained, opened
 from penstock.ledger.generation import begin_generation
-from penstock.ledger.lease import held
-from penstock.ledger.publishing import write_copy
-from penstock.ledger.seat import FILE, FOLDER, MARK, find_seat, set_value
+from penstock.ledger.hosts.lease import held
+from penstock.ledger.hosts.location import FILE, FOLDER, MARK, find_location, set_value
+from penstock.ledger.hosts.publishing import write_copy
 from penstock.machine import Machine
 from penstock.transports.local import sync_folder
 
@@ -71,7 +71,7 @@ def check_backup(file: Path) -> None:
 def set_aside_damaged(root: Path, machine: Machine) -> Path | None:
     """Keep a record that cannot be read under another name, as it is; None if it can be read, or there is none."""
     try:
-        find_seat(root, machine)
+        find_location(root, machine)
         Ledger.open(root, readonly=True, machine=machine).close()
     except Corrupt:
         return keep(root / FOLDER / FILE)

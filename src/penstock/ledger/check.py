@@ -11,7 +11,7 @@ from penstock.ledger import Ledger
 CONTRADICTIONS = {
     "tasks that are queued or running in no open batch": (
         "SELECT count(*) FROM task t LEFT JOIN batch b ON b.id = t.batch"
-        " WHERE t.state IN ('queued', 'running') AND (b.id IS NULL OR b.state = 'settled')"
+        " WHERE t.state IN ('queued', 'running') AND (b.id IS NULL OR b.state = 'finished')"
     ),
     "tasks in a batch that are neither queued nor running": (
         "SELECT count(*) FROM task WHERE batch IS NOT NULL AND state NOT IN ('queued', 'running', 'failed', 'vetoed', 'gone')"

@@ -1,4 +1,4 @@
-"""Jobs and batches in the ledger: recorded before anything is started, settled when nothing more can come."""
+"""Jobs and batches in the ledger: recorded before anything is started, finished when nothing more can come."""
 
 from __future__ import annotations
 
@@ -99,13 +99,13 @@ def delivered(ledger: Ledger, batches: Sequence[int]) -> None:
 
 def open_jobs(db: sqlite3.Connection) -> list[sqlite3.Row]:
     """Return the jobs of which news can still come."""
-    return db.execute("SELECT * FROM job WHERE state <> 'settled' ORDER BY id").fetchall()
+    return db.execute("SELECT * FROM job WHERE state <> 'finished' ORDER BY id").fetchall()
 
 
 def open_batches(db: sqlite3.Connection) -> list[sqlite3.Row]:
     """Return the batches that are not gone through."""
     return db.execute(
-        "SELECT b.* FROM batch b JOIN job j ON j.id = b.job WHERE b.state <> 'settled' AND j.state <> 'settled' ORDER BY b.id"
+        "SELECT b.* FROM batch b JOIN job j ON j.id = b.job WHERE b.state <> 'finished' AND j.state <> 'finished' ORDER BY b.id"
     ).fetchall()
 
 
@@ -116,7 +116,7 @@ def batches_of(db: sqlite3.Connection, job: int) -> int:
 
 def with_suspect(db: sqlite3.Connection) -> set[int]:
     """Return the jobs that have a task which may be what ended an earlier runner."""
-    sql = "SELECT b.job FROM batch b JOIN task t ON t.batch = b.id WHERE b.state <> 'settled' AND b.size = 1 AND t.alone"
+    sql = "SELECT b.job FROM batch b JOIN task t ON t.batch = b.id WHERE b.state <> 'finished' AND b.size = 1 AND t.alone"
     return {row[0] for row in db.execute(sql)}
 
 
@@ -125,15 +125,15 @@ def lives(db: sqlite3.Connection, job: int) -> list[sqlite3.Row]:
     return db.execute("SELECT * FROM life WHERE job = ? ORDER BY element, life", (job,)).fetchall()
 
 
-def is_settled(db: sqlite3.Connection, job: int) -> bool:
+def is_finished(db: sqlite3.Connection, job: int) -> bool:
     """Whether nothing more can come of a job."""
-    return db.execute("SELECT state FROM job WHERE id = ?", (job,)).fetchone()[0] == "settled"
+    return db.execute("SELECT state FROM job WHERE id = ?", (job,)).fetchone()[0] == "finished"
 
 
 def open_lives(db: sqlite3.Connection) -> list[sqlite3.Row]:
     """Return the event files of fed runners that may still grow, with token and site of their job."""
     return db.execute(
-        "SELECT j.token, j.site, l.* FROM job j JOIN life l ON l.job = j.id WHERE j.state <> 'settled' AND j.feed"
+        "SELECT j.token, j.site, l.* FROM job j JOIN life l ON l.job = j.id WHERE j.state <> 'finished' AND j.feed"
     ).fetchall()
 
 
@@ -147,7 +147,7 @@ class Ending:
     host: str | None = None
 
 
-class Settler:
+class Finisher:
     """Closes the books of jobs from which nothing more can come."""
 
     def __init__(
@@ -155,7 +155,7 @@ class Settler:
     ) -> None:
         self.ledger, self.graph, self.allowances = ledger, graph, allowances
 
-    def settle(
+    def finish(
         self, job: sqlite3.Row, ending: Ending, *, now: float, elements: Sequence[int] | None = None
     ) -> int:
         """Give back what never started, judge what was in flight, and return how many tasks that was.
@@ -178,11 +178,11 @@ class Settler:
     def close(self, db: sqlite3.Connection, job: int, elements: str, why: str, now: float) -> None:
         """Close the rows of these elements, and that of the job when they were its last ones."""
         among = "job = ? AND element IN (SELECT value FROM json_each(?))"
-        db.execute(f"UPDATE batch SET state = 'settled' WHERE {among}", (job, elements))
-        db.execute(f"UPDATE element SET settled = 1 WHERE {among}", (job, elements))
+        db.execute(f"UPDATE batch SET state = 'finished' WHERE {among}", (job, elements))
+        db.execute(f"UPDATE element SET finished = 1 WHERE {among}", (job, elements))
         db.execute(
-            "UPDATE job SET state = 'settled', settled = ?, why = ? WHERE id = ?"
-            " AND NOT EXISTS (SELECT 1 FROM element WHERE job = job.id AND NOT settled)",
+            "UPDATE job SET state = 'finished', finished = ?, why = ? WHERE id = ?"
+            " AND NOT EXISTS (SELECT 1 FROM element WHERE job = job.id AND NOT finished)",
             (now, why, job),
         )
 

@@ -32,6 +32,7 @@ def second_look(db: sqlite3.Connection) -> None:
     add_owners(db)
     add_history(db)
     add_sites(db)
+    rename_settled(db)
 
 
 def add_identity(db: sqlite3.Connection) -> None:
@@ -75,6 +76,19 @@ def add_sites(db: sqlite3.Connection) -> None:
         "name = 'false_starts' OR name GLOB 'limits.*' OR name GLOB 'history.*' OR name GLOB 'clock.*'"
     )
     db.execute(f"DELETE FROM meta WHERE {forgotten}")
+
+
+def rename_settled(db: sqlite3.Connection) -> None:
+    """Say `finished` of jobs, batches and elements; the partial indexes name the old word, so they are made anew."""
+    for index in ("job_open", "batch_open", "element_open"):
+        db.execute(f"DROP INDEX {index}")
+    db.execute("ALTER TABLE job RENAME COLUMN settled TO finished")
+    db.execute("ALTER TABLE element RENAME COLUMN settled TO finished")
+    for table in ("job", "batch"):
+        db.execute(f"UPDATE {table} SET state = 'finished' WHERE state = 'settled'")
+    db.execute("CREATE INDEX job_open ON job (state) WHERE state <> 'finished'")
+    db.execute("CREATE INDEX batch_open ON batch (job) WHERE state <> 'finished'")
+    db.execute("CREATE INDEX element_open ON element (job) WHERE NOT finished")
 
 
 #: version → the step that leads from it to the next one

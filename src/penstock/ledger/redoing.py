@@ -8,10 +8,10 @@ from typing import Any
 from penstock.display import count
 from penstock.graph import Graph
 from penstock.ledger import Ledger, tasks
-from penstock.ledger.admission import tasks_under
 from penstock.ledger.products import ALTERED, marked
 from penstock.ledger.readiness import dependents
 from penstock.ledger.stored import stored_campaign
+from penstock.ledger.unitchanges import tasks_under
 from penstock.ledger.units import ROOT, Values, rows_of
 from penstock.units import Expression
 

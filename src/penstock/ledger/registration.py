@@ -12,10 +12,10 @@ from penstock.campaign import DIGESTS, Campaign, Stage
 from penstock.errors import DefinitionError
 from penstock.graph import Graph, build
 from penstock.ledger import Ledger, tasks
-from penstock.ledger.admission import add_tasks, drop_left_out, link_again, not_begun, retry_failed
 from penstock.ledger.evaluating import forget_topics
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.rebasing import rebase_definitions, rebase_inputs
+from penstock.ledger.unitchanges import add_tasks, drop_left_out, link_again, not_begun, retry_failed
 from penstock.ledger.units import ROOT, Values
 
 

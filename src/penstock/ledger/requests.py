@@ -15,13 +15,13 @@ from penstock.display import count
 from penstock.errors import Held
 from penstock.graph import Graph
 from penstock.ledger import FOLDER, Ledger, make_private, tasks
-from penstock.ledger.admission import retry_failed, tasks_under, veto_tasks
-from penstock.ledger.lease import find_holder, held
+from penstock.ledger.hosts.lease import find_holder, held
+from penstock.ledger.hosts.location import find_location
 from penstock.ledger.pauses import note_resumed
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.redoing import mark_again, mark_compared
-from penstock.ledger.seat import find_seat
 from penstock.ledger.stored import stored_graph
+from penstock.ledger.unitchanges import retry_failed, tasks_under, veto_tasks
 from penstock.ledger.units import ROOT
 from penstock.machine import Machine
 from penstock.runner.sealed import seal, unseal
@@ -40,7 +40,7 @@ def ask(root: Path, action: str, target: Target, by: str, *, machine: Machine | 
     another host, which has the record there, finds it as a file.
     """
     clock, machine = SystemClock(), machine or Machine.here()
-    now, away = clock.now(), find_seat(root, machine).copy
+    now, away = clock.now(), find_location(root, machine).copy
     try:
         number = None if away else record_here(root, action, target, by, now, machine)
     except Held:  # an older penstock is at work with it, and finds what is left for it

@@ -9,27 +9,27 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from .children import Children
 from .commands import Launcher
 from .errands import NEVER
+from .errors import TaskFailure, Unwell
 from .events import Events
 from .forks import inspect, inspect_apart
 from .group import End
 from .health import OomCounter, disk_trouble
-from .judge import (
+from .leftovers import Leftovers, ask_to_end
+from .logs import LIMIT
+from .nfs import FreshListings
+from .outcomes import (
     Result,
-    judge_death,
-    judge_exit,
+    outcome_of_death,
+    outcome_of_exit,
     split_status,
     was_killed,
 )
-from .leftovers import Leftovers, ask_to_end
-from .logs import LIMIT
 from .patterns import Patterns
 from .products import Made, explained, find_products, is_heavy
 from .revoked import Revocations
 from .scratch import remove_scratch
-from .sight import Sight
 from .slots import Attempt, Slot, abandon_attempt, prepare_attempt, signal_group
 from .spec import Job
-from .trouble import Trouble, Unwell
 from .work import Work
 from .workers import Workers
 
@@ -58,7 +58,7 @@ class Attempts:
         self._children = children
         self._on_end = on_end
         self._launcher = Launcher(job)
-        self._sight = Sight(job.spec.root, job.folder)
+        self._sight = FreshListings(job.spec.root, job.folder)
         self._workers = Workers(job, children, on_reply=self._replied, on_death=self._worker_died)
         self._leftovers = Leftovers(job, children)
         if self._leftovers.blind:
@@ -121,7 +121,7 @@ class Attempts:
                 self._hand_over(attempt.slot)
             else:
                 self._spawn(attempt)
-        except Trouble as trouble:
+        except TaskFailure as trouble:
             self._complete(attempt, Result(trouble.outcome, str(trouble), trouble.verdict))
         else:
             self.next_at = min(self.next_at, attempt.limit_at)
@@ -274,9 +274,9 @@ class Attempts:
         elif attempt.reply:
             self._take_products(attempt, attempt.reply)
         elif attempt.work.stage.python:
-            self._complete(attempt, self._explain_death(judge_death(attempt.exit or 0)))
+            self._complete(attempt, self._explain_death(outcome_of_death(attempt.exit or 0)))
         else:
-            result = judge_exit(attempt.work.stage, attempt.argv, attempt.exit or 0, attempt.slot.log)
+            result = outcome_of_exit(attempt.work.stage, attempt.argv, attempt.exit or 0, attempt.slot.log)
             if result.outcome == "ok":
                 self._patterns.hold(attempt, result, self._take_products)
             else:
@@ -303,7 +303,7 @@ class Attempts:
         try:
             with explained():
                 found = find_products(attempt.planned, attempt.scratch)
-        except Trouble as trouble:
+        except TaskFailure as trouble:
             told = {"outcome": trouble.outcome, "why": str(trouble), "verdict": trouble.verdict}
             self._complete(attempt, result._replace(**told))
             return

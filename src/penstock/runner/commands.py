@@ -4,12 +4,12 @@ import errno
 import os
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
+from .errors import CROWDED, Unfit, Unwell, explain
 from .orphans import TASK
 from .products import Planned
 from .shell import spare_child
 from .spawn import spawn
 from .spec import Job, Stage
-from .trouble import CROWDED, Unfit, Unwell, explain
 
 
 class References:

@@ -7,6 +7,7 @@ from typing import List, Optional, Set
 from .attempts import Attempts
 from .children import Children
 from .claim import Claim
+from .errors import Damaged, Unwell
 from .feed import Feed
 from .folders import remove, remove_earlier_lives, remove_empty
 from .group import End, Group
@@ -15,7 +16,6 @@ from .revoked import Revocations
 from .scratch import remove_earlier_scratch
 from .signals import Signals
 from .slots import Slot
-from .trouble import Damaged, Unwell
 from .work import FULL, Queue, Work
 
 STARTS_A_TURN = 100

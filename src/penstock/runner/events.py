@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, Dict, Iterable, Optional
 
-from .trouble import Unwell, say_error
+from .errors import Unwell, say_error
 
 LINE_LIMIT = 1000000
 RESERVE_BYTES = 256 * 1024

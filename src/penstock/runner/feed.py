@@ -4,8 +4,8 @@ import os
 from collections import deque
 from typing import Any, Deque, Dict, List, Optional
 
+from .errors import Damaged
 from .sealed import digest_of, unseal
-from .trouble import Damaged
 
 HEADER_BYTES = 4096
 NUMBERS = ("batch", "workers", "tasks", "bytes")

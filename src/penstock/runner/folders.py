@@ -6,8 +6,8 @@ import stat
 from collections import OrderedDict
 from typing import Iterable, List, NamedTuple, Set
 
+from .errors import explain
 from .spec import Job
-from .trouble import explain
 
 KEPT_FOLDERS = 16
 

@@ -6,11 +6,11 @@ import sys
 import traceback
 from typing import Any, Callable, List, NamedTuple, NoReturn, Sequence, Tuple
 
+from .errors import TaskFailure
 from .messages import Inbox, pack, write_all
 from .prctl import DIE_WITH_PARENT, set_option
 from .products import Found, explained, secure_products, sync_tree
 from .spec import Job
-from .trouble import Trouble
 from .worker import Voice, serve
 
 Tell = Callable[[str], None]
@@ -79,7 +79,7 @@ def inspect(found: List[Found], *, durable: bool) -> Tuple[List[Tuple[object, ..
             made = secure_products(found)
             for product in made if durable else []:
                 sync_tree(product.held)
-    except Trouble as trouble:
+    except TaskFailure as trouble:
         return [], trouble.outcome, str(trouble)
     return [tuple(product) for product in made], "ok", ""
 

@@ -5,13 +5,13 @@ import time
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from .claim import TaskId
+from .errors import TaskFailure, Unwell, explain
 from .events import LINE_LIMIT, Events, encode, members
 from .folders import remove
-from .judge import Result
+from .outcomes import Result
 from .products import Made, publish, sync_path, sync_tree, take_back
 from .revoked import Revocations
 from .slots import Attempt
-from .trouble import Trouble, Unwell, explain
 
 GROUP_S = 1.0
 GROUP_SIZE = 2000  # ends
@@ -58,7 +58,7 @@ class End:
                     self.spoil("cancelled", "revoked before its products were published")
                     return
                 published.append((made, publish(made, plans[made.name])))
-        except (OSError, Trouble):
+        except (OSError, TaskFailure):
             for made, status in published:
                 take_back(made, status)
             raise
@@ -188,7 +188,7 @@ class Group:
             trouble = explain(error, "the products cannot be published")
             unwell = isinstance(trouble, Unwell)
             end.spoil("node_failure" if unwell else "error", str(trouble))
-        except Trouble as trouble:
+        except TaskFailure as trouble:
             end.spoil("error", str(trouble), trouble.verdict)
 
     def _end_line(self, end: End) -> str:

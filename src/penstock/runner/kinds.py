@@ -4,7 +4,7 @@ import os
 import stat
 from typing import Any, Iterator
 
-from .trouble import Missing
+from .errors import Missing
 
 KINDS = {
     stat.S_IFREG: "a file",

@@ -9,10 +9,10 @@ from typing import List, Optional
 
 from .claim import Claim, claim_element
 from .element import Element
+from .errors import Unwell, say_error
 from .identity import find_element, find_native
 from .signals import Signals
 from .spec import load_spec
-from .trouble import Unwell, say_error
 
 WRONG_USE = 64
 BROKEN = 70

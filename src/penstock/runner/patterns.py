@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any, Callable
 
 from .children import Children
-from .judge import Result, is_quick, judge_log, patterns_for
+from .outcomes import Result, is_quick, judge_log, patterns_for
 from .slots import Attempt
 
 LIMIT_S = 10.0

@@ -9,9 +9,9 @@ import stat
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Generator, List, NamedTuple, Optional, Sequence, Tuple
 
+from .errors import Astray, Missing, Taken, Unfit, explain
 from .folders import Private, PrivateFolders, remove
 from .kinds import Odd, kind_of, open_file, refuse_stray, walk_files
-from .trouble import Astray, Missing, Taken, Unfit, explain
 
 Allow = Callable[[str, str], None]  # raises Odd for a link (folder, link) that is not to be kept
 Mark = Optional[Tuple[int, int, int, int]]  # what lies at a path: device, inode, size and mtime in ns

@@ -4,10 +4,10 @@ import os
 import re
 from typing import Any, Dict, Match, Optional, Sequence
 
+from .errors import Unfit, explain
 from .folders import of_earlier_lives, remove, remove_empty
 from .kinds import Odd, open_file
 from .spec import Job, Stage
-from .trouble import Unfit, explain
 from .values import named_values
 
 PLACEHOLDER = re.compile(r"\{(\{)?([A-Za-z_][A-Za-z0-9_.]*)(?::([^{}\n]*))?\}(\})?")

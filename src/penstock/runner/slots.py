@@ -8,14 +8,14 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Set, Tu
 from .children import Children
 from .commands import References
 from .errands import NEVER, Errand
+from .errors import Taken, Unfit, Unwell, explain
 from .folders import PrivateFolders
 from .forks import Tell, Worker
-from .judge import Result
 from .logs import SlotLog
+from .outcomes import Result
 from .products import Planned, plan_products, refuse_taken
 from .scratch import make_scratch, remove_scratch, render_templates
 from .spec import Job
-from .trouble import Taken, Unfit, Unwell, explain
 from .work import Work
 
 

@@ -6,9 +6,9 @@ from collections import deque
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
 
 from .claim import Past, TaskId
+from .errors import Damaged
 from .feed import Batch, Feed
 from .spec import Stage
-from .trouble import Damaged
 
 FULL = 1.0 + 1e-9
 

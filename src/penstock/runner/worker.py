@@ -9,13 +9,13 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
+from .errors import LIMITS, TaskFailure, Unfit
 from .messages import Inbox, pack, write_all
 from .orphans import TASK
 from .products import Made, Planned, explained, find_products, is_heavy, secure_products, sync_tree
 from .spec import Job, Stage
 from .surroundings import Environment, Surroundings
 from .task import Task, Verdict
-from .trouble import LIMITS, Trouble, Unfit
 
 RESULT_LIMIT = 64 * 1024
 CHILDREN_LIMIT = 900000  # the event that carries them must stay below 1 MB
@@ -114,7 +114,7 @@ def _run(stage: Stage, functions: "Functions", task: Task) -> Reply:
         return Reply(result=_result_text(result), children=_children_text(task))
     except Verdict as verdict:
         return Reply("error", _text(verdict.why), _text(verdict.verdict))
-    except Trouble as trouble:
+    except TaskFailure as trouble:
         return Reply(trouble.outcome, str(trouble), trouble.verdict)
     except MemoryError as error:
         functions.surroundings.put_back()
@@ -176,7 +176,7 @@ def _take_products(reply: Reply, planned: List[Planned], scratch: Optional[str])
             if is_heavy(found):
                 for product in made:
                     sync_tree(product.held)
-    except Trouble as trouble:
+    except TaskFailure as trouble:
         return Reply(trouble.outcome, str(trouble), trouble.verdict)
     except BaseException as error:  # folders a thousand deep
         _trace(error)

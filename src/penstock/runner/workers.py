@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any, Callable, Sequence, Tuple
 
 from .children import Children
+from .errors import CROWDED, Unwell, say_error
 from .forks import Worker, fork_worker
 from .messages import pack, write_all
 from .slots import Attempt, Slot, signal_group
 from .spec import Job
-from .trouble import CROWDED, Unwell, say_error
 
 FAREWELL_S = 1.0
 

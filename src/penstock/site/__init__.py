@@ -8,7 +8,7 @@ from penstock.campaign import Campaign, Site, Stage
 from penstock.errors import DefinitionError
 from penstock.site.cluster import ClusterSite, refuse_resources
 from penstock.site.local import LocalSite
-from penstock.site.seam import FeedingSite, JobSite
+from penstock.site.protocols import FeedingSite, JobSite
 
 __all__ = ["ClusterSite", "FeedingSite", "JobSite", "LocalSite", "Sites"]
 

@@ -17,11 +17,11 @@ from penstock.ledger.archive import pack_folder
 from penstock.runner.folders import remove
 from penstock.runner.sealed import seal, unseal
 from penstock.site.evidence import Product, misfits, unproven
-from penstock.site.feeds import read_feed
+from penstock.site.tasksfile import read_feed
 from penstock.transports.local import read_from, read_whole, size_of, write_file
 
 TASKS, SPEC, WORDS = "tasks.jsonl", "spec.json", "runner.log"
-STIR_S = 20.0  # well below the time for which the last word of an element is waited for
+REFRESH_S = 20.0  # well below the time for which the last word of an element is waited for
 EVENTS = re.compile(r"(\d+)\.(\d+)\.jsonl")
 
 
@@ -41,7 +41,7 @@ class JobFolders:
 
     def __init__(self, folder: Path, root: Path) -> None:
         self.folder, self.root = folder, root
-        self.stirred = dict[str, float]()
+        self.refreshed = dict[str, float]()
         """When the folder of which job was last made to be listed anew."""
 
     def job_folder(self, token: str) -> Path:
@@ -113,8 +113,8 @@ class JobFolders:
 
     def event_files(self, token: str) -> list[tuple[int, int]]:
         """Return element and life of each event file of a job."""
-        if time.monotonic() >= self.stirred.get(token, -STIR_S) + STIR_S:
-            self.stir(token)
+        if time.monotonic() >= self.refreshed.get(token, -REFRESH_S) + REFRESH_S:
+            self.refresh_listing(token)
         found = (EVENTS.fullmatch(name) for name in self.names(token))
         return sorted((int(match[1]), int(match[2])) for match in found if match)
 
@@ -125,23 +125,23 @@ class JobFolders:
         except FileNotFoundError:
             return []
 
-    def stir(self, token: str) -> None:
+    def refresh_listing(self, token: str) -> None:
         """Change a job's folder, so that the next listing is a new one.
 
         A network file system keeps an old one as long as the folder's time stands still, and what nodes make within
         one step of the server's clock, milliseconds to a second, may not move it (nfs(5), "Directory entry caching").
         """
-        self.stirred[token] = time.monotonic()
+        self.refreshed[token] = time.monotonic()
         look = self.job_folder(token) / f".look.{os.getpid()}"
         with suppress(OSError):  # no room, or a folder that is packed by now
             look.touch(mode=0o600)
             look.unlink()
 
-    def news(self, token: str, element: int, life: int, offset: int) -> bytes:
+    def new_events(self, token: str, element: int, life: int, offset: int) -> bytes:
         """Return the next new bytes of an event file."""
         return read_from(self.job_folder(token) / f"{element}.{life}.jsonl", offset)
 
-    def news_size(self, token: str, element: int, life: int) -> int:
+    def new_size(self, token: str, element: int, life: int) -> int:
         """Return how long an event file is."""
         return size_of(f"{self.folder}/{token}/{element}.{life}.jsonl")
 
@@ -153,12 +153,12 @@ class JobFolders:
         """Return those products that have other bytes than their digests say; make the others durable."""
         return unproven(self.root, products)
 
-    def last_words(self, token: str) -> str:
+    def runner_log(self, token: str) -> str:
         """Return what the runner itself had to say, if anything."""
         return read_from(self.job_folder(token) / WORDS, 0, 4096).decode(errors="replace").strip()
 
     def pack(self, token: str) -> None:
-        """Put all that a settled job left into one file."""
+        """Put all that a finished job left into one file."""
         pack_folder(self.job_folder(token))
 
     def unpacked(self) -> Sequence[str]:

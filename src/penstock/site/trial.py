@@ -194,7 +194,7 @@ class Trial:
 
     def words(self) -> str:
         """Return the last two things that the scripts of elements had to say, if any."""
-        said = dict.fromkeys(line.strip() for line in self.site.last_words(self.request.token).splitlines())
+        said = dict.fromkeys(line.strip() for line in self.site.runner_log(self.request.token).splitlines())
         return "; ".join([*said][-2:])
 
     def nothing_written(self) -> str:

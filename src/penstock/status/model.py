@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from penstock.display import count, show_command, show_duration, visible
-from penstock.ledger.alike import Alike
-from penstock.ledger.standing import Standing, together
+from penstock.ledger.reading.failuregroups import FailureGroup
+from penstock.ledger.reading.queuestate import QueueState, together
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -77,7 +77,7 @@ class StageStatus:
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """One job that is not settled."""
+    """One job that is not finished."""
 
     token: str
     site: str
@@ -86,7 +86,7 @@ class JobStatus:
     elements: int
     tasks: int
     since: float
-    queue: tuple[Standing, ...] = ()
+    queue: tuple[QueueState, ...] = ()
     """Of an array at a cluster: where its elements stand."""
 
     def to_json(self) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class Status:
     jobs: tuple[JobStatus, ...]
     problems: tuple[Problem, ...]
     more_problems: int = 0
-    failures: tuple[Alike, ...] = ()
+    failures: tuple[FailureGroup, ...] = ()
     """The failed tasks, those that failed the same way together: what the text shows of them."""
     settling: int = 0  # files that are not at rest yet
     sites: tuple[tuple[str, str], ...] = ()

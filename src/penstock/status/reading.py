@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from penstock.display import Labels, show_time, visible
-from penstock.ledger.alike import read_alike
 from penstock.ledger.experience import notes_of
-from penstock.ledger.lease import holder
-from penstock.ledger.standing import Standing, goes_on, remedy_of, standings
+from penstock.ledger.hosts.lease import holder
+from penstock.ledger.reading.failuregroups import read_failure_groups
+from penstock.ledger.reading.queuestate import QueueState, goes_on, queue_states, remedy_of
 from penstock.status.model import STATES, JobStatus, Problem, StageStatus, Status
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
     failed = sum(stage.tasks["failed"] for stage in stages)
     jobs = _read_jobs(db, now)
     named, more = _read_problems(db, labels, jobs, failed, problems, now)
-    alike = read_alike(db, labels) if failed else []
+    groups = read_failure_groups(db, labels) if failed else []
     name = db.execute("SELECT value FROM meta WHERE name = 'name'").fetchone()
     return Status(
         campaign=name[0] if name else ledger.root.name,
@@ -40,7 +40,7 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
         jobs=jobs,
         problems=named,
         more_problems=more,
-        failures=tuple(alike[: problems - sum(problem.stage is None for problem in named)]),
+        failures=tuple(groups[: problems - sum(problem.stage is None for problem in named)]),
         settling=db.execute("SELECT count(*) FROM settling").fetchone()[0],
         sites=tuple(notes_of(db, now)) if any(stage.left for stage in stages) else (),
         as_of=ledger.as_of,
@@ -105,8 +105,8 @@ def _read_driver(db: sqlite3.Connection, now: float) -> str | None:
 def _read_jobs(db: sqlite3.Connection, now: float) -> tuple[JobStatus, ...]:
     rows = db.execute(
         "SELECT *, coalesce(submitted, created) AS since,"
-        " (SELECT coalesce(sum(size), 0) FROM batch WHERE batch.job = job.id AND batch.state <> 'settled') AS tasks"
-        " FROM job WHERE state <> 'settled' ORDER BY id"
+        " (SELECT coalesce(sum(size), 0) FROM batch WHERE batch.job = job.id AND batch.state <> 'finished') AS tasks"
+        " FROM job WHERE state <> 'finished' ORDER BY id"
     ).fetchall()
     stand = _read_queues(db, rows, now)
     return tuple(
@@ -120,13 +120,13 @@ def _read_jobs(db: sqlite3.Connection, now: float) -> tuple[JobStatus, ...]:
 
 def _read_queues(
     db: sqlite3.Connection, jobs: Sequence[sqlite3.Row], now: float
-) -> dict[int, tuple[Standing, ...]]:
+) -> dict[int, tuple[QueueState, ...]]:
     """Where the elements of the newest arrays stand, as many as can be looked at without a wait."""
-    left, found = _LOOKED_AT, dict[int, tuple[Standing, ...]]()
+    left, found = _LOOKED_AT, dict[int, tuple[QueueState, ...]]()
     for job in reversed([job for job in jobs if not job["feed"]]):
         if left <= 0:
             break
-        found[job["id"]] = tuple(standings(db, job["id"], now, most=left))
+        found[job["id"]] = tuple(queue_states(db, job["id"], now, most=left))
         left -= sum(one.elements for one in found[job["id"]])
     return found
 

@@ -14,7 +14,7 @@ from penstock.clock import Clock
 from penstock.conductor import Conductor, Ending
 from penstock.ledger import Ledger
 from penstock.testing.clock import ManualClock
-from penstock.testing.fates import Rule, all_well
+from penstock.testing.outcomes import Rule, all_well
 from penstock.testing.site import PretendSite
 
 AT_REST = 1_500_000_000  # seconds; input files are this old, so that they are at rest

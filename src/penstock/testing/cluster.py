@@ -13,8 +13,8 @@ from penstock.site import ClusterSite
 from penstock.testing.clock import ManualClock
 from penstock.testing.elements import Lives, PretendElement, PretendJob
 from penstock.testing.eventfile import EventFile
-from penstock.testing.fates import Rule, all_well
-from penstock.testing.lies import ConductorKilled, Lie
+from penstock.testing.faults import ConductorKilled, Fault
+from penstock.testing.outcomes import Rule, all_well
 from penstock.testing.runner import PretendRunner, TaskId
 from penstock.testing.site import said_goodbye
 from penstock.testing.slurm import PretendSlurm
@@ -29,7 +29,7 @@ class PretendCluster:
     """A Slurm cluster without processes: what its commands print is text, its elements are PretendRunners.
 
     Everything happens as its clock goes on: elements start when a slot is free and `queue_s` is over, write their
-    events, run out of time. `tell` makes it lie, methods such as `fail_node` do what happens to clusters.
+    events, run out of time. `tell` makes it fault, methods such as `fail_node` do what happens to clusters.
 
     `remembers_s`: for how long squeue shows what ended. `array_size`: the largest index. `most_submitted`: elements
     that one user may have there. `history_after_s`: how late the accounting is; None: there is none.
@@ -57,9 +57,9 @@ class PretendCluster:
     ) -> None:
         self.clock, self.rule, self.on_disk = clock, rule, on_disk
         self.slots, self.queue_s, self.nodes = slots, queue_s, tuple(nodes)
-        self.lies: Counter[Lie] = Counter()
+        self.faults: Counter[Fault] = Counter()
         self.slurm = PretendSlurm(
-            clock, self.lies, array_size=array_size, most_submitted=most_submitted, remembers_s=remembers_s,
+            clock, self.faults, array_size=array_size, most_submitted=most_submitted, remembers_s=remembers_s,
             history_after_s=history_after_s, answers_after_s=answers_after_s,
         )  # fmt: skip
         self.lives: defaultdict[tuple[Path, int], Lives] = defaultdict(Lives)
@@ -79,12 +79,12 @@ class PretendCluster:
         self, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout_s: float
     ) -> Reply:
         """Answer a command of Slurm."""
-        self.seam()
+        self.killing_point()
         reply = self.slurm.run(argv, timeout_s=timeout_s)
-        self.seam()
+        self.killing_point()
         return reply
 
-    def seam(self) -> None:
+    def killing_point(self) -> None:
         """Pass a place where a conductor may be killed."""
         if self.steps_to_live is not None:
             self.steps_to_live -= 1
@@ -94,13 +94,13 @@ class PretendCluster:
 
     # what a test does
 
-    def tell(self, lie: Lie, times: int = 1_000_000) -> None:
-        """Lie so many times; faults of files last until `be_honest`."""
-        self.lies[lie] = times
+    def inject(self, fault: Fault, times: int = 1_000_000) -> None:
+        """Fault so many times; faults of files last until `clear_faults`."""
+        self.faults[fault] = times
 
-    def be_honest(self) -> None:
+    def clear_faults(self) -> None:
         """Stop lying."""
-        self.lies.clear()
+        self.faults.clear()
         self.steps_to_live = None
 
     def commands(self, *names: str) -> list[float]:
@@ -234,7 +234,7 @@ class PretendCluster:
 
     def runner(self, job: PretendJob, element: PretendElement, lives: Lives) -> PretendRunner:
         """Return the runner of the next life of an element."""
-        ahead = CLOCK_AHEAD_S if self.lies[Lie.CLOCK_AHEAD] else 0.0
+        ahead = CLOCK_AHEAD_S if self.faults[Fault.CLOCK_AHEAD] else 0.0
         life, index, spec = len(lives.files) + 1, element.index, job.spec
         path = job.folder / f"{index}.{life}.jsonl"
         events = EventFile(
@@ -256,8 +256,8 @@ class PretendCluster:
 
     def show_files(self, now: float) -> None:
         """Let the conductor see what its file system shows by now."""
-        late_s = FILES_LATE_S if self.lies[Lie.FILES_LATE] else 0.0
-        torn = bool(self.lies[Lie.TORN_LINES])
+        late_s = FILES_LATE_S if self.faults[Fault.FILES_LATE] else 0.0
+        torn = bool(self.faults[Fault.TORN_LINES])
         for lives in self.lives.values():
             lives.show(now, late_s=late_s, torn=torn)
 
@@ -280,13 +280,13 @@ class PretendLogin(ClusterSite):
             super().revoke(token, element, tasks)
 
     def pack(self, token: str) -> None:
-        """Put all that a settled job left into one file."""
+        """Put all that a finished job left into one file."""
         with self.step():
             super().pack(token)
 
     @contextmanager
     def step(self) -> Generator[None]:
         """Surround a step, before and after which a conductor may be killed."""
-        self.cluster.seam()
+        self.cluster.killing_point()
         yield
-        self.cluster.seam()
+        self.cluster.killing_point()

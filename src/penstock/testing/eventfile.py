@@ -51,7 +51,7 @@ class EventFile:
         """Let readers see the file up to this length."""
         if (
             length > self.shown and self.path and self.path.parent.is_dir()
-        ):  # it is packed when its job is settled
+        ):  # it is packed when its job is finished
             with self.path.open("ab") as file:
                 file.write(self.data[self.shown : length])
         self.shown = max(self.shown, length)

@@ -13,7 +13,7 @@ from typing import Any
 
 from penstock.clock import Clock
 from penstock.testing.eventfile import EventFile
-from penstock.testing.fates import Fate, Rule, Run
+from penstock.testing.outcomes import Outcome, Rule, Run
 
 Line = dict[str, Any]
 TaskId = tuple[int, int]
@@ -33,7 +33,7 @@ class Current:
     """The task that runs now."""
 
     line: Line
-    fate: Fate
+    outcome: Outcome
     begun: float
     over: float
 
@@ -64,7 +64,7 @@ class PretendRunner:
     batches: deque[Batch] = field(default_factory=deque[Batch])
     done: int = 0
     current: Current | None = None
-    late: tuple[Line, Fate] | None = None
+    late: tuple[Line, Outcome] | None = None
     revoked: set[TaskId] = field(default_factory=set[TaskId])
     stopped: bool = False
     free_at: float = 0.0
@@ -118,7 +118,7 @@ class PretendRunner:
         self.ending = True
         if self.current and not self.silent:
             line, self.current = self.current.line, None
-            self.end(line, Fate("cancelled", why="signal 15 when the job was asked to stop"))
+            self.end(line, Outcome("cancelled", why="signal 15 when the job was asked to stop"))
         self.work()
 
     def step(self) -> bool:
@@ -169,33 +169,35 @@ class PretendRunner:
         """Start a task; what becomes of it is known from here on."""
         assert self.rule
         task = self.id_of(line)
-        fate = within(self.limit_of(line), self.rule(Run(line["s"], line["k"], self.numbers[task] + 1, line)))
+        outcome = within(
+            self.limit_of(line), self.rule(Run(line["s"], line["k"], self.numbers[task] + 1, line))
+        )
         if path := self.taken(line):
-            fate = Fate("unstarted", why=f"{path} is there already", verdict="permanent")
+            outcome = Outcome("unstarted", why=f"{path} is there already", verdict="permanent")
         begun = self.free_at
         self.begin(line)
-        match fate.then:
+        match outcome.then:
             case "dies":
                 self.alive = False
             case "goes silent":
                 self.silent = True
             case "ends late":
-                self.alive, self.late = False, (line, fate)
+                self.alive, self.late = False, (line, outcome)
             case "goes on":
-                self.current = Current(line, fate, begun, begun + fate.seconds)
+                self.current = Current(line, outcome, begun, begun + outcome.seconds)
         return True
 
     def finish_current(self) -> bool:
         """End the running task if its time is over; a follower comes right after a good end."""
         assert self.current
-        line, fate, over = self.current.line, self.current.fate, self.current.over
+        line, outcome, over = self.current.line, self.current.outcome, self.current.over
         if over > self.clock.now():
             return False
         self.current, self.free_at = None, over
         if self.is_revoked(line):
-            fate = Fate("cancelled", why="revoked")
-        self.end(line, fate)
-        if fate.outcome == "ok" and "then" in line:
+            outcome = Outcome("cancelled", why="revoked")
+        self.end(line, outcome)
+        if outcome.name == "ok" and "then" in line:
             return self.begin_by_rule(line["then"])
         return True
 
@@ -206,18 +208,18 @@ class PretendRunner:
         clear = {"clear": 1} if line.get("products") and not self.taken(line) else {}
         self.events.write("start", s=stage, u=unit, w=1, **clear)
 
-    def end(self, line: Line, fate: Fate) -> None:
+    def end(self, line: Line, outcome: Outcome) -> None:
         """Write that a task ended, and leave its products when it ended well."""
         stage, unit = self.id_of(line)
         event: dict[str, Any] = {
-            "s": stage, "u": unit, "w": 1, "o": fate.outcome, "wall": fate.seconds, "cpu": fate.seconds, "rss": 1 << 20,
-            "code": fate.code, "signal": None, "log": self.write_log(fate.log), "products": {},
+            "s": stage, "u": unit, "w": 1, "o": outcome.name, "wall": outcome.seconds, "cpu": outcome.seconds, "rss": 1 << 20,
+            "code": outcome.code, "signal": None, "log": self.write_log(outcome.log), "products": {},
         }  # fmt: skip
-        if fate.outcome == "ok":
-            event["products"] = {name: made for name, *made in self.make_products(line, fate)}
-            event["children"] = [list(child) for child in fate.children]
-            event["result"] = fate.result
-        given = {"why": fate.why, "verdict": fate.verdict}
+        if outcome.name == "ok":
+            event["products"] = {name: made for name, *made in self.make_products(line, outcome)}
+            event["children"] = [list(child) for child in outcome.children]
+            event["result"] = outcome.result
+        given = {"why": outcome.why, "verdict": outcome.verdict}
         self.events.write("end", **event, **{name: value for name, value in given.items() if value})
         self.events.write("sync", ends=1)
 
@@ -229,9 +231,9 @@ class PretendRunner:
     def end_late(self) -> None:
         """Write the end that was kept back when the runner was given up."""
         if self.late:
-            line, fate = self.late
+            line, outcome = self.late
             self.late = None
-            self.end(line, fate)
+            self.end(line, outcome)
 
     def give_back(self, *lines: Line, why: str = "asked to stop") -> None:
         """Give tasks back before their turn, their followers with them."""
@@ -255,12 +257,12 @@ class PretendRunner:
         """Return stage and unit of a task line, as events name them."""
         return self.spec["stages"][line["s"]]["id"], line["u"]
 
-    def make_products(self, line: Line, fate: Fate) -> Iterator[tuple[str, str, int, str, int]]:
+    def make_products(self, line: Line, outcome: Outcome) -> Iterator[tuple[str, str, int, str, int]]:
         """Yield (name, path, bytes, digest, mtime in ns) of what the task leaves."""
         for name, product in line.get("products", {}).items():
-            if name in fate.without:
+            if name in outcome.without:
                 continue
-            mtime_ns, content = 0, fate.contents.get(name, f"{name} of {line['s']} {line['k']}\n".encode())
+            mtime_ns, content = 0, outcome.contents.get(name, f"{name} of {line['s']} {line['k']}\n".encode())
             if self.on_disk:
                 path = self.root / product["path"]
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -279,11 +281,11 @@ class PretendRunner:
         return [1, offset, log.stat().st_size - offset]
 
 
-def within(limit_s: float | None, fate: Fate) -> Fate:
+def within(limit_s: float | None, outcome: Outcome) -> Outcome:
     """Return what becomes of a task that may not run longer than its limit."""
-    if limit_s is None or fate.seconds <= limit_s:
-        return fate
-    return Fate("timeout", limit_s, why=f"it ran longer than its limit of {limit_s:g} s")
+    if limit_s is None or outcome.seconds <= limit_s:
+        return outcome
+    return Outcome("timeout", limit_s, why=f"it ran longer than its limit of {limit_s:g} s")
 
 
 def batches_in(data: bytes) -> Iterator[Batch]:

@@ -1,4 +1,4 @@
-"""A place where jobs only seem to run: the one fake of the JobSite seam."""
+"""A place where jobs only seem to run: the one fake of the JobSite protocol."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from penstock.ledger.archive import pack_folder
 from penstock.site.evidence import misfits, unproven
 from penstock.testing.clock import ManualClock
 from penstock.testing.eventfile import EventFile, LineFault
-from penstock.testing.fates import Fate, Rule, all_well
+from penstock.testing.outcomes import Outcome, Rule, all_well
 from penstock.testing.runner import PretendRunner, TaskId
 
 AT_ONCE = 1 << 20
@@ -127,12 +127,12 @@ class PretendSite:
         """Return the folder of the campaign that a job is of."""
         return str(self.root) if token in self.runners else None
 
-    def news(self, token: str, element: int, life: int, offset: int) -> bytes:
+    def new_events(self, token: str, element: int, life: int, offset: int) -> bytes:
         """Return the next new bytes of an event file, a megabyte at most."""
         started = self.runners.get(token)
         return bytes(started.events.data[offset : offset + AT_ONCE]) if started else b""
 
-    def news_size(self, token: str, element: int, life: int) -> int:
+    def new_size(self, token: str, element: int, life: int) -> int:
         """Let the job work, and return how long its event file is."""
         if token not in self.runners:
             return 0
@@ -170,13 +170,13 @@ class PretendSite:
         """Return what is wrong with the bytes of products that are said to be made."""
         return unproven(self.root, products) if self.on_disk else {}
 
-    def last_words(self, token: str) -> str:
+    def runner_log(self, token: str) -> str:
         """Return what the runner itself had to say."""
         started = self.runners.get(token)
         return "" if started and started.events.count else "it died at once, as the test wanted"
 
     def pack(self, token: str) -> None:
-        """Put all that a settled job left into one file."""
+        """Put all that a finished job left into one file."""
         if self.on_disk:
             pack_folder(self.job_folder(token))
 
@@ -198,7 +198,7 @@ class PretendSite:
         for runner in self.runners.values():
             runner.end_late()
 
-    def kill(self, *, lost: Fate | None = None) -> None:
+    def kill(self, *, lost: Outcome | None = None) -> None:
         """Kill every runner where it stands, as a power cut does; `lost` may end the running tasks before."""
         for runner in self.runners.values():
             if lost and runner.current and runner.alive:

@@ -10,13 +10,13 @@ from pathlib import Path
 from penstock.schedulers.text import expand_ranges
 from penstock.testing.clock import ManualClock
 from penstock.testing.elements import PretendElement, PretendJob
-from penstock.testing.lies import ANSWERING, FITTING, NO_CONTACT, SPOIL, WITHOUT_CONTACT, Lie
+from penstock.testing.faults import ANSWERING, FITTING, NO_CONTACT, SPOIL, WITHOUT_CONTACT, Fault
 from penstock.testing.slurmtext import config_text, history_text, queue_text
 from penstock.transports.reply import Reply
 
 LATE_ANSWER_S = 60.0
 TAKEN_LATE_S = 30.0  # after the command was given up
-OUT_OF_TIME = frozenset((Lie.NO_ANSWER, Lie.NOT_TAKEN, Lie.TAKEN_IN_SILENCE, Lie.TAKEN_LATE))
+OUT_OF_TIME = frozenset((Fault.NO_ANSWER, Fault.NOT_TAKEN, Fault.TAKEN_IN_SILENCE, Fault.TAKEN_LATE))
 FILLED = (
     "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: "
     "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)\n"
@@ -31,16 +31,16 @@ NO_DATABASE = (
     " Connection refused\nsacct: error: Problem talking to the database: Connection refused\n"
 )
 DISABLED = "Slurm accounting storage is disabled\n"
-REFUSALS: Mapping[Lie, str] = {Lie.REFUSED: NO_PARTITION, Lie.FULL: FILLED}
+REFUSALS: Mapping[Fault, str] = {Fault.REFUSED: NO_PARTITION, Fault.FULL: FILLED}
 
 
 class PretendSlurm:
-    """Takes jobs and tells where they stand; it starts nothing. `lies`: how many more answers each fault spoils."""
+    """Takes jobs and tells where they stand; it starts nothing. `faults`: how many more answers each fault spoils."""
 
     def __init__(
         self,
         clock: ManualClock,
-        lies: Counter[Lie],
+        faults: Counter[Fault],
         *,
         array_size: int,
         most_submitted: int | None,
@@ -48,7 +48,7 @@ class PretendSlurm:
         history_after_s: float | None,
         answers_after_s: float,
     ) -> None:
-        self.clock, self.lies = clock, lies
+        self.clock, self.faults = clock, faults
         self.array_size, self.most_submitted, self.remembers_s = array_size, most_submitted, remembers_s
         self.history_after_s, self.answers_after_s = history_after_s, answers_after_s
         self.jobs: list[PretendJob] = []
@@ -84,51 +84,51 @@ class PretendSlurm:
         return PretendJob(next(self.ids), options, script, self.clock.now())
 
     def run(self, argv: Sequence[str], *, timeout_s: float) -> Reply:
-        """Answer a command, truly or with a lie; its time goes by on the clock."""
+        """Answer a command, truly or with a fault; its time goes by on the clock."""
         words = [word for word in argv if word != "env" and "=" not in word.partition("-")[0]]
         command = words[0]
         self.asked.append((self.clock.monotonic(), command))
-        lie = self.next_lie(command)
-        if lie in OUT_OF_TIME:
-            return self.run_out_of_time(words, lie, timeout_s)
-        self.clock.turn(LATE_ANSWER_S if lie is Lie.LATE_ANSWER else self.answers_after_s)
-        if lie is Lie.NO_CONTACT:
+        fault = self.next_fault(command)
+        if fault in OUT_OF_TIME:
+            return self.run_out_of_time(words, fault, timeout_s)
+        self.clock.turn(LATE_ANSWER_S if fault is Fault.LATE_ANSWER else self.answers_after_s)
+        if fault is Fault.NO_CONTACT:
             return WITHOUT_CONTACT.get(command, NO_CONTACT)
-        reply = self.commands()[command](words, lie)
-        return SPOIL[lie](reply) if lie and lie in SPOIL else reply
+        reply = self.commands()[command](words, fault)
+        return SPOIL[fault](reply) if fault and fault in SPOIL else reply
 
-    def next_lie(self, command: str) -> Lie | None:
-        """Return the lie that this command is answered with, and count it."""
+    def next_fault(self, command: str) -> Fault | None:
+        """Return the fault that this command is answered with, and count it."""
         fitting = FITTING.get(command, ANSWERING)
-        lie = next((lie for lie in Lie if lie in fitting and self.lies[lie] > 0), None)
-        if lie:
-            self.lies[lie] -= 1
-        return lie
+        fault = next((fault for fault in Fault if fault in fitting and self.faults[fault] > 0), None)
+        if fault:
+            self.faults[fault] -= 1
+        return fault
 
-    def run_out_of_time(self, words: Sequence[str], lie: Lie, timeout_s: float) -> Reply:
+    def run_out_of_time(self, words: Sequence[str], fault: Fault, timeout_s: float) -> Reply:
         """Let a command be given up; its job may be taken all the same, now or later."""
-        if lie is Lie.TAKEN_IN_SILENCE:
+        if fault is Fault.TAKEN_IN_SILENCE:
             self.sbatch(words)
-        if lie is Lie.TAKEN_LATE:
+        if fault is Fault.TAKEN_LATE:
             at = self.clock.now() + timeout_s + TAKEN_LATE_S
             self.late.append((at, self.new_job(options_in(words), Path(words[-1]))))
         self.clock.turn(timeout_s)
         return Reply(None)
 
-    def commands(self) -> dict[str, Callable[[Sequence[str], Lie | None], Reply]]:
+    def commands(self) -> dict[str, Callable[[Sequence[str], Fault | None], Reply]]:
         """Return what each command does."""
         return {
             "sbatch": self.sbatch,
             "squeue": self.squeue,
             "sacct": self.sacct,
-            "scancel": lambda words, lie: self.scancel(words),
-            "scontrol": lambda words, lie: self.scontrol(),
+            "scancel": lambda words, fault: self.scancel(words),
+            "scontrol": lambda words, fault: self.scontrol(),
         }
 
-    def sbatch(self, words: Sequence[str], lie: Lie | None = None) -> Reply:
+    def sbatch(self, words: Sequence[str], fault: Fault | None = None) -> Reply:
         """Take a job within the limits, or refuse it."""
-        if lie and lie in REFUSALS:
-            return Reply(1, "", REFUSALS[lie])
+        if fault and fault in REFUSALS:
+            return Reply(1, "", REFUSALS[fault])
         job = self.new_job(options_in(words), Path(words[-1]))
         there = len(self.elements("PENDING", "RUNNING"))
         if len(job.elements) > self.array_size:
@@ -145,23 +145,23 @@ class PretendSlurm:
         every = "name" not in options and "jobs" not in options
         return [j for j in self.jobs if every or j.name in names or str(j.native) in ids]
 
-    def squeue(self, words: Sequence[str], lie: Lie | None) -> Reply:
+    def squeue(self, words: Sequence[str], fault: Fault | None) -> Reply:
         """Tell where jobs stand."""
         known = [job for job in self.named(words) if not job.forgotten]
         form = options_in(words)["format"]
-        told = known[1:] if lie is Lie.LEFT_OUT else known
+        told = known[1:] if fault is Fault.LEFT_OUT else known
         return Reply(0, queue_text(told, form, now=self.clock.now(), remembers_s=self.remembers_s))
 
-    def sacct(self, words: Sequence[str], lie: Lie | None) -> Reply:
+    def sacct(self, words: Sequence[str], fault: Fault | None) -> Reply:
         """Tell how jobs ended."""
-        if self.history_after_s is None or lie is Lie.HISTORY_OFF:
+        if self.history_after_s is None or fault is Fault.HISTORY_OFF:
             return Reply(1, "", DISABLED)
-        if lie is Lie.HISTORY_FAILS:
+        if fault is Fault.HISTORY_FAILS:
             return Reply(1, "", NO_DATABASE)
-        told = self.named(words)[1:] if lie is Lie.LEFT_OUT else self.named(words)
-        before = float("-inf") if lie is Lie.NO_HISTORY else self.clock.now() - self.history_after_s
+        told = self.named(words)[1:] if fault is Fault.LEFT_OUT else self.named(words)
+        before = float("-inf") if fault is Fault.NO_HISTORY else self.clock.now() - self.history_after_s
         form = options_in(words)["format"]
-        return Reply(0, history_text(told, form, before=before, frozen=lie is Lie.RUNS_FOR_EVER))
+        return Reply(0, history_text(told, form, before=before, frozen=fault is Fault.RUNS_FOR_EVER))
 
     def scancel(self, words: Sequence[str]) -> Reply:
         """Cancel elements; what is unknown is passed over in silence."""

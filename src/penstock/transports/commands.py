@@ -13,7 +13,7 @@ MOST = 64 << 20  # bytes of an answer; a hundred thousand elements fit in a tent
 
 
 class Run(Protocol):
-    """The seam between penstock and the commands of a site; `penstock.testing` has one that lies."""
+    """Runs the commands of a site; `penstock.testing` has one with faults."""
 
     def __call__(
         self, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout_s: float

@@ -106,24 +106,24 @@ CREATE TABLE job (
     elements INTEGER NOT NULL,
     feed INTEGER NOT NULL DEFAULT 0,    -- 1: batches are added while it lives
     folder TEXT NOT NULL,
-    state TEXT NOT NULL,                -- planned submitted settled
-    created REAL NOT NULL, submitted REAL, settled REAL,
+    state TEXT NOT NULL,                -- planned submitted finished
+    created REAL NOT NULL, submitted REAL, finished REAL,
     why TEXT,
     request TEXT,                       -- JSON: what it asks of a scheduler
     tries INTEGER NOT NULL DEFAULT 0    -- how often it was handed in
 );
-CREATE INDEX job_open ON job (state) WHERE state <> 'settled';
+CREATE INDEX job_open ON job (state) WHERE state <> 'finished';
 CREATE INDEX job_submitted ON job (site, submitted);
 
 CREATE TABLE batch (
     id INTEGER PRIMARY KEY,
     job INTEGER NOT NULL, element INTEGER NOT NULL, number INTEGER NOT NULL,
     stage INTEGER NOT NULL, size INTEGER NOT NULL, cores INTEGER NOT NULL,
-    state TEXT NOT NULL,                -- planned delivered settled
+    state TEXT NOT NULL,                -- planned delivered finished
     at REAL NOT NULL,
     UNIQUE (job, element, number)
 );
-CREATE INDEX batch_open ON batch (job) WHERE state <> 'settled';
+CREATE INDEX batch_open ON batch (job) WHERE state <> 'finished';
 
 -- An element of an array: where its scheduler says that it stands. absent and ended are seconds of this machine's
 -- monotonic clock, since when valid answers are without it, or say that it is over.
@@ -131,11 +131,11 @@ CREATE TABLE element (
     job INTEGER NOT NULL, element INTEGER NOT NULL,
     phase TEXT, word TEXT, reason TEXT, node TEXT, starts REAL, outcome TEXT,
     absent REAL, ended REAL,
-    settled INTEGER NOT NULL DEFAULT 0, -- 1: nothing more can come of it
+    finished INTEGER NOT NULL DEFAULT 0, -- 1: nothing more can come of it
     cancelled INTEGER NOT NULL DEFAULT 0, -- 1: we took it out of the queue, as it had nothing left to do
     PRIMARY KEY (job, element)
 ) WITHOUT ROWID;
-CREATE INDEX element_open ON element (job) WHERE NOT settled;
+CREATE INDEX element_open ON element (job) WHERE NOT finished;
 
 -- One event file: how far it was read, and what it last said.
 CREATE TABLE life (

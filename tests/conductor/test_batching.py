@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.batching import LEARNED_S, UNLEARNED, Usage, batch_size, local_batch_size, walltime_s
+from penstock.conductor.batching import LEARNED_S, UNLEARNED, Usage, batch_size, local_batch_size, walltime_s
 
 walls = st.lists(st.floats(0, 1e5), max_size=60)
 

@@ -3,12 +3,12 @@
 import os
 import sys
 
-from penstock.runner.sight import Sight
+from penstock.runner.nfs import FreshListings
 
 
 def test_the_folders_of_all_inputs_are_known_also_of_those_in_lists(tmp_path):
     (tmp_path / "list.txt").write_text("c/3\nc/4\nd/e/5\n")
-    sight = Sight("/root", str(tmp_path))
+    sight = FreshListings("/root", str(tmp_path))
     assert sight.folders({"a": ["a/1", "b/2", "a/3"], "b": {"list": "list.txt"}}) == {"a", "b", "c", "d/e"}
     assert sight.folders({}) == set()
     assert sight.folders({"a": {"list": "none"}}) == set()
@@ -24,7 +24,7 @@ def test_each_is_opened_and_one_that_is_missing_is_left_to_the_task(tmp_path):
             opened.append(arguments[0])
 
     sys.addaudithook(hook)
-    Sight(str(tmp_path), str(tmp_path)).refresh({"a": ["a/1", "b/2", "/c/3"]})
+    FreshListings(str(tmp_path), str(tmp_path)).refresh({"a": ["a/1", "b/2", "/c/3"]})
     watching.clear()
     assert sorted(opened) == [os.path.join(str(tmp_path), "a"), os.path.join(str(tmp_path), "b")]
 

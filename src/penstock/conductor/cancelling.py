@@ -11,7 +11,7 @@ from penstock.conductor.context import recorded_context
 from penstock.display import count
 from penstock.errors import DefinitionError, PenstockError
 from penstock.ledger import Ledger, jobs
-from penstock.ledger.lease import held
+from penstock.ledger.hosts.lease import held
 from penstock.site import ClusterSite
 
 
@@ -28,7 +28,7 @@ def take_away(root: Path, *, there: Mapping[str, ClusterSite] | None = None) -> 
         context = recorded_context(ledger, SystemClock(), there=there)
         collector = Collector(context)
         try:
-            collector.revoke_departed()
+            collector.revoke_cancelled()
         except DefinitionError as error:
             return [str(error)]
         out = [job["site"] for job in jobs.open_jobs(ledger.db) if not job["feed"]]
@@ -39,7 +39,7 @@ def cancel_at(collector: Collector, site: str) -> str:
     """Cancel at one cluster what has nothing left to do; say what was done, or nothing."""
     open_jobs = [job for job in jobs.open_jobs(collector.ledger.db) if job["site"] == site]
     try:
-        done = [n for job in open_jobs if (n := collector.elements(site).cancel_departed(job))]
+        done = [n for job in open_jobs if (n := collector.elements(site).cancel_leftover(job))]
     except PenstockError as error:
         return f"{site}: {error}: the next `penstock run` or `penstock tick` does it"
     return f"{count(sum(done), 'element')} of {count(len(done), 'job')} cancelled at {site}" if done else ""

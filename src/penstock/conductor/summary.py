@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from penstock.display import Labels, count
 from penstock.ledger import Ledger, jobs
-from penstock.ledger.alike import read_alike
-from penstock.ledger.logs import tail_of
+from penstock.ledger.reading.failuregroups import read_failure_groups
+from penstock.ledger.reading.logs import tail_of
+from penstock.ledger.reading.queuestate import goes_on, out_by_site
 from penstock.ledger.redefined import redefinition
-from penstock.ledger.standing import goes_on, out_by_site
 from penstock.ledger.tasks import REDEFINED
 
 SHOWN = 3
@@ -102,8 +102,8 @@ def failed_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
     """Name a few failed tasks with their reason, one for all that failed the same way."""
     if not counts.get("failed"):
         return []
-    alike = read_alike(ledger.db, Labels.read(ledger.db))
-    shown = [f"    {one.example}: {one.why}" for one in alike[:SHOWN]]
+    groups = read_failure_groups(ledger.db, Labels.read(ledger.db))
+    shown = [f"    {one.example}: {one.why}" for one in groups[:SHOWN]]
     blocked = f", {counts['blocked']} blocked by that" if counts.get("blocked") else ""
     return [
         f"{count(counts['failed'], 'task')} failed{blocked}: see `penstock status`, `penstock log UNIT`",

@@ -10,14 +10,14 @@ from penstock.conductor.context import Context
 from penstock.decide import FREE_AT_MOST
 from penstock.ledger import FOLDER, Ledger, jobs
 from penstock.ledger.experience import experience_of, learn
-from penstock.ledger.jobs import Ending, Settler
+from penstock.ledger.jobs import Ending, Finisher
 from penstock.ledger.pauses import pause_stages_of
 from penstock.ledger.products import note_possible
 from penstock.runner.folders import remove, remove_empty
 from penstock.runner.scratch import remove_scratch
 from penstock.site import FeedingSite, JobSite
-from penstock.site.feeds import product_folders
 from penstock.site.script import remedy_for
+from penstock.site.tasksfile import product_folders
 
 WORDLESS = "its runner ended without a word, "
 
@@ -33,19 +33,19 @@ WHERE b.job = ? AND EXISTS (SELECT 1 FROM life l WHERE l.job = b.job AND l.eleme
 """
 
 
-class Settlement:
+class Finishing:
     """Closes the books of jobs whose runners are gone."""
 
     def __init__(self, context: Context) -> None:
         self.ledger, self.campaign, self.sites, self.clock = (
             context.ledger, context.campaign, context.sites, context.clock,
         )  # fmt: skip
-        self.settler = Settler(context.ledger, context.graph, context.allowances)
+        self.finisher = Finisher(context.ledger, context.graph, context.allowances)
 
-    def settle_runner(self, site: FeedingSite, job: sqlite3.Row) -> None:
+    def finish_runner(self, site: FeedingSite, job: sqlite3.Row) -> None:
         """Close the books of a runner of this machine, after the last of its events was read."""
         lives = jobs.lives(self.ledger.db, job["id"])
-        left, words = all(life["left"] is not None for life in lives), last_words(site, job["token"])
+        left, words = all(life["left"] is not None for life in lives), runner_log(site, job["token"])
         damaged = self.note_damage(site, job) if not left or "damaged" in lives[-1]["left"] else False
         if not left:
             site.end_leftovers(job["token"])
@@ -56,12 +56,12 @@ class Settlement:
             else f"its runner ended {f'with: {words}' if words else 'without a word'}"
         )
         self.note_unsaid(job)
-        self.settler.settle(job, Ending("lost", why, suspects=True), now=self.clock.now())
+        self.finisher.finish(job, Ending("lost", why, suspects=True), now=self.clock.now())
         if not damaged:
             self.count_starts(job, 1, began=any(life["native"] for life in lives), words=words, why=why)
         site.pack(job["token"])
 
-    def settle_elements(
+    def finish_elements(
         self, site: JobSite, job: sqlite3.Row, elements: Sequence[int], ending: Ending
     ) -> None:
         """Close the books of some elements of an array; the job's folder is packed with its last ones."""
@@ -70,8 +70,8 @@ class Settlement:
         if gone:
             self.remove_leftovers(site, job, gone)
         self.note_unsaid(job)
-        self.settler.settle(job, ending, now=self.clock.now(), elements=elements)
-        if jobs.is_settled(self.ledger.db, job["id"]):
+        self.finisher.finish(job, ending, now=self.clock.now(), elements=elements)
+        if jobs.is_finished(self.ledger.db, job["id"]):
             site.pack(job["token"])
 
     def count_elements(
@@ -80,7 +80,7 @@ class Settlement:
         """Take in whether elements of an array began anything."""
         if false_start and self.note_damage(site, job):
             return
-        words = last_words(site, job["token"]) if false_start else ""
+        words = runner_log(site, job["token"]) if false_start else ""
         why = why_not_begun(ending.why, words, site.name) if false_start else ""
         self.count_starts(job, len(elements), began=not false_start, words=words, why=why)
 
@@ -157,13 +157,13 @@ def left_by(paths: Iterable[Path], token: str, elements: Sequence[int]) -> list[
     return [path for path in paths if ".".join(path.name.split(".")[:2]) in tags]
 
 
-def last_words(site: JobSite, token: str) -> str:
+def runner_log(site: JobSite, token: str) -> str:
     """Return the last two things that a runner, or the script that starts it, wrote on its standard error, if any."""
-    said = dict.fromkeys(line.strip() for line in site.last_words(token).splitlines())
+    said = dict.fromkeys(line.strip() for line in site.runner_log(token).splitlines())
     return "; ".join([*said][-2:])
 
 
-def pardon(ledger: Ledger, job: sqlite3.Row) -> None:
+def refund_tries(ledger: Ledger, job: sqlite3.Row) -> None:
     """Let what failed because the place was unwell cost nothing, however often a full disk is tried again."""
     with ledger.transaction() as db:
         db.execute(

@@ -4,7 +4,7 @@ import os
 from typing import Any, Dict, FrozenSet, Iterable
 
 
-class Sight:
+class FreshListings:
     """Looks anew at the folders of a task's inputs: what was not there a moment ago may be remembered as missing."""
 
     def __init__(self, root: str, job_folder: str) -> None:

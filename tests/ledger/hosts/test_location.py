@@ -17,12 +17,12 @@ import pytest
 
 from penstock.errors import Held, LedgerError, NothingYet
 from penstock.ledger import FILE, FOLDER, Ledger
-from penstock.ledger import claims as claiming
-from penstock.ledger.claims import LASTS_S
-from penstock.ledger.lease import find_holder, held, renew_claim
+from penstock.ledger.hosts import claims as claiming
+from penstock.ledger.hosts.claims import LASTS_S
+from penstock.ledger.hosts.handover import confirm
+from penstock.ledger.hosts.lease import find_holder, held, renew_claim
+from penstock.ledger.hosts.location import home_of
 from penstock.ledger.requests import ask, leave_file, take_in
-from penstock.ledger.seat import home_of
-from penstock.ledger.taking import confirm
 from penstock.machine import Machine
 from penstock.testing import ManualClock
 

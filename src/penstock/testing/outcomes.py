@@ -25,7 +25,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class Outcome:
     """How a pretended task ends.
 
     `contents` are the bytes of its products by name (a product called `product` if there is only one);
@@ -33,7 +33,7 @@ class Fate:
     die in the middle of the task, go silent but live, or write the end only after it was given up.
     """
 
-    outcome: str = "ok"
+    name: str = "ok"
     seconds: float = 0.0
     contents: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     without: frozenset[str] = frozenset()  # optional products that it does not leave
@@ -47,12 +47,12 @@ class Fate:
 
 
 #: says what becomes of each run of a task
-Rule = Callable[[Run], Fate]
+Rule = Callable[[Run], Outcome]
 
 
-def all_well(run: Run) -> Fate:
+def all_well(run: Run) -> Outcome:
     """The rule by which every task ends well at once."""
-    return Fate()
+    return Outcome()
 
 
 def failing(*stages: str, times: int = 1_000_000, why: str = "exit code 1") -> Rule:
@@ -63,9 +63,9 @@ def failing(*stages: str, times: int = 1_000_000, why: str = "exit code 1") -> R
     ['error', 'ok']
     """
 
-    def rule(run: Run) -> Fate:
+    def rule(run: Run) -> Outcome:
         if run.stage in stages and run.number <= times:
-            return Fate("error", code=1, why=why)
-        return Fate()
+            return Outcome("error", code=1, why=why)
+        return Outcome()
 
     return rule

@@ -12,13 +12,14 @@ from pathlib import Path
 from penstock.clock import Clock
 from penstock.errors import Held, LedgerError
 from penstock.host import this_process
-from penstock.ledger import FOLDER, Ledger, claims, connect, make_private
-from penstock.ledger.claims import LASTS_S, Claim
+from penstock.ledger import FOLDER, Ledger, connect, make_private
 from penstock.ledger.files import explained
 from penstock.ledger.generation import begin_generation
-from penstock.ledger.holder import Holder, holder
-from penstock.ledger.publishing import Publisher
-from penstock.ledger.taking import check_newest, give_back, take_seat
+from penstock.ledger.hosts import claims
+from penstock.ledger.hosts.claims import LASTS_S, Claim
+from penstock.ledger.hosts.handover import check_newest, give_back, take_record
+from penstock.ledger.hosts.holder import Holder, holder
+from penstock.ledger.hosts.publishing import Publisher
 from penstock.machine import Machine
 
 __all__ = ["LASTS_S", "Holder", "acquire", "find_holder", "held", "holder", "release", "renew"]
@@ -86,7 +87,7 @@ def held(
     """
     mended = make_private(root / FOLDER)
     machine = machine or Machine.here()
-    claim = take_seat(root, machine, command=command, now=clock.now(), adopt=adopt)
+    claim = take_record(root, machine, command=command, now=clock.now(), adopt=adopt)
     with Ledger.at(Path(claim.path), root) if claim else Ledger.open(root, create=True) as ledger:
         ledger.note = f"others could read {root / FOLDER}: it is private now" if mended else None
         ledger.publisher = claim and Publisher(root, claim)

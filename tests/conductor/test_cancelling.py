@@ -9,8 +9,8 @@ import pytest
 from penstock import config
 from penstock.cli.drive import promise
 from penstock.conductor import Conductor
-from penstock.conductor.departed import take_away
-from penstock.conductor.farewell import cluster_lines, say_ending
+from penstock.conductor.cancelling import take_away
+from penstock.conductor.summary import cluster_lines, say_ending
 from penstock.ledger import Ledger
 from penstock.ledger.requests import ask
 from penstock.schedulers import slurm
@@ -102,9 +102,9 @@ class Far:
         with Ledger.open(self.root, readonly=True) as ledger:
             return ledger.db.execute("SELECT id FROM unit WHERE key = ?", (f'["{name}"]',)).fetchone()[0]
 
-    def settled(self) -> dict[int, int]:
+    def finished(self) -> dict[int, int]:
         with Ledger.open(self.root, readonly=True) as ledger:
-            return dict(tuple(row) for row in ledger.db.execute("SELECT element, settled FROM element"))
+            return dict(tuple(row) for row in ledger.db.execute("SELECT element, finished FROM element"))
 
 
 @pytest.fixture(params=[False, True], ids=["one conductor", "a new one every turn"])
@@ -119,7 +119,7 @@ def test_what_has_nothing_left_to_do_is_cancelled_by_one_command_for_a_job(far: 
     with far.ticking() as tick:
         tick()
         assert far.queue.cancelled() == ["4711_[1,3]"]
-        assert far.settled() == {1: 1, 2: 0, 3: 1}
+        assert far.finished() == {1: 1, 2: 0, 3: 1}
         tick()
     assert far.queue.cancelled() == ["4711_[1,3]"], "once"
 
@@ -132,7 +132,7 @@ def test_what_was_taken_away_and_brought_back_does_not_stay_in_the_queue_twice(f
     assert far.queue.cancelled() == ["4711"]
     with Ledger.open(far.root, readonly=True) as ledger:
         states = [row[0] for row in ledger.db.execute("SELECT state FROM job ORDER BY id")]
-    assert states == ["settled", "submitted"]
+    assert states == ["finished", "submitted"]
 
 
 def test_an_element_with_something_left_to_do_stays(far: Far) -> None:
@@ -151,7 +151,7 @@ def test_a_conductor_at_work_does_it_in_its_next_turn(far: Far) -> None:
             db.execute(sql)
         tick()
     assert far.queue.cancelled() == ["4711"], "all of it, so without a list"
-    assert set(far.settled().values()) == {1}
+    assert set(far.finished().values()) == {1}
 
 
 def test_while_the_scheduler_does_not_answer_it_is_tried_again_and_told(far: Far) -> None:
@@ -166,7 +166,7 @@ def test_while_the_scheduler_does_not_answer_it_is_tried_again_and_told(far: Far
         far.queue.cancel = Reply(0)
         far.clock.turn(40.0)
         tick()
-    assert far.settled()[1] == 1
+    assert far.finished()[1] == 1
     assert far.rows("SELECT count(*) FROM problem") == [(0,)]
 
 
@@ -174,7 +174,7 @@ def test_that_a_scheduler_complains_of_what_is_over_is_no_failure(far: Far) -> N
     far.ask("a", "b")
     far.queue.cancel, far.queue.waits = Reply(255, "", "4711[1]: Job has already finished"), False
     assert take_away(far.root, there=far.there()) == ["1 element of 1 job cancelled at cluster"]
-    assert far.settled()[1] == 1
+    assert far.finished()[1] == 1
 
 
 def test_a_veto_leaves_what_is_on_its_way(far: Far) -> None:
@@ -187,7 +187,7 @@ def test_when_nobody_works_on_it_the_command_does_it_itself_and_says_so(far: Far
     far.ask("a", "b", "e", "f")
     assert take_away(far.root, there=far.there()) == ["2 elements of 1 job cancelled at cluster"]
     assert far.queue.cancelled() == ["4711_[1,3]"]
-    assert far.settled() == {1: 1, 2: 0, 3: 1}
+    assert far.finished() == {1: 1, 2: 0, 3: 1}
     assert take_away(far.root, there=far.there()) == []
 
 
@@ -197,7 +197,7 @@ def test_a_runner_that_has_begun_is_told_and_says_goodbye_itself(far: Far) -> No
     (folder / "1.1.jsonl").write_bytes(b"")
     take_away(far.root, there=far.there())
     assert far.queue.cancelled() == ["4711_[1]"]
-    assert far.settled()[1] == 0
+    assert far.finished()[1] == 0
     assert (folder / "1.revoked").exists()
 
 

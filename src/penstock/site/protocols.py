@@ -1,4 +1,4 @@
-"""What a place where jobs run must have: the seam that tests put a pretended one into."""
+"""What a place where jobs run must have; tests put a pretended one in its place."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class JobSite(Protocol):
         """Return the folder of the campaign that a job is of; None if that cannot be told."""
         ...
 
-    def news(self, token: str, element: int, life: int, offset: int) -> bytes:
+    def new_events(self, token: str, element: int, life: int, offset: int) -> bytes:
         """Return the bytes of an event file from `offset` on, not always all; empty if there are none."""
         ...
 
-    def news_size(self, token: str, element: int, life: int) -> int:
+    def new_size(self, token: str, element: int, life: int) -> int:
         """Return how many bytes an event file has; 0 if it is not there."""
         ...
 
@@ -71,12 +71,12 @@ class JobSite(Protocol):
         """Return those products that have other bytes than their digests say; make the others durable."""
         ...
 
-    def last_words(self, token: str) -> str:
+    def runner_log(self, token: str) -> str:
         """Return what a runner, or the script that starts it, had to say outside of tasks."""
         ...
 
     def pack(self, token: str) -> None:
-        """Put all that a settled job left into one file; may be repeated."""
+        """Put all that a finished job left into one file; may be repeated."""
         ...
 
     def unpacked(self) -> Sequence[str]:

@@ -15,7 +15,7 @@ from tests.started import Started
 from penstock.errors import Held
 from penstock.host import boot_id, start_time
 from penstock.ledger import Ledger
-from penstock.ledger.lease import LASTS_S, acquire, held, holder, release, renew
+from penstock.ledger.hosts.lease import LASTS_S, acquire, held, holder, release, renew
 from penstock.testing import ManualClock
 
 

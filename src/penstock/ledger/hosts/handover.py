@@ -11,11 +11,12 @@ from pathlib import Path
 
 from penstock.errors import Held, LedgerError
 from penstock.host import this_process
-from penstock.ledger import claims, migrations
-from penstock.ledger.claims import CLAIM, COPY, LASTS_S, Claim
+from penstock.ledger import migrations
 from penstock.ledger.files import REST, connect, explained, make_private, opened
-from penstock.ledger.holder import Holder, holder
-from penstock.ledger.seat import (
+from penstock.ledger.hosts import claims
+from penstock.ledger.hosts.claims import CLAIM, COPY, LASTS_S, Claim
+from penstock.ledger.hosts.holder import Holder, holder
+from penstock.ledger.hosts.location import (
     FILE,
     FOLDER,
     MARK,
@@ -30,7 +31,9 @@ from penstock.machine import Machine
 from penstock.transports.local import sync_folder
 
 
-def take_seat(root: Path, machine: Machine, *, command: str, now: float, adopt: bool = False) -> Claim | None:
+def take_record(
+    root: Path, machine: Machine, *, command: str, now: float, adopt: bool = False
+) -> Claim | None:
     """Bring the record to this host, and claim it; None where it stands beside the campaign on a local disk.
 
     Raises Held if a living conductor has it, or if what was done last is on another host alone and `adopt` is False.
@@ -69,7 +72,7 @@ def refuse_held(root: Path, known: Sequence[Claim], machine: Machine, now: float
 def source_to_take(
     root: Path, known: Sequence[Claim], machine: Machine, now: float, *, adopt: bool
 ) -> Path | None:
-    """Return the file to go on from, None if there is no record yet; raises what `take_seat` does."""
+    """Return the file to go on from, None if there is no record yet; raises what `take_record` does."""
     source = source_of(root / FOLDER, known, machine)
     if isinstance(source, Claim):
         return copy_to_adopt(root, source) if adopt else refuse_elsewhere(root, source, machine)

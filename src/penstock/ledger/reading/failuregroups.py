@@ -19,7 +19,7 @@ WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class FailureGroup:
     """Failed tasks of one stage whose reasons differ in numbers and in the names of their units only."""
 
     stage: str
@@ -47,16 +47,16 @@ class Alike:
         return f"{self.stage}: {self.count} failed the same way, such as {self.task}"
 
 
-def read_alike(db: sqlite3.Connection, labels: Labels) -> list[Alike]:
+def read_failure_groups(db: sqlite3.Connection, labels: Labels) -> list[FailureGroup]:
     """Return the failed tasks of the stages that are defined, the most alike first."""
-    found = dict[tuple[str, str], Alike]()
+    found = dict[tuple[str, str], FailureGroup]()
     for new in _failed(db, labels):
         like = new.stage, shape_of(new.why, new.task)
         found[like] = replace(found[like], count=found[like].count + 1) if like in found else new
     return sorted(found.values(), key=lambda one: -one.count)
 
 
-def _failed(db: sqlite3.Connection, labels: Labels) -> Iterator[Alike]:
+def _failed(db: sqlite3.Connection, labels: Labels) -> Iterator[FailureGroup]:
     rows = db.execute(
         "SELECT stage.name, unit.key, coalesce(task.why, (SELECT attempt.why FROM attempt"
         " WHERE stage = task.stage AND unit = task.unit AND NOT late ORDER BY attempt.id DESC LIMIT 1), 'failed'),"
@@ -66,7 +66,7 @@ def _failed(db: sqlite3.Connection, labels: Labels) -> Iterator[Alike]:
         (LOOKED_AT,),
     )
     for stage, key, why, tried in rows:
-        yield Alike(stage, 1, labels.label(key), why, bool(tried))
+        yield FailureGroup(stage, 1, labels.label(key), why, bool(tried))
 
 
 def shape_of(why: str, label: str) -> str:

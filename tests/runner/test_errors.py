@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from penstock.runner.errors import Unfit, Unwell, explain
 from penstock.runner.events import Events, members
 from penstock.runner.health import OomCounter, disk_trouble, find_oom_file
-from penstock.runner.trouble import Unfit, Unwell, explain
 
 
 @pytest.fixture

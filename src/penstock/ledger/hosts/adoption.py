@@ -7,8 +7,8 @@ from pathlib import Path
 from penstock.clock import Clock, SystemClock
 from penstock.display import show_time
 from penstock.errors import LedgerError
-from penstock.ledger.lease import held
-from penstock.ledger.seat import as_of, find_seat
+from penstock.ledger.hosts.lease import held
+from penstock.ledger.hosts.location import as_of, find_location
 from penstock.machine import Machine
 
 
@@ -18,12 +18,12 @@ def adopt_record(root: Path, *, yes: bool, clock: Clock | None = None, machine: 
     Raises LedgerError unless `yes`, and Held while its conductor counts as alive.
     """
     clock, machine = clock or SystemClock(), machine or Machine.here()
-    seat = find_seat(root, machine)
-    if seat.whole:
+    location = find_location(root, machine)
+    if location.whole:
         return "nothing to adopt: the record is whole and can be used from here, `penstock run` goes on"
-    made = show_time(as_of(seat.path), now=clock.now())
+    made = show_time(as_of(location.path), now=clock.now())
     if not yes:
-        place = f"{seat.claim.host}, in {seat.claim.path}" if seat.claim else "another host"
+        place = f"{location.claim.host}, in {location.claim.path}" if location.claim else "another host"
         raise LedgerError(
             f"the record of {root} is on {place}, and its copy here of {made}: what was done since would be done"
             " again; if that host is gone for good, say so with --yes"

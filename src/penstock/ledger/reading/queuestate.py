@@ -15,7 +15,7 @@ SILENT_S = 180.0  # without a word, after which a runner is asked after
 MOST_NODES = 5  # that are named
 
 #: The last word counts: a runner that claimed its element runs, whatever the queue said of it before.
-STANDINGS = """
+QUEUE_STATES = """
 SELECT phase, CASE WHEN phase = queued THEN word END AS word, CASE WHEN phase = queued THEN reason END AS reason,
     count(*) AS elements, min(element) AS first, min(starts) AS starts, group_concat(DISTINCT node) AS nodes,
     sum(phase = 'running' AND news <= :silent) AS silent, max(news) AS news
@@ -27,7 +27,7 @@ FROM (
         CASE WHEN e.ended IS NOT NULL THEN 'ended' ELSE e.phase END AS queued,
         CASE WHEN l.native IS NULL AND e.ended IS NULL THEN e.starts END AS starts,
         coalesce(l.host, nullif(e.node, '')) AS node
-    FROM (SELECT * FROM element WHERE job = :job AND element >= :first AND NOT settled ORDER BY element LIMIT :most) e
+    FROM (SELECT * FROM element WHERE job = :job AND element >= :first AND NOT finished ORDER BY element LIMIT :most) e
     JOIN job j ON j.id = e.job
     LEFT JOIN life l ON l.job = e.job AND l.element = e.element
         AND l.life = (SELECT max(life) FROM life WHERE job = e.job AND element = e.element)
@@ -37,7 +37,7 @@ GROUP BY 1, 2, 3 ORDER BY elements DESC, first
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QueueState:
     """So many elements that stand alike."""
 
     phase: str
@@ -77,25 +77,25 @@ class Standing:
         return f"{text} whose files are awaited" if self.phase == "ended" else text
 
 
-def standings(db: sqlite3.Connection, job: int, now: float, *, most: int = -1) -> list[Standing]:
-    """Return where the elements of an array stand that are not settled, the most alike first; of `most` of them."""
+def queue_states(db: sqlite3.Connection, job: int, now: float, *, most: int = -1) -> list[QueueState]:
+    """Return where the elements of an array stand that are not finished, the most alike first; of `most` of them."""
     return _read(db, job, now, first=0, most=most)
 
 
-def standing_of(db: sqlite3.Connection, job: int, element: int, now: float) -> Standing | None:
-    """Return where one element stands; None when it is settled."""
+def queue_state_of(db: sqlite3.Connection, job: int, element: int, now: float) -> QueueState | None:
+    """Return where one element stands; None when it is finished."""
     found = _read(db, job, now, first=element, most=1)
     return found[0] if found and found[0].first == element else None
 
 
-def _read(db: sqlite3.Connection, job: int, now: float, *, first: int, most: int) -> list[Standing]:
+def _read(db: sqlite3.Connection, job: int, now: float, *, first: int, most: int) -> list[QueueState]:
     values = {"job": job, "first": first, "most": most, "silent": now - SILENT_S}
     return [
-        Standing(
+        QueueState(
             r["phase"], r["elements"], r["first"], r["word"], r["reason"] or None, r["starts"],
             _hosts(r["nodes"]), r["silent"] or 0, r["news"],
         )
-        for r in db.execute(STANDINGS, values)
+        for r in db.execute(QUEUE_STATES, values)
     ]  # fmt: skip
 
 
@@ -109,16 +109,16 @@ def show_nodes(nodes: tuple[str, ...]) -> str:
     return ", ".join(nodes[:MOST_NODES]) + more
 
 
-def together(some: list[Standing]) -> list[Standing]:
+def together(some: list[QueueState]) -> list[QueueState]:
     """Add up what stands alike in several jobs."""
-    merged = dict[tuple[str, str | None, str | None], Standing]()
+    merged = dict[tuple[str, str | None, str | None], QueueState]()
     for one in some:
         key = one.phase, one.word, one.reason
         merged[key] = _sum(merged[key], one) if key in merged else one
     return sorted(merged.values(), key=lambda one: -one.elements)
 
 
-def _sum(a: Standing, b: Standing) -> Standing:
+def _sum(a: QueueState, b: QueueState) -> QueueState:
     starts = min((t for t in (a.starts, b.starts) if t is not None), default=None)
     return replace(
         a, elements=a.elements + b.elements, starts=starts, silent=a.silent + b.silent,
@@ -130,8 +130,8 @@ def out_by_site(db: sqlite3.Connection, *, arrays: bool = False) -> dict[str, tu
     """Return, by site, the jobs that are out (only arrays: those at clusters), and their tasks that have not ended."""
     rows = db.execute(
         "SELECT j.site, count(*), sum((SELECT count(*) FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = j.id"
-        " AND b.state <> 'settled' AND t.state IN ('queued', 'running')))"
-        " FROM job j WHERE j.state <> 'settled' AND NOT (? AND j.feed) GROUP BY j.site ORDER BY min(j.id)",
+        " AND b.state <> 'finished' AND t.state IN ('queued', 'running')))"
+        " FROM job j WHERE j.state <> 'finished' AND NOT (? AND j.feed) GROUP BY j.site ORDER BY min(j.id)",
         (arrays,),
     )
     return {row[0]: (row[1], row[2]) for row in rows}
@@ -171,7 +171,7 @@ def goes_on(stage: str, pause: str) -> str:
     return f"fix it, then `penstock run`, or {retry} while something works on it"
 
 
-def remedy_of(db: sqlite3.Connection, job: sqlite3.Row, held: Standing) -> str:
+def remedy_of(db: sqlite3.Connection, job: sqlite3.Row, held: QueueState) -> str:
     """Say what lets a held element go on."""
     command = release_command(
         scheduler_of(db, job["site"]), job["native"], array=job["elements"] > 1,

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.conductor.grid import COPY, Grid
 
 from penstock.conductor.steps import STEPS
-from penstock.testing import ConductorKilled, Fate, Lie, Run
+from penstock.testing import ConductorKilled, Fault, Outcome, Run
 from penstock.testing.elements import PretendElement, PretendJob
-from penstock.testing.lies import ANSWERING, FILES, HISTORY, SUBMITTING
+from penstock.testing.faults import ANSWERING, FILES, HISTORY, SUBMITTING
 
 STAGES = (
     COPY
@@ -35,16 +35,16 @@ products = "out/{night}.txt"
 """
 )
 UNITS, NIGHTS = 10, "ab"
-HONESTY, RETRY = "nothing lies any more", "somebody asks for another try"
+HONESTY, RETRY = "no more faults", "somebody asks for another try"
 STRUCK = (
-    Lie.KILLED, Lie.LOST_TAIL, Lie.GONE_QUIET, Lie.NODE_FAIL, Lie.PREEMPTED, Lie.OUT_OF_MEMORY, Lie.TIMEOUT,
-    Lie.CANCELLED_PENDING, Lie.CANCELLED_RUNNING, Lie.DOUBLE, Lie.SAME_ID_AGAIN, Lie.FORGOTTEN, Lie.FORGOTTEN_ALIVE,
+    Fault.KILLED, Fault.LOST_TAIL, Fault.GONE_QUIET, Fault.NODE_FAIL, Fault.PREEMPTED, Fault.OUT_OF_MEMORY, Fault.TIMEOUT,
+    Fault.CANCELLED_PENDING, Fault.CANCELLED_RUNNING, Fault.DOUBLE, Fault.SAME_ID_AGAIN, Fault.FORGOTTEN, Fault.FORGOTTEN_ALIVE,
 )  # fmt: skip
 #: what is only said wrongly, or late, or not at all: the work itself goes on well
 LIES_ALONE = (
-    *sorted(ANSWERING | HISTORY | SUBMITTING | FILES, key=lambda lie: lie.value),
-    Lie.DOUBLE,
-    Lie.CONDUCTOR_KILLED,
+    *sorted(ANSWERING | HISTORY | SUBMITTING | FILES, key=lambda fault: fault.value),
+    Fault.DOUBLE,
+    Fault.CONDUCTOR_KILLED,
 )
 EXAMPLES, FRESH_EXAMPLES = 30, 8
 
@@ -71,14 +71,14 @@ def expected(stage: str, key: tuple[object, ...]) -> bytes:
 class Happening:
     """One step: what happens, to which of those that it may hit, how often, and how time goes on after it."""
 
-    what: Lie | str
+    what: Fault | str
     pick: int
     times: int
     turns: int
     seconds: float
 
 
-def happenings(*what: Lie | str) -> st.SearchStrategy[Happening]:
+def happenings(*what: Fault | str) -> st.SearchStrategy[Happening]:
     """Return what makes a step out of these."""
     return st.builds(
         Happening,
@@ -91,7 +91,7 @@ def happenings(*what: Lie | str) -> st.SearchStrategy[Happening]:
 
 
 class Ordeal:
-    """A small campaign, driven while everything that can lie does."""
+    """A small campaign, driven while everything that can fault does."""
 
     def __init__(
         self, folder: Path, *, queue_s: float, history_after_s: float | None, fresh: bool = False
@@ -106,7 +106,7 @@ class Ordeal:
         self.grid.ends_by = float("inf")
         self.start()
 
-    def fate(self, run: Run) -> Fate:
+    def fate(self, run: Run) -> Outcome:
         """Say what becomes of a task, and note when it should not have been begun."""
         stage = self.conductor.graph.ids[run.stage]
         row = self.conductor.ledger.db.execute(
@@ -118,7 +118,7 @@ class Ordeal:
             current = element.runner and element.runner.current
             if current and (current.line["s"], current.line["u"]) == (run.stage, run.task["u"]):
                 self.again.append(f"{run.stage} {run.key} runs in {job.native} already")
-        return Fate(seconds=100.0, contents={"product": content(run, self.grid.root)})
+        return Outcome(seconds=100.0, contents={"product": content(run, self.grid.root)})
 
     def start(self) -> None:
         """Let a conductor take over."""
@@ -144,29 +144,29 @@ class Ordeal:
             self.turn()
             self.grid.clock.turn(happening.seconds)
 
-    def let_happen(self, what: Lie | str, pick: int, times: int) -> None:
+    def let_happen(self, what: Fault | str, pick: int, times: int) -> None:
         """Let one thing of the table happen, or somebody do something."""
         cluster = self.grid.cluster
         if what == HONESTY:
-            cluster.be_honest()
+            cluster.clear_faults()
         elif what == RETRY:
             self.grid.ask("retry")
-        elif what is Lie.CONDUCTOR_KILLED:
+        elif what is Fault.CONDUCTOR_KILLED:
             cluster.steps_to_live = pick % 12 + 1
         elif what in STRUCK:
-            hit = cluster.elements("PENDING" if what is Lie.CANCELLED_PENDING else "RUNNING")
+            hit = cluster.elements("PENDING" if what is Fault.CANCELLED_PENDING else "RUNNING")
             if hit:
                 strike(self.grid, what, *hit[pick % len(hit)])
-        elif what is Lie.LEFT_OUT:  # twice in a row, two minutes apart, is what nobody can tell from a loss
-            cluster.tell(what, int(not self.left_out))
+        elif what is Fault.LEFT_OUT:  # twice in a row, two minutes apart, is what nobody can tell from a loss
+            cluster.inject(what, int(not self.left_out))
             self.left_out = True
         else:
-            cluster.tell(what, times)
+            cluster.inject(what, times)
 
     def end(self) -> None:
-        """Without any more lies, everything ends well by itself, but for what people have to say."""
+        """Without any more faults, everything ends well by itself, but for what people have to say."""
         grid = self.grid
-        grid.cluster.be_honest()
+        grid.cluster.clear_faults()
         self.conductor.__exit__(None, None, None)
         grid.ends_by = grid.clock.now() + 86_400
         for _ in range(4):
@@ -206,34 +206,34 @@ class Ordeal:
             assert (size, digest) == (len(right), hashlib.sha256(right).hexdigest())
 
 
-def strike(grid: Grid, lie: Lie, job: PretendJob, element: PretendElement) -> None:
+def strike(grid: Grid, fault: Fault, job: PretendJob, element: PretendElement) -> None:
     """Let something happen to an element, or to its job."""
     cluster = grid.cluster
-    match lie:
-        case Lie.KILLED:
+    match fault:
+        case Fault.KILLED:
             cluster.kill(element)
-        case Lie.LOST_TAIL:
+        case Fault.LOST_TAIL:
             cluster.kill(element, torn=60)
-        case Lie.GONE_QUIET:
+        case Fault.GONE_QUIET:
             if element.runner:
                 element.runner.silent = True
                 grid.at(500, lambda: cluster.kill(element) if element.is_running else None)
-        case Lie.NODE_FAIL:
+        case Fault.NODE_FAIL:
             cluster.fail_node(element.node)
-        case Lie.PREEMPTED:
+        case Fault.PREEMPTED:
             cluster.preempt(element)
-        case Lie.OUT_OF_MEMORY | Lie.TIMEOUT:
-            cluster.kill(element, lie.name, code="0:0")
-        case Lie.CANCELLED_PENDING | Lie.CANCELLED_RUNNING:
+        case Fault.OUT_OF_MEMORY | Fault.TIMEOUT:
+            cluster.kill(element, fault.name, code="0:0")
+        case Fault.CANCELLED_PENDING | Fault.CANCELLED_RUNNING:
             cluster.cancel(job, element.index)
-        case Lie.DOUBLE:
+        case Fault.DOUBLE:
             cluster.double(job)
-        case Lie.SAME_ID_AGAIN:
+        case Fault.SAME_ID_AGAIN:
             cluster.requeue(element)
-        case Lie.FORGOTTEN | Lie.FORGOTTEN_ALIVE:
-            cluster.forget(job, alive=lie is Lie.FORGOTTEN_ALIVE)
+        case Fault.FORGOTTEN | Fault.FORGOTTEN_ALIVE:
+            cluster.forget(job, alive=fault is Fault.FORGOTTEN_ALIVE)
         case _:
-            raise AssertionError(lie)
+            raise AssertionError(fault)
 
 
 QUEUES, HISTORIES = st.sampled_from([0.0, 50.0]), st.sampled_from([0.0, 90.0, None])
@@ -255,7 +255,7 @@ def live(
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(happenings(HONESTY, RETRY, *Lie), min_size=10, max_size=40), QUEUES, HISTORIES)
+@given(st.lists(happenings(HONESTY, RETRY, *Fault), min_size=10, max_size=40), QUEUES, HISTORIES)
 def test_nothing_is_lost_and_nothing_counts_twice(
     lived: list[Happening], queue_s: float, history: float | None
 ) -> None:
@@ -264,7 +264,7 @@ def test_nothing_is_lost_and_nothing_counts_twice(
 
 
 @settings(max_examples=FRESH_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(happenings(HONESTY, RETRY, *Lie), min_size=10, max_size=20), QUEUES, HISTORIES)
+@given(st.lists(happenings(HONESTY, RETRY, *Fault), min_size=10, max_size=20), QUEUES, HISTORIES)
 def test_nor_is_it_when_each_turn_has_a_conductor_of_its_own(
     lived: list[Happening], queue_s: float, history: float | None
 ) -> None:

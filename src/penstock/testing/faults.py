@@ -8,7 +8,7 @@ from enum import Enum, auto
 from penstock.transports.reply import Reply
 
 
-class Lie(Enum):
+class Fault(Enum):
     """A fault that a PretendCluster can be told to have."""
 
     # answers
@@ -98,36 +98,36 @@ class ConductorKilled(BaseException):
 
 SUBMITTING = frozenset(
     {
-        Lie.NOT_TAKEN,
-        Lie.TAKEN_IN_SILENCE,
-        Lie.TAKEN_GARBLED,
-        Lie.TAKEN_WITH_ERROR,
-        Lie.TAKEN_LATE,
-        Lie.REFUSED,
-        Lie.FULL,
+        Fault.NOT_TAKEN,
+        Fault.TAKEN_IN_SILENCE,
+        Fault.TAKEN_GARBLED,
+        Fault.TAKEN_WITH_ERROR,
+        Fault.TAKEN_LATE,
+        Fault.REFUSED,
+        Fault.FULL,
     }
 )
-HISTORY = frozenset({Lie.NO_HISTORY, Lie.HISTORY_FAILS, Lie.HISTORY_OFF, Lie.RUNS_FOR_EVER})
+HISTORY = frozenset({Fault.NO_HISTORY, Fault.HISTORY_FAILS, Fault.HISTORY_OFF, Fault.RUNS_FOR_EVER})
 ANSWERING = frozenset(
     {
-        Lie.EMPTY_ANSWER,
-        Lie.NO_CONTACT,
-        Lie.CUT_ANSWER,
-        Lie.BANNER,
-        Lie.SAID_TWICE,
-        Lie.LEFT_OUT,
-        Lie.STRANGE_WORD,
-        Lie.NO_ANSWER,
-        Lie.LATE_ANSWER,
+        Fault.EMPTY_ANSWER,
+        Fault.NO_CONTACT,
+        Fault.CUT_ANSWER,
+        Fault.BANNER,
+        Fault.SAID_TWICE,
+        Fault.LEFT_OUT,
+        Fault.STRANGE_WORD,
+        Fault.NO_ANSWER,
+        Fault.LATE_ANSWER,
     }
 )
 #: which faults the answer to a command can have
-FITTING: Mapping[str, frozenset[Lie]] = {
-    "sbatch": SUBMITTING | {Lie.NO_CONTACT, Lie.NO_ANSWER, Lie.LATE_ANSWER, Lie.BANNER},
+FITTING: Mapping[str, frozenset[Fault]] = {
+    "sbatch": SUBMITTING | {Fault.NO_CONTACT, Fault.NO_ANSWER, Fault.LATE_ANSWER, Fault.BANNER},
     "sacct": ANSWERING | HISTORY,
-    "scancel": frozenset({Lie.NO_CONTACT, Lie.NO_ANSWER}),
+    "scancel": frozenset({Fault.NO_CONTACT, Fault.NO_ANSWER}),
 }
-FILES = frozenset({Lie.CLOCK_AHEAD, Lie.FILES_LATE, Lie.TORN_LINES})
+FILES = frozenset({Fault.CLOCK_AHEAD, Fault.FILES_LATE, Fault.TORN_LINES})
 
 NO_CONTACT = Reply(1, "", "slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n")
 WITHOUT_CONTACT: Mapping[str, Reply] = {
@@ -155,14 +155,14 @@ def twice(reply: Reply) -> Reply:
 
 
 #: how an answer is spoiled
-SPOIL: Mapping[Lie, Callable[[Reply], Reply]] = {
-    Lie.EMPTY_ANSWER: lambda reply: Reply(0),
-    Lie.CUT_ANSWER: cut,
-    Lie.BANNER: lambda reply: Reply(reply.code, BEFORE + reply.out + AFTER, "tput: No value for $TERM\n"),
-    Lie.SAID_TWICE: twice,
-    Lie.STRANGE_WORD: lambda reply: Reply(
+SPOIL: Mapping[Fault, Callable[[Reply], Reply]] = {
+    Fault.EMPTY_ANSWER: lambda reply: Reply(0),
+    Fault.CUT_ANSWER: cut,
+    Fault.BANNER: lambda reply: Reply(reply.code, BEFORE + reply.out + AFTER, "tput: No value for $TERM\n"),
+    Fault.SAID_TWICE: twice,
+    Fault.STRANGE_WORD: lambda reply: Reply(
         reply.code, reply.out.replace("|RUNNING|", "|DREAMING|").replace("|PENDING|", "|DREAMING|"), reply.err
     ),
-    Lie.TAKEN_GARBLED: lambda reply: Reply(0, "Submitted batch job <unprintable>\n"),
-    Lie.TAKEN_WITH_ERROR: lambda reply: WITHOUT_CONTACT["sbatch"],
+    Fault.TAKEN_GARBLED: lambda reply: Reply(0, "Submitted batch job <unprintable>\n"),
+    Fault.TAKEN_WITH_ERROR: lambda reply: WITHOUT_CONTACT["sbatch"],
 }

@@ -10,12 +10,12 @@ from zipfile import ZipFile
 import pytest
 
 from penstock.campaign import Site
-from penstock.conductor.settling import why_not_begun
+from penstock.conductor.finishing import why_not_begun
 from penstock.errors import SubmitRejected
 from penstock.ledger.archive import archive_of, pack_folder, read_stretch
 from penstock.rendering import batch_text
 from penstock.site import LocalSite
-from penstock.site.feeds import product_folders, read_feed
+from penstock.site.tasksfile import product_folders, read_feed
 
 SLEEPER = """
 [stage.a]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from penstock.batching import Usage
+from penstock.conductor.batching import Usage
 from penstock.graph import Graph
 from penstock.ledger import Ledger
 
 KEPT = 200
 
 
-class Measured:
+class Durations:
     """Wall times of the last units that ended well, by stage."""
 
     def __init__(self, ledger: Ledger, graph: Graph) -> None:

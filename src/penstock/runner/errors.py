@@ -31,7 +31,7 @@ CROWDED = {
 }
 
 
-class Trouble(Exception):
+class TaskFailure(Exception):
     """What keeps a task from its end.
 
     `outcome` is what its attempt is called then, `verdict` whether another try can help.
@@ -41,18 +41,18 @@ class Trouble(Exception):
     verdict = ""
 
 
-class Unfit(Trouble):
+class Unfit(TaskFailure):
     """The task cannot be tried as it stands."""
 
 
-class Taken(Trouble):
+class Taken(TaskFailure):
     """What lies where a product goes was made by somebody else."""
 
     outcome = "unstarted"
     verdict = "permanent"
 
 
-class Missing(Trouble):
+class Missing(TaskFailure):
     """A product is not there, or is not what was declared."""
 
     outcome = "missing_product"
@@ -64,7 +64,7 @@ class Astray(Missing):
     verdict = "permanent"
 
 
-class Unwell(Trouble):
+class Unwell(TaskFailure):
     """The place cannot work."""
 
     outcome = "node_failure"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from penstock.display import show_time
 from penstock.errors import LedgerError, NothingYet
-from penstock.ledger import claims
-from penstock.ledger.claims import COPY, Claim
 from penstock.ledger.files import connect, connect_copy
+from penstock.ledger.hosts import claims
+from penstock.ledger.hosts.claims import COPY, Claim
 from penstock.machine import Machine
 
 FOLDER = ".penstock"
@@ -22,7 +22,7 @@ MARK, PUBLISHED = "mark", "published"
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class Location:
     """A file to read the record from; `copy`: one that was published, `whole`: with all that was ever recorded."""
 
     path: Path
@@ -31,7 +31,7 @@ class Seat:
     claim: Claim | None = None
 
 
-def find_seat(root: Path, machine: Machine) -> Seat:
+def find_location(root: Path, machine: Machine) -> Location:
     """Return where the record can be read from here.
 
     Raises LedgerError if nothing has been run yet, or if the record is on another host and nothing of it here.
@@ -40,10 +40,10 @@ def find_seat(root: Path, machine: Machine) -> Seat:
     known = claims.read_claims(folder)
     found = source_of(folder, known, machine)
     if isinstance(found, Path):
-        return Seat(found, copy=COPY.fullmatch(found.name) is not None)
+        return Location(found, copy=COPY.fullmatch(found.name) is not None)
     copy = newest_copy(folder)
     if copy:
-        return Seat(copy, copy=True, whole=False, claim=found)
+        return Location(copy, copy=True, whole=False, claim=found)
     if found:
         raise LedgerError(
             f"the record of {root} is on {found.host} and nothing of it was published yet: ask there"
@@ -123,7 +123,7 @@ def as_of(path: Path) -> float:
     return float(value_of(path, PUBLISHED) or path.stat().st_mtime)
 
 
-def describe_copy(root: Path, seat: Seat, at: float, now: float) -> str:
+def describe_copy(root: Path, location: Location, at: float, now: float) -> str:
     """Say that what follows is read from a copy."""
-    place = seat.claim.host if seat.claim else "another host"
+    place = location.claim.host if location.claim else "another host"
     return f"the record of {root.name} is on {place}; this is its copy as of {show_time(at, now=now)}"

@@ -16,7 +16,7 @@ from typing import Any
 
 from penstock.errors import Held
 from penstock.host import Process
-from penstock.ledger.holder import Holder
+from penstock.ledger.hosts.holder import Holder
 from penstock.runner.sealed import seal, unseal
 from penstock.transports.local import sync_folder, write_durably, write_file
 

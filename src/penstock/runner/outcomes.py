@@ -5,10 +5,10 @@ import os
 import signal
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
+from .errors import LIMITS
 from .logs import SlotLog
 from .products import Made
 from .spec import Rule, Stage
-from .trouble import LIMITS
 
 Verdict = Tuple[str, str, str]  # outcome, why, verdict
 
@@ -33,7 +33,7 @@ class Result(NamedTuple):
     made: Tuple[Made, ...] = ()
 
 
-def judge_exit(stage: Stage, argv: Sequence[Any], status: int, log: SlotLog) -> Result:
+def outcome_of_exit(stage: Stage, argv: Sequence[Any], status: int, log: SlotLog) -> Result:
     """Say what a command's exit status means, before its products are looked at."""
     code, number = split_status(status)
     if shell_code(code, number) not in stage.ok_codes:
@@ -41,7 +41,7 @@ def judge_exit(stage: Stage, argv: Sequence[Any], status: int, log: SlotLog) -> 
     return Result(code=code, signal=number)
 
 
-def judge_death(status: int) -> Result:
+def outcome_of_death(status: int) -> Result:
     """Say what the end of a worker in the middle of a task means."""
     code, number = split_status(status)
     if number is not None:

@@ -1,0 +1,1 @@
+"""Which host has the record, who may write it, and how it moves to another."""
