@@ -24,14 +24,16 @@ def test_a_command_leaves_its_product_under_its_name(lab):
 
 
 def test_every_line_names_the_job_and_is_numbered(lab):
+    before = time.time()
     lab.run([lab.command(1, "true"), lab.command(2, "true")])
+    after = time.time()
     events = lab.events()
     assert [event["n"] for event in events] == list(range(1, len(events) + 1))
     assert {(event["t"], event["i"], event["l"]) for event in events} == {(lab.token, 1, 1)}
     assert [event["e"] for event in events] == [
         "claim", "start", "end", "start", "end", "batch", "sync", "leave",
     ]  # fmt: skip
-    assert all(abs(event["at"] - time.time()) < 60 for event in events)
+    assert all(before - 0.01 <= event["at"] <= after + 0.01 for event in events), "rounded to milliseconds"
 
 
 def test_the_claim_says_who_holds_the_element(lab):
@@ -46,7 +48,7 @@ def test_an_end_tells_what_was_used(lab):
     lab.function("def run(task):\n    sum(range(3_000_000))\n    return {'n': 3}")
     lab.run([lab.python(1), lab.shell(2, "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done")])
     for end in lab.ends().values():
-        assert 0.001 < end["cpu"] <= end["wall"] * 1.5 < 10
+        assert 0 < end["cpu"] <= end["wall"] * 1.5
         assert end["rss"] > 1_000_000
     assert lab.ends()[1]["result"] == {"n": 3}
 
