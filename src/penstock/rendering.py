@@ -216,6 +216,7 @@ def stage_spec(stage: Stage, number: int, campaign: Campaign, *, time_scale: flo
         "limit_s": limit and limit * time_scale,
         "memory_bytes": stage.resources.memory_bytes,
         "cpus": stage.resources.cpus,
+        "gpus": stage.resources.gpus,
         "scratch": stage.scratch,
         "templates": dict(stage.templates),
         "environment": dict(stage.environment),

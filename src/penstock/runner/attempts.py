@@ -28,6 +28,7 @@ from .patterns import Patterns
 from .products import Made, explained, find_products, is_heavy
 from .revoked import Revocations
 from .scratch import remove_scratch
+from .share import Shares
 from .slots import Attempt, Slot, abandon_attempt, prepare_attempt, signal_group
 from .spec import Job
 from .work import Work
@@ -59,6 +60,7 @@ class Attempts:
         self._on_end = on_end
         self._launcher = Launcher(job)
         self._sight = FreshListings(job.spec.root, job.folder)
+        self._shares = Shares(job)
         self._workers = Workers(job, children, on_reply=self._replied, on_death=self._worker_died)
         self._leftovers = Leftovers(job, children)
         if self._leftovers.blind:
@@ -127,14 +129,15 @@ class Attempts:
             self.next_at = min(self.next_at, attempt.limit_at)
 
     def _spawn(self, attempt: Attempt) -> None:
-        env = self._launcher.environment(attempt.work.stage, attempt.slot.number, attempt.env)
+        work, slot = attempt.work, attempt.slot.number
+        env = self._launcher.environment(work.stage, slot, self._shares.of(work, slot), attempt.env)
         attempt.group = self._launcher.start(attempt.argv, env, attempt.slot.log.fd, attempt.scratch)
         self._children.follow(attempt.group, partial(self._exited, attempt))
 
     def _hand_over(self, slot: Slot) -> None:
         """Give the slot's worker all that the slot holds."""
         attempts = ([slot.attempt] if slot.attempt else []) + list(slot.ahead)
-        self._workers.hand_over(slot, attempts)
+        self._workers.hand_over(slot, attempts, self._shares.of(attempts[0].work, slot.number))
         for attempt in attempts:
             attempt.group = slot.worker.pid if slot.worker else 0
 

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 from .errors import CROWDED, Unfit, Unwell, explain
 from .orphans import TASK
 from .products import Planned
+from .share import VISIBLE
 from .shell import spare_child
 from .spawn import spawn
 from .spec import Job, Stage
@@ -75,15 +76,19 @@ class Launcher:
         self._base = dict(os.environ)
         self._base.update(job.spec.environment)
         self._base["PENSTOCK"] = job.mark
-        self._bases: Dict[Tuple[str, int], Dict[str, str]] = {}
+        self._bases: Dict[Tuple[str, int, Optional[str]], Dict[str, str]] = {}
         self._places: Dict[Tuple[str, str], str] = {}
         self._null = os.open(os.devnull, os.O_RDWR)
         self._root = os.open(job.spec.root, os.O_RDONLY)
 
-    def environment(self, stage: Stage, slot: int, more: Optional[Dict[str, str]]) -> Dict[str, str]:
-        base = self._bases.get((stage.name, slot))
+    def environment(
+        self, stage: Stage, slot: int, share: Dict[str, str], more: Optional[Dict[str, str]]
+    ) -> Dict[str, str]:
+        place = (stage.name, slot, share.get(VISIBLE))
+        base = self._bases.get(place)
         if base is None:
-            base = self._bases[stage.name, slot] = dict(self._base, **stage.environment)
+            base = self._bases[place] = dict(self._base, **share)
+            base.update(stage.environment)
             base[TASK] = self._job.mark_slot(slot, worker=False)
         return dict(base, **more) if more else base
 

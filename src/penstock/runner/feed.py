@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional
+from typing import Any, Deque, Dict, List, Optional, Sequence
 
 from .errors import Damaged
 from .sealed import digest_of, unseal
@@ -14,13 +14,14 @@ NUMBERS = ("batch", "workers", "tasks", "bytes")
 class Batch:
     """Task lines that are run together, so many at a time."""
 
-    __slots__ = ("left", "lines", "number", "share")
+    __slots__ = ("devices", "left", "lines", "number", "share")
 
-    def __init__(self, number: int, workers: int, lines: Deque[bytes]) -> None:
+    def __init__(self, number: int, workers: int, lines: Deque[bytes], devices: Sequence[str] = ()) -> None:
         self.number = number
         self.share = 1.0 / max(1, workers)
         self.lines = lines
         self.left = len(lines)
+        self.devices = tuple(devices)
 
 
 class Feed:
@@ -85,7 +86,7 @@ class Feed:
         lines = deque(data.split(b"\n"))
         if lines.pop() or len(lines) != header["tasks"]:
             raise self._damaged("holds a batch that is not {} lines".format(header["tasks"]))
-        return Batch(header["batch"], header["workers"], lines)
+        return Batch(header["batch"], header["workers"], lines, header.get("devices") or ())
 
     def _damaged(self, what: str) -> Damaged:
         return Damaged("{} is damaged: it {} at byte {}".format(self._path, what, self._offset))

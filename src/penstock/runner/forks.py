@@ -4,10 +4,11 @@ import os
 import signal
 import sys
 import traceback
-from typing import Any, Callable, List, NamedTuple, NoReturn, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Sequence, Tuple
 
 from .errors import TaskFailure
 from .messages import Inbox, pack, write_all
+from .orphans import TASK
 from .prctl import DIE_WITH_PARENT, set_option
 from .products import Found, explained, secure_products, sync_tree
 from .spec import Job
@@ -32,10 +33,11 @@ class Worker(NamedTuple):
     tasks: int
     replies: Inbox
     bell: int
+    share: Dict[str, str]  # what it was told of threads and devices
 
 
-def fork_worker(job: Job, log: int, mark: str) -> Worker:
-    """Start a worker whose output goes to a slot's log, and whose processes carry a mark."""
+def fork_worker(job: Job, log: int, mark: str, share: Dict[str, str]) -> Worker:
+    """Start a worker whose output goes to a slot's log, and whose processes carry a mark and its share of the node."""
     tasks, to_tasks = os.pipe()
     replies, to_replies = os.pipe()
     bell, to_bell = os.pipe()
@@ -44,14 +46,14 @@ def fork_worker(job: Job, log: int, mark: str) -> Worker:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        serve(job, Inbox(tasks), Voice(to_replies, to_bell), mark)
+        serve(job, Inbox(tasks), Voice(to_replies, to_bell), dict(share, **{TASK: mark}))
 
     pid = _fork(run, keep=(tasks, to_replies, to_bell, log))
     for fd in (tasks, to_replies, to_bell):
         os.close(fd)
     os.set_blocking(replies, False)
     os.set_blocking(bell, False)
-    return Worker(pid, to_tasks, Inbox(replies), bell)
+    return Worker(pid, to_tasks, Inbox(replies), bell, share)
 
 
 def fork_errand(ask: Callable[[Tell], Any]) -> Tuple[int, Inbox]:

@@ -35,6 +35,8 @@ class Stage(NamedTuple):
     templates: Dict[str, str]
     environment: Dict[str, str]
     expands: Optional[str]
+    cpus: int
+    gpus: int
 
     @property
     def reads_log(self) -> bool:
@@ -124,6 +126,8 @@ def parse_stage(name: str, data: Dict[str, Any]) -> Stage:
         templates=data.get("templates") or {},
         environment=data.get("environment") or {},
         expands=data.get("expands"),
+        cpus=data.get("cpus") or 0,
+        gpus=data.get("gpus") or 0,
     )
 
 

@@ -62,11 +62,11 @@ class Voice:
         os.write(self._bell, b"!")
 
 
-def serve(job: Job, inbox: Inbox, voice: Voice, mark: str) -> None:
+def serve(job: Job, inbox: Inbox, voice: Voice, own: Dict[str, str]) -> None:
     """Run the tasks of one message after the other until the runner closes the pipe, or until one left something."""
-    surroundings = Surroundings(mark)
+    surroundings = Surroundings(own[TASK])
     functions = Functions(
-        dict(os.environ, **job.spec.environment, PENSTOCK=job.mark, **{TASK: mark}), surroundings
+        dict(os.environ, **{**job.spec.environment, **own, "PENSTOCK": job.mark}), surroundings
     )
     root = os.open(job.spec.root, os.O_RDONLY)
     usage = Usage()

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from functools import partial
-from typing import Any, Callable, Sequence, Tuple
+from typing import Any, Callable, Dict, Sequence, Tuple
 
 from .children import Children
 from .errors import CROWDED, Unwell, say_error
@@ -32,11 +32,13 @@ class Workers:
         self._on_reply = on_reply
         self._on_death = on_death
 
-    def hand_over(self, slot: Slot, attempts: Sequence[Attempt]) -> None:
-        """Send tasks to the slot's worker, to be run one after the other."""
+    def hand_over(self, slot: Slot, attempts: Sequence[Attempt], share: Dict[str, str]) -> None:
+        """Send tasks to the slot's worker, to be run one after the other; one of another share makes room for a new one."""
+        if slot.worker and slot.worker.share != share:
+            self._drop(slot, slot.worker)
         data = pack([_message(attempt) for attempt in attempts])
         for _ in range(3):
-            worker = slot.worker or self._fork(slot)
+            worker = slot.worker or self._fork(slot, share)
             try:
                 write_all(worker.tasks, data)
                 return
@@ -77,10 +79,10 @@ class Workers:
                 return
             time.sleep(0.002)
 
-    def _fork(self, slot: Slot) -> Worker:
+    def _fork(self, slot: Slot, share: Dict[str, str]) -> Worker:
         try:
             worker = slot.worker = fork_worker(
-                self._job, slot.log.fd, self._job.mark_slot(slot.number, worker=True)
+                self._job, slot.log.fd, self._job.mark_slot(slot.number, worker=True), share
             )
         except OSError as error:
             why = CROWDED.get(error.errno or 0) or say_error(error)

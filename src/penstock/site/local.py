@@ -9,6 +9,7 @@ from pathlib import Path
 from penstock.campaign import Site
 from penstock.errors import SubmitRejected
 from penstock.ledger import FOLDER
+from penstock.runner.share import THREADS
 from penstock.schedulers import local
 from penstock.site.folders import TASKS, WORDS, JobFolders, writing
 from penstock.transports.local import append, write_file
@@ -36,7 +37,8 @@ class LocalSite(JobFolders):
         from penstock.runner.build import build_pyz
 
         folder = self.job_folder(token)
-        environment = {**os.environ, **self.site.environment, "PENSTOCK": f"{token}/1/1"}
+        ours = {name: value for name, value in os.environ.items() if name not in THREADS}
+        environment = {**ours, **self.site.environment, "PENSTOCK": f"{token}/1/1"}
         with writing(self.folder):
             argv = local.runner_argv(build_pyz(self.folder), folder, self.site.python)
         try:

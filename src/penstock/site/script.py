@@ -9,6 +9,7 @@ from pathlib import Path
 from shlex import quote
 
 from penstock.campaign import Site
+from penstock.runner.share import THREADS
 
 NO_FOLDER, NO_SETUP = 66, 67  # exit codes of an element that could not begin
 
@@ -38,6 +39,7 @@ def job_script(
 ) -> str:
     """Return the script of one job.
 
+    What a scheduler says of threads (PBS: all cores of the job) is forgotten: the runner knows those of a task.
     The runner is exec'ed, so that a signal which the scheduler sends to the script reaches it. Its words, and those of
     the set-up, go to `words`: the scheduler's own output file is nowhere.
     """
@@ -48,6 +50,7 @@ def job_script(
             f"# spec {digests.spec}",
             f"# tasks {digests.tasks}",
             f"cd {quote(str(root))} && exec >>{quote(str(words))} 2>&1 || exit {NO_FOLDER}",
+            f"unset {' '.join(THREADS)}",
             *(f"export {name}={quote(value)}" for name, value in sorted(site.environment.items())),
             *setup_lines(site.setup),
             f"exec {' '.join(map(quote, runner_words(site, root, folder, runner)))}",
