@@ -25,7 +25,7 @@ def test_the_day_of_a_picture_is_that_of_its_recording_or_of_its_name():
 
 def test_pages_lead_to_each_other_and_back_and_load_pictures_when_they_are_seen(tmp_path):
     albums = list(bind([*pictures("2026-01-17", 1), *pictures("2026-01-18", 2), *pictures("2026-01-19", 1)]))
-    about = {"title": "a <sea>", "back": "index.html", "style": "", "colours": "one range"}
+    about = {"title": "a <sea>", "back": "index.html", "colours": "one range"}
     write_albums(tmp_path / "days", albums, **about)
     page = (tmp_path / "days/2026-01-18.html").read_text()
     links = re.findall(r'href="([^"]+)"', page)

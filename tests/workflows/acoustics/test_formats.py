@@ -6,12 +6,12 @@ import xarray as xr
 from penstock.workflows.acoustics import longterm, matrix
 from penstock.workflows.acoustics import product as module
 from penstock.workflows.acoustics.exports import write_npz
-from penstock.workflows.acoustics.formats import as_netcdf, open_product, spectra_of, write_zarr
 from penstock.workflows.acoustics.measure import measure
 from penstock.workflows.acoustics.overview import read_soundscape
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.tables import read_findings
 from penstock.workflows.acoustics.tiles import draw_tile, find_tile
+from penstock.workflows.stores.formats import as_netcdf, open_product, spectra_of, write_zarr
 
 
 @pytest.fixture

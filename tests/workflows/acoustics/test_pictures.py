@@ -2,24 +2,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from penstock.workflows.acoustics.pictures import (
-    ABOVE,
-    COLOURS,
-    LEFT,
-    LEFT_OUT,
-    NO_DATA,
-    Panel,
-    draw,
-    frequency_ticks,
-    level_ticks,
-    robust_range,
-    time_ticks,
-)
+from penstock.workflows.acoustics.pictures import Panel, draw, frequency_ticks
 from penstock.workflows.acoustics.timeline import Span
+from penstock.workflows.reports.palette import COLOURS, LEFT_OUT, NO_DATA
+from penstock.workflows.reports.picture import ABOVE, LEFT
 
 BEGIN = datetime(2026, 1, 17, 4, 0, 7, tzinfo=UTC)
 
@@ -60,33 +48,9 @@ def test_a_panel_without_any_data_can_be_drawn(tmp_path):
     assert draw(panel([[np.nan]]), tmp_path / "a.png") == (0.0, 10.0)
 
 
-def test_a_few_loud_points_do_not_darken_the_rest():
-    levels = np.linspace(40, 60, 10_000)
-    levels[:5] = 200
-    low, high = robust_range(levels)
-    assert (low, high) == (41, 60)
-
-
-@given(st.floats(0.5, 1e8))
-def test_ticks_of_time_are_few_inside_and_at_round_times(length):
-    ticks = list(time_ticks(BEGIN, BEGIN + timedelta(seconds=length)))
-    assert len(ticks) <= 10 or length > 9 * 365 * 86400
-    assert all(0 <= tick.place <= 1 for tick in ticks)
-
-
-def test_ticks_of_a_minute_stand_at_tens_of_seconds():
-    ticks = list(time_ticks(BEGIN, BEGIN + timedelta(seconds=60)))
-    assert [tick.text for tick in ticks][:2] == ["04:00:10", "04:00:20"]
-    assert ticks[0].place == pytest.approx(3 / 60)
-
-
 def test_frequencies_are_told_in_kilohertz_above_two():
     assert [tick.text for tick in frequency_ticks(24000)] == ["0", "5", "10", "15", "20"]
     assert [tick.text for tick in frequency_ticks(1000)][:3] == ["0", "200", "400"]
-
-
-def test_ticks_of_level_are_round():
-    assert [tick.text for tick in level_ticks(41, 83)] == ["50", "60", "70", "80"]
 
 
 def test_what_was_left_out_is_another_grey_than_what_was_never_recorded(tmp_path):

@@ -10,10 +10,10 @@ from PIL import Image
 from penstock.workflows.acoustics import tiles
 from penstock.workflows.acoustics.axis import Axis
 from penstock.workflows.acoustics.measure import measure_sound
-from penstock.workflows.acoustics.pictures import COLOURS
 from penstock.workflows.acoustics.serving import make_server
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.sound import FileSound
+from penstock.workflows.reports.palette import COLOURS
 
 RATE = 8000
 PARAMS = {"nfft": 256, "tile_width": 40, "tile_height": 64, "tile_levels": 3, "db_range": [-80, -20]}

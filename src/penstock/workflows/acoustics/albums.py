@@ -7,19 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment
+from penstock.workflows.reports.page import write_page
 
 MOST = 288  # pictures on a page: a day of five minutes each
 UNKNOWN = "undated"
 
-ALBUM = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{{ title }}: {{ album.title }}</title><style>{{ style }}
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(280px, 1fr)); gap: 1rem }
-.grid figure { margin: 0 } .grid figure:target { outline: 3px solid #1f6feb }
-</style></head><body>
-<h1>{{ album.title }}</h1>
-<p><a href="../{{ back }}">{{ title }}</a>
+ALBUM = """<p><a href="../{{ back }}">{{ whole }}</a>
 {% if before %} · <a href="{{ before.file }}">← {{ before.title }}</a>{% endif %}
 {% if after %} · <a href="{{ after.file }}">{{ after.title }} →</a>{% endif %}</p>
 <p>{{ colours }}</p>
@@ -27,8 +20,7 @@ ALBUM = """<!DOCTYPE html>
 {% for each in album.pictures %}<figure id="{{ each.name }}"><a href="{{ each.link }}">
 <img loading="lazy" src="{{ each.link }}" alt="{{ each.name }}"></a>
 <figcaption>{{ each.name }}{% if each.why %}: {{ each.why }}{% endif %}</figcaption></figure>
-{% endfor %}</div></body></html>
-"""
+{% endfor %}</div>"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +67,10 @@ def bind(pictures: Sequence[Picture]) -> Iterator[Album]:
             yield Album(f"{day}{more}", f"{day}{f'_{number}' if more else ''}.html", part)
 
 
-def write_albums(
-    folder: Path, albums: Sequence[Album], *, title: str, back: str, style: str, colours: str
-) -> None:
+def write_albums(folder: Path, albums: Sequence[Album], *, title: str, back: str, colours: str) -> None:
     """Write a page an album, each with links to the ones beside it and back."""
-    page = Environment(autoescape=True).from_string(ALBUM)
     folder.mkdir(parents=True, exist_ok=True)
     for before, album, after in zip([None, *albums], albums, [*albums[1:], None], strict=False):
-        about = {"title": title, "back": back, "style": style, "colours": colours}
-        text = page.render(album=album, before=before, after=after, **about)
-        (folder / album.file).write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
+        beside = {"whole": title, "back": back, "before": before, "after": after}
+        name, about = f"{title}: {album.title}", {"album": album, "colours": colours}
+        write_page(folder / album.file, ALBUM, title=album.title, name=name, **beside, **about)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from penstock.workflows.acoustics.formats import open_product, plain
 from penstock.workflows.acoustics.names import read_any_time
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.tables import iso, write_table
 from penstock.workflows.acoustics.timeline import moment, seconds
+from penstock.workflows.stores.formats import open_product, plain
 
 DATASET = ("path", "dataset", "spectro_duration", "dataset_sr", "file_type", "identifier")
 AUDIO = (

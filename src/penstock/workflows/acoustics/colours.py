@@ -38,8 +38,8 @@ def _look(recording: Recording, settings: Settings) -> tuple[float, float] | Non
     from penstock.workflows.acoustics.calibration import read_calibration
     from penstock.workflows.acoustics.matrix import to_level
     from penstock.workflows.acoustics.measure import make_transform
-    from penstock.workflows.acoustics.pictures import robust_range
     from penstock.workflows.acoustics.signal import condition
+    from penstock.workflows.reports.palette import robust_range
 
     assert recording.header is not None
     rate = recording.header.rate

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.workflows.acoustics.cost import Load
-from penstock.workflows.acoustics.formats import SUFFIXES
 from penstock.workflows.acoustics.names import Pattern
+from penstock.workflows.stores.formats import SUFFIXES
 
 STAGES = "penstock.workflows.acoustics"
 EXTRAS = {

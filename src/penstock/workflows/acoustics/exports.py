@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from penstock.workflows.acoustics.formats import open_product, plain
+from penstock.workflows.stores.formats import open_product, plain
 
 
 def write_npz(source: Path, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,19 @@ from penstock.workflows.acoustics.overview import Series, Soundscape
 from penstock.workflows.acoustics.pictures import frequency_unit
 from penstock.workflows.acoustics.probability import PERCENTILES, Counts
 from penstock.workflows.acoustics.timeline import Span, moment
+from penstock.workflows.reports.figure import (
+    LEFT_OUT,
+    NO_DATA,
+    colour_map,
+    entitle,
+    label_lines,
+    make_logarithmic,
+    make_timed,
+    write_figure,
+)
 
-NO_DATA, LEFT_OUT = "0.85", "#e8c4c4"  # nothing was recorded; recorded, and left out
 SHOWN = 4000  # points of a curve; more are joined, by their mean power
 COLUMNS = 600  # of a density; more lines are joined, about evenly on a logarithmic axis
-
-
-def _figure(size: tuple[float, float], path: Path, paint: Callable[[Any, Any], None]) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained", dpi=110)
-    axes = figure.add_subplot()
-    paint(figure, axes)
-    figure.savefig(path, format="png")
 
 
 def draw_epd(made: Soundscape, path: Path, colours: str = "viridis") -> None:
@@ -45,21 +45,12 @@ def draw_epd(made: Soundscape, path: Path, colours: str = "viridis") -> None:
         joined = [float(mean[a:b].mean()) for a, b in pairwise(groups)]
         label = "level of the mean power"
         axes.plot(centres, to_level(np.array(joined), 1.0), color="#d62728", lw=1.8, label=label)
-        _logarithmic(axes, name, (edges[0], edges[-1]))
-        axes.set(ylabel=f"spectral level, dB re {made.reference}")
-        axes.set_title(f"How often each spectral level occurs: {made.about}", loc="left", fontsize=11)
+        make_logarithmic(axes, (edges[0], edges[-1]))
+        axes.set(xlabel=f"frequency, {name}", ylabel=f"spectral level, dB re {made.reference}")
+        entitle(axes, f"How often each spectral level occurs: {made.about}")
         axes.legend(loc="lower left", fontsize=9)
 
-    _figure((10, 5.5), path, paint)
-
-
-def _logarithmic(axes: Any, name: str, limits: tuple[float, float]) -> None:
-    """Make the axis of frequency logarithmic, its numbers plain."""
-    from matplotlib.ticker import FuncFormatter
-
-    axes.set(xscale="log", xlabel=f"frequency, {name}")
-    axes.set_xlim(*limits)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    write_figure((10, 5.5), path, paint)
 
 
 def groups_of(lines: int, most: int = COLUMNS) -> NDArray[np.int64]:
@@ -84,7 +75,8 @@ def _paint_density(figure: Any, axes: Any, counts: Counts, places: tuple[Any, An
     axes.set_ylim(lowest_of(counts) - 2, levels[-1] + 2)
     for share, level in zip(PERCENTILES, counts.percentiles(), strict=True):
         axes.plot(centres, level, color="black", lw=1.6 if share == 50 else 0.7)
-    _label_lines(axes, [f"{share} %" for share in PERCENTILES], counts.percentiles()[:, -1], borders)
+    names, least = [f"{share} %" for share in PERCENTILES], (borders[-1] - borders[0]) / 34
+    label_lines(axes, names, counts.percentiles()[:, -1], least)
 
 
 def lowest_of(counts: Counts, rare: float = 1e-6) -> float:
@@ -93,27 +85,10 @@ def lowest_of(counts: Counts, rare: float = 1e-6) -> float:
     return float(counts.levels()[min(int(np.searchsorted(share, rare)), len(share) - 1)])
 
 
-def _label_lines(axes: Any, texts: Sequence[str], heights: NDArray[Any], borders: NDArray[Any]) -> None:
-    """Write beside the right ends of lines what they are, moved apart where they would meet."""
-    least, at = (borders[-1] - borders[0]) / 34, -np.inf
-    for text, height in zip(texts, heights, strict=True):
-        if np.isfinite(height):
-            at = max(float(height), at + least)
-            axes.annotate(
-                text,
-                (1.005, at),
-                xycoords=("axes fraction", "data"),
-                fontsize=7.5,
-                va="center",
-                annotation_clip=False,
-            )
-
-
 def draw_levels(
     series: Series, path: Path, reference: str, *, band: str = "", left_out: Sequence[Span] = ()
 ) -> None:
     """Draw the broadband level in time; the line breaks where nothing was recorded, what was left out is shaded."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     def paint(figure: Any, axes: Any) -> None:
         shown = thinned(series)
@@ -123,16 +98,15 @@ def draw_levels(
         for i, span in enumerate(left_out):
             label = None if i else "recorded, and left out"
             axes.axvspan(moment(span.begin), moment(span.end), color=LEFT_OUT, lw=0, label=label)
-        axes.set(ylabel=f"level, dB re {reference}", xlabel="UTC")
-        locator = AutoDateLocator()
-        axes.xaxis.set(major_locator=locator, major_formatter=ConciseDateFormatter(locator))
-        title = f"Broadband level{', ' if band else ''}{band}; a point is the mean of {shown.width:g} s"
-        axes.set_title(title, loc="left", fontsize=11)
+        axes.set(ylabel=f"level, dB re {reference}")
+        make_timed(axes)
+        named = f", {band}" if band else ""
+        entitle(axes, f"Broadband level{named}; a point is the mean of {shown.width:g} s")
         axes.grid(color="0.9")
         if left_out:
             axes.legend(loc="upper right", fontsize=9)
 
-    _figure((11, 3.6), path, paint)
+    write_figure((11, 3.6), path, paint)
 
 
 def thinned(series: Series, most: int = SHOWN) -> Series:
@@ -174,11 +148,6 @@ def draw_recurrence(
         axes.set_yticks(np.arange(0, days, every) + 0.5, made.days[::every])
         axes.set_xticks(range(0, 25, 3))
         axes.set(xlabel="hour of the day, UTC")
-        title = f"Broadband level of each hour of each day{', ' if band else ''}{band}"
-        axes.set_title(title, loc="left", fontsize=11)
+        entitle(axes, f"Broadband level of each hour of each day{f', {band}' if band else ''}")
 
-    _figure((9, min(12, 2.5 + 0.22 * len(made.days))), path, paint)
-
-
-def colour_map(name: str) -> str:
-    return "Greys" if name == "grey" else name
+    write_figure((9, min(12, 2.5 + 0.22 * len(made.days))), path, paint)

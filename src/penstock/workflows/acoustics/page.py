@@ -13,60 +13,36 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment
-
 from penstock.workflows.acoustics.albums import Album
 from penstock.workflows.acoustics.calibration import read_calibration
 from penstock.workflows.acoustics.qc import KINDS
 from penstock.workflows.acoustics.recordings import Dataset, Recording
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.tables import count_findings, describe_dataset, iso, verdict
+from penstock.workflows.reports.page import write_page
 
 MOST_ROWS = 200  # of files with findings, on the first page
 
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto;
-  max-width: 1180px; padding: 0 1rem; color: #222 }
-h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.2rem }
-table { border-collapse: collapse; font-size: 13px; width: 100% }
-td, th { text-align: left; padding: .25rem .7rem .25rem 0; border-bottom: 1px solid #ddd;
-  vertical-align: top }
-td.good { color: #1a7f37 } td.warning { color: #9a6700 } td.left { color: #cf222e }
-td.forced { color: #8250df }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem }
-dt { color: #666 } dd { margin: 0 }
-figure { margin: 0 0 1.4rem } img { max-width: 100%; height: auto; display: block;
-  border: 1px solid #eee }
-figcaption { font-size: 13px; color: #555 } .scroll { overflow-x: auto }
-"""
-
-FRAME = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{{ title }}</title><style>{{ style }}</style></head><body>
-<h1>{{ title }}</h1>
-{% macro findings(rows) %}<div class="scroll"><table>
+FINDINGS = """{% macro findings(rows) %}<div class="scroll"><table>
 <tr><th>file</th><th>begin (UTC)</th><th>verdict</th><th>why</th></tr>
 {% for row in rows %}<tr><td>
 {% if row.link %}<a href="{{ row.link }}">{{ row.name }}</a>{% else %}{{ row.name }}{% endif %}</td>
 <td>{{ row.begin }}</td>
 <td class="{{ row.verdict.split()[0] }}">{{ row.verdict }}</td><td>{{ row.why }}</td></tr>
 {% endfor %}</table></div>{% endmacro %}
-<dl>{% for name, value in facts %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
 """
 
 QC = (
-    FRAME
+    FINDINGS
     + """<h2>Findings</h2>
 {% if counts %}<table><tr><th>kind</th><th>files</th><th>meaning</th></tr>
 {% for kind, count in counts.items() %}<tr><td>{{ kind }}</td><td>{{ count }}</td><td>{{ kinds[kind] }}</td></tr>
 {% endfor %}</table>{% else %}<p>None.</p>{% endif %}
-<h2>Every file</h2>{{ findings(rows) }}
-</body></html>
-"""
+<h2>Every file</h2>{{ findings(rows) }}"""
 )
 
 INDEX = (
-    FRAME
+    FINDINGS
     + """{% if average %}<h2>Long-term average</h2>
 <figure><a href="{{ average }}"><img src="{{ average }}" alt="long-term average"></a>
 <figcaption>Mean of linear power per time bin. Light grey: nothing was recorded. Dark grey: recorded, and left out.
@@ -84,9 +60,7 @@ a row a file.</p>
 <p>{{ colours }}</p>
 {% if albums %}<table><tr><th>day (UTC)</th><th>pictures</th></tr>
 {% for album, link in albums %}<tr><td><a href="{{ link }}">{{ album.title }}</a></td><td>{{ album.pictures | length }}</td></tr>
-{% endfor %}</table>{% else %}<p>None was made.</p>{% endif %}
-</body></html>
-"""
+{% endfor %}</table>{% else %}<p>None was made.</p>{% endif %}"""
 )
 
 
@@ -132,7 +106,8 @@ class Links:
 def write_qc_page(path: Path, dataset: Dataset, settings: Settings, title: str) -> None:
     rows = [_row(each, settings) for each in dataset.recordings]
     values = {"counts": count_findings(dataset), "kinds": KINDS, "rows": rows}
-    _write(path, QC, describe_dataset(dataset, settings), settings, title=f"Quality of {title}", **values)
+    facts = _facts(describe_dataset(dataset, settings), settings)
+    write_page(path, QC, title=f"Quality of {title}", facts=facts, **values)
 
 
 def write_index(path: Path, found: Quality, settings: Settings, links: Links, title: str) -> None:
@@ -149,7 +124,7 @@ def write_index(path: Path, found: Quality, settings: Settings, links: Links, ti
         "whole": links.whole,
         "colours": say_colours(settings),
     }
-    _write(path, INDEX, found.facts, settings, title=title, **values)
+    write_page(path, INDEX, title=title, facts=_facts(found.facts, settings), **values)
 
 
 def say_colours(settings: Settings) -> str:
@@ -158,12 +133,6 @@ def say_colours(settings: Settings) -> str:
         return "Colours span other levels in each picture, as its scale says: compare numbers, not colours."
     low, high = settings.db_range
     return f"Colours span {low:g} to {high:g} dB in all spectrograms and in the long-term average."
-
-
-def _write(path: Path, template: str, facts: Mapping[str, Any], settings: Settings, **values: Any) -> None:
-    page = Environment(autoescape=True).from_string(template)
-    text = page.render(style=STYLE, facts=_facts(facts, settings), **values)
-    path.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
 
 
 def _row(recording: Recording, settings: Settings) -> dict[str, Any]:

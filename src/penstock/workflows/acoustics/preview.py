@@ -10,22 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment
-
 from penstock.workflows.acoustics.measure import Faulty, measure
-from penstock.workflows.acoustics.page import STYLE
 from penstock.workflows.acoustics.recordings import Dataset, Recording
 from penstock.workflows.acoustics.settings import Settings
+from penstock.workflows.reports.page import write_page
 
-PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title><style>{{ style }}</style></head><body>
-<h1>{{ title }}</h1>
-<dl>{% for name, value in facts %}<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
-{% for look in looks %}<h2>{{ look.name }}</h2>
+PAGE = """{% for look in looks %}<h2>{{ look.name }}</h2>
 {% if look.picture %}<figure><img src="data:image/png;base64,{{ look.picture }}" alt="{{ look.name }}">
 <figcaption>{{ look.text }}</figcaption></figure>{% else %}<p>{{ look.text }}</p>{% endif %}
-{% endfor %}</body></html>
-"""
+{% endfor %}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +89,5 @@ def write_preview(path: Path, dataset: Dataset, settings: Settings, count: int, 
         ("processor time", f"about {found.cpu_hours * 60:.2g} minutes on one core"),
         ("space", f"about {found.bytes / 1e6:.1f} MB of matrices and pictures"),
     ]
-    page = Environment(autoescape=True).from_string(PAGE)
-    text = page.render(style=STYLE, title="Preview", facts=facts, looks=looks)
-    path.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
+    write_page(path, PAGE, title="Preview", facts=facts, looks=looks)
     return found

@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.workflows.acoustics.formats import as_netcdf, spectra_of
 from penstock.workflows.acoustics.names import with_fraction
 from penstock.workflows.acoustics.qc import Finding
 from penstock.workflows.acoustics.recordings import Dataset, Recording, scan_campaign
 from penstock.workflows.acoustics.settings import Settings, read_settings
 from penstock.workflows.acoustics.timeline import Span, moment, seconds
+from penstock.workflows.stores.formats import as_netcdf, spectra_of
 
 if TYPE_CHECKING:
     from penstock.campaign import Campaign
@@ -311,7 +311,7 @@ def _write_albums(task: Task, found: Quality, settings: Settings) -> list[Album]
         for each in sorted(_with_suffix(task.inputs["spectrogram"], ".png"))
     ]
     bound = list(albums.bind(pictures))
-    about = {"title": Path.cwd().name, "back": task.product("page").name, "style": page.STYLE}
+    about = {"title": Path.cwd().name, "back": task.product("page").name}
     albums.write_albums(task.product("albums"), bound, colours=page.say_colours(settings), **about)
     return bound
 

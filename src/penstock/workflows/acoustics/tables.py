@@ -11,11 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from penstock.workflows.acoustics.formats import open_product
 from penstock.workflows.acoustics.qc import KINDS, Finding
 from penstock.workflows.acoustics.recorders import Recorder, common, offer
 from penstock.workflows.acoustics.recordings import Dataset, Recording
 from penstock.workflows.acoustics.settings import CALIBRATIONS, Settings
+from penstock.workflows.stores.formats import open_product
 
 FILE_COLUMNS = (
     "name",

@@ -1,0 +1,1 @@
+"""What people look at: pages, pictures with axes, and figures. It knows no science."""

@@ -1,0 +1,1 @@
+"""How a workflow begins a campaign: the options of its commands, the text of a definition, a demonstration."""

@@ -1,0 +1,1 @@
+"""Products that hold arrays: NetCDF files and Zarr stores."""
