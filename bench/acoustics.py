@@ -34,8 +34,10 @@ import json, os, resource, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, UTC
 from pathlib import Path
+from penstock.workflows.acoustics import setup
 from penstock.workflows.acoustics.measure import measure
 from penstock.workflows.acoustics.settings import Settings
+setup()
 start, begun = sum(os.times()[:4]), time.perf_counter()
 folder, out, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 def one(path):

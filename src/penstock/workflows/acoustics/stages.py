@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 
 def setup() -> None:
-    """Load the numerical libraries once a worker."""
+    """Load the numerical libraries once a worker, and let it keep its memory."""
     import penstock.workflows.acoustics.measure  # noqa: F401
+    from penstock.workflows.acoustics.heap import keep_freed
+
+    keep_freed()
 
 
 def spectrogram(task: Task) -> dict[str, Any]:

@@ -6,9 +6,7 @@ the highest) of its frames, so that a short sound is seen in the coarsest level 
 
 from __future__ import annotations
 
-import io
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +14,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from penstock.workflows.acoustics.axis import Axis
 from penstock.workflows.acoustics.levels import Columns
 from penstock.workflows.acoustics.matrix import FILL, to_level
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.reports.palette import indexed, palette, robust_range
+from penstock.workflows.reports.png import encode
 from penstock.workflows.stores.formats import SUFFIXES, open_product
 
 NAME = re.compile(r"(?P<stem>.+)_(?P<count>\d+)_(?P<index>\d+)\.png")
@@ -64,11 +62,7 @@ class Canvas:
         down, across = (
             np.arange(n) * have // n for n, have in zip((height, width), shown.shape, strict=True)
         )
-        picture = Image.fromarray(shown[down][:, across], "P")
-        picture.putpalette(palette(self.settings.colours))
-        written = io.BytesIO()
-        picture.save(written, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
-        return written.getvalue()
+        return encode(shown[down][:, across], palette(self.settings.colours))
 
 
 class Pyramid:
