@@ -135,7 +135,7 @@ class CoarseFolders(JobFolders):
 
     def refresh_listing(self, token: str) -> None:
         before = self.job_folder(token).stat().st_mtime_ns
-        super().stir(token)
+        super().refresh_listing(token)
         self.seconds += self.job_folder(token).stat().st_mtime_ns > before
 
 

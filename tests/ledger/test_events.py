@@ -149,7 +149,7 @@ def test_an_end_without_products_waits_for_nothing(told: bytes) -> None:
     assert parsed(told).consumed == len(told)
 
 
-def test_the_last_words_of_a_runner_that_is_gone_need_no_mark() -> None:
+def test_the_last_lines_of_a_runner_that_is_gone_need_no_mark() -> None:
     chunk = parse_events(end(1, products=PRODUCT), token=TOKEN, seq=0, names=NAMES, last=True)
     assert list(chunk.ends) == [("make", 7)]
 
@@ -375,7 +375,7 @@ def test_a_start_without_an_end_is_a_suspect_and_the_others_are_not(engine: Engi
     assert attempts(engine) == [("lost", 0)]
 
 
-def test_a_claim_a_beat_and_the_last_words_are_kept(engine: Engine) -> None:
+def test_a_claim_a_beat_and_how_the_runner_left_are_kept(engine: Engine) -> None:
     events(engine).write("beat", rss=5, free=10)
     events(engine).write("leave", why="no more work")
     engine.hear(token(engine))

@@ -254,22 +254,22 @@ def test_files_are_late_torn_and_of_another_time(desk: Any) -> None:
     it.clock.turn(1)
     assert it.site.event_files(TOKEN) == []
     it.clock.turn(31)
-    first = json.loads(it.site.news(TOKEN, 1, 1, 0).splitlines()[0])
+    first = json.loads(it.site.new_events(TOKEN, 1, 1, 0).splitlines()[0])
     assert first["at"] == it.clock.now() - 31 + 3600
     it.cluster.faults[Fault.FILES_LATE] = 0
     it.clock.turn(70)
-    assert not it.site.news(TOKEN, 1, 1, 0).endswith(b"\n")
+    assert not it.site.new_events(TOKEN, 1, 1, 0).endswith(b"\n")
     it.clock.turn(2)
-    assert it.site.news(TOKEN, 1, 1, 0).endswith(b"\n")
+    assert it.site.new_events(TOKEN, 1, 1, 0).endswith(b"\n")
 
 
 def test_what_never_reached_the_disk_is_gone(desk: Any) -> None:
     it = desk(**LONG)
     it.submit(1)
     it.clock.turn(1)
-    before = len(it.site.news(TOKEN, 1, 1, 0))
+    before = len(it.site.new_events(TOKEN, 1, 1, 0))
     it.cluster.kill(it.cluster.job().elements[1], torn=20)
-    assert len(it.site.news(TOKEN, 1, 1, 0)) == before - 20
+    assert len(it.site.new_events(TOKEN, 1, 1, 0)) == before - 20
 
 
 def test_a_forgotten_job_is_not_known_and_dies_or_lives_on(desk: Any) -> None:
