@@ -63,10 +63,11 @@ def run(
     this machine to give back the rest; twice leaves at once. Jobs at clusters go on. Ends with 1 when tasks have
     failed, when rows or files of a source were not understood, or when it was told to stop.
     """
-    from penstock.explain.part import part_of
+    campaign, only = load_campaign(root, overrides), None
+    if units or stage:
+        from penstock.explain.part import part_of
 
-    campaign = load_campaign(root, overrides)
-    only = part_of(campaign, units, stage)
+        only = part_of(campaign, units, stage)
     if dry_run:
         from penstock.cli.plan import show_plan
 

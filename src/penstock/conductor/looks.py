@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterable
 
 from penstock.conductor.context import Context
 from penstock.ledger import Ledger
+from penstock.ledger.products import Recorded
 
 SEEN = "products.seen"  # in `meta`
 DAY_S = 86_400.0
@@ -29,10 +29,10 @@ def nothing_moved(context: Context) -> bool:
     return all(time_of(context, folder) == mtime_ns for folder, mtime_ns in seen["folders"].items())
 
 
-def begin_look(context: Context, rows: Iterable[sqlite3.Row]) -> str | None:
+def begin_look(context: Context, rows: Iterable[Recorded]) -> str | None:
     """Return what is to be remembered if the look that begins finds all well; None where each run is to look."""
     rows = list(rows)
-    folders = {row["path"].rpartition("/")[0] for row in rows}
+    folders = {row.path.rpartition("/")[0] for row in rows}
     if len(rows) <= FEW or len(folders) > MOST_FOLDERS:
         return None
     now = context.clock.now()

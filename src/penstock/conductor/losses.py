@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from stat import S_ISDIR
 from penstock.conductor.context import Context
 from penstock.conductor.looks import begin_look, end_look
 from penstock.ledger import tasks
-from penstock.ledger.products import LOST, marked, recorded
+from penstock.ledger.products import LOST, Recorded, marked, recorded
 from penstock.ledger.units import too_many_lost
 
 #: what the mtime may be rounded to, in ns, by file systems that keep it less exactly than the kernel first says
@@ -33,7 +32,7 @@ def mark_lost(context: Context, *, accept_gone: bool) -> int:
     rows = recorded(ledger.db)
     seen = begin_look(context, rows)
     found = list(find_lost(context.campaign.root, rows))
-    lost = {(row["stage"], row["unit"]): why for row, why in found}
+    lost = {(row.stage, row.unit): why for row, why in found}
     missing = sum(why == say_missing(row) for row, why in found)
     believed = accept_gone or not too_many_lost(missing, len(rows))
     why = f"{missing} are missing at once, too many to be believed: is a disk not mounted?"
@@ -51,17 +50,17 @@ def mark_lost(context: Context, *, accept_gone: bool) -> int:
     return len(fresh)
 
 
-def find_lost(root: Path, rows: list[sqlite3.Row]) -> Iterator[tuple[sqlite3.Row, str]]:
+def find_lost(root: Path, rows: list[Recorded]) -> Iterator[tuple[Recorded, str]]:
     """Yield the products that are not as they were made, and why; each folder is listed once."""
-    folders = defaultdict[str, dict[str, sqlite3.Row]](dict)
+    folders = defaultdict[str, dict[str, Recorded]](dict)
     for row in rows:
-        folder, _, name = row["path"].rpartition("/")
+        folder, _, name = row.path.rpartition("/")
         folders[folder][name] = row
     for folder, expected in folders.items():
         yield from lost_in(os.path.join(root, folder), expected)
 
 
-def lost_in(folder: str, expected: Mapping[str, sqlite3.Row]) -> Iterator[tuple[sqlite3.Row, str]]:
+def lost_in(folder: str, expected: Mapping[str, Recorded]) -> Iterator[tuple[Recorded, str]]:
     """Yield what is wrong with the products in one folder; nothing is known of one that cannot be read."""
     missing = dict(expected)
     try:
@@ -78,21 +77,21 @@ def lost_in(folder: str, expected: Mapping[str, sqlite3.Row]) -> Iterator[tuple[
         yield row, say_missing(row)
 
 
-def say_missing(row: sqlite3.Row) -> str:
+def say_missing(row: Recorded) -> str:
     """Say that a product is not there."""
-    return f"product {row['path']} is missing"
+    return f"product {row.path} is missing"
 
 
-def why_changed(entry: os.DirEntry[str], row: sqlite3.Row) -> str | None:
+def why_changed(entry: os.DirEntry[str], row: Recorded) -> str | None:
     """Say how a product differs from what was made, by its size and time; of a folder its own time counts."""
     try:
         status = entry.stat()
     except FileNotFoundError:
         return say_missing(row)
-    if not S_ISDIR(status.st_mode) and status.st_size != row["bytes"]:
-        return f"product {row['path']} changed: {row['bytes']} → {status.st_size} bytes"
-    made = row["mtime_ns"]
+    if status.st_size != row.bytes and not S_ISDIR(status.st_mode):
+        return f"product {row.path} changed: {row.bytes} → {status.st_size} bytes"
+    made = row.mtime_ns
     if made is None or status.st_mtime_ns == made:
         return None
     rounded = any(status.st_mtime_ns == made // grain * grain for grain in GRAINS)
-    return None if rounded else f"product {row['path']} was written again"
+    return None if rounded else f"product {row.path} was written again"

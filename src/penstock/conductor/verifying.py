@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from penstock.graph import Graph
 from penstock.ledger import Ledger
-from penstock.ledger.products import ALTERED, LOST, marked, recorded
+from penstock.ledger.products import ALTERED, LOST, Recorded, marked, recorded
 from penstock.ledger.redoing import choose
 from penstock.ledger.units import too_many_lost
 from penstock.runner.kinds import Odd
@@ -34,46 +33,46 @@ class Difference:
     why: str
 
 
-def products_of(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> list[sqlite3.Row]:
+def products_of(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> list[Recorded]:
     """Return the recorded products of the done tasks that a target means, as `redo` understands it."""
     chosen = choose(ledger, graph, target)
     meant = {(graph.ids[stage], unit) for stage, units in chosen.items() for unit in units}
-    return [row for row in recorded(ledger.db) if (row["stage"], row["unit"]) in meant]
+    return [row for row in recorded(ledger.db) if (row.stage, row.unit) in meant]
 
 
-def compare(root: Path, rows: Iterable[sqlite3.Row]) -> Iterator[Difference | None]:
+def compare(root: Path, rows: Iterable[Recorded]) -> Iterator[Difference | None]:
     """Yield, of each product in turn, how it differs from what was made; None when it does not."""
     for row in rows:
-        wrong = compare_one(os.path.join(root, row["path"]), row)
+        wrong = compare_one(os.path.join(root, row.path), row)
         yield Difference(
-            row["stage"], row["unit"], row["path"], row["digest"], row["mtime_ns"], *wrong
+            row.stage, row.unit, row.path, row.digest, row.mtime_ns, *wrong
         ) if wrong else None  # fmt: skip
 
 
-def compare_one(path: str, row: sqlite3.Row) -> tuple[str, str] | None:
+def compare_one(path: str, row: Recorded) -> tuple[str, str] | None:
     """Say what is wrong with one product, if anything is; a link counts as what it leads to, as everywhere."""
-    named, place = f"{LOST}{row['path']}", os.path.realpath(path)
+    named, place = f"{LOST}{row.path}", os.path.realpath(path)
     try:
         status = os.stat(place)
-        if not S_ISDIR(status.st_mode) and status.st_size != row["bytes"]:
-            return DIFFERENT, f"{named} changed: {row['bytes']} → {status.st_size} bytes"
-        same = digest_at(place) == (row["bytes"], row["digest"])
+        if not S_ISDIR(status.st_mode) and status.st_size != row.bytes:
+            return DIFFERENT, f"{named} changed: {row.bytes} → {status.st_size} bytes"
+        same = digest_at(place) == (row.bytes, row.digest)
     except (FileNotFoundError, NotADirectoryError):
         return MISSING, f"{named} is missing"
     except Odd as odd:
-        return DIFFERENT, f"{ALTERED}{row['path']} are not those that were made: it {odd}"
+        return DIFFERENT, f"{ALTERED}{row.path} are not those that were made: it {odd}"
     except OSError as error:
         return UNREADABLE, f"{named} cannot be read ({error.strerror}): nothing is known of it"
-    return None if same else (DIFFERENT, f"{ALTERED}{row['path']} are not those that were made")
+    return None if same else (DIFFERENT, f"{ALTERED}{row.path} are not those that were made")
 
 
 def still_so(ledger: Ledger, found: Iterable[Difference]) -> list[Difference]:
     """Return those of products that were not made again while others were compared."""
-    now = {(row["path"], row["digest"], row["mtime_ns"]) for row in recorded(ledger.db)}
+    now = {(row.path, row.digest, row.mtime_ns) for row in recorded(ledger.db)}
     return [one for one in found if (one.path, one.digest, one.mtime_ns) in now]
 
 
-def request_for(ledger: Ledger, rows: Iterable[sqlite3.Row], found: Iterable[Difference]) -> dict[str, Any]:
+def request_for(ledger: Ledger, rows: Iterable[Recorded], found: Iterable[Difference]) -> dict[str, Any]:
     """Return what to ask for after a comparison: which tasks are stale now, and which are no longer; {} for nothing.
 
     So many that are missing at once are a disk that is not mounted: of these nothing is believed.
@@ -83,6 +82,6 @@ def request_for(ledger: Ledger, rows: Iterable[sqlite3.Row], found: Iterable[Dif
     doubted = {UNREADABLE, MISSING} if too_many_lost(missing, len(recorded(ledger.db))) else {UNREADABLE}
     stale = [asdict(one) for one in found if one.kind not in doubted]
     wrong = {(one.stage, one.unit) for one in found}
-    well = {(row["stage"], row["unit"]) for row in rows} - wrong
+    well = {(row.stage, row.unit) for row in rows} - wrong
     sound = sorted(well & marked(ledger.db, ALTERED))
     return {name: given for name, given in (("stale", stale), ("sound", sound)) if given}

@@ -6,7 +6,7 @@ get a new number: the file in its header (`PRAGMA application_id`), the `-wal` i
 
 from __future__ import annotations
 
-import secrets
+import os
 import sqlite3
 import time
 from contextlib import closing, suppress
@@ -22,7 +22,7 @@ LOOKS = 4  # since the number may just be changing
 
 def begin_generation(db: sqlite3.Connection) -> bool:
     """Bring all that was written into the record's file; False: a reader is in the way, and it is to be tried again."""
-    new = str(secrets.randbits(30) + 1)
+    new = str(int.from_bytes(os.urandom(4), "big") // 4 + 1)
     note(db, " ".join([*numbers(db), new]), new)
     db.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
     busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]

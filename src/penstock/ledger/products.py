@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 Declared = Sequence[tuple[str, str]]  # name, path
 
@@ -45,13 +45,25 @@ def lying_at(db: sqlite3.Connection, stages: Iterable[int]) -> Iterator[str]:
     yield from (row[0] for row in db.execute(sql, (json.dumps(list(stages)),)))
 
 
-def recorded(db: sqlite3.Connection) -> list[sqlite3.Row]:
+class Recorded(NamedTuple):
+    """What the record holds of a product."""
+
+    path: str
+    bytes: int
+    digest: str
+    mtime_ns: int | None
+    stage: int
+    unit: int
+
+
+def recorded(db: sqlite3.Connection) -> list[Recorded]:
     """Return what is recorded of the products of all done tasks of the stages that are defined."""
-    return db.execute(
+    rows = db.execute(
         "SELECT p.path, p.bytes, p.digest, p.mtime_ns, p.stage, p.unit FROM product p"
         " CROSS JOIN task t ON t.stage = p.stage AND t.unit = p.unit AND t.state = 'done'"
         f" WHERE p.digest IS NOT NULL AND NOT p.{OF_REMOVED}"
-    ).fetchall()
+    )
+    return list(map(Recorded._make, rows))
 
 
 def marked(db: sqlite3.Connection, reason: str) -> set[tuple[int, int]]:

@@ -119,14 +119,15 @@ class FileScan:
             if self.source.partial:
                 self.note_held(folder, descriptor, self.source.partial.segments[-1])
             for name, found, look in self.matching(shown, descriptor):
-                stat = self.stat(look, shown + name)
+                path = shown + name
+                stat = self.stat(look, path)
                 if stat is None:
                     continue
                 values = read(texts + found.groups(), known)
                 if isinstance(values, str):
-                    self.state.problems.append(Problem(shown + name, f"badly named: {values}"))
+                    self.state.problems.append(Problem(path, f"badly named: {values}"))
                 else:
-                    yield shown + name, name, values, stat
+                    yield path, name, values, stat
         finally:
             os.close(descriptor)
 
