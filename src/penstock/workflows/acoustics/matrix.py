@@ -12,7 +12,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import TracebackType
 from typing import Any
 
@@ -80,7 +80,14 @@ def rounded(values: NDArray[Any], bits: int = KEPT_BITS) -> NDArray[np.float32]:
     return (raw & np.uint32(-(1 << spare) & 0xFFFFFFFF)).view(np.float32)
 
 
-GZIP: dict[str, Any] = {"compression": "gzip", "shuffle": True}
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a variable lies in the file: whole, or in chunks that are shuffled and deflated."""
+
+    dtype: str
+    fill: float | None = None
+    chunks: tuple[int, ...] | None = None
+    effort: int = 4  # of deflating, 1…9
 
 
 class Store:
@@ -106,39 +113,48 @@ class Store:
         self, name: str, values: NDArray[Any], *, dtype: Any = np.float64, **attributes: Any
     ) -> None:
         """Write a dimension with its coordinate."""
-        filters = GZIP if len(values) > WORTH_PACKING else {}
-        scale = self.file.create_dataset(name, data=values.astype(dtype), **filters)
-        self._add_scale(name, scale, attributes)
+        data = values.astype(dtype)
+        chunks = data.shape if len(data) > WORTH_PACKING else None
+        self._add_scale(name, self._put(name, data, chunks), attributes)
 
     def steps(self, name: str, length: int, *, first: float, step: float, **attributes: Any) -> None:
         """Write a dimension with the coordinate `first + i · step`, packed: i is stored, with scale and offset.
 
         The numbers themselves, eight bytes each, would be a fiftieth of the product.
         """
-        scale = self.file.create_dataset(
-            name, (length,), np.int32, chunks=(min(length, PART),), **GZIP, compression_opts=1
-        )
+        layout = Layout("<i4", chunks=(min(length, PART),), effort=1)
+        scale = self._make(name, (length,), layout)
         for start in range(0, length, PART):
             scale[start : start + PART] = np.arange(start, min(start + PART, length), dtype=np.int32)
         self._add_scale(name, scale, {"scale_factor": step, "add_offset": first} | attributes)
 
+    def _make(self, name: str, shape: tuple[int, ...], layout: Layout) -> h5py.Dataset:
+        """Make a variable past h5py's slow way: its checks take as long as the library."""
+        space = h5py.h5s.create_simple(shape)
+        made = h5py.h5d.create(self.file.id, name.encode(), _kind(layout.dtype), space, _properties(layout))
+        return h5py.Dataset(made)
+
+    def _put(self, name: str, data: NDArray[Any], chunks: tuple[int, ...] | None = None) -> h5py.Dataset:
+        """Make a variable and write it whole."""
+        made = self._make(name, data.shape, Layout(data.dtype.str, chunks=chunks))
+        made.id.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(data))
+        return made
+
     def _add_scale(self, name: str, scale: h5py.Dataset, attributes: Mapping[str, Any]) -> None:
-        scale.make_scale(name)
-        scale.attrs["_Netcdf4Dimid"] = np.int32(len(self._scales))
-        _write_attributes(scale, attributes)
+        h5py.h5ds.set_scale(scale.id, name.encode())
+        _write_attributes(scale, {"_Netcdf4Dimid": np.int32(len(self._scales)), **attributes})
         self._scales[name] = scale
 
     def variable(self, name: str, dimensions: tuple[str, ...], data: Any, **attributes: Any) -> h5py.Dataset:
         """Write a variable whole."""
-        return self._attach(self.file.create_dataset(name, data=data), dimensions, attributes)
+        return self._attach(self._put(name, np.asarray(data)), dimensions, attributes)
 
     def deflated(
         self, name: str, dimensions: tuple[str, ...], data: NDArray[Any], **attributes: Any
     ) -> h5py.Dataset:
         """Write a variable whole, compressed in chunks of whole rows."""
         rows = max(1, min(len(data), CHUNK_BYTES // max(1, data[0].nbytes)))
-        made = self.file.create_dataset(name, data=data, chunks=(rows, *data.shape[1:]), **GZIP)
-        return self._attach(made, dimensions, attributes)
+        return self._attach(self._put(name, data, (rows, *data.shape[1:])), dimensions, attributes)
 
     def eighths(self, name: str, dimensions: tuple[str, ...], level: NDArray[Any], **attributes: Any) -> None:
         """Write levels whole, packed in steps of an eighth of a dB; NaN is the fill value."""
@@ -151,29 +167,22 @@ class Store:
         fill = np.nan if np.dtype(dtype).kind == "f" else 0
         row = max(1, math.prod(shape[1:]) * np.dtype(dtype).itemsize)
         together = max(1, min(shape[0], CHUNK_BYTES // row))
-        filters = {"chunks": (together, *shape[1:]), **GZIP} if len(shape) > 1 else {}
-        made = self.file.create_dataset(name, shape, dtype, fillvalue=fill, **filters)
+        chunks = (together, *shape[1:]) if len(shape) > 1 else None
+        made = self._make(name, shape, Layout(np.dtype(dtype).str, fill, chunks))
         return self._attach(made, dimensions, attributes)
 
     def packed(self, name: str, dimensions: tuple[str, str], width: int, **attributes: Any) -> h5py.Dataset:
         """Make an int16 matrix that is filled by chunks of `width` columns."""
         shape = tuple(len(self._scales[dimension]) for dimension in dimensions)
-        made = self.file.create_dataset(
-            name,
-            shape,
-            np.int16,
-            chunks=(shape[0], min(width, shape[1])),
-            fillvalue=FILL,
-            compression_opts=1,
-            **GZIP,
-        )
+        chunks = shape[0], min(width, shape[1])
+        made = self._make(name, shape, Layout(FILL.dtype.str, int(FILL), chunks, effort=1))
         return self._attach(made, dimensions, attributes | {"_FillValue": FILL})
 
     def _attach(
         self, made: h5py.Dataset, dimensions: tuple[str, ...], attributes: Mapping[str, Any]
     ) -> h5py.Dataset:
         for place, dimension in enumerate(dimensions):
-            made.dims[place].attach_scale(self._scales[dimension])
+            h5py.h5ds.attach_scale(made.id, self._scales[dimension].id, place)
         _write_attributes(made, attributes)
         return made
 
@@ -211,6 +220,19 @@ def _string(length: int) -> Any:
     return h5py.h5t.py_create(h5py.string_dtype("utf-8", length), logical=True)
 
 
+@lru_cache(maxsize=64)
+def _properties(layout: Layout) -> Any:
+    made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    made.set_obj_track_times(False)
+    if layout.chunks:
+        made.set_chunk(layout.chunks)
+        made.set_shuffle()
+        made.set_deflate(layout.effort)
+    if layout.fill is not None:
+        made.set_fill_value(np.array(layout.fill, layout.dtype))
+    return made
+
+
 @cache
 def _kind(dtype: str) -> Any:
     return h5py.h5t.py_create(np.dtype(dtype), logical=True)
@@ -245,5 +267,5 @@ class Matrix:
 
     def close(self) -> None:
         quantiser = self.quantiser or Quantiser(self.step, 0.0)
-        self.variable.attrs["scale_factor"] = np.float32(quantiser.step)
-        self.variable.attrs["add_offset"] = np.float32(quantiser.offset)
+        packing = {"scale_factor": quantiser.step, "add_offset": quantiser.offset}
+        _write_attributes(self.variable, {name: np.float32(value) for name, value in packing.items()})

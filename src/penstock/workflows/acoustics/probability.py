@@ -98,7 +98,7 @@ class Counts:
     def _percentile(self, upto: NDArray[np.int64], wanted: float) -> NDArray[np.float64]:
         """Find the bin that holds the rank; levels lie evenly in it."""
         lines, rank = np.arange(len(upto)), wanted / 100 * upto[:, -1]
-        place = np.clip((upto < rank[:, None]).sum(axis=1), 1, upto.shape[1] - 1)
+        place = np.clip((upto >= rank[:, None]).argmax(axis=1), 1, upto.shape[1] - 1)
         before = upto[lines, place - 1]
         inside = (rank - before) / np.maximum(1, upto[lines, place] - before)
         levels = (self.first + place - 1.5 + inside) * self.width + self.shift
