@@ -29,7 +29,7 @@ test: lint  ## lint, then run all tests (with 25 kills)
 	$(BIN)/python -m pytest -n 2
 
 demo: $(INSTALLED)  ## process half an hour of made-up recordings; AUDIO=dir takes real ones, SITE=slurm a cluster
-	$(if $(SITE),sh tools/demo-on.sh $(SITE),$(BIN)/penstock demo demo-acoustics) $(if $(AUDIO),--audio "$(AUDIO)")
+	$(if $(SITE),sh tools/demo-on.sh $(SITE),$(BIN)/penstock demo acoustics) $(if $(AUDIO),--audio "$(AUDIO)")
 
 torture: $(INSTALLED)  ## kill everything at random moments, KILLS=200 times
 	PENSTOCK_KILLS=$(KILLS) $(BIN)/python -m pytest tests/torture

@@ -43,7 +43,10 @@ def count():
     Path("counted").touch()
 
 
-def demo(folder, audio, scheduler):
+@click.command("sky")
+@click.argument("folder", type=click.Path(path_type=Path))
+def demo(folder):
+    "A night of stars."
     folder.mkdir()
 """
 SENTENCE = 'the workflow sky needs no-telescope, not installed here: pip install "star-gazing[sky]"'
@@ -80,13 +83,13 @@ def penstock(folder: Path, *words: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("words", ["init sky new", "sky count", "demo new --workflow sky"])
+@pytest.mark.parametrize("words", ["init sky new", "sky count", "demo sky new"])
 def test_a_command_whose_packages_are_missing_says_so_and_writes_nothing(sky: Path, words: str) -> None:
     assert penstock(sky, *words.split()) == (2, "", f"penstock: {SENTENCE}\n")
     assert list(sky.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", ["init sky --help", "sky count --help"])
+@pytest.mark.parametrize("words", ["init sky --help", "sky count --help", "demo sky --help"])
 def test_help_is_shown_without_them(sky: Path, words: str) -> None:
     code, out, _ = penstock(sky, *words.split())
     assert (code, out.startswith("Usage: penstock ")) == (0, True)

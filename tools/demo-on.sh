@@ -6,4 +6,4 @@ shift
 environment=$(.venv/bin/python -m tests.cluster up "$scheduler")
 trap '.venv/bin/python -m tests.cluster down "$scheduler"' EXIT
 eval "$environment"
-.venv/bin/penstock demo "demo-$scheduler" --scheduler "$scheduler" "$@"
+.venv/bin/penstock demo acoustics "demo-$scheduler" --scheduler "$scheduler" "$@"

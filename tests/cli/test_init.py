@@ -45,8 +45,3 @@ def test_a_workflow_has_its_own_init(penstock):
 
 def test_help_names_the_workflows(penstock):
     assert "acoustics" in penstock("init", "--help").output
-
-
-def test_an_unknown_workflow_has_no_demo(penstock):
-    shown = penstock("demo", "--workflow", "zz")
-    assert (shown.exit_code, "no workflow is called 'zz'" in shown.stderr) == (2, True)

@@ -38,7 +38,7 @@ COMMANDS = {
     "report": "Show what the stages used, and what to ask for.",
     "site": "Look at the places where jobs run, and try them.",
     "ledger": "Look after the record.",
-    "demo": "Run a small campaign of your own, to see how it goes.",
+    "demo": "Run a small campaign of a workflow, to see how it goes.",
 }
 
 # What one wants to do → the commands for it.

@@ -4,11 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import Any, cast
+from typing import Any, Protocol
 
 import click
 
 from penstock.errors import DefinitionError
+
+
+class Workflow(Protocol):
+    """What the entry point of a workflow names: a module, or any object, that has three commands.
+
+    `penstock init NAME …`, `penstock NAME …` and `penstock demo NAME …` go to them.
+    """
+
+    @property
+    def init(self) -> click.Command:
+        """Write a definition for the data that its options name, and say what comes next."""
+        ...
+
+    @property
+    def group(self) -> click.Group:
+        """What else a person asks of the workflow, a command each."""
+        ...
+
+    @property
+    def demo(self) -> click.Command:
+        """Make a small campaign, run it, say where to look; the first line of its help is listed."""
+        ...
+
+
+PARTS: dict[str, type[click.Command]] = {"init": click.Command, "group": click.Group, "demo": click.Command}
 
 
 def workflows() -> list[str]:
@@ -19,16 +44,23 @@ def workflows() -> list[str]:
 
 
 @cache
-def load_workflow(name: str) -> Any:
-    """Return the plug-in of a workflow: it has `init`, `group` and `demo`.
+def load_workflow(name: str) -> Workflow:
+    """Return the plug-in of a workflow.
 
     Its commands do nothing, but show their help, where a package that they import is not installed.
+    Raises DefinitionError if it lacks one of them.
     """
     from penstock.extras import workflow_points
 
-    plugin = workflow_points()[name].load()
-    for command in (plugin.init, *plugin.group.commands.values()):
-        command.callback = needing(name, cast(click.Command, command).callback)
+    point = workflow_points()[name]
+    plugin = point.load()
+    for wanted, kind in PARTS.items():
+        if not isinstance(getattr(plugin, wanted, None), kind):
+            raise DefinitionError(
+                f"the workflow {name} has no {wanted}: {point.value} must have a click.{kind.__name__} called so"
+            )
+    for command in (plugin.init, plugin.demo, *plugin.group.commands.values()):
+        command.callback = needing(name, command.callback)
     return plugin
 
 

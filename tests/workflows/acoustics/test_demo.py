@@ -45,10 +45,10 @@ def test_the_names_of_the_takes_are_understood(tmp_path):
 
 def test_a_folder_that_is_none_is_refused(tmp_path):
     with pytest.raises(DefinitionError, match="is not a folder of recordings"):
-        plugin.demo(tmp_path / "demo", tmp_path / "none")
+        plugin.demo.main([str(tmp_path / "demo"), "--audio", str(tmp_path / "none")], standalone_mode=False)
 
 
 def test_an_empty_folder_is_refused(tmp_path):
     (tmp_path / "audio").mkdir()
     with pytest.raises(DefinitionError, match="is empty"):
-        plugin.demo(tmp_path / "demo", tmp_path / "audio")
+        plugin.demo.main([str(tmp_path / "demo"), "--audio", str(tmp_path / "audio")], standalone_mode=False)

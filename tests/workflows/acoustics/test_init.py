@@ -67,8 +67,8 @@ def test_every_stage_says_what_it_needs_and_workers_are_not_those_of_this_machin
 
 def test_time_and_memory_follow_the_longest_recording_and_the_lines():
     day = Load(86400 * 256_000.0, 1000, 128_001)
-    assert day.each() == '{ memory = "250MB", walltime = "295min" }'
-    assert day.all() == '{ memory = "250MB", walltime = "25min" }'
+    assert day.each() == {"memory": "250MB", "walltime": "295min"}
+    assert day.all() == {"memory": "250MB", "walltime": "25min"}
 
 
 def test_a_figure_of_hours_and_days_is_made_of_a_day_and_more(tmp_path, audio, write_wav, noise):

@@ -33,19 +33,19 @@ class Load:
         sounds = math.ceil(total / settings.segment) if segments else len(dataset.recordings)
         return cls(longest * rate, sounds, settings.nfft // 2 + 1)
 
-    def each(self) -> str:
-        """Write the resources of a stage of one sound."""
+    def each(self) -> dict[str, str]:
+        """Give the resources of a stage of one sound."""
         return _resources(SECONDS_A_FILE + self.samples * SECONDS_A_SAMPLE, self.lines)
 
-    def all(self) -> str:
-        """Write the resources of a stage over all products."""
+    def all(self) -> dict[str, str]:
+        """Give the resources of a stage over all products."""
         return _resources(self.sounds * SECONDS_A_PRODUCT * (1 + self.lines / 20_000), self.lines)
 
 
-def _resources(seconds: float, lines: int) -> str:
+def _resources(seconds: float, lines: int) -> dict[str, str]:
     minutes = math.ceil(max(LEAST, MARGIN * seconds) / 60)
     memory = math.ceil((START_MB + LINE_KB * lines / 1000) / 10) * 10
-    return f'{{ memory = "{memory}MB", walltime = "{minutes}min" }}'
+    return {"memory": f"{memory}MB", "walltime": f"{minutes}min"}
 
 
 STEPS = (0.1, 0.2, 0.5, 1.0)  # dB

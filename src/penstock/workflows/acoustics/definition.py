@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from penstock.workflows.acoustics.cost import Load
 from penstock.workflows.acoustics.names import Pattern
+from penstock.workflows.setup.definition import table
 from penstock.workflows.stores.formats import SUFFIXES
 
 STAGES = "penstock.workflows.acoustics"
+SETUP = f"{STAGES}:setup"
+QUALITY = {
+    "page": "report/qc.html",
+    "table": "report/qc.csv",
+    "dataset": "report/dataset.json",
+    "files": "report/files.csv",
+}
 EXTRAS = {
     "tiles": "tiles/{unit}/",
     "npz": "npz/{unit}.npz",
@@ -61,163 +68,81 @@ class Shape:
         return name + SUFFIXES[self.format] + ("/" if self.format == "zarr" else "")
 
 
-def render_definition(name: str, pattern: Pattern, params: Mapping[str, Any], shape: Shape) -> str:
-    """Write the text of `penstock.toml`."""
-    chosen = "".join(f"{key} = {toml(value)}\n" for key, value in params.items() if value is not None)
-    blocks = [
-        f"[campaign]\nname   = {toml(name)}\nlevels = {toml(shape.levels)}\n",
-        f"[units]\n{_units(pattern, shape)}",
-        f"# docs/acoustics.md lists every parameter.\n[params]\n{chosen}",
-        *_before(params, shape),
-        _spectrogram(params, shape),
-        *_after(shape),
-    ]
-    return "\n".join(blocks)
+Keys = dict[str, Any]
 
 
-def _units(pattern: Pattern, shape: Shape) -> str:
+def render_definition(name: str, pattern: Pattern, params: Mapping[str, Any], shape: Shape) -> Iterator[str]:
+    """Give the tables of `penstock.toml`."""
+    yield table("campaign", {"name": name, "levels": shape.levels})
+    yield table("units", _units(pattern, shape))
+    yield table("params", params, note="docs/acoustics.md lists every parameter.")
+    yield from _before(params, shape)
+    yield from _spectrogram(params, shape)
+    yield from _after(shape)
+
+
+def _units(pattern: Pattern, shape: Shape) -> Keys:
     if shape.segments:
-        return f'python = "{STAGES}:list_segments"\ntypes  = {{ begin = "datetime", end = "datetime" }}\n'
+        return {"python": f"{STAGES}:list_segments", "types": {"begin": "datetime", "end": "datetime"}}
     if shape.table:
-        return f'table  = {toml(shape.table)}\ntypes  = {{ begin = "datetime" }}\n'
-    derive = "" if "file" in pattern.regex.groupindex else 'derive = { file = "stem" }\n'
-    rest = f"settle = {toml(shape.settle)}\n" if shape.settle else ""
-    return f"files  = {toml(pattern.text)}\n{derive}{rest}"
+        return {"table": shape.table, "types": {"begin": "datetime"}}
+    derive = None if "file" in pattern.regex.groupindex else {"file": "stem"}
+    return {"files": pattern.text, "derive": derive, "settle": shape.settle}
 
 
-def _work(shape: Shape) -> str:
-    workers = f"workers  = {shape.workers}\n" if shape.workers else ""
-    return f"batch    = {shape.batch}\n{workers}{_resources(shape)}"
+def _work(shape: Shape) -> Keys:
+    return {"batch": shape.batch, "workers": shape.workers, "resources": shape.load.each()}
 
 
-def _resources(shape: Shape) -> str:
-    return f"resources = {shape.load.each()}\n"
+def _stage(name: str, each: str, products: Any, *, after: Keys | None = None, **keys: Any) -> Iterator[str]:
+    """Give the table of a stage that runs the function of its name, and that of its products if they are many."""
+    few = isinstance(products, str) or len(products) < 3
+    own = {"each": each, **(after or {}), "python": f"{STAGES}:{name}", "products": products if few else None}
+    yield table(f"stage.{name}", own | keys)
+    if not few:
+        yield table(f"stage.{name}.products", products)
 
 
 def _before(params: Mapping[str, Any], shape: Shape) -> Iterator[str]:
     if not shape.chain:
         return
-    unit = shape.level
-    if params.get("resample"):
-        yield (
-            f'[stage.resample]\neach     = "{unit}"\npython   = "{STAGES}:resample"\nsetup    = "{STAGES}:setup"\n'
-            f'products = {{ audio = "resampled/{shape.unit}.wav", notes = "resampled/{shape.unit}.json" }}\n'
-            + _work(shape)
-        )
-    first = f'with     = "resample"\n{_resources(shape)}' if params.get("resample") else _work(shape)
-    yield (
-        f'[stage.statistics]\neach     = "{unit}"\npython   = "{STAGES}:statistics"\n'
-        f'products = "statistics/{shape.unit}.json"\n{first}'
-    )
+    resampled = bool(params.get("resample"))
+    if resampled:
+        places = {"audio": f"resampled/{shape.unit}.wav", "notes": f"resampled/{shape.unit}.json"}
+        yield from _stage("resample", shape.level, places, setup=SETUP, **_work(shape))
+    first = {"with": "resample", "resources": shape.load.each()} if resampled else _work(shape)
+    yield from _stage("statistics", shape.level, f"statistics/{shape.unit}.json", **first)
     if params.get("normalise_over", "file") != "file":
-        yield (
-            f'[stage.normals]\neach     = "campaign"\nafter    = ["statistics"]\n'
-            f'python   = "{STAGES}:normals"\nproducts = "normals.json"\nresources = {shape.load.all()}\n'
-        )
+        yield from _of_all("normals", "normals.json", shape, "statistics")
 
 
-def _spectrogram(params: Mapping[str, Any], shape: Shape) -> str:
-    level = shape.level
+def _spectrogram(params: Mapping[str, Any], shape: Shape) -> Iterator[str]:
     places = {"spectrum": shape.stored(f"spectra/{shape.unit}"), "picture": f"pictures/{shape.unit}.png"}
     places |= {name: EXTRAS[name].replace("{unit}", shape.unit) for name in shape.extras}
-    products = "".join(f'{key} = "{value}"\n' for key, value in places.items())
-    return (
-        f'[stage.spectrogram]\neach     = "{level}"\n{_upstream(params, shape)}'
-        f'python   = "{STAGES}:spectrogram"\nsetup    = "{STAGES}:setup"\n'
-        f"{_resources(shape) if _chained(params, shape) else _work(shape)}\n[stage.spectrogram.products]\n{products}"
-    )
-
-
-def _chained(params: Mapping[str, Any], shape: Shape) -> bool:
-    return shape.chain and params.get("normalise_over", "file") == "file"
-
-
-def _upstream(params: Mapping[str, Any], shape: Shape) -> str:
-    if _chained(params, shape):
-        return 'with     = "statistics"\n'
-    return 'after    = ["statistics", "normals"]\n' if shape.chain else ""
+    chained = shape.chain and params.get("normalise_over", "file") == "file"
+    work = {"resources": shape.load.each()} if chained else _work(shape)
+    after = {"with": "statistics"} if chained else {"after": ["statistics", "normals"]} if shape.chain else {}
+    yield from _stage("spectrogram", shape.level, places, after=after, setup=SETUP, **work)
 
 
 def _after(shape: Shape) -> Iterator[str]:
-    yield _ltas(shape)
-    yield _soundscape(shape)
+    yield from _of_all("ltas", {"average": shape.stored("ltas"), "picture": "ltas.png"}, shape)
+    yield from _of_all("soundscape", _soundscape(shape), shape)
     if shape.aplose:
-        yield _folder_of_all("aplose", shape)
+        yield from _of_all("aplose", "aplose/", shape)
     if shape.daily:
-        yield _folder_of_all("daily", shape)
-    yield _quality(shape)
-    yield _report(shape)
+        yield from _of_all("daily", "daily/", shape)
+    yield from _of_all("quality", QUALITY, shape, empty="run")
+    before = ("spectrogram", "ltas", "soundscape", "quality")
+    yield from _of_all("report", {"page": "index.html", "albums": "days/"}, shape, *before)
 
 
-def _ltas(shape: Shape) -> str:
-    return f"""[stage.ltas]
-each     = "campaign"
-after    = ["spectrogram"]
-python   = "{STAGES}:ltas"
-products = {{ average = "{shape.stored("ltas")}", picture = "ltas.png" }}
-resources = {shape.load.all()}
-"""
+def _of_all(name: str, products: Any, shape: Shape, *before: str, **keys: Any) -> Iterator[str]:
+    """Give a stage over the products of those before it: of all spectrograms, if none is named."""
+    after = {"after": before or ("spectrogram",)}
+    return _stage(name, "campaign", products, after=after, **keys, resources=shape.load.all())
 
 
-def _soundscape(shape: Shape) -> str:
-    recurrence = 'recurrence = "recurrence.png"\n' if shape.days else ""
-    return f"""[stage.soundscape]
-each     = "campaign"
-after    = ["spectrogram"]
-python   = "{STAGES}:soundscape"
-resources = {shape.load.all()}
-
-[stage.soundscape.products]
-table      = "{shape.stored("soundscape")}"
-levels     = "levels.csv"
-epd        = "epd.png"
-spl        = "spl.png"
-{recurrence}"""
-
-
-def _folder_of_all(name: str, shape: Shape) -> str:
-    return f"""[stage.{name}]
-each     = "campaign"
-after    = ["spectrogram"]
-python   = "{STAGES}:{name}"
-products = "{name}/"
-resources = {shape.load.all()}
-"""
-
-
-def _quality(shape: Shape) -> str:
-    return f"""[stage.quality]
-each     = "campaign"
-after    = ["spectrogram"]
-empty    = "run"
-python   = "{STAGES}:quality"
-resources = {shape.load.all()}
-
-[stage.quality.products]
-page     = "report/qc.html"
-table    = "report/qc.csv"
-dataset  = "report/dataset.json"
-files    = "report/files.csv"
-"""
-
-
-def _report(shape: Shape) -> str:
-    return f"""[stage.report]
-each     = "campaign"
-after    = ["spectrogram", "ltas", "soundscape", "quality"]
-python   = "{STAGES}:report"
-resources = {shape.load.all()}
-
-[stage.report.products]
-page     = "index.html"
-albums   = "days/"
-"""
-
-
-def toml(value: Any) -> str:
-    """Write a value as TOML."""
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(toml, value))}]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return json.dumps(value)
+def _soundscape(shape: Shape) -> Keys:
+    places = {"table": shape.stored("soundscape"), "levels": "levels.csv", "epd": "epd.png", "spl": "spl.png"}
+    return places | ({"recurrence": "recurrence.png"} if shape.days else {})

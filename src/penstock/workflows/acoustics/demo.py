@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import DefinitionError, PenstockError
+from penstock.errors import DefinitionError
 from penstock.workflows.acoustics.definition import Shape
 from penstock.workflows.acoustics.init import BATCH, write_campaign
 from penstock.workflows.acoustics.tables import summary
+from penstock.workflows.setup import demo
+from penstock.workflows.setup.demo import Say
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,8 +25,6 @@ GAP = (12, timedelta(minutes=5))  # nothing is recorded before this file for so 
 TRUNCATED, OTHER_RATE, CLIPPED = 7, 19, 23
 SEED = 20260117
 SENSITIVITY, PEAK_VOLTAGE = -170.0, 2.0
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +52,8 @@ def takes() -> Iterator[Take]:
 
 def run_demo(folder: Path, audio: Path | None, say: Say, scheduler: str | None = None) -> None:
     """Make or take recordings, set a campaign up, show what is wrong with them, run it, say where to look."""
-    if (folder / "penstock.toml").exists():
-        say(f"{folder} holds a campaign already: going on with it")
-    else:
-        _set_up(folder, audio, say)
-    run = ["run", *_site(folder, scheduler, say)]
-    say(f"\n$ cd {shlex.quote(str(folder))} && penstock {shlex.join(run)}")
-    ended = subprocess.run([sys.executable, "-m", "penstock", *run], cwd=folder, check=False)
-    page = (folder / "index.html").resolve()
-    if not page.exists():
-        raise PenstockError(
-            f"`penstock run` ended {ended.returncode} and left no page; see `penstock status` in {folder}"
-        )
-    say(f"\nLook at {page.as_uri()}")
+    demo.run_demo(folder, lambda: _set_up(folder, audio, say), say=say, scheduler=scheduler)
     say(f"and at {folder}/spectra/*.nc (open with xarray), {folder}/ltas.nc, {folder}/report/qc.csv")
-
-
-def _site(folder: Path, scheduler: str | None, say: Say) -> list[str]:
-    """Add a cluster to the definition, and return the option that sends the stages there."""
-    if scheduler is None:
-        return []
-    definition = folder / "penstock.toml"
-    head = f"[site.{scheduler}]"
-    if head not in definition.read_text("utf-8"):
-        python = json.dumps(
-            sys.executable
-        )  # the nodes of a laboratory's cluster see its virtual environments
-        lines = [head, f'scheduler = "{scheduler}"', f"python = {python}", 'visibility = "10s"', ""]
-        with definition.open("a", encoding="utf-8") as file:
-            file.write("\n" + "\n".join(lines))
-        say(f"\nadded to {definition}:\n" + "\n".join(lines))
-    return ["--site", scheduler]
 
 
 def _set_up(folder: Path, audio: Path | None, say: Say) -> None:

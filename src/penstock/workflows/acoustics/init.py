@@ -29,6 +29,7 @@ from penstock.workflows.acoustics.times import (
     read_zone,
     stem_of,
 )
+from penstock.workflows.setup.definition import FILE, campaign_name, definition_in, write_definition
 
 EXTENSIONS = (".wav", ".flac", ".aif", ".aiff", ".w64", ".ogg")
 TABLE = "recordings.csv"
@@ -85,9 +86,7 @@ def write_campaign(
     `begin` is the strptime format of the time in the names, where it cannot be guessed. `params` are
     settings, as `{"nfft": 2048}`. The recordings are only read. Raises DefinitionError.
     """
-    definition, shape = folder / "penstock.toml", shape or Shape(BATCH)
-    if definition.exists():
-        raise DefinitionError(f"{definition} is there already; choose another folder, or edit it")
+    definition, shape = definition_in(folder), shape or Shape(BATCH)
     found = find_recordings(folder, audio, begin, times)
     given = {name: value for name, value in (params or {}).items() if value is not None}
     dataset = scan_paths(found.paths, found.naming, read_settings(given))
@@ -108,8 +107,8 @@ def write_campaign(
         chosen, shape = chosen | {"times": TABLE}, replace(shape, table=TABLE, cards=bool(cards))
     load = Load.of(dataset, settings, segments=shape.segments)
     shape = replace(shape, load=load, days=dataset.length >= DAY)
-    text = render_definition(campaign_name(folder), found.pattern, chosen, shape)
-    definition.write_text(text, encoding="utf-8")
+    name = campaign_name(folder, "acoustics")
+    write_definition(definition, render_definition(name, found.pattern, chosen, shape))
     return Written(definition, dataset, settings)
 
 
@@ -211,7 +210,7 @@ def _recordings_in(folder: str, campaign: str) -> Iterator[str]:
 
 
 def _is_campaign(folder: str, campaign: str) -> bool:
-    return os.path.abspath(folder) == campaign or os.path.exists(os.path.join(folder, "penstock.toml"))
+    return os.path.abspath(folder) == campaign or os.path.exists(os.path.join(folder, FILE))
 
 
 def _seen_from(folder: Path, pattern: str) -> str:
@@ -225,8 +224,3 @@ def _shown(settings: Settings) -> dict[str, Any]:
     return {
         name: getattr(settings, name) for name in ("nfft", "overlap", "window", "bin", "step_db", "db_range")
     }
-
-
-def campaign_name(folder: Path) -> str:
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).lstrip("._-")
-    return name or "acoustics"

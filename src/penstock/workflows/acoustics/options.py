@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from penstock.errors import DefinitionError
+from penstock.workflows.setup.options import NumberOrWord, bundle
 
 if TYPE_CHECKING:
     from penstock.workflows.acoustics.definition import Shape
     from penstock.workflows.acoustics.init import Times
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 AUDIO = "a folder, a glob or a pattern: data, 'data/*.wav', 'data/{site}_{begin:%Y%m%d_%H%M%S}.wav'"
-
-
-def _number_or_word(text: str | None) -> float | str | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return text
 
 
 ANALYSIS = (
@@ -46,8 +36,7 @@ ANALYSIS = (
     click.option("--bin", type=float, metavar="SECONDS", help="Time bins of the stored levels [10]."),
     click.option(
         "--ltas-bin",
-        type=click.UNPROCESSED,
-        callback=lambda _context, _option, text: _number_or_word(text),
+        type=NumberOrWord(),
         metavar="SECONDS",
         help="Time bins of the long-term average, or day, month, whole [chosen].",
     ),
@@ -127,23 +116,9 @@ PLACE = (
 )
 
 
-def _decorated(command: F, options: Sequence[Callable[[F], F]]) -> F:
-    return functools.reduce(lambda made, option: option(made), reversed(options), command)
-
-
-def analysis_options(command: F) -> F:
-    """Give a command what names recordings and says how they are analysed."""
-    return _decorated(command, (*ANALYSIS, *TIMES))
-
-
-def shape_options(command: F) -> F:
-    """Give a command what says which stages and products a campaign has."""
-    return _decorated(command, SHAPE)
-
-
-def place_options(command: F) -> F:
-    """Give a command what products say of where and what was recorded."""
-    return _decorated(command, PLACE)
+analysis_options = bundle(*ANALYSIS, *TIMES)  # what names recordings and says how they are analysed
+shape_options = bundle(*SHAPE)  # which stages and products a campaign has
+place_options = bundle(*PLACE)  # what products say of where and what was recorded
 
 
 def pop_times(params: dict[str, Any]) -> Times:

@@ -17,13 +17,14 @@ from penstock.workflows.acoustics.options import (
     pop_times,
     shape_options,
 )
+from penstock.workflows.setup.options import demo_options, folder_argument, given
 
 
 def _refuse_what_aplose_lacks(params: dict[str, Any]) -> None:
     from penstock.workflows.acoustics.annotation import range_of, scale_of
     from penstock.workflows.acoustics.settings import read_settings
 
-    settings = read_settings({name: value for name, value in params.items() if value is not None})
+    settings = read_settings(given(params))
     try:
         range_of(settings)
         scale_of(settings)
@@ -32,7 +33,7 @@ def _refuse_what_aplose_lacks(params: dict[str, Any]) -> None:
 
 
 @click.command("acoustics")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@folder_argument
 @analysis_options
 @shape_options
 @place_options
@@ -62,7 +63,7 @@ def group() -> None:
 
 
 @group.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@folder_argument
 @analysis_options
 @click.option(
     "--samples/--headers", default=False, help="Read the samples too, or the headers only [headers]."
@@ -93,13 +94,12 @@ def build(
     from penstock.workflows.acoustics.tables import describe_dataset, summary
 
     times, place = pop_times(params), {"lat": lat, "lon": lon, "depth": depth}
-    given = {name: value for name, value in params.items() if value is not None}
     dataset, settings = build_dataset(
         folder,
         audio,
         begin=begin,
         times=times,
-        params=given,
+        params=given(params),
         samples=samples,
         place=place if metadata else None,
     )
@@ -128,7 +128,7 @@ def preview(page: Path, audio: str, begin: str | None, count: int, seed: int, **
     from penstock.workflows.acoustics.settings import read_settings
 
     found = find_recordings(Path.cwd(), audio, begin, pop_times(params))
-    settings = read_settings({name: value for name, value in params.items() if value is not None})
+    settings = read_settings(given(params))
     dataset = scan_paths(found.paths, found.naming, settings)
     made = write_preview(page, dataset, settings, count, seed)
     click.echo(
@@ -163,8 +163,17 @@ def tiles(
     server.serve_forever()
 
 
-def demo(folder: Path, audio: Path | None = None, scheduler: str | None = None) -> None:
-    """Run a whole campaign in `folder`, on made-up recordings or those in `audio`, as jobs of `scheduler` if it is named."""
+@click.command("acoustics")
+@demo_options("acoustics")
+@click.option("--audio", type=click.Path(path_type=Path), help="A folder of recordings of your own.")
+def demo(folder: Path, audio: Path | None, scheduler: str | None) -> None:
+    """Half an hour of sea with faults, or your own recordings: spectrograms, levels, a report.
+
+    They are made in DIR [demo-acoustics].
+
+    \b
+    penstock demo acoustics mine --audio ~/recordings
+    """
     from penstock.workflows.acoustics.demo import run_demo
 
     if audio is not None and not audio.is_dir():
