@@ -7,6 +7,7 @@ import pytest
 
 from penstock.runner.errors import Unfit
 from penstock.runner.products import (
+    EMPTY,
     Found,
     Made,
     Planned,
@@ -265,7 +266,7 @@ def folder_to_publish(base):
     (base / "set/old").touch()
     final, held = str(base / "set"), str(base / ".penstock/held/set")
     plan = Planned("set", "set", final, held, held, True, False, None, "", mark_of(final), "{product.set}")
-    return Made("set", "set", final, held, 0, ""), plan
+    return Made("set", "set", final, held, 0, "", stamp=EMPTY), plan
 
 
 def test_an_old_folder_stays_when_the_new_one_cannot_take_its_place(tmp_path):
@@ -282,6 +283,46 @@ def test_an_old_folder_that_could_not_be_removed_is_not_in_the_way_of_the_next(t
     publish(made, plan)
     assert os.listdir(tmp_path / "set") == []
     assert os.listdir(tmp_path / ".penstock/held") == []
+
+
+@pytest.fixture
+def late_folder(tmp_path):
+    """A folder product that was hashed and waits for its name, and what a late writer finds there."""
+    path, held = tmp_path / "work/set", tmp_path / "held/set"
+    (path / "in").mkdir(parents=True)
+    held.parent.mkdir()
+    (path / "in/x").write_bytes(b"whole")
+    (path / "y").touch()
+    final = str(tmp_path / "set")
+    plan = Planned("set", "set", final, str(path), str(held), True, False, None, "", None, "{product}")
+    (made,) = secure_products([Found(plan, str(path), 0)])
+    return made, plan, held
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "in/x").write_bytes(b"w h o l e"),
+        lambda folder: (folder / "in/x").write_bytes(b"WHOLE"),
+        lambda folder: (folder / "in/late").touch(),
+        lambda folder: (folder / "y").unlink(),
+        lambda folder: (folder / "y").rename(folder / "z"),
+        lambda folder: os.mkfifo(folder / "pipe"),
+    ],
+)
+def test_a_folder_that_was_changed_after_it_was_hashed_is_not_published(tmp_path, late_folder, change):
+    made, plan, held = late_folder
+    change(held)
+    with pytest.raises(Unfit, match="product set was changed by another process"):
+        publish(made, plan)
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_folder_with_files_of_another_time_and_the_same_content_is_published(tmp_path, late_folder):
+    made, plan, held = late_folder
+    os.utime(held / "in/x", (1, 1))
+    publish(made, plan)
+    assert digest_folder(str(tmp_path / "set")) == (made.size, made.digest)
 
 
 @pytest.fixture

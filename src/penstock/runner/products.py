@@ -56,6 +56,7 @@ class Made(NamedTuple):
     size: int
     digest: str
     mtime_ns: int = 0
+    stamp: str = ""  # of a folder: the names, sizes and times of what is in it
 
 
 def plan_products(
@@ -159,12 +160,14 @@ def secure_products(found: List[Found]) -> List[Made]:
     made: List[Made] = []
     for product in found:
         plan = product.plan
-        size, digest = _digest(product)
+        size, digest, stamp = _digest(product)
         move(product.path, plan.held)
         status = os.lstat(plan.held)
         if not plan.folder and status.st_size != size:
             raise Unfit(still_written(plan))
-        made.append(Made(plan.name, plan.shown, plan.final, plan.held, size, digest, status.st_mtime_ns))
+        made.append(
+            Made(plan.name, plan.shown, plan.final, plan.held, size, digest, status.st_mtime_ns, stamp)
+        )
     return made
 
 
@@ -173,11 +176,14 @@ def still_written(plan: Planned) -> str:
     return "product {} was changed by another process after its task ended".format(plan.shown)
 
 
-def _digest(product: Found) -> Tuple[int, str]:
+def _digest(product: Found) -> Tuple[int, str, str]:
     try:
         if product.plan.folder:
-            return digest_folder(product.path, refuse_stray)
-        return digest_file(product.path) if product.size else (0, EMPTY)
+            stamp = stamp_of(product.path)
+            size, digest = digest_folder(product.path, refuse_stray)
+            return size, digest, stamp
+        size, digest = digest_file(product.path) if product.size else (0, EMPTY)
+        return size, digest, ""
     except Odd as odd:
         raise Missing("product {} {}".format(product.plan.shown, odd)) from odd
 
@@ -284,6 +290,16 @@ def digest_folder(path: str, allow: Allow = allow_all) -> Tuple[int, str]:
     return total, hashlib.sha256(b"".join(sorted(lines))).hexdigest()
 
 
+def stamp_of(folder: str) -> str:
+    """Return what is another when a file in a folder is written, added or removed."""
+    lines: List[bytes] = []
+    for entry in walk_files(folder):
+        status = entry.stat(follow_symlinks=False)
+        seen = "{} {} ".format(status.st_size, status.st_mtime_ns)
+        lines.append(seen.encode("ascii") + os.fsencode(entry.path[len(folder) :]))
+    return hashlib.sha256(b"\0".join(sorted(lines))).hexdigest()
+
+
 def move(source: str, target: str) -> None:
     """Rename, or copy and verify when the target is on another file system."""
     try:
@@ -356,17 +372,20 @@ def publish(made: Made, plan: Planned) -> os.stat_result:
     if aside:
         remove(aside)
     status = os.lstat(made.final)
-    if not plan.folder and _has_changed(made, status):
+    if _has_changed(made, status):
         take_back(made, status)
         raise Unfit(still_written(plan))
     return status
 
 
 def _has_changed(made: Made, status: os.stat_result) -> bool:
-    """Say whether a file is no longer what was hashed; a time alone proves nothing on network file systems."""
-    if (status.st_size, status.st_mtime_ns) == (made.size, made.mtime_ns):
-        return False
+    """Say whether a product is no longer what was hashed; a time alone proves nothing on network file systems."""
     try:
+        if made.stamp:
+            same = stamp_of(made.final) == made.stamp
+            return not same and digest_folder(made.final) != (made.size, made.digest)
+        if (status.st_size, status.st_mtime_ns) == (made.size, made.mtime_ns):
+            return False
         return digest_file(made.final) != (made.size, made.digest)
     except (OSError, Odd):
         return True
