@@ -186,7 +186,22 @@ def test_a_number_that_does_not_follow_is_refused_and_those_that_do_still_count(
 def test_numbers_go_on_behind_lines_that_could_not_be_read() -> None:
     chunk = parsed(end(1) + b"\0\n" + b"garbage\n" + end(3, unit=8))
     assert [unit for _, unit in chunk.ends] == [7, 8]
-    assert (len(chunk.bad), chunk.unread) == (2, 1)
+    assert (chunk.bad, chunk.unread) == (["line 2 cannot be read, and 1 more"], 1)
+
+
+def test_a_line_is_named_by_its_place_in_the_file() -> None:
+    chunk = parsed(end(1) + b"{\n" + end(3, unit=8) + event(4, "end", s=3, u=9, o="perfect"))
+    assert chunk.bad == [
+        "line 2 cannot be read",
+        "line 4 makes no sense (ValueError('unknown outcome perfect'))",
+    ]
+
+
+def test_what_is_told_of_a_removed_stage_is_passed_over_and_said_once() -> None:
+    told = [event(n, "start" if n % 2 else "end", s=99, u=n // 2, o="ok") for n in range(2, 30)]
+    chunk = parsed(end(1) + b"".join(told) + end(30, unit=8) + event(31, "sync", ends=9))
+    assert [unit for _, unit in chunk.ends] == [7, 8]
+    assert chunk.bad == ["line 2 is of a stage that the definition no longer has, and 27 more"]
 
 
 # --- applying -------------------------------------------------------------------------------------

@@ -127,7 +127,10 @@ class Applier:
 
     def note_bad(self, life: sqlite3.Row, whys: Sequence[str], now: float) -> None:
         """Let people see what an event file says that cannot be."""
-        subject = f"job {life['job']}, element {life['element']}"
+        if not whys:
+            return
+        folder = self.db.execute("SELECT folder FROM job WHERE id = ?", (life["job"],)).fetchone()[0]
+        subject = f"{folder}/{life['element']}.{life['life']}.jsonl"
         self.db.executemany(
             "INSERT INTO problem (source, subject, why, at) VALUES ('events', ?, ?, ?)",
             [(subject, why, now) for why in whys],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -16,6 +17,10 @@ OUTCOMES = frozenset(get_args(Outcome))
 DECODE = json.JSONDecoder().decode
 Event = dict[str, Any]
 Task = tuple[str, int]  # stage, unit
+
+
+class RemovedStage(Exception):
+    """A stage that the definition no longer has."""
 
 
 @dataclass(slots=True)
@@ -51,20 +56,33 @@ def parse_events(
     chunk = Chunk(consumed=whole, seq=seq, unread=unread)
     if not whole and len(data) > LONGEST_LINE:  # its rest comes as an unreadable line
         return Chunk(
-            consumed=len(data), seq=seq, unread=unread, bad=[f"an event of more than {LONGEST_LINE} bytes"]
-        )
+            consumed=len(data), seq=seq, unread=unread,
+            bad=[f"line {seq + unread + 1} has more than {LONGEST_LINE} bytes"],
+        )  # fmt: skip
     lines = data[:whole].split(b"\n")[:-1]
     events = [parse_line(line, token) for line in lines]
     end = len(lines) if last else counting(events)
     if not end and len(data) > LONGEST_LINE:  # by a runner that writes no marks
         end = len(lines)
     chunk.consumed -= sum(len(line) + 1 for line in lines[end:])
-    for line, event in zip(lines[:end], events[:end], strict=True):
+    bad = defaultdict[str, list[int]](list)
+    for event in events[:end]:
         chunk.unread += isinstance(event, str)
         why = event if isinstance(event, str) else take_event(chunk, event, names)
         if why:
-            chunk.bad.append(f"{why}: {line[:200].decode(errors='replace')}")
+            bad[why].append(chunk.seq + chunk.unread)
+    chunk.bad = [say_lines(numbers, why) for why, numbers in bad.items()]
     return chunk
+
+
+def say_lines(numbers: Sequence[int], why: str) -> str:
+    """Say what is wrong with lines of an event file.
+
+    >>> say_lines([7, 8, 9], "cannot be read")
+    'line 7 cannot be read, and 2 more'
+    """
+    more = f", and {len(numbers) - 1} more" if len(numbers) > 1 else ""
+    return f"line {numbers[0]} {why}{more}"
 
 
 def counting(events: Sequence[Event | str]) -> int:
@@ -92,25 +110,27 @@ def take_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> str | No
         return None
     if skipped > chunk.unread:
         chunk.unread += 1  # it may be a line of the runner, of which the number is damaged
-        return f"an event whose number does not follow {chunk.seq}"
+        return f"has the number {event['n']}, which does not follow {chunk.seq}"
     chunk.seq, chunk.unread = event["n"], chunk.unread - skipped
     try:
         sort_event(chunk, event, names)
+    except RemovedStage:
+        return "is of a stage that the definition no longer has"
     except (KeyError, TypeError, ValueError) as error:
-        return f"an event that makes no sense ({error!r})"
+        return f"makes no sense ({error!r})"
     return None
 
 
 def parse_line(line: bytes, token: str) -> Event | str:
     """Return the event of a line, or why it is none."""
     if len(line) > LONGEST_LINE:
-        return f"an event of {len(line)} bytes, more than {LONGEST_LINE}"
+        return f"has {len(line)} bytes, more than {LONGEST_LINE}"
     try:
         event = DECODE(line.decode())
     except ValueError:
-        return "an unreadable event"
+        return "cannot be read"
     if not isinstance(event, dict) or event.get("t") != token or not isinstance(event.get("n"), int):  # type: ignore[reportUnknownMemberType]
-        return "an event of another job"
+        return "is of another job"
     return event  # type: ignore[reportUnknownVariableType]
 
 
@@ -118,11 +138,11 @@ def sort_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> None:
     """Put one event where it belongs; an unknown kind is passed over, as newer runners may know more."""
     match event["e"]:
         case "start":
-            task = names[event["s"]], int(event["u"])
+            task = task_of(event["s"], event["u"], names)
             chunk.starts[task] = event
             chunk.began.add(task)
         case "end":
-            task = names[event["s"]], int(event["u"])
+            task = task_of(event["s"], event["u"], names)
             chunk.ends.setdefault(task, checked_end(event))
             if event["o"] == "cancelled":
                 chunk.stopped.add(task)
@@ -158,7 +178,15 @@ def sort_word(chunk: Chunk, event: Event) -> None:
 
 def tasks_in(event: Event, names: Mapping[int, str]) -> list[Task]:
     """Return the tasks that an event lists."""
-    return [(names[stage], int(unit)) for stage, unit in event["tasks"]]
+    return [task_of(stage, unit, names) for stage, unit in event["tasks"]]
+
+
+def task_of(stage: int, unit: Any, names: Mapping[int, str]) -> Task:
+    """Return a task by the numbers that runners know; raises RemovedStage when the definition has its stage no more."""
+    name = names.get(stage)
+    if name is None:
+        raise RemovedStage(stage)
+    return name, int(unit)
 
 
 def void_ends(chunk: Chunk, tasks: Sequence[Task], why: str) -> None:
