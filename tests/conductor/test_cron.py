@@ -40,6 +40,7 @@ def test_an_array_that_is_too_large_is_not_handed_in_again_at_that_size(tmp_path
     it.cluster.slurm.new_job = lambda *words: (job := sbatch(*words), sizes.append(len(job.elements)))[0]
     ticks(it, 40)
     assert sizes[:4] == [25, 12, 6, 3]
+    assert max(sizes[4:]) == 3, "what was refused is not tried each round"
     assert it.states() == {"done": 25}
     assert set(it.begun().values()) == {1}
 
@@ -47,7 +48,7 @@ def test_an_array_that_is_too_large_is_not_handed_in_again_at_that_size(tmp_path
 def test_what_a_site_refused_is_told(tmp_path: Path) -> None:
     it = Grid(tmp_path, ONE_EACH, units=40, most_submitted=10, queue_s=9e9)
     ticks(it, 2)
-    told = "pretend refused 40 elements at once; 10 are handed in at a time"
+    told = "pretend refused 20 elements at once; 10 are handed in at a time"
     assert ("pretend", told) in status(it).sites
     assert told in status(it).to_text().splitlines()
     assert status(it).to_json()["sites"] == [{"name": "pretend", "note": told}]
@@ -76,6 +77,16 @@ def test_a_site_that_cannot_avoid_nodes_is_handed_jobs_without_that(tmp_path: Pa
     assert it.job().excluded == {""}
     assert known(it).includes_all(it.clock.now())
     assert not known(it).includes_all(it.clock.now() + 86_400)
+
+
+def test_nor_is_a_job_that_was_not_taken_at_first(tmp_path: Path) -> None:
+    it = Grid(tmp_path, ONE_EACH, units=9, slots=9)
+    it.at(9, lambda: (it.cluster.inject(Fault.NOT_TAKEN, 1), it.cluster.inject(Fault.REFUSED, 1)))
+    it.at(10, lambda: it.cluster.fail_node("n2"))
+    ticks(it, 150, every=5)
+    assert it.states() == {"done": 9}
+    assert len(it.cluster.commands("sbatch")) == 4
+    assert it.job().excluded == {""}
 
 
 def test_a_job_that_is_refused_with_and_without_excluded_nodes_pauses_its_stage(tmp_path: Path) -> None:

@@ -52,19 +52,19 @@ class Capacity:
     def note_taken(self) -> None:
         """Take it that there is room again: an array went through."""
         known = self.known
-        most = known.most_elements and 2 * known.most_elements
-        if most and known.refused and most >= known.refused:
-            most = None
+        most, refused = known.most_elements, known.refused
+        if most and not (refused and 2 * most >= refused):
+            most = 2 * most if 2 * most < (known.array_size or ARRAY_SIZE) else None
         learn(
             self.ledger, self.site.name, times_full=0, rests_until=None, rests_why=None, most_elements=most,
-            refused=most and known.refused,
+            refused=most and refused,
         )  # fmt: skip
 
     def note_full(self, elements: int, why: str) -> None:
         """Rest after a refused array; when nothing else of ours is out, it was too large by itself."""
         known, name = self.known, self.site.name
         if elements > 1 and not self.jobs_out():
-            learn(self.ledger, name, most_elements=elements // 2, refused=max(known.refused or 0, elements))
+            learn(self.ledger, name, most_elements=elements // 2, refused=elements)
             return
         self.rest(why, seconds=longer(FULL_S, known.times_full, at_most=REST_AT_MOST_S))
         learn(self.ledger, name, times_full=known.times_full + 1)
@@ -108,7 +108,10 @@ class Capacity:
         return max(1, min(filter(None, (told, self.site.site.array_size, known.most_elements))))
 
     def ask_limits(self) -> Experience:
-        """Return what is known, with what the scheduler allows: it is asked once a day, and later when it does not answer."""
+        """Return what is known, with what the scheduler allows: it is asked once a day, and later when it does not answer.
+
+        So long the size that it refused counts, too: then larger arrays are tried again.
+        """
         known, now = self.known, self.clock.now()
         if self.ledger.epoch is None or is_ahead(known.limits_due, now, DAY_S):
             return known  # the dry run asks nobody
@@ -118,7 +121,7 @@ class Capacity:
             return learn(self.ledger, self.site.name, limits_due=now + UNTOLD_S)
         return learn(
             self.ledger, self.site.name, version=told.version, array_size=told.array_size,
-            accounting=told.accounting, limits_told=now, limits_due=now + DAY_S,
+            accounting=told.accounting, limits_told=now, limits_due=now + DAY_S, refused=None,
         )  # fmt: skip
 
     def refresh(self) -> None:

@@ -29,7 +29,7 @@ class Experience:
     """When its scheduler last told these three."""
     limits_due: float | None = None
     refused: int | None = None
-    """The elements of an array that was too large by itself."""
+    """The elements of the smallest array that was too large by itself, until the limits are asked for again."""
     most_elements: int | None = None
     """How many are handed in at once since then."""
     times_full: int = 0
@@ -58,7 +58,7 @@ class Experience:
 
     def notes(self, site: str, now: float) -> Iterator[str]:
         """Yield what a person should know of it, a sentence each."""
-        if self.most_elements:
+        if self.most_elements and self.refused:
             yield f"{site} refused {self.refused} elements at once; {self.most_elements} are handed in at a time"
         if self.rests(now) and self.rests_until:
             why = f": {self.rests_why}" if self.rests_why else ""
