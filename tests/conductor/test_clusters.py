@@ -862,9 +862,59 @@ def test_a_queue_that_is_full_for_hours_when_a_job_is_handed_in_again_pauses_not
     all_done_at_the_first_try(it)
 
 
+@pytest.mark.parametrize("name", ["script.sh", "spec.json", "tasks.jsonl"])
+def test_what_was_damaged_before_it_is_handed_in_again_is_told_and_goes_out_anew(
+    grid: Any, name: str
+) -> None:
+    it = grid()
+    it.cluster.inject(Fault.NOT_TAKEN, 1)
+    damaged = list[str]()
+
+    def damage() -> None:
+        (path,) = (it.root / ".penstock/jobs").glob(f"p*/{name}")
+        damaged.append(path.parent.name)
+        path.write_bytes(path.read_bytes().replace(b"s", b"z"))
+
+    it.at(60, damage)
+    assert it.run().code == 0
+    all_done_at_the_first_try(it)
+    assert len(it.cluster.commands("sbatch")) == 2
+    assert it.job().name not in damaged
+    ((source, why),) = it.rows("SELECT source, why FROM problem")
+    assert source == f"job {damaged[0]}, {name}"
+    assert why.endswith("is damaged: its job is closed and its tasks go back") or name == "tasks.jsonl"
+
+
+@pytest.mark.parametrize("name", ["script.sh", "spec.json"])
+def test_the_rest_of_an_array_whose_spec_is_damaged_goes_out_anew_with_its_first_element(
+    grid: Any, name: str
+) -> None:
+    it = grid(COPY.replace("batch = 2", "batch = 1"), units=9, slots=1, queue_s=60)
+
+    def damage() -> None:
+        (path,) = (it.root / ".penstock/jobs").glob(f"p*/{name}")
+        path.write_bytes(path.read_bytes()[:-9])
+        it.cluster.elements("PENDING")[0][1].end("FAILED", at=it.clock.now())
+        it.cluster.slots = 0
+
+    it.at(30, damage)
+    it.at(900, lambda: setattr(it.cluster, "slots", 1))
+    assert it.run().code == 0
+    all_done_at_the_first_try(it, 9)
+    words = [element.word for element in it.cluster.job(0).elements.values()]
+    assert words == ["FAILED", *["CANCELLED"] * 8]
+    assert len(it.cluster.jobs) == 2
+
+
 def test_arrays_grow_again_when_there_is_room_again(grid: Any) -> None:
     it = grid(COPY.replace("batch = 2", "batch = 1"), units=60, most_submitted=6, slots=9)
-    it.at(100, lambda: setattr(it.cluster.slurm, "most_submitted", None))
+
+    def lift_the_limit() -> None:
+        it.cluster.slurm.most_submitted = None
+        with Ledger.open(it.root) as ledger:
+            learn(ledger, "pretend", limits_due=None)  # as when a day went by
+
+    it.at(100, lift_the_limit)
     assert it.run().code == 0
     sizes = [len(job.elements) for job in it.cluster.jobs]
     assert sizes[0] < 6 < max(sizes)

@@ -6,17 +6,19 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import get_args
 
 from penstock.conductor.context import Context
 from penstock.conductor.finishing import WORDLESS, Finishing
 from penstock.decide import Outcome
-from penstock.errors import QueryFailed
+from penstock.errors import QueryFailed, SiteError
 from penstock.ledger import jobs
 from penstock.ledger.events import ASKED
 from penstock.ledger.jobs import Ending
 from penstock.schedulers.model import Known, Phase
 from penstock.site import ClusterSite
+from penstock.site.folders import SCRIPT, SPEC
 
 Read = Callable[[sqlite3.Row, sqlite3.Row], int]
 """Apply what the event file of a job's life has new, and return how many attempts ended."""
@@ -79,6 +81,7 @@ class Elements:
     def finish_over(self, job: sqlite3.Row) -> None:
         """Close the books of the elements from which nothing more can come."""
         now, endings = self.clock.monotonic(), defaultdict[tuple[Ending, bool], list[int]](list)
+        damaged = set[str]()
         for row in self.ledger.db.execute(OVER, (job["id"],)).fetchall():
             if ending := ending_of(row, self.site.name, now=now, visibility_s=self.site.site.visibility_s):
                 endings[ending, is_false_start(row)].append(row["element"])
@@ -86,8 +89,27 @@ class Elements:
             if ending.outcome == "node_failure":  # a node that is only cut off works on, and must not
                 self.revoke(job, elements)
             self.hear_last(job, elements)
-            self.finishing.count_elements(self.site, job, elements, ending, false_start=false_start)
+            damaged.update(
+                self.finishing.count_elements(self.site, job, elements, ending, false_start=false_start)
+            )
             self.finishing.finish_elements(self.site, job, elements, ending)
+        if damaged & {SPEC, SCRIPT}:
+            self.call_off(job)
+
+    def call_off(self, job: sqlite3.Row) -> None:
+        """Take back and cancel the elements that did not begin: what all of them read is damaged."""
+        self.note_lives(job)
+        sql = (
+            "SELECT element FROM element e WHERE job = ? AND NOT finished"
+            " AND NOT EXISTS (SELECT 1 FROM life WHERE job = e.job AND element = e.element)"
+        )
+        if waiting := [row[0] for row in self.ledger.db.execute(sql, (job["id"],))]:
+            self.revoke(job, waiting)
+            with suppress(SiteError):  # then they leave by themselves, one by one
+                self.site.cancel(Known(job["token"], job["native"], job["elements"]), waiting)
+            self.finishing.finish_elements(
+                self.site, job, waiting, Ending("unstarted", "its files are damaged")
+            )
 
     def hear_last(self, job: sqlite3.Row, elements: Sequence[int]) -> None:
         """Read the last words of elements that left without a goodbye."""

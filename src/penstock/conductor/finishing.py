@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from penstock.conductor.context import Context
@@ -76,13 +76,15 @@ class Finishing:
 
     def count_elements(
         self, site: JobSite, job: sqlite3.Row, elements: Sequence[int], ending: Ending, *, false_start: bool
-    ) -> None:
-        """Take in whether elements of an array began anything."""
-        if false_start and self.note_damage(site, job):
-            return
+    ) -> Collection[str]:
+        """Take in whether elements of an array began anything; return the files that were damaged and kept them from it."""
+        damaged = self.note_damage(site, job) if false_start else ()
+        if damaged:
+            return damaged
         words = runner_log(site, job["token"]) if false_start else ""
         why = why_not_begun(ending.why, words, site.name) if false_start else ""
         self.count_starts(job, len(elements), began=not false_start, words=words, why=why)
+        return ()
 
     def note_unsaid(self, job: sqlite3.Row) -> None:
         """Note products that a runner left without a word of them, when the end of its event file was lost.
@@ -96,15 +98,16 @@ class Finishing:
                 for row in left:
                     note_possible(db, row["stage"], [row["unit"]])
 
-    def note_damage(self, site: JobSite, job: sqlite3.Row) -> bool:
-        """Tell people of a job's files that are not as they were written; say whether there are any."""
+    def note_damage(self, site: JobSite, job: sqlite3.Row) -> Collection[str]:
+        """Tell people of a job's files that are not as they were written, and return their names."""
         damage = site.damage(job["token"])
         for name, why in damage.items():
-            said = f"{why}: its job is closed and its tasks go back; the file is kept as {name}.damaged"
-            self.ledger.set_problem(f"job {job['token']}, {name}", said, self.clock.now())
+            said = f"{why}: its job is closed and its tasks go back"
             if job["feed"]:
                 site.set_aside(job["token"], name)
-        return bool(damage)
+                said = f"{said}; the file is kept as {name}.damaged"
+            self.ledger.set_problem(f"job {job['token']}, {name}", said, self.clock.now())
+        return damage.keys()
 
     def count_starts(self, job: sqlite3.Row, n: int, *, began: bool, words: str, why: str) -> None:
         """Pause the stages of a job when too many runners of its site in a row could not begin."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.conductor.capacity import Capacity
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
 from penstock.errors import SiteError, SiteFull, SubmitRejected
@@ -64,6 +65,7 @@ class Reconciler:
     def __init__(self, context: Context, site: ClusterSite, elements: Elements) -> None:
         self.ledger, self.clock, self.site, self.elements = context.ledger, context.clock, site, elements
         self.context = context
+        self.capacity = Capacity(context.ledger, context.campaign, site, context.clock)
         self.may_have_departed = True  # somebody may have taken tasks away while nobody was at work
         self.forget_other_clock()
 
@@ -180,13 +182,17 @@ class Reconciler:
             self.forget(job, why)
             pause_stages_of(self.ledger, job, f"{why}: see what its submit command says")
             return
+        if self.elements.finishing.note_damage(self.site, job):
+            self.forget(job, "its files are damaged")
+            return
         jobs.hand_in(self.ledger, job["id"], self.clock.now())
         self.ledger.check_held()
         try:
-            native = self.site.submit(request_of(job))
+            native = self.site.submit(request := request_of(job))
         except SubmitRejected as error:
             self.forget(job, str(error))
-            pause_stages_of(self.ledger, job, str(error))
+            if not self.capacity.is_worth_another_try(request):
+                pause_stages_of(self.ledger, job, str(error))
             return
         except SiteFull as error:
             self.forget(job, str(error))

@@ -17,7 +17,7 @@ from penstock.ledger import FOLDER, make_private
 from penstock.schedulers import find_scheduler
 from penstock.schedulers.model import Known, Limits, Request, Scheduler, Sighting
 from penstock.site.evidence import Product, look_again
-from penstock.site.folders import SPEC, TASKS, WORDS, JobFolders, writing
+from penstock.site.folders import SCRIPT, SPEC, TASKS, WORDS, JobFolders, writing
 from penstock.site.script import Digests, job_script
 from penstock.transports.commands import Run, run_command
 from penstock.transports.local import write_file
@@ -25,7 +25,6 @@ from penstock.transports.reply import Reply
 
 Job = TypeVar("Job", Known, Request)
 
-SCRIPT = "script.sh"
 LATE_S, LOOK_S = 3.0, 0.5  # that a product which is not seen is waited for, once for all that end together
 SUBMIT_S, ASK_S = 120.0, 90.0  # a Slurm whose controller is down answers after 58 s
 

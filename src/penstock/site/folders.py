@@ -17,10 +17,11 @@ from penstock.ledger.archive import pack_folder
 from penstock.runner.folders import remove
 from penstock.runner.sealed import seal, unseal
 from penstock.site.evidence import Product, misfits, unproven
+from penstock.site.script import script_damage
 from penstock.site.tasksfile import read_feed
 from penstock.transports.local import read_from, read_whole, size_of, write_file
 
-TASKS, SPEC, WORDS = "tasks.jsonl", "spec.json", "runner.log"
+TASKS, SPEC, SCRIPT, WORDS = "tasks.jsonl", "spec.json", "script.sh", "runner.log"
 REFRESH_S = 20.0  # well below the time for which the last word of an element is waited for
 EVENTS = re.compile(r"(\d+)\.(\d+)\.jsonl")
 
@@ -65,7 +66,7 @@ class JobFolders:
     def damage(self, token: str) -> Mapping[str, str]:
         """Return the files of a job that are not as they were written, and what is wrong with each."""
         folder, found = self.job_folder(token), dict[str, str]()
-        for name, what in ((SPEC, spec_damage), (TASKS, feed_damage)):
+        for name, what in ((SPEC, spec_damage), (TASKS, feed_damage), (SCRIPT, script_damage)):
             if (folder / name).exists() and (why := what(read_whole(folder / name))):
                 found[name] = f"{folder / name} {why}"
         return found

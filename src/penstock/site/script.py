@@ -11,6 +11,7 @@ from shlex import quote
 from penstock.campaign import Site
 from penstock.runner.share import THREADS
 
+SEAL = "# script "  # and the digest of all above it
 NO_FOLDER, NO_SETUP = 66, 67  # exit codes of an element that could not begin
 
 
@@ -24,7 +25,7 @@ class Digests:
     @classmethod
     def of(cls, spec: bytes, tasks: bytes) -> Digests:
         """Digest the two files of a job."""
-        return cls(hashlib.sha256(spec).hexdigest(), hashlib.sha256(tasks).hexdigest())
+        return cls(digest_of(spec), digest_of(tasks))
 
 
 def job_script(
@@ -43,7 +44,7 @@ def job_script(
     The runner is exec'ed, so that a signal which the scheduler sends to the script reaches it. Its words, and those of
     the set-up, go to `words`: the scheduler's own output file is nowhere.
     """
-    return "\n".join(
+    return seal_script(
         [
             "#!/bin/sh",
             *directives,
@@ -54,9 +55,25 @@ def job_script(
             *(f"export {name}={quote(value)}" for name, value in sorted(site.environment.items())),
             *setup_lines(site.setup),
             f"exec {' '.join(map(quote, runner_words(site, root, folder, runner)))}",
-            "",
         ]
     )
+
+
+def seal_script(lines: Sequence[str]) -> str:
+    """Return the text of a script, with its digest as the last line."""
+    text = "".join(f"{line}\n" for line in lines)
+    return f"{text}{SEAL}{digest_of(text.encode(errors='surrogateescape'))}\n"
+
+
+def script_damage(data: bytes | None) -> str | None:
+    """Say what is wrong with a script, if anything is."""
+    text, _, digest = (data or b"").rpartition(SEAL.encode())
+    return None if digest.decode(errors="replace") == f"{digest_of(text)}\n" else "is damaged"
+
+
+def digest_of(data: bytes) -> str:
+    """Return the SHA-256 of some bytes."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def setup_lines(setup: Sequence[str]) -> list[str]:

@@ -18,8 +18,9 @@ from penstock.ledger.jobs import new_token
 from penstock.runner.folders import remove, remove_empty
 from penstock.runner.identity import INDEX_VARIABLES
 from penstock.schedulers.model import Known, Limits, Phase, Request, Sighting
-from penstock.site.cluster import PASSED, SCRIPT, ClusterSite
+from penstock.site.cluster import PASSED, ClusterSite
 from penstock.site.findings import SHELLS, Element, Findings, element_of, faults_of, show_all
+from penstock.site.folders import SCRIPT
 from penstock.site.script import Digests, remedy_for
 
 ELEMENTS = 2
