@@ -104,8 +104,8 @@ class Submitter:
         inputs = inputs_of(self.ledger.db, self.graph, stage.name, units)
         lines = self.render(stage, units, {unit: inputs[unit].paths for unit in units})
         self.let_replace(stage, lines)
-        notes = {unit: self.note_missing(stage, unit, line) for unit, line in lines.items()}
-        queued = [tasks.Queued(u, inputs[u].digest, line.products, notes[u]) for u, line in lines.items()]
+        notes = self.note_missing(stage, lines) if stage.members == "done" else {}
+        queued = [tasks.Queued(u, inputs[u].digest, line.products, notes.get(u)) for u, line in lines.items()]
         self.queue(stage, batch, queued, old="ready")
         self.add_followers(stage, batch, lines)
         return [line.data for line in lines.values()]
@@ -132,10 +132,12 @@ class Submitter:
             mark = {"replace": True} if path in free or not self.inputs.hold(path) else {"keep": INPUT}
             next(product for product in made if product["path"] == path).update(mark)
 
-    def note_missing(self, stage: Stage, unit: int, line: Line) -> str | None:
-        """Tell a group's task, and the record, which members it goes without."""
-        if stage.members != "done":
-            return None
+    def note_missing(self, stage: Stage, lines: Mapping[int, Line]) -> dict[int, str | None]:
+        """Tell groups' tasks, and the record, which members they go without."""
+        return {unit: self.note_of(stage, unit, line) for unit, line in lines.items()}
+
+    def note_of(self, stage: Stage, unit: int, line: Line) -> str | None:
+        """Tell one group's task which members it goes without."""
         left = members_left_out(self.ledger.db, self.graph, stage.name, unit)
         labels = [self.label(member) for _, member, _ in left]
         line.data["missing"] = labels

@@ -302,8 +302,9 @@ class Applier:
     def apply_starts(self, life: sqlite3.Row, chunk: Chunk) -> None:
         """Note which tasks run now."""
         for stage, starts in by_stage(chunk.starts).items():
-            clear = [unit for unit, event in starts.items() if event.get("clear") or event["e"] == "end"]
-            products.note_possible(self.db, self.graph.ids[stage], clear)
+            if self.graph.stages[stage].products:
+                clear = [unit for unit, event in starts.items() if event.get("clear") or event["e"] == "end"]
+                products.note_possible(self.db, self.graph.ids[stage], clear)
             current = self.current(life, stage, list(starts))
             tasks.start(
                 self.db, self.graph, stage, [u for u, row in current.items() if row["state"] == "queued"]

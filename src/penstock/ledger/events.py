@@ -14,7 +14,8 @@ LONGEST_LINE = 1_000_000
 MARKS = ("sync", "leave")  # all that was told before them is on the disk
 ASKED = "asked to stop"  # what a runner says when a signal ended it
 OUTCOMES = frozenset(get_args(Outcome))
-DECODE = json.JSONDecoder().decode
+DECODE = json.JSONDecoder().raw_decode
+NUMBERS = ("wall", "cpu", "rss", "code", "signal")
 Event = dict[str, Any]
 Task = tuple[str, int]  # stage, unit
 
@@ -126,8 +127,11 @@ def parse_line(line: bytes, token: str) -> Event | str:
     if len(line) > LONGEST_LINE:
         return f"has {len(line)} bytes, more than {LONGEST_LINE}"
     try:
-        event = DECODE(line.decode())
+        text = line.decode()
+        event, end = DECODE(text)
     except ValueError:
+        return "cannot be read"
+    if end != len(text):
         return "cannot be read"
     if not isinstance(event, dict) or event.get("t") != token or not isinstance(event.get("n"), int):  # type: ignore[reportUnknownMemberType]
         return "is of another job"
@@ -207,14 +211,14 @@ def checked_end(event: Event) -> Event:
     """Return an `end` event with the types that it must have; raises if it has others."""
     if event["o"] not in OUTCOMES:
         raise ValueError(f"unknown outcome {event['o']}")
+    checked = {**event, "at": float(event["at"])}
+    for name in NUMBERS:
+        value = event.get(name)
+        checked[name] = value and float(value)
     given: dict[str, Sequence[Any]] = event.get("products") or {}
-    products = {name: checked_product(*made) for name, made in given.items()}
-    log = [int(number) for number in event.get("log") or ()]
     born: list[tuple[Any, dict[str, Any]]] = event.get("children") or []
-    children = [(value, {**fields}) for value, fields in born]
-    numbers = {
-        name: event.get(name) and float(event[name]) for name in ("wall", "cpu", "rss", "code", "signal")
-    }
-    why = event.get("why") and str(event["why"])
-    checked = {"at": float(event["at"]), "products": products, "log": log, "children": children, "why": why}
-    return {**event, **numbers, **checked}
+    checked["products"] = {name: checked_product(*made) for name, made in given.items()} if given else {}
+    checked["children"] = [(value, {**fields}) for value, fields in born] if born else []
+    checked["log"] = list(map(int, event.get("log") or ()))
+    checked["why"] = event.get("why") and str(event["why"])
+    return checked

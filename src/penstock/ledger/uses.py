@@ -41,6 +41,8 @@ class Uses:
     def of_fields(self, fields: Mapping[str, Any], hidden: Collection[str] = ()) -> dict[str, Any]:
         """Return the fields that are used, but for those that finer levels hide."""
         names = self.names
+        if names is None and not hidden:
+            return dict(fields)
         return {n: v for n, v in fields.items() if (names is None or n in names) and n not in hidden}
 
     def has_files(self, level: int, fields: Collection[str]) -> bool:

@@ -28,6 +28,10 @@ class Offspring:
     def find(self) -> Set[int]:
         if not self._adopts:
             return set(find_orphans(self._mark))
+        try:  # a tenth of the time of reading a list
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return set()
         if self._file >= 0:
             return {int(pid) for pid in os.pread(self._file, 1 << 16, 0).split()}
         return {pid for pid in list_processes() if parent_of(pid) == os.getpid()}
