@@ -187,8 +187,9 @@ class Reconciler:
             return
         jobs.hand_in(self.ledger, job["id"], self.clock.now())
         self.ledger.check_held()
+        request = request_of(job)
         try:
-            native = self.site.submit(request := request_of(job))
+            native = self.site.submit(request)
         except SubmitRejected as error:
             self.forget(job, str(error))
             if not self.capacity.is_worth_another_try(request):
