@@ -194,7 +194,7 @@ def test_a_python_that_is_not_there_is_named(lab):
     lab.write(
         "penstock.toml", lab.read("penstock.toml").replace("cores = 2", 'cores = 2\npython = "/no/python"')
     )
-    with pytest.raises(SubmitRejected, match="no runner can be started with /no/python"):
+    with pytest.raises(SubmitRejected, match="no runner can be started with /no/python, No such file"):
         lab.run()
     lab.define('[stage.a]\neach = "unit"\ncommand = ["true"]\n', units=1)
     assert lab.run().code == 0

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -96,6 +97,20 @@ def test_a_ledger_without_room_ends_the_command_with_one_sentence(lab, mount):
     mount(lab.root, "size=10m")
     assert lab.command("run").returncode == 0
     assert lab.states("b") == {"done": 20}
+
+
+@pytest.mark.parametrize("blocks", [20, 200])
+def test_a_ledger_over_the_shell_s_limit_on_files_ends_with_the_limit_to_raise(lab, blocks):
+    lab.define('[stage.a]\neach = "unit"\ncommand = ["touch", "{product}"]\nproducts = "a/{unit}"\n', units=6)
+    script = f"ulimit -f {blocks}; exec {sys.executable} -m penstock run"
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], check=False, cwd=lab.root, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "the ledger cannot be written" in done.stderr
+    assert "(`ulimit -f unlimited`)" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert lab.command("run").returncode == 0
 
 
 def test_a_disk_that_fills_up_while_everything_runs_loses_nothing(lab, mount):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -70,7 +71,7 @@ def explained(path: Path | None = None) -> Generator[None]:
     except sqlite3.OperationalError as error:
         if "full" in str(error) or "disk I/O" in str(error):
             raise LedgerError(
-                f"{place}the ledger cannot be written ({error}): free space on its disk and run the same command again"
+                f"{place}the ledger cannot be written ({error}): {room_needed()} and run the same command again"
             ) from error
         raise LedgerError(
             f"{place}the ledger cannot be used ({error}): is its folder yours to write?"
@@ -79,6 +80,13 @@ def explained(path: Path | None = None) -> Generator[None]:
         if isinstance(error, sqlite3.IntegrityError):
             raise
         raise Corrupt(f"{place}the ledger is damaged ({error}): {REMEDY}") from error
+
+
+def room_needed() -> str:
+    """Say what makes room for a file: a shell may have set a limit, of which SQLite knows nothing."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limited = "raise this shell's limit on file sizes (`ulimit -f unlimited`), or "
+    return f"{'' if soft == resource.RLIM_INFINITY else limited}free space on its disk"
 
 
 def make_private(folder: Path) -> bool:

@@ -150,5 +150,7 @@ def version_of(db: sqlite3.Connection, name: str) -> int:
     """Return the ledger's version; 0 if it is empty."""
     try:
         return int(db.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.OperationalError:  # the place is at fault, not what is in the file
+        raise
     except sqlite3.DatabaseError as error:
         raise Corrupt(f"{name} is not a ledger ({error}): {REMEDY}, or move it away and run again") from error

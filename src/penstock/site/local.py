@@ -9,10 +9,18 @@ from pathlib import Path
 from penstock.campaign import Site
 from penstock.errors import SubmitRejected
 from penstock.ledger import FOLDER
+from penstock.runner.errors import CROWDED
 from penstock.runner.share import THREADS
 from penstock.schedulers import local
 from penstock.site.folders import TASKS, WORDS, JobFolders, writing
 from penstock.transports.local import append, write_file
+
+
+def remedy_for(error: OSError) -> str:
+    """Say why a runner could not be started, and what to mend."""
+    if why := CROWDED.get(error.errno or 0):
+        return f"{why}: lower the site's `cores` or raise the limit, and run the same command again"
+    return f"{error.strerror}: correct its `python`"
 
 
 class LocalSite(JobFolders):
@@ -45,7 +53,7 @@ class LocalSite(JobFolders):
             return local.start(argv, folder / WORDS, cwd=self.root, environment=environment)
         except OSError as error:
             raise SubmitRejected(
-                f"site '{self.name}': no runner can be started with {argv[0]} ({error.strerror}): correct its `python`"
+                f"site '{self.name}': no runner can be started with {argv[0]}, {remedy_for(error)}"
             ) from error
 
     def feed(self, token: str, data: bytes) -> None:

@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,10 +13,10 @@ from pathlib import Path
 import pytest
 from tests.started import Started
 
-from penstock.errors import Held
+from penstock.errors import Held, LedgerError
 from penstock.host import boot_id, start_time
 from penstock.ledger import Ledger
-from penstock.ledger.hosts.lease import LASTS_S, acquire, held, holder, release, renew
+from penstock.ledger.hosts.lease import LASTS_S, acquire, held, holder, release, renew, start
 from penstock.testing import ManualClock
 
 
@@ -140,3 +141,11 @@ def test_readers_need_no_lease_and_cannot_write(tmp_path: Path) -> None:
         assert reader.meta("nothing") is None
         with pytest.raises(sqlite3.OperationalError):
             reader.set_meta("a", "b")
+
+
+def test_where_no_thread_can_be_started_the_limit_is_named() -> None:
+    thread = threading.Thread(target=int)
+    start(thread)
+    thread.join()
+    with pytest.raises(LedgerError, match="raise the limit on processes"):
+        start(thread)

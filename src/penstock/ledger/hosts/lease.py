@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Generator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,14 +97,24 @@ def held(
             ledger.publisher.begin()
         over = threading.Event()
         thread = threading.Thread(target=keep, args=(ledger, claim, clock, over), daemon=True)
-        thread.start()
-        try:
+        with ExitStack() as exits:
+            exits.callback(leave, ledger, command, clock)
+            start(thread)
+            exits.callback(thread.join)
+            exits.callback(over.set)
             with explained(ledger.path):
                 yield ledger
-        finally:
-            over.set()
-            thread.join()
-            leave(ledger, command, clock)
+
+
+def start(thread: threading.Thread) -> None:
+    """Start a thread; raises LedgerError where the user may have no more of them."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise LedgerError(
+            f"no thread can be started to keep the campaign ours ({error}): raise the limit on processes"
+            " (`ulimit -u`), or end some of yours, and run the same command again"
+        ) from error
 
 
 def leave(ledger: Ledger, command: str, clock: Clock) -> None:
