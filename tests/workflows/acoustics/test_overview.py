@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 from PIL import Image
 
 from penstock.workflows.acoustics import figures
@@ -134,3 +135,22 @@ def test_every_figure_is_a_picture(products, tmp_path):
     for name in ("epd", "spl", "recurrence"):
         with Image.open(tmp_path / f"{name}.png") as image:
             assert image.size[0] > 800
+
+
+def test_the_names_of_percentiles_stand_beside_their_lines(products):
+    counts = read_soundscape(products)[0].counts
+    figure, edges = Figure(), np.geomspace(1, 2, len(counts.counts) + 1)
+    axes = figure.add_subplot()
+    figures._paint_density(figure, axes, counts, (edges, edges[:-1]), "viridis")
+    low, high = axes.get_ylim()
+    places = np.array([each.xy[1] for each in axes.texts])
+    assert len(places) == len(PERCENTILES)
+    assert (low < places).all()
+    assert (places < high).all()
+    assert np.abs(places - counts.percentiles()[:, -1]).max() < (high - low) / 10
+
+
+def test_levels_that_hardly_change_look_constant():
+    assert figures.span_of(np.array([-37.5, -37.498, np.nan])) == pytest.approx((-37.999, -36.999))
+    assert figures.span_of(np.array([100.0, 120.0])) == (99, 121)
+    assert figures.span_of(np.array([np.nan])) == (-0.5, 0.5)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.workflows.acoustics.longterm import show_width
 from penstock.workflows.acoustics.matrix import to_level
 from penstock.workflows.acoustics.overview import Series, Soundscape
 from penstock.workflows.acoustics.pictures import frequency_unit
@@ -27,6 +28,8 @@ from penstock.workflows.reports.figure import (
 )
 
 SHOWN = 4000  # points of a curve; more are joined, by their mean power
+LABELS = 46  # that stand above one another beside a figure
+LEAST_SPAN = 1.0  # dB between the ends of an axis of level
 COLUMNS = 600  # of a density; more lines are joined, about evenly on a logarithmic axis
 
 
@@ -72,11 +75,11 @@ def _paint_density(figure: Any, axes: Any, counts: Counts, places: tuple[Any, An
     borders = np.append(levels - counts.width / 2, levels[-1] + counts.width / 2)
     shade = axes.pcolormesh(edges, borders, density, cmap=colour_map(colours), vmin=0, vmax=loud)
     figure.colorbar(shade, ax=axes, label="probability density, 1/dB", extend="max", pad=0.09)
-    axes.set_ylim(lowest_of(counts) - 2, levels[-1] + 2)
+    low, high = axes.set_ylim(lowest_of(counts) - 2, levels[-1] + 2)
     for share, level in zip(PERCENTILES, counts.percentiles(), strict=True):
         axes.plot(centres, level, color="black", lw=1.6 if share == 50 else 0.7)
-    names, least = [f"{share} %" for share in PERCENTILES], (borders[-1] - borders[0]) / 34
-    label_lines(axes, names, counts.percentiles()[:, -1], least)
+    names = [f"{share} %" for share in PERCENTILES]
+    label_lines(axes, names, counts.percentiles()[:, -1], (high - low) / LABELS)
 
 
 def lowest_of(counts: Counts, rare: float = 1e-6) -> float:
@@ -98,15 +101,23 @@ def draw_levels(
         for i, span in enumerate(left_out):
             label = None if i else "recorded, and left out"
             axes.axvspan(moment(span.begin), moment(span.end), color=LEFT_OUT, lw=0, label=label)
-        axes.set(ylabel=f"level, dB re {reference}")
+        axes.set(ylabel=f"level, dB re {reference}", ylim=span_of(levels))
         make_timed(axes)
         named = f", {band}" if band else ""
-        entitle(axes, f"Broadband level{named}; a point is the mean of {shown.width:g} s")
+        entitle(axes, f"Broadband level{named}; a point is the mean of {show_width(shown.width)}")
         axes.grid(color="0.9")
         if left_out:
             axes.legend(loc="upper right", fontsize=9)
 
     write_figure((11, 3.6), path, paint)
+
+
+def span_of(levels: NDArray[Any]) -> tuple[float, float]:
+    """Give the ends of an axis that shows all levels, with room around them; a constant level looks constant."""
+    heard = levels[np.isfinite(levels)]
+    low, high = (float(heard.min()), float(heard.max())) if len(heard) else (0.0, 0.0)
+    room = max(0.05 * (high - low), (LEAST_SPAN - (high - low)) / 2)
+    return low - room, high + room
 
 
 def thinned(series: Series, most: int = SHOWN) -> Series:
@@ -140,9 +151,9 @@ def draw_recurrence(
         days = len(made.days)
         axes.set_facecolor(NO_DATA)
         shown = np.ma.masked_invalid(made.hours)
-        shade = axes.imshow(
-            shown, aspect="auto", cmap=colour_map(colours), extent=(0, 24, days, 0), interpolation="nearest"
-        )
+        low, high = span_of(made.hours)
+        ends, place = {"vmin": low, "vmax": high}, {"aspect": "auto", "extent": (0, 24, days, 0)}
+        shade = axes.imshow(shown, cmap=colour_map(colours), interpolation="nearest", **ends, **place)
         figure.colorbar(shade, ax=axes, label=f"level, dB re {reference}")
         every = max(1, days // 20)
         axes.set_yticks(np.arange(0, days, every) + 0.5, made.days[::every])

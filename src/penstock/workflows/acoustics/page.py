@@ -18,7 +18,7 @@ from penstock.workflows.acoustics.calibration import read_calibration
 from penstock.workflows.acoustics.qc import KINDS
 from penstock.workflows.acoustics.recordings import Dataset, Recording
 from penstock.workflows.acoustics.settings import Settings
-from penstock.workflows.acoustics.tables import count_findings, describe_dataset, iso, verdict
+from penstock.workflows.acoustics.tables import count_findings, describe_dataset, iso, say_channels, verdict
 from penstock.workflows.reports.page import write_page
 
 MOST_ROWS = 200  # of files with findings, on the first page
@@ -143,11 +143,12 @@ def _row(recording: Recording, settings: Settings) -> dict[str, Any]:
 
 def _facts(facts: Mapping[str, Any], settings: Settings) -> list[tuple[str, str]]:
     hours, share, size = facts["recorded_s"] / 3600, facts["duty_cycle_percent"] or 0, facts["bytes"] / 1e6
+    channels = say_channels(facts["channels"])
     return [
         ("recordings", f"{facts['recordings']}, of which {facts['used']} are used"),
         ("from … to", f"{facts['begin']} … {facts['end']}"),
         ("recorded", f"{hours:.3f} h ({share:.1f} % of the time), {size:.1f} MB"),
-        ("form", f"{facts['sample_rate']} Hz, {facts['channels']} channel(s), {facts['bits']} bits"),
+        ("form", f"{facts['sample_rate']} Hz, {channels}, {facts['bits']} bits"),
         ("frames", f"{settings.nfft} samples, hop {settings.hop}, window {settings.window}"),
         ("calibration", read_calibration(settings).source),
     ]

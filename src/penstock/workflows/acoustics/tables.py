@@ -201,7 +201,7 @@ def summary(dataset: Dataset, settings: Settings) -> list[str]:
     size, minutes = facts["bytes"] / 1e6, facts["recorded_s"] / 60
     lines = [f"{facts['recordings']} recordings, {size:.1f} MB, {minutes:.1f} minutes"]
     if usual.rate:
-        form = f"{usual.rate} Hz, {usual.channels} channel(s), {usual.bits} bits"
+        form = f"{usual.rate} Hz, {say_channels(usual.channels)}, {usual.bits} bits"
         lines.append(f"{form}, {usual.duration:.6g} s a file")
     lines += _recorder_lines(Recorder(**facts["recorder"]), settings)
     if facts["begin"]:
@@ -213,6 +213,10 @@ def summary(dataset: Dataset, settings: Settings) -> list[str]:
         for each in bad[:SHOWN]
     ]
     return [*lines, f"  … and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else lines
+
+
+def say_channels(count: int | None) -> str:
+    return f"{count} channel{'s' * (count != 1)}"
 
 
 def _recorder_lines(told: Recorder, settings: Settings) -> Iterator[str]:
