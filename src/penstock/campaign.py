@@ -38,6 +38,24 @@ class Resources:
         """Whether it is a program of several processes, which has its job for itself."""
         return self.nodes > 1 or self.tasks_per_node > 1
 
+    @classmethod
+    def together(cls, asked: Sequence[Resources]) -> Resources:
+        """Return what a chain needs that one worker runs: the most of everything, and the time of all."""
+        times = [r.walltime_s for r in asked]
+        return cls(
+            cpus=max(r.cpus for r in asked),
+            memory_bytes=max((r.memory_bytes for r in asked if r.memory_bytes), default=None),
+            walltime_s=sum(t for t in times if t) if all(times) else None,
+            gpus=max(r.gpus for r in asked),
+            gpu_type=next((r.gpu_type for r in asked if r.gpu_type), None),
+            nodes=max(r.nodes for r in asked),
+            tasks_per_node=max(r.tasks_per_node for r in asked),
+            exclusive=any(r.exclusive for r in asked),
+            scratch_disk_bytes=max(
+                (r.scratch_disk_bytes for r in asked if r.scratch_disk_bytes), default=None
+            ),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
@@ -114,6 +132,7 @@ class Stage:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     version: str = ""
     site: str | None = None
+    container: str | None = None  # the image of its site
     uses: tuple[str, ...] | None = None  # fields and levels that tasks are made from; None: all
     places: tuple[str, ...] = ()  # those that say where products go
     code: Mapping[str, str] = field(
@@ -179,6 +198,8 @@ class Site:
     host: str | None = None
     workdir: Path | None = None
     cores: int | None = None  # local: how many at once; None: all this process may use
+    memory_bytes: int | None = None  # local: the same
+    gpus: int | None = None  # local: the same
     python: str | None = None
     setup: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -240,3 +261,10 @@ class Campaign:
         if stage.follows:
             return self.site_of(self.stage(stage.follows))
         return self.sites[stage.site or self.site]
+
+    def chain(self, stage: Stage) -> list[Stage]:
+        """Return a stage and its followers, in the order in which one worker runs them."""
+        chain = [stage]
+        for link in chain:
+            chain += [follower for follower in self.stages if follower.follows == link.name]
+        return chain

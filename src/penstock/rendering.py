@@ -225,10 +225,14 @@ def stage_spec(stage: Stage, number: int, campaign: Campaign, *, time_scale: flo
     }
 
 
-def batch_text(number: int, workers: int, lines: Sequence[Mapping[str, Any]]) -> bytes:
+def batch_text(
+    number: int, workers: int, lines: Sequence[Mapping[str, Any]], *, devices: Sequence[str] = ()
+) -> bytes:
     """Return a batch as it stands in `tasks.jsonl`: a header, and a line a task."""
     body = b"".join(dump(line) for line in lines)
-    size = {"batch": number, "workers": workers, "tasks": len(lines), "bytes": len(body)}
+    size: dict[str, Any] = {"batch": number, "workers": workers, "tasks": len(lines), "bytes": len(body)}
+    if devices:
+        size["devices"] = list(devices)
     return seal(dump({**size, "body": digest_of(body).decode()})) + b"\n" + body
 
 

@@ -38,6 +38,22 @@ def slurm_bare() -> Iterator[Slurm]:
 
 
 @pytest.fixture(scope="session")
+def slurm_gpus() -> Iterator[Slurm]:
+    """Two nodes of Slurm with four pretended GPUs each, without accounting and memory limits."""
+    yield from brought_up(
+        Slurm(
+            ROOT / "slurm_gpus",
+            accounting=False,
+            cgroup=False,
+            node_count=2,
+            gpus=4,
+            base_port=27600,
+            prefix="g",
+        )
+    )
+
+
+@pytest.fixture(scope="session")
 def gridengine() -> Iterator[GridEngine]:
     yield from brought_up(GridEngine(ROOT / "gridengine"))
 

@@ -34,6 +34,7 @@ class Slurm(Cluster):
     node_count: int = 4
     cpus: int = 8
     memory_mb: int = 4000
+    gpus: int = 0
     accounting: bool = True
     cgroup: bool = True
     max_array_size: int = 1001

@@ -17,6 +17,9 @@ def write(cluster: Slurm) -> None:
     etc = cluster.home / "etc"
     (etc / "slurm.conf").write_text("\n".join(lines(cluster)) + "\n")
     (etc / "cgroup.conf").write_text(CGROUP_CONF)
+    (etc / "gres.conf").write_text("".join(gpu_lines(cluster)))
+    for number in range(cluster.gpus):
+        (cluster.home / f"gpu{number}").touch()
     (etc / "plugstack.conf").write_text("".join(f"required {plugin}\n" for plugin in cluster.spank))
     if cluster.accounting:
         ports = {"port": cluster.dbd_port, "sql": cluster.sql_port}
@@ -36,6 +39,12 @@ def munge_key(path: Path) -> None:
     secret(path, os.urandom(128))
 
 
+def gpu_lines(cluster: Slurm) -> Iterator[str]:
+    """Yield the lines of gres.conf: files that are there stand for the GPUs, as nobody opens them."""
+    for node in cluster.nodes if cluster.gpus else ():
+        yield f"NodeName={node} Name=gpu Type=pretended File=/dev/tty[0-{cluster.gpus - 1}]\n"
+
+
 def lines(cluster: Slurm) -> Iterator[str]:
     """Yield the lines of slurm.conf."""
     host = socket.gethostname().split(".")[0]
@@ -50,10 +59,13 @@ def lines(cluster: Slurm) -> Iterator[str]:
     yield f"ProctrackType=proctrack/{'cgroup' if cluster.cgroup else 'linuxproc'}"
     if cluster.accounting:
         yield ACCOUNTING.format(home=cluster.home, port=cluster.dbd_port)
+    gpus = f" Gres=gpu:pretended:{cluster.gpus}" if cluster.gpus else ""
+    if gpus:
+        yield "GresTypes=gpu"
     for number, node in enumerate(cluster.nodes):
         yield (
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={cluster.node_port + number}"
-            f" CPUs={cluster.cpus} RealMemory={cluster.memory_mb}"
+            f" CPUs={cluster.cpus} RealMemory={cluster.memory_mb}{gpus}"
         )
     yield "PartitionName=main Nodes=ALL Default=YES DefaultTime=60 MaxTime=INFINITE"
     yield "PartitionName=short Nodes=ALL DefaultTime=1 MaxTime=1"

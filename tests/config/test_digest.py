@@ -63,6 +63,16 @@ def test_how_a_stage_is_run_does_not_change_its_digest(define: Define, added: st
     assert define(STAGE.replace('after = "first"', f'after = "first"\n{added}')).stage("a").digest == before
 
 
+def test_the_image_of_its_site_changes_the_digest_of_a_stage(define: Define):
+    hpc = '[site.hpc]\nscheduler = "slurm"\ncontainer = "1.sif"\n'
+    followed = STAGE + 'site = "hpc"\n[stage.b]\neach = "file"\nwith = "a"\ncommand = ["true"]\n' + hpc
+    first, second = define(followed), define(followed.replace("1.sif", "2.sif"))
+    changed = [s.name for s in first.stages if s.digest != second.stage(s.name).digest]
+    assert changed == ["a", "b"]
+    plain = followed.replace('container = "1.sif"\n', "")
+    assert define(plain).stage("a").digest == define(STAGE).stage("a").digest
+
+
 def test_a_shared_parameter_that_a_command_does_not_use_does_not_change_its_digest(define: Define):
     before = define(STAGE).stage("a").digest
     assert define(STAGE.replace("other = 4", "other = 5")).stage("a").digest == before

@@ -175,24 +175,8 @@ class ArraySubmitter(Submitter):
 
     def needs(self, stage: Stage) -> Needs:
         """Return what a task and its followers need together: the most memory and cores of one, the time of all."""
-        chain = [stage]
-        for link in chain:
-            chain += [s for s in self.graph.stages.values() if s.follows == link.name]
-        asked = [link.resources for link in chain]
-        times = [r.walltime_s for r in asked]
-        together = Resources(
-            cpus=max(r.cpus for r in asked),
-            memory_bytes=max((r.memory_bytes for r in asked if r.memory_bytes), default=None),
-            walltime_s=sum(t for t in times if t) if all(times) else None,
-            gpus=max(r.gpus for r in asked),
-            gpu_type=next((r.gpu_type for r in asked if r.gpu_type), None),
-            nodes=max(r.nodes for r in asked),
-            tasks_per_node=max(r.tasks_per_node for r in asked),
-            exclusive=any(r.exclusive for r in asked),
-            scratch_disk_bytes=max(
-                (r.scratch_disk_bytes for r in asked if r.scratch_disk_bytes), default=None
-            ),
-        )
+        chain = self.campaign.chain(stage)
+        together = Resources.together([link.resources for link in chain])
         walls = [self.durations.usage(link.name).walls_s for link in chain]
         usage = Usage([sum(each) for each in zip(*(list(w)[::-1] for w in walls), strict=False)])
         return Needs([link.name for link in chain], together, usage)

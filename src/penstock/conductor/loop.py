@@ -87,6 +87,7 @@ class Conductor:
 
     def __enter__(self) -> Conductor:
         config.check(self.campaign)
+        self.sites.check()
         self.ledger = self.exits.enter_context(
             held(self.campaign.root, command=self.command, clock=self.clock, machine=self.machine)
         )

@@ -32,7 +32,6 @@ from penstock.ledger.registration import register
 from penstock.ledger.unitchanges import retry_unbegun
 from penstock.ledger.units import Values
 from penstock.rendering import Item
-from penstock.schedulers.local import runner_argv
 from penstock.site import FeedingSite, LocalSite, Sites
 
 SHOWN = 3
@@ -130,6 +129,7 @@ def plan(campaign: Campaign, *, clock: Clock | None = None, only: Only | None = 
     Raises DefinitionError as `run` would: nothing found, two tasks with one product, a missing executable.
     """
     config.check(campaign)
+    Sites(campaign).check()
     with drafted(campaign, clock=clock) as (context, found):
         end_halts(context.ledger)
         with context.ledger.transaction() as db:
@@ -159,7 +159,7 @@ def start_of(site: FeedingSite | None) -> str | None:
     """Return how a runner of this machine is started."""
     if not isinstance(site, LocalSite):
         return None
-    return shlex.join(runner_argv(site.folder / "runner-….pyz", site.job_folder("p…"), site.site.python))
+    return shlex.join(site.runner_argv(site.folder / "runner-….pyz", site.job_folder("p…")))
 
 
 def submitter_of(context: Context, stage: Stage) -> SlotSubmitter | ArraySubmitter:
@@ -224,10 +224,7 @@ def outlook(
     campaign, usage = context.campaign, context.durations.usage(stage.name)
     if isinstance(submitter, ArraySubmitter):
         return [array_outlook(submitter.site.name, ready, submitter.size(stage))]
-    cores, at_once = (
-        submitter.site.cores,
-        max(1, submitter.site.cores // submitter.cores_of(stage)) * stage.workers,
-    )
+    cores, at_once = submitter.cores, submitter.batches_at_once(stage) * submitter.workers(stage)
     most = f" and at most {stage.batch:,} tasks" if isinstance(stage.batch, int) else ""
     batches = f"in batches learned to about {show_duration(LOCAL_S)}{most}" if ready > 1 else "alone"
     here = f"here {count(min(ready, at_once), 'task')} at once on {count(cores, 'core')}, {batches}"

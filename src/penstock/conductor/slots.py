@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
-from penstock.campaign import Stage
+from penstock.campaign import Resources, Stage
 from penstock.conductor.batching import LOCAL_S, local_batch_size
 from penstock.conductor.context import Context
 from penstock.conductor.submission import Submitter
 from penstock.errors import DefinitionError
-from penstock.ledger import jobs
+from penstock.hardware import Amounts, Node
+from penstock.ledger import jobs, tasks
 from penstock.rendering import batch_text, job_spec, relative_to_root
+from penstock.schedulers.local import node_named
 from penstock.site import FeedingSite
+from penstock.site.fitting import roomiest, taken_by
 from penstock.site.folders import SPEC, TASKS
+from penstock.site.tasksfile import read_devices
 
 SHORT_S = 0.5  # units quicker than this are fed one batch ahead, so that no slot waits for us
 IDLE_S = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a batch takes of its node, and which of its GPUs."""
+
+    amounts: Amounts
+    devices: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Slot:
-    """A runner, and the cores that its open batches take; `alone`: it has a suspect, and gets nothing beside it."""
+    """A runner, and what its open batches take; `alone`: it has a suspect, and gets nothing beside it."""
 
     job: int
     token: str
-    cores: list[int] = field(default_factory=list[int])
+    node: Node
+    given: list[Given] = field(default_factory=list[Given])
     alone: bool = False
 
     @property
-    def taken(self) -> int:
-        return max(self.cores, default=0)
+    def taken(self) -> Amounts:
+        """What it takes at most: its batches run one after the other."""
+        return most(one.amounts for one in self.given)
+
+    @property
+    def devices(self) -> list[str]:
+        """The GPUs of its batches."""
+        return list(dict.fromkeys(device for one in self.given for device in one.devices))
 
 
 class SlotSubmitter(Submitter):
@@ -39,22 +59,36 @@ class SlotSubmitter(Submitter):
     def __init__(self, context: Context, site: FeedingSite) -> None:
         super().__init__(context, site.name)
         self.site = site
+        self.nodes = {node.name: node for node in site.nodes}
+        self.node = roomiest(site.nodes)
         self.closed: set[int] = set()  # jobs that take no more batches
+        self.given: dict[int, Given] = {}  # what open batches of ours were given
+        self.others: Sequence[Slot] = ()  # runners that are at work but take no more
         self.seconds = LOCAL_S  # of work in a batch: as long as it takes until somebody looks again
+
+    @property
+    def cores(self) -> int:
+        """The cores of all nodes."""
+        return sum(node.room.cores for node in self.nodes.values())
 
     def fill(self) -> int:
         """Give work to every slot that can take more; return how many tasks were given."""
         slots, given = self.slots(), 0
+        self.others = self.elsewhere(slots)
         for stage in reversed(self.active_stages()):
             while True:
                 units, suspect = self.pick(stage)
-                slot = self.slot_for(stage, slots, suspect=suspect)
-                if not units or not (slot or self.room_for(stage, slots)):
+                amounts = self.amounts(stage, units if suspect else ())
+                slot = self.slot_for(stage, amounts, slots, suspect=suspect)
+                node = None if slot else self.node_for(amounts, slots)
+                if not units or not (slot or node):
                     break
-                slot = slot or self.open_slot(slots)
+                slot = slot or self.open_slot(slots, node or self.node)
                 slot.alone = suspect
                 try:
-                    self.give(stage, slot, units)
+                    self.give(
+                        stage, slot, units, Given(amounts, self.choose_devices(slot, slots, amounts.gpus))
+                    )
                 except DefinitionError as error:
                     self.set_aside(stage, units, error)
                     continue
@@ -64,18 +98,39 @@ class SlotSubmitter(Submitter):
     def slots(self) -> list[Slot]:
         """Return the runners of this conductor that still take work."""
         batches, alone = jobs.open_batches(self.ledger.db), jobs.with_suspect(self.ledger.db)
+        self.given = {b["id"]: self.given[b["id"]] for b in batches if b["id"] in self.given}
         return [
             Slot(
                 job["id"],
                 job["token"],
-                [b["cores"] for b in batches if b["job"] == job["id"]],
+                self.node_of(job),
+                [self.given_to(b) for b in batches if b["job"] == job["id"]],
                 job["id"] in alone,
             )
             for job in jobs.open_jobs(self.ledger.db)
-            if job["site"] == self.site.name
-            and job["epoch"] == (self.ledger.epoch or 0)
-            and job["id"] not in self.closed
+            if self.is_mine(job) and job["id"] not in self.closed
         ]
+
+    def is_mine(self, job: sqlite3.Row) -> bool:
+        """Whether this conductor started a runner."""
+        return job["site"] == self.site.name and job["epoch"] == (self.ledger.epoch or 0)
+
+    def node_of(self, job: sqlite3.Row) -> Node:
+        """Return where a runner is."""
+        return self.nodes.get(node_named(job["native"] or ""), self.node)
+
+    def given_to(self, batch: sqlite3.Row) -> Given:
+        """Return what a batch takes; of one that an earlier conductor gave, without its GPUs by name."""
+        if known := self.given.get(batch["id"]):
+            return known
+        stage = self.stage_of(batch)
+        return Given(self.amounts(stage) if stage else Amounts(batch["cores"]))
+
+    def stage_of(self, batch: sqlite3.Row) -> Stage | None:
+        """Return the stage of a batch; None for one that the definition no longer has."""
+        return next(
+            (s for name, s in self.graph.stages.items() if self.graph.ids[name] == batch["stage"]), None
+        )
 
     def retire(self) -> None:
         """Let the present runners end after what they have."""
@@ -83,36 +138,88 @@ class SlotSubmitter(Submitter):
             self.site.close_feed(slot.token, jobs.batches_of(self.ledger.db, slot.job))
             self.closed.add(slot.job)
 
-    def cores_of(self, stage: Stage) -> int:
-        """Return how many cores a batch of `stage` takes here."""
-        return min(stage.workers * stage.resources.cpus, self.site.cores)
+    def workers(self, stage: Stage) -> int:
+        """Return how many workers a batch of `stage` has here: as many as a node has room for."""
+        return min(stage.workers, self.node.room.holds(self.worker(stage)))
 
-    def busy_elsewhere(self) -> int:
-        """Return the cores of runners that an earlier conductor started and that are still at work."""
-        rows = self.ledger.db.execute(
-            "SELECT max(b.cores) FROM batch b JOIN job j ON j.id = b.job WHERE b.state <> 'finished'"
-            " AND j.state <> 'finished' AND j.epoch <> ? AND j.site = ? GROUP BY j.id",
-            (self.ledger.epoch or 0, self.site.name),
-        )
-        return sum(row[0] for row in rows)
+    def worker(self, stage: Stage) -> Amounts:
+        """Return what one worker of a stage and its followers takes."""
+        asked = [link.resources for link in self.campaign.chain(stage)]
+        return taken_by(Resources.together(asked), self.node)
 
-    def slot_for(self, stage: Stage, slots: Sequence[Slot], *, suspect: bool) -> Slot | None:
-        """Return the least busy runner that can take a batch of `stage`; a suspect wants one that has nothing else."""
+    def amounts(self, stage: Stage, suspects: Sequence[int] = ()) -> Amounts:
+        """Return what a batch of `stage` takes; a suspect that needed more memory than it asked for gets more."""
+        whole = self.worker(stage) * self.workers(stage)
+        rows = tasks.states_of(self.ledger.db, self.graph.ids[stage.name], suspects).values()
+        scale = max((row["memory_scale"] for row in rows), default=1.0)
+        memory = min(int(whole.memory_bytes * scale), self.node.room.memory_bytes)
+        return replace(whole, memory_bytes=memory)
+
+    def batches_at_once(self, stage: Stage) -> int:
+        """Return how many batches of `stage` there is room for."""
+        amounts = self.amounts(stage)
+        return sum(node.room.holds(amounts) for node in self.nodes.values())
+
+    def elsewhere(self, slots: Sequence[Slot]) -> list[Slot]:
+        """Return the other runners that are at work: an earlier conductor's, and those that were retired."""
+        batches, mine = jobs.open_batches(self.ledger.db), {slot.job for slot in slots}
+        return [
+            Slot(
+                job["id"],
+                job["token"],
+                self.node_of(job),
+                [
+                    replace(self.given_to(b), devices=self.devices_of(job, b))
+                    for b in batches
+                    if b["job"] == job["id"]
+                ],
+            )
+            for job in jobs.open_jobs(self.ledger.db)
+            if job["site"] == self.site.name and job["id"] not in mine
+        ]
+
+    def devices_of(self, job: sqlite3.Row, batch: sqlite3.Row) -> tuple[str, ...]:
+        """Return the GPUs of a batch that an earlier conductor gave: all that its runner ever had."""
+        known, stage = self.given.get(batch["id"]), self.stage_of(batch)
+        if known or not stage or not self.worker(stage).gpus:
+            return known.devices if known else ()
+        return tuple(read_devices(self.site.fed(job["token"])))
+
+    def taken_on(self, node: Node, slots: Sequence[Slot]) -> Amounts:
+        """Return what all runners on a node take."""
+        return sum((slot.taken for slot in (*slots, *self.others) if slot.node == node), Amounts())
+
+    def slot_for(
+        self, stage: Stage, amounts: Amounts, slots: Sequence[Slot], *, suspect: bool
+    ) -> Slot | None:
+        """Return the least busy runner that can take a batch; a suspect wants one that has nothing else."""
         ahead = 2 if (self.durations.usage(stage.name).mean_s or 1.0) < SHORT_S and not suspect else 1
-        needed, used = self.cores_of(stage), sum(slot.taken for slot in slots) + self.busy_elsewhere()
+        taken = {name: self.taken_on(node, slots) for name, node in self.nodes.items()}
         free = [
             s
             for s in slots
-            if len(s.cores) < ahead
+            if len(s.given) < ahead
             and not s.alone
-            and used - s.taken + max(s.taken, needed) <= self.site.cores
+            and taken[s.node.name] + (s.taken | amounts) <= s.node.room + s.taken
         ]
-        return min(free, key=lambda slot: len(slot.cores), default=None)
+        return min(free, key=lambda slot: len(slot.given), default=None)
 
-    def room_for(self, stage: Stage, slots: Sequence[Slot]) -> bool:
-        """Whether another runner may be started for a batch of `stage`."""
-        used = sum(slot.taken for slot in slots) + self.busy_elsewhere()
-        return used + self.cores_of(stage) <= self.site.cores and len(slots) < self.site.cores
+    def node_for(self, amounts: Amounts, slots: Sequence[Slot]) -> Node | None:
+        """Return where another runner may be started for a batch."""
+        for node in self.nodes.values():
+            runners = sum(slot.node == node for slot in slots)
+            if runners < node.room.cores and self.taken_on(node, slots) + amounts <= node.room:
+                return node
+        return None
+
+    def choose_devices(self, slot: Slot, slots: Sequence[Slot], count: int) -> tuple[str, ...]:
+        """Return so many GPUs for the next batch of a runner: rather those that it has than others that are free."""
+        if not count:
+            return ()
+        others = (s for s in (*slots, *self.others) if s.node == slot.node and s.job != slot.job)
+        taken = {device for other in others for device in other.devices}
+        free = [d for d in slot.node.devices if d not in taken and d not in slot.devices]
+        return tuple([*slot.devices, *free][:count])
 
     def pick(self, stage: Stage) -> tuple[list[int], bool]:
         """Return the units of the next batch of `stage`, and whether it is a suspect, which goes alone."""
@@ -132,17 +239,16 @@ class SlotSubmitter(Submitter):
 
     def batch_size(self, stage: Stage, ready: int) -> int:
         """Return how many units the next batch of `stage` takes."""
-        slots = self.site.cores // max(1, self.cores_of(stage))
         return local_batch_size(
             stage.batch,
             self.durations.usage(stage.name),
             ready=ready,
-            slots=slots,
-            workers=stage.workers,
+            slots=self.batches_at_once(stage),
+            workers=self.workers(stage),
             seconds=self.seconds,
         )
 
-    def open_slot(self, slots: list[Slot]) -> Slot:
+    def open_slot(self, slots: list[Slot], node: Node) -> Slot:
         """Start another runner: recorded, placed, started, recorded again."""
         token = jobs.new_token()
         folder = self.site.job_folder(token)
@@ -155,8 +261,8 @@ class SlotSubmitter(Submitter):
         )
         self.site.place(token, {TASKS: b"", SPEC: self.spec(token)})
         self.ledger.check_held()
-        jobs.submitted(self.ledger, job, self.site.start(token), self.clock.now())
-        slot = Slot(job, token)
+        jobs.submitted(self.ledger, job, self.site.start(token, node.name), self.clock.now())
+        slot = Slot(job, token, node)
         slots.append(slot)
         return slot
 
@@ -167,9 +273,8 @@ class SlotSubmitter(Submitter):
             walltime_s=None, idle_s=IDLE_S, beat_s=60, grace_s=10, environment=dict(self.site.environment()),
         )  # fmt: skip
 
-    def give(self, stage: Stage, slot: Slot, units: Sequence[int]) -> None:
+    def give(self, stage: Stage, slot: Slot, units: Sequence[int], given: Given) -> None:
         """Record a batch, then write it where its runner reads."""
-        cores = self.cores_of(stage)
         with self.ledger.transaction() as db:
             batch, number = jobs.plan_batch(
                 db,
@@ -177,10 +282,20 @@ class SlotSubmitter(Submitter):
                 element=1,
                 stage=self.graph.ids[stage.name],
                 size=len(units),
-                cores=cores,
+                cores=given.amounts.cores,
                 now=self.clock.now(),
             )
             lines = self.lines(stage, batch, units)
-        slot.cores.append(cores)
+        slot.given.append(given)
+        self.given[batch] = given
         self.site.place(slot.token, self.rendered.take_lists())
-        self.site.feed(slot.token, batch_text(number, stage.workers, lines))
+        text = batch_text(number, self.workers(stage), lines, devices=given.devices)
+        self.site.feed(slot.token, text)
+
+
+def most(amounts: Iterable[Amounts]) -> Amounts:
+    """Return the most of everything that any of these takes."""
+    whole = Amounts()
+    for one in amounts:
+        whole |= one
+    return whole

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from penstock.campaign import Campaign, Partition, Site
+from penstock.campaign import Campaign, Partition, Site, Stage
 from penstock.config.completeness import check_complete
 from penstock.config.digest import digest_stages
 from penstock.config.draft import Draft
@@ -28,6 +30,9 @@ def assemble(draft: Draft) -> Campaign:
     sources, fields = assemble_sources(definition, draft.root, places)
     check_complete(definition, fields, places)
     stages = assemble_stages(definition, fields, places)
+    sites = _sites(definition, places)
+    default = _default_site(definition, places)
+    stages = in_containers(stages, sites, default)
     stages, looked = digest_stages(stages, sources, draft.root)
     return Campaign(
         name=definition.campaign.name,
@@ -35,16 +40,25 @@ def assemble(draft: Draft) -> Campaign:
         levels=tuple(definition.campaign.levels),
         sources=sources,
         stages=stages,
-        sites=_sites(definition, places),
+        sites=sites,
         derive={name: expression for source in sources for name, expression in source.derive.items()},
         formats=fields.formats,
         types=fields.types,
         complete=definition.units.complete,
-        site=_default_site(definition, places),
+        site=default,
         overrides=tuple(draft.overrides),
         file=draft.file,
         looked=looked,
     )
+
+
+def in_containers(stages: Sequence[Stage], sites: Mapping[str, Site], default: str) -> tuple[Stage, ...]:
+    """Return the stages with the image that each runs in: that of its site, a follower's of what it follows."""
+    found: dict[str, Stage] = {}
+    for stage in stages:
+        image = found[stage.follows].container if stage.follows else sites[stage.site or default].container
+        found[stage.name] = replace(stage, container=image)
+    return tuple(found.values())
 
 
 def _sites(definition: Definition, places: Places) -> dict[str, Site]:
@@ -65,6 +79,7 @@ def _site(name: str, table: SiteTable, places: Places) -> Site:
     apart = {
         "max_walltime",
         "max_memory",
+        "memory",
         "visibility",
         "workdir",
         "commands",
@@ -84,6 +99,7 @@ def _site(name: str, table: SiteTable, places: Places) -> Site:
         name=name,
         workdir=_folder(table.workdir),
         commands=_folder(table.commands),
+        memory_bytes=table.memory,
         queue=table.queue or table.partition,
         max_walltime_s=table.max_walltime,
         max_memory_bytes=table.max_memory,

@@ -55,4 +55,6 @@ def digest_of_stage(stage: Stage) -> str:
         "version": stage.version,
         "success": [stage.ok_codes, stage.success_log],
     }
+    if stage.container:
+        meaning["container"] = stage.container
     return DIGESTS + hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()

@@ -320,6 +320,8 @@ class SiteTable(Table):
     cores: Annotated[int | None, Field(ge=1, le=MOST, description="local: how many cores to use [all]")] = (
         None
     )
+    memory: Annotated[Size | None, Field(description="local: how much memory to use [all]")] = None
+    gpus: Annotated[int | None, Field(ge=0, le=MOST, description="local: how many GPUs to use [all]")] = None
     python: Annotated[
         str | None,
         Field(

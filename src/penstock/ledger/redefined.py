@@ -17,6 +17,7 @@ Copy = Mapping[str, Any]
 PARTS = {
     "command": "the command", "python": "the function", "setup": "the set-up", "shell": "`shell`", "where": "`where`",
     "after": "`after`", "follows": "`with`", "expands": "`expands`", "members": "`members`", "version": "the version",
+    "container": "the container",
     "ok_codes": "`ok_codes`", "success_log": "`success`",
 }  # fmt: skip
 #: those that are tables, and what one entry is called

@@ -50,14 +50,35 @@ def seen(native: str) -> bool:
 
 def process_of(native: str) -> Process:
     """Return the process that a native id names."""
-    pid, started, boot, *space = native.split(".")
+    pid, started, boot, *space = native.partition("@")[0].split(".")
     return Process(hostname(), boot, int(pid), started, space[0] if space else None)
 
 
+def step_argv(node: str, cores: int) -> list[str]:
+    """Return what starts a command on another node of the allocation that we are in, beside others there.
+
+    Steps may overlap, and have all the cores and memory that the allocation has: it is known here what fits together.
+    """
+    return [
+        "srun", "--nodes=1", "--ntasks=1", "--overlap", "--mem=0", "--cpu-bind=none", "--input=none", "--quiet",
+        f"--cpus-per-task={cores}", f"--nodelist={node}",
+    ]  # fmt: skip
+
+
+def on_node(native: str, node: str) -> str:
+    """Return the native id of a runner that was started on a node."""
+    return f"{native}@{node}" if node else native
+
+
+def node_named(native: str) -> str:
+    """Return the node where the runner with that native id was started; empty: this machine."""
+    return native.partition("@")[2]
+
+
 def ask_to_end(native: str) -> None:
-    """Ask a runner to start nothing more and to give back the rest."""
+    """Ask a runner to start nothing more and to give back the rest; `srun` hands on this signal, and ends all by the other."""
     if alive(native) and seen(native):
-        os.kill(int(native.partition(".")[0]), signal.SIGTERM)
+        os.kill(int(native.partition(".")[0]), signal.SIGUSR1 if node_named(native) else signal.SIGTERM)
 
 
 def end_leftovers(token: str) -> None:

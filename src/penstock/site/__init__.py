@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from penstock.campaign import Campaign, Site, Stage
 from penstock.errors import DefinitionError
 from penstock.site.cluster import ClusterSite, refuse_resources
+from penstock.site.fitting import refuse_larger
 from penstock.site.local import LocalSite
 from penstock.site.protocols import FeedingSite, JobSite
 
@@ -43,7 +44,15 @@ class Sites:
     def check(self) -> None:
         """Raise DefinitionError for the first thing that a place cannot do."""
         for name in self.used():
-            self[name]
+            if site := self.feeding_site(name):
+                for stage in self.stages_at(name):
+                    refuse_larger(stage, name, site.nodes)
+            else:
+                self.cluster(name)
+
+    def stages_at(self, name: str) -> list[Stage]:
+        """Return the stages whose tasks run at a place."""
+        return [stage for stage in self.campaign.stages if self.name_of(stage) == name]
 
     def __getitem__(self, name: str) -> JobSite:
         return self.feeding_site(name) or self.cluster(name)
@@ -58,7 +67,7 @@ class Sites:
         """Return the cluster with that name."""
         if name not in self.clusters:
             site = ClusterSite(self.definition(name), self.campaign.root)
-            for stage in (s for s in self.campaign.stages if self.name_of(s) == name):
+            for stage in self.stages_at(name):
                 refuse_resources(stage, site.site, site.scheduler)
             self.clusters[name] = site
         return self.clusters[name]

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from penstock.campaign import Site
 from penstock.errors import SubmitRejected
+from penstock.hardware import (
+    Amounts,
+    Node,
+    allocated_memory,
+    allocated_nodes,
+    count_cores,
+    find_devices,
+    measure_memory,
+)
 from penstock.ledger import FOLDER
 from penstock.runner.errors import CROWDED
 from penstock.runner.share import THREADS
 from penstock.schedulers import local
 from penstock.site.folders import TASKS, WORDS, JobFolders, writing
+from penstock.site.script import runner_words
 from penstock.transports.local import append, write_file
+
+MOST_BYTES = 1 << 60  # of memory, where an allocation does not limit it
+ON_NODE = "SLURM_CPUS_ON_NODE"
 
 
 def remedy_for(error: OSError) -> str:
     """Say why a runner could not be started, and what to mend."""
     if why := CROWDED.get(error.errno or 0):
         return f"{why}: lower the site's `cores` or raise the limit, and run the same command again"
-    return f"{error.strerror}: correct its `python`"
+    return f"{error.strerror}: correct its `python` or `container`"
 
 
 class LocalSite(JobFolders):
@@ -29,7 +42,7 @@ class LocalSite(JobFolders):
     def __init__(self, site: Site, root: Path) -> None:
         super().__init__((site.workdir or root / FOLDER) / "jobs", root)
         self.site = site
-        self.cores = site.cores or len(os.sched_getaffinity(0))
+        self.nodes: Sequence[Node] = find_nodes(site)
 
     @property
     def name(self) -> str:
@@ -40,21 +53,30 @@ class LocalSite(JobFolders):
         """Return what is set for every task."""
         return self.site.environment
 
-    def start(self, token: str) -> str:
-        """Start the runner of a placed job and return its native id."""
+    def start(self, token: str, node: str = "") -> str:
+        """Start the runner of a placed job on a node, and return its native id."""
         from penstock.runner.build import build_pyz
 
         folder = self.job_folder(token)
         ours = {name: value for name, value in os.environ.items() if name not in THREADS}
         environment = {**ours, **self.site.environment, "PENSTOCK": f"{token}/1/1"}
         with writing(self.folder):
-            argv = local.runner_argv(build_pyz(self.folder), folder, self.site.python)
+            argv = self.runner_argv(build_pyz(self.folder), folder)
+        cores = next(one.room.cores for one in self.nodes if one.name == node)
+        argv = [*local.step_argv(node, cores), *argv] if node else argv
         try:
-            return local.start(argv, folder / WORDS, cwd=self.root, environment=environment)
+            native = local.start(argv, folder / WORDS, cwd=self.root, environment=environment)
+            return local.on_node(native, node)
         except OSError as error:
             raise SubmitRejected(
                 f"site '{self.name}': no runner can be started with {argv[0]}, {remedy_for(error)}"
             ) from error
+
+    def runner_argv(self, runner: Path, folder: Path) -> list[str]:
+        """Return the command that starts the runner of a job, within the site's container if it has one."""
+        if self.site.container:
+            return runner_words(self.site, self.root, folder, runner)
+        return local.runner_argv(runner, folder, self.site.python)
 
     def feed(self, token: str, data: bytes) -> None:
         """Give more batches to a running job."""
@@ -81,3 +103,28 @@ class LocalSite(JobFolders):
     def end_leftovers(self, token: str) -> None:
         """End what a dead runner's tasks left running."""
         local.end_leftovers(token)
+
+
+def find_nodes(site: Site) -> Sequence[Node]:
+    """Return this machine, or the nodes of the allocation in which penstock was started."""
+    allocated, here = allocated_nodes(), os.environ.get("SLURMD_NODENAME")
+    if not allocated or [*allocated] == [here]:
+        return [this_node(site)]
+    gpus = [str(number) for number in range(site.gpus or 0)]
+    nodes = [this_node(site)] if here in allocated else []
+    for name, cores in allocated.items():
+        memory = min(
+            [site.memory_bytes or MOST_BYTES, *allocated_memory({**os.environ, ON_NODE: str(cores)})]
+        )
+        if name != here:
+            nodes.append(Node(name, Amounts(min(cores, site.cores or cores), memory, len(gpus)), gpus))
+    return nodes
+
+
+def this_node(site: Site) -> Node:
+    """Return this machine, with as much of it as the site says, or as we may use."""
+    devices = list(find_devices())
+    if site.gpus is not None:
+        devices = devices[: site.gpus] if len(devices) >= site.gpus else [str(n) for n in range(site.gpus)]
+    room = Amounts(site.cores or count_cores(), site.memory_bytes or measure_memory(), len(devices))
+    return Node("", room, devices)

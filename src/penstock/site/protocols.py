@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from penstock.hardware import Node
+
 
 class JobSite(Protocol):
     """What the conductor asks of every place where jobs run.
@@ -92,12 +94,12 @@ class FeedingSite(JobSite, Protocol):
     """A place whose runners live long and are fed: this machine, or the one of `penstock.testing` that only pretends."""
 
     @property
-    def cores(self) -> int:
-        """How many cores tasks may use at once."""
+    def nodes(self) -> Sequence[Node]:
+        """The machines that run its tasks, at least one, and what there is for them on each."""
         ...
 
-    def start(self, token: str) -> str:
-        """Start the runner of a placed job and return its native id; raises SubmitRejected if it cannot be started."""
+    def start(self, token: str, node: str = "") -> str:
+        """Start the runner of a placed job on a node, and return its native id; raises SubmitRejected if it cannot be started."""
         ...
 
     def feed(self, token: str, data: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -36,6 +36,13 @@ def read_feed(data: bytes) -> Feed:
         feed.batches.append(data[begin:end])
         offset = end
     return feed
+
+
+def read_devices(data: bytes) -> Sequence[str]:
+    """Return the GPUs of all batches in a feed."""
+    headers = (unseal(line) for line in data.splitlines() if line.startswith(b'{"batch":'))
+    found = (device for header in headers if header for device in header.get("devices", ()))
+    return list(dict.fromkeys(found))
 
 
 def product_folders(data: bytes) -> set[str]:

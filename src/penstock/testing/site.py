@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.clock import Clock
+from penstock.hardware import Amounts, Node
 from penstock.ledger.archive import pack_folder
 from penstock.site.evidence import misfits, unproven
 from penstock.testing.clock import ManualClock
@@ -17,6 +18,7 @@ from penstock.testing.outcomes import Outcome, Rule, all_well
 from penstock.testing.runner import PretendRunner, TaskId
 
 AT_ONCE = 1 << 20
+PLENTY = 1 << 60  # bytes of memory
 
 
 class PretendSite:
@@ -38,12 +40,15 @@ class PretendSite:
         rule: Rule | None = all_well,
         clock: Clock | None = None,
         cores: int = 2,
+        memory_bytes: int = PLENTY,
+        devices: Sequence[str] = (),
         on_disk: bool = True,
         lines: Iterable[LineFault] = (),
         dies_at_once: int = 0,
         loses_tail: int = 0,
     ) -> None:
-        self.root, self.rule, self.clock, self._cores = root, rule, clock or ManualClock(), cores
+        self.root, self.rule, self.clock = root, rule, clock or ManualClock()
+        self._node = Node("", Amounts(cores, memory_bytes, len(devices)), devices)
         self.on_disk, self.line_faults, self.loses_tail = on_disk, frozenset(lines), loses_tail
         self.dies_at_once = dies_at_once
         self.specs: dict[str, dict[str, Any]] = {}
@@ -56,9 +61,9 @@ class PretendSite:
         return "pretended"
 
     @property
-    def cores(self) -> int:
-        """How many cores it seems to have."""
-        return self._cores
+    def nodes(self) -> Sequence[Node]:
+        """The one machine that it seems to be."""
+        return [self._node]
 
     def environment(self) -> Mapping[str, str]:
         """Return what is set for every task: nothing."""
@@ -79,7 +84,7 @@ class PretendSite:
                 (folder / name).write_bytes(data)
         return folder
 
-    def start(self, token: str) -> str:
+    def start(self, token: str, node: str = "") -> str:
         """Start a pretended runner and return its native id."""
         native = f"pretended-{len(self.runners) + 1}"
         path = self.job_folder(token) / "1.1.jsonl" if self.on_disk else None
