@@ -55,7 +55,7 @@ def test_vetoed_and_gone_members_are_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("states", "why"),
-    [({}, "no member in 'dl1'"), ({"vetoed": 2, "gone": 1}, "no member of 'dl1' is done")],
+    [({}, "no members in 'dl1'"), ({"vetoed": 2, "gone": 1}, "no member of 'dl1' is done")],
 )
 def test_a_merge_of_nothing_is_blocked_unless_it_may_run_empty(states: dict[str, int], why: str) -> None:
     verdict = readiness([merge(**states)])
@@ -96,7 +96,7 @@ def test_an_upstream_that_its_where_leaves_out_blocks_unless_it_is_optional() ->
     verdict = readiness([one()])
     assert (verdict.state, verdict.why) == (
         "blocked",
-        "'calib' has no task here (its `where` leaves it out)",
+        "'calib' has no task here (its `where` excludes it)",
     )
     assert readiness([one(optional=True)]).state == "ready"
     assert readiness([one(missing="nobody has the key n7")]).why == "nobody has the key n7"
@@ -149,7 +149,7 @@ def test_an_error_on_a_cluster_is_tried_three_times_more_after_1_5_and_25_minute
 
 def test_an_error_on_this_machine_is_tried_once_more_at_once() -> None:
     again = after_failure(Failure("error"), RETRIES_LOCAL)
-    assert (again.state, again.delay_s, again.why) == ("ready", 0, "again (try 2 of 2)")
+    assert (again.state, again.delay_s, again.why) == ("ready", 0, "retried (try 2 of 2)")
     assert after_failure(Failure("error", tries=1), RETRIES_LOCAL).state == "failed"
 
 
@@ -184,7 +184,7 @@ def test_what_was_in_flight_when_its_batch_died_is_tried_alone() -> None:
 
 def test_a_rule_can_call_an_error_permanent() -> None:
     after = after_failure(Failure("error", "the file is truncated", verdict="permanent"), RETRIES)
-    assert (after.state, after.why) == ("failed", "not tried again: the file is truncated")
+    assert (after.state, after.why) == ("failed", "not retried: the file is truncated")
 
 
 def test_a_rule_can_call_an_error_transient_and_then_it_is_free() -> None:

@@ -49,7 +49,7 @@ def demo(folder):
     "A night of stars."
     folder.mkdir()
 """
-SENTENCE = 'the workflow sky needs no-telescope, not installed here: pip install "star-gazing[sky]"'
+SENTENCE = 'the workflow sky needs no-telescope, which are not installed: pip install "star-gazing[sky]"'
 CAMPAIGN = """
 campaign = { name = "stars", levels = ["file"] }
 units = { files = "data/{file}.txt" }
@@ -124,7 +124,9 @@ def test_of_many_packages_some_are_named(sky: Path) -> None:
     info = sky.parent / "site/star_gazing-1.0.dist-info/METADATA"
     more = "".join(f"Requires-Dist: no-{n}; extra == 'sky'\n" for n in range(9))
     info.write_text(METADATA + more)
-    assert "needs no-telescope, no-0, no-1, no-2 and 6 more, not installed here" in explain_missing("sky")
+    assert "needs no-telescope, no-0, no-1, no-2 and 6 more, which are not installed" in explain_missing(
+        "sky"
+    )
 
 
 def test_only_the_packages_of_the_extra_are_meant() -> None:

@@ -54,7 +54,7 @@ def function(generator: Callable[..., Any] | str, **keys: Any) -> dict[str, Any]
 
 
 class Campaign(Draft):
-    """A definition in the making; `freeze` checks it, `run` works on it, `status` says where it stands.
+    """A definition under construction; `freeze` checks it, `run` runs it, `status` reports on it.
 
     `units` is what `files`, `table` or `function` give; `params` are shared by all stages; `sites` are the
     tables `[site.NAME]`; `root` is the campaign's folder, that of the calling file by default.
@@ -107,11 +107,11 @@ class Campaign(Draft):
         return assemble(Draft(self.tables, self.root, self.file, self.lines, tuple(overrides)))
 
     def run(self, *units: str, stage: str | None = None, stale: bool = False) -> Ending:
-        """Work until nothing can change, as `penstock run [UNIT…] [--stage STAGE] [--stale]` does; return how it ended.
+        """Work until nothing can change, as `penstock run [UNIT…] [--stage STAGE] [--stale]` does; return the outcome.
 
         Example: `campaign.run("2020-01-17", stage="calibrate").code`.
 
-        Raises DefinitionError for a wrong definition, Held if somebody else works on the campaign.
+        Raises DefinitionError for a wrong definition, Held if another conductor works on the campaign.
         """
         from penstock.conductor import Conductor
         from penstock.explain.part import part_of
@@ -121,7 +121,7 @@ class Campaign(Draft):
             return conductor.run(stale=stale, only=part_of(frozen, units, stage))
 
     def status(self) -> Status:
-        """Return where the campaign stands, as `penstock status` shows it; before the first run, what that would do."""
+        """Return the campaign's status, as `penstock status` shows it; before the first run, what that would do."""
         from penstock.errors import NothingYet
         from penstock.ledger import Ledger
         from penstock.status import Status

@@ -35,7 +35,7 @@ class Resources:
 
     @property
     def is_parallel(self) -> bool:
-        """Whether it is a program of several processes, which has its job for itself."""
+        """Whether it is a program of several processes, which gets a job of its own."""
         return self.nodes > 1 or self.tasks_per_node > 1
 
     @classmethod
@@ -68,7 +68,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Turns an exit code or a line of the log into a verdict."""
+    """A rule that turns an exit code or a line of the log into a verdict."""
 
     verdict: Literal["permanent", "transient", "veto"]
     exit: int | None = None
@@ -78,7 +78,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A file (or folder, when `folder`) that a task must leave, relative to the campaign."""
+    """A file (or folder, when `folder`) that a task must produce, relative to the campaign."""
 
     name: str
     path: Pattern

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the engine asks of time."""
+    """What the engine needs from a clock."""
 
     def now(self) -> float:
         """UTC seconds since 1970."""

@@ -1,4 +1,4 @@
-"""When a group is complete, as its level's `complete` says it. Pure, but for a look at one file."""
+"""When a group is complete, by its level's `complete` condition. Pure, but for a check of one file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GRAMMAR = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What a condition looks at."""
+    """What a condition is checked against."""
 
     values: Mapping[str, Any]
     day: str  # the value of its own level, a date where a condition wants one
@@ -71,14 +71,14 @@ class Condition:
 
     @property
     def of_members(self) -> bool:
-        """Whether it looks at the members."""
+        """Whether it depends on the members."""
         return self.count is not None or self.quiet_s is not None
 
     def why_open(self, group: Group, *, now: float, root: Path) -> str | None:
-        """Say why a group is not complete yet; None when it is. What cannot be told leaves it open, with the reason.
+        """Return why a group is not complete yet; None when it is. What cannot be decided leaves it open, with the reason.
 
         >>> Condition.parse("count n").why_open(Group({"n": 3}, "", None, 2), now=0.0, root=Path())
-        '2 of 3 members are there'
+        '2 of 3 members have arrived'
         """
         unknown = [name for name in self.names if group.values.get(name) is None]
         if unknown:
@@ -89,17 +89,17 @@ class Condition:
             return error.message
 
     def why_not(self, group: Group, *, now: float, root: Path) -> str | None:
-        """Say why a group is not complete yet, where all that it needs is known; raises DefinitionError where that is no use."""
+        """Return why a group is not complete yet, given all that it needs; raises DefinitionError for unusable values."""
         if self.count is not None:
             wanted = self.wanted(group)
-            return f"{group.members} of {wanted} members are there" if group.members < wanted else None
+            return f"{group.members} of {wanted} members have arrived" if group.members < wanted else None
         if self.file:
             path = root / self.file.render(group.values, in_path=True)
-            return None if os.path.exists(path) else f"{path.name} is not there yet"
+            return None if os.path.exists(path) else f"{path.name} does not exist yet"
         if self.quiet_s is not None:
             over = (group.newest or now) + self.quiet_s
             return (
-                f"its last member came less than {self.text.removeprefix('quiet ')} ago"
+                f"its last member arrived less than {self.text.removeprefix('quiet ')} ago"
                 if now < over
                 else None
             )
@@ -107,7 +107,7 @@ class Condition:
         return f"it is not {start:%Y-%m-%d %H:%M} UTC yet" if now < start.timestamp() else None
 
     def wanted(self, group: Group) -> int:
-        """Return how many members there will be; raises DefinitionError if its field tells no number of things."""
+        """Return how many members there will be; raises DefinitionError if its field is not such a number."""
         if isinstance(self.count, int):
             return self.count
         given = group.values[str(self.count)]
@@ -120,14 +120,14 @@ class Condition:
                 and number % 1 == 0
             ):
                 return int(number)
-        raise DefinitionError(f"its {self.count!r} is {given!r}, which is no number of members")
+        raise DefinitionError(f"its {self.count!r} is {given!r}, which is not a number of members")
 
 
 def moment_on(day: str, after: timedelta) -> datetime:
-    """Return so long after the beginning of a group's day, UTC; raises DefinitionError if its value is no date."""
+    """Return so long after the beginning of a group's day, UTC; raises DefinitionError if its value is not a date."""
     try:
         return datetime.fromisoformat(day[:10]).replace(tzinfo=UTC) + after
     except (ValueError, OverflowError):
         raise DefinitionError(
-            f"{day!r} is no date like 2020-01-17: `not_before` needs a level of days"
+            f"{day!r} is not a date such as 2020-01-17: `not_before` needs a level of days"
         ) from None

@@ -1,4 +1,4 @@
-"""A table as a file: opened, and its first line, which tells its columns."""
+"""A table as a file: opened, and its first line, which names its columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from penstock.runner.kinds import kind_of
 
 
 def read_header(path: Path) -> list[str] | None:
-    """Read the column names of a CSV file; None when it is not there."""
+    """Read the column names of a CSV file; None when it does not exist."""
     try:
         with open_table(path) as file:
             line = StringIO(file.buffer.readline().decode("utf-8-sig"), newline="").readline()
@@ -27,7 +27,7 @@ def read_header(path: Path) -> list[str] | None:
 
 
 def open_table(path: Path) -> TextIO:
-    """Open a CSV file; what is no file, like a pipe that nobody writes to, is refused and not waited for."""
+    """Open a CSV file; what is not a file, such as a pipe that nobody writes to, is refused and not waited for."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     status = os.fstat(descriptor)
     if not S_ISREG(status.st_mode):

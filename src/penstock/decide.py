@@ -73,7 +73,7 @@ def readiness(
     members: Members = "all",
     empty: Literal["block", "run"] = "block",
 ) -> Verdict:
-    """Say whether a task may run: `waiting`, `blocked` or `ready`.
+    """Decide whether a task may run: `waiting`, `blocked` or `ready`.
 
     >>> readiness([Upstream("dl1", {"done": 3, "failed": 1}, group=True)]).why
     "1 of 4 members of 'dl1' failed"
@@ -92,14 +92,14 @@ def readiness(
 
 
 def judged(view: Upstream, members: Members, empty: Literal["block", "run"]) -> Verdict:
-    """Say what one upstream allows."""
+    """Decide what one upstream allows."""
     if view.expander:
         return of_expanders(view, members)
     return of_group(view, members, empty) if view.group else of_one(view)
 
 
 def for_good(view: Upstream, members: Members) -> bool:
-    """Whether what blocks is there already, so that members which are still to come cannot mend it."""
+    """Whether what blocks exists already, so that members still to come cannot resolve it."""
     failed = view.states.get("failed") or view.states.get("blocked")
     return not view.group or bool(failed and members == "all")
 
@@ -116,7 +116,7 @@ def of_group(view: Upstream, members: Members, empty: str) -> Verdict:
         return Verdict("waiting", f"{unfinished} of {total} members of '{view.stage}' not done yet")
     if not states.get("done") and empty == "block":
         return Verdict(
-            "blocked", f"no member of '{view.stage}' is done" if total else f"no member in '{view.stage}'"
+            "blocked", f"no member of '{view.stage}' is done" if total else f"no members in '{view.stage}'"
         )
     return READY
 
@@ -131,11 +131,11 @@ def of_one(view: Upstream) -> Verdict:
         return Verdict("blocked", f"'{view.stage}' is {bad}" if bad != "failed" else f"'{view.stage}' failed")
     if states.get("done") or view.optional:
         return READY
-    return Verdict("blocked", view.missing or f"'{view.stage}' has no task here (its `where` leaves it out)")
+    return Verdict("blocked", view.missing or f"'{view.stage}' has no task here (its `where` excludes it)")
 
 
 def of_expanders(view: Upstream, members: Members) -> Verdict:
-    """Judge a stage that may still add members; one that failed may have members that nobody knows."""
+    """Judge a stage that may still add members; one that failed may have unknown members."""
     bad = next((s for s in ("failed", "blocked") if view.states.get(s)), None)
     if bad and members == "all":
         return Verdict("blocked", f"'{view.stage}' {'failed' if bad == 'failed' else 'is blocked'}")
@@ -146,7 +146,7 @@ def of_expanders(view: Upstream, members: Members) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An attempt that did not end well, with what was spent before it."""
+    """An unsuccessful attempt, with what was spent before it."""
 
     outcome: str
     why: str = ""
@@ -159,7 +159,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What becomes of a task after an attempt."""
+    """What happens to a task after an attempt."""
 
     state: State
     why: str
@@ -172,22 +172,22 @@ class Next:
 
 
 def after_failure(failure: Failure, allowances: Mapping[str, Allowance]) -> Next:
-    """Say what happens to a task after a failed attempt, and why.
+    """Decide what happens to a task after a failed attempt, and why.
 
     >>> after_failure(Failure("node_failure"), RETRIES).why
-    'again, free (1 of 5)'
+    'retried at no cost (1 of 5)'
     """
     tries, free = failure.tries, failure.free
     if failure.verdict == "veto":
         return Next("vetoed", failure.why, tries=tries + 1, free=free)
     if failure.verdict == "permanent":
-        return Next("failed", f"not tried again: {failure.why}", tries=tries + 1, free=free)
+        return Next("failed", f"not retried: {failure.why}", tries=tries + 1, free=free)
     outcome = "node_failure" if failure.verdict == "transient" else failure.outcome
     allowance = allowances[outcome]
     if outcome in FREE:
         if free >= allowance.times:
             return Next("failed", f"{outcome} {free + 1} times: {failure.why}", tries=tries, free=free + 1)
-        why = f"again, free ({free + 1} of {allowance.times})" + (", alone" if failure.suspect else "")
+        why = f"retried at no cost ({free + 1} of {allowance.times})" + (", alone" if failure.suspect else "")
         return Next("ready", why, tries=tries, free=free + 1, alone=failure.suspect)
     if tries >= allowance.times:
         spent = "1 try" if tries == 0 else f"{tries + 1} tries"
@@ -196,11 +196,11 @@ def after_failure(failure: Failure, allowances: Mapping[str, Allowance]) -> Next
 
 
 def again(outcome: str, allowance: Allowance, failure: Failure) -> Next:
-    """Allow another try, later or with more of what it lacked."""
+    """Return another try, later or with more of what it lacked."""
     tries = failure.tries
     delay = allowance.delays_s[min(tries, len(allowance.delays_s) - 1)]
     more = allowance.scale if failure.may_grow else 1.0
-    why = f"again (try {tries + 2} of {allowance.times + 1})" + (f" in {delay:g} s" if delay else "")
+    why = f"retried (try {tries + 2} of {allowance.times + 1})" + (f" in {delay:g} s" if delay else "")
     return Next(
         "ready",
         why,
@@ -230,7 +230,7 @@ class Seen:
 
 
 def fuse(first: Sequence[Seen]) -> str | None:
-    """Say why a stage should pause after its `first` attempts (oldest first), or None.
+    """Return why a stage should pause after its `first` attempts (oldest first), or None.
 
     It does when the first 5 fail the same way, or 20 of the first 100 do, and none succeeded: what is
     wrong is then the stage, not the units.

@@ -28,6 +28,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def them(number: int) -> str:
+    """Return the pronoun for so many things: `it` or `them`."""
+    return "it" if number == 1 else "them"
+
+
 def visible(text: str) -> str:
     r"""Make control characters, bidirectional marks and broken UTF-8 visible: none reaches the terminal.
 
@@ -52,7 +57,7 @@ def clean_log(raw: bytes) -> str:
 
 
 def show_duration(seconds: float) -> str:
-    """Say how long: `0.35 s`, `12 s`, `4 min`, `2 h 05`, `3 d 4 h`."""
+    """Write a duration: `0.35 s`, `12 s`, `4 min`, `2 h 05`, `3 d 4 h`."""
     if seconds < 10:
         return f"{seconds:.2g} s"
     if seconds < 120:
@@ -66,7 +71,7 @@ def show_duration(seconds: float) -> str:
 
 
 def show_bytes(size: float) -> str:
-    """Say how large: `850 B`, `12 kB`, `1.5 GB` (steps of 1000)."""
+    """Write a size: `850 B`, `12 kB`, `1.5 GB` (steps of 1000)."""
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if size < 999.5 or unit == "TB":
             return f"{size:.0f} {unit}" if unit == "B" or size >= 9.95 else f"{size:.1f} {unit}"
@@ -75,10 +80,19 @@ def show_bytes(size: float) -> str:
 
 
 def show_time(at: float, *, now: float) -> str:
-    """Say when, in UTC: `10:02:33` today, else `2026-11-22 10:02:33`."""
+    """Write a time, in UTC: `10:02:33` today, else `2026-11-22 10:02:33`."""
     then = datetime.fromtimestamp(at, UTC)
     today = datetime.fromtimestamp(now, UTC).date()
     return f"{then:%H:%M:%S}" if then.date() == today else f"{then:%Y-%m-%d %H:%M:%S}"
+
+
+def show_process(native: str) -> str:
+    """Name a runner of this machine by the pid in its native id.
+
+    >>> show_process("7277.1352444.aeb244d7.pid:[4026531836]")
+    'process 7277'
+    """
+    return f"process {native.partition('.')[0]}"
 
 
 def show_command(command: str, label: str, stage: str | None = None) -> str:

@@ -1,9 +1,9 @@
-"""What can go wrong, by who must act.
+"""What can go wrong, by who has to act.
 
 PenstockError
 ├── DefinitionError        edit the file
 ├── SiteError              the place where jobs run
-│   ├── Unreachable        wait, or mend the connection
+│   ├── Unreachable        wait, or fix the connection
 │   ├── AuthNeeded         log in
 │   ├── QueryFailed        transient: a question without an answer, never a "no"
 │   ├── SiteFull           wait: the site takes no more jobs for now
@@ -22,7 +22,7 @@ from pathlib import Path
 
 
 class PenstockError(Exception):
-    """Something a person must know; `exit_code` is what the command ends with."""
+    """Something a person must know; `exit_code` is the command's."""
 
     exit_code = 1
 
@@ -39,7 +39,7 @@ class DefinitionError(PenstockError):
 
 
 class SiteError(PenstockError):
-    """The place where jobs run did not do what it should."""
+    """The place where jobs run failed."""
 
     exit_code = 3
 
@@ -57,7 +57,7 @@ class QueryFailed(SiteError):
 
 
 class SiteFull(SiteError):
-    """The scheduler takes no more jobs from us until some have ended."""
+    """The scheduler accepts no more jobs from us until some have finished."""
 
 
 class SubmitRejected(SiteError):
@@ -73,7 +73,7 @@ class NothingYet(LedgerError):
 
 
 class Held(LedgerError):
-    """Another living conductor holds the campaign."""
+    """Another running conductor holds the campaign."""
 
     exit_code = 4
 

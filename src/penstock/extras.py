@@ -1,4 +1,4 @@
-"""Workflows that are installed, and whether what they import is installed with them."""
+"""Installed workflows, and whether what they import is installed too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def workflow_points() -> dict[str, EntryPoint]:
 
 
 def explain_missing(name: str) -> str | None:
-    """Say which packages of a workflow's extra are not installed, and the command that installs them; None if all are.
+    """Return which packages of a workflow's extra are missing, and the command that installs them; None if all are there.
 
     A workflow's extra has the workflow's name, in the distribution that it comes with.
     """
@@ -26,7 +26,7 @@ def explain_missing(name: str) -> str | None:
         return None
     more = [f"{len(absent) - NAMED} more"] if len(absent) > NAMED else []
     needed = " and ".join([", ".join(absent[:NAMED]), *more])
-    return f'the workflow {name} needs {needed}, not installed here: pip install "{dist.name}[{name}]"'
+    return f'the workflow {name} needs {needed}, which are not installed: pip install "{dist.name}[{name}]"'
 
 
 def workflow_of(module: str) -> str | None:

@@ -1,4 +1,4 @@
-"""How the stages of a campaign hang together: upstreams, downstreams, and the levels where groups are counted."""
+"""How the stages of a campaign depend on each other: upstreams, downstreams, and the levels where groups are counted."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Graph:
         return stage in self.held or self.is_group(stage)
 
     def first_state(self, stage: str) -> Literal["waiting", "ready"]:
-        """Return the state of a new task, before anybody judged it."""
+        """Return the state of a new task, before it is evaluated."""
         return "waiting" if self.upstreams[stage] or stage in self.held else "ready"
 
 
@@ -104,7 +104,7 @@ def in_order(stages: Mapping[str, Stage], edges: list[Edge], campaign: Campaign)
 
 
 def edges_of(stage: Stage, stages: Mapping[str, Stage]) -> list[Edge]:
-    """Return what `stage` waits for: what it says, and the expanders that may add to it."""
+    """Return what `stage` waits for: its own upstreams, and the expanders that may add to it."""
     said = [
         Edge(a.stage, stage.name, "keyed" if a.key else relation(stages[a.stage], stage), a.optional, after=a)
         for a in stage.after
@@ -121,7 +121,7 @@ def edges_of(stage: Stage, stages: Mapping[str, Stage]) -> list[Edge]:
 
 
 def relation(up: Stage, down: Stage) -> Kind:
-    """Say where the upstream's level stands, seen from downstream."""
+    """Return where the upstream's level is, seen from downstream."""
     if up.level == down.level:
         return "same"
     return "finer" if up.level > down.level else "coarser"

@@ -1,4 +1,4 @@
-"""What tells one process on one machine from any other, also after a reboot."""
+"""What identifies a process on one machine, also after a reboot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SPACE = Path("/proc/self/ns/pid")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process by host, boot, pid and start time: pids alone come back.
+    """A process by host, boot, pid and start time: pids alone are reused.
 
     `space` is the process namespace that its pid is of, as containers have their own; None: an older penstock did
     not say.
@@ -42,7 +42,7 @@ class Process:
         return self.boot != boot_id() or (sees(self.space) and start_time(self.pid) != self.start)
 
     def seen_from(self, host: str) -> bool:
-        """Whether `host` can tell if it lives; else one has to wait until it counts as ended."""
+        """Whether `host` can see if it runs; else one has to wait until it counts as ended."""
         known = self.host == host and "" not in (self.boot, boot_id())
         return known and (self.boot != boot_id() or sees(self.space))
 
@@ -63,7 +63,7 @@ def boot_id() -> str:
 
 @cache
 def space_id() -> str:
-    """Return the process namespace that we are in, e.g. `pid:[4026531836]`; empty where that cannot be told."""
+    """Return the process namespace that we are in, e.g. `pid:[4026531836]`; empty where that is unknown."""
     try:
         return os.readlink(SPACE)
     except OSError:

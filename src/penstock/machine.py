@@ -1,4 +1,4 @@
-"""What a machine is to the record: its name, and which of its folders lie on a disk of its own."""
+"""What the record needs to know about a machine: its name, and which of its folders are on a local disk."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Machine:
         return cls(os.uname().nodename, mounts, state_folders(os.environ))
 
     def shared_by(self, folder: Path) -> str | None:
-        """Return what a folder is shared by with other hosts, e.g. `NFS`; None: it is on a disk of this machine."""
+        """Return how a folder is shared with other hosts, e.g. `NFS`; None: it is on a disk of this machine."""
         return kind_of(file_system(folder, self.mounts))
 
     def state(self) -> Path | None:
@@ -77,7 +77,7 @@ class Machine:
 
 
 def state_folders(environment: Mapping[str, str]) -> Sequence[Path]:
-    """Return where a user's state may be kept: where they say, or in the usual places, those that last first."""
+    """Return where a user's state may be kept: the configured place, or the usual ones, the most permanent first."""
     if chosen := environment.get("PENSTOCK_STATE"):
         return [Path(chosen).absolute()]
     state = environment.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
@@ -86,7 +86,7 @@ def state_folders(environment: Mapping[str, str]) -> Sequence[Path]:
 
 
 def kind_of(kind: str) -> str | None:
-    """Return what people call a file system that several hosts share; None for one of this machine.
+    """Return the usual name of a file system that several hosts share; None for a local one.
 
     >>> kind_of("nfs4"), kind_of("fuse.sshfs"), kind_of("ext4")
     ('NFS', 'sshfs', None)

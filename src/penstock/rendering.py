@@ -32,7 +32,7 @@ class Line:
 
 
 class Renderer:
-    """Renders the tasks of one stage; everything that is the same for all of them is worked out once."""
+    """Renders the tasks of one stage; everything that is the same for all of them is computed once."""
 
     def __init__(
         self, stage: Stage, campaign: Campaign, *, list_file: Callable[[Sequence[str]], str]
@@ -103,7 +103,7 @@ class Renderer:
             if len(found) != 1:
                 raise DefinitionError(
                     f"stage '{self.stage.name}': {{{name}}} stands for {len(found)} values within one word:"
-                    " make it a word of its own, or use {inputs_file.STAGE}"
+                    " make it a separate word, or use {inputs_file.STAGE}"
                 )
             return found
         if name in PATH_WORDS:
@@ -129,7 +129,7 @@ class Renderer:
         return found
 
     def safe_path(self, path: str) -> str:
-        """Return a path that no program takes for an option, and that is right in the folder where the command runs."""
+        """Return a path that no program takes for an option, and that is valid in the folder where the command runs."""
         if path.startswith("/"):
             return path
         return str(self.root / path) if self.stage.scratch else f"./{path}"
@@ -202,7 +202,7 @@ def shell_name(part: Placeholder, names: dict[str, Placeholder]) -> str:
 
 
 def stage_spec(stage: Stage, number: int, campaign: Campaign, *, time_scale: float = 1.0) -> dict[str, Any]:
-    """Return what the runner must know of a stage."""
+    """Return what the runner must know about a stage."""
     limit = stage.resources.walltime_s
     return {
         "id": number,
@@ -237,7 +237,7 @@ def batch_text(
 
 
 def dump(data: Mapping[str, Any]) -> bytes:
-    """Return one line of JSON; names that are not UTF-8 never came this far."""
+    """Return one line of JSON; names that are not UTF-8 were refused earlier."""
     return ENCODE(data).encode() + b"\n"
 
 

@@ -1,4 +1,4 @@
-"""What the stages used, measured by the runner, beside what the definition asks for; and what would fit."""
+"""What the stages used, measured by the runner, beside what the definition requests; and what would fit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NICE_MINUTES = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480,
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How a quantity was spread over the tasks that ended well."""
+    """The distribution of a quantity over successful tasks."""
 
     median: float
     p95: float
@@ -33,7 +33,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread | None:
-        """Sort them out; None when there are none."""
+        """Compute it; None without values."""
         ordered = sorted(values)
         if not ordered:
             return None
@@ -42,7 +42,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the definition asks for, for one worker and one unit."""
+    """What the definition requests, for one worker and one unit."""
 
     cpus: int = 1
     memory_bytes: int | None = None
@@ -64,7 +64,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """What the elements of job arrays used, from the first start of a task to the last end, and what they asked for."""
+    """What the elements of job arrays used, from the first start of a task to the last end, and what they requested."""
 
     count: int
     wall_s: Spread
@@ -84,7 +84,7 @@ class Elements:
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """What one stage used. Seconds and bytes are per attempt that ended well."""
+    """What one stage used. Seconds and bytes are per successful attempt."""
 
     name: str
     ok: int
@@ -107,7 +107,7 @@ class StageReport:
             yield _line("memory", self.rss_bytes, show_bytes, asked.memory_bytes, fits.memory_bytes)
         if self.efficiency is not None:
             cpus = f"{asked.cpus} cpu{'s' * (asked.cpus > 1)}"
-            yield f"  cpu     {show_duration(self.cpu_s)} in all, {self.efficiency:.0%} of {cpus}"
+            yield f"  cpu     {show_duration(self.cpu_s)} in total, {self.efficiency:.0%} of {cpus}"
         if self.elements:
             yield self.elements.line()
         if fits.batch:
@@ -144,19 +144,20 @@ class Report:
     def to_text(self) -> str:
         """Return lines that are safe for a terminal."""
         return (
-            "\n".join(line for stage in self.stages for line in stage.lines()) or "nothing was measured yet"
+            "\n".join(line for stage in self.stages for line in stage.lines())
+            or "nothing has been measured yet"
         )
 
 
 def suggest(ok: int, wall: Spread | None, rss: Spread | None, asked: Asked, *, tasks: int) -> Suggestion:
-    """Say what would fit, once 20 tasks ended well.
+    """Suggest what would fit, after 20 successful tasks.
 
     Walltime: 1.5 × the 95th percentile, and 1.1 × the longest unless that is an outlier (over three times the
-    95th percentile: a retry with twice the time is cheaper than to ask for it always); rounded up to a usual
+    95th percentile: a retry with twice the time is cheaper than always requesting it); rounded up to a usual
     value.
     Memory: 1.2 × the most, rounded up to two digits, 100 MB at least.
     Batch: as many units as the workers do in 20 minutes at the median time, rounded to two digits, and at most a
-    tenth of the stage's `tasks`: one element with all of them waits for nobody, but leaves the cluster idle.
+    tenth of the stage's `tasks`: a single element with all of them would leave the cluster idle.
     """
     if ok < ENOUGH or wall is None:
         return Suggestion()
@@ -193,8 +194,8 @@ def _percentile(ordered: Sequence[float], share: float) -> float:
 
 def _line(name: str, spread: Spread, show: Any, asked: float | None, fits: float | None) -> str:
     told = f"median {show(spread.median)}, 95 % within {show(spread.p95)}, most {show(spread.most)}"
-    return f"  {name:<7} {told}; asked {show(asked) if asked else 'nothing'}" + (
-        f" → {show(fits)}" if fits else ""
+    return f"  {name:<7} {told}; {f'requested {show(asked)}' if asked else 'nothing requested'}" + (
+        f", suggest {show(fits)}" if fits else ""
     )
 
 
@@ -223,7 +224,7 @@ def _read_stage(db: sqlite3.Connection, row: sqlite3.Row) -> StageReport:
 
 
 def _read_elements(db: sqlite3.Connection, stage: int, workers: int) -> Elements | None:
-    """The name of a task's log (`<element>.<worker>.log`) tells where in its array it ran."""
+    """The name of a task's log (`<element>.<worker>.log`) shows where in its array it ran."""
     rows = db.execute(
         "SELECT max(ended) - min(began) AS wall, max(rss) * min(?, count(*)) AS rss,"
         " max(json_extract(request, '$.walltime_s')) AS asked_s, max(json_extract(request, '$.memory_bytes')) AS asked"
@@ -247,7 +248,7 @@ def _most(rows: Sequence[sqlite3.Row], key: str) -> Any:
 
 
 def _read_usage(db: sqlite3.Connection, stage: int) -> tuple[array[float], array[float], array[float]]:
-    """Wall and CPU seconds and bytes of what ended well; arrays, as there may be millions."""
+    """Wall and CPU seconds and bytes of successful attempts; arrays, as there may be millions."""
     wall, cpu, rss = array("d"), array("d"), array("d")
     for row in db.execute(
         "SELECT wall_s, cpu_s, rss FROM attempt WHERE stage = ? AND outcome = 'ok'", (stage,)

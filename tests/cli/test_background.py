@@ -70,7 +70,7 @@ def test_down_ends_a_run_in_the_foreground(penstock, winter, start):
         time.sleep(0.05)
     assert penstock("down", "-C", winter).exit_code == 0
     out, _ = process.communicate(timeout=20)
-    assert "the same command goes on" in out
+    assert "the same command continues" in out
     assert process.returncode == 1
 
 
@@ -86,7 +86,7 @@ def test_down_names_what_has_not_ended(penstock, winter, start):
     pids = [int(pid) for pid in re.findall(r"process (\d+) \(job p", shown.stderr)]
     assert shown.exit_code == 1
     assert pids
-    assert "has not: see `penstock jobs`" in shown.stderr
+    assert "running: see `penstock jobs`" in shown.stderr
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
 

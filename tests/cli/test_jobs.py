@@ -30,9 +30,9 @@ def test_where_elements_stand_and_what_was_asked_are_told(penstock, arrays):
     assert [line.strip() for line in lines[1:]] == [
         "1 running on n1, 1 of them silent for over 3 min",
         "1 pending (Priority)",
-        "1 held (JobHeldAdmin): `scontrol release 4711` lets it go on",
-        "1 in a state that penstock does not know (WOBBLING)",
-        "asked for 4 elements, each with 4 cpus, 2.0 GB, 1 h 30; at most 2 at once; not on n7",
+        "1 held (JobHeldAdmin): `scontrol release 4711` releases it",
+        "1 in an unknown state (WOBBLING)",
+        "requested 4 elements, each with 4 cpus, 2.0 GB, 1 h 30; at most 2 at once; not on n7",
     ]
 
 

@@ -7,7 +7,7 @@ from penstock.ledger import Ledger
 
 def test_a_sound_record_agrees_with_itself(penstock, ran):
     shown = penstock("ledger", "check", "-C", ran)
-    assert (shown.exit_code, shown.output) == (0, "the ledger agrees with itself\n")
+    assert (shown.exit_code, shown.output) == (0, "the ledger is consistent\n")
 
 
 def test_a_wrong_count_is_told_and_ends_with_1(penstock, ran):

@@ -66,7 +66,7 @@ def test_plan_says_what_would_happen_here_and_at_a_cluster(penstock, winter):
     lines = penstock("plan", "-C", winter).output.splitlines()
     assert lines[1:4] == [
         "copy (each file): 1,000 ready",
-        "  here 2 tasks at once on 2 cores, in batches learned to about 1 s and at most 200 tasks",
+        "  here 2 tasks at once on 2 cores, in batches of about 1 s and at most 200 tasks",
         "  at site hpc 5 array elements of up to 200 tasks",
     ]
 

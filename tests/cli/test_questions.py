@@ -149,7 +149,7 @@ def test_status_before_the_first_run_shows_what_that_would_do_and_writes_nothing
 def test_status_watch_waits_for_the_first_run(penstock, winter, start):
     command = [sys.executable, "-m", "penstock", "status", "--watch", "--every", "0.2", "-C", str(winter)]
     process = start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stderr.readline() == "not run yet: waiting for `penstock run` (Ctrl-C ends)\n"
+    assert process.stderr.readline() == "not run yet: waiting for `penstock run` (Ctrl-C stops)\n"
     penstock("run", "-C", winter)
     assert process.stdout.readline().startswith("winter: ")
     process.send_signal(signal.SIGINT)

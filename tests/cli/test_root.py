@@ -46,7 +46,7 @@ def test_where_nothing_was_run_the_remedy_is_told(penstock, winter, command):
 def test_outside_of_a_campaign_the_remedy_is_told(penstock, tmp_path):
     shown = penstock("status", "-C", tmp_path)
     assert shown.exit_code == 2
-    assert "make one with `penstock init`" in shown.stderr
+    assert "create one with `penstock init`" in shown.stderr
     assert shown.stderr.count("\n") == 1
 
 

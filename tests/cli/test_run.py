@@ -17,7 +17,7 @@ def test_run_does_the_work_and_ends_with_1_when_a_unit_failed(penstock, winter):
     assert shown.exit_code == 1
     assert (winter / "out/a.txt").read_text() == "good"
     assert not (winter / "merged.txt").exists()
-    assert "1 task failed, 1 blocked by that" in shown.output
+    assert "1 task failed, which blocks 1 more" in shown.output
 
 
 def test_the_same_command_goes_on_and_ends_well(penstock, ran):
@@ -104,8 +104,8 @@ def test_interrupted_once_it_gives_back_and_says_how_to_go_on(winter, start):
     process = start_slow(winter, start)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
-    assert "the same command goes on" in out
-    assert "again: leave at once" in err
+    assert "the same command continues" in out
+    assert "again: exit at once" in err
     assert "Traceback" not in err
     assert process.returncode == 1
 
@@ -117,7 +117,7 @@ def test_interrupted_twice_it_leaves_at_once(winter, start):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=6)
     assert process.returncode == 1
-    assert "the same command takes it up again" in err
+    assert "the same command picks it up again" in err
     assert "Traceback" not in err
 
 

@@ -58,7 +58,7 @@ def test_a_unit_runs_with_what_it_needs_and_the_rest_is_left(penstock, nights):
     assert shown.exit_code == 0, shown.output
     assert done(nights) == {("raw", "n1/a"), ("raw", "n1/b"), ("flat", "n1"), ("clean", "n1/a")}
     assert shown.output.endswith(
-        "all done: 4 tasks\n7 other tasks not asked for: `penstock run` goes on with all\n"
+        "all done: 4 tasks\n7 other tasks not requested: `penstock run` runs everything\n"
     )
     assert not (nights / "clean/n1/b.txt").exists()
 

@@ -76,7 +76,7 @@ def test_sites_are_listed_with_a_mark_at_the_default(penstock, cluster):
 
 def test_what_is_out_is_listed_too(penstock, submitted):
     assert (
-        "cluster  slurm  queue long, 1 job out with 7 tasks"
+        "cluster  slurm  queue long, 1 active job with 7 tasks"
         in penstock("site", "list", "-C", submitted).output
     )
     rows = json.loads(penstock("site", "list", "--json", "-C", submitted).stdout)
@@ -90,16 +90,16 @@ def test_a_definition_is_shown_in_its_own_keys_with_their_meaning(penstock, clus
     assert "queue long (the queue)" in told
     assert "max_walltime 2 h 00 (the longest job)" in told
     assert any(line.startswith("environment LAB=7 (environment variables") for line in told)
-    assert any(line.startswith("not said: host, workdir") for line in told)
+    assert any(line.startswith("not set: host, workdir") for line in told)
     assert told[-2:] == [
-        "its scheduler was not asked for its limits yet: `--ask` does it now",
+        "its limits are not known yet: `--ask` asks the scheduler for them",
         "no active jobs",
     ]
 
 
 def test_limits_trouble_and_jobs_are_shown_from_the_record(penstock, submitted):
     text = penstock("site", "show", "cluster", "-C", submitted).output
-    assert "it says: slurm 23.11, arrays of up to 400, accounting on" in text
+    assert "limits: slurm 23.11, arrays of up to 400, accounting on" in text
     assert "1 job out with 7 tasks" in text
     assert "! the scheduler did not answer (timed out) (since 1970-01-01 00:01:00)" in text, (
         "since its first silence"
@@ -108,7 +108,7 @@ def test_limits_trouble_and_jobs_are_shown_from_the_record(penstock, submitted):
 
 def test_limits_are_asked_for_when_one_wants(penstock, cluster):
     text = penstock("site", "show", "cluster", "--ask", "-C", cluster).output
-    assert "it says: slurm 22.05.8, arrays of up to 1000, accounting off" in text
+    assert "limits: slurm 22.05.8, arrays of up to 1000, accounting off" in text
     data = json.loads(penstock("site", "show", "cluster", "--ask", "--json", "-C", cluster).stdout)
     assert (data["scheduler"], data["limits"]["array_size"], data["definition"]["max_walltime"]) == (
         "slurm",
@@ -167,7 +167,7 @@ def test_a_wait_that_is_over_takes_the_trial_back(penstock, cluster):
     [
         (["test", "clutser"], "there is no site 'clutser'; did you mean 'cluster'?"),
         (["show", "clutser"], "there is no site 'clutser'; did you mean 'cluster'?"),
-        (["test", "local"], "site 'local' is this machine and has no scheduler to ask"),
+        (["test", "local"], "site 'local' is this machine and has no scheduler to test"),
         (["test", "far"], "site 'far' has a `host`"),
         (["test", "cluster", "--wait", "soon"], "--wait"),
     ],
@@ -203,7 +203,7 @@ def test_cancel_takes_what_waits_out_of_the_queue_and_says_so(penstock, cluster)
     )
     shown = penstock("cancel", "a", "--stage", "more", "-C", cluster)
     assert shown.output.splitlines() == [
-        "1 task cancelled; `penstock retry` brings them back",
+        "1 task cancelled; `penstock retry` brings it back",
         "1 element of 1 job cancelled at cluster",
     ]
     for name in ("scancel", "squeue"):
@@ -226,7 +226,7 @@ def test_down_leaves_jobs_at_a_cluster_alone_and_says_so(penstock, cluster):
         time.sleep(0.1)
     lines = penstock("down", "-C", cluster).output.splitlines()
     assert lines[-1] == (
-        "1 job with 1 task goes on at cluster; `penstock up` collects it, `penstock cancel --all` takes it away"
+        "1 job with 1 task continues at cluster; `penstock up` collects it, `penstock cancel --all` cancels it"
     )
     assert not (cluster / "cancelled").exists()
     assert "stopped at" in (cluster / ".penstock/conductor.log").read_text()

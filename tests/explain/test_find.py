@@ -138,7 +138,7 @@ def test_an_unknown_stage_is_told_with_the_nearest(nights):
 
 def test_a_file_that_is_still_written_is_named_to_who_asks_for_its_unit(nights):
     nights.db.execute("INSERT INTO settling VALUES ('raw/2020-01-17_9.fits', '0:1', 0)")
-    with pytest.raises(DefinitionError, match=r"yet: raw/2020-01-17_9\.fits may still be written to"):
+    with pytest.raises(DefinitionError, match=r"yet: raw/2020-01-17_9\.fits is still being written"):
         find_units(nights.ledger, "2020-01-17_9")
     with pytest.raises(DefinitionError, match="do you mean"):
         find_units(nights.ledger, "2020-01-17/1806")

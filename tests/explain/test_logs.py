@@ -54,7 +54,7 @@ def test_a_packed_log_is_read_from_its_archive(written):
 
 def test_a_log_that_is_gone_is_told(written):
     (written.root / ".penstock/jobs/pabc/1.1.log").unlink()
-    with pytest.raises(LedgerError, match=r"1\.1\.log is not there any more"):
+    with pytest.raises(LedgerError, match=r"1\.1\.log no longer exists"):
         read(written)
 
 

@@ -45,11 +45,11 @@ def test_a_veto_is_lifted_where_it_was_said(chain):
 def test_a_failed_task_tells_its_attempts_and_what_was_decided(chain):
     unit = chain.unit("n", 1)
     chain.task(1, unit, "failed", why="error after 2 tries: exit code 3")
-    chain.attempt(1, unit, "error", why="exit code 3", next="again (try 2 of 2)", wall_s=12.0, host="node7")
+    chain.attempt(1, unit, "error", why="exit code 3", next="retried (try 2 of 2)", wall_s=12.0, host="node7")
     chain.attempt(1, unit, "error", why="exit code 3", next="failed")
     told = only(chain, unit)
     assert [t.number for t in told.tries] == [1, 2]
-    assert "1. error after 12 s on node7, 00:16:40: exit code 3 → again (try 2 of 2)" in told.to_text()
+    assert "1. error after 12 s on node7, 00:16:40: exit code 3 → retried (try 2 of 2)" in told.to_text()
     assert "penstock log --stage calibrate n/00001" in told.remedy
 
 
@@ -57,7 +57,7 @@ def test_a_late_attempt_is_marked(chain):
     unit = chain.unit("n", 1)
     chain.task(1, unit, "done")
     chain.attempt(1, unit, "ok", late=1, next="ignored")
-    assert "late, not applied" in only(chain, unit).to_text()
+    assert "late, ignored" in only(chain, unit).to_text()
 
 
 def test_a_blocked_task_names_the_upstream_that_failed_and_why(chain):
@@ -69,7 +69,7 @@ def test_a_blocked_task_names_the_upstream_that_failed_and_why(chain):
     chain.task(3, runs[0], "blocked", why="'merge' is blocked")
     text = only(chain, runs[0], "publish").to_text()
     assert "needs merge n: blocked, 1 of 3 members of 'calibrate' failed" in text
-    assert "needs its members of calibrate: 1 done, 1 failed, 1 ready" in text
+    assert "needs its members in calibrate: 1 done, 1 failed, 1 ready" in text
     assert "needs calibrate n/00001: failed, exit code 3" in text
 
 
@@ -101,9 +101,9 @@ def test_an_upstream_that_fields_name_is_followed(record):
 
 def test_ready_says_when_it_is_tried_again(chain):
     unit = chain.unit("n", 1)
-    chain.task(1, unit, "ready", why="again (try 2 of 4)", due=2090.0)
+    chain.task(1, unit, "ready", why="retried (try 2 of 4)", due=2090.0)
     told = only(chain, unit)
-    assert told.why == "again (try 2 of 4), in 90 s"
+    assert told.why == "retried (try 2 of 4), in 90 s"
     assert "at once: penstock retry --stage calibrate n/00001" in told.remedy
 
 
@@ -154,12 +154,12 @@ def test_a_removed_stage_never_runs(chain):
 def test_json_is_plain_data(chain):
     unit = chain.unit("n", 1)
     chain.task(1, unit, "ready")
-    chain.attempt(1, unit, "lost", next="again, free (1 of 5)")
+    chain.attempt(1, unit, "lost", next="retried at no cost (1 of 5)")
     data = only(chain, unit).to_json()
     assert (data["stage"], data["unit"], data["tries"][0]["next"]) == (
         "calibrate",
         "n/00001",
-        "again, free (1 of 5)",
+        "retried at no cost (1 of 5)",
     )
 
 
@@ -197,15 +197,15 @@ PENDING = {"phase": "pending", "word": "PENDING", "reason": "Resources"}
             "waits in the queue of slurm: Resources, expected to start at 14:05:00 (",
         ),
         ("queued", {"phase": "held", "word": "PENDING", "reason": "JobHeldUser"}, "held in the queue of slurm: JobHeldUser"),
-        ("running", {**PENDING, "life": {"host": "n3.lab", "news": 1980.0}}, "runs on n3, last word 20 s ago (job 4711"),
-        ("queued", {**PENDING, "life": {"host": "n3", "news": 1980.0}}, "waits its turn on n3, last word 20 s ago"),
+        ("running", {**PENDING, "life": {"host": "n3.lab", "news": 1980.0}}, "runs on n3, last event 20 s ago (job 4711"),
+        ("queued", {**PENDING, "life": {"host": "n3", "news": 1980.0}}, "waits for its turn on n3, last event 20 s ago"),
         ("running", {"phase": "running", "node": "n3"}, "runs on n3 (job"),
         (
             "running",
             {"phase": "ended", "word": "NODE_FAIL", "ended": 5.0},
-            "its element has ended at slurm: NODE_FAIL, and its files are awaited",
+            "its element has ended at slurm: NODE_FAIL; waiting for its files",
         ),
-        ("queued", {"phase": "unknown", "word": "WOBBLING"}, "in a state that penstock does not know: WOBBLING"),
+        ("queued", {"phase": "unknown", "word": "WOBBLING"}, "in an unknown state: WOBBLING"),
     ],
 )  # fmt: skip
 def test_where_a_task_at_a_cluster_stands_is_told_in_the_scheduler_s_words(
@@ -221,12 +221,12 @@ def test_who_shares_the_batch_is_counted(chain, at_slurm):
 def test_a_job_that_is_not_taken_yet_is_being_handed_in(chain, at_slurm):
     unit = at_slurm()
     chain.db.execute("UPDATE job SET native = NULL, state = 'planned', submitted = NULL")
-    assert only(chain, unit).why.startswith("is being handed to slurm (job p0,")
+    assert only(chain, unit).why.startswith("is being submitted to slurm (job p0,")
 
 
 def test_a_held_task_comes_with_what_lets_it_go_on(chain, at_slurm):
     unit = at_slurm(phase="held", word="PENDING", reason="JobHeldUser")
-    assert only(chain, unit).remedy == "`scontrol release 4711` lets it go on"
+    assert only(chain, unit).remedy == "`scontrol release 4711` releases it"
 
 
 def test_a_site_that_does_not_answer_is_told_beside_what_is_known(chain, at_slurm):

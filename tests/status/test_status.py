@@ -259,7 +259,7 @@ def test_what_was_not_handed_in_is_not_said_to_be_in_the_queue(queued):
 def test_what_the_queue_does_not_know_any_more_is_not_said_to_be_in_it(queued):
     queued.array(1, {"absent": 5.0}, {"absent": 5.0, "life": {"news": 1990.0}}, native="4712")
     text = Status.read(queued.ledger, now=2000.0).to_text()
-    assert "1 no longer known to the queue" in text
+    assert "1 no longer in the queue" in text
     assert "3 running" in text
 
 
@@ -274,13 +274,13 @@ def test_held_elements_are_a_problem_with_the_command_that_lets_them_go_on(queue
     (problem,) = Status.read(queued.ledger, now=2000.0).problems
     assert (problem.task, problem.why) == (
         "job 4711 at slurm",
-        "1 of 7 held (JobHeldUser): `scontrol release 4711` lets it go on",
+        "1 of 7 held (JobHeldUser): `scontrol release 4711` releases it",
     )
     queued.db.execute("UPDATE element SET reason = 'BadConstraints' WHERE phase = 'held'")
     (problem,) = Status.read(queued.ledger, now=2000.0).problems
     assert problem.why == (
         "1 of 7 held (BadConstraints): correct `constraint` of [site.slurm], or ask for less in the stage,"
-        " then `penstock cancel --stage calibrate` and `penstock retry --stage calibrate` hand its tasks in anew"
+        " then `penstock cancel --stage calibrate` and `penstock retry --stage calibrate` resubmit its tasks"
     )
 
 

@@ -20,16 +20,16 @@ Examples:
 )
 @click.argument("unit", required=False, metavar="[UNIT]", shell_complete=complete_unit)
 @stage_option
-@click.option("--all", "everything", is_flag=True, help="All that is queued or running.")
+@click.option("--all", "everything", is_flag=True, help="Everything that is queued or running.")
 @campaign_option
 def cancel(unit: str | None, stage: str | None, everything: bool, root: Path) -> None:
-    """Stop queued and running tasks; they count as failed until `penstock retry`.
+    """Cancel queued and running tasks; they count as failed until `penstock retry`.
 
     Name a UNIT (or a group, or a pattern), a stage, or --all. Elements of job arrays that have nothing left to do
-    are cancelled at their scheduler, also when nothing works on the campaign.
+    are cancelled at their scheduler, even when no conductor is running.
 
     To keep a unit from being processed at all, use `penstock veto`. To stop working, use `penstock down`.
     """
     if not (unit or stage or everything):
-        raise click.UsageError("name a UNIT, a --stage, or say --all")
+        raise click.UsageError("name a UNIT or a --stage, or use --all")
     ask_all(root, "cancel", find_targets(root, unit, stage))

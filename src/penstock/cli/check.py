@@ -20,10 +20,10 @@ Examples:
 @set_option
 @json_option
 def check(root: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Check the definition, and nothing else.
+    """Check the definition without running anything.
 
-    Looks at keys, stages, placeholders, programs and functions. The first error is told with its file and
-    line, and the command ends with 2.
+    Checks keys, stages, placeholders, programs and functions. The first mistake is reported with its file and
+    line, and the exit code is 2.
     """
     from penstock.site import Sites
 

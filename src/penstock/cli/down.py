@@ -20,11 +20,13 @@ Examples:
   penstock down --wait 300"""
 )
 @campaign_option
-@click.option("--wait", type=click.FloatRange(0), default=60.0, metavar="SECONDS", help="At most [60].")
+@click.option(
+    "--wait", type=click.FloatRange(0), default=60.0, metavar="SECONDS", help="How long to wait at most [60]."
+)
 def down(root: Path, wait: float) -> None:
-    """Stop whatever works on the campaign, here or on another host, and wait until it has.
+    """Stop the conductor that works on the campaign, here or on another host, and wait until it has stopped.
 
-    Running work on this machine gives back what it has not begun, jobs at clusters go on; nothing is lost.
+    Running work on this machine returns what it has not started, jobs at clusters continue; nothing is lost.
     """
     from penstock.conductor.summary import cluster_lines
     from penstock.ledger import Ledger
@@ -38,14 +40,14 @@ def down(root: Path, wait: float) -> None:
     until = time.monotonic() + wait
     while (still := find_holder(root)) and still.pid == working.pid:
         if time.monotonic() >= until:
-            raise Held(f"{still} was asked to stop and has not after {wait:.0f} s: see `penstock status`")
+            raise Held(f"{still} was asked to stop but still runs after {wait:.0f} s: see `penstock status`")
         time.sleep(0.1)
     if left := runners_left(root, until):
         names = ", ".join(f"process {pid} (job {token})" for token, pid in left.items())
         raise LedgerError(
-            f"{working} has ended, and {names} has not: see `penstock jobs`, or end it with `kill`"
+            f"{working} has stopped and left {names} running: see `penstock jobs`, or end what is left with `kill`"
         )
-    click.echo(visible(f"down: {working} has ended"))
+    click.echo(visible(f"down: {working} has stopped"))
     with Ledger.open(root, readonly=True) as ledger:
         for line in cluster_lines(ledger, command=working.command):
             click.echo(visible(line))

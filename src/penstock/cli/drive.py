@@ -1,4 +1,4 @@
-"""Letting a conductor work in the foreground: progress, signals, ending."""
+"""Running a conductor in the foreground: progress, signals, ending."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def drive(
     site: FeedingSite | None = None,
     manner: Manner = PROGRESS,
 ) -> None:
-    """Hold the campaign, let `work` drive its conductor, say how it ended, and leave with its code.
+    """Hold the campaign, let `work` drive its conductor, report how it ended, and exit with its code.
 
-    A `run` that was told to stop leaves with 1: what was to follow it must not.
+    A `run` that was stopped exits with 1, so that what was to follow it does not.
     """
     from penstock.conductor import Conductor
 
@@ -60,7 +60,7 @@ def drive(
 
 
 def turn(campaign: Campaign) -> None:
-    """Do one turn and say what it did."""
+    """Take one turn and report what it did."""
     from penstock.conductor import Conductor
 
     with Conductor(campaign, command="tick") as conductor:
@@ -69,23 +69,23 @@ def turn(campaign: Campaign) -> None:
 
 
 def tell_note(conductor: Conductor) -> None:
-    """Say on stderr what people must know of the record before the work begins."""
+    """Print on stderr what people must know about the record before the work begins."""
     if note := conductor.ledger.note:
         click.echo(f"penstock: {visible(note)}", err=True)
 
 
 @contextmanager
 def stopping(conductor: Conductor) -> Generator[None]:
-    """Make Ctrl-C and SIGTERM ask `conductor` to stop; a second one leaves at once."""
+    """Make Ctrl-C and SIGTERM ask `conductor` to stop; a second one exits at once."""
 
     def ask(number: int, frame: FrameType | None) -> None:
         for other in before:
             signal.signal(other, leave)
         conductor.ask_stop()
-        say(f"stopping: {promise(conductor.sites)} (again: leave at once)")
+        say(f"stopping: {promise(conductor.sites)} (again: exit at once)")
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
-        say("left: what runs goes on by itself, and the same command takes it up again")
+        say("stopped: running work continues by itself, and the same command picks it up again")
         sys.exit(1)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -97,10 +97,10 @@ def stopping(conductor: Conductor) -> Generator[None]:
 
 
 def promise(sites: Sites) -> str:
-    """Say what becomes of work that is under way: here it gives back the rest, at clusters it goes on."""
+    """Describe what happens to active work: here it returns the rest, at clusters it continues."""
     clusters = [name for name in sites.used() if not sites.feeding_site(name)]
-    here = "running work gives back what it has not begun" if len(clusters) < len(sites.used()) else ""
-    there = f"jobs at {', '.join(clusters)} go on" if clusters else ""
+    here = "running work returns what it has not started" if len(clusters) < len(sites.used()) else ""
+    there = f"jobs at {', '.join(clusters)} continue" if clusters else ""
     return ", ".join(filter(None, [here, there]))
 
 

@@ -1,14 +1,14 @@
-"""What options of other tools are called here, for hands that know those."""
+"""What options of other tools are called here, for people used to those."""
 
 from __future__ import annotations
 
 import click
 
 # Option of make, snakemake, nextflow or gwf → what to do here.
-_CORES = "say --cores N"
-_REDO = "what is out of date is redone by `--stale`; nothing else is made again unasked"
-_GOES_ON = "penstock goes on with all that does not depend on a failure"
-_RESUMES = "what was interrupted is made again by the same command, always"
+_CORES = "use --cores N"
+_REDO = "`--stale` redoes what is out of date; nothing else is redone unless asked"
+_GOES_ON = "penstock always continues with everything that does not depend on a failure"
+_RESUMES = "the same command always runs again what was interrupted"
 _PLAN = "`penstock plan` shows the exact commands"
 HINTS = {
     **dict.fromkeys(("-j", "--jobs", "-c", "--threads", "--max-workers"), _CORES),
@@ -18,18 +18,18 @@ HINTS = {
     **dict.fromkeys(("--rerun-triggers", "--touch", "-t"), _REDO),
     **dict.fromkeys(("-p", "--printshellcmds", "--summary", "-r", "--reason", "--just-print"), _PLAN),
     **dict.fromkeys(("-s", "--snakefile", "--makefile", "-d", "--directory"), "name the campaign's folder with -C DIR"),
-    **dict.fromkeys(("--config", "--param", "--configfile"), "say --set KEY=VALUE"),
-    **dict.fromkeys(("--profile", "--executor", "--cluster", "-profile", "--backend", "-b"), "say --site NAME"),
+    **dict.fromkeys(("--config", "--param", "--configfile"), "use --set KEY=VALUE"),
+    **dict.fromkeys(("--profile", "--executor", "--cluster", "-profile", "--backend", "-b"), "use --site NAME"),
     **dict.fromkeys(("-U", "--until", "-O", "--omit-from", "--target"), "name units, or a stage with --stage"),
-    "--unlock": "nothing has to be unlocked: a conductor that died is followed by itself",
-    "--silent": "say --quiet",
+    "--unlock": "there is nothing to unlock: a conductor that died is replaced automatically",
+    "--silent": "use --quiet",
     "-v": "`penstock log UNIT` prints what a task wrote, `penstock why UNIT` the reasons",
     "--verbose": "`penstock log UNIT` prints what a task wrote, `penstock why UNIT` the reasons",
 }  # fmt: skip
 
 
 class Hinting(click.Command):
-    """A command that tells what the option of another tool is called here."""
+    """A command that knows what options of other tools are called here."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:

@@ -67,7 +67,7 @@ def init() -> None:
     type=click.Choice(list(TEMPLATES)),
     default="files",
     show_default=True,
-    help="What the units are: files; rows of a table; or files with a Python function.",
+    help="What the units are: files, rows of a table, or files with a Python function.",
 )
 def plain(folder: Path, template: str) -> None:
     """Write a commented definition in DIR [default: here]."""

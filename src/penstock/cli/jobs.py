@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from penstock.cli.options import campaign_option, json_option, open_record, print_json
-from penstock.display import count, show_bytes, show_duration, show_time, visible
+from penstock.display import count, show_bytes, show_duration, show_process, show_time, visible
 from penstock.ledger.reading.queuestate import QueueState, queue_states, remedy_of, trouble_of
 
 _JOBS = """
@@ -33,14 +33,16 @@ Examples:
   penstock jobs
   penstock jobs --all --limit 20 --json"""
 )
-@click.option("-a", "--all", "finished", is_flag=True, help="Also those that have ended.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The newest ones only.")
+@click.option("-a", "--all", "finished", is_flag=True, help="Also show finished jobs.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=100, show_default=True, help="Show only the newest ones."
+)
 @campaign_option
 @json_option
 def jobs(finished: bool, limit: int, root: Path, as_json: bool) -> None:
-    """List the jobs: what a site calls them, where they run, what they still have to do.
+    """List the jobs: their ids at the site, where they run, what they still have to do.
 
-    Of an array at a cluster also where its elements stand, in the scheduler's own words as of when it was last
+    For an array at a cluster, also show the states of its elements, in the scheduler's own words when it was last
     asked, and what was asked for each.
     """
     with open_record(root) as ledger:
@@ -71,24 +73,26 @@ def _to_json(row: sqlite3.Row, stand: list[QueueState]) -> dict[str, Any]:
 
 
 def _describe(row: sqlite3.Row, now: float) -> str:
-    native = f" ({row['native']})" if row["native"] else ""
+    native = row["native"] and (show_process(row["native"]) if row["feed"] else row["native"])
     hosts = f" on {row['hosts']}" if row["hosts"] and row["feed"] else ""
     since = show_time(row["finished"] or row["submitted"] or row["created"], now=now)
     why = f": {row['why']}" if row["why"] else ""
     left = "" if row["state"] == "finished" else f"{row['left']} of "
-    place = f"{row['token']}{native} {row['site']} {row['state']} since {since}{hosts}"
-    return f"{place}, {left}{row['tasks']} tasks{why}"
+    place = (
+        f"{row['token']}{f' ({native})' if native else ''} {row['site']} {row['state']} since {since}{hosts}"
+    )
+    return f"{place}, {left}{count(row['tasks'], 'task')}{why}"
 
 
 def _details(db: sqlite3.Connection, row: sqlite3.Row, stand: list[QueueState], now: float) -> Iterator[str]:
     for one in stand:
         yield one.to_text(now) + (f": {remedy_of(db, row, one)}" if one.phase == "held" else "")
     if row["request"]:
-        yield f"asked for {count(row['elements'], 'element')}, each with {_asked(json.loads(row['request']))}"
+        yield f"requested {count(row['elements'], 'element')}, each with {_asked(json.loads(row['request']))}"
 
 
 def _asked(request: dict[str, Any]) -> str:
-    """Say what one element asks for."""
+    """Write what one element requests."""
     memory, walltime, most = (request.get(key) for key in ("memory_bytes", "walltime_s", "max_parallel"))
     amounts = [
         count(request["cpus"], "cpu"),

@@ -19,7 +19,7 @@ Example:
   penstock ledger check"""
 )
 def ledger() -> None:
-    """Look after the record."""
+    """Check, back up and restore the record."""
 
 
 @ledger.command(
@@ -30,15 +30,15 @@ Examples:
   penstock ledger check --products 2020-01-17 --stage calibrate --json"""
 )
 @click.argument("unit", required=False, metavar="[UNIT]", shell_complete=complete_unit)
-@click.option("--products", is_flag=True, help="Read all products, too, and compare them with the record.")
+@click.option("--products", is_flag=True, help="Also read all products and compare them with the record.")
 @stage_option
 @campaign_option
 @json_option
 def check(unit: str | None, products: bool, stage: str | None, root: Path, as_json: bool) -> None:
-    """Find out whether the record agrees with itself: the file, the states, the counts.
+    """Check that the record is consistent: the file, the states, the counts.
 
-    With --products, also whether each product (of a UNIT, a group, a stage) is there with the bytes that were made. What
-    is missing or differs is stale then, and `penstock run --stale` makes it again. Ends with 1 if anything is wrong.
+    With --products, also check that each product (of a UNIT, a group, a stage) exists and has its recorded content. What
+    is missing or differs becomes stale, and `penstock run --stale` redoes it. The exit code is 1 if anything is wrong.
     """
     from penstock.ledger.check import check_ledger
     from penstock.ledger.stored import stored_graph
@@ -51,7 +51,7 @@ def check(unit: str | None, products: bool, stage: str | None, root: Path, as_js
     if as_json:
         print_json({"wrong": wrong, **(compared.to_json() if compared else {})})
     else:
-        lines = [*(wrong or ["the ledger agrees with itself"]), *(compared.to_lines() if compared else ())]
+        lines = [*(wrong or ["the ledger is consistent"]), *(compared.to_lines() if compared else ())]
         for line in lines:
             click.echo(visible(line))
     sys.exit(1 if wrong or (compared and compared.found) else 0)
@@ -67,11 +67,11 @@ Example:
 def backup(root: Path, file: Path) -> None:
     """Copy the record into FILE, also while penstock works on it.
 
-    A plain copy of .penstock/ledger.sqlite lacks what is still in the file beside it.
+    A plain copy of .penstock/ledger.sqlite lacks what is still in the `-wal` file beside it.
     """
     from penstock.ledger.backup import back_up
 
-    click.echo(visible(f"backup: {back_up(root, file.absolute())}; `penstock ledger restore` brings it back"))
+    click.echo(visible(f"backup: {back_up(root, file.absolute())}; `penstock ledger restore` restores it"))
 
 
 @ledger.command(
@@ -82,14 +82,16 @@ Example:
 @campaign_option
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def restore(root: Path, file: Path) -> None:
-    """Let the record be as it was when `penstock ledger backup` made FILE; nothing may work on the campaign.
+    """Restore the record from FILE, made by `penstock ledger backup`; no conductor may be running.
 
-    The present record is kept beside it. What was done since is done again.
+    The present record is kept beside it. What was done since the backup is done again.
     """
     from penstock.ledger.backup import restore
 
     kept = restore(root, file.absolute())
-    click.echo(visible(f"restored from {file}; the record of before is {kept}; `penstock run` goes on"))
+    click.echo(
+        visible(f"restored from {file}; the previous record is kept as {kept}; `penstock run` continues")
+    )
 
 
 @ledger.command(
@@ -98,12 +100,12 @@ Example:
   penstock ledger adopt --yes"""
 )
 @campaign_option
-@click.option("--yes", is_flag=True, help="Yes, the host that has the record is gone for good.")
+@click.option("--yes", is_flag=True, help="Confirm that the host with the record is gone for good.")
 def adopt(root: Path, yes: bool) -> None:
-    """Go on from the published copy of the record, when the host that has it is gone for good.
+    """Continue from the published copy of the record when the host that has it is gone for good.
 
-    Only a campaign on a file system that several hosts share ever needs this, and only after a crash. What was
-    given out or done after the copy was made is done again.
+    This is needed only for a campaign on a file system shared by several hosts, and only after a crash. What was
+    submitted or done after the copy was made is done again.
     """
     from penstock.ledger.hosts.adoption import adopt_record
 

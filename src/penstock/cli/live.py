@@ -20,7 +20,7 @@ QUIET_S = 10.0
 
 
 def on_terminal() -> bool:
-    """Whether a person looks at the output."""
+    """Whether the output goes to a terminal."""
     return sys.stdout.isatty()
 
 
@@ -49,7 +49,7 @@ class Lines:
         self._ledger: Ledger | None = None
 
     def observe(self, ledger: Ledger) -> None:
-        """Look, and print if enough time has passed."""
+        """Check for changes, and print them if enough time has passed."""
         self._ledger = ledger
         if self._clock() - self._printed >= QUIET_S:
             self._print(ledger)

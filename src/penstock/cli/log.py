@@ -30,21 +30,23 @@ Examples:
 )
 @unit_argument
 @stage_option
-@click.option("--attempt", type=click.IntRange(1), metavar="N", help="The n-th attempt [default: the last].")
-@click.option("--raw", is_flag=True, help="Print the bytes as they are, colours and all.")
+@click.option(
+    "--attempt", type=click.IntRange(1), metavar="N", help="The number of the attempt [default: the last]."
+)
+@click.option("--raw", is_flag=True, help="Print the raw bytes, including colours.")
 @campaign_option
 @json_option
 def log(unit: str, stage: str | None, attempt: int | None, raw: bool, root: Path, as_json: bool) -> None:
-    """Print what a task wrote, and nothing of what others wrote.
+    """Print a task's output, without that of other tasks in the same log.
 
-    UNIT is a unit, or a group with a task of its own. Of a task that runs, what it has written so far. Without
-    --stage: of the unit's task that failed, runs, or was tried last.
+    UNIT is a unit, or a group with a task of its own. For a running task, print its output so far. Without
+    --stage, choose the unit's task that failed, runs, or ran last.
     """
     with open_record(root) as ledger:
         found = find_units(ledger, unit, stage)
         if len(found) > 1:
             raise DefinitionError(
-                f"{unit!r} names {len(found)} units: name one (`penstock units` lists them)"
+                f"{unit!r} matches {len(found)} units: choose one (`penstock units` lists them)"
             )
         row = find_stage(ledger.db, stage) if stage else _choose_stage(ledger.db, unit, found[0])
         written = read_log(ledger, found[0], row, attempt=attempt)
@@ -81,7 +83,7 @@ def _to_json(written: Log, unit: str) -> dict[str, Any]:
 def _print(written: Log, raw: bool) -> None:
     attempt = f", attempt {written.attempt}" if written.attempt else ""
     head = f"{written.stage}{attempt}: {written.outcome}" + (f", from {written.file}" if written.raw else "")
-    click.echo(f"# {visible(head)}" + ("" if written.raw else ", it wrote nothing"), err=True)
+    click.echo(f"# {visible(head)}" + ("" if written.raw else ", no output"), err=True)
     if raw:
         sys.stdout.buffer.write(written.raw)
     else:

@@ -1,4 +1,4 @@
-"""How a command that works speaks: as it goes, and at its end."""
+"""How a command that does work reports: while it runs, and at its end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WHERE attempt.id > ? ORDER BY attempt.id
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """What shows the work as it goes, and what tells how it ended."""
+    """What shows the work while it runs, and what reports its end."""
 
     observing: Callable[[Ledger], AbstractContextManager[Observe]]
     tell: Callable[[Ending], None]
@@ -66,24 +66,24 @@ def observe_attempts(ledger: Ledger) -> Generator[Observe]:
 
 
 def tell_lines(ending: Ending) -> None:
-    """Say in sentences how it ended."""
+    """Print in sentences how it ended."""
     for line in ending.lines:
         click.echo(visible(line))
 
 
 def tell_failure(ending: Ending) -> None:
-    """Say how it ended if it did not end well."""
+    """Print how it ended unless all went well."""
     if ending.code:
         tell_lines(ending)
 
 
 def tell_event(ending: Ending) -> None:
-    """Say how it ended, as a line of JSON."""
+    """Print how it ended, as a line of JSON."""
     print_line({"event": "end", "code": ending.code, "lines": ending.lines})
 
 
 def print_line(data: dict[str, Any]) -> None:
-    """Print one line at once, for a program that reads along."""
+    """Print one line at once, for a program that follows the output."""
     print(json.dumps(data), flush=True)
 
 

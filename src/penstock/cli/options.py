@@ -34,7 +34,7 @@ def find_root(start: Path) -> Path:
         if any((folder / mark).exists() for mark in MARKS):
             return folder
     raise DefinitionError(
-        f"no campaign in {here} or above it: make one with `penstock init`, or name one with -C DIR"
+        f"no campaign in {here} or above it: create one with `penstock init`, or name one with -C DIR"
     )
 
 
@@ -92,13 +92,13 @@ def set_option(command: F) -> F:
             "overrides",
             metavar="KEY=VALUE",
             multiple=True,
-            help="Override a key of the definition, e.g. stage.psd.params.window=2048; it is recorded.",
+            help="Override a key of the definition, e.g. stage.psd.params.window=2048; recorded.",
         ),
         click.option(
             "--site",
             metavar="NAME",
             shell_complete=complete_site,
-            help="Where stages run that name no site themselves.",
+            help="The site of stages that name none.",
         ),
     ]
     return reduce(lambda made, option: option(made), options, cast(F, overridden))
@@ -109,7 +109,7 @@ def overwrite_option(command: F) -> F:
     return click.option(
         "--overwrite",
         is_flag=True,
-        help="Let products replace files that penstock did not make; never an input. It is not recorded.",
+        help="Let products replace files that penstock did not make, but never an input; not recorded.",
     )(command)
 
 

@@ -27,7 +27,7 @@ Examples:
 def plan(root: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Show what `run` would do, and why; nothing is written.
 
-    Tells the tasks of each stage by state, the batches they would go in, the exact first commands, and the
+    Shows the tasks of each stage by state, the batches they would be in, the first exact commands, and the
     reasons.
     """
     show_plan(load_campaign(root, overrides), only=None, as_json=as_json)

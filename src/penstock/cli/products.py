@@ -1,4 +1,4 @@
-"""What `penstock ledger check --products` finds, and how it is told."""
+"""What `penstock ledger check --products` finds, and how it is shown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOLD_S = 5.0  # between two words of how far it is
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What became of a comparison: so many products, those that differ, and what is done about it."""
+    """The result of a comparison: the number of products, those that differ, and what is done about them."""
 
     products: int
     found: Sequence[dict[str, Any]]
@@ -38,7 +38,7 @@ class Compared:
         """Return it as a person reads it."""
         if not self.found:
             return [
-                f"{count(self.products, 'product')} compared: as made",
+                f"{count(self.products, 'product')} compared: all unchanged",
                 *([self.answer] if self.answer else []),
             ]
         lines = [one["why"] for one in self.found[:SHOWN]]
@@ -46,13 +46,13 @@ class Compared:
         return [
             *lines,
             *([f"… and {more} more"] if more > 0 else []),
-            f"{len(self.found)} of {count(self.products, 'product')} compared: missing or not as made",
-            self.answer or "nothing is marked",
+            f"{len(self.found)} of {count(self.products, 'product')} compared are missing or changed",
+            self.answer or "no task was marked stale",
         ]
 
 
 def compare_products(root: Path, unit: str | None, stage: str | None) -> Compared:
-    """Compare products with the record, and ask that the tasks of those that differ be marked stale."""
+    """Compare products with the record, and request that the tasks of those that differ be marked stale."""
     from penstock.conductor.verifying import compare, products_of, request_for, still_so
     from penstock.ledger.stored import stored_graph
 
@@ -71,7 +71,7 @@ def compare_products(root: Path, unit: str | None, stage: str | None) -> Compare
 
 
 def told(compared: Iterator[Difference | None], products: int) -> Iterator[Difference | None]:
-    """Pass on what a comparison gives, and say on stderr now and then how far it is."""
+    """Pass on what a comparison finds, and print progress on stderr now and then."""
     last, found = time.monotonic(), 0
     for n, one in enumerate(compared, 1):
         found += one is not None
@@ -93,9 +93,9 @@ def named_in(db: Any, found: Sequence[Difference]) -> list[dict[str, Any]]:
 
 
 def unbelieved(found: Sequence[Difference], asked: dict[str, Any]) -> Iterator[str]:
-    """Say why products that are missing are not marked."""
+    """Explain why missing products are not marked."""
     marked = {one["path"] for one in asked.get("stale", ())}
     missing = sum(one.kind == "missing" and one.path not in marked for one in found)
     if missing:
-        why = f"{missing} are missing at once, too many to be believed: is a disk not mounted?"
-        yield f"{why} `penstock run --accept-gone` takes it as true"
+        why = f"{missing} are missing at once, which is suspicious: is a disk not mounted?"
+        yield f"{why} `penstock run --accept-gone` accepts it"

@@ -25,9 +25,11 @@ Examples:
 )
 @click.argument("units", nargs=-1, metavar="[UNIT...]", shell_complete=complete_unit)
 @stage_option
-@click.option("--where", metavar="EXPR", help="Only units for which this holds, as in a stage's `where`.")
+@click.option(
+    "--where", metavar="EXPR", help="Only units that meet this condition, written as in a stage's `where`."
+)
 @click.option("--why", metavar="TEXT", help="The reason, for the record.")
-@click.option("--dry-run", "-n", is_flag=True, help="Say what would be made again, and ask for nothing.")
+@click.option("--dry-run", "-n", is_flag=True, help="Show what would be redone, and change nothing.")
 @campaign_option
 @json_option
 def redo(
@@ -39,10 +41,10 @@ def redo(
     root: Path,
     as_json: bool,
 ) -> None:
-    """Make done tasks again, and the merges and chains after them where their products change.
+    """Redo finished tasks, and the tasks downstream where their products change.
 
-    Name units, groups or patterns (UNIT...), a stage, or a condition. It is done by the conductor that is at work,
-    else by the next `penstock run`. For tasks that failed there is `penstock retry`.
+    Name units, groups or patterns (UNIT...), a stage, or a condition. The running conductor does it, or
+    else the next `penstock run`. For failed tasks use `penstock retry`.
     """
     if not (units or stage or where):
         raise click.UsageError("name a UNIT, a --stage, or a --where")
@@ -60,7 +62,7 @@ def redo(
 def find_target(
     root: Path, units: tuple[str, ...], stage: str | None, where: str | None, why: str | None
 ) -> dict[str, Any]:
-    """Return what the request is about. Raises DefinitionError for an unknown unit or stage, or a wrong condition."""
+    """Return the target of the request. Raises DefinitionError for an unknown unit or stage, or a wrong condition."""
     from penstock.units import Expression
 
     if where:
@@ -74,7 +76,7 @@ def find_target(
 
 
 def show(root: Path, target: dict[str, Any], *, as_json: bool) -> None:
-    """Print what would be made again."""
+    """Print what would be redone."""
     from penstock.ledger.redoing import choose, describe, followers
     from penstock.ledger.stored import stored_graph
 

@@ -19,7 +19,7 @@ Examples:
 @campaign_option
 @json_option
 def report(stage: str | None, root: Path, as_json: bool) -> None:
-    """Show what the stages used, and what to ask for.
+    """Show what the stages used, and suggest what to request.
 
     Time, CPU, memory and failures of each stage, measured by the runner itself, beside what the definition
     asks for; and resources and a batch size that would fit. Where job arrays were used, also what their elements

@@ -1,4 +1,4 @@
-"""Commands that ask something of whoever works on the campaign: how they are asked, and what is answered."""
+"""Commands that leave a request for the conductor: how it is made, and what is answered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHOWN = 10
 
 
 def find_targets(root: Path, unit: str | None, stage: str | None) -> list[dict[str, Any]]:
-    """Return what a request is about: a target for each unit that `unit` names, or one for all.
+    """Return the targets of a request: one for each unit that `unit` names, or one for all.
 
     Raises DefinitionError if there is no such unit or stage.
     """
@@ -36,7 +36,7 @@ def find_targets(root: Path, unit: str | None, stage: str | None) -> list[dict[s
 
 
 def _find_units(root: Path, unit: str) -> list[int]:
-    """Find the units that are meant; one that the record does not know is looked for where units come from."""
+    """Find the named units; one that the record does not know is looked up in the sources."""
     with Ledger.open(root, readonly=True) as ledger, suppress(DefinitionError):
         found = find_units(ledger, unit)
         if unit != CAMPAIGN or found != [ROOT]:
@@ -51,26 +51,26 @@ def _find_units(root: Path, unit: str) -> list[int]:
 
 
 def ask_all(root: Path, action: str, targets: Sequence[dict[str, Any]]) -> None:
-    """Make a request for each target and print the answers, the first ones at least."""
+    """Make a request for each target and print the first answers."""
     answers = [ask_one(root, action, target) for target in targets]
     for answer in answers[:SHOWN]:
         click.echo(visible(answer))
     if len(answers) > SHOWN:
-        click.echo(f"… and {len(answers) - SHOWN} more likewise")
+        click.echo(f"… and {len(answers) - SHOWN} more")
     if action in ("cancel", "veto"):
         for line in _take_away(root):
             click.echo(visible(line))
 
 
 def ask_one(root: Path, action: str, target: dict[str, Any]) -> str:
-    """Make a request in the name of whoever is logged in, and return the answer."""
+    """Make a request in the name of the current user, and return the answer."""
     from penstock.ledger.requests import ask
 
     return ask(root, action, target, whoami())
 
 
 def _take_away(root: Path) -> list[str]:
-    """Do at once what a conductor does after such a request, if none is there to do it."""
+    """Do at once what a conductor would do after such a request, if none is running."""
     from penstock.conductor.cancelling import take_away
 
     if find_holder(root, time.time()):

@@ -20,13 +20,13 @@ Examples:
 )
 @click.argument("unit", required=False, metavar="[UNIT]", shell_complete=complete_unit)
 @stage_option
-@click.option("--all", "everything", is_flag=True, help="All that failed.")
+@click.option("--all", "everything", is_flag=True, help="Everything that failed.")
 @campaign_option
 def retry(unit: str | None, stage: str | None, everything: bool, root: Path) -> None:
-    """Give failed tasks another try, with all their retries; resume a paused stage.
+    """Retry failed tasks, with all their retries; resume a paused stage.
 
-    What waits for a later try is tried at once. Name a UNIT (or a group, or a pattern), a stage, or --all.
+    Tasks that wait to be retried are retried at once. Name a UNIT (or a group, or a pattern), a stage, or --all.
     """
     if not (unit or stage or everything):
-        raise click.UsageError("name a UNIT, a --stage, or say --all")
+        raise click.UsageError("name a UNIT or a --stage, or use --all")
     ask_all(root, "retry", find_targets(root, unit, stage))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   penstock run
-  penstock run -n                     # what would be done, as `penstock plan` says it
+  penstock run -n                     # what would be done, as `penstock plan` shows it
   penstock run 2020-01-17 --stage calibrate
   penstock run --set stage.psd.params.window=2048
   penstock run --stale                # also redo what an older definition made
@@ -33,17 +33,19 @@ Examples:
 @stage_option
 @campaign_option
 @set_option
-@click.option("--cores", type=click.IntRange(1), metavar="N", help="Use N cores of this machine, this time.")
-@click.option("--stale", is_flag=True, help="Redo also what is done but stale.")
-@click.option("--accept-gone", is_flag=True, help="Believe it when many files are missing at once.")
+@click.option(
+    "--cores", type=click.IntRange(1), metavar="N", help="Use N cores of this machine, for this run only."
+)
+@click.option("--stale", is_flag=True, help="Also redo what is stale.")
+@click.option("--accept-gone", is_flag=True, help="Accept that many files are missing at once.")
 @overwrite_option
 @click.option(
     "--allow-problems",
     is_flag=True,
-    help="End with 0 also when rows or files were not understood, or too many products are gone to believe it.",
+    help="Exit with 0 even if rows or files were not understood, or suspiciously many products are missing.",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, as `plan` does.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something failed.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing unless something failed.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each attempt that ends.")
 def run(
     units: tuple[str, ...],
@@ -56,12 +58,12 @@ def run(
 ) -> None:
     """Work until nothing can change without a new file or a person.
 
-    With UNIT (a unit, a group with all in it, a pattern) or --stage, only these tasks and those that they need;
-    the others are left as they are.
+    With UNIT (a unit, a group with everything in it, a pattern) or --stage, only these tasks and those they need;
+    the others are left alone.
 
-    Interrupt it as you like: the same command goes on. Ctrl-C once stops submitting and asks running work on
-    this machine to give back the rest; twice leaves at once. Jobs at clusters go on. Ends with 1 when tasks have
-    failed, when rows or files of a source were not understood, or when it was told to stop.
+    Interrupt it at any time: the same command continues. Ctrl-C once stops submitting and asks running work on
+    this machine to return the rest; twice exits at once. Jobs at clusters continue. The exit code is 1 when tasks
+    failed, when rows or files of a source were not understood, or when it was stopped.
     """
     campaign, only = load_campaign(root, overrides), None
     if units or stage:

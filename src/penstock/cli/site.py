@@ -32,9 +32,9 @@ Examples:
   penstock site test cluster"""
 )
 def site() -> None:
-    """Look at the places where jobs run, and try them.
+    """Show and test the sites where jobs run.
 
-    A site is a table `[site.NAME]` of the definition; without a word there is `local`, this machine.
+    A site is a table `[site.NAME]` of the definition; `local`, this machine, always exists.
     """
 
 
@@ -53,7 +53,7 @@ Examples:
 @campaign_option
 @json_option
 def list_sites(root: Path, as_json: bool) -> None:
-    """List the sites: scheduler, queue and active jobs. A star marks where stages run that name none."""
+    """List the sites: scheduler, queue and active jobs. A star marks the site of stages that name none."""
     from penstock.ledger.reading.queuestate import out_by_site
 
     campaign = load(root)
@@ -72,7 +72,7 @@ def list_sites(root: Path, as_json: bool) -> None:
     for row in rows:
         mark = "*" if row["default"] else " "
         queue = f"queue {row['queue']}" if row["queue"] else ""
-        jobs = f"{count(row['jobs'], 'job')} out with {count(row['tasks'], 'task')}" if row["jobs"] else ""
+        jobs = f"{count(row['jobs'], 'active job')} with {count(row['tasks'], 'task')}" if row["jobs"] else ""
         about = ", ".join(filter(None, [queue, jobs]))
         click.echo(visible(f"{mark} {row['name']:<{width}}  {row['scheduler']:<{wide}}  {about}".rstrip()))
 
@@ -88,7 +88,7 @@ Examples:
 @campaign_option
 @json_option
 def show(name: str, ask: bool, root: Path, as_json: bool) -> None:
-    """Show all that is said of the site NAME, what its scheduler allows, and its active jobs."""
+    """Show the settings of the site NAME, the limits of its scheduler, and its active jobs."""
     campaign = load(root)
     found = find_site(campaign, name)
     limits = asdict(cluster_of(campaign, name).limits()) if ask else None
@@ -106,7 +106,7 @@ def show(name: str, ask: bool, root: Path, as_json: bool) -> None:
 
 
 def what_is_known(campaign: Campaign, name: str, limits: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what definition and record say of a site; `limits`, when they were asked for just now."""
+    """Return what definition and record say about a site; `limits` if they were just asked for."""
     from penstock.config import to_json
     from penstock.ledger.experience import Experience, experience_of
     from penstock.ledger.reading.queuestate import out_by_site, trouble_of
@@ -128,13 +128,13 @@ def what_is_known(campaign: Campaign, name: str, limits: dict[str, Any] | None) 
 
 
 def by_key(frozen: dict[str, Any]) -> dict[str, Any]:
-    """Return what is said of a site, under the keys of the definition."""
+    """Return the settings of a site, under the keys of the definition."""
     names = {"max_walltime_s": "max_walltime", "max_memory_bytes": "max_memory", "visibility_s": "visibility"}
     return {names.get(key, key): value for key, value in frozen.items() if key not in ("name", "scheduler")}
 
 
 def definition_lines(definition: dict[str, Any]) -> list[str]:
-    """Say each key that has a value with what it means, and name the others."""
+    """Describe each key that has a value, and name the others."""
     from penstock.config.models import SiteTable
 
     about = {
@@ -146,7 +146,7 @@ def definition_lines(definition: dict[str, Any]) -> list[str]:
         f"{key:<{width}}  {show_value(key, value)}  ({about[key].strip()})" for key, value in said.items()
     ]
     silent = [key for key in definition if key not in said]
-    return [*lines, f"not said: {', '.join(silent)}"]
+    return [*lines, f"not set: {', '.join(silent)}"]
 
 
 def show_value(key: str, value: Any) -> str:
@@ -167,17 +167,17 @@ def show_value(key: str, value: Any) -> str:
 
 
 def state_lines(found: Site, told: dict[str, Any]) -> list[str]:
-    """Say what was found out about a site, and its active jobs."""
+    """Describe what is known about a site, and its active jobs."""
     from penstock.site.findings import describe_limits
 
     lines = list[str]()
     if found.scheduler != "local":
         limits = told["limits"]
         lines.append(
-            f"it says: {describe_limits(found.scheduler, limits_of(limits))}" if limits else NEVER_ASKED
+            f"limits: {describe_limits(found.scheduler, limits_of(limits))}" if limits else NEVER_ASKED
         )
     lines.append(
-        f"{count(told['jobs'], 'job')} out with {count(told['tasks'], 'task')}"
+        f"{count(told['jobs'], 'active job')} with {count(told['tasks'], 'task')}"
         if told["jobs"]
         else "no active jobs"
     )
@@ -187,11 +187,11 @@ def state_lines(found: Site, told: dict[str, Any]) -> list[str]:
     return lines
 
 
-NEVER_ASKED = "its scheduler was not asked for its limits yet: `--ask` does it now"
+NEVER_ASKED = "its limits are not known yet: `--ask` asks the scheduler for them"
 
 
 def limits_of(found: dict[str, Any]) -> Limits:
-    """Return limits as they were written down."""
+    """Return limits as they were recorded."""
     from penstock.schedulers.model import Limits
 
     return Limits(found["version"], found["array_size"], found["accounting"])
@@ -205,15 +205,15 @@ Examples:
   penstock site test cluster --json"""
 )
 @name_argument
-@click.option("--wait", default="10min", show_default=True, metavar="TIME", help="How long, at most.")
+@click.option("--wait", default="10min", show_default=True, metavar="TIME", help="How long to wait, at most.")
 @campaign_option
 @json_option
 def test(name: str, wait: str, root: Path, as_json: bool) -> None:
-    """Try the site NAME with one small job array that only looks around.
+    """Test the site NAME with one small job array that does no work.
 
-    It is submitted with the queue, lines, set-up, environment and container of every job. Tells what the scheduler
-    is and allows, how long the array waited, the nodes, their Python and clocks, how soon files are seen here, and
-    the names of the environment. Leaves nothing behind. Ends with 0 when all is well, 1 after a fault, 3 when the
+    It is submitted with the queue, lines, set-up, environment and container of every job. Reports what the scheduler
+    is and allows, how long the array waited, the nodes, their Python and clocks, how soon their files appear here, and
+    the names of environment variables. Leaves nothing behind. Exit code: 0 all well, 1 a fault was found, 3 the
     scheduler cannot be asked.
     """
     from penstock.clock import SystemClock
@@ -243,7 +243,7 @@ def seconds_of(text: str) -> float:
 
 
 def load(root: Path) -> Campaign:
-    """Load the definition; its stages are not looked at."""
+    """Load the definition without checking its stages."""
     from penstock.config import load as load_definition
 
     return load_definition(root)
@@ -266,7 +266,7 @@ def cluster_of(campaign: Campaign, name: str) -> ClusterSite:
 
     if find_site(campaign, name).scheduler == "local":
         raise DefinitionError(
-            f"site '{name}' is this machine and has no scheduler to ask: just `penstock run`"
+            f"site '{name}' is this machine and has no scheduler to test: use `penstock run`"
         )
     sites = Sites(campaign)
     sites.definition(name)
@@ -274,7 +274,7 @@ def cluster_of(campaign: Campaign, name: str) -> ClusterSite:
 
 
 def recorded(root: Path, question: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
-    """Ask the record, which may not be there yet."""
+    """Query the record, which may not exist yet."""
     from penstock.ledger import Ledger
 
     try:

@@ -24,16 +24,20 @@ Examples:
 )
 @campaign_option
 @json_option
-@click.option("-w", "--watch", is_flag=True, help="Go on showing it, until Ctrl-C.")
+@click.option("-w", "--watch", is_flag=True, help="Keep showing it until Ctrl-C.")
 @click.option(
-    "--every", type=click.FloatRange(0.2), default=1.0, metavar="SECONDS", help="How often, with --watch."
+    "--every",
+    type=click.FloatRange(0.2),
+    default=1.0,
+    metavar="SECONDS",
+    help="How often to refresh, with --watch.",
 )
-@click.option("--problems", type=click.IntRange(0), default=10, show_default=True, help="How many to name.")
+@click.option("--problems", type=click.IntRange(0), default=10, show_default=True, help="How many to show.")
 def status(root: Path, as_json: bool, watch: bool, every: float, problems: int) -> None:
     """Show where the campaign stands.
 
-    Failed tasks stand below the table with the reason and the command that prints their output. Ends with 0
-    also when tasks have failed: the question was answered. Before the first run it shows what that would do.
+    Failed tasks are listed below the table with the reason and the command that prints their output. The exit code is 0
+    even if tasks have failed. Before the first run it shows what that run would do.
     """
     if watch:
         _watch(root, every)
@@ -96,6 +100,6 @@ def _await_record(root: Path, every: float) -> None:
             return Ledger.open(root, readonly=True).close()
         except NothingYet:
             if not told:
-                click.echo("not run yet: waiting for `penstock run` (Ctrl-C ends)", err=True)
+                click.echo("not run yet: waiting for `penstock run` (Ctrl-C stops)", err=True)
             told = True
             time.sleep(every)

@@ -18,10 +18,10 @@ Example, in a crontab:
 @campaign_option
 @set_option
 def tick(root: Path, overrides: tuple[str, ...]) -> None:
-    """Do one turn of work, then leave (for cron).
+    """Do one turn of work, then exit (for cron).
 
-    Finds new units, collects what was done, submits what is ready. When something else works on the campaign
-    already, says so and ends with 0.
+    Finds new units, collects results, submits what is ready. When another conductor is already running, says so
+    and exits with 0.
     """
     from penstock.cli.drive import turn
 

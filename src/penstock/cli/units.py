@@ -41,8 +41,10 @@ Examples:
 @click.argument("unit", required=False, metavar="[UNIT]", shell_complete=complete_unit)
 @stage_option
 @click.option("--state", type=click.Choice(STATES), help="Only tasks in this state.")
-@click.option("--stale", is_flag=True, help="Only what is done but stale.")
-@click.option("--limit", type=click.IntRange(0), default=100, show_default=True, help="How many; 0: all.")
+@click.option("--stale", is_flag=True, help="Only stale tasks.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=100, show_default=True, help="How many to list; 0: all."
+)
 @campaign_option
 @json_option
 def units(
@@ -50,7 +52,7 @@ def units(
 ) -> None:
     """List tasks by state, stage or name.
 
-    UNIT is a name, a group (then all in it), or a pattern with `*`.
+    UNIT is a name, a group (with everything in it), or a pattern with `*`.
     """
     with open_record(root) as ledger:
         wanted = Wanted(unit, stage, state, stale)

@@ -19,5 +19,5 @@ Examples:
 @stage_option
 @campaign_option
 def unveto(unit: str, stage: str | None, root: Path) -> None:
-    """Lift a veto of UNIT, which is then processed again. Who lifted it, and when, is recorded."""
+    """Lift a veto of UNIT, which is then processed again. Who lifted it and when is recorded."""
     ask_all(root, "unveto", find_targets(root, unit, stage))

@@ -27,21 +27,21 @@ PATIENCE_S = 30.0
     epilog="""\b
 Examples:
   penstock up
-  penstock up --until-done        # end when all is done"""
+  penstock up --until-done        # exit when all is done"""
 )
 @campaign_option
 @set_option
-@click.option("--until-done", is_flag=True, help="End when nothing can change by itself, as `run` does.")
+@click.option("--until-done", is_flag=True, help="Exit when nothing more can change, as `run` does.")
 @overwrite_option
 def up(root: Path, overrides: tuple[str, ...], until_done: bool, overwrite: bool) -> None:
     """Start `watch` in the background; you can log out.
 
-    Its log is .penstock/conductor.log. A second `up` does nothing; `penstock down` ends it.
+    Its log is .penstock/conductor.log. A second `up` does nothing; `penstock down` stops it.
     """
     load_campaign(root, overrides)
     if working := find_holder(root):
         if working.command != "up":
-            raise Held(f"{root} is held by {working}: wait for it, or end it with `penstock down`")
+            raise Held(f"{root} is held by {working}: wait for it, or stop it with `penstock down`")
         click.echo(f"already up: {working}")
         return
     make_private(root / FOLDER)
@@ -54,11 +54,11 @@ def up(root: Path, overrides: tuple[str, ...], until_done: bool, overwrite: bool
     if not has_begun(child, first_news):
         click.echo(clean_log(log.read_bytes()[began:]).rstrip(), err=True)
         sys.exit(child.returncode)
-    click.echo(f"up: process {child.pid}; see `penstock status`, {log}; end it with `penstock down`")
+    click.echo(f"up: process {child.pid}; see `penstock status`, {log}; stop it with `penstock down`")
 
 
 def find_holder(root: Path) -> Holder | None:
-    """Return the living conductor of the campaign in `root`, if there is one."""
+    """Return the running conductor of the campaign in `root`, if there is one."""
     try:
         return lease.find_holder(root, time.time())
     except LedgerError:  # nothing was run here yet
@@ -68,7 +68,7 @@ def find_holder(root: Path) -> Holder | None:
 def start(root: Path, log: Path, options: list[str]) -> tuple[subprocess.Popen[bytes], int]:
     """Start `watch` in a session of its own, so that it outlives the terminal.
 
-    Returns it with the end of a pipe on which it tells when its first turn is done.
+    Returns it with the end of a pipe on which it reports that its first turn is done.
     """
     news, tell = os.pipe()
     command = [sys.executable, "-m", "penstock", "watch", f"--tell={tell}", "-C", str(root), *options]

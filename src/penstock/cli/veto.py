@@ -23,10 +23,10 @@ Examples:
 def veto(unit: str, why: str, stage: str | None, root: Path) -> None:
     """Keep a unit from being processed, and record why.
 
-    UNIT is a unit, a group with all in it, a pattern, or `/`: the whole campaign. Who said so and when is
+    UNIT is a unit, a group with everything in it, a pattern, or `/`, the whole campaign. Who vetoed it and when is
     recorded; what is done stays done.
     """
     if not why.strip():
-        raise click.BadParameter("say why: others will ask", param_hint="--why")
+        raise click.BadParameter("give the reason with --why: others will ask", param_hint="--why")
     targets = find_targets(root, unit, stage)
     ask_all(root, "veto", [{**target, "why": why} for target in targets])

@@ -24,13 +24,13 @@ Examples:
 )
 @campaign_option
 @set_option
-@click.option("--until-done", is_flag=True, help="End when nothing can change by itself, as `run` does.")
-@click.option("--tell", type=int, hidden=True, help="Of `up`: where to write when the first turn is done.")
+@click.option("--until-done", is_flag=True, help="Exit when nothing more can change, as `run` does.")
+@click.option("--tell", type=int, hidden=True, help="For `up`: where to write when the first turn is done.")
 @overwrite_option
 def watch(
     root: Path, overrides: tuple[str, ...], until_done: bool, tell: int | None, overwrite: bool
 ) -> None:
-    """Work, and go on as new data come, until stopped (Ctrl-C, or `penstock down`)."""
+    """Keep working as new data arrive, until stopped (Ctrl-C, or `penstock down`)."""
     from penstock.cli.drive import drive
 
     if tell is not None:
@@ -46,7 +46,7 @@ def watch(
 
 
 def telling(news: int, observe: Observe) -> Observe:
-    """Return `observe` that at its first call also tells `up` that all is well."""
+    """Return an `observe` whose first call also tells `up` that the start succeeded."""
     waiting = [news]
 
     def tell_and_observe(ledger: Ledger) -> None:

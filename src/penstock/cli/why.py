@@ -36,7 +36,7 @@ def why(unit: str, stage: str | None, root: Path, as_json: bool) -> None:
     """Explain the state of a unit's tasks, and what would change it.
 
     UNIT is a name as `penstock units` prints it, a group, a pattern with `*`, or the path of a file or a
-    product. Tells each task's reason, what it waits for and why that waits, and its attempts with what was
+    product. Shows each task's reason, what it waits for and why that waits, and its attempts with what was
     decided.
     """
     with open_record(root) as ledger:
@@ -57,4 +57,4 @@ def _explain_empty(ledger: Ledger, text: str, unit: int) -> str:
     row = ledger.db.execute("SELECT level FROM unit WHERE id = ?", (unit,)).fetchone()
     level = Labels.read(ledger.db).level(row[0])
     listing = show_command("units", text)
-    return f"{visible(text)}: no stage works on this {level}; the tasks of what is in it: {listing}"
+    return f"{visible(text)}: no stage works on this {level}; `{listing}` lists the tasks in it"

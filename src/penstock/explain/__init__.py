@@ -1,4 +1,4 @@
-"""Why a task is in its state, found by reading the ledger only; and the units that a person means."""
+"""Why a task is in its state, from the ledger alone; and the units that a person names."""
 
 from penstock.explain.find import find_children, find_stage, find_under, find_units
 from penstock.explain.logs import Log, read_log

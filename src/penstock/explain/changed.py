@@ -31,7 +31,7 @@ MADE_SINCE = (
 
 
 def changed_inputs(ledger: Ledger, task: sqlite3.Row, labels: Labels) -> tuple[Changed, ...]:
-    """Say what a task is made from that is other than when it was made."""
+    """Return which inputs of a task changed since it was made."""
     since = began(ledger.db, task)
     if since is None:
         return ()

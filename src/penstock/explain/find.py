@@ -112,7 +112,7 @@ def _children_like(db: sqlite3.Connection, labels: Labels, group: int, level: in
 
 
 def _members(db: sqlite3.Connection, group: int, level: int) -> str:
-    """The condition that holds for the units of `group` at `level`; worded so that its index is used."""
+    """The condition for the units of `group` at `level`; written so that its index is used."""
     own = int(db.execute("SELECT level FROM unit WHERE id = ?", (group,)).fetchone()[0])
     if own == 0 or own == level:
         return f"level = {level}" if own == 0 else f"id = {group}"
@@ -148,7 +148,7 @@ def _explain_missing(db: sqlite3.Connection, labels: Labels, text: str) -> str:
     group, _, last = text.rstrip("/").rpartition("/")
     unsettled = (row[0] for row in db.execute("SELECT path FROM settling ORDER BY path"))
     if path := next((path for path in unsettled if last in path.rpartition("/")[2]), None):
-        return f"no unit is called {text!r} yet: {path} may still be written to"
+        return f"no unit is called {text!r} yet: {path} is still being written"
     siblings = find_children(db, labels, group) if group else ()
     similar = db.execute("SELECT key FROM unit WHERE instr(key, ?) LIMIT 50", (last,))
     others = db.execute("SELECT key FROM unit WHERE level > 0 ORDER BY level DESC, id LIMIT ?", (_NEAR,))

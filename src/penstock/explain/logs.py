@@ -1,4 +1,4 @@
-"""What a task wrote: its own bytes of the log that it shares with others."""
+"""A task's output: its own bytes of the log that it shares with others."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penstock.display import count
 from penstock.errors import LedgerError
 from penstock.ledger.archive import read_stretch
 from penstock.runner.sealed import unseal
@@ -30,7 +31,7 @@ class Log:
 def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | None = None) -> Log:
     """Return what the task of `stage` for `unit` wrote in its last attempt, in the one that runs, or in the n-th.
 
-    Raises LedgerError if there was no such attempt, or if its log is not there any more.
+    Raises LedgerError if there was no such attempt, or if its log no longer exists.
     """
     db = ledger.db
     if attempt is None and (running := _read_running(ledger, unit, stage)):
@@ -41,13 +42,11 @@ def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | No
         (stage["id"], unit),
     ).fetchall()
     if not rows:
-        raise LedgerError(
-            f"{stage['name']} has not been tried for this unit: `penstock why` tells the reason"
-        )
+        raise LedgerError(f"{stage['name']} has not been tried for this unit: `penstock why` explains")
     number = len(rows) if attempt is None else attempt
     if not 1 <= number <= len(rows):
         raise LedgerError(
-            f"there is no attempt {number}: {stage['name']} was tried {len(rows)} times for this unit"
+            f"there is no attempt {number}: {stage['name']} has {count(len(rows), 'attempt')} for this unit"
         )
     row = rows[number - 1]
     if not (row["log"] and row["log_bytes"]):
@@ -55,12 +54,12 @@ def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | No
     file = ledger.root / row["folder"] / row["log"]
     raw = read_stretch(file, row["log_offset"], row["log_bytes"])
     if raw is None:
-        raise LedgerError(f"the log {file} is not there any more: `penstock retry` makes a new one")
+        raise LedgerError(f"the log {file} no longer exists: `penstock retry` makes a new one")
     return Log(stage["name"], unit, number, row["outcome"], file, raw)
 
 
 def _read_running(ledger: Ledger, unit: int, stage: sqlite3.Row) -> Log | None:
-    """What a task that runs has written since it began: its slot's log after what ended there before."""
+    """What a running task has written since it started: its slot's log after the last task that ended."""
     place = ledger.db.execute(
         "SELECT job.folder, batch.element FROM task JOIN batch ON batch.id = task.batch "
         "JOIN job ON job.id = batch.job WHERE task.stage = ? AND task.unit = ? AND task.state = 'running'",

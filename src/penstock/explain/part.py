@@ -13,7 +13,7 @@ from penstock.ledger import Ledger
 
 
 def part_of(campaign: Campaign, units: Sequence[str], stage: str | None) -> Only | None:
-    """Return what a run is restricted to, None for everything; units are looked up when the sources were read.
+    """Return what a run is restricted to, None for everything; units are looked up after the sources were read.
 
     Raises DefinitionError if there is no such stage.
     """

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.display import Labels, count, show_command, show_duration, show_time, visible
+from penstock.display import Labels, count, show_command, show_duration, show_process, show_time, visible
 from penstock.explain.changed import changed_inputs
 from penstock.explain.find import find_stage
 from penstock.ledger.experience import experience_of
@@ -48,7 +48,7 @@ class Try:
         took = "" if self.wall_s is None else f" after {show_duration(self.wall_s)}"
         place = f" on {self.host}" if self.host else ""
         reason = f": {self.why}" if self.why else ""
-        after = " (late, not applied)" if self.late else f" → {self.next}" if self.next else ""
+        after = " (late, ignored)" if self.late else f" → {self.next}" if self.next else ""
         return f"{self.number}. {self.outcome}{took}{place}, {show_time(self.ended, now=now)}{reason}{after}"
 
 
@@ -123,7 +123,7 @@ class _Reader:
         )
 
     def _changed(self, task: sqlite3.Row) -> tuple[tuple[Changed, ...], tuple[Setting, ...]]:
-        """What is other than when a stale task was made."""
+        """What changed since a stale task was made."""
         if task["state"] != "done" or not task["stale"] or task["removed"]:
             return (), ()
         definition = redefinition(self.db, task["name"], task["made"])
@@ -143,7 +143,7 @@ class _Reader:
 
     def _reason(self, task: sqlite3.Row, *, tried: bool = True) -> tuple[str, str]:
         if task["removed"]:
-            return "its stage is no longer in the definition", "put the stage back to have it run"
+            return "its stage is no longer in the definition", "put the stage back to run it"
         match task["state"]:
             case "ready":
                 return self._ready(task)
@@ -152,7 +152,7 @@ class _Reader:
             case "done":
                 return self._done(task)
             case "vetoed":
-                return task["why"] or "a person said so", f"{self._unveto(task)} lets it run"
+                return task["why"] or "vetoed by a person", f"{self._unveto(task)} lets it run"
             case _:
                 default, remedy = _STATES[task["state"]]
                 if task["state"] == "failed" and not tried:
@@ -173,12 +173,15 @@ class _Reader:
 
     def _ready(self, task: sqlite3.Row) -> tuple[str, str]:
         retry = show_command("retry", self.labels.label(task["key"]), task["name"])
-        why = task["why"] or "all that it needs is there"
+        why = task["why"] or "everything it needs is done"
         if task["paused"]:
             paused = f"{why}, but its stage is paused: {task['paused_why'] or task['paused']}"
             return paused, goes_on(task["name"], task["paused"])
         if task["due"] and task["due"] > self.now:
-            return f"{why}, in {show_duration(task['due'] - self.now)}", f"by itself; at once: {retry}"
+            return (
+                f"{why}, in {show_duration(task['due'] - self.now)}",
+                f"retried by itself; to retry at once: {retry}",
+            )
         if site := site_of(self.db, task["name"]):
             why = "; ".join([why, *experience_of(self.db, site).notes(site, self.now)])
         return why, "starts when a slot is free, while a conductor runs: penstock run"
@@ -195,13 +198,13 @@ class _Reader:
             return task["why"] or "in a batch", _ENDS
         if not row["feed"]:
             return self._at_cluster(task, row)
-        native = f" ({row['native']})" if row["native"] else ""
+        native = f" ({show_process(row['native'])})" if row["native"] else ""
         host = f" on {row['host']}" if row["host"] else ""
         since = show_time(row["at"], now=self.now)
         return f"since {since} in job {row['token']}{native} of {row['site']}{host}{_company(row)}", _ENDS
 
     def _at_cluster(self, task: sqlite3.Row, row: sqlite3.Row) -> tuple[str, str]:
-        """Say where the element stands that has the task, and what is known of its site."""
+        """Describe the state of the task's element, and what is known of its site."""
         stand = queue_state_of(self.db, row["job"], row["element"], self.now)
         native = row["native"] or row["token"]
         element = f", element {row['element']} of {row['elements']}" if row["elements"] > 1 else ""
@@ -220,21 +223,23 @@ class _Reader:
         match stand.phase:
             case "running":
                 node = f" on {show_nodes(stand.nodes)}" if stand.nodes else f" at {site}"
-                news = "" if stand.news is None else f", last word {show_duration(self.now - stand.news)} ago"
-                return (f"runs{node}" if task["state"] == "running" else f"waits its turn{node}") + news
+                news = (
+                    "" if stand.news is None else f", last event {show_duration(self.now - stand.news)} ago"
+                )
+                return (f"runs{node}" if task["state"] == "running" else f"waits for its turn{node}") + news
             case "held":
                 return f"held in the queue of {site}{said}"
             case "ended":
-                return f"its element has ended at {site}{said}, and its files are awaited"
+                return f"its element has ended at {site}{said}; waiting for its files"
             case "absent":
-                return f"no longer known to the queue of {site}: given up when two answers in a row say so"
+                return f"no longer in the queue of {site}: given up once two answers in a row confirm it"
             case "unknown":
-                return f"at {site}, in a state that penstock does not know{said}"
+                return f"at {site}, in an unknown state{said}"
             case _:
                 due = (
                     f", expected to start at {show_time(stand.starts, now=self.now)}" if stand.starts else ""
                 )
-                handed = "waits in the queue of" if row["native"] else "is being handed to"
+                handed = "waits in the queue of" if row["native"] else "is being submitted to"
                 return f"{handed} {site}{said}{due}"
 
     def _done(self, task: sqlite3.Row) -> tuple[str, str]:
@@ -243,13 +248,13 @@ class _Reader:
             (task["stage"], task["unit"]),
         ).fetchall()
         paths = [row[0] for row in rows[:_WIDE]] + ["…"] * (len(rows) > _WIDE)
-        made = f"made {', '.join(paths)}" if rows else "ended well"
+        made = f"made {', '.join(paths)}" if rows else "done"
         if task["why"]:
             made += f", {task['why']}"
         if task["gone"]:
             made += " (its input has disappeared since)"
         if not task["stale"]:
-            return made, "nothing: it is not run again while its definition and its input stay"
+            return made, "nothing to do while its definition and its input stay the same"
         return f"{made}, but stale: {task['stale']}", "penstock run --stale redoes it"
 
     def _upstream(self, task: sqlite3.Row, depth: int) -> Iterator[str]:
@@ -298,7 +303,7 @@ class _Reader:
             (upstream["id"], task["unit"]),
         ).fetchall()
         told = ", ".join(f"{n} {state}" for state, n in counts) or "none"
-        yield f"{margin}needs its members of {upstream['name']}: {told}"
+        yield f"{margin}needs its members in {upstream['name']}: {told}"
         under = f"AND unit.g{task['level']} = {task['unit']}" if task["level"] else ""
         for state in {state for state, _ in counts} & {"failed", "blocked"}:
             query = f"{_TASKS} AND stage.id = ? AND task.state = ? {under} LIMIT {_WIDE}"
@@ -316,10 +321,10 @@ def _company(row: sqlite3.Row) -> str:
 
 # State → the reason when the record has none, and what would change it.
 _STATES = {
-    "waiting": ("what it needs is not done yet", "by itself, when what it needs is done"),
-    "failed": ("its retries are spent", "{log} shows its output; mended? {retry}"),
-    "blocked": ("what it needs will not be done", "retry what failed, or leave it out: penstock veto"),
-    "gone": ("its input disappeared", "put the input back; it is taken up at the next scan"),
+    "waiting": ("what it needs is not done yet", "starts when what it needs is done"),
+    "failed": ("no retries are left", "{log} shows its output; fixed? {retry}"),
+    "blocked": ("what it needs will not be done", "retry what failed, or exclude it with penstock veto"),
+    "gone": ("its input disappeared", "put the input back; the next scan finds it"),
 }
 
 

@@ -187,7 +187,7 @@ class Status:
 
     def headline(self) -> str:
         """Say what is running, and how many jobs are active."""
-        jobs = f"; {len(self.jobs)} job{'s' * (len(self.jobs) != 1)} active" if self.jobs else ""
+        jobs = f"; {count(len(self.jobs), 'active job')}" if self.jobs else ""
         return (self.driver or "not running") + jobs
 
     def at_clusters(self) -> Iterator[str]:

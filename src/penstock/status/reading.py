@@ -137,7 +137,7 @@ def _read_held(db: sqlite3.Connection, jobs: Sequence[JobStatus]) -> list[Proble
     found = list[Problem]()
     for job, one in held:
         row = db.execute("SELECT * FROM job WHERE token = ?", (job.token,)).fetchone()
-        said = one.reason or one.word or "no reason is told"
+        said = one.reason or one.word or "no reason given"
         why = f"{one.elements} of {job.elements} held ({said}): {remedy_of(db, row, one)}"
         found.append(Problem(f"job {job.native or job.token} at {job.site}", why))
     return found

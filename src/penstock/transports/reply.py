@@ -18,5 +18,5 @@ class Reply:
         """What it said, in one line, for a person: its errors, else its output."""
         text = self.err.strip() or self.out.strip()
         return " ".join(text.split())[:500] or (
-            "it did not answer in time" if self.code is None else f"exit code {self.code} without a word"
+            "it did not answer in time" if self.code is None else f"exit code {self.code} without output"
         )
