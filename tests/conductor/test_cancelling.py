@@ -242,7 +242,7 @@ def test_when_one_stops_the_jobs_go_on_and_how_to_collect_them_is_said(far: Far)
         conductor.ask_stop()
         lines = conductor.run().lines
     assert lines[-1] == (
-        "1 job with 6 tasks goes on at cluster; the same command collects it, `penstock cancel --all` takes it away"
+        "1 job with 6 tasks continues at cluster; the same command collects it, `penstock cancel --all` cancels it"
     )
     assert "still running" not in lines[-2]
     assert [words for words in far.queue.asked[asked:] if words[0] == "scancel"] == []
@@ -260,7 +260,7 @@ def test_several_jobs_are_counted_with_their_tasks(far: Far) -> None:
                 "INSERT INTO task (stage, unit, state, batch) VALUES (1, ?, 'queued', 99)", (unit,)
             )
         assert cluster_lines(ledger, command="up") == [
-            "2 jobs with 1,200 tasks go on at cluster; `penstock up` collects them, `penstock cancel --all` takes them away"
+            "2 jobs with 1,200 tasks continue at cluster; `penstock up` collects them, `penstock cancel --all` cancels them"
         ]
         assert say_ending(ledger, stopped=False)[1] == ["all done: 0 tasks"], "only who stops early must know"
 
@@ -269,9 +269,9 @@ def test_what_is_promised_at_ctrl_c_is_true_of_each_place(tmp_path: Path) -> Non
     mixed = DEFINITION + 'workdir = "w"\n[stage.here]\neach = "file"\ncommand = ["true"]\nsite = "local"\n'
     made = make_campaign(tmp_path, mixed.replace('workdir = "w"\n', ""), {})
     both = Conductor(config.load(tmp_path), command="run").sites
-    assert promise(both) == "running work gives back what it has not begun, jobs at cluster go on"
+    assert promise(both) == "running work returns what it has not started, jobs at cluster go on"
     assert promise(Conductor(made.load("campaign.site=local"), command="run").sites) == (
-        "running work gives back what it has not begun"
+        "running work returns what it has not started"
     )
     assert (
         promise(Conductor(make_campaign(tmp_path, DEFINITION).load(), command="run").sites)

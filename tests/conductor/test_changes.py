@@ -111,7 +111,8 @@ def test_a_lost_root_changes_nothing_and_is_told(lab):
     lab.run()
     assert lab.states("a") == {"done": 2}
     assert any(
-        "not there: nothing was taken as gone" in row["why"] for row in lab.rows("SELECT why FROM problem")
+        "does not exist: no unit was marked as gone" in row["why"]
+        for row in lab.rows("SELECT why FROM problem")
     )
 
 

@@ -77,7 +77,7 @@ def test_a_night_is_open_while_members_keep_coming(tmp_path: Path) -> None:
 def test_a_night_is_open_until_its_file_is_there(tmp_path: Path) -> None:
     campaign = watched(tmp_path, "file {night:%Y%m%d}.done", ONE)
     assert campaign.tick() == {NIGHT: "waiting"}
-    assert campaign.why() == "group open, because 20200912.done is not there yet"
+    assert campaign.why() == "group open, because 20200912.done does not exist yet"
     campaign.made.write("20200912.done")
     assert campaign.tick() == {NIGHT: "done"}
 

@@ -94,7 +94,7 @@ def test_what_is_damaged_is_told_and_kept(lab: Any) -> None:
     assert lab.run().code == 0
     told = [row[0] for row in lab.rows("SELECT why FROM problem WHERE source LIKE 'job %'")]
     assert told
-    assert all("spec.json is damaged: its job is closed and its tasks go back" in why for why in told)
+    assert all("spec.json is damaged: its job is closed and its tasks run again" in why for why in told)
 
 
 @pytest.mark.parametrize("damage", WAYS)

@@ -24,7 +24,7 @@ def test_a_unit_that_kills_its_runner_fails_alone(lab):
     assert lab.states("a") == {"done": 29, "failed": 1}
     assert lab.task("a", "u13")["state"] == "failed"
     assert set(lab.outcomes("a", "u13")) == {"lost"}
-    assert "its runner ended without a word" in lab.task("a", "u13")["why"]
+    assert "its runner ended without a message" in lab.task("a", "u13")["why"]
 
 
 def test_those_who_were_near_a_unit_that_kills_run_twice_at_most(lab):

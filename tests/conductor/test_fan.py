@@ -49,5 +49,5 @@ def test_each_unit_has_its_folder_by_its_own_key_and_readers_find_it(lab) -> Non
 def test_the_key_must_still_stand_in_the_path(tmp_path: Path) -> None:
     files = {f"in/{night}_001.txt": "" for night in range(300)}
     made = make_campaign(tmp_path, TOML.replace("{fan}/{night}_{run:03d}.txt", "{fan}/{run}.txt"), files)
-    with pytest.raises(DefinitionError, match="two tasks would make one product"):
+    with pytest.raises(DefinitionError, match="two tasks would write the same product"):
         made.run()

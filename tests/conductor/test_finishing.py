@@ -128,7 +128,7 @@ def test_a_scratch_folder_that_a_person_should_look_into_stays(lab):
 
 
 def test_what_a_set_up_said_comes_first_and_with_what_to_mend():
-    said = "its runner ended without a word, hpc says FAILED (NonZeroExitCode)"
+    said = "its runner ended without a message, hpc says FAILED (NonZeroExitCode)"
     words = "script: 15: module: not found; penstock: a line of the set-up failed"
     assert why_not_begun(said, words, "hpc") == (
         f"{words} (hpc says FAILED (NonZeroExitCode)): correct the site's `setup`, and try `penstock site test hpc`"

@@ -108,7 +108,7 @@ def test_ctrl_c_gives_back_what_has_not_begun_and_says_how_to_go_on(lab):
     os.killpg(run.pid, signal.SIGINT)
     said, _ = run.communicate(timeout=30)
     assert "stopped at" in said
-    assert "the same command goes on" in said
+    assert "the same command continues" in said
     begun = len(lab.runs())
     assert begun < 14
     assert lab.states("a").keys() <= {"done", "ready"}

@@ -91,7 +91,8 @@ def test_a_group_whose_row_is_not_there_yet_is_open_and_others_go_on(tmp_path: P
     assert made.states("all") == {"[3]": "done", "[4]": "waiting", "[5]": "waiting"}
     assert why(tmp_path, "all", "[4]") == "group open, because its 'parts' is not known yet"
     assert (
-        why(tmp_path, "all", "[5]") == "group open, because its 'parts' is -2, which is no number of members"
+        why(tmp_path, "all", "[5]")
+        == "group open, because its 'parts' is -2, which is not a number of members"
     )
     made.write("runs.csv", "run,parts,gain\n3,2,1\n4,2,1\n5,2,\n")
     tick(made)
@@ -146,7 +147,7 @@ def test_a_unit_of_many_files_is_held_until_all_are_there(tmp_path: Path) -> Non
     made = make_campaign(tmp_path, text, {f"raw/r00{r}-s{s}of2.h5": "x" for r, s in ((1, 1), (1, 2), (2, 1))})
     tick(made)
     assert made.states("join") == {"[1]": "done", "[2]": "waiting"}
-    assert why(tmp_path, "join", "[2]") == "not complete, because 1 of 2 members are there"
+    assert why(tmp_path, "join", "[2]") == "not complete, because 1 of 2 members have arrived"
     made.write("raw/r002-s2of2.h5", "x")
     tick(made)
     assert made.states("join") == {"[1]": "done", "[2]": "done"}
@@ -237,9 +238,7 @@ def test_a_task_whose_product_cannot_be_named_fails_and_others_go_on(tmp_path: P
     assert made.states("first") == {'["a"]': "done", '["b"]': "failed", '["c"]': "failed", '["d"]': "done"}
     assert made.states("second") == {'["a"]': "done", '["b"]': "blocked", '["c"]': "blocked", '["d"]': "done"}
     assert made.states("last") == {"[]": "done"}
-    assert why(tmp_path, "first", '["c"]').startswith(
-        "cannot be run: the value '..' cannot be part of a path"
-    )
+    assert why(tmp_path, "first", '["c"]').startswith("cannot run: the value '..' cannot be part of a path")
     made.write("runs.csv", "run,label\na,x\nb,bb\nc,cc\nd,y\n")
     assert made.run().code == 0
     assert set(made.states("second").values()) == {"done"}
@@ -261,7 +260,7 @@ def test_a_plan_shows_what_cannot_be_run(tmp_path: Path) -> None:
     from penstock.conductor.plan import plan
 
     made = make_campaign(tmp_path, NAMED, {"runs.csv": "run,label\na,x\nb,\n"})
-    assert "cannot be run: the value ''" in plan(made.load()).to_text()
+    assert "cannot run: the value ''" in plan(made.load()).to_text()
 
 
 def test_a_stage_that_is_removed_while_its_tasks_are_on_their_way_leaves_a_record_that_agrees(

@@ -84,7 +84,7 @@ def test_a_product_that_was_changed_is_told_how(lab):
     lab.run()
     assert stale(lab) == {
         'b ["two","x"]': "product b/x changed: 4 → 16 bytes",
-        'b ["two","y"]': "product b/y was written again",
+        'b ["two","y"]': "product b/y was rewritten",
         'tree ["two"]': "product tree/two is missing",
     }
     assert lab.run(stale=True).code == 0
@@ -146,10 +146,8 @@ def test_redo_makes_done_tasks_again_and_what_follows_from_other_bytes(lab):
     made(lab)
     lab.write("mark", "2\n")
     answer = lab.ask("redo", units=[lab.unit("one")], stage="a", why="the lamp was off")
-    assert (
-        answer == "3 done tasks will be made again, and up to 5 tasks after them where their products change"
-    )
-    assert stale(lab)['a ["one","u"]'] == "me@here asked for it: the lamp was off"
+    assert answer == "3 done tasks will be redone, and up to 5 tasks downstream if products change"
+    assert stale(lab)['a ["one","u"]'] == "requested by me@here: the lamp was off"
     assert lab.run().code == 0
     assert lab.runs() == {"a-u": 1, "a-v": 1, "a-w": 1, "b-u": 1, "b-v": 1, "b-w": 1, "tree-one": 1, "all": 1}
     assert stale(lab) == {}
@@ -166,7 +164,7 @@ def test_redo_of_equal_bytes_leaves_the_rest_as_it_is(lab):
 def test_redo_by_a_condition_and_by_people(lab):
     made(lab)
     told = lab.command("redo", "--stage", "b", "--where", "file == 'v'", "--dry-run")
-    assert "1 done task will be made again" in told.stdout
+    assert "1 done task will be redone" in told.stdout
     assert "b one/v" in told.stdout
     assert stale(lab) == {}
     assert lab.command("redo", "--stage", "b", "--where", "file == 'v'", "--why", "doubt").returncode == 0
@@ -180,7 +178,7 @@ def test_redo_answers_programs_in_json(lab):
     told = lab.command("redo", "one/u", "--stage", "b", "--why", "doubt", "--json")
     assert json.loads(told.stdout) == {
         "asked": {"units": ["one/u"], "stage": "b", "why": "doubt"},
-        "answer": "1 done task will be made again, and up to 2 tasks after them where their products change",
+        "answer": "1 done task will be redone, and up to 2 tasks downstream if products change",
     }
     assert list(stale(lab)) == ['b ["one","u"]']
 
@@ -188,4 +186,4 @@ def test_redo_answers_programs_in_json(lab):
 def test_redo_of_what_failed_says_retry(lab):
     made(lab)
     answer = lab.ask("redo", units=[lab.unit("one", "u")], where="file == 'nobody'")
-    assert "`penstock retry` is for those that failed" in answer
+    assert "for failed tasks use `penstock retry`" in answer

@@ -112,7 +112,7 @@ def test_an_optional_product_that_was_never_made_is_not_missed(made):
 def test_redo_while_a_conductor_is_at_work(made):
     process = made.start("watch")
     made.wait_until(lambda: made.holder() == process.pid, "at work")
-    assert "does it in its next turn" in made.command("redo", "one/v", "--stage", "b").stdout
+    assert "will do it in its next turn" in made.command("redo", "one/v", "--stage", "b").stdout
     made.wait_until(lambda: made.runs() == {"b-v": 1} and not stale(made), "made again by the conductor")
     assert made.command("down").returncode == 0
     assert made.runs() == {"b-v": 1}

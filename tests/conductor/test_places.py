@@ -1,4 +1,4 @@
-"""Full disks and folders that cannot be written: one clear sentence, nothing lost, and the same command goes on."""
+"""Full disks and folders that cannot be written: one clear sentence, nothing lost, and the same command continues."""
 
 import os
 import subprocess

@@ -41,10 +41,10 @@ def test_a_file_of_somebody_else_is_planned_around_and_left_alone(lab):
         lab.write(f"out/{name}.txt", "mine\n")
     (stage,) = plan(load(lab.root)).stages
     assert stage.taken == [f"out/{name}.txt" for name in "uvwxy"]
-    assert "5 products there already, not made by penstock" in plan(load(lab.root)).to_text()
+    assert "5 products already present but not made by penstock" in plan(load(lab.root)).to_text()
     ending = lab.run()
     assert ending.code == 1
-    assert any("out/u.txt is there already" in line and "--overwrite" in line for line in ending.lines)
+    assert any("out/u.txt already exists" in line and "--overwrite" in line for line in ending.lines)
     assert lab.states("a") == {"failed": 5, "done": 1}
     assert {lab.read(f"out/{name}.txt") for name in "uvwxy"} == {"mine\n"}
     assert lab.runs() == {"a-z": 1}
@@ -88,7 +88,7 @@ def test_nor_through_a_folder_that_was_linked_meanwhile(lab):
     with lab.conductor(overwrite=True) as conductor:
         conductor.run()
     assert lab.read("in/f.txt") == "raw\n"
-    assert lab.task("a", "x")["why"].startswith("not tried again: night/x/f.txt is an input")
+    assert lab.task("a", "x")["why"].startswith("not retried: night/x/f.txt is an input")
     assert lab.states("a") == {"failed": 1, "done": 2}
 
 

@@ -155,7 +155,7 @@ def test_nothing_is_adopted_without_a_yes_or_without_need(lab):
     killed_after_a_copy(lab, 2)
     later = ManualClock(now=time.time() + LASTS_S + 1)
     with pytest.raises(
-        Exception, match="would be done again; if that host is gone for good, say so with --yes"
+        Exception, match="would be done again; if that host is gone for good, confirm it with --yes"
     ):
         adopt_record(lab.root, yes=False, clock=later, machine=two)
     with pytest.raises(Held):
@@ -228,7 +228,7 @@ def test_commands_at_two_hosts_work_on_one_campaign_over_sshfs(lab):
     assert lab.runs() == {f"u{n}": 1 for n in range(1, 9)}
     status = at(lab, "login3", "status", "--json")
     assert json.loads(status.stdout)["stages"][0]["tasks"]["done"] == 8
-    assert at(lab, "login3", "ledger", "check").stdout == "the ledger agrees with itself\n"
+    assert at(lab, "login3", "ledger", "check").stdout == "the ledger is consistent\n"
 
 
 @pytest.mark.usefixtures("remote", "hosts")

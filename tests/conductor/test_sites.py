@@ -37,7 +37,7 @@ def test_a_stage_of_a_site_that_cannot_be_reached_never_runs_here_in_silence(tmp
 def test_a_turn_before_the_first_file_is_no_mistake(tmp_path: Path) -> None:
     make_campaign(tmp_path, TOML, files={})
     with Conductor(config.load(tmp_path), command="tick") as conductor:
-        assert str(conductor.tick()) == "0 new units, 0 attempts ended, 0 tasks given out"
+        assert str(conductor.tick()) == "0 new units, 0 attempts finished, 0 tasks submitted"
 
 
 def test_a_run_without_any_file_is_one(tmp_path: Path) -> None:
@@ -56,5 +56,5 @@ def test_the_ending_names_what_was_wrong_with_the_sources(tmp_path: Path) -> Non
     (tmp_path / "in").rename(tmp_path / "unmounted")
     with Conductor(config.load(tmp_path), command="run") as conductor:
         ending = conductor.run()
-    assert ending.lines[:2] == ["all done: 1 task", "1 problem to look at: see `penstock status`"]
+    assert ending.lines[:2] == ["all done: 1 task", "1 problem: see `penstock status`"]
     assert "not there" in ending.lines[2]

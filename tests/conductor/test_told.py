@@ -65,7 +65,7 @@ def redefine(lab, old: str, new: str) -> list[str]:
 def test_a_parameter_is_told_from_its_old_to_its_new_value(made):
     lines = redefine(made, "gain = 1", "gain = 2")
     assert lines == [
-        "1 stale task: `penstock run --stale` makes them again", "    fit: the parameter gain: 1 → 2",
+        "1 stale task: `penstock run --stale` redoes it", "    fit: the parameter gain: 1 → 2",
     ]  # fmt: skip
     assert told(made, "fit") == [{"what": "the parameter gain", "old": 1, "new": 2}]
     assert "\n  the parameter gain: 1 → 2\n" in made.command("why", "n1/a", "--stage", "fit").stdout
@@ -76,7 +76,7 @@ def test_a_parameter_is_told_from_its_old_to_its_new_value(made):
     [
         ('"{gain}"', '"{gain}", "-v"', "show", "the command: ….fit} {gain} → ….fit} {gain} -v"),
         ('MODE = "a"', 'MODE = "b"', "show", "the variable MODE: a → b"),
-        ('MODE = "a"', 'LEVEL = "a"', "show", "the variable LEVEL is new: a; the variable MODE is no longer there: a"),
+        ('MODE = "a"', 'LEVEL = "a"', "show", "the variable LEVEL is new: a; the variable MODE was removed: a"),
         ('"fit/{night}', '"fits/{night}', "fit", "the product product: fit/{night}_{run} → fits/{night}_{run}"),
         ("lab:fit", "tools:fit", "fit", "the function: lab:fit → tools:fit; lab.py, which the function fit uses, is no"
          " longer there; the function fit (tools.py) changed"),

@@ -79,7 +79,7 @@ def test_a_tick_tells_two_tasks_with_one_product_as_a_run_does(made: MadeCampaig
     text = (made.root / "penstock.toml").read_text().replace('"b/{file}.txt"', '"b/{size}.txt"')
     made.write("penstock.toml", text)
     with (
-        pytest.raises(DefinitionError, match="would make one product"),
+        pytest.raises(DefinitionError, match="would write the same product"),
         conductor_of(made, ManualClock()) as conductor,
     ):
         conductor.tick()

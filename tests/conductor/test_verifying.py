@@ -29,7 +29,7 @@ command = ["sh", "-c", "echo tree-$2 >> runs; mkdir -p $0/in; cat $1 > $0/in/x; 
 products = { product = { path = "tree/{file}", folder = true } }
 """
 FILES = ("u", "v", "w", "x", "y", "z")
-OTHER = "are not those that were made"
+OTHER = "differ from what was made"
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_products_as_they_were_made_are_no_news(made):
     os.utime(made.root / "a/x", (1, 1))  # copied from an archive, say
     shown = check(made)
     assert shown.returncode == 0
-    assert shown.stdout == "the ledger agrees with itself\n12 products compared: as made\n"
+    assert shown.stdout == "the ledger is consistent\n12 products compared: all unchanged\n"
     assert stale(made) == {}
 
 
@@ -73,8 +73,8 @@ def test_bytes_that_rotted_are_found_marked_and_made_again(made):
     assert stale(made) == {'a ["u"]': "product a/u is missing"}
     shown = check(made)
     assert shown.returncode == 1
-    assert "3 of 12 products compared: missing or not as made" in shown.stdout
-    assert "3 tasks marked stale: `penstock run --stale` makes them again" in shown.stdout
+    assert "3 of 12 products compared are missing or changed" in shown.stdout
+    assert "3 tasks marked stale: `penstock run --stale` redoes them" in shown.stdout
     expected = {
         'a ["u"]': "product a/u is missing",
         'a ["x"]': f"the bytes of product a/x {OTHER}",
@@ -132,7 +132,7 @@ def test_many_missing_are_a_disk_that_is_not_mounted(made):
     rot(made.root / "tree/u/in/x")
     shown = check(made)
     assert shown.returncode == 1
-    assert "6 are missing at once, too many to be believed" in shown.stdout
+    assert "6 are missing at once, which is suspicious" in shown.stdout
     assert list(stale(made)) == ['tree ["u"]']
 
 
@@ -140,7 +140,7 @@ def test_the_conductor_that_is_at_work_is_asked(made):
     rot(made.root / "a/x")
     process = made.start("watch")
     made.wait_until(lambda: made.holder() == process.pid, "at work")
-    assert "does it in its next turn" in check(made).stdout
+    assert "will do it in its next turn" in check(made).stdout
     made.wait_until(lambda: stale(made), "marked by the conductor")
     process.send_signal(signal.SIGINT)
     process.wait()
@@ -151,5 +151,5 @@ def test_a_product_that_was_made_again_meanwhile_is_left_as_it_is(made):
     row = made.rows("SELECT * FROM product WHERE path = 'a/x'")[0]
     one = {"stage": row["stage"], "unit": row["unit"], "path": "a/x", "digest": row["digest"], "why": "old"}
     answer = made.ask("compared", stale=[{**one, "mtime_ns": row["mtime_ns"] - 1}])
-    assert answer == "no task is stale for that"
+    assert answer == "no task became stale"
     assert stale(made) == {}

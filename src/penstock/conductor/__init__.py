@@ -1,4 +1,4 @@
-"""The loop. What it knows is in the ledger; a new one goes on where the last one ended."""
+"""The loop. All that it knows is in the ledger; a new one continues where the last one stopped."""
 
 from penstock.conductor.loop import Conductor, Ending
 from penstock.conductor.steps import Turn

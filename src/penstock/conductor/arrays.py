@@ -1,4 +1,4 @@
-"""Handing work to a cluster: ready tasks become batches, batches the elements of job arrays."""
+"""Submitting work to a cluster: ready tasks become batches, batches the elements of job arrays."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PACE_S = 10.0  # between two arrays of one stage, so that what trickles in goes 
 
 
 class ArraySubmitter(Submitter):
-    """Gives ready tasks to one cluster."""
+    """Submits ready tasks to one cluster."""
 
     def __init__(self, context: Context, site: ClusterSite, elements: Elements) -> None:
         super().__init__(context, site.name)
@@ -52,7 +52,7 @@ class ArraySubmitter(Submitter):
         """Whether more units may come by themselves: batches that are not full then wait for company."""
 
     def fill(self) -> int:
-        """Submit what may be submitted now; return how many tasks were given."""
+        """Submit what may be submitted now; return how many tasks that was."""
         stages = self.active_stages()
         if not stages:
             return 0
@@ -77,7 +77,7 @@ class ArraySubmitter(Submitter):
         return given
 
     def is_paced(self, stage: Stage) -> bool:
-        """Whether an array of a stage that was not full has just left: what trickles in is to go together."""
+        """Whether a partly filled array of a stage was just submitted: what trickles in is to go together."""
         now = self.clock.now()
         row = self.ledger.db.execute(
             "SELECT 1 FROM job j WHERE site = ? AND submitted > ? AND submitted <= ? AND elements < ?"
@@ -89,7 +89,7 @@ class ArraySubmitter(Submitter):
     # what goes together
 
     def next_array(self, stage: Stage) -> Array | None:
-        """Return the next batches of a stage that may leave, as far as the site's limits allow."""
+        """Return the next batches of a stage that may be submitted, as far as the site's limits allow."""
         size = self.size(stage)
         rows = self.ready(stage, min(self.capacity.room(), size * self.capacity.array_size()))
         if not rows:
@@ -139,11 +139,11 @@ class ArraySubmitter(Submitter):
         return suspects or self.ledger.db.execute(sql, (number, 0, now, most)).fetchall()
 
     def is_shared(self, stage: Stage) -> bool:
-        """Whether groups take turns: they do where not all of their tasks can go at once."""
+        """Whether groups take turns: they do where not all of their tasks can be submitted at once."""
         return stage.level > 1 and self.site.site.max_queued_tasks is not None
 
     def may_leave(self, stage: Stage) -> bool:
-        """Whether a batch that is not full may go: nothing can join it, or it has waited long enough."""
+        """Whether a partly filled batch may be submitted: nothing can join it, or it has waited long enough."""
         name = f"batch_wait.{stage.name}"
         since, now = self.ledger.meta(name), self.clock.now()
         if self.can_grow(stage) and since is None:
@@ -157,14 +157,14 @@ class ArraySubmitter(Submitter):
         return True
 
     def forget_wait(self, stage: Stage) -> None:
-        """Let the next batch that is not full wait anew: none is left behind."""
+        """Restart the waiting time of partly filled batches: none is left behind."""
         name = f"batch_wait.{stage.name}"
         if self.ledger.meta(name) is not None:
             with self.ledger.transaction() as db:
                 db.execute("DELETE FROM meta WHERE name = ?", (name,))
 
     def can_grow(self, stage: Stage) -> bool:
-        """Whether more tasks of a stage may become ready by themselves."""
+        """Whether more tasks of a stage may become ready without new files or requests."""
         waiting = self.ledger.db.execute(
             "SELECT 1 FROM tally WHERE stage = ? AND unit = 1 AND state = 'waiting' AND n > 0",
             (self.graph.ids[stage.name],),
@@ -222,7 +222,7 @@ class ArraySubmitter(Submitter):
         return tuple(sorted(row[0].partition(".")[0] for row in rows))
 
     def submit(self, stage: Stage, array: Array) -> int:
-        """Record an array, write what it reads, and hand it in; return how many tasks it took along."""
+        """Record an array, write its files, and submit it; return how many tasks it has."""
         token, now = jobs.new_token(), self.clock.now()
         try:
             request = self.request(stage, array, token)
@@ -277,7 +277,7 @@ class ArraySubmitter(Submitter):
         )  # fmt: skip
 
     def handed_in(self, job: int, request: Request) -> bool:
-        """Submit a placed job, and record what came of it; say whether it may be there."""
+        """Submit a placed job, and record the result; return whether the scheduler may have it."""
         try:
             native = self.site.submit(request)
         except SubmitRejected as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 from penstock.campaign import Resources
 
-#: without a word from the definition, a batch is this much work
+#: unless the definition says otherwise, a batch is this much work
 LEARNED_S = 20 * 60.0
 #: on this machine a batch costs nothing, so it is short and work spreads well
 LOCAL_S = 1.0
@@ -111,7 +111,7 @@ def walltime_s(
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """Batches that are alike in what they need, one an element."""
+    """Batches with equal needs, one for each element."""
 
     batches: Sequence[Sequence[int]]
     time_scale: float = 1.0
@@ -143,23 +143,23 @@ def cut(units: Sequence[int], size: int) -> list[Sequence[int]]:
 
 
 def at_most(amount: Any, most: Any) -> Any:
-    """Return an amount, but no more than is allowed, if anything is."""
+    """Return an amount, capped at the limit if there is one."""
     return amount if most is None else min(amount, most)
 
 
 def time_inside(walltime_s: float) -> float:
-    """Return how much of a job's time its runner counts on: less what it takes to get there."""
+    """Return how much of a job's time its runner can use: less what it takes to start."""
     return walltime_s - min(START_S, walltime_s / 5)
 
 
 def longest_task(walltime_s: float) -> float:
-    """Return for how long a task may run so that a runner which counts on that time still begins it."""
+    """Return for how long a task may run so that a runner with that much time still starts it."""
     inside = time_inside(walltime_s)
     return inside - min(LEAVE_S, inside / 5)
 
 
 def cap_limits(limited: Iterable[dict[str, Any]], walltime_s: float | None) -> None:
-    """Bring the limits of stages or tasks down to what a job has time for: a runner begins nothing that it has not."""
+    """Reduce the limits of stages or tasks to what a job has time for: a runner starts nothing that does not fit."""
     for each in limited:
         if walltime_s and each.get("limit_s"):
             each["limit_s"] = min(each["limit_s"], longest_task(walltime_s))

@@ -1,4 +1,4 @@
-"""What was taken away while nobody drives the campaign: runners are told, and schedulers cancel what has nothing left."""
+"""Cancelling while no conductor runs: runners are told, and schedulers cancel elements with nothing left to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from penstock.site import ClusterSite
 
 
 def take_away(root: Path, *, there: Mapping[str, ClusterSite] | None = None) -> list[str]:
-    """Let what is out hear of tasks that a person took away, and say what came of it at clusters.
+    """Tell active jobs which tasks were cancelled or vetoed, and report the result at clusters.
 
     The definition is that of the record; its Python is not loaded. Raises Held when a conductor has begun meanwhile,
     which then does it.
@@ -36,7 +36,7 @@ def take_away(root: Path, *, there: Mapping[str, ClusterSite] | None = None) -> 
 
 
 def cancel_at(collector: Collector, site: str) -> str:
-    """Cancel at one cluster what has nothing left to do; say what was done, or nothing."""
+    """Cancel the elements of one cluster with nothing left to do; report what was done, if anything."""
     open_jobs = [job for job in jobs.open_jobs(collector.ledger.db) if job["site"] == site]
     try:
         done = [n for job in open_jobs if (n := collector.elements(site).cancel_leftover(job))]

@@ -1,4 +1,4 @@
-"""How much more one cluster takes: by its site's limits, by its scheduler's, and by what it last refused."""
+"""How much more one cluster accepts: by its site's limits, by its scheduler's, and by what it last refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LIVE = ("max_jobs", "max_queued_tasks", "max_parallel", "array_size", "max_wallt
 
 
 class Capacity:
-    """What may still be handed in at a cluster, and from when on."""
+    """How much may still be submitted to a cluster, and from when on."""
 
     def __init__(self, ledger: Ledger, campaign: Campaign, site: ClusterSite, clock: Clock) -> None:
         self.ledger, self.campaign, self.site, self.clock = ledger, campaign, site, clock
@@ -42,15 +42,15 @@ class Capacity:
 
     @property
     def resting(self) -> bool:
-        """Whether nothing is to be handed in for now."""
+        """Whether submission is suspended for now."""
         return self.known.rests(self.clock.now())
 
     def rest(self, why: str, *, seconds: float = FULL_S) -> None:
-        """Hand in nothing for so long."""
+        """Suspend submission for so long."""
         learn(self.ledger, self.site.name, rests_until=self.clock.now() + seconds, rests_why=why)
 
     def note_taken(self) -> None:
-        """Take it that there is room again: an array went through."""
+        """Note that there is room again: an array was accepted."""
         known = self.known
         most, refused = known.most_elements, known.refused
         if most and not (refused and 2 * most >= refused):
@@ -61,7 +61,7 @@ class Capacity:
         )  # fmt: skip
 
     def note_full(self, elements: int, why: str) -> None:
-        """Rest after a refused array; when nothing else of ours is out, it was too large by itself."""
+        """Wait after a refused array; when we have no other active jobs, it was too large by itself."""
         known, name = self.known, self.site.name
         if elements > 1 and not self.jobs_out():
             learn(self.ledger, name, most_elements=elements // 2, refused=elements)
@@ -70,7 +70,7 @@ class Capacity:
         learn(self.ledger, name, times_full=known.times_full + 1)
 
     def is_worth_another_try(self, refused: Request) -> bool:
-        """Whether a request was perhaps refused for the nodes that it was to avoid, which then no job does for a day.
+        """Whether a request was perhaps refused for its excluded nodes; then no job excludes nodes for a day.
 
         A node may have another name there than the one it gave itself.
         """
@@ -79,7 +79,7 @@ class Capacity:
         return until is not None
 
     def room(self) -> int:
-        """Return how many tasks may still be given to this site."""
+        """Return how many more tasks may be submitted to this site."""
         if not self.jobs_left():
             return 0
         most = self.site.site.max_queued_tasks
@@ -98,7 +98,7 @@ class Capacity:
         return most is None or len(self.jobs_out()) < most
 
     def jobs_out(self) -> list[sqlite3.Row]:
-        """Return the jobs that are out at this site."""
+        """Return the active jobs of this site."""
         return [job for job in jobs.open_jobs(self.ledger.db) if job["site"] == self.site.name]
 
     def array_size(self) -> int:

@@ -1,4 +1,4 @@
-"""Hearing from the runners: their events become facts, and the books of those that are gone are closed."""
+"""Collecting from the runners: their events become facts, and the jobs of runners that are gone are finished."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Collector:
         return ended + self.collect_arrays([job for job in open_jobs if not job["feed"]])
 
     def collect_runner(self, site: FeedingSite, job: sqlite3.Row) -> int:
-        """Hear one runner of this machine."""
+        """Collect the events of one runner of this machine."""
         gone = self.is_gone(site, job)  # asked before the last read: nothing said before the end is missed
         read = self.read_last if gone else self.read
         ended = sum(read(job, life) for life in jobs.lives(self.ledger.db, job["id"]))
@@ -91,7 +91,7 @@ class Collector:
         return ended
 
     def collect_arrays(self, arrays: Sequence[sqlite3.Row]) -> int:
-        """Hear the elements of all arrays, now and then: a shared file system is not to be asked all the time."""
+        """Collect the events of all arrays, now and then: a shared file system should not be asked all the time."""
         now = self.clock.monotonic()
         if not arrays or now < self.look_at:
             return 0
@@ -169,7 +169,7 @@ class Collector:
         self.revoke(f"t.state = 'queued' AND t.stage = {number}")
 
     def revoke_cancelled(self) -> None:
-        """Tell the runners to drop tasks that a person took away from them."""
+        """Tell the runners to drop tasks that a person cancelled or vetoed."""
         self.revoke("t.state IN ('failed', 'vetoed', 'gone')")
 
     def revoke(self, which: str) -> None:

@@ -17,7 +17,7 @@ from penstock.ledger.units import Values
 def open_by_condition(context: Context) -> dict[int, str]:
     """Return the units and groups that are open by their level's condition, and why.
 
-    Looked at are those where a task is still to do, or would be redone since members came or changed.
+    Checked are those where a task is still to do, or would be redone because members came or changed.
     """
     campaign, graph, db = context.campaign, context.graph, context.ledger.db
     reasons: dict[int, str] = {}
@@ -51,8 +51,8 @@ def refuse_groups(context: Context, level: int, name: str) -> None:
     """Raise DefinitionError if a stage at a level without a condition merges groups."""
     if any(s.level == level and context.graph.is_group(n) for n, s in context.graph.stages.items()):
         raise DefinitionError(
-            f"a stage at level '{name}' needs to know when its groups are whole, as more may come by itself (`tick`,"
-            f' `watch`, `up`): add complete = {{ {name} = "quiet 30min" }} to [units]; it can be {FORMS}',
+            f"a stage at level '{name}' needs to know when its groups are complete, as more data may arrive"
+            f' (`tick`, `watch`, `up`): add complete = {{ {name} = "quiet 30min" }} to [units]; it can be {FORMS}',
             file=context.campaign.file,
         )
 

@@ -1,4 +1,4 @@
-"""What every part of the conductor works with."""
+"""What every part of the conductor shares."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from penstock.site import ClusterSite, Sites
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One campaign being driven: its definition, its record, where it runs, and the clock."""
+    """One campaign at work: its definition, its record, where it runs, and the clock."""
 
     ledger: Ledger
     campaign: Campaign

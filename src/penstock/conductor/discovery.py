@@ -32,7 +32,7 @@ SLOWNESS = 20  # a look that took a second is not repeated for twenty
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What a look at the sources brought."""
+    """What a scan of the sources found."""
 
     present: int = 0
     new: int = 0
@@ -42,7 +42,7 @@ class Discovery:
     settles_at: float | None = None  # when the next file will be at rest
 
     def plus(self, difference: Difference, state: sources.ScanState) -> Discovery:
-        """Add what one source brought."""
+        """Add what one source gave."""
         times = [t for t in (self.settles_at, *(u.ready_at for u in state.unsettled)) if t is not None]
         return Discovery(
             self.present + difference.present,
@@ -55,7 +55,7 @@ class Discovery:
 
     @property
     def any_new_events(self) -> bool:
-        """Whether anything is other than it was."""
+        """Whether anything changed."""
         return bool(self.new or self.changed or self.gone)
 
 
@@ -89,9 +89,9 @@ class Discoverer:
         return seen
 
     def pause(self, found: Discovery, *, took_s: float, open_ended: bool) -> float:
-        """Return in how many seconds to look again: when the next file is at rest, or, if more may come, now and then.
+        """Return in how many seconds to scan again: when the next file is at rest, or, if more may come, now and then.
 
-        That is soon after news and more and more rarely without any; who looks once is done with it.
+        That is soon after news and more and more rarely without any; a single scan has no next one.
         """
         self.pause_s = SOON_S if found.any_new_events else min(2 * self.pause_s, SELDOM_S)
         pause = max(self.pause_s, SLOWNESS * took_s) if open_ended else float("inf")
@@ -107,7 +107,7 @@ class Discoverer:
     def look(self, source: Source) -> sources.ScanState:
         """Scan a source into the staging table, which locks nothing that anybody else may want meanwhile.
 
-        Raises DefinitionError if it cannot be read and never could; one that gave units before holds up no other.
+        Raises DefinitionError if it cannot be read and never could; one that gave units before does not stop the others.
         """
         db = self.ledger.db
         rows = db.execute("SELECT path, fingerprint, since FROM settling").fetchall()
@@ -130,7 +130,7 @@ class Discoverer:
         return state
 
     def merge(self, source: Source, state: sources.ScanState, *, accept_gone: bool) -> Difference:
-        """Admit what a look at a source changed; a source that is not there changes nothing."""
+        """Apply the changes that a scan found; a missing source changes nothing."""
         difference = merge_found(
             self.ledger.db,
             source.level,
@@ -156,25 +156,25 @@ class Discoverer:
             return None
 
     def note_settling(self, unsettled: Sequence[sources.Unsettled]) -> None:
-        """Remember the files that are not at rest, in place of those of the last look."""
+        """Remember the files that are not at rest, in place of those of the last scan."""
         db = self.ledger.db
         db.execute("DELETE FROM settling WHERE true")
         rows = [(u.path, u.fingerprint, u.since) for u in unsettled]
         db.executemany("INSERT OR REPLACE INTO settling VALUES (?, ?, ?)", rows)
 
     def note_problems(self, source: Source, state: sources.ScanState, difference: Difference) -> None:
-        """Replace the problems that the last look at this source left in the record."""
+        """Replace the problems that the last scan of this source recorded."""
         db, name = self.ledger.db, f"units.{source.level}"
         db.execute("DELETE FROM problem WHERE source = ?", (name,))
         problems = [(p.subject, p.why) for p in state.problems]
         problems += [
-            (root, "this folder of the source is not there: nothing was taken as gone")
+            (root, "this folder of the source does not exist: no unit was marked as gone")
             for root in state.missing_roots
         ]
         if difference.suspicious:
             why = (
-                f"{difference.suspicious} units seem to be gone at once, too many to be believed:"
-                " is a disk not mounted? `--accept-gone` takes it as true"
+                f"{difference.suspicious} units are missing at once, which is suspicious:"
+                " is a disk not mounted? `--accept-gone` accepts it"
             )
             problems.append(("units", why))
         db.executemany(
@@ -196,7 +196,7 @@ class Discoverer:
         return [ROOT, *(row[0] for row in rows if row)]
 
     def open_groups(self, opening: set[tuple[int, str]]) -> None:
-        """Record which groups are open, and look again at the tasks of those that were or are."""
+        """Record which groups are open, and evaluate again the tasks of those that were or are."""
         db = self.ledger.db
         before = {(row[0], row[1]) for row in db.execute("SELECT unit, why FROM opening")}
         if opening == before:
@@ -225,6 +225,6 @@ def check_found(ledger: Ledger, campaign: Campaign, found: Discovery) -> None:
 
 
 def look_for_units(root: Path) -> None:
-    """Bring the units of a campaign that nobody drives to what is there, by the definition of its record."""
+    """Scan the sources of a campaign without a conductor, by the definition in its record."""
     with held(root, command="look", clock=SystemClock()) as ledger:
         Discoverer(recorded_context(ledger, SystemClock())).discover()

@@ -1,4 +1,4 @@
-"""The elements of arrays: their event files are looked for, read, and their books closed when they are over."""
+"""The elements of arrays: their event files are found and read, and they are finished when they are over."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Elements:
                 db.executemany(unsaid, [row[:2] for row in rows])  # it was said of what came before this life
 
     def finish_over(self, job: sqlite3.Row) -> None:
-        """Close the books of the elements from which nothing more can come."""
+        """Finish the elements from which nothing more can come."""
         now, endings = self.clock.monotonic(), defaultdict[tuple[Ending, bool], list[int]](list)
         damaged = set[str]()
         for row in self.ledger.db.execute(OVER, (job["id"],)).fetchall():
@@ -112,14 +112,14 @@ class Elements:
             )
 
     def hear_last(self, job: sqlite3.Row, elements: Sequence[int]) -> None:
-        """Read the last words of elements that left without a goodbye."""
+        """Read the last events of elements that exited without saying so."""
         gone = set(elements)
         for life in jobs.lives(self.ledger.db, job["id"]):
             if life["left"] is None and life["element"] in gone:
                 self.read_last(job, life)
 
     def cancel_leftover(self, job: sqlite3.Row) -> int:
-        """Cancel at the scheduler, by one command, what has nothing left to do; return how many elements that was.
+        """Cancel elements with nothing left to do, by one command; return how many that was.
 
         Those that claimed nothing yet are over with that; the others are still to say goodbye. Raises SiteError.
         """
@@ -131,7 +131,9 @@ class Elements:
         known = Known(job["token"], job["native"], job["elements"])
         reply = self.site.cancel(known, None if len(gone) == job["elements"] else gone)
         if reply.code != 0 and self.any_waits(known, gone):
-            raise QueryFailed(f"the scheduler did not cancel what has nothing left to do ({reply.words})")
+            raise QueryFailed(
+                f"the scheduler did not cancel elements with nothing left to do ({reply.words})"
+            )
         self.note_cancelled(job, gone)
         if idle := [row["element"] for row in rows if row["claimed"] is None]:
             self.finishing.finish_elements(
@@ -140,7 +142,7 @@ class Elements:
         return len(gone)
 
     def note_cancelled(self, job: sqlite3.Row, elements: Sequence[int]) -> None:
-        """Write down that elements were taken out of the queue, so that it is done once, and their ends are no surprise."""
+        """Record that elements were cancelled, so that it is done once, and their ends are expected."""
         with self.ledger.transaction() as db:
             sql = "UPDATE element SET cancelled = 1 WHERE job = ? AND element = ?"
             db.executemany(sql, [(job["id"], element) for element in elements])
@@ -151,7 +153,7 @@ class Elements:
         return any(seen.element is None or seen.element in elements for seen in left)
 
     def revoke(self, job: sqlite3.Row, elements: Sequence[int]) -> None:
-        """Tell elements that nobody knows of any more not to go on, if they live after all."""
+        """Tell elements that were given up not to continue, in case they still run."""
         which = json.dumps(list(elements))
         rows = self.ledger.db.execute(
             "SELECT b.element, t.stage, t.unit FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = ?"
@@ -165,7 +167,7 @@ class Elements:
             self.site.revoke(job["token"], element, tasks)
 
     def give_up(self, job: sqlite3.Row, elements: Sequence[int], ending: Ending) -> None:
-        """Take the tasks of elements back that were revoked.
+        """Take back the tasks of revoked elements.
 
         A job of which nothing ever began is one false start, however large: a scheduler may lose one (RULES 13).
         """
@@ -185,7 +187,7 @@ def is_false_start(row: sqlite3.Row) -> bool:
 
 
 def ending_of(row: sqlite3.Row, site: str, *, now: float, visibility_s: float) -> Ending | None:
-    """Say how an element ended for what it still had; None: more may come, or only the scheduler can say why it ended."""
+    """Return how an element ended for its remaining tasks; None: more may come, or only the scheduler knows why it ended."""
     if row["left"] is not None and (row["left"] != ASKED or not row["unfinished"]):
         return Ending("lost", row["left"], suspects=True)
     if row["ended"] is None or (row["left"] is None and now < row["ended"] + visibility_s):

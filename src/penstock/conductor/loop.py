@@ -51,7 +51,7 @@ FAREWELL_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run ended: an exit code, and what to tell."""
+    """How a run ended: an exit code, and the lines to print."""
 
     code: int
     lines: list[str] = field(default_factory=list[str])
@@ -129,25 +129,25 @@ class Conductor:
         return turn
 
     def tick(self) -> Turn:
-        """Take one turn, of everything; somebody comes back later."""
+        """Take one full turn; another tick comes later."""
         self.open_ended = True
         for slots in self.crew.slots:
             slots.seconds = TICK_S
         return self.turn(*STEPS)
 
     def run(self, *, observe: Observe | None = None, stale: bool = False, only: Only | None = None) -> Ending:
-        """Work until nothing can change without a new file or a person; give out `only` what was asked for."""
+        """Work until nothing can change without a new file or a person; submit `only` what was requested."""
         self.open_ended, self.crew.redo = False, stale
         self.crew.context.scope.limit(only)
         return self._work(observe)
 
     def watch(self, *, observe: Observe | None = None, until_done: bool = False) -> Ending:
-        """Work, and look for new units, until told to stop."""
+        """Work, and scan for new units, until asked to stop."""
         self.open_ended = not until_done
         return self._work(observe)
 
     def _work(self, observe: Observe | None) -> Ending:
-        """Take turns until done or told to stop; whoever starts that has mended what had halted or could not begin."""
+        """Take turns until done or asked to stop; starting that assumes that what had halted or could not start is fixed."""
         end_halts(self.ledger)
         with self.ledger.transaction() as db:
             retry_unbegun(db, self.graph)
@@ -160,27 +160,27 @@ class Conductor:
         return self.end()
 
     def ask_stop(self) -> None:
-        """Stop submitting, and ask running work to give back what it has not begun."""
+        """Stop submitting, and ask running work to return what it has not started."""
         self.stopping = True
 
     def discover(self) -> Turn:
-        """Look at the sources now."""
+        """Scan the sources now."""
         return self.turn(discover)
 
     def submit(self) -> Turn:
-        """Give out what is ready now."""
+        """Submit what is ready now."""
         return self.turn(submit)
 
     # between turns, and after the last one
 
     def is_done(self) -> bool:
-        """Whether nothing can change without a new file or a person, and none is waited for."""
+        """Whether nothing can change without a new file or a person, and neither is awaited."""
         if self.open_ended or self.crew.found.settles_at is not None:
             return False
         return not self.crew.context.scope.is_open(self.ledger, self.graph)
 
     def wait(self, until: float) -> None:
-        """Sleep until a runner has news, a source wants a look, or a while has passed."""
+        """Sleep until a runner has news, a source is due for a scan, or a while has passed."""
         if not self._has_runners():
             self.clock.sleep(CLUSTER_LOOK_S)
             return
@@ -195,11 +195,11 @@ class Conductor:
             pause = min(pause * 1.2, 0.02)
 
     def _has_runners(self) -> bool:
-        """Whether runners of this machine are at work, which are heard within milliseconds."""
+        """Whether runners of this machine are at work, whose events arrive within milliseconds."""
         return any(job["feed"] for job in jobs.open_jobs(self.ledger.db))
 
     def end(self) -> Ending:
-        """Let the runners go, hear their last words, and say how it ended."""
+        """Dismiss the runners, collect their last events, and return how it ended."""
         self.crew.retire_slots()
         if self.stopping:
             self._ask_to_end()
@@ -218,13 +218,13 @@ class Conductor:
         return Ending(code, lines)
 
     def _ask_to_end(self) -> None:
-        """Ask the runners of this machine to give back what they have not begun."""
+        """Ask the runners of this machine to return what they have not started."""
         for job in jobs.open_jobs(self.ledger.db):
             if job["native"] and (site := self.sites.feeding_site(job["site"])):
                 site.ask_to_end(job["native"])
 
     def _awaits_goodbye(self) -> bool:
-        """Whether runners are about to leave: those of this machine, and elements that have nothing left to do."""
+        """Whether runners are about to exit: those of this machine, and elements with nothing left to do."""
         unfinished = self.ledger.db.execute(
             "SELECT 1 FROM tally WHERE unit = 1 AND state IN ('queued', 'running') AND n > 0 LIMIT 1"
         ).fetchone()

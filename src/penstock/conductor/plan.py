@@ -1,4 +1,4 @@
-"""The dry run: what `run` would do now, and why, worked out on a private copy of the ledger."""
+"""The dry run: what `run` would do now, and why, computed on a private copy of the ledger."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from penstock.conductor.products import check_products
 from penstock.conductor.replacing import in_the_way
 from penstock.conductor.scope import Only
 from penstock.conductor.slots import SlotSubmitter
-from penstock.display import count, show_duration
+from penstock.display import count, show_duration, them
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger
 from penstock.ledger.pauses import end_halts
@@ -36,14 +36,14 @@ from penstock.site import FeedingSite, LocalSite, Sites
 
 SHOWN = 3
 UNTOLD = {
-    "ready": "not made yet",
+    "ready": "not run yet",
     "waiting": "its upstreams are not done",
 }  # the reason where none is recorded
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """So many tasks are in a state, and why."""
+    """How many tasks are in a state for the same reason."""
 
     state: str
     why: str
@@ -65,7 +65,7 @@ class StagePlan:
     first_lines: Sequence[Mapping[str, Any]]
     site: str = "local"
     outlook: Sequence[str] = ()
-    """How the ready tasks would be given out where the stage runs, and at the clusters that the definition has."""
+    """How the ready tasks would run where the stage runs, and at the clusters in the definition."""
     submit: Sequence[str] = ()
     """Of a cluster: the command that submits its first array."""
     script: str | None = None
@@ -107,10 +107,9 @@ def stage_text(stage: StagePlan) -> list[str]:
     lines += [f"  {r.tasks} {r.state}: {r.why}" for r in stage.reasons]
     if stage.taken:
         more = ", …" if len(stage.taken) > SHOWN else ""
-        them = "it" if len(stage.taken) == 1 else "them"
         lines.append(
-            f"  {count(len(stage.taken), 'product')} there already, not made by penstock, and left alone:"
-            f" {', '.join(stage.taken[:SHOWN])}{more}; move {them} away, or run with --overwrite"
+            f"  {count(len(stage.taken), 'product')} already present but not made by penstock:"
+            f" {', '.join(stage.taken[:SHOWN])}{more}; move {them(len(stage.taken))} away, or use --overwrite"
         )
     lines += [f"  $ {command}" for command in stage.first]
     if stage.script:
@@ -124,7 +123,7 @@ def stage_text(stage: StagePlan) -> list[str]:
 
 
 def plan(campaign: Campaign, *, clock: Clock | None = None, only: Only | None = None) -> Plan:
-    """Say what `run` would do now, with all or with `only` what is asked for; nothing is written.
+    """Return what `run` would do now, with everything or with `only` what is requested; nothing is written.
 
     Raises DefinitionError as `run` would: nothing found, two tasks with one product, a missing executable.
     """
@@ -146,7 +145,7 @@ def plan(campaign: Campaign, *, clock: Clock | None = None, only: Only | None = 
 
 @contextmanager
 def drafted(campaign: Campaign, *, clock: Clock | None = None) -> Generator[tuple[Context, Discovery]]:
-    """Give a private copy of the record as it would be after a look at the sources; it is forgotten afterwards."""
+    """Give a private copy of the record as it would be after a scan of the sources; it is discarded afterwards."""
     clock = clock or SystemClock()
     with Ledger.draft(campaign.root) as ledger:
         graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
@@ -163,7 +162,7 @@ def start_of(site: FeedingSite | None) -> str | None:
 
 
 def submitter_of(context: Context, stage: Stage) -> SlotSubmitter | ArraySubmitter:
-    """Return what would give out the tasks of a stage."""
+    """Return what would submit the tasks of a stage."""
     name = context.sites.name_of(stage)
     if site := context.sites.feeding_site(name):
         return SlotSubmitter(context, site)
@@ -177,7 +176,7 @@ def hear_nothing(job: sqlite3.Row, life: sqlite3.Row) -> int:
 
 
 def plan_stage(context: Context, stage: Stage) -> StagePlan:
-    """Say what would be done at one stage."""
+    """Return what would be done at one stage."""
     submitter = submitter_of(context, stage)
     ledger, campaign, number = context.ledger, context.campaign, context.graph.ids[stage.name]
     where = context.scope.where
@@ -207,26 +206,26 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
 def previewed(
     submitter: SlotSubmitter | ArraySubmitter, stage: Stage, units: Sequence[int]
 ) -> tuple[list[dict[str, Any]], list[Reason]]:
-    """Render some tasks, and say why others cannot be."""
+    """Render some tasks, with the reasons why others cannot be."""
     lines, wrong = list[dict[str, Any]](), Counter[str]()
     for unit in units:
         try:
             lines += submitter.preview(stage, [unit])
         except DefinitionError as error:
             wrong[error.message] += 1
-    return lines, [Reason("ready", f"cannot be run: {why}", n) for why, n in wrong.items()]
+    return lines, [Reason("ready", f"cannot run: {why}", n) for why, n in wrong.items()]
 
 
 def outlook(
     context: Context, stage: Stage, submitter: SlotSubmitter | ArraySubmitter, ready: int
 ) -> list[str]:
-    """Say how the ready tasks of a stage would be given out: where it runs, and at clusters that it could be moved to."""
+    """Describe how the ready tasks of a stage would run: at its site, and at clusters that it could be moved to."""
     campaign, usage = context.campaign, context.durations.usage(stage.name)
     if isinstance(submitter, ArraySubmitter):
         return [array_outlook(submitter.site.name, ready, submitter.size(stage))]
     cores, at_once = submitter.cores, submitter.batches_at_once(stage) * submitter.workers(stage)
     most = f" and at most {stage.batch:,} tasks" if isinstance(stage.batch, int) else ""
-    batches = f"in batches learned to about {show_duration(LOCAL_S)}{most}" if ready > 1 else "alone"
+    batches = f"in batches of about {show_duration(LOCAL_S)}{most}" if ready > 1 else "by itself"
     here = f"here {count(min(ready, at_once), 'task')} at once on {count(cores, 'core')}, {batches}"
     size = batch_size(stage.batch, usage, workers=stage.workers)
     clusters = [site.name for site in campaign.sites.values() if site.scheduler != "local"]
@@ -234,7 +233,7 @@ def outlook(
 
 
 def array_outlook(site: str, ready: int, size: int) -> str:
-    """Say how many elements so many tasks are at a cluster."""
+    """Describe how many elements so many tasks need at a cluster."""
     elements = count(math.ceil(ready / size), "array element")
     return f"at site {site} {elements} of up to {count(min(size, ready), 'task')}"
 

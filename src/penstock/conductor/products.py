@@ -1,4 +1,4 @@
-"""Two tasks must not make one file: proven from the patterns where possible, looked at path by path where not."""
+"""Two tasks must not write the same file: proven from the patterns where possible, else checked path by path."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Part = str | Placeholder
 def check_products(context: Context) -> None:
     """Raise DefinitionError if two tasks, of the units known now, have one product path.
 
-    Once a stage has made something as it is defined now, such a task is a unit's own fault: it fails when it is given out.
+    Once a stage has made something as it is defined now, such a task is a unit's own fault: it fails when it is submitted.
     """
     campaign = context.campaign
     doubtful = doubtful_stages(campaign)
@@ -29,8 +29,8 @@ def check_products(context: Context) -> None:
                 has_worked(context, s) for s in (stage.name, other[0])
             ):
                 raise DefinitionError(
-                    f"two tasks would make one product, {path}: {other[0]} of {other[1]} and {stage.name} of {label};"
-                    " put more fields into its pattern",
+                    f"two tasks would write the same product, {path}: {other[0]} of {other[1]} and {stage.name} of {label};"
+                    " add fields to its pattern",
                     file=campaign.file,
                 )
 

@@ -1,7 +1,7 @@
-"""Asking the scheduler, as little as possible: about silent elements only, and about jobs that may never have been taken.
+"""Asking the scheduler, as little as possible: only about silent elements and jobs that may never have been accepted.
 
 A question that fails changes nothing. An answer without an element is not an end: only when two valid answers, two
-minutes apart, do not know it, and its history was asked for too, is it lost (RULES 9).
+minutes apart, do not list it, and its history was asked too, is it lost (RULES 9).
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class Silence:
     elements: Sequence[sqlite3.Row]
 
     def known(self) -> set[Known]:
-        """Return what is asked about: the job as it was recorded, and as its runners know it."""
+        """Return what to ask about: the job as it was recorded, and as its runners know it."""
         natives = {row["claimed"] for row in self.elements if row["claimed"]} | {self.job["native"]}
         return {Known(self.job["token"], native, self.job["elements"]) for native in natives}
 
 
 class Reconciler:
-    """Keeps the record true to what one cluster's scheduler says."""
+    """Keeps the record in agreement with one cluster's scheduler."""
 
     def __init__(self, context: Context, site: ClusterSite, elements: Elements) -> None:
         self.ledger, self.clock, self.site, self.elements = context.ledger, context.clock, site, elements
@@ -70,7 +70,7 @@ class Reconciler:
         self.forget_other_clock()
 
     def turn(self) -> None:
-        """Ask one thing, if something is to be asked and enough time has gone by."""
+        """Ask one question, if there is one and enough time has passed."""
         open_jobs = [job for job in jobs.open_jobs(self.ledger.db) if job["site"] == self.site.name]
         for job in open_jobs:
             self.adopt_by_claim(job)
@@ -99,12 +99,12 @@ class Reconciler:
         learn(self.ledger, self.site.name, failures=failures, ask_due=self.clock.now() + pause)
 
     def note_departed(self) -> None:
-        """Look at once for what has nothing left to do: a person waits for that, so there is no pace."""
+        """Cancel elements with nothing left to do at once: a person waits for that, so there is no pause."""
         self.may_have_departed = True
         learn(self.ledger, self.site.name, cancel_due=None)
 
     def cancel_leftover(self, open_jobs: Sequence[sqlite3.Row]) -> None:
-        """Cancel elements whose tasks a person took away; what fails, or has no id yet, is tried again later."""
+        """Cancel elements whose tasks were cancelled or vetoed; what fails, or has no id yet, is tried again later."""
         due, now = self.known.cancel_due, self.clock.now()
         if is_ahead(due, now, ASK_EVERY_S) or (due is None and not self.may_have_departed):
             return
@@ -119,7 +119,7 @@ class Reconciler:
         learn(self.ledger, self.site.name, cancel_due=self.clock.now() + ASK_EVERY_S if again else None)
 
     def ask(self, open_jobs: Sequence[sqlite3.Row]) -> bool:
-        """Ask about jobs that may never have been taken, else about silent elements; say whether anything was asked."""
+        """Ask about jobs that may never have been accepted, else about silent elements; return whether anything was asked."""
         planned = [job for job in open_jobs if job["native"] is None]
         if self.look_for([job for job in planned if self.may_be_there(job)]):
             return True
@@ -172,13 +172,13 @@ class Reconciler:
         return True
 
     def is_over_due(self, job: sqlite3.Row) -> bool:
-        """Whether the command that last handed a job in has long ended, whatever came of it."""
+        """Whether the command that last submitted a job has ended long ago, whatever its result."""
         return self.clock.now() > (job["submitted"] or job["created"]) + SUBMIT_S + 60
 
     def submit_again(self, job: sqlite3.Row) -> None:
-        """Hand in the same job under the same token, a few times at most."""
+        """Submit the same job under the same token, a few times at most."""
         if job["tries"] >= HANDED_IN_AT_MOST:
-            why = f"site '{self.site.name}' was handed job {job['token']} {job['tries']} times and does not know it"
+            why = f"site '{self.site.name}' was sent job {job['token']} {job['tries']} times, but does not list it"
             self.forget(job, why)
             pause_stages_of(self.ledger, job, f"{why}: see what its submit command says")
             return
@@ -235,11 +235,11 @@ class Reconciler:
             self.note(silent, self.site.queue(known_to(silent)), of_queue=True)
 
     def has_history(self) -> bool:
-        """Whether this scheduler keeps one, and is set up to."""
+        """Whether this scheduler keeps a history, and is configured to."""
         return self.known.accounting is not False and self.site.scheduler.history([]) is not None
 
     def history_answered_since(self, at: float) -> bool:
-        """Whether the history was asked with success after a time of the monotonic clock."""
+        """Whether the history answered after a time of the monotonic clock."""
         answered = self.known.history_answered
         return answered is not None and answered > at
 
@@ -253,7 +253,7 @@ class Reconciler:
                 self.give_up_lost(silence, known, named=bool(seen))
 
     def record(self, silence: Silence, known: Mapping[int, Sighting]) -> None:
-        """Write down where elements stand."""
+        """Record the states of elements."""
         now, rows = self.clock.monotonic(), list[tuple[object, ...]]()
         for row in silence.elements:
             if s := known.get(row["element"]):
@@ -294,11 +294,11 @@ class Reconciler:
 
     @property
     def lost(self) -> Ending:
-        return Ending("lost", f"no news, and {self.site.name} no longer knows it", suspects=True)
+        return Ending("lost", f"no news, and {self.site.name} no longer lists it", suspects=True)
 
     @property
     def taken_out(self) -> Ending:
-        why = f"cancelled at {self.site.name}: it waited, and is not in the queue any more"
+        why = f"cancelled at {self.site.name}: it was pending, and is no longer in the queue"
         return Ending("cancelled", f"{why}; `penstock retry` submits it again")
 
     def never_began(self, row: sqlite3.Row) -> bool:
@@ -310,7 +310,7 @@ class Reconciler:
         return waited and self.history_answered_since(row["absent"])
 
     def still_silent(self, job: sqlite3.Row, elements: Sequence[int]) -> list[int]:
-        """Read what there is a last time, as an answer may have taken long, and return who said nothing."""
+        """Read the event files once more, as an answer may have taken long, and return who is still silent."""
         self.elements.collect(job)
         silent = {row["element"] for silence in self.silent([job]) for row in silence.elements}
         return [element for element in elements if element in silent]
@@ -327,7 +327,7 @@ class Reconciler:
         return now - absent >= LOST_S and asked
 
     def note_trouble(self, why: str | None) -> None:
-        """Let people see that a site does not answer, until it does."""
+        """Record as a problem that a site does not answer, until it does."""
         self.ledger.set_problem(f"site {self.site.name}", why, self.clock.now())
 
 

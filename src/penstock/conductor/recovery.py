@@ -1,4 +1,4 @@
-"""Taking over: what an earlier conductor started is found again, and what it only meant to start is forgotten."""
+"""Taking over: what an earlier conductor started is adopted, and what it only planned to start is dropped."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def follow(context: Context, site: FeedingSite, job: sqlite3.Row) -> None:
 
 
 def forget_down(ledger: Ledger, now: float) -> None:
-    """Take `down` as done where it was asked of an earlier conductor, which ended before it heard of it."""
+    """Answer requests for `down` that an earlier conductor did not see before it stopped."""
     with ledger.transaction() as db:
         db.execute(
-            "UPDATE request SET applied = ?, answer = 'the conductor had ended' WHERE applied IS NULL"
+            "UPDATE request SET applied = ?, answer = 'the conductor had stopped' WHERE applied IS NULL"
             " AND action = 'down' AND at < (SELECT since FROM lease)",
             (now,),
         )
@@ -78,7 +78,7 @@ def finished_ones(ledger: Ledger, tokens: Sequence[str]) -> list[str]:
 
 
 def strangers(ledger: Ledger, site: JobSite) -> list[str]:
-    """Return the jobs of this campaign that its record does not have: they were given out after the copy that it goes on from."""
+    """Return the jobs of this campaign that its record lacks: submitted after the copy that it continues from."""
     known = {row[0] for row in ledger.db.execute("SELECT token FROM job")}
     return [t for t in site.unpacked() if t not in known and site.root_of(t) == str(ledger.root)]
 
@@ -100,7 +100,7 @@ def forget_undelivered(ledger: Ledger, graph: Graph, job: int, fed: int) -> None
 
 
 def finish_unstarted(ledger: Ledger, job: int, now: float) -> None:
-    """Close the books of a job whose runner was never recorded: it was never fed, so it has nothing."""
+    """Finish a job whose runner was never recorded: it was never fed, so it has nothing."""
     with ledger.transaction() as db:
         db.execute(
             "UPDATE job SET state = 'finished', finished = ?, why = 'never started' WHERE id = ?", (now, job)

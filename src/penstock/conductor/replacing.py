@@ -67,12 +67,12 @@ class Inputs:
         self.known: frozenset[Identity] = frozenset()
 
     def hold(self, path: str) -> bool:
-        """Whether an input lies at a path, or in a folder that lies there."""
+        """Whether a path is an input, or a folder that holds one."""
         identity = identity_of(os.path.join(self.root, path), os.lstat)
         return identity is not None and identity in self.identities()
 
     def identities(self) -> frozenset[Identity]:
-        """Return device and inode of all inputs and of the folders above them, looked at anew when there are new units."""
+        """Return device and inode of all inputs and of the folders above them, read again when there are new units."""
         row = self.context.ledger.db.execute("SELECT max(id), max(at), count(gone) FROM unit").fetchone()
         if tuple(row) != self.newest:
             self.newest, self.known = tuple(row), frozenset(self.look())
@@ -100,7 +100,7 @@ class Inputs:
 
 
 def identity_of(path: str, look: Any) -> Identity | None:
-    """Return device and inode of what lies at a path; None when there is nothing."""
+    """Return device and inode of what is at a path; None when there is nothing."""
     try:
         status = look(path)
     except OSError:
@@ -109,7 +109,7 @@ def identity_of(path: str, look: Any) -> Identity | None:
 
 
 def in_the_way(context: Context, stage: Stage) -> list[str]:
-    """Return the product paths of ready tasks where something lies that they may not replace."""
+    """Return the product paths of ready tasks where a file exists that they may not replace."""
     there = {path for product in stage.products for path in found_at(product, context.campaign)}
     there.difference_update(lying_at(context.ledger.db, [context.graph.ids[stage.name]]) if there else ())
     wanted = {path: unit for unit, path in paths_of_ready(context, stage) if path in there} if there else {}
@@ -118,7 +118,7 @@ def in_the_way(context: Context, stage: Stage) -> list[str]:
 
 
 def found_at(product: Product, campaign: Campaign) -> Iterator[str]:
-    """Yield what lies there under names that a product may have."""
+    """Yield what exists under names that a product may have."""
     match = product.path.segments[-1].match
     for folder in Walk(product.path, campaign.root, ScanState(now_s=0.0)):
         if isinstance(folder, Folder):

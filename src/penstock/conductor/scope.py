@@ -1,4 +1,4 @@
-"""Which tasks a run gives out: all of them, or those that were asked for and what these need."""
+"""Which tasks a run submits: all of them, or those that were requested and what these need."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ WANTED = "CREATE TABLE IF NOT EXISTS temp.wanted (stage INTEGER, unit INTEGER, P
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """What was asked for: the tasks of one stage, those of the units that `find` names, or those of both."""
+    """What was requested: the tasks of one stage, those of the units that `find` names, or those of both."""
 
     stage: str | None = None
     find: Callable[[Ledger], Iterable[int]] | None = None
 
 
 class Scope:
-    """The tasks that may be given out; `where` is the SQL condition for rows of `task` that holds for them."""
+    """The tasks that may be submitted; `where` is the SQL condition for rows of `task` that holds for them."""
 
     def __init__(self) -> None:
         self.only: Only | None = None
@@ -33,11 +33,11 @@ class Scope:
         self.newest = -1
 
     def limit(self, only: Only | None) -> None:
-        """Give out no more than what was asked for, from the next `refresh` on."""
+        """Submit only what was requested, from the next `refresh` on."""
         self.only, self.newest = only, -1
 
     def refresh(self, ledger: Ledger, graph: Graph) -> None:
-        """Find what was asked for among the units that are known now."""
+        """Find what was requested among the units that are known now."""
         newest = int(ledger.db.execute("SELECT max(id) FROM unit").fetchone()[0])
         if self.only is None or newest == self.newest:
             return
@@ -51,11 +51,11 @@ class Scope:
             note_wanted(ledger, graph, wanted)
 
     def has(self, stage: str) -> bool:
-        """Whether tasks of a stage may be given out."""
+        """Whether tasks of a stage may be submitted."""
         return self.stages is None or stage in self.stages
 
     def among(self, ledger: Ledger, graph: Graph, stage: str, units: Sequence[int]) -> list[int]:
-        """Return those of a stage's units whose tasks may be given out."""
+        """Return those of a stage's units whose tasks may be submitted."""
         if not self.has(stage):
             return []
         sql = f"SELECT unit FROM task WHERE stage = ? AND unit IN (SELECT value FROM json_each(?)) AND {self.where}"
@@ -76,7 +76,7 @@ class Scope:
         return dict(ledger.db.execute(sql).fetchall())
 
     def is_open(self, ledger: Ledger, graph: Graph) -> bool:
-        """Whether one of the tasks is on its way, or may be given out."""
+        """Whether one of the tasks is active, or may be submitted."""
         if self.stages is None or self.where == "true":
             names = graph.ids if self.stages is None else self.stages
             ids = ", ".join(str(graph.ids[name]) for name in names)
@@ -105,7 +105,7 @@ def with_upstreams(graph: Graph, stages: Sequence[str]) -> set[str]:
 def find_wanted(
     ledger: Ledger, graph: Graph, stages: Sequence[str], units: Iterable[int]
 ) -> Mapping[str, set[int]]:
-    """Return the units, by stage, whose tasks make what was asked for of these stages and units."""
+    """Return the units, by stage, that the requested tasks of these stages and units need."""
     asked, wanted = set(units), defaultdict[str, set[int]](set)
     for name in stages:
         sql = "SELECT t.unit FROM json_each(?) j CROSS JOIN task t ON t.stage = ? AND t.unit = j.value"
@@ -120,7 +120,7 @@ def find_wanted(
 
 
 def note_wanted(ledger: Ledger, graph: Graph, wanted: Mapping[str, set[int]]) -> None:
-    """Keep them where queries of this connection see them."""
+    """Store them in a table that queries of this connection see."""
     ledger.db.execute(WANTED)
     ledger.db.execute("DELETE FROM temp.wanted")
     sql = "INSERT INTO temp.wanted SELECT ?, value FROM json_each(?)"

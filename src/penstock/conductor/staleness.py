@@ -1,4 +1,4 @@
-"""Making again, when asked, what an older definition or an older input made."""
+"""Redoing, on request, what was made from an older definition or input."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def redo_stale(ledger: Ledger, graph: Graph, scope: Scope, which: str = EVERY) -
 
 
 def stale_counted(ledger: Ledger, stage_id: int) -> bool:
-    """Whether the tally knows of stale tasks of a stage."""
+    """Whether the tally counts stale tasks of a stage."""
     row = ledger.db.execute(
         "SELECT n FROM tally WHERE stage = ? AND unit = 1 AND state = 'stale'", (stage_id,)
     ).fetchone()

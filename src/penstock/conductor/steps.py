@@ -39,11 +39,11 @@ class Turn:
 
     def __str__(self) -> str:
         news = count(self.new, "new unit"), count(self.ended, "attempt"), count(self.given, "task")
-        return f"{news[0]}, {news[1]} ended, {news[2]} given out"
+        return f"{news[0]}, {news[1]} finished, {news[2]} submitted"
 
 
 class Crew:
-    """All who take part in a turn."""
+    """The parts that take a turn together."""
 
     def __init__(self, context: Context, *, accept_gone: bool) -> None:
         self.context, self.ledger, self.clock = context, context.ledger, context.clock
@@ -58,28 +58,28 @@ class Crew:
         self.reconcilers = [self.reconciler(name) for name in self.clusters()]
 
     def submitter(self, cluster: str) -> ArraySubmitter:
-        """Return who gives tasks to a cluster."""
+        """Return what submits to a cluster."""
         return ArraySubmitter(
             self.context, self.context.sites.cluster(cluster), self.collector.elements(cluster)
         )
 
     def reconciler(self, cluster: str) -> Reconciler:
-        """Return who asks a cluster's scheduler."""
+        """Return what asks a cluster's scheduler."""
         return Reconciler(self.context, self.context.sites.cluster(cluster), self.collector.elements(cluster))
 
     def clusters(self) -> Iterator[str]:
-        """Yield the clusters that stages name, and those where jobs of before are still out."""
+        """Yield the clusters that stages name, and those with active jobs of earlier conductors."""
         out = [job["site"] for job in jobs.open_jobs(self.ledger.db) if not job["feed"]]
         yield from dict.fromkeys([*(array.site.name for array in self.arrays), *out])
 
     def retire_slots(self) -> None:
-        """Let the present runners of this machine end after what they have."""
+        """Let the present runners of this machine exit after what they have."""
         for submitter in self.slots:
             submitter.retire()
 
 
 def apply_requests(crew: Crew, turn: Turn) -> float:
-    """Do what people asked for."""
+    """Apply people's requests."""
     for request in crew.requests.apply(crew.clock.now()):
         match request["action"]:
             case "down":
@@ -96,20 +96,20 @@ def apply_requests(crew: Crew, turn: Turn) -> float:
 
 
 def collect(crew: Crew, turn: Turn) -> float:
-    """Hear what the runners did."""
+    """Collect what the runners did."""
     turn.ended += crew.collector.collect()
     return ALWAYS
 
 
 def reconcile(crew: Crew, turn: Turn) -> float:
-    """Ask the schedulers what silent jobs do."""
+    """Ask the schedulers about silent jobs."""
     for reconciler in crew.reconcilers:
         reconciler.turn()
     return ALWAYS
 
 
 def discover(crew: Crew, turn: Turn) -> float:
-    """Look at the sources."""
+    """Scan the sources."""
     begun = crew.clock.monotonic()
     crew.found = found = crew.discoverer.discover(accept_gone=crew.accept_gone, open_ended=turn.open_ended)
     if not turn.open_ended:
@@ -123,7 +123,7 @@ def discover(crew: Crew, turn: Turn) -> float:
 
 
 def look_after(crew: Crew, turn: Turn) -> float:
-    """Look whether the products are as they were made: when a run begins or where many lie still, once a day."""
+    """Check whether the products are as they were made: when a run begins, or once a day if there are many."""
     now, looked = crew.clock.now(), float(crew.ledger.meta(LOOKED) or 0.0)
     if turn.open_ended and now < looked + DAY_S:
         return turn.at + looked + DAY_S - now
@@ -136,13 +136,13 @@ def look_after(crew: Crew, turn: Turn) -> float:
 
 
 def redo(crew: Crew, turn: Turn) -> float:
-    """Make ready again what is stale, where that was asked for: of all that is, or of these tasks."""
+    """Make stale tasks ready again where that was requested: all of them, or those marked for it."""
     redo_stale(crew.ledger, crew.context.graph, crew.context.scope, EVERY if crew.redo else UNASKED)
     return ALWAYS
 
 
 def submit(crew: Crew, turn: Turn) -> float:
-    """Give out what is ready."""
+    """Submit what is ready."""
     crew.context.scope.refresh(crew.ledger, crew.context.graph)  # stages make new units, too
     for array in crew.arrays:
         array.open_ended = turn.open_ended or crew.found.settles_at is not None
@@ -151,14 +151,14 @@ def submit(crew: Crew, turn: Turn) -> float:
 
 
 def publish(crew: Crew, turn: Turn) -> float:
-    """Bring what is new into the record's own file, and let other hosts see it."""
+    """Checkpoint the record's file, and publish it to other hosts."""
     crew.ledger.check_in(turn.at)
     crew.ledger.publish_if_due(now=crew.clock.now(), monotonic=turn.at)
     return ALWAYS
 
 
 def show(crew: Crew, turn: Turn) -> float:
-    """Let whoever watches see where it stands."""
+    """Show the present status to the observer."""
     if crew.observe is None:
         return NEVER
     crew.observe(crew.ledger)

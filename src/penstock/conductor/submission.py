@@ -1,4 +1,4 @@
-"""What is the same wherever tasks are given out: which stages may run, and what a runner reads of their tasks."""
+"""What is common to all sites: which stages may run, and what a runner reads about their tasks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from penstock.campaign import Campaign, Stage
 from penstock.conductor.context import Context
 from penstock.conductor.replacing import INPUT, Inputs
+from penstock.display import count
 from penstock.errors import DefinitionError
 from penstock.graph import Graph
 from penstock.ledger import tasks
@@ -46,7 +47,7 @@ class Rendered:
 
 
 class _NotMeant(Exception):
-    """Ends a transaction that was only tried."""
+    """Rolls back a transaction that was only a trial."""
 
 
 class Submitter:
@@ -69,12 +70,12 @@ class Submitter:
         return [self.graph.stages[row[0]] for row in rows if row[0] in self.mine and self.scope.has(row[0])]
 
     def preview(self, stage: Stage, units: Sequence[int]) -> list[dict[str, Any]]:
-        """Render tasks as they would be given to a runner, and give them to none; raises DefinitionError if one cannot be."""
+        """Render tasks as for a runner, without submitting them; raises DefinitionError if one cannot be."""
         inputs = inputs_of(self.ledger.db, self.graph, stage.name, units)
         return [line.data for line in self.render(stage, units, {u: inputs[u].paths for u in units}).values()]
 
     def set_aside(self, stage: Stage, units: Sequence[int], error: DefinitionError) -> None:
-        """Count as failed what cannot be given out, so that the rest can; raise `error` if all can."""
+        """Count as failed what cannot be submitted, so that the rest can; raise `error` if all can."""
         wrong: dict[int, str] = {}
         with suppress(_NotMeant), self.ledger.transaction() as db:
             for unit in units:
@@ -89,14 +90,12 @@ class Submitter:
         if not wrong:
             raise error
         with self.ledger.transaction() as db:
-            moves = [
-                tasks.Move(unit, "ready", "failed", f"cannot be run: {why}") for unit, why in wrong.items()
-            ]
+            moves = [tasks.Move(unit, "ready", "failed", f"cannot run: {why}") for unit, why in wrong.items()]
             tasks.move(db, self.graph, stage.name, moves)
             propagate(db, self.graph, {stage.name: wrong})
 
     def stage_specs(self, names: Sequence[str]) -> dict[str, Any]:
-        """Return what a runner must know of these stages."""
+        """Return what a runner must know about these stages."""
         return {n: stage_spec(self.graph.stages[n], self.graph.ids[n], self.campaign) for n in names}
 
     def lines(self, stage: Stage, batch: int, units: Sequence[int]) -> list[dict[str, Any]]:
@@ -124,7 +123,7 @@ class Submitter:
         return lines
 
     def let_replace(self, stage: Stage, lines: Mapping[int, Line]) -> None:
-        """Tell the runner which products may take the place of what lies there."""
+        """Tell the runner which products may replace an existing file."""
         wanted = {path: unit for unit, line in lines.items() for _, path in line.products}
         free = replaceable(self.ledger.db, self.graph.ids[stage.name], wanted) if wanted else set[str]()
         for path in wanted if self.overwrite else free:
@@ -142,10 +141,14 @@ class Submitter:
         labels = [self.label(member) for _, member, _ in left]
         line.data["missing"] = labels
         more = ", …" if len(labels) > NAMED else ""
-        return f"made without {len(labels)} members: {', '.join(labels[:NAMED])}{more}" if labels else None
+        return (
+            f"made without {count(len(labels), 'member')}: {', '.join(labels[:NAMED])}{more}"
+            if labels
+            else None
+        )
 
     def label(self, unit: int) -> str:
-        """Return a unit's key as people see it."""
+        """Return a unit's printed key."""
         key = self.ledger.db.execute("SELECT key FROM unit WHERE id = ?", (unit,)).fetchone()[0]
         return show_key(json.loads(key), self.campaign.levels, self.campaign.formats)
 
@@ -185,7 +188,7 @@ def scales_of(db: sqlite3.Connection, stage_id: int, units: Sequence[int]) -> Ma
 
 
 def clash(db: sqlite3.Connection, graph: Graph, stage: str, queued: Sequence[tasks.Queued]) -> str:
-    """Say which two tasks want to make one product."""
+    """Describe which two tasks have the same product."""
     mine: dict[str, int] = {}
     for task in queued:
         for _, path in task.products:
@@ -193,7 +196,7 @@ def clash(db: sqlite3.Connection, graph: Graph, stage: str, queued: Sequence[tas
             if path in mine or (other and tuple(other) != (graph.ids[stage], task.unit)):
                 maker = stage if path in mine else graph.name(other[0])
                 return (
-                    f"stage '{stage}': the product {path} of two of its units, or of stage '{maker}' too, would be the same"
-                    " file: put more fields into its pattern"
+                    f"stage '{stage}': the product {path} of two of its units, or also of stage '{maker}', would be the"
+                    " same file: add fields to its pattern"
                 )
-    return f"stage '{stage}': two tasks have one product: put more fields into its pattern"
+    return f"stage '{stage}': two tasks have the same product: add fields to its pattern"

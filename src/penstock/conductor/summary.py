@@ -1,11 +1,11 @@
-"""What to say when a run ends: what was done, what was not and why, and how to go on."""
+"""What to report when a run ends: what was done, what was not and why, and how to continue."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from penstock.display import Labels, count
+from penstock.display import Labels, count, them
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.reading.failuregroups import read_failure_groups
 from penstock.ledger.reading.logs import tail_of
@@ -45,9 +45,9 @@ def say_ending(
 
 
 def left_lines(everything: Mapping[str, int], part: Mapping[str, int]) -> list[str]:
-    """Say what a restricted run left alone."""
+    """Count what a restricted run left alone."""
     left = sum(everything.get(state, 0) - part.get(state, 0) for state in OPEN)
-    return [f"{count(left, 'other task')} not asked for: `penstock run` goes on with all"] if left else []
+    return [f"{count(left, 'other task')} not requested: `penstock run` runs everything"] if left else []
 
 
 def totals(ledger: Ledger) -> dict[str, int]:
@@ -63,11 +63,11 @@ def problem_lines(ledger: Ledger) -> list[str]:
     total = ledger.db.execute("SELECT count(*) FROM problem").fetchone()[0]
     rows = ledger.db.execute("SELECT subject, why FROM problem ORDER BY id DESC LIMIT ?", (SHOWN,))
     shown = [f"    {row['subject']}: {row['why']}" for row in rows]
-    return [f"{count(total, 'problem')} to look at: see `penstock status`", *shown] if total else []
+    return [f"{count(total, 'problem')}: see `penstock status`", *shown] if total else []
 
 
 def has_data_problem(ledger: Ledger) -> bool:
-    """Whether something that should be a unit is none or cannot be judged, or too many products are missing at once."""
+    """Whether a file or row could not become a unit, or too many products are missing at once."""
     sql = "SELECT 1 FROM problem WHERE source GLOB 'unit*.*' OR source = 'products' LIMIT 1"
     return ledger.db.execute(sql).fetchone() is not None
 
@@ -81,7 +81,7 @@ def has_pause(ledger: Ledger) -> bool:
 
 
 def paused_lines(ledger: Ledger) -> list[str]:
-    """Say why stages are paused, with what their last attempt wrote."""
+    """Explain why stages are paused, with the output of their last attempt."""
     lines: list[str] = []
     for row in ledger.db.execute(
         "SELECT id, name, paused, paused_why FROM stage WHERE paused IS NOT NULL AND NOT removed"
@@ -93,7 +93,7 @@ def paused_lines(ledger: Ledger) -> list[str]:
             lines += [f"    {line}" for line in tail_of(ledger, row["id"])]
         else:
             lines.append(
-                f"stage '{row['name']}' stopped: {row['paused_why']}; nothing is lost; run the same command when it is fixed"
+                f"stage '{row['name']}' stopped: {row['paused_why']}; nothing is lost: fix it and run the same command again"
             )
     return lines
 
@@ -104,7 +104,7 @@ def failed_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
         return []
     groups = read_failure_groups(ledger.db, Labels.read(ledger.db))
     shown = [f"    {one.example}: {one.why}" for one in groups[:SHOWN]]
-    blocked = f", {counts['blocked']} blocked by that" if counts.get("blocked") else ""
+    blocked = f", which blocks {counts['blocked']:,} more" if counts.get("blocked") else ""
     return [
         f"{count(counts['failed'], 'task')} failed{blocked}: see `penstock status`, `penstock log UNIT`",
         *shown,
@@ -112,7 +112,7 @@ def failed_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
 
 
 def waiting_lines(ledger: Ledger, counts: dict[str, int]) -> list[str]:
-    """Say what waits or is blocked without anything having failed."""
+    """Explain what waits or is blocked although nothing failed."""
     if not counts.get("waiting") and (not counts.get("blocked") or counts.get("failed")):
         return []
     rows = ledger.db.execute(
@@ -131,29 +131,28 @@ def stale_lines(ledger: Ledger, stale: int) -> list[str]:
         (SHOWN,),
     ).fetchall()
     shown = [f"    {name}: {why_stale(ledger, name, stale, made)}" for name, stale, made, _ in rows]
-    return [f"{count(stale, 'stale task')}: `penstock run --stale` makes them again", *shown]
+    return [f"{count(stale, 'stale task')}: `penstock run --stale` redoes {them(stale)}", *shown]
 
 
 def why_stale(ledger: Ledger, stage: str, stale: str, made: str | None) -> str:
-    """Say what made tasks stale: of a definition, what changed in it."""
+    """Return why tasks are stale: for a definition, what changed in it."""
     return str(redefinition(ledger.db, stage, made)) if stale == REDEFINED else stale
 
 
 def stopped_line(ledger: Ledger, counts: dict[str, int]) -> str:
-    """Say what still runs on this machine after we were told to stop, and how to go on."""
+    """Report what still runs on this machine after a stop, and how to continue."""
     running = counts.get("running", 0) if any(job["feed"] for job in jobs.open_jobs(ledger.db)) else 0
-    still = f"{count(running, 'task')} still running, to their own end; " if running else ""
-    return f"stopped at {datetime.now(UTC):%H:%M:%S} UTC: {still}the same command goes on"
+    still = f"{count(running, 'task')} still running; " if running else ""
+    return f"stopped at {datetime.now(UTC):%H:%M:%S} UTC: {still}the same command continues"
 
 
 def cluster_lines(ledger: Ledger, *, command: str | None = None) -> list[str]:
-    """Say what goes on at clusters while nobody works on the campaign; `command` collects it, None: the same one."""
+    """Report what continues at clusters without a conductor; `command` collects it, None: the same one."""
     lines: list[str] = []
     for site, (n, tasks) in out_by_site(ledger.db, arrays=True).items():
         again = f"`penstock {command}`" if command else "the same command"
-        go, them = ("goes", "it") if n == 1 else ("go", "them")
-        what = f"{count(n, 'job')} with {tasks:,} {'task' if tasks == 1 else 'tasks'}"
-        lines.append(
-            f"{what} {go} on at {site}; {again} collects {them}, `penstock cancel --all` takes {them} away"
+        what = (
+            f"{count(n, 'job')} with {count(tasks, 'task')} {'continues' if n == 1 else 'continue'} at {site}"
         )
+        lines.append(f"{what}; {again} collects {them(n)}, `penstock cancel --all` cancels {them(n)}")
     return lines
