@@ -246,7 +246,7 @@ class Model:
         self.follow()
 
     def miss(self, keys: set[Key]) -> None:
-        """Their input is no longer there."""
+        """Their input was removed."""
         for key in keys:
             self.units[key].gone = True
             self.forget_failures(key, under=False)

@@ -152,7 +152,7 @@ def test_a_young_record_is_in_its_own_file_soon(tmp_path: Path) -> None:
 def test_what_is_no_backup_is_not_to_be_restored_from_a_backup(tmp_path: Path) -> None:
     write(tmp_path, "one")
     (tmp_path / "notes").write_bytes(b"a page of notes that is longer than a header of SQLite's" * 20)
-    with pytest.raises(LedgerError, match="notes is no backup of a record: name one that"):
+    with pytest.raises(LedgerError, match="notes is not a backup of a record: name one that"):
         restore(tmp_path, tmp_path / "notes")
 
 

@@ -60,5 +60,5 @@ def test_a_wrong_count_is_found_in_its_group(finished: Path) -> None:
 
 def test_a_task_that_runs_nowhere_is_found(finished: Path) -> None:
     found = wrongs(finished, "UPDATE task SET state = 'running' WHERE stage = 1")
-    assert any("queued or running in no open batch" in sentence for sentence in found)
+    assert any("queued or running without an open batch" in sentence for sentence in found)
     assert CliRunner().invoke(cli, ["-C", str(finished), "ledger", "check"]).exit_code == 1

@@ -325,7 +325,7 @@ def test_an_end_whose_product_is_not_there_proves_nothing(engine: Engine) -> Non
         life, token(engine), new, now=1.0, prove=lambda products: {products[0][0]: "make/p/p cannot be found"}
     )
     assert (state(engine, ONE), attempts(engine)) == ("running", [])
-    assert "make/p/p cannot be found; it is run again" in problems(engine)[0]
+    assert "make/p/p cannot be found; the task is run again" in problems(engine)[0]
 
 
 def test_an_end_without_its_start_is_refused_and_told(engine: Engine) -> None:
@@ -333,7 +333,7 @@ def test_an_end_without_its_start_is_refused_and_told(engine: Engine) -> None:
     events(engine).write("end", s=stage, u=engine.unit(ONE), w=1, o="ok", wall=0.0, products={})
     engine.hear(token(engine))
     assert (state(engine, ONE), attempts(engine)) == ("queued", [])
-    assert "did not begin" in problems(engine)[0]
+    assert "did not start" in problems(engine)[0]
 
 
 def test_an_end_that_comes_after_its_job_was_given_up_is_recorded_and_not_applied(engine: Engine) -> None:

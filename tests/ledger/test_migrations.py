@@ -119,7 +119,7 @@ def test_a_ledger_whose_older_penstock_has_ended_is_brought_up_to_date(tmp_path:
 def test_a_conductor_whose_ledger_was_brought_up_to_date_ends_with_a_sentence(tmp_path: Path) -> None:
     with held(tmp_path, command="run", clock=ManualClock()) as ledger:
         ledger.db.execute(f"PRAGMA user_version = {migrations.VERSION + 1}")
-        with pytest.raises(LedgerError, match="by a newer penstock: this conductor ends"):
+        with pytest.raises(LedgerError, match="by a newer penstock: this conductor stops"):
             ledger.set_problem("x", "y", 1.0)
         ledger.db.execute(f"PRAGMA user_version = {migrations.VERSION}")
 

@@ -84,7 +84,7 @@ def test_a_retry_lets_a_paused_stage_go_on_and_counts_its_fuse_anew(engine: Engi
     engine.db.execute("UPDATE stage SET paused = 'fuse', paused_why = 'all fail' WHERE name = 'make'")
     engine.ask("retry", "make", ())
     assert engine.db.execute("SELECT count(*) FROM stage WHERE paused IS NOT NULL").fetchone()[0] == 0
-    assert answers(engine)[-1] == "1 failed task will be tried again, stage 'make' goes on"
+    assert answers(engine)[-1] == "1 failed task will be retried, stage 'make' goes on"
     assert engine.ledger.meta("fuse.make") == "1"
 
 
@@ -93,7 +93,7 @@ def test_a_retry_that_only_ends_a_pause_says_so(engine: Engine) -> None:
     engine.ask("retry", "make", ())
     assert answers(engine)[-1] == "stage 'make' goes on"
     engine.ask("retry", "make", ())
-    assert answers(engine)[-1] == "0 failed tasks will be tried again"
+    assert answers(engine)[-1] == "0 failed tasks will be retried"
 
 
 # --- veto -----------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_what_is_cancelled_counts_as_failed_and_its_late_end_is_not_applied(engi
 
 def test_a_request_that_nobody_knows_is_answered_and_not_asked_again(engine: Engine) -> None:
     engine.ask("levitate", None, ONE)
-    assert answers(engine) == ["nothing done: levitate is not known here"]
+    assert answers(engine) == ["nothing done: levitate is unknown to this version"]
     assert engine.requests.apply(2.0) == []
 
 

@@ -66,7 +66,7 @@ class Ledger:
         if location.copy and readonly:
             return cls.of_copy(location, root)
         if location.copy:
-            raise Held(f"the record of {root} is not on this host: ask for this where it is")
+            raise Held(f"the record of {root} is not on this host: run this command there")
         if not readonly:
             return cls.at(location.path, root)
         return cls.of_record(location.path, root)
@@ -110,7 +110,7 @@ class Ledger:
 
     @classmethod
     def draft(cls, root: Path) -> Ledger:
-        """Open a private temporary copy, to plan on: what is written there is forgotten."""
+        """Open a private temporary copy, to plan on: what is written there is discarded."""
         db = draft_database()
         try:
             current = Ledger.open(root, readonly=True)
@@ -124,7 +124,7 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
-        """Write all or nothing; raises Held when another conductor took the campaign over meanwhile."""
+        """Write all or nothing; raises Held when another conductor took over the campaign meanwhile."""
         with explained(self.path):
             self.db.execute("BEGIN IMMEDIATE")
             try:
@@ -142,12 +142,12 @@ class Ledger:
             return
         if self.db.execute("PRAGMA user_version").fetchone()[0] > migrations.VERSION:
             raise LedgerError(
-                f"the record of {self.root} was brought up to date by a newer penstock: this conductor ends, go on with that one"
+                f"the record of {self.root} was updated by a newer penstock: this conductor stops; continue with the newer one"
             )
         epoch, host, pid = self.db.execute("SELECT epoch, host, pid FROM lease").fetchone()
         if epoch != self.epoch:
             raise Held(
-                f"the campaign in {self.root} was taken over by process {pid} on {host}: this conductor ends"
+                f"the campaign in {self.root} was taken over by process {pid} on {host}: this conductor stops"
             )
 
     def check_held(self) -> None:
@@ -157,7 +157,7 @@ class Ledger:
             check_newest(self.root, self.publisher.claim)
 
     def publish_if_due(self, *, now: float, monotonic: float) -> None:
-        """Let other hosts see what is new, where they cannot see the record itself."""
+        """Publish what is new to other hosts, where they cannot see the record itself."""
         if not self.publisher:
             return
         try:
@@ -168,7 +168,7 @@ class Ledger:
         self.set_problem(str(self.publisher.copy), why, now)
 
     def check_in(self, monotonic: float) -> None:
-        """Bring what was written into the record's file, when that is much or some time ago."""
+        """Checkpoint the record's file, when much was written or some time has passed."""
         waiting, since = pending(self.path), monotonic - self.checked_in
         if (waiting > MANY_BYTES and since >= BUSY_S) or (waiting > FEW_BYTES and since >= CHECK_IN_S):
             begin_generation(self.db)
@@ -188,9 +188,9 @@ class Ledger:
         )
 
     def set_problem(self, subject: str, why: str | None, now: float) -> None:
-        """Let people see what is wrong with one thing, in place of what was said of it before; None: nothing any more.
+        """Record what is wrong with one thing, in place of its earlier problem; None: nothing any more.
 
-        Its time stays that of the first word.
+        Its time stays that of the first report.
         """
         old = self.db.execute("SELECT why, at FROM problem WHERE source = ?", (subject,)).fetchone()
         if (old and old[0]) == why:
@@ -215,7 +215,7 @@ class Ledger:
 
 
 def refuse_older_holder(path: Path, root: Path) -> None:
-    """Raise Held if an older penstock is at work with a record, which must not be changed under it.
+    """Raise Held if an older penstock works with the record, which must not be changed under it.
 
     Raises Corrupt if it is not the file that its `-wal` is of: nothing may be written into that.
     """
@@ -237,7 +237,7 @@ def updated(old: sqlite3.Connection, name: str) -> sqlite3.Connection:
 
 
 def draft_database() -> sqlite3.Connection:
-    """Open a database that is forgotten when it is closed."""
+    """Open a database that is discarded when it is closed."""
     db = sqlite3.connect("", isolation_level=None, cached_statements=512)
     db.row_factory = sqlite3.Row
     db.execute("PRAGMA synchronous = OFF")

@@ -30,7 +30,7 @@ def pack_folder(folder: Path) -> None:
 
 
 def write_archive(path: Path, folder: Path) -> None:
-    """Write the files of a job that somebody may want to read again, and make them durable."""
+    """Write the files of a job that may be read again, and make them durable."""
     from zipfile import ZIP_DEFLATED, ZipFile
 
     with open(path, "wb", opener=private) as file:
@@ -42,12 +42,12 @@ def write_archive(path: Path, folder: Path) -> None:
 
 
 def is_kept(path: Path) -> bool:
-    """Whether a file says anything about the job: room kept free and half-written files do not."""
+    """Whether a file is worth keeping: reserved space and half-written files are not."""
     return path.suffix != ".reserve" and not path.name.startswith(".")
 
 
 def is_whole(path: Path) -> bool:
-    """Whether an archive is there and has all its bytes."""
+    """Whether an archive exists and is complete."""
     from zipfile import ZipFile
 
     try:
@@ -91,7 +91,7 @@ def read_stretch(file: Path, offset: int, length: int) -> bytes | None:
         return read_packed(packed, file.name, offset, length)
     except damages() as error:
         raise Corrupt(
-            f"{packed} is damaged ({error}): what it holds of logs is lost, results and the record are not"
+            f"{packed} is damaged ({error}): the logs in it are lost, results and the record are not"
         ) from error
 
 

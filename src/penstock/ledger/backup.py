@@ -1,4 +1,4 @@
-"""Copies of a record that people make, and bringing one back."""
+"""Copies of a record that people make, and restoring one."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def back_up(root: Path, file: Path, *, machine: Machine | None = None) -> Path:
 
 
 def restore(root: Path, file: Path, *, clock: Clock | None = None, machine: Machine | None = None) -> Path:
-    """Bring a backup back, and return where the record that was there before is kept.
+    """Restore a backup, and return where the previous record is kept.
 
-    Raises Held if somebody works on the campaign, Corrupt or LedgerError if the file is no backup of a record.
+    Raises Held if somebody works on the campaign, Corrupt or LedgerError if the file is not a backup of a record.
     """
     clock, machine = clock or SystemClock(), machine or Machine.here()
     check_backup(file)
@@ -59,10 +59,10 @@ def check_backup(file: Path) -> None:
             version = migrations.version_of(db, str(file))
         except Corrupt as corrupt:
             raise LedgerError(
-                f"{file} is no backup of a record: name one that `penstock ledger backup` made"
+                f"{file} is not a backup of a record: name one that `penstock ledger backup` made"
             ) from corrupt
         if not 0 < version <= migrations.VERSION:
-            raise LedgerError(f"{file} is no record that this penstock can read: name one that it made")
+            raise LedgerError(f"{file} is not a record that this penstock can read: name one that it made")
         wrong = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if wrong != "ok":
             raise Corrupt(f"{file} is damaged ({wrong}): restore an older backup")
@@ -81,7 +81,7 @@ def set_aside_damaged(root: Path, machine: Machine) -> Path | None:
 
 
 def put_in_place(ledger: Ledger, file: Path) -> Path:
-    """Let a backup be the record from here on, under the lease and the marks that the present one has."""
+    """Make a backup the record from here on, under the lease and the marks of the present one."""
     draft = ledger.path.with_name(f".{FILE}.restored")
     draft.unlink(missing_ok=True)
     with explained(draft), closing(opened(draft, "mode=rwc")) as db:
@@ -111,7 +111,7 @@ def take_lease_over(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
 
 
 def keep(path: Path) -> Path:
-    """Rename a record with all that SQLite left beside it, without opening it."""
+    """Rename a record with the files that SQLite left beside it, without opening it."""
     kept = next(place for n in count(1) if not (place := path.with_name(f"replaced-{n}.sqlite")).exists())
     for ending in (*REST, ""):
         place = Path(f"{path}{ending}")

@@ -1,4 +1,4 @@
-"""Whether the ledger agrees with itself."""
+"""Whether the ledger is consistent."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from penstock.ledger import Ledger
 
 #: what must never be there → how to find it
 CONTRADICTIONS = {
-    "tasks that are queued or running in no open batch": (
+    "tasks that are queued or running without an open batch": (
         "SELECT count(*) FROM task t LEFT JOIN batch b ON b.id = t.batch"
         " WHERE t.state IN ('queued', 'running') AND (b.id IS NULL OR b.state = 'finished')"
     ),
     "tasks in a batch that are neither queued nor running": (
         "SELECT count(*) FROM task WHERE batch IS NOT NULL AND state NOT IN ('queued', 'running', 'failed', 'vetoed', 'gone')"
     ),
-    "done tasks of a stage with products, without the product": (
+    "done tasks without their recorded product": (
         "SELECT count(*) FROM task t JOIN product p ON p.stage = t.stage AND p.unit = t.unit"
         " WHERE t.state = 'done' AND p.digest IS NULL AND NOT EXISTS (SELECT 1 FROM product q"
         " WHERE q.stage = t.stage AND q.unit = t.unit AND q.digest IS NOT NULL)"
     ),
-    "tasks that are marked stale and neither done nor on their way to be": (
+    "tasks that are marked stale but are not done, queued or running": (
         "SELECT count(*) FROM task WHERE stale IS NOT NULL AND state NOT IN ('done', 'queued', 'running')"
     ),
-    "tasks of units that are not there": "SELECT count(*) FROM task WHERE unit NOT IN (SELECT id FROM unit)",
+    "tasks of units that do not exist": "SELECT count(*) FROM task WHERE unit NOT IN (SELECT id FROM unit)",
 }
 
 
@@ -36,7 +36,7 @@ def check_ledger(ledger: Ledger, graph: Graph) -> list[str]:
 
 
 def wrong_tallies(ledger: Ledger, graph: Graph) -> Iterator[str]:
-    """Yield the counts of states that a recount does not give."""
+    """Yield the counts of states that a recount contradicts."""
     for stage, number in graph.ids.items():
         for level in graph.counted[stage]:
             counted = recounted(ledger, number, level)

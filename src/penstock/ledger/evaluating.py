@@ -1,4 +1,4 @@
-"""What a definition says of each unit: one of which that cannot be worked out is told, and holds up no other."""
+"""What a definition says of each unit: one that cannot be evaluated is reported, and does not stop the others."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def work_out(
 
 
 def note_wrong(values: Values, topic: str, asked: Iterable[int], wrong: Mapping[int, str]) -> None:
-    """Put the problems of these units in place of what was said of them before."""
+    """Replace the earlier problems of these units."""
     db, source = values.db, f"{UNIT}{topic}"
     if db.execute("SELECT 1 FROM problem WHERE source = ? LIMIT 1", (source,)).fetchone():
         forget_wrong(values, asked, source)
@@ -52,7 +52,7 @@ def note_wrong(values: Values, topic: str, asked: Iterable[int], wrong: Mapping[
 
 
 def forget_wrong(values: Values, units: Iterable[int], source: str = f"{UNIT}*") -> None:
-    """Forget the problems of units that are gone, or that are asked about anew."""
+    """Forget the problems of units that are gone, or that are evaluated again."""
     some = "SELECT 1 FROM problem WHERE source GLOB ? LIMIT 1"
     if values.db.execute(some, (source,)).fetchone():
         labels = json.dumps(list(labels_of(values, units).values()))
@@ -63,10 +63,10 @@ def forget_wrong(values: Values, units: Iterable[int], source: str = f"{UNIT}*")
 
 
 def forget_topics(db: sqlite3.Connection, stage: str) -> None:
-    """Forget what was wrong with units by a definition of a stage that no longer stands."""
+    """Forget the problems of units under a stage's former definition."""
     db.execute("DELETE FROM problem WHERE source GLOB ?", (f"{UNIT}{stage}.*",))
 
 
 def labels_of(values: Values, units: Iterable[int]) -> dict[int, str]:
-    """Return the names of units, as people see them."""
+    """Return the printed names of units."""
     return {row["id"]: values.label(row) for row in rows_of(values.db, units)}

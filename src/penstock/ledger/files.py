@@ -29,7 +29,7 @@ def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
 
 
 def connect_copy(path: Path) -> sqlite3.Connection:
-    """Open a database that nobody writes, without any lock: it may lie on a network file system."""
+    """Open a database that nobody writes, without any lock: it may be on a network file system."""
     return opened(path, "mode=ro&immutable=1")
 
 
@@ -46,9 +46,9 @@ def opened(path: Path, options: str) -> sqlite3.Connection:
 
 
 def keep_private(path: Path) -> None:
-    """Let the record be its owner's alone, before SQLite makes it for all to read; what it puts beside it follows.
+    """Create the record readable for its owner only, before SQLite would make it readable for all; files beside it follow.
 
-    A file that is there is not opened: closing it would end the locks that SQLite has in this process (fcntl(2)).
+    An existing file is not opened: closing it would end the locks that SQLite has in this process (fcntl(2)).
     """
     with suppress(OSError):  # SQLite says what is wrong with the place
         if not path.exists():
@@ -74,7 +74,7 @@ def explained(path: Path | None = None) -> Generator[None]:
                 f"{place}the ledger cannot be written ({error}): {room_needed()} and run the same command again"
             ) from error
         raise LedgerError(
-            f"{place}the ledger cannot be used ({error}): is its folder yours to write?"
+            f"{place}the ledger cannot be used ({error}): can you write to its folder?"
         ) from error
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.IntegrityError):
@@ -90,7 +90,7 @@ def room_needed() -> str:
 
 
 def make_private(folder: Path) -> bool:
-    """Make the campaign's own folder, for its owner alone; say whether others could read it until now."""
+    """Make the campaign's own folder, for its owner alone; return whether others could read it until now."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

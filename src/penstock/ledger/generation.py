@@ -1,6 +1,6 @@
-"""Which state of the record's file its `-wal` goes with, so that a file copied over it by hand is told from it.
+"""Which state of the record's file its `-wal` belongs to, so that a file copied over it by hand is recognised.
 
-SQLite adds what is in the `-wal` to whatever lies beside it. So each time all of it was brought into the file, both
+SQLite adds what is in the `-wal` to whatever file is beside it. So each time all of it was brought into the file, both
 get a new number: the file in its header (`PRAGMA application_id`), the `-wal` in the table `meta`.
 """
 
@@ -47,15 +47,15 @@ def numbers(db: sqlite3.Connection) -> list[str]:
 
 
 def check_generation(path: Path, db: sqlite3.Connection) -> None:
-    """Raise Corrupt if the `-wal` is that of another file than the one that lies beside it."""
+    """Raise Corrupt if the `-wal` belongs to another file than the one beside it."""
     for look in range(LOOKS):
         known = numbers(db)
         if not (known and pending(path)) or number_of(path) in known:
             return
         time.sleep(0.05 * look)
     raise Corrupt(
-        f"{path} was replaced while {path.name}-wal of the one before lay beside it:"
-        " bring a backup back with `penstock ledger restore FILE`"
+        f"{path} was replaced while {path.name}-wal of the previous file was beside it:"
+        " restore a backup with `penstock ledger restore FILE`"
     )
 
 

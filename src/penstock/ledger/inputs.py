@@ -38,7 +38,7 @@ class Made:
 
 
 def inputs_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> dict[int, Inputs]:
-    """Return what the tasks of `stage` for `units` are made from, as the ledger stands."""
+    """Return what the tasks of `stage` for `units` are made from, by the present ledger."""
     found = gather(db, graph, stage, units, texts=made_from(db, Uses(graph, stage), units))
     for inputs in found.values():
         inputs.digest = DIGESTS + inputs.digest
@@ -48,7 +48,7 @@ def inputs_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[
 def gather(
     db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int], *, texts: Texts
 ) -> dict[int, Inputs]:
-    """Sum up what tasks are made from: what `texts` say of their units, and the products of their upstreams."""
+    """Digest what tasks are made from: the `texts` of their units, and the products of their upstreams."""
     found = {unit: Inputs() for unit in units}
     own = {unit: hashlib.sha256() for unit in units}
     members = {unit: hashlib.sha256() for unit in units} if graph.is_group(stage) else {}

@@ -62,7 +62,7 @@ def insert_job(db: sqlite3.Connection, values: tuple[Any, ...], now: float) -> i
 
 
 def hand_in(ledger: Ledger, job: int, now: float) -> None:
-    """Record, before it is done, that a job is handed to its scheduler."""
+    """Record, before it is done, that a job is submitted to its scheduler."""
     with ledger.transaction() as db:
         db.execute("UPDATE job SET tries = tries + 1, submitted = ? WHERE id = ?", (now, job))
 
@@ -90,7 +90,7 @@ def plan_batch(
 
 
 def delivered(ledger: Ledger, batches: Sequence[int]) -> None:
-    """Record that batches lie where their element reads them."""
+    """Record that batches are where their element reads them."""
     with ledger.transaction() as db:
         db.executemany(
             "UPDATE batch SET state = 'delivered' WHERE id = ? AND state = 'planned'", [(b,) for b in batches]
@@ -98,12 +98,12 @@ def delivered(ledger: Ledger, batches: Sequence[int]) -> None:
 
 
 def open_jobs(db: sqlite3.Connection) -> list[sqlite3.Row]:
-    """Return the jobs of which news can still come."""
+    """Return the jobs from which events can still come."""
     return db.execute("SELECT * FROM job WHERE state <> 'finished' ORDER BY id").fetchall()
 
 
 def open_batches(db: sqlite3.Connection) -> list[sqlite3.Row]:
-    """Return the batches that are not gone through."""
+    """Return the batches that are not finished."""
     return db.execute(
         "SELECT b.* FROM batch b JOIN job j ON j.id = b.job WHERE b.state <> 'finished' AND j.state <> 'finished' ORDER BY b.id"
     ).fetchall()
@@ -115,7 +115,7 @@ def batches_of(db: sqlite3.Connection, job: int) -> int:
 
 
 def with_suspect(db: sqlite3.Connection) -> set[int]:
-    """Return the jobs that have a task which may be what ended an earlier runner."""
+    """Return the jobs with a task that may have ended an earlier runner."""
     sql = "SELECT b.job FROM batch b JOIN task t ON t.batch = b.id WHERE b.state <> 'finished' AND b.size = 1 AND t.alone"
     return {row[0] for row in db.execute(sql)}
 
@@ -139,7 +139,7 @@ def open_lives(db: sqlite3.Connection) -> list[sqlite3.Row]:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a job, or some elements of it, ended for the tasks that they still had."""
+    """How a job, or some of its elements, ended for the remaining tasks."""
 
     outcome: Outcome  # of those in flight; when a person cancelled, also of those that had not begun
     why: str
@@ -148,7 +148,7 @@ class Ending:
 
 
 class Finisher:
-    """Closes the books of jobs from which nothing more can come."""
+    """Finishes jobs from which nothing more can come."""
 
     def __init__(
         self, ledger: Ledger, graph: Graph, allowances: Mapping[str, Mapping[str, Allowance]]
@@ -158,7 +158,7 @@ class Finisher:
     def finish(
         self, job: sqlite3.Row, ending: Ending, *, now: float, elements: Sequence[int] | None = None
     ) -> int:
-        """Give back what never started, judge what was in flight, and return how many tasks that was.
+        """Free what never started, judge what was in flight, and return how many tasks that was.
 
         With `elements` (None: all) the job itself goes on until it has no others.
         """
@@ -189,7 +189,7 @@ class Finisher:
     def judge(
         self, stage: str, job: sqlite3.Row, rows: Sequence[sqlite3.Row], ending: Ending, now: float
     ) -> None:
-        """Free the innocent, and decide what becomes of those in flight."""
+        """Free what had not started, and decide what happens to what was in flight."""
         db, graph = self.ledger.db, self.graph
         judged = {r["unit"] for r in rows if r["state"] == "running" or ending.outcome == "cancelled"}
         tasks.give_back(db, graph, stage, [row for row in rows if row["unit"] not in judged])
@@ -227,5 +227,5 @@ def unfinished(db: sqlite3.Connection, job: int, elements: str, stage_id: int) -
 def allowances_for(
     stages: Mapping[str, Stage], defaults: Mapping[str, Mapping[str, Allowance]]
 ) -> dict[str, Mapping[str, Allowance]]:
-    """Return the retry policy of each stage: the defaults of the place where it runs, and what it says itself."""
+    """Return the retry policy of each stage: the defaults of its site, and its own rules."""
     return {name: {**defaults[name], **stage.retry} for name, stage in stages.items()}

@@ -14,7 +14,7 @@ Step = Callable[[sqlite3.Connection], None]
 
 
 def add_elements(db: sqlite3.Connection) -> None:
-    """Make room for arrays, whose elements stand in a queue."""
+    """Add columns for arrays, whose elements stand in a queue."""
     db.execute("ALTER TABLE job ADD COLUMN request TEXT")
     db.execute("ALTER TABLE life ADD COLUMN begun INTEGER NOT NULL DEFAULT 0")
     db.execute("ALTER TABLE job ADD COLUMN tries INTEGER NOT NULL DEFAULT 0")
@@ -27,7 +27,7 @@ def add_elements(db: sqlite3.Connection) -> None:
 
 
 def second_look(db: sqlite3.Connection) -> None:
-    """Make room for what a second look at the engine asked for."""
+    """Add columns for what a second look at the engine asked for."""
     add_identity(db)
     add_owners(db)
     add_history(db)
@@ -36,14 +36,14 @@ def second_look(db: sqlite3.Connection) -> None:
 
 
 def add_identity(db: sqlite3.Connection) -> None:
-    """Make room for the process namespaces of pids, and for lines that could not be read."""
+    """Add columns for the process namespaces of pids, and for lines that could not be read."""
     db.execute("ALTER TABLE lease ADD COLUMN space TEXT")
     db.execute("ALTER TABLE life ADD COLUMN space TEXT")
     db.execute("ALTER TABLE life ADD COLUMN unread INTEGER NOT NULL DEFAULT 0")
 
 
 def add_owners(db: sqlite3.Connection) -> None:
-    """Note whose the products are; of what was withdrawn, old versions did not say whether something lies there."""
+    """Note whose the products are; for what was withdrawn, old versions did not record whether a file is there."""
     db.execute("ALTER TABLE product ADD COLUMN mtime_ns INTEGER")
     db.execute("ALTER TABLE product ADD COLUMN owned INTEGER NOT NULL DEFAULT 0")
     db.execute("UPDATE product SET owned = CASE WHEN digest IS NULL THEN 2 ELSE 1 END WHERE true")
@@ -53,7 +53,7 @@ def add_owners(db: sqlite3.Connection) -> None:
 
 
 def add_history(db: sqlite3.Connection) -> None:
-    """Make room for what changed of units."""
+    """Add columns for what changed of units."""
     db.execute(
         "CREATE TABLE history (id INTEGER PRIMARY KEY, at REAL NOT NULL, unit INTEGER NOT NULL, what TEXT NOT NULL,"
         " old TEXT, new TEXT)"
@@ -62,7 +62,7 @@ def add_history(db: sqlite3.Connection) -> None:
 
 
 def add_sites(db: sqlite3.Connection) -> None:
-    """Make room for what is learned of sites, and for which elements were taken out of a queue."""
+    """Add columns for what is learned of sites, and for which elements were taken out of a queue."""
     db.execute(
         "CREATE TABLE site (name TEXT PRIMARY KEY, version TEXT, array_size INTEGER, accounting INTEGER,"
         " limits_told REAL, limits_due REAL, refused INTEGER, most_elements INTEGER,"
@@ -103,7 +103,7 @@ def schema() -> str:
 
 
 def create(db: sqlite3.Connection) -> None:
-    """Make a new ledger in an empty database, unless somebody else just does."""
+    """Make a new ledger in an empty database, unless another process just does."""
     try:
         db.executescript(
             f"BEGIN IMMEDIATE;{schema()}"
@@ -133,7 +133,7 @@ def migrate(db: sqlite3.Connection, name: str) -> None:
 
 
 def step_from(db: sqlite3.Connection, version: int) -> None:
-    """Lead from one version to the next, unless somebody else just did."""
+    """Lead from one version to the next, unless another process just did."""
     db.execute("BEGIN IMMEDIATE")
     try:
         if db.execute("PRAGMA user_version").fetchone()[0] == version:

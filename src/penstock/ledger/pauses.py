@@ -1,4 +1,4 @@
-"""Halts: stages that wait until a person has mended the place where they run."""
+"""Halts: stages that wait until a person has fixed the place where they run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ RESUMED = "resumed"  # the newest job when a person last let stages go on
 
 
 def pause_stages_of(ledger: Ledger, job: sqlite3.Row, why: str) -> None:
-    """Pause the stages that a job worked for, until a person has mended the place."""
+    """Pause the stages that a job worked for, until a person has fixed the place."""
     rows = ledger.db.execute("SELECT DISTINCT stage FROM batch WHERE job = ?", (job["id"],))
     pause_stages(ledger, [row[0] for row in rows], why)
 
 
 def pause_stages(ledger: Ledger, stages: Sequence[int], why: str) -> None:
-    """Pause stages, by their numbers, until a person has mended what `why` tells."""
+    """Pause stages, by their numbers, until a person has fixed what `why` names."""
     with ledger.transaction() as db:
         db.executemany(
             "UPDATE stage SET paused = 'halt', paused_why = ? WHERE id = ?",
@@ -26,18 +26,18 @@ def pause_stages(ledger: Ledger, stages: Sequence[int], why: str) -> None:
 
 
 def end_halts(ledger: Ledger) -> None:
-    """Let halted stages go on, as whoever starts a `run` has presumably mended what was wrong."""
+    """Resume halted stages, as whoever starts a `run` has presumably fixed what was wrong."""
     with ledger.transaction() as db:
         db.execute("UPDATE stage SET paused = NULL, paused_why = NULL WHERE paused = 'halt'")
         note_resumed(ledger)
 
 
 def note_resumed(ledger: Ledger) -> None:
-    """Remember, within a transaction, which jobs may still speak of what was mended since."""
+    """Remember, within a transaction, which jobs may still report what was fixed since."""
     newest = ledger.db.execute("SELECT coalesce(max(id), 0) FROM job").fetchone()[0]
     ledger.set_meta(RESUMED, str(newest))
 
 
 def may_be_mended(ledger: Ledger, job: sqlite3.Row) -> bool:
-    """Whether a person let stages go on since a job was given out, so that what it met proves nothing now."""
+    """Whether a person resumed stages since a job was submitted, so that what it met no longer counts."""
     return int(job["id"]) <= int(ledger.meta(RESUMED) or 0)

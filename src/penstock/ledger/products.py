@@ -1,6 +1,6 @@
-"""Products in the record: whose they are, where they lay before, and what may be replaced.
+"""Products in the record: whose they are, where they were before, and what may be replaced.
 
-`product.owned` says what lies at a path: 0 nothing that penstock knows of, 1 what its task made, 2 perhaps what its
+`product.owned` says what is at a path: 0 nothing that penstock knows of, 1 what its task made, 2 perhaps what its
 task made, whose runner was cut off.
 """
 
@@ -20,7 +20,7 @@ OF_REMOVED = "stage IN (SELECT id FROM stage WHERE removed)"
 
 
 def replaceable(db: sqlite3.Connection, stage_id: int, wanted: Mapping[str, int]) -> set[str]:
-    """Return those paths, of products that units want to make, where only what penstock itself made can lie.
+    """Return those paths, of products that units are to make, where only what penstock itself made can be.
 
     That is what the task made before, what a removed stage made, and what was made there under an older definition.
     """
@@ -36,7 +36,7 @@ def replaceable(db: sqlite3.Connection, stage_id: int, wanted: Mapping[str, int]
 
 
 def lying_at(db: sqlite3.Connection, stages: Iterable[int]) -> Iterator[str]:
-    """Yield where products lie, or are about to: those of some stages, of removed ones, and of before."""
+    """Yield where products are, or will be: those of some stages, of removed ones, and former ones."""
     sql = (
         "SELECT p.path FROM product p LEFT JOIN task t ON t.stage = p.stage AND t.unit = p.unit"
         f" WHERE (p.stage IN (SELECT value FROM json_each(?)) OR p.{OF_REMOVED})"
@@ -73,7 +73,7 @@ def marked(db: sqlite3.Connection, reason: str) -> set[tuple[int, int]]:
 
 
 def withdraw(db: sqlite3.Connection, stage_id: int, tasks: Mapping[int, Declared]) -> None:
-    """Note where tasks will leave products, and that those of before no longer count.
+    """Record where tasks will write products, and that earlier ones no longer count.
 
     Raises sqlite3.IntegrityError if another task has one of the paths.
     """
@@ -98,7 +98,7 @@ def withdraw(db: sqlite3.Connection, stage_id: int, tasks: Mapping[int, Declared
 
 
 def release(db: sqlite3.Connection, paths: Sequence[str]) -> None:
-    """Take paths from stages that are no longer defined; what lies there is penstock's still."""
+    """Take paths from stages that are no longer defined; files there still belong to penstock."""
     rows = db.execute(
         f"SELECT p.stage, p.unit, p.path FROM json_each(?) j CROSS JOIN product p ON p.path = j.value WHERE p.{OF_REMOVED}",
         (json.dumps(list(paths)),),
@@ -112,12 +112,12 @@ def release(db: sqlite3.Connection, paths: Sequence[str]) -> None:
 
 
 def keep_former(db: sqlite3.Connection, paths: Iterable[str]) -> None:
-    """Remember where products lay that no task of today makes."""
+    """Remember the paths of products that no present task makes."""
     db.executemany("INSERT OR IGNORE INTO former VALUES (?)", ((path,) for path in paths))
 
 
 def record_made(db: sqlite3.Connection, stage_id: int, ends: Mapping[int, Mapping[str, Any]]) -> None:
-    """Write what good ends say of their products."""
+    """Record the products of successful attempts."""
     rows: list[tuple[Any, ...]] = [
         (size, digest, mtime_ns, stage_id, unit, name)
         for unit, end in ends.items()
@@ -130,7 +130,7 @@ def record_made(db: sqlite3.Connection, stage_id: int, ends: Mapping[int, Mappin
 
 
 def note_possible(db: sqlite3.Connection, stage_id: int, units: Iterable[int]) -> None:
-    """Note that what lies at the paths of these tasks from now on may be what they made."""
+    """Record that from now on a file at the paths of these tasks may be what they made."""
     sql = "UPDATE product SET owned = 2 WHERE stage = ? AND unit = ? AND NOT owned"
     db.executemany(sql, [(stage_id, unit) for unit in units])
 

@@ -1,4 +1,4 @@
-"""Which tasks may run now: the touched ones are looked at again, whatever touched them."""
+"""Which tasks may run now: the touched ones are evaluated again, whatever touched them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESTING = ("waiting", "ready", "blocked", "failed", "gone", "vetoed")  # neither
 
 
 class Touched:
-    """Units whose tasks must be looked at again, by stage."""
+    """Units whose tasks must be evaluated again, by stage."""
 
     def __init__(self) -> None:
         self.units: defaultdict[str, set[int]] = defaultdict(set)
@@ -78,7 +78,7 @@ def touch_put_off(
 
 
 def any_stale(db: sqlite3.Connection, stage_id: int) -> bool:
-    """Whether the tally knows of stale tasks of a stage."""
+    """Whether the tally counts stale tasks of a stage."""
     sql = "SELECT n FROM tally WHERE stage = ? AND unit = ? AND state = 'stale' AND n > 0"
     return db.execute(sql, (stage_id, ROOT)).fetchone() is not None
 
@@ -167,8 +167,8 @@ def look_again(
 ) -> list[int]:
     """Find done tasks whose inputs are no longer what they were made from; return those that are redone.
 
-    A task is looked at when all its upstreams are final: until then it is not known what it would be made from.
-    `reasons` may say more exactly what changed of a unit.
+    A task is checked when all its upstreams are final: until then it is not known what it would be made from.
+    `reasons` may say more precisely what changed about a unit.
     """
     done = may_run(db, graph, stage, done)
     late = compare_inputs(db, graph, stage, done, reasons) if done else []
@@ -193,7 +193,7 @@ def compare_inputs(
             stale[unit] = LATE
             late.append(unit)
         elif own != own_now:
-            stale[unit] = reasons.get(unit, "what it is made from changed")
+            stale[unit] = reasons.get(unit, "its inputs changed")
     marked = {u for u in done if rows[u]["stale"] not in (None, REDEFINED) and not rows[u]["redo"] & KEPT}
     tasks.clear_stale(db, graph, stage, [unit for unit in marked if unit not in stale])
     fresh = {unit: why for unit, why in stale.items() if rows[unit]["stale"] is None}
@@ -202,11 +202,11 @@ def compare_inputs(
 
 
 def redo(db: sqlite3.Connection, graph: Graph, stage: str, whys: Mapping[int, str]) -> list[int]:
-    """Make done tasks ready again, unless an upstream is being made or a reader is on its way; return those that are."""
+    """Make done tasks ready again, unless an upstream is being made or a reader is active; return those that are."""
     units = list(whys)
     possible, never = may_run(db, graph, stage, units), overruled(db, graph, stage, units)
     free = [unit for unit in possible if unit not in never and not read_now(db, graph, stage, unit)]
-    tasks.move(db, graph, stage, [tasks.Move(unit, "done", "ready", f"again: {whys[unit]}") for unit in free])
+    tasks.move(db, graph, stage, [tasks.Move(unit, "done", "ready", f"redo: {whys[unit]}") for unit in free])
     rows = tasks.states_of(db, graph.ids[stage], free)
     tasks.clear_stale(db, graph, stage, [unit for unit, row in rows.items() if row["stale"] is not None])
     return free

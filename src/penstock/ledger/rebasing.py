@@ -1,4 +1,4 @@
-"""Records with digests of a former kind: they are compared in that way, and get the present ones where nothing changed."""
+"""Records with digests of a former format: they are compared in that format, and get present ones where nothing changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHARED_WORDS = frozenset({"product", "cpus", "scratch", "outdir"})
 
 
 def rebase_definitions(db: sqlite3.Connection, campaign: Campaign) -> None:
-    """Digest anew the stages that are as they were, and say so of the tasks that they made."""
+    """Replace the digests of unchanged stages, and those of the tasks that they made."""
     stages = {stage.name: stage for stage in campaign.stages}
     rows = db.execute(
         "SELECT id, name, digest FROM stage WHERE digest NOT LIKE ?", (f"{DIGESTS}%",)

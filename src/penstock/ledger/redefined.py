@@ -1,4 +1,4 @@
-"""What is other in a definition than when a task was made, said from the frozen copies."""
+"""What changed in a definition since a task was made, by the frozen copies."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ AROUND = 12  # characters before the place where long texts differ
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One thing that is other now; `old` and `new` are plain data, None where there is nothing to show."""
+    """One thing that changed; `old` and `new` are plain data, None where there is nothing to show."""
 
     what: str
     old: Any = None
@@ -42,7 +42,7 @@ class Changed:
         if self.old is self.new is None:
             return f"{self.what} changed"
         if self.old is None or self.new is None:
-            change, value = ("is new", self.new) if self.old is None else ("is no longer there", self.old)
+            change, value = ("is new", self.new) if self.old is None else ("was removed", self.old)
             return f"{self.what} {change}" + ("" if is_digest(value) else f": {show_value(show(value))}")
         if is_digest(self.new):
             return f"{self.what} changed"

@@ -1,11 +1,11 @@
-"""Making done tasks again for a reason of one's own, and what follows from that."""
+"""Redoing finished tasks on request, and what follows from that."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.display import count
+from penstock.display import count, them
 from penstock.graph import Graph
 from penstock.ledger import Ledger, tasks
 from penstock.ledger.products import ALTERED, marked
@@ -19,7 +19,7 @@ Chosen = dict[str, list[int]]  # stage → units
 
 
 def choose(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> Chosen:
-    """Return the done tasks that a target means: its `units`, `stage` and `where`, each if given."""
+    """Return the done tasks that a target selects: by its `units`, `stage` and `where`, each if given."""
     where = Expression.parse(target["where"]) if target.get("where") else None
     chosen: Chosen = {}
     for stage in (name for name in graph.stages if target.get("stage") in (None, name)):
@@ -34,7 +34,7 @@ def choose(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> Chosen:
 
 
 def fitting(ledger: Ledger, units: list[int], where: Expression) -> list[int]:
-    """Return those units for which an expression holds; one whose fields do not have its names is not meant."""
+    """Return those units for which an expression holds; one that lacks the fields it names is left out."""
     values = Values(ledger.db, stored_campaign(ledger))
     return [row["id"] for row in rows_of(ledger.db, units) if tasks.holds(where, values.of(row))]
 
@@ -62,10 +62,10 @@ def directly_after(ledger: Ledger, graph: Graph, stage: str, units: set[int]) ->
 
 
 def mark_again(ledger: Ledger, graph: Graph, target: Mapping[str, Any], by: str) -> str:
-    """Mark what a target means to be made again; say how many these are, and how many may follow."""
+    """Mark the tasks that a target selects to be redone; report how many these are, and how many may follow."""
     chosen = choose(ledger, graph, target)
     following = followers(ledger, graph, chosen)
-    why = f"{by} asked for it" + (f": {target['why']}" if target.get("why") else "")
+    why = f"requested by {by}" + (f": {target['why']}" if target.get("why") else "")
     for stage, units in chosen.items():
         again = tasks.KEPT | tasks.UNASKED
         tasks.mark_stale(ledger.db, graph, stage, dict.fromkeys(units, why), redo=again)
@@ -73,9 +73,9 @@ def mark_again(ledger: Ledger, graph: Graph, target: Mapping[str, Any], by: str)
 
 
 def mark_compared(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> str:
-    """Mark the tasks of products that were found to differ, and unmark those of `sound` ones; say how many are stale.
+    """Mark the tasks of products that were found to differ, and unmark those of `sound` ones; report how many are stale.
 
-    What was made again since it was compared is left as it is.
+    What was redone since it was compared is left alone.
     """
     names = {number: stage for stage, number in graph.ids.items()}
     sql = "SELECT 1 FROM product WHERE path = ? AND digest = ? AND mtime_ns IS ?"
@@ -95,25 +95,23 @@ def mark_compared(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> st
         tasks.clear_stale(ledger.db, graph, names[number], [unit])
     n = sum(map(len, whys.values()))
     return (
-        f"{count(n, 'task')} marked stale: `penstock run --stale` makes them again"
+        f"{count(n, 'task')} marked stale: `penstock run --stale` redoes {them(n)}"
         if n
-        else "no task is stale for that"
+        else "no task became stale"
     )
 
 
 def mark_next(ledger: Ledger, graph: Graph, stage: str, moved: list[int]) -> None:
-    """Mark what is made from tasks that are made again: it is, too, unless their products turn out the same."""
+    """Mark what is made from redone tasks: it is redone, too, unless their products turn out the same."""
     for down, units in directly_after(ledger, graph, stage, set(moved)).items():
-        whys = dict.fromkeys(units, "what it is made from is made again")
+        whys = dict.fromkeys(units, "its inputs are redone")
         tasks.mark_stale(ledger.db, graph, down, whys, redo=tasks.UNASKED)
 
 
 def describe(chosen: Chosen, following: Chosen) -> str:
-    """Say how many tasks are made again, and how many may follow."""
+    """Report how many tasks are redone, and how many may follow."""
     n, more = (sum(map(len, each.values())) for each in (chosen, following))
     if not n:
-        return (
-            "nothing done: no task that is done is meant by that; `penstock retry` is for those that failed"
-        )
-    also = f", and up to {count(more, 'task')} after them where their products change" if more else ""
-    return f"{count(n, 'done task')} will be made again{also}"
+        return "nothing to redo: no finished task matches; for failed tasks use `penstock retry`"
+    also = f", and up to {count(more, 'task')} downstream if products change" if more else ""
+    return f"{count(n, 'done task')} will be redone{also}"

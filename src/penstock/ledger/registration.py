@@ -1,4 +1,4 @@
-"""The definition in the ledger: a frozen copy, and what its changes mean for work already done."""
+"""The definition in the ledger: a frozen copy, and what its changes mean for finished work."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def check_stages(campaign: Campaign, before: Mapping[str, Any]) -> None:
     for stage in campaign.stages:
         if stage.name in before and before[stage.name]["level"] != stage.level:
             raise DefinitionError(
-                f"stage '{stage.name}' moved to another level, where the ledger has no tasks of it: give it another name",
+                f"stage '{stage.name}' moved to another level than its recorded tasks: give it another name",
                 file=campaign.file,
             )
 
@@ -94,7 +94,7 @@ def check_levels(ledger: Ledger, campaign: Campaign) -> None:
 def write_stage(ledger: Ledger, stage: Stage, position: int, frozen: Any) -> int:
     """Write one stage and return its id; a changed definition ends a pause.
 
-    What is there already is not written again: a turn of cron without news leaves the file as it is.
+    What is recorded already is not written again: a cron turn without news leaves the file unchanged.
     """
     text = json.dumps(frozen)
     same = ledger.db.execute(
@@ -130,7 +130,7 @@ def write_copy(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], no
 
 
 def remove_missing(ledger: Ledger, graph: Graph) -> None:
-    """Keep the tasks of stages that are no longer defined, and never run them; those on their way are no longer waited for."""
+    """Keep the tasks of stages that are no longer defined, and never run them; active ones are no longer waited for."""
     names = json.dumps(list(graph.ids))
     removed = ledger.db.execute(
         "UPDATE stage SET removed = 1 WHERE NOT removed AND name NOT IN (SELECT value FROM json_each(?)) RETURNING name",

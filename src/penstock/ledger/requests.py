@@ -1,4 +1,4 @@
-"""What people ask for: written down first, applied by whoever drives the campaign."""
+"""What people request: recorded first, applied by the conductor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.clock import SystemClock
-from penstock.display import count
+from penstock.display import count, them
 from penstock.errors import Held
 from penstock.graph import Graph
 from penstock.ledger import FOLDER, Ledger, make_private, tasks
@@ -34,9 +34,9 @@ LOOK_S = 1.0
 
 
 def ask(root: Path, action: str, target: Target, by: str, *, machine: Machine | None = None) -> str:
-    """Record a request and say what becomes of it.
+    """Record a request and return the answer.
 
-    It is applied at once when nobody drives the campaign, else by the conductor in its next turn. A conductor on
+    It is applied at once when no conductor is running, else by the conductor in its next turn. A conductor on
     another host, which has the record there, finds it as a file.
     """
     clock, machine = SystemClock(), machine or Machine.here()
@@ -49,7 +49,7 @@ def ask(root: Path, action: str, target: Target, by: str, *, machine: Machine | 
     if other and away:
         leave_file(root, action, target, by, now)
     if other:
-        return f"asked: {other} does it in its next turn"
+        return f"asked: {other} will do it in its next turn"
     with held(root, command=action, clock=clock, machine=machine) as ledger:
         number = number or record(ledger, action, target, by, now)
         Requests(ledger, stored_graph(ledger)).apply(clock.now())
@@ -64,7 +64,7 @@ def record_here(root: Path, action: str, target: Target, by: str, now: float, ma
 
 
 def record(ledger: Ledger, action: str, target: Target, by: str, now: float) -> int:
-    """Write a request down, in the ledger and in `actions.jsonl`."""
+    """Record a request, in the ledger and in `actions.jsonl`."""
     note_action(ledger.root, action, target, by, now)
     with ledger.transaction() as db:
         return insert(db, action, target, by, now)
@@ -108,10 +108,10 @@ def take_in(ledger: Ledger) -> None:
 
 
 def set_aside(ledger: Ledger, path: Path) -> None:
-    """Keep a damaged request under another name, and tell people of it."""
+    """Keep a damaged request under another name, and record it as a problem."""
     damaged = path.with_suffix(".damaged")
     path.rename(damaged)
-    why = f"a request of another host is damaged, and is kept as {damaged}: ask again"
+    why = f"a request of another host is damagedand is kept as {damaged}: request it again"
     ledger.set_problem(f"request {path.stem}", why, SystemClock().now())
 
 
@@ -125,7 +125,7 @@ class Requests:
         self.looked = 0.0
 
     def apply(self, now: float) -> list[sqlite3.Row]:
-        """Apply what was asked and not yet done, oldest first; return those requests."""
+        """Apply open requests, oldest first; return them."""
         if now >= self.looked + LOOK_S:
             take_in(self.ledger)
             self.looked = now
@@ -141,47 +141,47 @@ class Requests:
         return open_ones
 
     def answer(self, request: sqlite3.Row, now: float) -> str:
-        """Do what one request asks, and say what that was."""
+        """Apply one request, and return the answer."""
         actions: dict[str, Callable[[Target, str, float], str]] = {
             "retry": self.retry, "cancel": self.cancel, "veto": self.veto, "unveto": self.unveto, "redo": self.redo,
             "compared": self.compared, "down": self.down,
         }  # fmt: skip
         action = actions.get(request["action"])
         if action is None:
-            return f"nothing done: {request['action']} is not known here"
+            return f"nothing done: {request['action']} is unknown to this version"
         return action(json.loads(request["target"]), request["by"], now)
 
     def stages(self, target: Target) -> list[str]:
-        """Return the stages that a request means."""
+        """Return the stages that a request selects."""
         return [name for name in self.graph.stages if target.get("stage") in (None, name)]
 
     def rows(self, stage: str, target: Target, *states: str) -> list[sqlite3.Row]:
-        """Return the tasks that a request means, of those in `states`."""
+        """Return the tasks that a request selects, of those in `states`."""
         found = tasks_under(self.db, self.graph, stage, target.get("unit") or ROOT)
         return [row for row in found if row["state"] in states]
 
     def retry(self, target: Target, by: str, now: float) -> str:
-        """Give failed tasks all their retries again, and let paused stages go on."""
+        """Give failed tasks all their retries again, and resume paused stages."""
         done, resumed = 0, list[str]()
         for stage in self.stages(target):
             units = [row["unit"] for row in self.rows(stage, target, "failed")]
-            done += len(retry_failed(self.db, self.graph, stage, units, why=f"{by} asked for it"))
+            done += len(retry_failed(self.db, self.graph, stage, units, why=f"requested by {by}"))
             self.changed[stage].update(units)
             self.touched.add(stage, units)
-            resumed += [f"stage '{stage}' goes on"] * self.resume(stage)
-        tried = [f"{count(done, 'failed task')} will be tried again"] if done or not resumed else []
+            resumed += [f"stage '{stage}' resumed"] * self.resume(stage)
+        tried = [f"{count(done, 'failed task')} will be retried"] if done or not resumed else []
         return ", ".join([*tried, *resumed])
 
     def redo(self, target: Target, by: str, now: float) -> str:
-        """Have done tasks made again, and what follows from them."""
+        """Mark done tasks, and what follows from them, to be redone."""
         return mark_again(self.ledger, self.graph, target, by)
 
     def compared(self, target: Target, by: str, now: float) -> str:
-        """Mark the tasks whose products somebody found to differ from what was made."""
+        """Mark the tasks whose products were found to differ from the record."""
         return mark_compared(self.ledger, self.graph, target)
 
     def resume(self, stage: str) -> bool:
-        """End a pause, and say whether there was one; the fuse counts anew from here."""
+        """End a pause, and return whether there was one; the fuse counts from here on."""
         ended = self.db.execute(
             "UPDATE stage SET paused = NULL, paused_why = NULL WHERE name = ? AND paused IS NOT NULL",
             (stage,),
@@ -192,7 +192,7 @@ class Requests:
         return ended.rowcount > 0
 
     def cancel(self, target: Target, by: str, now: float) -> str:
-        """Take tasks out of the way: they count as failed until somebody retries them."""
+        """Cancel tasks: they count as failed until a person retries them."""
         done = 0
         for stage in self.stages(target):
             rows = self.rows(stage, target, "ready", "queued", "running")
@@ -204,7 +204,8 @@ class Requests:
             tasks.clear_stale(self.db, self.graph, stage, marked)
             self.changed[stage].update(row["unit"] for row in rows)
             done += len(rows)
-        return f"{count(done, 'task')} cancelled; `penstock retry` brings them back"
+        back = f"; `penstock retry` brings {them(done)} back" if done else ""
+        return f"{count(done, 'task')} cancelled{back}"
 
     def veto(self, target: Target, by: str, now: float) -> str:
         """Never process a unit, or all under a group."""
@@ -219,7 +220,7 @@ class Requests:
             units = veto_tasks(self.db, self.graph, name, target["unit"], f"vetoed by {by}: {why}")
             self.changed[name].update(units)
             done += len(units)
-        stays = f"; done or under way, and left so: {count(kept, 'task')}" if kept else ""
+        stays = f"; {count(kept, 'task')} left alone (done, queued or running)" if kept else ""
         return f"{count(done, 'task')} vetoed{stays}"
 
     def unveto(self, target: Target, by: str, now: float) -> str:
@@ -254,5 +255,5 @@ class Requests:
         return self.db.execute(sql, (self.graph.ids[stage], unit)).fetchone() is not None
 
     def down(self, target: Target, by: str, now: float) -> str:
-        """Nothing to do here: the conductor that sees it ends."""
-        return "the conductor ends"
+        """Do nothing here: the conductor that sees it stops."""
+        return "the conductor stops"

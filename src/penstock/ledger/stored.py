@@ -22,7 +22,7 @@ def stored_copy(db: sqlite3.Connection) -> dict[str, Any] | None:
 
 
 def last_copy(root: Path) -> dict[str, Any] | None:
-    """Return the frozen copy in the ledger of a campaign; None when nothing was run there that can be read."""
+    """Return the frozen copy in the ledger of a campaign; None when there is no readable record."""
     try:
         with Ledger.open(root, readonly=True) as ledger:
             return stored_copy(ledger.db)

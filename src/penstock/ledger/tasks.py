@@ -1,4 +1,4 @@
-"""Tasks in the ledger: every change of a state goes through here, and so does its count in the tally."""
+"""Tasks in the ledger: every change of state, with its count in the tally, is made here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 CHUNK = 5_000
 
 REDEFINED = "the definition changed"
-MEANWHILE = "its input changed while it was made"
+MEANWHILE = "its input changed while it ran"
 UNKNOWN = "?"  # what a follower was made from when that changed under way: like nothing that is there
 
 TALLY = (
@@ -44,7 +44,7 @@ class Move:
 def create(db: sqlite3.Connection, graph: Graph, values: Values, stage: str, *, after: int = 0) -> int:
     """Add the tasks of `stage` for the units with ids above `after`, which are new, or for all that have none; return how many.
 
-    A stage with upstreams, or whose units may be incomplete, starts `waiting`; whoever calls evaluates those that may be more.
+    A stage with upstreams, or whose units may be incomplete, starts `waiting`; the caller evaluates those that may be more.
     """
     number, level = graph.ids[stage], graph.stages[stage].level
     state = graph.first_state(stage)
@@ -75,7 +75,7 @@ def holds(where: Expression, values: Mapping[str, Any]) -> bool:
 
 
 def drop(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqlite3.Row]) -> None:
-    """Remove tasks that were never done and that the `where` of their stage leaves out now."""
+    """Remove tasks that were never done and that the `where` of their stage excludes now."""
     number = graph.ids[stage]
     db.executemany("DELETE FROM task WHERE stage = ? AND unit = ?", [(number, r["unit"]) for r in rows])
     add_to_tally(db, graph, stage, [(r["unit"], r["state"], -1) for r in rows])
@@ -85,7 +85,7 @@ def drop(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqlite
 def count_created(
     db: sqlite3.Connection, graph: Graph, stage: str, state: str, made: int, after: int
 ) -> None:
-    """Count new tasks: only them when they are those of new units, else the whole stage anew."""
+    """Count new tasks: only them when they belong to new units, else the whole stage again."""
     number = graph.ids[stage]
     if not after:
         recount(db, graph, stage)
@@ -101,7 +101,7 @@ def count_created(
 
 
 def recount(db: sqlite3.Connection, graph: Graph, stage: str) -> None:
-    """Count the tasks of `stage` anew, for every group where they are counted."""
+    """Recount the tasks of `stage`, for every group where they are counted."""
     number = graph.ids[stage]
     db.execute("DELETE FROM tally WHERE stage = ?", (number,))
     for level in graph.counted[stage]:
@@ -148,7 +148,7 @@ def groups_of(db: sqlite3.Connection, units: Iterable[int], levels: Sequence[int
 
 
 def chunks(items: Iterable[T]) -> Iterator[list[T]]:
-    """Cut into pieces that a query takes well."""
+    """Cut into pieces of a good size for a query."""
     rest = iter(items)
     while piece := list(islice(rest, CHUNK)):
         yield piece
@@ -195,7 +195,7 @@ def queue(
     *,
     old: str = "ready",
 ) -> None:
-    """Put tasks into a batch; their products of before, if any, no longer count."""
+    """Put tasks into a batch; their earlier products, if any, no longer count."""
     number, digest = graph.ids[stage], graph.stages[stage].digest
     db.executemany(
         "UPDATE task SET state = 'queued', batch = ?, made = ?, inputs = ?, why = ? WHERE stage = ? AND unit = ?",
@@ -236,7 +236,7 @@ def finish(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqli
 def come_back(
     db: sqlite3.Connection, graph: Graph, stage: str, row: sqlite3.Row, after: Next, *, now: float
 ) -> None:
-    """Take a task out of its batch after an attempt that did not end well."""
+    """Take a task out of its batch after an unsuccessful attempt."""
     due = now + after.delay_s if after.delay_s else None
     db.execute(
         "UPDATE task SET state = ?, why = ?, due = ?, batch = NULL, tries = ?, free = ?, alone = ?,"
@@ -271,7 +271,7 @@ def unmark(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqli
 
 
 def mark_meanwhile(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqlite3.Row]) -> None:
-    """Note of tasks on their way that what they are made from is no longer what is there."""
+    """Note for active tasks that their inputs changed meanwhile."""
     number = graph.ids[stage]
     db.executemany(
         "UPDATE task SET stale = ? WHERE stage = ? AND unit = ?",
@@ -281,7 +281,7 @@ def mark_meanwhile(db: sqlite3.Connection, graph: Graph, stage: str, rows: Seque
 
 
 def forget_tries(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> None:
-    """Let tasks have all their retries again."""
+    """Give tasks all their retries again."""
     sql = "UPDATE task SET tries = 0, free = 0, alone = 0 WHERE stage = ? AND unit = ?"
     db.executemany(sql, [(graph.ids[stage], unit) for unit in units])
 
@@ -309,14 +309,14 @@ def mark_stale(
 def mark_fresh(
     db: sqlite3.Connection, graph: Graph, stage: str, reasons: Mapping[int, str], *, redo: int = 0
 ) -> None:
-    """Mark those that are not stale yet; a reason of before stays, and is not taken back with this one."""
+    """Mark those that are not stale yet; an earlier reason stays, and is not removed with this one."""
     rows = states_of(db, graph.ids[stage], reasons) if reasons else {}
     fresh = {unit: reasons[unit] for unit, row in rows.items() if row["stale"] is None}
     mark_stale(db, graph, stage, fresh, redo=redo)
 
 
 def clear_stale(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> None:
-    """Take the mark away: what the task was made from is again what is there."""
+    """Remove the mark: the task's inputs are again what it was made from."""
     number = graph.ids[stage]
     db.executemany(
         "UPDATE task SET stale = NULL, redo = 0 WHERE stage = ? AND unit = ?", [(number, u) for u in units]

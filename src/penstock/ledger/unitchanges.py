@@ -1,4 +1,4 @@
-"""What follows when units come, change, go or return: their tasks, and those that depend on them."""
+"""What follows when units come, change, go or return: for their tasks, and for those that depend on them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from penstock.units import Placeholder, Template, canonical
 
 
 def admit(db: sqlite3.Connection, graph: Graph, values: Values, difference: Difference) -> None:
-    """Bring the tasks to what `difference` says of the units."""
+    """Update the tasks by the `difference` of the units."""
     touched, moved = Touched(), defaultdict[str, set[int]](set)
     changed = [change.unit for change in difference.changed]
     if changed:
@@ -49,7 +49,7 @@ def affected(db: sqlite3.Connection, uses: Uses, difference: Difference) -> dict
 
 
 def note_changes(db: sqlite3.Connection, graph: Graph, difference: Difference) -> None:
-    """Keep what changed of all that a stage uses, for those who ask why a task is stale."""
+    """Record what changed of all that a stage uses, to explain later why a task is stale."""
     level, uses = difference.level, [Uses(graph, stage) for stage in graph.stages]
     near = [one for one in uses if 0 < level <= one.level]
     rows = [
@@ -73,7 +73,7 @@ def used(change: Change, level: int, uses: Sequence[Uses]) -> Iterator[tuple[str
 def add_tasks(
     db: sqlite3.Connection, graph: Graph, values: Values, stage: str, after: int, touched: Touched
 ) -> None:
-    """Make the tasks of new units, vetoed where a person said so before, and touch what they may change."""
+    """Make the tasks of new units, vetoed where a veto holds, and touch what they may change."""
     if not tasks.create(db, graph, values, stage, after=after):
         return
     for edge in keyed_edges(graph, stage):
@@ -207,7 +207,7 @@ def tasks_under(
 
 
 def renew(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> list[int]:
-    """Try again what failed on an input that changed, and note of what is on its way that it did; return the former."""
+    """Retry what failed on an input that changed, and mark active tasks whose input did; return the former."""
     rows = tasks.states_of(db, graph.ids[stage], units).values() if units else ()
     tasks.mark_meanwhile(db, graph, stage, [r for r in rows if r["state"] in ("queued", "running")])
     failed = [r["unit"] for r in rows if r["state"] == "failed"]
@@ -220,12 +220,12 @@ def retry_failed(
     """Give failed tasks all their retries again."""
     failed = list(units)
     tasks.forget_tries(db, graph, stage, failed)
-    tasks.move(db, graph, stage, [tasks.Move(unit, "failed", "ready", f"again: {why}") for unit in failed])
+    tasks.move(db, graph, stage, [tasks.Move(unit, "failed", "ready", f"retry: {why}") for unit in failed])
     return failed
 
 
 def retry_unbegun(db: sqlite3.Connection, graph: Graph) -> None:
-    """Try again what failed before it began, as whoever starts a `run` has presumably mended why."""
+    """Retry what failed before it started, as whoever starts a `run` has presumably fixed the cause."""
     touched, moved = Touched(), defaultdict[str, set[int]](set)
     for stage, number in graph.ids.items():
         rows = db.execute(
@@ -233,7 +233,7 @@ def retry_unbegun(db: sqlite3.Connection, graph: Graph) -> None:
             " SELECT outcome FROM attempt a WHERE a.stage = t.stage AND a.unit = t.unit ORDER BY id DESC LIMIT 1)",
             (number,),
         )
-        units = retry_failed(db, graph, stage, [row[0] for row in rows], why="it had not begun")
+        units = retry_failed(db, graph, stage, [row[0] for row in rows], why="it had not started")
         moved[stage].update(units)
         touched.add(stage, units)
     propagate(db, graph, moved, touched)

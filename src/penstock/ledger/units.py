@@ -1,4 +1,4 @@
-"""Units in the ledger: discovery is a difference between what is there and what was."""
+"""Units in the ledger: discovery is the difference between what exists and what is recorded."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Change:
     files: tuple[str, str] | None = None
 
     def tell(self, name: str) -> str:
-        """Say what became of a field."""
+        """Describe how a field changed."""
         if name not in self.old:
             return f"{name} is new: {show_value(self.new[name])}"
         if name not in self.new:
-            return f"{name} is no longer there: it was {show_value(self.old[name])}"
+            return f"{name} was removed: it was {show_value(self.old[name])}"
         return f"{name} changed: {show_value(self.old[name])} → {show_value(self.new[name])}"
 
 
@@ -84,7 +84,7 @@ def stage_found(db: sqlite3.Connection, level: int, found: Iterable[Found]) -> i
         return db.executemany(insert, staged(found)).rowcount
     except sqlite3.IntegrityError as error:
         raise DefinitionError(
-            "two of the units found have one key: add a field to the pattern that tells them apart"
+            "two of the units found have the same key: add a field to the pattern that distinguishes them"
         ) from error
 
 
@@ -95,7 +95,7 @@ def staged(found: Iterable[Found]) -> Iterator[tuple[str, ...]]:
 
 
 def stage_unsettled(db: sqlite3.Connection, level: int, keys: Iterable[Sequence[Any]]) -> None:
-    """Note keys whose files are there but not at rest: neither new nor gone."""
+    """Note keys whose files exist but are not at rest: neither new nor gone."""
     rows = ((canonical(key),) for key in keys)
     db.executemany(f"INSERT OR IGNORE INTO found{level} (key, resting) VALUES (?, 0)", rows)
 
@@ -103,7 +103,7 @@ def stage_unsettled(db: sqlite3.Connection, level: int, keys: Iterable[Sequence[
 def merge_found(
     db: sqlite3.Connection, level: int, *, now: float, accept_gone: bool, believe_gone: bool = True
 ) -> Difference:
-    """Bring the unit table to what the staging table holds."""
+    """Update the unit table from the staging table."""
     highest = db.execute("SELECT max(id) FROM unit").fetchone()[0]
     present = db.execute(f"SELECT count(*) FROM found{level} WHERE resting").fetchone()[0]
     known = count_living(db, level)
@@ -120,7 +120,7 @@ def merge_found(
 
 
 def count_living(db: sqlite3.Connection, level: int) -> int:
-    """Count the units whose input was there when they were last looked for."""
+    """Count the units whose input existed at the last scan."""
     sql = "SELECT count(*) FROM unit WHERE +level = ? AND origin = 'source' AND gone IS NULL"
     return db.execute(sql, (level,)).fetchone()[0]
 
@@ -202,7 +202,7 @@ def ancestry(level: int) -> tuple[str, str, str]:
 
 
 def find_gone(db: sqlite3.Connection, level: int, *, accept_gone: bool) -> tuple[list[int], int]:
-    """Return the units whose input is no longer there, or how many when they are too many to believe."""
+    """Return the units whose input was removed, or how many when they are too many to believe."""
     rows = db.execute(
         "SELECT id FROM unit WHERE level = ? AND origin = 'source' AND gone IS NULL"
         f" AND key NOT IN (SELECT key FROM found{level})",
@@ -215,17 +215,17 @@ def find_gone(db: sqlite3.Connection, level: int, *, accept_gone: bool) -> tuple
 
 
 def too_many_lost(lost: int, all_of_them: int) -> bool:
-    """Whether so many are gone at once that a disk is rather not mounted."""
+    """Whether so many are gone at once that a disk is probably not mounted."""
     return lost > max(1, MOST_LOST * all_of_them)
 
 
 def how_changed(before: str, after: str) -> str:
-    """Say in words what became of a fingerprint ("size:mtime in ns")."""
+    """Describe how a fingerprint ("size:mtime in ns") changed."""
     sizes = [SIZE.match(text) for text in (before, after)]
     if not all(sizes):
         return "changed"
     old, new = (found[1] for found in sizes if found)
-    return f"changed: {old} → {new} bytes" if old != new else "was written again"
+    return f"changed: {old} → {new} bytes" if old != new else "was rewritten"
 
 
 def show_value(value: Any) -> str:
@@ -291,7 +291,7 @@ def taken_elsewhere(db: sqlite3.Connection, level: int, keys: Iterable[str], now
     """Return those keys of new children that a source or another stage has already, and note them as problems."""
     sql = "SELECT u.key FROM json_each(?) j JOIN unit u ON u.level = ? AND u.key = j.value"
     taken = [row[0] for row in db.execute(sql, (json.dumps(sorted(keys)), level))]
-    why = "a stage made a unit that is there already, from a source or another stage: the first one stays"
+    why = "a stage made a unit that already exists, from a source or another stage: the first one is kept"
     db.executemany(
         "INSERT INTO problem (source, subject, why, at) VALUES ('expand', ?, ?, ?)",
         [(key, why, now) for key in taken],
@@ -335,7 +335,7 @@ class Values:
         return values
 
     def label(self, row: sqlite3.Row) -> str:
-        """Return the name of a unit's row, as people see it."""
+        """Return the printed name of a unit's row."""
         return show_key(parse(row["key"]), self.levels, self.formats)
 
     def forget(self) -> None:

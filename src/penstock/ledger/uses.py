@@ -18,7 +18,7 @@ write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=Tr
 class Uses:
     """What the tasks of one stage use.
 
-    The files of a level count as soon as something of it is named, be it part of a path; those of the stage's own
+    The files of a level count as soon as anything of it is named, even as part of a path; those of the stage's own
     level also where no other stage precedes it.
     """
 
@@ -52,7 +52,7 @@ class Uses:
         return level == self.level and not self.fed
 
     def tell(self, level: int, change: Change) -> str | None:
-        """Say what changed of all that is used of a unit; None if that is nothing."""
+        """Describe what changed of all that is used of a unit; None if that is nothing."""
         if not 0 < level <= self.level:
             return None
         whose = "its" if level == self.level else f"its {self.levels[level - 1]}'s"

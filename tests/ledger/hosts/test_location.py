@@ -247,7 +247,7 @@ def test_after_a_kill_another_host_is_told_where_the_record_is(
         cluster.write(two, "c")
     cluster.clock.turn(LASTS_S + 1)
     with pytest.raises(
-        Held, match=r"is on login1, in .*left without giving it back: go on there, or, .*ledger adopt"
+        Held, match=r"is on login1, in .*exited without releasing it: continue there, or, .*ledger adopt"
     ):
         cluster.write(two, "c")
     assert cluster.read(two) == {"a"}
@@ -385,7 +385,7 @@ def test_a_copy_made_while_a_conductor_worked_never_takes_the_record_of_the_orig
                 ledger.set_meta("b", "written")
 
     assert in_child(work) == 0
-    with pytest.raises(LedgerError, match="go on from the copy"):
+    with pytest.raises(LedgerError, match="continue from the last published copy"):
         cluster.write(one, "c", root=other)
     cluster.write(one, "c", root=other, adopt=True)
     assert (cluster.read(one, root=other), cluster.read(one)) == ({"a", "c"}, {"a", "b"})
@@ -418,7 +418,7 @@ def test_a_local_disk_that_was_emptied_before_it_was_given_back_is_told(
     cluster.write(one, "a")
     cluster.die(one, "b")
     shutil.rmtree(cluster.folder / "disks")
-    with pytest.raises(LedgerError, match=r"is not there any more: put it back, or .*ledger adopt"):
+    with pytest.raises(LedgerError, match=r"no longer exists: put it back, or .*ledger adopt"):
         cluster.write(one, "c")
     cluster.write(one, "c", adopt=True)
     assert cluster.read(one) == {"a", "c"}

@@ -1,4 +1,4 @@
-"""Going on without the host that had the record."""
+"""Continuing without the host that had the record."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from penstock.machine import Machine
 
 
 def adopt_record(root: Path, *, yes: bool, clock: Clock | None = None, machine: Machine | None = None) -> str:
-    """Bring the record to this host from its published copy, and say as of when it is.
+    """Bring the record to this host from its published copy, and return as of when it is.
 
     Raises LedgerError unless `yes`, and Held while its conductor counts as alive.
     """
     clock, machine = clock or SystemClock(), machine or Machine.here()
     location = find_location(root, machine)
     if location.whole:
-        return "nothing to adopt: the record is whole and can be used from here, `penstock run` goes on"
+        return "nothing to adopt: the record is complete and can be used from here: `penstock run` continues"
     made = show_time(as_of(location.path), now=clock.now())
     if not yes:
         place = f"{location.claim.host}, in {location.claim.path}" if location.claim else "another host"
         raise LedgerError(
             f"the record of {root} is on {place}, and its copy here of {made}: what was done since would be done"
-            " again; if that host is gone for good, say so with --yes"
+            " again; if that host is gone for good, confirm it with --yes"
         )
     with held(root, command="ledger adopt", clock=clock, machine=machine, adopt=True):
-        return f"the record is on {machine.name} now, as of {made}: `penstock run` goes on from there"
+        return f"the record is on {machine.name} now, as of {made}: `penstock run` continues from there"

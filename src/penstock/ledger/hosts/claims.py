@@ -49,7 +49,7 @@ class Claim:
         return self.holder.host
 
     def lives(self, now: float, host: str) -> bool:
-        """Whether its maker still works, seen from `host`: of its own processes it knows, of others until they expire."""
+        """Whether its maker still works, seen from `host`: its own processes it can see, others count until they expire."""
         if self.holder.process.seen_from(host):
             return self.holder.expires > 0 and not self.holder.process.dead_to(host)
         return now < self.holder.expires
@@ -104,13 +104,13 @@ def make(folder: Path, claim: Claim) -> None:
         write_durably(place_of(folder, claim.number), claim.to_json(), os.O_EXCL)
     except FileExistsError as error:
         raise Held(
-            f"{folder.parent} was just taken by somebody else: `penstock status` says by whom"
+            f"{folder.parent} was just taken over by another conductor: `penstock status` shows which"
         ) from error
     sync_folder(folder)
 
 
 def rewrite(folder: Path, claim: Claim, **changes: Any) -> Claim:
-    """Say something else in one's own claim."""
+    """Rewrite one's own claim."""
     changed = replace(claim, **changes)
     write_file(place_of(folder, claim.number), changed.to_json())
     return changed

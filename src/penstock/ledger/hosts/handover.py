@@ -1,4 +1,4 @@
-"""Bringing the record of a campaign to this host, and giving it back."""
+"""Bringing the record of a campaign to this host, and releasing it."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from penstock.transports.local import sync_folder
 def take_record(
     root: Path, machine: Machine, *, command: str, now: float, adopt: bool = False
 ) -> Claim | None:
-    """Bring the record to this host, and claim it; None where it stands beside the campaign on a local disk.
+    """Bring the record to this host, and claim it; None where it is beside the campaign on a local disk.
 
-    Raises Held if a living conductor has it, or if what was done last is on another host alone and `adopt` is False.
+    Raises Held if a running conductor has it, or if what was done last is on another host alone and `adopt` is False.
     """
     folder = root / FOLDER
     known = claims.read_claims(folder)
@@ -64,15 +64,15 @@ def take_record(
 
 
 def refuse_held(root: Path, known: Sequence[Claim], machine: Machine, now: float) -> None:
-    """Raise Held if whoever claimed last still lives."""
+    """Raise Held if the conductor that claimed last still runs."""
     if known and known[-1].lives(now, machine.name):
-        raise Held(f"{root} is held by {known[-1].holder}: wait for it, or end it with `penstock down`")
+        raise Held(f"{root} is held by {known[-1].holder}: wait for it, or stop it with `penstock down`")
 
 
 def source_to_take(
     root: Path, known: Sequence[Claim], machine: Machine, now: float, *, adopt: bool
 ) -> Path | None:
-    """Return the file to go on from, None if there is no record yet; raises what `take_record` does."""
+    """Return the file to continue from, None if there is no record yet; raises what `take_record` does."""
     source = source_of(root / FOLDER, known, machine)
     if isinstance(source, Claim):
         return copy_to_adopt(root, source) if adopt else refuse_elsewhere(root, source, machine)
@@ -82,38 +82,38 @@ def source_to_take(
 
 
 def refuse_old_holder(root: Path, file: Path, now: float) -> None:
-    """Raise Held if somebody still works with the file that was in the folder before it was claimed."""
+    """Raise Held if a conductor still works with the file that was in the folder before it was claimed."""
     with explained(file), closing(connect(file, readonly=True)) as db:
         other = holder(db)
     if other and other.alive(now):
-        raise Held(f"{root} is held by {other}: wait for it, or end it with `penstock down`")
+        raise Held(f"{root} is held by {other}: wait for it, or stop it with `penstock down`")
 
 
 def refuse_elsewhere(root: Path, claim: Claim, machine: Machine) -> Path:
-    """Say where the record is, and how to go on."""
+    """Raise an error that says where the record is, and how to continue."""
     if claim.host == machine.name:
         raise LedgerError(
-            f"the record of {root} was in {claim.path} and is not there any more: put it back, or go on from the copy"
-            " that was published last with `penstock ledger adopt`"
+            f"the record of {root} was in {claim.path} and no longer exists: put it back, or continue from the"
+            " last published copy with `penstock ledger adopt`"
         )
     raise Held(
-        f"the record of {root} is on {claim.host}, in {claim.path}, and {claim.holder} left without giving it back:"
-        f" go on there, or, if {claim.host} is gone for good, take over with `penstock ledger adopt`"
+        f"the record of {root} is on {claim.host}, in {claim.path}, and {claim.holder} exited without releasing it:"
+        f" continue there, or, if {claim.host} is gone for good, take over with `penstock ledger adopt`"
     )
 
 
 def copy_to_adopt(root: Path, claim: Claim) -> Path:
-    """Return the copy to go on from."""
+    """Return the copy to continue from."""
     copy = newest_copy(root / FOLDER)
     if copy is None:
         raise LedgerError(
-            f"nothing of the record of {root} was published by {claim.host}: remove {root / FOLDER} to begin anew"
+            f"nothing of the record of {root} was published by {claim.host}: remove {root / FOLDER} to start over"
         )
     return copy
 
 
 def settle(source: Path | None, home: Path, mark: str) -> None:
-    """Let the record be at `home`, with `mark` in it; what lay there and is the record no more is put aside."""
+    """Put the record at `home`, with `mark` in it; a superseded file there is moved aside."""
     if source == home:
         with closing(connect(home, readonly=False)) as db:
             set_value(db, MARK, mark)
@@ -146,7 +146,7 @@ def put_aside(home: Path) -> None:
 
 
 def confirm(root: Path, claim: Claim) -> Claim | None:
-    """Say that the record is here now, and forget the claims before; on a local disk the record needs none."""
+    """Publish that the record is here now, and remove earlier claims; on a local disk the record needs none."""
     folder = root / FOLDER
     check_newest(root, claim)
     claim = claims.rewrite(folder, claim, ready=True)
@@ -163,11 +163,11 @@ def check_newest(root: Path, claim: Claim) -> None:
     if claims.newest(root / FOLDER) != claim.number:
         last = claims.read_claims(root / FOLDER)[-1:]
         who = last[0].holder if last else "somebody who removed its folder"
-        raise Held(f"the campaign in {root} was taken over by {who}: this conductor ends")
+        raise Held(f"the campaign in {root} was taken over by {who}: this conductor stops")
 
 
 def give_back(root: Path, claim: Claim, db: sqlite3.Connection, whole: str) -> None:
-    """Give the claim back: nobody works on the campaign any more.
+    """Release the claim: no conductor works on the campaign any more.
 
     The record gets another mark, so that a copy of the folder from before is not taken for the campaign itself.
     """

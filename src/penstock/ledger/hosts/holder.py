@@ -1,4 +1,4 @@
-"""Who drives a campaign."""
+"""Who works on a campaign."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Holder:
         return not self.process.dead and now < self.expires
 
     def counts_beside_claims(self, now: float) -> bool:
-        """Whether it still counts where the claim has been taken: of a process that we cannot see, that told all."""
+        """Whether it still counts where the claim has been released: for a process that we cannot see, that decides."""
         return self.alive(now) and self.process.seen_from(hostname())
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class Holder:
 
 
 def holder(db: sqlite3.Connection) -> Holder | None:
-    """Return who has the lease, living or not; None when it was given back."""
+    """Return who has the lease, running or not; None when it was released."""
     row = db.execute("SELECT * FROM lease").fetchone()
     if row is None or row["pid"] is None:
         return None

@@ -1,4 +1,4 @@
-"""Who drives the campaign: one conductor at a time, and no unlocking by hand."""
+"""Who works on the campaign: one conductor at a time, and no unlocking by hand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NEVER = 1e12  # seconds; where hosts are told apart by claims, the lease is amon
 
 
 def find_holder(root: Path, now: float, machine: Machine | None = None) -> Holder | None:
-    """Return the living conductor of the campaign in `root`; raises LedgerError if nothing has been run there."""
+    """Return the running conductor of the campaign in `root`; raises LedgerError if nothing has been run there."""
     if claim := last_claim(root):
         return claim.holder if claim.lives(now, (machine or Machine.here()).name) else None
     with Ledger.open(root, readonly=True, machine=machine) as ledger:
@@ -43,12 +43,12 @@ def last_claim(root: Path) -> Claim | None:
 
 
 def acquire(ledger: Ledger, *, command: str, clock: Clock) -> int:
-    """Take the lease and return its epoch; raises Held if a living conductor has it."""
+    """Take the lease and return its epoch; raises Held if a running conductor has it."""
     me, now = this_process(), clock.now()
     with ledger.transaction() as db:
         other = holder(db)
         if other and (other.counts_beside_claims(now) if ledger.publisher else other.alive(now)):
-            raise Held(f"{ledger.root} is held by {other}: wait for it, or end it with `penstock down`")
+            raise Held(f"{ledger.root} is held by {other}: wait for it, or stop it with `penstock down`")
         db.execute(
             "UPDATE lease SET epoch = epoch + 1, host = ?, boot = ?, pid = ?, start = ?, space = ?,"
             " command = ?, since = ?, expires = ?",
@@ -67,12 +67,12 @@ def acquire(ledger: Ledger, *, command: str, clock: Clock) -> int:
 
 
 def renew(db: sqlite3.Connection, epoch: int, now: float) -> None:
-    """Make the lease last longer, if it is still ours."""
+    """Renew the lease, if it is still ours."""
     db.execute("UPDATE lease SET expires = ? WHERE epoch = ?", (now + LASTS_S, epoch))
 
 
 def release(db: sqlite3.Connection, epoch: int) -> None:
-    """Give the lease back, if it is still ours."""
+    """Release the lease, if it is still ours."""
     db.execute("UPDATE lease SET pid = NULL, expires = 0 WHERE epoch = ?", (epoch,))
 
 
@@ -118,7 +118,7 @@ def start(thread: threading.Thread) -> None:
 
 
 def leave(ledger: Ledger, command: str, clock: Clock) -> None:
-    """Give the lease back, and the claim; what cannot be written then counts for nothing once this process has ended."""
+    """Release the lease and the claim; what cannot be written then counts for nothing once this process has ended."""
     publisher, whole = ledger.publisher, ""
     rests = publisher and publisher.rests()
     with suppress(sqlite3.Error):  # no room: the lease of a process that ended counts for nothing
@@ -148,7 +148,7 @@ def keep(ledger: Ledger, claim: Claim | None, clock: Clock, over: threading.Even
 
 
 def renew_claim(root: Path, claim: Claim, db: sqlite3.Connection, now: float) -> None:
-    """Make the claim last longer; if another host has claimed the record, end the lease of its conductor here."""
+    """Renew the claim; if another host has claimed the record, end the lease of the conductor here."""
     last = last_claim(root)
     if last and last.number == claim.number:
         claims.rewrite(root / FOLDER, claim, holder=replace(claim.holder, expires=now + LASTS_S))

@@ -1,4 +1,4 @@
-"""Where the record of a campaign lies: in its folder, or on this host's own disk when that folder is shared."""
+"""Where the record of a campaign is: in its folder, or on this host's own disk when that folder is shared."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def find_location(root: Path, machine: Machine) -> Location:
         return Location(copy, copy=True, whole=False, claim=found)
     if found:
         raise LedgerError(
-            f"the record of {root} is on {found.host} and nothing of it was published yet: ask there"
+            f"the record of {root} is on {found.host} and no copy of it was published yet: run this command there"
         )
     raise NothingYet(f"nothing has been run in {root} yet: start with `penstock run`")
 
@@ -54,7 +54,7 @@ def find_location(root: Path, machine: Machine) -> Location:
 def source_of(folder: Path, known: Sequence[Claim], machine: Machine) -> Path | Claim | None:
     """Return the file that is the whole record; the claim that has it, if that is out of reach; None if there is none.
 
-    A claim whose maker died before the record was its own says nothing: the one before it still counts.
+    A claim whose maker died before it had the record does not count: the one before it still does.
     """
     for claim in reversed(known):
         if claim.host == machine.name and mark_of(Path(claim.path)) in {claim.mark, claim.before} - {""}:
@@ -124,6 +124,6 @@ def as_of(path: Path) -> float:
 
 
 def describe_copy(root: Path, location: Location, at: float, now: float) -> str:
-    """Say that what follows is read from a copy."""
+    """Describe a copy that is read instead of the record."""
     place = location.claim.host if location.claim else "another host"
     return f"the record of {root.name} is on {place}; this is its copy as of {show_time(at, now=now)}"

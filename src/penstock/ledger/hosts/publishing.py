@@ -1,4 +1,4 @@
-"""Copies of a record that lies on one host's own disk, beside its campaign, for readers on other hosts."""
+"""Copies of a record on one host's own disk, beside its campaign, for readers on other hosts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Publisher:
         return bool(self.whole) and self.whole == self.claim.rested and not self.changed()
 
     def begin(self) -> None:
-        """Take what is there now as published, if a copy had everything when the record was claimed."""
+        """Count the present content as published, if a copy had everything when the record was claimed."""
         if self.whole:
             self.published = signature(self.path)
 

@@ -1,4 +1,4 @@
-"""Failed tasks by what they have in common: five hundred alike are one thing to mend."""
+"""Failed tasks by what they have in common: five hundred that failed the same way are one thing to fix."""
 
 from __future__ import annotations
 

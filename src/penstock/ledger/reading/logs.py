@@ -1,4 +1,4 @@
-"""The last words of what failed."""
+"""The last output of what failed."""
 
 from __future__ import annotations
 

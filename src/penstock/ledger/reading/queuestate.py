@@ -1,4 +1,4 @@
-"""Where the jobs of clusters stand, as the record knows it: by what their runners said, else by the scheduler's words."""
+"""The states of jobs at clusters, by the record: from their runners' events, else from the scheduler's answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from penstock.display import show_time
 from penstock.schedulers import mending, release_command
 
-SILENT_S = 180.0  # without a word, after which a runner is asked after
+SILENT_S = 180.0  # without news, after which a runner is asked after
 
 MOST_NODES = 5  # that are named
 
@@ -38,11 +38,11 @@ GROUP BY 1, 2, 3 ORDER BY elements DESC, first
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """So many elements that stand alike."""
+    """Elements in the same state, counted."""
 
     phase: str
-    """pending, held, running, ended or unknown; submitted: nobody asked about them yet; planned: not handed in yet;
-    absent: the last answer did not know them."""
+    """pending, held, running, ended or unknown; submitted: not asked about yet; planned: not submitted yet;
+    absent: the last answer did not list them."""
     elements: int
     first: int
     word: str | None = None
@@ -52,7 +52,7 @@ class QueueState:
     """When the scheduler expects to start the first of them."""
     nodes: tuple[str, ...] = ()
     silent: int = 0
-    """How many of them run and have not said a word for three minutes."""
+    """How many of them run and have written nothing for three minutes."""
     news: float | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -60,13 +60,13 @@ class QueueState:
         return asdict(self)
 
     def to_text(self, now: float) -> str:
-        """Say it in a few words: `38 pending (Resources), from 14:05:00 on`."""
+        """Write it in a few words: `38 pending (Resources), from 14:05:00 on`."""
         said = self.reason or (self.word if self.phase in ("held", "ended", "unknown") else None)
         words = {
-            "unknown": "in a state that penstock does not know",
+            "unknown": "in an unknown state",
             "submitted": "in the queue",
             "planned": "being submitted",
-            "absent": "no longer known to the queue",
+            "absent": "no longer in the queue",
         }
         text = f"{self.elements} {words.get(self.phase, self.phase)}" + (f" ({said})" if said else "")
         if self.phase == "running":
@@ -78,12 +78,12 @@ class QueueState:
 
 
 def queue_states(db: sqlite3.Connection, job: int, now: float, *, most: int = -1) -> list[QueueState]:
-    """Return where the elements of an array stand that are not finished, the most alike first; of `most` of them."""
+    """Return the states of an array's unfinished elements, the most frequent first; of `most` of them."""
     return _read(db, job, now, first=0, most=most)
 
 
 def queue_state_of(db: sqlite3.Connection, job: int, element: int, now: float) -> QueueState | None:
-    """Return where one element stands; None when it is finished."""
+    """Return the state of one element; None when it is finished."""
     found = _read(db, job, now, first=element, most=1)
     return found[0] if found and found[0].first == element else None
 
@@ -110,7 +110,7 @@ def show_nodes(nodes: tuple[str, ...]) -> str:
 
 
 def together(some: list[QueueState]) -> list[QueueState]:
-    """Add up what stands alike in several jobs."""
+    """Add up equal states of several jobs."""
     merged = dict[tuple[str, str | None, str | None], QueueState]()
     for one in some:
         key = one.phase, one.word, one.reason
@@ -127,7 +127,7 @@ def _sum(a: QueueState, b: QueueState) -> QueueState:
 
 
 def out_by_site(db: sqlite3.Connection, *, arrays: bool = False) -> dict[str, tuple[int, int]]:
-    """Return, by site, the jobs that are out (only arrays: those at clusters), and their tasks that have not ended."""
+    """Return, by site, the number of active jobs (with `arrays`: only those at clusters), and of their unfinished tasks."""
     rows = db.execute(
         "SELECT j.site, count(*), sum((SELECT count(*) FROM batch b JOIN task t ON t.batch = b.id WHERE b.job = j.id"
         " AND b.state <> 'finished' AND t.state IN ('queued', 'running')))"
@@ -138,7 +138,7 @@ def out_by_site(db: sqlite3.Connection, *, arrays: bool = False) -> dict[str, tu
 
 
 def trouble_of(db: sqlite3.Connection, site: str) -> tuple[str, float] | None:
-    """Return what is wrong at a site, and since when; None: nothing that we know of."""
+    """Return what is wrong at a site, and since when; None: nothing is known."""
     row = db.execute("SELECT why, at FROM problem WHERE source = ?", (f"site {site}",)).fetchone()
     return row and (row[0], row[1])
 
@@ -164,7 +164,7 @@ def site_of(db: sqlite3.Connection, stage: str) -> str | None:
 
 
 def goes_on(stage: str, pause: str) -> str:
-    """Say what ends the pause of a stage: each start of `run` ends a halt, a fuse wants to be told."""
+    """Say how to end the pause of a stage: each start of `run` ends a halt, a fuse needs `retry`."""
     retry = f"`penstock retry --stage {shlex.quote(stage)}`"
     if pause == "fuse":
         return f"fix it, then {retry} and `penstock run`"
@@ -172,13 +172,13 @@ def goes_on(stage: str, pause: str) -> str:
 
 
 def remedy_of(db: sqlite3.Connection, job: sqlite3.Row, held: QueueState) -> str:
-    """Say what lets a held element go on."""
+    """Say how to release a held element."""
     command = release_command(
         scheduler_of(db, job["site"]), job["native"], array=job["elements"] > 1,
         word=held.word or "", reason=held.reason or "",
     )  # fmt: skip
     if command:
-        return f"`{command}` lets it go on"
+        return f"`{command}` releases it"
     stages = db.execute(
         "SELECT DISTINCT s.name FROM job j JOIN batch b ON b.job = j.id JOIN stage s ON s.id = b.stage WHERE j.token = ?",
         (job["token"],),
@@ -186,4 +186,4 @@ def remedy_of(db: sqlite3.Connection, job: sqlite3.Row, held: QueueState) -> str
     named = [f"--stage {shlex.quote(row[0])}" for row in stages] or ["--all"]
     again = " and ".join(f"`penstock {word} {which}`" for which in named for word in ("cancel", "retry"))
     mend = mending(scheduler_of(db, job["site"]), held.reason or "", job["site"])
-    return f"{mend}, then {again} hand its tasks in anew"
+    return f"{mend}, then {again} resubmit its tasks"
