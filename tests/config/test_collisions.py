@@ -33,9 +33,7 @@ def check(
 def test_a_product_that_is_its_own_input_is_refused(tmp_path: Path, product: str) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "linked").symlink_to("raw")
-    with pytest.raises(
-        DefinitionError, match=r"'clean' is the file that it is made from; write it"
-    ) as raised:
+    with pytest.raises(DefinitionError, match=r"'clean' is its own input; write it") as raised:
         check(tmp_path, product)
     assert raised.value.line is not None
 

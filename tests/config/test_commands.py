@@ -162,7 +162,7 @@ def test_a_large_file_counts_by_size_and_time_and_check_says_so(folder: Path):
     stage = 'command = ["true", "fit.cfg"]'
     before = digest_with(folder, stage)
     assert check(load(folder)) == [
-        "fit.cfg, which 's' names, is larger than 16 MB: it counts by its size and time, not by its content"
+        "fit.cfg, which 's' names, is larger than 16 MB: its size and time are compared, not its content"
     ]
     edit_time = (folder / "fit.cfg").stat().st_mtime + 5
     os.utime(folder / "fit.cfg", (edit_time, edit_time))

@@ -208,7 +208,7 @@ def test_a_file_can_be_named_in_place_of_its_folder(define: Define, tmp_path: Pa
 def test_a_folder_without_definition_says_how_to_make_one(tmp_path: Path):
     with pytest.raises(
         DefinitionError,
-        match=r"neither penstock\.toml nor campaign\.py; make a campaign with `penstock init`",
+        match=r"neither penstock\.toml nor campaign\.py; create a campaign with `penstock init`",
     ):
         load(tmp_path)
 

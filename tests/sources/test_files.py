@@ -373,7 +373,7 @@ def test_files_that_are_called_otherwise_are_counted_once(put: Put, campaign_of:
     assert state.problems == [
         Problem(
             "audio/b1.wav",
-            "2 files end in .wav and are not named like audio/{site}_{file:d}.wav; rename or `exclude` what is no unit",
+            "2 files end in .wav and are not named like audio/{site}_{file:d}.wav; rename what is a unit, `exclude` the rest",
         )
     ]
 

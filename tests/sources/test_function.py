@@ -51,14 +51,14 @@ def test_a_unit_with_a_path_changes_with_its_file(tmp_path: Path, campaign_of: F
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("3", "gave 3, which is no unit: a unit is a dict"),
+        ("3", "gave 3, which is not a unit: a unit is a dict"),
         ("{'run': 'a\\udc80'}", "surrogates not allowed"),
         ("{}", "it has no 'run'"),
         ("{'run': ''}", "'' cannot name a run"),
         ("{'run': None}", "None cannot name a run"),
         ("{'run': [1]}", "cannot name a run"),
-        ("{'run': 1, 'x': object()}", "is no unit"),
-        ("{'run': float('nan')}", "is no unit"),
+        ("{'run': 1, 'x': object()}", "is not a unit"),
+        ("{'run': float('nan')}", "is not a unit"),
     ],
 )
 def test_what_is_no_unit_is_told_and_others_go_on(tmp_path: Path, campaign_of: Freeze, given: str, said: str):

@@ -51,7 +51,7 @@ def test_files_that_are_all_excluded_are_told(put: Put, campaign_of: Freeze):
 def test_a_file_in_place_of_a_folder_is_told(put: Put, campaign_of: Freeze):
     put("a/b.wav")
     sentence = explained(campaign_of(files("a/{folder}/{file}.wav"), "folder", "file"))
-    assert "'b.wav' is no folder, and the pattern goes on below it" in sentence
+    assert "'b.wav' is not a folder, and the pattern goes on below it" in sentence
 
 
 def test_a_missing_and_an_empty_table_are_told(put: Put, campaign_of: Freeze):

@@ -24,7 +24,7 @@ def load(
     >>> load("winter", ["stage.spectrogram.params.window=2048"])  # doctest: +SKIP
 
     `overrides` are `--set` texts. `known` is the frozen copy of an earlier load: while all that it was read from
-    is the same, it stands, and nothing is checked anew. Raises DefinitionError: one sentence with file, line and
+    is unchanged, it is returned, and nothing is checked again. Raises DefinitionError: one sentence with file, line and
     remedy.
     """
     from penstock.config.frozen import from_json, to_json

@@ -44,7 +44,9 @@ def gpus(written: Any) -> tuple[int, str | None]:
         return written, None
     found = _GPUS.fullmatch(written) if isinstance(written, str) else None
     if not found:
-        raise ValueError(f'{written!r} are no GPUs; write a number (2), a type ("a100") or both ("a100:2")')
+        raise ValueError(
+            f'{written!r} is not a number or type of GPUs; write a number (2), a type ("a100") or both ("a100:2")'
+        )
     return int(found[2] or 1), found[1]
 
 

@@ -45,7 +45,7 @@ def mark_of(file: Path) -> str | None:
 
 
 def content_of(file: Path) -> bytes:
-    """Return what stands in a file; nothing if it cannot be read, which whoever runs it will say."""
+    """Return the content of a file; nothing if it cannot be read, which running it will report."""
     try:
         return file.read_bytes()
     except OSError:
@@ -62,7 +62,7 @@ def is_large(file: Path) -> bool:
 
 @dataclass
 class Code:
-    """Reads what stages reach; `looked` are all files that were looked for, there or not."""
+    """Reads what stages reach; `looked` are all files that were looked for, found or not."""
 
     root: Path
     looked: set[Path] = field(default_factory=set[Path])
@@ -79,13 +79,13 @@ class Code:
         return {self.shown(file): syntax.digest(names) for file, syntax in reached.items()}
 
     def of_script(self, text: bytes, folder: Path) -> dict[str, str]:
-        """Digest the modules that a script imports, by file; it looks beside itself first, in `folder`."""
+        """Digest the modules that a script imports, by file; its own folder, `folder`, is searched first."""
         reached = self.reached(read_syntax(text).imports, (folder, self.root))
         names = {one.stage for syntax in reached.values() for one in syntax.statements if one.stage}
         return {self.shown(file): syntax.digest(names) for file, syntax in reached.items()}
 
     def of_file(self, file: Path) -> dict[str, str]:
-        """Digest one file by its content, if it is there."""
+        """Digest one file by its content, if it exists."""
         self.looked.add(file)
         mark = mark_of(file)
         return {self.shown(file): mark} if mark else {}
@@ -120,7 +120,7 @@ class Code:
                 yield file, self.read(file, parts[:depth])
 
     def find(self, name: str, folder: Path) -> Path | None:
-        """Return the file of a module, and remember what was looked for."""
+        """Return the file of a module, and remember the files that were looked for."""
         self.looked.update(candidates(name, folder))
         file = own_module(name, folder) or extension(name, folder)
         self.looked.update([file] if file else [])

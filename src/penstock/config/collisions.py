@@ -45,7 +45,7 @@ def named_files(campaign: Campaign) -> Iterator[Path]:
 
 
 def why_named(product: Product, campaign: Campaign, named: dict[str, Path]) -> str | None:
-    """Say which file of the definition a product without placeholders would replace."""
+    """Return which file of the definition a product without placeholders would replace."""
     if product.path.names:
         return None
     path = named.get(real(campaign.root, product.path.text.rstrip("/")))
@@ -55,11 +55,11 @@ def why_named(product: Product, campaign: Campaign, named: dict[str, Path]) -> s
 
 
 def why_found(product: Product, stage: Stage, campaign: Campaign) -> str | None:
-    """Say why a product would be the input of its task, or a new unit."""
+    """Explain why a product would be the input of its task, or a new unit."""
     for source in (s for s in campaign.sources if isinstance(s, FileSource)):
         found = [found_as(product, stage, source, campaign, n) for n in (0, 1)]
         if all(how == "input" for how in found):
-            return "is the file that it is made from; write it to another path"
+            return "is its own input; write it to another path"
         if all(found):
             return f"would be found as a new unit by {source.pattern.text!r}; {remedy(product, source)}"
     return None
@@ -68,7 +68,7 @@ def why_found(product: Product, stage: Stage, campaign: Campaign) -> str | None:
 def found_as(
     product: Product, stage: Stage, source: FileSource, campaign: Campaign, number: int
 ) -> str | None:
-    """Say what a source makes of the product of a sample: its `input`, a `unit`, or nothing."""
+    """Return what a source takes the product of a sample for: its `input`, a `unit`, or nothing."""
     values = sample(product, source, campaign, number)
     path = product.path_for([values[level] for level in campaign.levels[: stage.level]], values)
     if real(campaign.root, path) == real(campaign.root, values["path"]):
@@ -118,7 +118,7 @@ def left_out(path: str, source: FileSource) -> bool:
 
 
 def remedy(product: Product, source: FileSource) -> str:
-    """Say what keeps a product from being found as a unit."""
+    """Suggest how to keep a product from being found as a unit."""
     another = "write it to another folder"
     parts = ["*" if isinstance(part, Placeholder) else part for part in product.path.template.parts]
     glob = "".join(parts).rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Checks of `[units] complete`: when the groups of a level are whole (RULE 1)."""
+"""Checks of `[units] complete`: when the groups of a level are complete (RULE 1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from penstock.config.sources import Fields, placed
 
 
 def check_complete(definition: Definition, fields: Fields, places: Places) -> None:
-    """Refuse a condition that is none, or that names what its groups do not have."""
+    """Refuse an invalid condition, or one that names what its groups do not have."""
     for level, text in definition.units.complete.items():
         keys = ("units", "complete", level)
         with placed(places, keys):
@@ -23,7 +23,7 @@ def check_complete(definition: Definition, fields: Fields, places: Places) -> No
 
 def _check_day(text: str, level: str, fields: Fields, places: Places) -> None:
     if level == "campaign" or fields.types.get(level, "str") not in ("datetime", "str"):
-        message = f"{text!r} needs a day, and {level!r} is none; use another condition"
+        message = f"{text!r} needs a date, and {level!r} is not one; use another condition"
         raise places.error(("units", "complete", level), message)
 
 
@@ -32,5 +32,5 @@ def _check_names(names: Iterable[str], level: str, fields: Fields, places: Place
     known = fields.at(number)
     for name in names:
         if name not in known and not fields.is_open(number):
-            message = f"the condition of {level!r} names {name!r}, which is no level or field there"
+            message = f"the condition of {level!r} names {name!r}, which is not a level or field there"
             raise places.error(("units", "complete", level), f"{message}; {nearest(name, sorted(known))}")

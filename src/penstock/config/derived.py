@@ -1,4 +1,4 @@
-"""The types of derived fields, as far as their expressions tell them."""
+"""The types of derived fields, as far as their expressions determine them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RESULTS = {
 
 
 def type_of(expression: Expression, types: Mapping[str, str]) -> str | None:
-    """Say the type that `expression` gives over fields of these types; None when it depends."""
+    """Return the type that `expression` gives over fields of these types; None when it depends."""
     return _type(ast.parse(expression.text.strip(), mode="eval").body, types)
 
 

@@ -17,7 +17,7 @@ from penstock.config.uses import fields_placed, fields_used
 def digest_stages(
     stages: Sequence[Stage], sources: Sequence[Source], root: Path
 ) -> tuple[tuple[Stage, ...], tuple[str, ...]]:
-    """Return the stages with their digests, and all files that were looked for to make these."""
+    """Return the stages with their digests, and all files that were looked for to compute these."""
     code = Code(root)
     data = [source.pattern for source in sources if isinstance(source, FileSource)]
     commands = Commands(code, [*data, *(product.path for stage in stages for product in stage.products)])

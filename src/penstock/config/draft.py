@@ -12,7 +12,7 @@ from penstock.config.places import Keys
 
 @dataclass
 class Draft:
-    """Tables as in `penstock.toml`, the folder they speak of, and where each key stands."""
+    """Tables as in `penstock.toml`, the folder they belong to, and the line of each key."""
 
     tables: dict[str, Any]
     root: Path

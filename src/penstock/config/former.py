@@ -1,6 +1,6 @@
 """The digests of stages as records have them that were begun before digests had a format.
 
-They tell that a definition did not change though its digest is made in another way now. Nothing else needs them.
+They show that a definition did not change although its digest is computed in another way now. Nothing else needs them.
 """
 
 from __future__ import annotations

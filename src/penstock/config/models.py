@@ -32,7 +32,7 @@ Outcome = Literal[
 
 
 def _wrapped(key: str, written: Any) -> BeforeValidator:
-    """Let a bare value stand for a table with one key; `written` is what editors may expect."""
+    """Accept a bare value for a table with one key; `written` is what editors may expect."""
 
     def wrap(given: Any) -> Any:
         return given if isinstance(given, (dict, BaseModel)) else {key: given}  # type: ignore[reportUnknownVariableType]
@@ -56,7 +56,7 @@ def _plain(given: Any) -> Any:
         return given.isoformat()
     if given is None or isinstance(given, (str, bool, int)) or (isinstance(given, float) and isfinite(given)):
         return given
-    raise ValueError(f"{given!r} cannot be kept as JSON; use text, numbers, lists and tables")
+    raise ValueError(f"{given!r} cannot be stored as JSON; use text, numbers, lists and tables")
 
 
 def _batch(given: Any) -> int | float | None:
@@ -69,7 +69,7 @@ def _batch(given: Any) -> int | float | None:
 
 def _one_line(given: str) -> str:
     if not given.isprintable():
-        raise ValueError(f"{given!r} must be one line: it stands in the head of job scripts")
+        raise ValueError(f"{given!r} must be one line: it goes into the head of job scripts")
     return given
 
 
@@ -117,7 +117,7 @@ class CampaignTable(Table):
         list[Name],
         Field(min_length=1, max_length=5, description="the hierarchy that names units, coarse to fine"),
     ]
-    site: Annotated[str, Field(description="where stages run that name no site")] = "local"
+    site: Annotated[str, Field(description="the site of stages that name none")] = "local"
 
 
 class SourceTable(Table):
@@ -131,13 +131,15 @@ class SourceTable(Table):
     ] = None
     python: Annotated[Reference | None, Field(description="`module:function`, a generator of dicts")] = None
     settle: Annotated[
-        Duration | None, Field(description="a file counts once it has rested this long [10s]")
+        Duration | None, Field(description="a file is used once it has not changed for this long [10s]")
     ] = None
-    many: Annotated[Names, Field(description="fields by which the files of one unit differ")] = []
-    companions: Annotated[Texts, Field(description="files that must be there, too")] = []
+    many: Annotated[Names, Field(description="fields that differ between the files of one unit")] = []
+    companions: Annotated[Texts, Field(description="companion files that must exist")] = []
     partial: Annotated[
         str | None,
-        Field(description="a file beside it while it is written, which holds its unit: {path}.part"),
+        Field(
+            description="a file that stands beside it while it is being written, and holds back its unit: {path}.part"
+        ),
     ] = None
     exclude: Annotated[Texts, Field(description="globs of files to leave out")] = []
     derive: Annotated[dict[Name, str], Field(description="field = expression over other fields")] = {}
@@ -160,7 +162,7 @@ class ProductTable(Table):
         str | None, Field(alias="from", description="the name, or a glob, that the program itself gives")
     ] = None
     folder: Annotated[bool, Field(description="it is a folder")] = False
-    optional: Annotated[bool, Field(description="its lack is no failure")] = False
+    optional: Annotated[bool, Field(description="it may be missing")] = False
 
 
 class AfterTable(Table):
@@ -169,7 +171,7 @@ class AfterTable(Table):
     stage: Annotated[str, Field(description="its name")]
     key: Annotated[Texts, Field(description="the upstream's key, one placeholder a level")] = []
     optional: Annotated[
-        bool, Field(description="a key that the upstream's `where` leaves out does not block")
+        bool, Field(description="a key that the upstream's `where` excludes does not block")
     ] = False
 
 
@@ -192,7 +194,7 @@ class ResourcesTable(Table):
         int,
         Field(ge=1, le=MOST, description="processes that the program starts on each node, of `cpus` each"),
     ] = 1
-    exclusive: Annotated[bool, Field(description="nodes that no other job uses meanwhile")] = False
+    exclusive: Annotated[bool, Field(description="nodes that no other job shares")] = False
     scratch_disk: Annotated[
         Size | None, Field(description='space on the node\'s own disk, such as "50GB"')
     ] = None
@@ -206,12 +208,12 @@ class RetryTable(Table):
         list[Duration], Field(description="how long to wait before each; the last repeats")
     ] = []
     scale: Annotated[
-        float, Field(ge=1, le=1000, strict=False, description="resources times this, each time")
+        float, Field(ge=1, le=1000, strict=False, description="multiply the resources by this, each time")
     ] = 1.0
 
 
 class RuleTable(Table):
-    """Turns an exit code or a line of the log into a verdict."""
+    """A rule that turns an exit code or a line of the log into a verdict."""
 
     exit: Annotated[int | None, Field(description="the exit code")] = None
     log: Annotated[str | None, Field(description="a regular expression over the end of the log")] = None
@@ -263,7 +265,7 @@ class StageTable(Table):
         BeforeValidator(_products, json_schema_input_type=str | dict[str, str | ProductTable]),
         Field(description="a path pattern, or names with path patterns"),
     ] = {}
-    optional: Annotated[Names, Field(description="products whose lack is no failure")] = []
+    optional: Annotated[Names, Field(description="products that may be missing")] = []
     after: Annotated[
         list[Annotated[AfterTable, _wrapped("stage", str | AfterTable)]],
         BeforeValidator(_listed, json_schema_input_type=str | list[str | AfterTable]),
@@ -275,30 +277,35 @@ class StageTable(Table):
     where: Annotated[str | None, Field(description="the condition on fields for a key to have a task")] = None
     expands: Annotated[str | None, Field(description="the level of the units that it makes")] = None
     members: Annotated[Literal["all", "done"], Field(description="which finer tasks must be done")] = "all"
-    empty: Annotated[Literal["block", "run"], Field(description="what to do without a member")] = "block"
+    empty: Annotated[
+        Literal["block", "run"], Field(description="what to do with a group without members")
+    ] = "block"
     late: Annotated[Literal["redo", "ask", "ignore"], Field(description="what to do about late members")] = (
         "redo"
     )
-    params: Annotated[Params, Field(description="parameters, laid over the shared ones")] = {}
+    params: Annotated[Params, Field(description="parameters, which override the shared ones")] = {}
     batch: Annotated[
         Batch, Field(description="units in a batch, or its time [learned from finished units]")
     ] = None
     batch_wait: Annotated[
-        Duration | None, Field(description="how long a task may wait for its batch to fill [2min; none here]")
+        Duration | None,
+        Field(description="how long a task may wait for its batch to fill [2min; on this machine 0]"),
     ] = None
     workers: Annotated[int, Field(ge=1, le=MOST, description="tasks at a time in a batch")] = 1
     resources: Annotated[ResourcesTable | None, Field(description="per worker, per unit")] = None
     retry: Annotated[
         dict[Outcome, Annotated[RetryTable, _wrapped("times", int | RetryTable)]],
-        Field(description="class = how often to try again"),
+        Field(description="outcome = how often to retry"),
     ] = {}
-    rules: Annotated[list[RuleTable], Field(description="verdicts by exit code or log")] = []
+    rules: Annotated[list[RuleTable], Field(description="what to do by exit code or log")] = []
     ok_codes: Annotated[list[int], Field(min_length=1, description="exit codes that mean success")] = [0]
-    success: Annotated[SuccessTable | None, Field(description="what success needs besides")] = None
-    scratch: Annotated[bool, Field(description="run in a private folder, take the products out")] = False
+    success: Annotated[SuccessTable | None, Field(description="what else success needs")] = None
+    scratch: Annotated[
+        bool, Field(description="run in a private folder and take the products from there")
+    ] = False
     templates: Annotated[dict[str, str], Field(description="input file in scratch = template to render")] = {}
     environment: Annotated[dict[str, str], Field(description="environment variables")] = {}
-    version: Annotated[str, Field(description="a new one makes what was done stale")] = ""
+    version: Annotated[str, Field(description="a new one makes finished tasks stale")] = ""
     site: Annotated[str | None, Field(description="the site where it runs [local]")] = None
 
 
@@ -335,9 +342,11 @@ class SiteTable(Table):
     container: Annotated[
         str | None, Field(description="the image in which tasks run, by apptainer or singularity")
     ] = None
-    commands: Annotated[str | None, Field(description="the folder of the scheduler's commands [PATH]")] = None
+    commands: Annotated[str | None, Field(description="the folder of the scheduler's commands [on PATH]")] = (
+        None
+    )
     queue: Annotated[Line | None, Field(description="the queue")] = None
-    partition: Annotated[Line | None, Field(description="the same in Slurm's word")] = None
+    partition: Annotated[Line | None, Field(description="the same, by Slurm's name")] = None
     partitions: Annotated[
         list[PartitionTable],
         Field(description="instead: queues, of which a job gets the first that is large enough"),
@@ -346,25 +355,23 @@ class SiteTable(Table):
     qos: Annotated[Line | None, Field(description="the quality of service")] = None
     reservation: Annotated[Line | None, Field(description="the reservation whose nodes to use")] = None
     licences: Annotated[Licences, Field(description='licences that each job takes, such as "matlab:1"')] = []
-    comment: Annotated[Line | None, Field(description="a comment for each job, where a site wants one")] = (
-        None
-    )
+    comment: Annotated[Line | None, Field(description="a comment on each job, if the site wants one")] = None
     name_prefix: Annotated[
         str,
         Field(
             pattern=r"^([A-Za-z][A-Za-z0-9_-]{0,19})?$",
-            description="how the names of jobs begin, where a site wants that",
+            description="a prefix of job names, if the site wants one",
         ),
     ] = ""
-    memory_per_cpu: Annotated[bool, Field(description="ask for memory by core, where a site wants that")] = (
+    memory_per_cpu: Annotated[bool, Field(description="request memory per core, if the site wants that")] = (
         False
     )
     constraint: Annotated[Line | None, Field(description="the features that a node must have")] = None
     lines: Annotated[Texts, Field(description="raw lines for the head of the job script")] = []
-    max_jobs: Annotated[int | None, Field(ge=1, le=MOST, description="jobs (arrays) at a time")] = None
-    max_queued_tasks: Annotated[int | None, Field(ge=1, le=MOST, description="tasks given out at a time")] = (
-        None
-    )
+    max_jobs: Annotated[int | None, Field(ge=1, le=MOST, description="active jobs (arrays) at a time")] = None
+    max_queued_tasks: Annotated[
+        int | None, Field(ge=1, le=MOST, description="queued and running tasks at a time")
+    ] = None
     array_size: Annotated[int | None, Field(ge=1, le=MOST, description="elements of one array")] = None
     max_parallel: Annotated[
         int | None, Field(ge=1, le=MOST, description="elements of one array that run at once")
@@ -372,13 +379,13 @@ class SiteTable(Table):
     max_walltime: Annotated[Duration | None, Field(description="the longest job")] = None
     max_memory: Annotated[Size | None, Field(description="the largest job")] = None
     visibility: Annotated[
-        Duration, Field(description="how long a file that a node wrote may take to be seen here [60s]")
+        Duration, Field(description="how long a file written by a node may take to appear here [60s]")
     ] = 60.0
     shared_files: Annotated[bool, Field(description="false: inputs and products travel")] = True
     group: Annotated[str | None, Field(description="the Unix group that may read and write the workdir")] = (
         None
     )
-    fetch: Annotated[Literal["all", "final", "none"], Field(description="which products come home")] = "all"
+    fetch: Annotated[Literal["all", "final", "none"], Field(description="which products are fetched")] = "all"
 
 
 class Definition(Table):

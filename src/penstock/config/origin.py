@@ -1,4 +1,4 @@
-"""What a definition was read from: while that is the same, its frozen copy stands for it."""
+"""What a definition was read from: while that is unchanged, its frozen copy is used."""
 
 from __future__ import annotations
 

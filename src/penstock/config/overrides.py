@@ -54,7 +54,7 @@ def _set(tables: dict[str, Any], keys: Keys, value: Any, text: str) -> None:
 
 
 def _must_exist(keys: Keys) -> bool:
-    """Names that people gave must be there; a table that merely was not needed is added."""
+    """Names that people gave must exist; a table that was merely not needed is added."""
     is_named = len(keys) == 2 and keys[0] in ("stage", "site") and keys != ("site", "local")
     return is_named or "params" in keys[:-1]
 

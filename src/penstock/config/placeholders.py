@@ -52,7 +52,7 @@ class _Check:
             message = f"{name!r} belongs to each {finer}; {self.stage.name!r} runs for each {self._level()} and has no single one"
             self.refuse(keys, message)
         if not self.fields.is_open(self.stage.level):
-            message = f"{self.stage.name!r} names {name!r}, which is no level or field here; {nearest(name, sorted(self.known))}"
+            message = f"{self.stage.name!r} names {name!r}, which is not a level or field; {nearest(name, sorted(self.known))}"
             self.refuse(keys, message)
 
     def _level(self) -> str:

@@ -1,4 +1,4 @@
-"""Where in a file each key of a definition stands, so that errors can point there."""
+"""The line of each key in a definition's file, so that errors can point there."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Places:
         return None
 
     def error(self, keys: Keys, message: str) -> DefinitionError:
-        """Make the error about what stands at `keys`."""
+        """Make the error about the value at `keys`."""
         for given, text in self.overridden.items():
             is_above, is_below = given == keys[: len(given)], given[: len(keys)] == keys
             if is_above or (is_below and keys not in self.lines):
@@ -43,7 +43,7 @@ class Places:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """Write what could have been meant: `did you mean 'window'?`, or all there is."""
+    """Suggest what could have been meant: `did you mean 'window'?`, or all that exist."""
     from difflib import get_close_matches
 
     near = get_close_matches(name, known, n=1, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""Can what the stages name be reached: executables of local stages, and Python functions, without importing them."""
+"""Checks that what the stages name exists: executables of local stages, and Python functions, without importing them."""
 
 from __future__ import annotations
 
@@ -91,9 +91,7 @@ def check_reach(campaign: Campaign) -> list[str]:
 
 def _large_files(stage: Stage, root: Path) -> list[str]:
     large = [file for file in stage.code if is_large(root / file)]
-    counts = (
-        f"is larger than {MOST_BYTES // 1_000_000} MB: it counts by its size and time, not by its content"
-    )
+    counts = f"is larger than {MOST_BYTES // 1_000_000} MB: its size and time are compared, not its content"
     return [f"{file}, which {stage.name!r} names, {counts}" for file in large]
 
 

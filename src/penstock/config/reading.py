@@ -39,7 +39,7 @@ def find_file(where: Path) -> Path:
     place = (
         f"{where} has neither penstock.toml nor campaign.py" if where.is_dir() else f"{where} does not exist"
     )
-    raise DefinitionError(f"{place}; make a campaign with `penstock init`")
+    raise DefinitionError(f"{place}; create a campaign with `penstock init`")
 
 
 def _read_toml(file: Path) -> Draft:
@@ -78,7 +78,9 @@ def _read_python(file: Path) -> Draft:
     drafts = {id(value): value for value in vars(module).values() if isinstance(value, Draft)}
     if len(drafts) != 1:
         number = "no campaign" if not drafts else f"{len(drafts)} campaigns"
-        raise DefinitionError(f"there is {number} here; give one name to one penstock.Campaign(…)", file=file)
+        raise DefinitionError(
+            f"there is {number} here; assign one penstock.Campaign(…) to one name", file=file
+        )
     (draft,) = drafts.values()
     return Draft(draft.tables, file.parent, file, draft.lines)
 

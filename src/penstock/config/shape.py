@@ -1,4 +1,4 @@
-"""From raw tables to the models; what pydantic says becomes one plain sentence at the right line."""
+"""From raw tables to the models; pydantic's errors become one plain sentence at the right line."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _sentence(error: ErrorDetails, keys: Keys) -> str:
         return f"{name} is {given}; it must be {_pattern_in_words(context['pattern'])}"
     if kind in WANTED:
         return f"{name} is {given}; it must be {WANTED[kind]}"
-    return f"{name} is {given}, which does not do: {error['msg'][0].lower()}{error['msg'][1:]}"
+    return f"{name} is {given}, which is not valid: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
 def _pattern_in_words(pattern: str) -> str:

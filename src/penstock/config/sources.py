@@ -58,7 +58,7 @@ class Fields:
 
 @contextmanager
 def placed(places: Places, keys: Keys) -> Generator[None]:
-    """Give an error from below, that knows no file, its place."""
+    """Add file and line to an error from below that knows neither."""
     try:
         yield
     except DefinitionError as error:
@@ -87,7 +87,7 @@ def assemble_sources(definition: Definition, root: Path, places: Places) -> tupl
             _refuse_second(source, sources, (*keys, kinds[0]), fields, places)
             sources[source.level] = source
         elif any(getattr(table, key) for key in (*FILES_ONLY, "derive")):
-            message = f"[{'.'.join(keys)}] says how, yet not where from; add one of {', '.join(KINDS)}"
+            message = f"[{'.'.join(keys)}] has no source; add one of {', '.join(KINDS)}"
             raise places.error(keys, message)
     agreed = [_agree_on_types(sources[level], fields, places) for level in sorted(sources)]
     return tuple(agreed), fields
@@ -177,7 +177,7 @@ class _Assembly:
         )
 
     def _partial(self, keys: Keys, table: SourceTable, pattern: Pattern) -> Pattern | None:
-        """Read the pattern of what stands beside a file that is still written."""
+        """Read the pattern of what stands beside a file that is still being written."""
         if table.partial is None:
             return None
         with placed(self.places, (*keys, "partial")):
@@ -188,7 +188,7 @@ class _Assembly:
                 )
             if partial.template.parts == pattern.template.parts:
                 raise DefinitionError(
-                    f"the partial {partial.text!r} is the file itself; write how it is called before"
+                    f"the partial {partial.text!r} is the file itself; write its name while it is being written"
                 )
             if {*partial.names} - {*table.many} != {*pattern.names} - {*table.many}:
                 raise DefinitionError(
@@ -227,7 +227,7 @@ class _Assembly:
         self.fields.by_level.setdefault(level, set()).update(own)
 
     def _set_text(self, names: set[str]) -> None:
-        """Where nothing else is said a value is text."""
+        """Without a type a value is text."""
         for name in names:
             self.fields.types.setdefault(name, "str")
 
@@ -266,14 +266,14 @@ class _Assembly:
     def _check_file_types(self, keys: Keys, table: SourceTable, pattern: Pattern) -> None:
         for name in table.types:
             if name in pattern.names:
-                message = f"the type of {name!r} is told by the pattern; write it there, as in {{{name}:d}}"
+                message = f"the type of {name!r} is set by the pattern; write it there, as in {{{name}:d}}"
                 raise self.places.error((*keys, "types", name), message)
 
     def _check_many(self, keys: Keys, table: SourceTable, pattern: Pattern) -> None:
         for name in table.many:
             if name not in pattern.names:
                 message = (
-                    f"`many` names {name!r}, which the pattern has not; {nearest(name, [*pattern.names])}"
+                    f"`many` names {name!r}, which is not in the pattern; {nearest(name, [*pattern.names])}"
                 )
                 raise self.places.error((*keys, "many"), message)
             if name in self.fields.levels:

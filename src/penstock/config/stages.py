@@ -109,7 +109,7 @@ class _Stages:
             )
 
     def upstreams(self) -> dict[str, list[str]]:
-        """Join what the stages say with what expanding implies (RULE 1)."""
+        """Join the stages' own upstreams with those that expanding implies (RULE 1)."""
         expanders = [(name, self.levels[name]) for name, table in self.tables.items() if table.expands]
         found: dict[str, list[str]] = {}
         for name, table in self.tables.items():
@@ -189,7 +189,7 @@ class _Stages:
 
     def command(self, name: str, table: StageTable) -> tuple[Template, ...]:
         if not table.shell and len(table.command) == 1 and " " in table.command[0].strip():
-            message = f"the command of {name!r} is one text; write a list (one element an argument), or add shell = true"
+            message = f"the command of {name!r} is one text; write a list (one item for each argument), or add shell = true"
             raise self.error(name, "command", message)
         with placed(self.places, ("stage", name, "command")):
             texts = ["\n".join(table.command)] if table.shell else table.command

@@ -1,4 +1,4 @@
-"""What Python text means: without comments, docstrings and positions, and the same for every version of Python."""
+"""What Python text means: without comments, docstrings and positions, and the same in every version of Python."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNTOLD = frozenset({"ctx", "kind", "type_comment"})  # fields of nodes that chan
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement at the top of a module: what it means, and all names and texts that stand in it.
+    """A statement at the top of a module: what it means, and all names and texts in it.
 
     `stage` is the name of a function that a decorator makes a stage.
     """
@@ -35,7 +35,7 @@ class Syntax:
 
     @property
     def names(self) -> frozenset[str]:
-        """All that stands in it but in the functions of stages."""
+        """All of it except the functions of stages."""
         return frozenset[str]().union(*(one.names for one in self.statements if not one.stage))
 
     def digest(self, names: Collection[str]) -> str:
@@ -82,7 +82,7 @@ def names_in(tree: ast.AST) -> Iterator[str]:
 
 
 def meaning_of(value: object) -> str:
-    """Write a tree, of its fields only those that say something.
+    """Write a tree without its empty fields.
 
     It is not `ast.dump`, which each version of Python writes in another way.
     """

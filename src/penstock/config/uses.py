@@ -1,4 +1,4 @@
-"""Which fields of its unit, and of the groups above that, a stage's tasks are made from."""
+"""Which fields of its unit, and of the groups above that, a stage's tasks use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fields_used(stage: Stage, root: Path) -> tuple[str, ...] | None:
 
 
 def fields_placed(stage: Stage) -> tuple[str, ...]:
-    """Name the fields that say where a stage's products go and what stands before it."""
+    """Name the fields that determine a stage's product paths and upstreams."""
     keys = (template.names for after in stage.after for template in after.key)
     return plain(chain(*(product.path.names for product in stage.products), *keys))
 
@@ -36,7 +36,7 @@ def plain(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def text_of(file: Path) -> str:
-    """Return the text of a template; one that is not there `check` tells."""
+    """Return the text of a template; a missing one is reported by `check`."""
     try:
         return file.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:

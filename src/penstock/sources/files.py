@@ -161,7 +161,7 @@ class FileScan:
             stat = look()
         except OSError as error:
             if (self.campaign.root / path).is_symlink():
-                why = f"is a link that cannot be followed ({error.strerror}); mend or remove it"
+                why = f"is a link that cannot be followed ({error.strerror}); fix or remove it"
                 self.state.problems.append(Problem(path, why))
             return None  # else it went between the listing and now: the next scan tells
         if S_ISREG(stat.st_mode):
@@ -174,7 +174,7 @@ class FileScan:
     def whole(self, values: dict[str, Any], files: list[Seen]) -> Iterator[Found]:
         """Yield the unit if it is whole: with its companions, and at rest."""
         lacking = self.add_companions(values, files)
-        missing = f"{lacking} is not there" if lacking else self.holding(values)
+        missing = f"{lacking} does not exist" if lacking else self.holding(values)
         mark = ",".join([f"{stat.st_size}:{stat.st_mtime_ns}" for _, stat in files])
         path = files[0][0]
         try:

@@ -33,7 +33,7 @@ def scan_function(source: FunctionSource, campaign: Campaign, state: ScanState) 
             json.dumps(values, allow_nan=False, ensure_ascii=False).encode()
             key = shape.split(values)
         except (KeyError, TypeError, ValueError) as error:
-            why = f"gave {_shortened(given)}, which is no unit: {_reason(error)}"
+            why = f"gave {_shortened(given)}, which is not a unit: {_reason(error)}"
             state.problems.append(Problem(source.function, why))
             continue
         before = len(seen)

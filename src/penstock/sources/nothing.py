@@ -52,7 +52,7 @@ def _there(folder: Path, segment: Segment, source: FileSource, depth: int) -> st
         return "there is nothing; put data there or correct the pattern"
     fitting = [name for name in names if segment.match(name)]
     if fitting and is_folder:
-        return f"{fitting[0]!r} is no folder, and the pattern goes on below it; correct the pattern"
+        return f"{fitting[0]!r} is not a folder, and the pattern goes on below it; correct the pattern"
     if fitting:
         return "every file is excluded or badly named; see the problems, or correct the pattern"
     wanted = source.pattern.text.lstrip("/").split("/")[depth]

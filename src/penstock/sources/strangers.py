@@ -43,7 +43,8 @@ class Strangers:
                 f"{self.count} files end in {self.suffix[0]} and are" if self.count > 1 else "this file is"
             )
             yield Problem(
-                self.first, f"{files} not named like {self.pattern.text}; rename or `exclude` what is no unit"
+                self.first,
+                f"{files} not named like {self.pattern.text}; rename what is a unit, `exclude` the rest",
             )
 
 

@@ -88,7 +88,7 @@ def entries(place: str | int, shown: str, state: ScanState) -> Iterator[os.DirEn
 
 def unreadable(shown: str, error: OSError) -> Problem:
     """Make the problem of a folder that cannot be read."""
-    return Problem(shown.rstrip("/") or ".", f"cannot be read ({error.strerror}); mend its permissions")
+    return Problem(shown.rstrip("/") or ".", f"cannot be read ({error.strerror}); correct its permissions")
 
 
 def readable(shown: str, name: str, state: ScanState) -> bool:
