@@ -59,7 +59,7 @@ def test_what_a_command_leaves_running_is_ended_before_its_product_is_hashed(lab
     assert not lives(pid_of(lab))
     data = (lab.root / "x").read_bytes()
     assert (end["o"], end["products"]["product"][2]) == ("ok", hashlib.sha256(data).hexdigest())
-    assert "penstock: what the task left running was ended: " in lab.log(end)
+    assert "penstock: ended what the task left running: " in lab.log(end)
     process.terminate()
     process.wait(10)
     assert (lab.root / "x").read_bytes() == data

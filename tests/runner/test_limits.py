@@ -105,7 +105,7 @@ def test_without_proc_all_works_and_what_is_not_found_is_said(lab, without_proc)
     )
     assert done.returncode == 0, done.stderr
     assert {unit: end["o"] for unit, end in lab.ends().items()} == {1: "ok", 2: "timeout", 3: "ok", 4: "ok"}
-    assert done.stderr.count("/proc does not show our processes") == 1
+    assert done.stderr.count("/proc does not show the runner's processes") == 1
     assert {beat["rss"] for beat in lab.of_kind("beat")} == {None}
 
 

@@ -188,7 +188,7 @@ def test_list_files_reach_commands(lab):
     ends = lab.ends()
     assert lab.log(ends[1]) == "p q\nr\nx\ny\n"
     assert "newline" in ends[2]["why"]
-    assert ends[3]["why"] == "{inputs_file.d} stands for nothing in this task"
+    assert ends[3]["why"] == "{inputs_file.d} has no value in this task"
     assert not (lab.job / "tmp").exists()
 
 

@@ -19,9 +19,7 @@ def test_a_task_does_not_begin_where_something_of_somebody_else_lies(lab, make):
     before = os.lstat(place)
     end = lab.end(lab.shell(1, 'touch ran; : > "$P"', products=lab.product("x")))
     assert (end["o"], end["verdict"]) == ("unstarted", "permanent")
-    assert end["why"] == (
-        "x is there already and was not made by penstock: move it away, or run with --overwrite"
-    )
+    assert end["why"] == ("x already exists and was not made by penstock: move it away, or use --overwrite")
     assert not (lab.root / "ran").exists()
     assert os.lstat(place) == before
     assert "clear" not in lab.of_kind("start")[0]

@@ -35,7 +35,7 @@ from .work import Work
 from .workers import Workers
 
 DRAIN_S = 0.02  # how often it is asked whether what an attempt left is gone
-BLIND = "penstock runner: /proc does not show our processes: what tasks leave in sessions of their own is not found"
+BLIND = "penstock runner: /proc does not show the runner's processes: what tasks leave running in their own sessions is not found"
 AHEAD = 32  # at most so many tiny tasks are handed to a worker at once,
 AHEAD_S = 0.01  # and not more than take so long together
 KEEPS_SCRATCH = ("error", "missing_product", "timeout", "out_of_memory")

@@ -47,7 +47,7 @@ class References:
             return self._scratch
         elif kind == "inputs_file" and rest in (self._task.get("inputs") or {}):
             return self._list_file(rest)
-        raise Unfit("{{{}}} stands for nothing in this task".format(name))
+        raise Unfit("{{{}}} has no value in this task".format(name))
 
     def _list_file(self, stage: str) -> str:
         inputs: Any = self._task["inputs"][stage]
@@ -126,9 +126,7 @@ class Launcher:
         if error.errno in CROWDED:
             return Unwell("no process can be started: {}".format(CROWDED[error.errno]))
         if error.errno == errno.E2BIG:
-            return Unfit(
-                "the command line of {} is too long; hand its inputs over in a list file".format(argv[0])
-            )
+            return Unfit("the command line of {} is too long; pass its inputs in a list file".format(argv[0]))
         if error.errno == errno.ENOENT and os.path.exists(place):
             return Unfit("the program {} names an interpreter that does not exist".format(place))
         if error.errno == errno.ENOEXEC:

@@ -46,7 +46,7 @@ class Leftovers:
             attempt.killed_at = now
             if not attempt.ending:
                 names = ", ".join(name_of(pid) for pid in left)
-                attempt.slot.log.add("penstock: what the task left running was ended: {}\n".format(names))
+                attempt.slot.log.add("penstock: ended what the task left running: {}\n".format(names))
         send(left, signal.SIGKILL)
         return now < attempt.killed_at + GIVE_UP_S
 

@@ -34,7 +34,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     element = find_element(options.element, os.environ, spec.elements)
     if element is None:
         return _refuse(
-            WRONG_USE, "no variable of a scheduler tells which of {} elements this is".format(spec.elements)
+            WRONG_USE, "no scheduler variable tells which of {} elements this is".format(spec.elements)
         )
     signals = Signals()
     signals.install()

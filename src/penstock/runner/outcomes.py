@@ -85,7 +85,7 @@ def _judge_success(stage: Stage, result: Result, text: str, tell: Callable[[str]
         tell(pattern.pattern)
     if not pattern or pattern.search(text):
         return "ok", "", ""
-    why = "the end of the log does not match {!r}, which tells success".format(pattern.pattern)
+    why = "the end of the log does not match {!r}, which success requires".format(pattern.pattern)
     return "error", why, result.verdict
 
 

@@ -18,7 +18,7 @@ Mark = Optional[Tuple[int, int, int, int]]  # what lies at a path: device, inode
 
 CHUNK = 1 << 20
 EMPTY = hashlib.sha256().hexdigest()
-STRANGE = "is there already and was not made by penstock: move it away, or run with --overwrite"
+STRANGE = "already exists and was not made by penstock: move it away, or use --overwrite"
 INLINE_BYTES = 8 * CHUNK  # above, looking at a product is left to another process
 
 
@@ -150,7 +150,7 @@ def find_products(planned: Sequence[Planned], scratch: Optional[str]) -> List[Fo
         elif mark_of(plan.final) not in (None, plan.before):
             raise Astray(written_there(plan))
         elif not plan.optional:
-            where = ": nothing is called {}".format(plan.pattern) if plan.pattern else ""
+            where = ": there is no {}".format(plan.pattern) if plan.pattern else ""
             raise Missing("product {} was not created{}".format(plan.shown, where))
     return found
 

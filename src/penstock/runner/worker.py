@@ -103,7 +103,7 @@ def run_task(job: Job, functions: "Functions", message: Tuple[Any, ...]) -> Repl
     functions.surroundings.put_back()
     _flush()
     if left:
-        functions.surroundings.say("the task left {}; its worker is renewed".format("; ".join(left)))
+        functions.surroundings.say("the task left {}; its worker is replaced".format("; ".join(left)))
         return reply._replace(left=True)  # its products are looked at when nothing can change them any more
     return _take_products(reply, planned, scratch) if planned and reply.outcome == "ok" else reply
 
