@@ -250,7 +250,7 @@ def test_every_element_of_an_array_in_error_is_held_and_the_reason_names_the_rem
     reply = recorded("gridengine/34-qstat-xml-states").reply
     told = gridengine.parse_queue(reply, [Known("ps-eqwa", "50", 3)])
     assert [(one.element, one.phase) for one in told] == [(1, P.HELD), (2, P.HELD), (3, P.HELD)]
-    assert told[0].reason == "in error: `qstat -j 50` tells why, `qmod -cj 50` lets it try again"
+    assert told[0].reason == "in error: `qstat -j 50` shows why, `qmod -cj 50` lets it try again"
 
 
 def test_a_running_element_has_a_node():

@@ -45,7 +45,7 @@ def test_ranges_are_expanded_with_their_holes_and_steps(text, indices):
 
 @pytest.mark.parametrize("text", ["", "x", "1-", "1,3,5,...", "1-3:0", "1-99999999999999", "-3", "1;2"])
 def test_what_is_no_list_of_ranges_is_refused(text):
-    with pytest.raises(ValueError, match="is no list of ranges"):
+    with pytest.raises(ValueError, match="is not a list of ranges"):
         expand_ranges(text)
 
 
@@ -132,4 +132,4 @@ def test_a_refusal_is_read_from_the_output_only_when_there_are_no_errors():
 def test_a_job_is_never_taken_as_refused_when_it_may_have_been_taken(reply):
     error = refusal(reply, TABLE)
     assert isinstance(error, QueryFailed)
-    assert str(error).startswith("nobody can say whether the scheduler took the job (")
+    assert str(error).startswith("it is unknown whether the scheduler accepted the job (")

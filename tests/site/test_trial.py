@@ -98,7 +98,7 @@ def test_what_does_not_start_in_time_is_taken_back(make_site, tmp_path):
     site, slurm = make_site(Answers(rows=("PENDING|Resources", "PENDING|Resources")))
     found, told = try_out(site, ManualClock(), wait_s=90.0)
     assert found.exit_code == 1
-    assert "did not run within 90 s (pending (Resources)) and was taken back: wait longer" in found.faults[0]
+    assert "did not run within 90 s (pending (Resources)) and was cancelled: wait longer" in found.faults[0]
     assert told == ["submitted as 4711", "pending (Resources)"]
     assert slurm.asked[-1] == ["scancel", "4711"]
     assert slurm.commands().count("squeue") == 3, "at 5, 35 and 65 s"
@@ -141,7 +141,7 @@ def test_when_taking_back_fails_the_command_is_told(make_site):
     found, _ = try_out(site, ManualClock(), wait_s=10.0)
     assert (
         found.faults[-1]
-        == "the trial was not taken back (no permission): do it with `scancel 4711`, if it is still there"
+        == "the trial was not cancelled (no permission): do it with `scancel 4711`, if it is still there"
     )
 
 
@@ -149,7 +149,7 @@ def test_an_array_of_which_nobody_knows_whether_it_was_taken_is_looked_for_by_na
     lost = Reply(None, "", "")
     site, slurm = make_site(Answers(sbatch=lost))
     _, told = try_out(site, ManualClock(), wait_s=30.0)
-    assert "nobody can say whether" in told[0]
+    assert "it is unknown whether" in told[0]
     assert "squeue" in slurm.commands()
     assert "scancel" not in slurm.commands()
 

@@ -66,7 +66,7 @@ STATES = {
     "tT": Phase.RUNNING,  # the same on its way
     "z": Phase.ENDED,  # has ended (only `-s z` shows it)
 }
-IN_ERROR = "in error: `qstat -j {0}` tells why, `qmod -cj {0}` lets it try again"
+IN_ERROR = "in error: `qstat -j {0}` shows why, `qmod -cj {0}` lets it try again"
 
 #: `failed` of an accounting record → what it means, and the class of failure
 FAILED: dict[int, tuple[Phase, Outcome | None]] = {
@@ -92,9 +92,9 @@ FAILED: dict[int, tuple[Phase, Outcome | None]] = {
 BY_SIGNAL = (17, 37, 100)
 
 REFUSALS = (
-    Refusal(r"send message|commlib|answer list|got \w+ error|timeout", QueryFailed, "it is looked for by its name"),
+    Refusal(r"send message|commlib|answer list|got \w+ error|timeout", QueryFailed, "its name is looked up in the queue"),
     Refusal(r"jobs? (?:are|is) allowed|allowed per user|job count|max_u_jobs", SiteFull,
-            "it is tried again when others have ended"),
+            "it is submitted again when others have finished"),
     Refusal(r"unknown queue|queue.* does not exist", SubmitRejected, "correct `queue` of [site.NAME]"),
     Refusal(r"project", SubmitRejected, "correct `account` of [site.NAME]"),
     Refusal(r"more than \d+ tasks|invalid task id", SubmitRejected, "lower `array_size` of [site.NAME]"),
@@ -170,11 +170,11 @@ def _known(row: Mapping[str, str], known: Mapping[str, Known]) -> Known | None:
 def _rows(text: str) -> Iterator[dict[str, str]]:
     document = DOCUMENT.search(text)
     if not document or "<!" in document[0]:
-        raise QueryFailed("qstat's answer is cut short or no XML: it is asked again")
+        raise QueryFailed("qstat's answer is cut short or not XML: it is asked again")
     try:
         root = ElementTree.fromstring(document[0])
     except (ElementTree.ParseError, ValueError) as error:
-        raise QueryFailed(f"qstat's answer is cut short or no XML ({error}): it is asked again") from error
+        raise QueryFailed(f"qstat's answer is cut short or not XML ({error}): it is asked again") from error
     if root.tag != "job_info" or root.find("queue_info") is None or root.find("job_info") is None:
         raise QueryFailed(f"qstat answered with <{root.tag}> instead of its jobs: it is asked again")
     return ({field.tag: (field.text or "").strip() for field in job} for job in root.iter("job_list"))
@@ -298,7 +298,7 @@ def parse_limits(reply: Reply) -> Limits:
     text = answer(reply).replace("\\\n", " ")
     told = dict(re.findall(r"^(\w+)[ \t]+(.*?)[ \t]*$", text, re.MULTILINE))
     if "max_aj_tasks" not in told:
-        raise QueryFailed("qconf did not tell its configuration whole: it is asked again")
+        raise QueryFailed("qconf did not show its whole configuration: it is asked again")
     version = last_match(text.partition("#global")[0], r"\S*GE\S* +\S+|OCS.*")
     return Limits(
         version=version[0] if version else "",

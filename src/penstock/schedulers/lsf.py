@@ -86,7 +86,7 @@ CAUSES: dict[str, Outcome] = {
 DOUBT = r"\bLIM\b|not responding|later|communication|timeout|daemon|connect|internal error"
 FULL = r"threshold reached|job limit|enough .*job slots|job id can be used|been closed|windows are closed"
 REFUSALS = (
-    Refusal(DOUBT, QueryFailed, "it is looked for by its name"),
+    Refusal(DOUBT, QueryFailed, "its name is looked up in the queue"),
     Refusal(FULL, SiteFull, "if waiting never helps, lower the site's `max_queued_tasks`"),
     Refusal(
         r"limit|time spec",
@@ -218,7 +218,7 @@ def listed(reply: Reply) -> list[Sighting]:
     rows = [ROW.fullmatch(line) for line in lines[heads[0] :] if line[:1].isdigit()] if heads else []
     whole = [row for row in rows if row]
     if len(whole) < len(rows) or (heads and not rows):  # the header comes with the first row
-        raise QueryFailed("bjobs gave no whole answer (a line was cut)")
+        raise QueryFailed("bjobs gave an incomplete answer (a line was cut)")
     return [sighting(row) for row in whole]
 
 
@@ -245,7 +245,7 @@ def parse_history(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
     if not all(
         re.search(r"^Summary of time .*\n.*TOTAL *\n *\d.*\d *$", block, re.MULTILINE) for block in blocks
     ):
-        raise QueryFailed("bhist gave no whole answer (a job without its summary)")
+        raise QueryFailed("bhist gave an incomplete answer (a job without its summary)")
     natives = {job.native: job.token for job in jobs}
     return [one for block in blocks for one in told(block, natives)]
 
@@ -323,7 +323,7 @@ def parse_limits(reply: Reply) -> Limits:
     period = re.search(r"CLEAN_PERIOD\s*=\s*(.*?)\s*$", text, re.MULTILINE)
     versions = re.findall(r"^.*(?:LSF\b|lava\b)[^,\n]*", text, re.MULTILINE)
     if not period:
-        raise QueryFailed("bparams gave no whole answer (it does not tell CLEAN_PERIOD)")
+        raise QueryFailed("bparams gave an incomplete answer (without CLEAN_PERIOD)")
     return Limits(
         versions[-1].strip() if versions else "",
         int(size[1]) if size else None,

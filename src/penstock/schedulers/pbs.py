@@ -110,7 +110,7 @@ TAKEN_OUT = "Subjob finished"  # the comment of an element that is over and neve
 DELETED = 91  # the substate of what qdel ended, before or after its start
 
 REFUSALS = (
-    Refusal(r"would exceed .*limit|maximum number of jobs", SiteFull, "it is tried again when others have ended"),
+    Refusal(r"would exceed .*limit|maximum number of jobs", SiteFull, "it is submitted again when others have finished"),
     Refusal(r"unknown queue|queue is not enabled|access .*queue", SubmitRejected, "correct `queue` of [site.NAME]"),
     Refusal(r"unauthorized|not authorized|permission denied|bad uid", SubmitRejected,
             "correct `queue` or `account` of [site.NAME], or ask the administrators"),
@@ -294,7 +294,7 @@ def parse_limits(reply: Reply) -> Limits:
     servers = _table(told, "Server")
     server = _table(servers, next(iter(servers), ""))
     if "server_state" not in server:
-        raise QueryFailed("PBS did not tell of its server: it is asked again")
+        raise QueryFailed("PBS did not describe its server: it is asked again")
     remembers = str(server.get("job_history_enable", "False")) == "True"
     forgets = "finished jobs are forgotten and `qstat -x` is refused: ask for job_history_enable = True"
     return Limits(
@@ -309,7 +309,7 @@ def _answer(text: str) -> dict[str, Any]:
     """Return the JSON document in what was printed, if need be without the jobs' variables."""
     found = _document(text) or _document(VARIABLES.sub(r"\1{}\2", text))
     if not found:
-        raise QueryFailed("PBS's answer is cut short or no JSON: it is asked again")
+        raise QueryFailed("PBS's answer is cut short or not JSON: it is asked again")
     return found
 
 

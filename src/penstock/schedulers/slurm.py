@@ -90,10 +90,10 @@ REFUSALS = (
     Refusal(
         r"unable to contact|timed out|connect failure|communication",
         QueryFailed,
-        "it is looked for by its name",
+        "its name is looked up in the queue",
     ),
     Refusal(r"SubmitJob|temporarily un", SiteFull, "if waiting never helps, lower `array_size`"),
-    Refusal(r"submissions disabled|inactive or drain|in DOWN state", SiteFull, "it is tried again later"),
+    Refusal(r"submissions disabled|inactive or drain|in DOWN state", SiteFull, "it is submitted again later"),
     Refusal(r"invalid (account|wckey)", SubmitRejected, "correct the site's `account`"),
     Refusal(r"partition", SubmitRejected, "correct the site's `queue`"),
     Refusal(r"invalid qos|QOS usage threshold", SubmitRejected, "correct the site's `qos`"),
@@ -191,7 +191,7 @@ def squeue_rows(text: str) -> list[list[str]]:
     rows = [line.rstrip("\r").split("|") for line in lines if line.startswith(f"{MARK}|")]
     cut = bool(lines[-1]) and f"{MARK}|".startswith(lines[-1])
     if cut or not rows or rows[0][1] != "JOBID" or any(len(row) < 8 or row[-1] != END for row in rows):
-        raise QueryFailed("squeue gave no whole answer (a line without its header or its end)")
+        raise QueryFailed("squeue gave an incomplete answer (a line without its header or its end)")
     return [[*row[1:6], "|".join(row[6:-1])] for row in rows[1:]]
 
 
@@ -247,11 +247,11 @@ def sacct_rows(text: str) -> list[list[str]]:
     """Return the rows behind the header, each of which must end with its `|`; other lines are somebody else's."""
     lines, header = text.splitlines(), "|".join((*FIELDS, ""))
     if header not in lines:
-        raise QueryFailed("sacct gave no whole answer (its header is missing)")
+        raise QueryFailed("sacct gave an incomplete answer (its header is missing)")
     below = lines[lines.index(header) + 1 :]
     rows = [line.split("|") for line in below if re.match(r"\d[^\s|]*(\||$)", line)]
     if any(len(row) != len(FIELDS) + 1 for row in rows):
-        raise QueryFailed("sacct gave no whole answer (a line was cut)")
+        raise QueryFailed("sacct gave an incomplete answer (a line was cut)")
     return rows
 
 
@@ -299,7 +299,7 @@ def parse_limits(reply: Reply) -> Limits:
     """Return what it told; the largest index is one below MaxArraySize."""
     told = dict(re.findall(r"^(\w+)\s*= *(.*?)\s*$", answer(reply), re.MULTILINE))
     if "SLURM_VERSION" not in told:
-        raise QueryFailed("scontrol gave no whole answer (it does not tell SLURM_VERSION)")
+        raise QueryFailed("scontrol gave an incomplete answer (without SLURM_VERSION)")
     size, kind = number(told.get("MaxArraySize", "")), told.get("AccountingStorageType")
     return Limits(
         told["SLURM_VERSION"],

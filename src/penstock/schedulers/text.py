@@ -26,11 +26,11 @@ def expand_ranges(text: str) -> list[int]:
     for part in text.partition("%")[0].split(","):
         found = RANGE.fullmatch(part.strip())
         if not found:
-            raise ValueError(f"{text!r} is no list of ranges")
+            raise ValueError(f"{text!r} is not a list of ranges")
         first, step = int(found[1]), int(found[3] or 1)
         last = int(found[2] or first)
         if not step or len(indices) + (last - first) // step >= MOST_ELEMENTS:
-            raise ValueError(f"{text!r} is no list of ranges that can be real")
+            raise ValueError(f"{text!r} is not a plausible list of ranges")
         indices += range(first, last + 1, step)
     return indices
 
@@ -117,7 +117,7 @@ def refusal(reply: Reply, table: Iterable[Refusal]) -> SiteError:
         if found := re.search(row.pattern, said, re.IGNORECASE):
             words = one_line(said[said.rfind("\n", 0, found.start()) + 1 :])
             return row.error(f"{VERBS[row.error]} ({words}): {row.hint}")
-    return QueryFailed(f"{VERBS[QueryFailed]} ({reply.words}): it is looked for by its name")
+    return QueryFailed(f"{VERBS[QueryFailed]} ({reply.words}): its name is looked up in the queue")
 
 
 def one_line(text: str) -> str:
@@ -139,6 +139,6 @@ NOT_THERE = (
 )
 VERBS: dict[type[SiteError], str] = {
     SubmitRejected: "the scheduler refused the job",
-    SiteFull: "the scheduler takes no more jobs for now",
-    QueryFailed: "nobody can say whether the scheduler took the job",
+    SiteFull: "the scheduler accepts no more jobs for now",
+    QueryFailed: "it is unknown whether the scheduler accepted the job",
 }

@@ -14,7 +14,7 @@ Recorded are the wrappers of Slurm 22.05.8; Torque itself is read after its manu
 - 153 says that no such job is known, and the scheduler has answered; the wrappers say so of an empty list, too.
 - The wrappers read `#PBS` lines by sbatch, which passes over `-o` and `-j`: they stand on the command line. They take no
   script on standard input, and `qdel 7_3` would end all of array 7: elements are cancelled by scancel, which stands beside
-  them. `qdel` of an unknown job ends 1 without a word.
+  them. `qdel` of an unknown job ends 1 without a message.
 - Without spank_pbs.so there are no PBS_ variables in a job of the wrappers; with it PBS_JOBID is an element's own id, and
   only SLURM_ARRAY_JOB_ID, which the runner reads first, is the array's. The wrappers' errors stand on standard output.
 """
@@ -80,9 +80,9 @@ EXITS: dict[int, Outcome] = {
 }
 
 REFUSALS = (
-    Refusal(r"unable to contact|timed out|connect failure|cannot connect", QueryFailed, "it is looked for by its name"),
+    Refusal(r"unable to contact|timed out|connect failure|cannot connect", QueryFailed, "its name is looked up in the queue"),
     Refusal(r"maximum number of jobs|would exceed|\w*Submit\w*Job\w*|temporarily unable", SiteFull,
-            "it is tried again when others have ended"),
+            "it is submitted again when others have finished"),
     Refusal(r"unknown queue|partition|queue is not enabled", SubmitRejected, "correct `queue` of [site.NAME]"),
     Refusal(r"unauthorized|not authorized|permission denied|bad uid", SubmitRejected,
             "correct `queue` or `account` of [site.NAME], or ask the administrators"),
@@ -145,7 +145,7 @@ def parse_queue(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
     """Return what is said of these jobs, arrays as a whole."""
     rows = read_rows(answer(reply, (0, 153)))
     if not rows and reply.code == 0:
-        raise QueryFailed("qstat said nothing: it is asked again")
+        raise QueryFailed("qstat printed nothing: it is asked again")
     known, arrays = by_id(jobs), {job.token: job for job in jobs if job.native and job.elements > 1}
     parts: dict[Known, list[Sighting]] = {}
     for name, row in rows.items():
@@ -207,7 +207,7 @@ def find(tokens: Sequence[str]) -> list[str]:
 def parse_find(reply: Reply, tokens: Sequence[str]) -> dict[str, str]:
     """Return token → native id; the lowest, which is the array's own while one of its elements waits."""
     if not last_match(text := answer(reply), r"qstat ended (?:0|153)"):
-        raise QueryFailed(f"qstat gave no whole answer ({reply.words})")
+        raise QueryFailed(f"qstat gave an incomplete answer ({reply.words})")
     found: dict[str, str] = {}
     for name, row in read_rows(text).items():
         token, native = row.get("Job_Name", ""), strip_index(name)
@@ -247,5 +247,5 @@ def parse_limits(reply: Reply) -> Limits:
     _, head, rows = answer(reply).partition("Queue  ")
     queues = re.findall(r"^(\S+)[ \t].*[ \t](?:yes|no)[ \t]", rows, re.MULTILINE)
     if not head or not queues:
-        raise QueryFailed("qstat -Q told of no queue: it is asked again")
+        raise QueryFailed("qstat -Q listed no queue: it is asked again")
     return Limits(accounting=False, notes=(NO_EXCLUSION, f"queues: {', '.join(queues)}"))

@@ -78,12 +78,12 @@ class Sites:
             site = self.campaign.sites[name]
         except KeyError:
             raise DefinitionError(
-                f"jobs are still out at site '{name}', which is no longer defined: put [site.{name}] back until they ended",
+                f"site '{name}' is no longer defined and still has active jobs: put [site.{name}] back until they have finished",
                 file=self.campaign.file,
             ) from None
         if site.host:
             raise DefinitionError(
-                f"site '{name}' has a `host`, and this version runs jobs where it is itself: log in there, leave `host` out",
+                f"site '{name}' has a `host`, and this version submits jobs from where it runs: log in there and remove `host`",
                 file=self.campaign.file,
             )
         return site

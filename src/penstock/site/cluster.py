@@ -176,12 +176,12 @@ def refuse_keys(site: Site, scheduler: Scheduler) -> None:
     for key in getattr(scheduler, "UNSUPPORTED", ()):
         if getattr(site, key, None):
             raise DefinitionError(
-                f"site '{site.name}': {site.scheduler} has no `{key}`: leave it out, or say what you mean in `lines`"
+                f"site '{site.name}': {site.scheduler} has no `{key}`: remove it, or use the scheduler's own words in `lines`"
             )
     reserved = getattr(scheduler, "RESERVED", None)
     if reserved and (found := re.search(rf"(?<!\S)(?:{reserved})(?=[\s=]|$)", "\n".join(site.lines))):
         raise DefinitionError(
-            f"site '{site.name}': a job with `{found[0]}` in `lines` would not be found again: leave it out"
+            f"site '{site.name}': a job with `{found[0]}` in `lines` would not be found again: remove it"
         )
 
 
@@ -193,8 +193,8 @@ def refuse_resources(stage: Stage, site: Site, scheduler: Scheduler) -> None:
         if asked != plain:
             word = {"gpu_type": "type of `gpus`"}.get(key, f"`{key.removesuffix('_bytes')}`")
             raise DefinitionError(
-                f"stage '{stage.name}': {site.scheduler} has no {word}: leave it out of `resources`, and say what you"
-                f" mean in `lines` of [site.{site.name}]"
+                f"stage '{stage.name}': {site.scheduler} has no {word}: remove it from `resources`, and use the"
+                f" scheduler's own words in `lines` of [site.{site.name}]"
             )
 
 

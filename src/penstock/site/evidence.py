@@ -48,7 +48,7 @@ def unlike(path: str, digest: str) -> str | None:
         sync_path(os.path.dirname(path))
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    return None if found[1] == digest else "has other bytes than were made"
+    return None if found[1] == digest else "it differs from what was made"
 
 
 def digest_at(path: str) -> tuple[int, str]:

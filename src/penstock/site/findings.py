@@ -86,13 +86,13 @@ class Findings:
         names = {name for one in seen for name in one.environment}
         own = sorted(name for name in names if not name.startswith(SCHEDULERS))
         return [
-            ("queue", f"began {show_all(show_duration(max(0.0, e.queued_s)) for e in seen)} after submission"),
+            ("queue", f"started {show_all(show_duration(max(0.0, e.queued_s)) for e in seen)} after submission"),
             ("nodes", show_all(one.node for one in seen)),
             ("python", show_all(one.python for one in seen)),
             ("clocks", ", ".join(f"{name} {show_skew(skew)}" for name, skew in skews.items())),
             ("files", f"seen here {show_duration(max(0.0, *(e.delay_s for e in seen)))} after they were written there"),
             ("environment", f"{len(names) - len(own)} names of the scheduler, and {', '.join(own)}"),
-            ("from here", ", ".join(self.leaked) or "nothing but what is passed on purpose"),
+            ("from here", ", ".join(self.leaked) or "nothing but what is passed explicitly"),
         ]  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def faults_of(one: Element, site: Site) -> list[str]:
     meddlers = sorted(MEDDLERS.intersection(one.environment) - set(site.environment))
     if meddlers and not site.setup:
         faults.append(
-            f"on {one.node} {', '.join(meddlers)} is set, by nobody who was asked:"
+            f"on {one.node} {', '.join(meddlers)} is set by the node itself:"
             f' add "unset {" ".join(meddlers)}" to the site\'s `setup`'
         )
     return faults

@@ -33,7 +33,7 @@ def writing(folder: Path) -> Generator[None]:
         yield
     except OSError as error:
         raise LedgerError(
-            f"{error.filename or folder} cannot be written ({error.strerror}): mend that, and the same command goes on"
+            f"{error.filename or folder} cannot be written ({error.strerror}): fix that, and the same command continues"
         ) from error
 
 
@@ -179,4 +179,4 @@ def spec_damage(data: bytes | None) -> str | None:
 
 def feed_damage(data: bytes | None) -> str | None:
     """Say what is wrong with a feed, if anything is."""
-    return "is no file" if data is None else read_feed(data).damage
+    return "is not a file" if data is None else read_feed(data).damage

@@ -199,10 +199,10 @@ class Trial:
         return "; ".join([*said][-2:])
 
     def nothing_written(self) -> str:
-        """Say why elements ended without a word, as far as their script knew."""
+        """Say why elements ended without a message, as far as their script knew."""
         words = self.words()
         if self.native is None:
-            return f"the submit command did not say whether it took the trial, and nobody knows {self.request.token} now"
+            return f"the submit command did not say whether it took the trial, and the queue does not list {self.request.token}"
         if not words:
             return (
                 f"the elements ended and left no file in {self.folder}: the nodes must see that folder and"
@@ -230,7 +230,7 @@ class Trial:
         if reply and reply.code and self.over_at is None:  # of what is over they complain, too
             command = shlex.join(self.site.scheduler.cancel(self.known(), None))
             self.faults.append(
-                f"the trial was not taken back ({reply.words}): do it with `{command}`, if it is still there"
+                f"the trial was not cancelled ({reply.words}): do it with `{command}`, if it is still there"
             )
 
 
