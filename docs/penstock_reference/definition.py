@@ -35,7 +35,7 @@ COMPLETE: list[str] = re.findall(r'"([^"]+)"', FORMS)
 #: heading → how it is written
 WRITTEN = {
     "[units]": "where units come from: one of `files`, `table` and `python`, and how",
-    "[site.NAME]": "where jobs run; without a word there is `local`, this machine. How the keys work together:"
+    "[site.NAME]": "where jobs run; `local`, this machine, always exists. How the keys work together:"
     " [use a cluster](../howto/clusters.md). `host`, `shared_files`, `group` and `fetch` are checked and kept for later",
     "products": 'a path alone, as in `products = "a/{run}.h5"`, stands for one product called `product`; several have'
     " names: `products = { psd = { path = … }, picture = … }`",

@@ -10,22 +10,22 @@ from penstock_reference.mistakes import MISTAKES, provoke
 REMEDIES = {
     "PenstockError": "read the sentence; it names the remedy",
     "DefinitionError": "edit the file at the line that it names, or the command line",
-    "SiteError": "look at the site; nothing is lost, and the same command goes on",
+    "SiteError": "check the site; nothing is lost, and the same command continues",
     "Unreachable": "wait, or mend the connection",
     "AuthNeeded": "log in to the site as you always do",
     "QueryFailed": "nothing: the question is asked again later",
-    "SiteFull": "nothing: jobs are handed in when others have ended",
+    "SiteFull": "nothing: jobs are submitted when others have finished",
     "SubmitRejected": "change what the site refuses: limits, account, queue",
     "LedgerError": "see that the campaign's `.penstock` folder is there, yours, and on a disk with room",
     "NothingYet": "begin with `penstock run`",
-    "Held": "wait for the other conductor, or end it with `penstock down`; go to the host that has the record",
+    "Held": "wait for the other conductor, or stop it with `penstock down`; go to the host that has the record",
     "Corrupt": "put back a copy of the ledger; the products are not touched",
 }
 
 EXIT_CODES = {
     0: "all well; also when a question about failed tasks was answered, as by `status`",
     1: "something failed: tasks, a paused stage, or the record; `run` also when rows or files of a source were not understood,"
-    " or too many products are missing to believe it, unless `--allow-problems`",
+    " or suspiciously many products are missing, unless `--allow-problems`",
     2: "wrong use of the command line, or a wrong definition",
     3: "a site cannot be reached or does not do what it should",
     4: "another conductor, or another host, holds the campaign; a `tick` ends with 0 then",

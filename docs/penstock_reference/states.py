@@ -8,12 +8,12 @@ from penstock_reference.markdown import code, join, sentence, table
 
 STATE_MEANINGS = {
     "waiting": "an upstream is not done yet, or the group is still open; it may still become ready by itself",
-    "ready": "all that it needs is there; it starts when a slot is free, or when its next try is due",
+    "ready": "everything it needs is done; it starts when a slot is free, or when its next try is due",
     "queued": "in a batch that a runner has, or will have; its turn has not come",
     "running": "a runner has said that it started it",
     "done": "it ended well and its products are there, recorded with size and digest. It stays done when the definition"
     " or an input changes; then it is marked *stale*",
-    "failed": "its retries are spent, or somebody cancelled it; `penstock retry` gives it new ones, and so does a changed"
+    "failed": "no retries are left, or somebody cancelled it; `penstock retry` gives it new ones, and so does a changed"
     " input file",
     "blocked": "what it needs failed, is blocked, vetoed or gone, or has no task; it becomes ready by itself when that is"
     " mended",
@@ -28,7 +28,7 @@ OUTCOME_MEANINGS = {
     "out_of_memory": "the system ended it for its memory, or the function raised MemoryError",
     "node_failure": "the machine or its disk failed, not the program: no room, read-only, too many open files",
     "preempted": "the scheduler took the place away for something else",
-    "cancelled": "a person asked for it",
+    "cancelled": "a person cancelled it",
     "missing_product": "the exit code is a good one, and a product is not there",
     "lost": "the runner is gone and left no word about this task",
     "unstarted": "given back before its turn came: the task was never begun",
@@ -50,8 +50,8 @@ the task at once, `transient` makes the attempt a free one, `veto` vetoes the ta
 
 FUSE = """When the first 5 attempts of a stage fail the same way, or 20 of the first 100, and none succeeded, the stage is
 *paused*: what is wrong is then the stage and not the units. `penstock run` ends with 1 and shows what the program said;
-`penstock retry --stage NAME` lets it go on, and so does a changed definition of the stage. A
-place that is unwell, such as a full disk, stops the stages that worked there; they go on with the next `run`."""
+`penstock retry --stage NAME` resumes it, and so does a changed definition of the stage. A
+site that does not work, such as one with a full disk, stops the stages that ran there; the next `run` resumes them."""
 
 
 def render_page() -> str:

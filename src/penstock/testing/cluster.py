@@ -132,7 +132,7 @@ class PretendCluster:
     def kill(
         self, element: PretendElement, word: str = "FAILED", *, code: str = "0:9", torn: int = 0
     ) -> None:
-        """Kill a runner without a word; `torn` bytes of its file never reach the disk."""
+        """Kill a runner without a message; `torn` bytes of its file never reach the disk."""
         element.kill()
         if element.runner and torn:
             element.runner.events.lose_tail(torn)

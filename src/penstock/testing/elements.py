@@ -57,7 +57,7 @@ class PretendElement:
             self.runner.alive = False
 
     def kill(self) -> None:
-        """End its runner without a word."""
+        """End its runner without a message."""
         if self.runner:
             self.runner.alive = False
 

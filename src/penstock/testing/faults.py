@@ -64,7 +64,7 @@ class Fault(Enum):
     LOST_TAIL = auto()
     """A runner is killed, and the end of its file never reaches the disk."""
     KILLED = auto()
-    """A runner is killed without a word, and its element is FAILED."""
+    """A runner is killed without a message, and its element is FAILED."""
     GONE_QUIET = auto()
     """A runner hangs: it lives and writes nothing."""
     NODE_FAIL = auto()
