@@ -80,7 +80,7 @@ class Attempts:
         return self.slots[-1]
 
     def appetite(self, work: Work) -> int:
-        """Return how many tasks like this one to start at once in a slot: several when they are tiny."""
+        """Return how many tasks like this one to hand to a slot at once: several when they are tiny."""
         pace = self._pace.get(work.stage.name)
         if pace is None or not work.plain:
             return 1
@@ -88,7 +88,7 @@ class Attempts:
         return max(1, min(AHEAD, int(AHEAD_S / max(pace, 1e-6)), fair))
 
     def start(self, works: Sequence[Work], slot: Slot) -> None:
-        """Begin attempts; raises Unwell, with nothing begun, when the place does not allow it."""
+        """Begin attempts; raises Unwell, with nothing begun, when the site does not allow it."""
         attempts = [Attempt(work, slot) for work in works]
         first = attempts[0]
         for work in works:
@@ -108,7 +108,7 @@ class Attempts:
         self._launch(first, unfit)
 
     def _start_line(self, attempt: Attempt, unfit: Optional[Exception]) -> str:
-        """Write that a task begins; `clear`: what lies under the names of its products from now on is its own."""
+        """Write that a task begins; `clear`: files under the names of its products are its own from now on."""
         work = attempt.work
         clear = ',"clear":1' if attempt.planned and not unfit else ""
         return self._events.line(
@@ -135,7 +135,7 @@ class Attempts:
         self._children.follow(attempt.group, partial(self._exited, attempt))
 
     def _hand_over(self, slot: Slot) -> None:
-        """Give the slot's worker all that the slot holds."""
+        """Send the slot's worker all tasks that the slot holds."""
         attempts = ([slot.attempt] if slot.attempt else []) + list(slot.ahead)
         self._workers.hand_over(slot, attempts, self._shares.of(attempts[0].work, slot.number))
         for attempt in attempts:
@@ -174,7 +174,7 @@ class Attempts:
                 self.stop(attempt, "cancelled", why)
 
     def tick(self, now: float) -> None:
-        """Look at limits, at groups that must go, and at the logs."""
+        """Check limits, process groups that must end, and logs."""
         for slot in self.slots:
             if slot.attempt:
                 self._workers.hear(slot)
@@ -185,7 +185,7 @@ class Attempts:
                 self.next_at = min(self.next_at, self._due(attempt, now))
 
     def _due(self, attempt: Attempt, now: float) -> float:
-        """Return when an attempt must be looked at again."""
+        """Return when an attempt must be checked again."""
         if attempt.errand:
             return attempt.errand.until
         if attempt.exit is not None:
@@ -208,7 +208,7 @@ class Attempts:
         attempt.slot.log.trim()
 
     def close(self) -> None:
-        """Let the workers go; remove private folders, and logs that say nothing."""
+        """Dismiss the workers; remove private folders and empty logs."""
         for slot in self.slots:
             self._workers.dismiss(slot)
             slot.folders.close()
@@ -216,7 +216,7 @@ class Attempts:
         self._leftovers.end_all()
 
     def abort(self) -> None:
-        """Kill what runs, when nobody can look after it any longer."""
+        """Kill what runs, because it can no longer be watched."""
         for attempt in self.running:
             signal_group(attempt.group, signal.SIGKILL)
         self._leftovers.end_all()
@@ -339,7 +339,7 @@ class Attempts:
             self._patterns.hold(attempt, self._diagnose(attempt, result), self._finish)
 
     def _finish(self, attempt: Attempt, result: Result) -> None:
-        """Hand an end on, and the slot to the next."""
+        """Pass an end on, and free the slot for the next task."""
         work, slot = attempt.work, attempt.slot
         if attempt.log_end - attempt.offset > LIMIT:
             slot.log.trim()
@@ -353,7 +353,7 @@ class Attempts:
             self._promote(slot, attempt.log_end)
 
     def _promote(self, slot: Slot, log_end: int) -> None:
-        """Let the next of the tasks that were handed over take up the slot."""
+        """Let the next of the tasks that were sent ahead use the slot."""
         attempt = slot.ahead.popleft()
         attempt.begin(log_end)
         self.next_at = min(self.next_at, attempt.limit_at)
@@ -367,7 +367,7 @@ class Attempts:
         self._pace[stage] = 0.8 * self._pace.get(stage, wall) + 0.2 * wall
 
     def _diagnose(self, attempt: Attempt, result: Result) -> Result:
-        """Tell a task's failure from the place's."""
+        """Distinguish a task's failure from its site's."""
         if result.outcome in ("error", "missing_product"):
             places = attempt.folders or [self._job.spec.root]
             trouble = disk_trouble([*places, self._job.folder])
@@ -376,7 +376,7 @@ class Attempts:
         return result
 
     def _tidy(self, attempt: Attempt, result: Result) -> Result:
-        """Remove what was made for an attempt; of a failed one its scratch folder stays, and is said to."""
+        """Remove what was made for an attempt; the scratch folder of a failed one is kept, and its reason says so."""
         if attempt.scratch and result.outcome in KEEPS_SCRATCH:
             kept = "{}; its scratch folder is kept: {}".format(result.why, attempt.scratch)
             result = result._replace(why=kept)

@@ -18,7 +18,7 @@ MAIN = "import sys\nfrom {}.main import main\nsys.exit(main())\n".format(PACKAGE
 
 
 def build_pyz(folder: Path) -> Path:
-    """Put `runner-<sha256 of its content>.pyz` into `folder` unless it is there as it should be; return its path.
+    """Put `runner-<sha256 of its content>.pyz` into `folder` unless a good copy is there; return its path.
 
     >>> build_pyz(Path("/tmp")).name                             # doctest: +SKIP
     'runner-5b0c….pyz'
@@ -41,7 +41,7 @@ def build_pyz(folder: Path) -> Path:
 
 
 def is_intact(path: Path, sources: Dict[str, bytes]) -> bool:
-    """Say whether a runner holds these sources, and nothing in it was damaged."""
+    """Return whether a runner file holds these sources, undamaged."""
     try:
         found = os.stat(str(path))
         signature = (found.st_ino, found.st_size, found.st_mtime_ns)
@@ -76,7 +76,7 @@ def digest_sources(sources: Dict[str, bytes]) -> str:
 
 
 def write_zip(path: Path, sources: Dict[str, bytes]) -> None:
-    """Write sources, and beside them their code for this very Python, which then starts twice as fast."""
+    """Write sources, with their bytecode for this version of Python, which then starts twice as fast."""
     with open(str(path), "wb") as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for name in sorted(sources):

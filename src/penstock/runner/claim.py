@@ -1,4 +1,4 @@
-"""The claim: whoever makes an element's event file owns the element."""
+"""The claim: the process that creates an element's event file owns the element."""
 
 import errno
 import json
@@ -21,7 +21,7 @@ TaskId = Tuple[int, int]
 
 
 class Past(NamedTuple):
-    """What earlier lives of the element have gone through."""
+    """What earlier lives of the element finished."""
 
     ended: Dict[TaskId, str]
     begun: Set[TaskId]  # with nothing in the way of their products
@@ -39,7 +39,7 @@ class Claim(NamedTuple):
 
 
 def claim_element(folder: str, spec: Spec, element: int, native: str) -> Optional[Claim]:
-    """Claim the next life of an element; None: another process has it. Raises OSError without room."""
+    """Claim the next life of an element; None: another process has it. Raises OSError on a full disk."""
     while True:
         job, holder = _next_life(Job(folder, spec, element, 1))
         if holder and (holder.get("native") != native or _lives(job, holder)):
@@ -73,7 +73,7 @@ def _read_claim(path: str) -> Optional[Dict[str, Any]]:
 
 
 def _lives(job: Job, holder: Dict[str, Any]) -> bool:
-    """Say whether the life before ours goes on; one that cannot be seen does while it writes."""
+    """Return whether the life before ours still runs; one that cannot be seen does as long as it writes."""
     if not holder.get("boot") or holder["boot"] != boot_id():
         return False
     if holder.get("space", space_id()) != space_id() or start_ticks(os.getpid()) is None:
@@ -107,7 +107,7 @@ def _record_double(job: Job, native: str, holder: Dict[str, Any]) -> None:
 
 
 def _take(job: Job, native: str) -> Optional[Claim]:
-    """Make the event file with its first line in it, in one step; None: somebody was faster."""
+    """Create the event file with its first line in it, in one step; None: another process was faster."""
     path = job.file("{}.jsonl".format(job.life))
     draft = "{}.{}.{}".format(path, os.uname().nodename, os.getpid())
     fd = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_RDWR, 0o600)
@@ -180,7 +180,7 @@ def _take_in(past: Past, event: Dict[str, Any]) -> None:
 
 
 def _bury(job: Job, holder: Optional[Dict[str, Any]]) -> None:
-    """End what an earlier life left running here, and give its reserve free."""
+    """End what an earlier life left running here, and release its reserved space."""
     for life in range(1, job.life):
         earlier = job._replace(life=life)
         if holder and holder.get("boot") == boot_id():

@@ -1,4 +1,4 @@
-"""One life of an element: takes tasks from the queue, runs them in slots, tells of it, leaves."""
+"""One life of an element: takes tasks from the queue, runs them in slots, writes events, exits."""
 
 import os
 import time
@@ -52,11 +52,11 @@ class Element:
         self._beat_at = self._busy_at + job.spec.beat_s
 
     def abort(self) -> None:
-        """Kill what runs, when we can no longer look after it."""
+        """Kill what runs, because it can no longer be watched."""
         self._attempts.abort()
 
     def run(self) -> bool:
-        """Run until there is a reason to leave; say whether all events were written."""
+        """Run until there is a reason to exit; return whether all events were written."""
         why = None
         while why is None:
             self._heed()
@@ -152,7 +152,7 @@ class Element:
                 self._give_chain(each, "batch halted")
 
     def _more_like(self, work: Work) -> List[Work]:
-        """Take out the tasks that are handed over together with a tiny one."""
+        """Take out the tasks that are sent together with a tiny one."""
         more: List[Work] = []
         for _ in range(self._attempts.appetite(work) - 1):
             other = self._queue.next_like(work)
@@ -185,7 +185,7 @@ class Element:
         return time.monotonic() - self._born + need + MARGIN_S <= walltime
 
     def _ended(self, end: End, slot: Slot) -> None:
-        """Take an ended attempt; go on with the task that follows it."""
+        """Take an ended attempt; continue with the task that follows it."""
         self._busy_at = time.monotonic()
         self._group.add(end, slot.folders.take_fresh())
         if end.outcome == "node_failure":
@@ -236,7 +236,7 @@ class Element:
         return "idle" if self._queue.empty and idle > self._job.spec.idle_s else None
 
     def _pause(self) -> None:
-        """Wait until a child ends or speaks, a signal comes, or something is due."""
+        """Wait until a child ends or writes, a signal comes, or something is due."""
         until = min(self._tick_at, self._attempts.next_at, self._group.due or self._tick_at)
         now = time.monotonic()
         if self._hungry and not self._stopping:

@@ -1,4 +1,4 @@
-"""Errands: what may take long is asked of another process, so that the loop need not wait."""
+"""Errands: what may take long is done in another process, so that the loop need not wait."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ class Errand:
         children.follow(self._pid, self._died)
 
     def kill(self) -> None:
-        """End it; that it died is heard later."""
+        """End it; its death is noticed later."""
         os.kill(self._pid, signal.SIGKILL)
 
     def _hear(self) -> None:

@@ -1,10 +1,10 @@
-"""What can be wrong, by who must act.
+"""What can go wrong, by who has to act.
 
-Unfit    the task as it stands cannot be tried: its attempt ends as an error
-Taken    what lies where a product goes was made by somebody else
-Missing  a product is not there, or is not what was declared (Astray: it was written under its final name)
-Unwell   the place cannot work (full disk, read-only folder): the element gives its tasks back
-Damaged  what the job was given is not as it was written: the element leaves, and its tasks go back
+Unfit    the task as it is cannot be tried: its attempt ends as an error
+Taken    the file at a product's path was not made by penstock
+Missing  a product does not exist, or is not what was declared (Astray: it was written under its final name)
+Unwell   the site cannot work (full disk, read-only folder): the element returns its tasks
+Damaged  the job's files are not as they were written: the element exits, and its tasks are run again
 """
 
 import errno
@@ -32,9 +32,9 @@ CROWDED = {
 
 
 class TaskFailure(Exception):
-    """What keeps a task from its end.
+    """What keeps a task from succeeding.
 
-    `outcome` is what its attempt is called then, `verdict` whether another try can help.
+    `outcome` is its attempt's outcome, `verdict` whether another try can help.
     """
 
     outcome = "error"
@@ -42,18 +42,18 @@ class TaskFailure(Exception):
 
 
 class Unfit(TaskFailure):
-    """The task cannot be tried as it stands."""
+    """The task cannot be tried as it is."""
 
 
 class Taken(TaskFailure):
-    """What lies where a product goes was made by somebody else."""
+    """The file at a product's path was not made by penstock."""
 
     outcome = "unstarted"
     verdict = "permanent"
 
 
 class Missing(TaskFailure):
-    """A product is not there, or is not what was declared."""
+    """A product does not exist, or is not what was declared."""
 
     outcome = "missing_product"
 
@@ -65,17 +65,17 @@ class Astray(Missing):
 
 
 class Unwell(TaskFailure):
-    """The place cannot work."""
+    """The site cannot work."""
 
     outcome = "node_failure"
 
 
 class Damaged(Exception):
-    """What the job was given is not as it was written."""
+    """The job's files are not as they were written."""
 
 
 def explain(error: OSError, doing: str) -> Exception:
-    """Turn an error of the system into the trouble it means, with a sentence.
+    """Turn a system error into the failure it means, with a sentence.
 
     >>> explain(OSError(errno.ENOSPC, ""), "cannot write /data/x")
     Unwell('cannot write /data/x: no space is left')
@@ -86,5 +86,5 @@ def explain(error: OSError, doing: str) -> Exception:
 
 
 def say_error(error: OSError) -> str:
-    """Say what the system said, and what it means where that has another name."""
+    """Return the system's message, and what it means where that has another name."""
     return LIMITS.get(error.errno or 0) or error.strerror or str(error)

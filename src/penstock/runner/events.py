@@ -41,7 +41,7 @@ class Events:
         return '%s%d,"at":%.3f,"e":"%s",%s}\n' % (self._head, self._count, when, kind, inside)
 
     def write(self, lines: Iterable[str]) -> None:
-        """Append lines; what the disk has no room for is kept and tried again with the next ones."""
+        """Append lines; what the disk has no space for is kept and tried again with the next ones."""
         data = self._backlog + "".join(lines).encode("ascii")
         self._backlog = data[self._append(data) :]
 
@@ -49,7 +49,7 @@ class Events:
         self.write([self.line(kind, members(fields))])
 
     def announce(self, lines: Iterable[str]) -> None:
-        """Append lines that must be in the file before what they speak of happens; else raise Unwell."""
+        """Append lines that must be in the file before what they announce happens; else raise Unwell."""
         data = "".join(lines).encode("ascii")
         written = 0 if self._backlog else self._append(data)
         if written < len(data):
@@ -64,7 +64,7 @@ class Events:
             self.trouble = "events cannot be made durable: {}".format(error.strerror)
 
     def drain(self, seconds: float) -> bool:
-        """Try for some time to write what is left; say whether all is written."""
+        """Try for some time to write what is left; return whether all is written."""
         until = time.monotonic() + seconds
         self.write([])
         while self._backlog and time.monotonic() < until:
@@ -73,7 +73,7 @@ class Events:
         return not self._backlog
 
     def release(self) -> None:
-        """Remove the reserve: all is said."""
+        """Remove the reserve: all events are written."""
         self._free_reserve()
 
     def _append(self, data: bytes) -> int:
@@ -96,7 +96,7 @@ class Events:
 
 
 def make_reserve(path: str) -> None:
-    """Take the room for the last events; raises OSError when there is none."""
+    """Reserve space for the last events; raises OSError when there is none."""
     fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
     try:
         left = RESERVE_BYTES

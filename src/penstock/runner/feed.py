@@ -1,4 +1,4 @@
-"""Batches of task lines, read from tasks.jsonl as they come."""
+"""Batches of task lines, read from tasks.jsonl as they arrive."""
 
 import os
 from collections import deque
@@ -12,7 +12,7 @@ NUMBERS = ("batch", "workers", "tasks", "bytes")
 
 
 class Batch:
-    """Task lines that are run together, so many at a time."""
+    """Task lines of one batch, and how many run at a time."""
 
     __slots__ = ("devices", "left", "lines", "number", "share")
 
@@ -36,7 +36,7 @@ class Feed:
         self._count = 0
 
     def next_batch(self) -> Optional[Batch]:
-        """Return the next batch when all its bytes are there."""
+        """Return the next batch when all its bytes have arrived."""
         size = os.fstat(self._fd).st_size  # first: whoever closes the feed counts what it holds after that
         if self.over() or size <= self._offset:
             return None
@@ -56,7 +56,7 @@ class Feed:
         return batch
 
     def over(self) -> bool:
-        """Say whether no more batches will count."""
+        """Return whether no more batches will count."""
         if not self.growing:
             return self._count == 1
         if not os.access(self._closed, os.F_OK):

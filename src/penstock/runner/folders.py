@@ -1,4 +1,4 @@
-"""Private folders beside the products: what is unfinished stays in there."""
+"""Private folders beside the products, for what is unfinished."""
 
 import os
 import shutil

@@ -57,7 +57,7 @@ def fork_worker(job: Job, log: int, mark: str, share: Dict[str, str]) -> Worker:
 
 
 def fork_errand(ask: Callable[[Tell], Any]) -> Tuple[int, Inbox]:
-    """Ask something in another process; its last message is the answer, those before are what it told of itself."""
+    """Run something in another process; its last message is the answer, those before report about itself."""
     reading, writing = os.pipe()
 
     def run() -> None:
@@ -70,7 +70,7 @@ def fork_errand(ask: Callable[[Tell], Any]) -> Tuple[int, Inbox]:
 
 
 def inspect_apart(found: List[Found], _tell: Tell) -> Any:
-    """Do the same where nobody waits, and make the products durable there."""
+    """Do the same without waiting, and make the products durable there."""
     return inspect(found, durable=True)
 
 

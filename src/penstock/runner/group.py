@@ -1,4 +1,4 @@
-"""Ended attempts: each is published and told of at once, and all of a second are made durable together."""
+"""Ended attempts: each is published and reported at once, and all of a second are made durable together."""
 
 import os
 import time
@@ -102,7 +102,7 @@ def _number(value: Optional[int]) -> str:
 
 
 class Group:
-    """Publish and tell each end at once; make what was told durable together, at the latest a second later."""
+    """Publish and report each end at once; make what was reported durable together, at the latest a second later."""
 
     def __init__(self, events: Events, revocations: Revocations) -> None:
         self.due: Optional[float] = None
@@ -133,12 +133,12 @@ class Group:
             self.flush()
 
     def give(self, task: TaskId, why: str) -> None:
-        """Say that a task is given back unstarted."""
+        """Report that a task is returned unstarted."""
         self._set_due()
         self._gives.setdefault(why, []).append(task)
 
     def note_batch(self, number: int) -> None:
-        """Say that a batch is through, after what became of its tasks."""
+        """Report that a batch is finished, after the ends of its tasks."""
         self._set_due()
         self._events.write([*self._take_gives(), self._events.line("batch", members({"number": number}))])
 

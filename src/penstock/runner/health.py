@@ -1,4 +1,4 @@
-"""Whether the place can still work: room on the disks, the memory killer's count."""
+"""Whether the site can still work: space on the disks, the memory killer's count."""
 
 import os
 from typing import Iterable, List, Optional
@@ -7,7 +7,7 @@ ROOM_BYTES = 1 << 20
 
 
 def disk_trouble(folders: Iterable[str]) -> Optional[str]:
-    """Say what is wrong with the file systems of some folders, or None."""
+    """Return what is wrong with the file systems of some folders, or None."""
     for folder in folders:
         try:
             status = os.statvfs(folder)
@@ -31,7 +31,7 @@ def free_bytes(folder: str) -> Optional[int]:
 
 
 def memory_of(pids: Iterable[int]) -> Optional[int]:
-    """Return the resident bytes of some processes together; None where this host does not tell."""
+    """Return the resident bytes of some processes together; None where this host does not show them."""
     pages = 0
     for pid in pids:
         try:
@@ -43,14 +43,14 @@ def memory_of(pids: Iterable[int]) -> Optional[int]:
 
 
 class OomCounter:
-    """How many processes of our control group the kernel has killed for want of memory."""
+    """How many processes of our control group the kernel has killed for lack of memory."""
 
     def __init__(self, path: Optional[str] = None) -> None:
         self._path = find_oom_file() if path is None else path
         self._count = self._read()
 
     def grew(self) -> bool:
-        """Say whether the count grew since it was last looked at."""
+        """Return whether the count grew since it was last read."""
         before, self._count = self._count, self._read()
         return self._count > before
 

@@ -16,7 +16,7 @@ NATIVE_VARIABLES = ("SLURM_ARRAY_JOB_ID", "SLURM_JOB_ID", "PBS_JOBID", "JOB_ID",
 
 
 def find_element(given: Optional[int], environ: Mapping[str, str], elements: int) -> Optional[int]:
-    """Return our index in the array, or None when nothing tells it."""
+    """Return our index in the array, or None when it is unknown."""
     if given is None and elements == 1:
         return 1  # an index would be that of an array in which penstock itself runs
     element = given if given is not None else _index(environ)
@@ -51,7 +51,7 @@ def strip_index(native: str) -> str:
 
 
 def start_ticks(pid: int) -> Optional[str]:
-    """Return when a process of this host started (field 22 of /proc/PID/stat); None: it is not there."""
+    """Return when a process of this host started (field 22 of /proc/PID/stat); None: it does not exist."""
     try:
         with open("/proc/{}/stat".format(pid), "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
@@ -61,7 +61,7 @@ def start_ticks(pid: int) -> Optional[str]:
 
 
 def parent_of(pid: int) -> Optional[int]:
-    """Return the parent of a process of this host; None: it is not there."""
+    """Return the parent of a process of this host; None: it does not exist."""
     try:
         with open("/proc/{}/stat".format(pid), "rb") as file:
             return int(file.read().rpartition(b")")[2].split()[1])
@@ -78,7 +78,7 @@ def boot_id() -> str:
 
 
 def space_id() -> str:
-    """Return the process namespace that we are in: a pid says nothing in another one."""
+    """Return the process namespace that we are in: a pid means nothing in another one."""
     try:
         return os.readlink("/proc/self/ns/pid")
     except OSError:

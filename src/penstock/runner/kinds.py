@@ -1,4 +1,4 @@
-"""What lies at a path, told before it is opened: whoever opens a pipe waits for its other end."""
+"""The kind of file at a path, checked before it is opened: opening a pipe would wait for its other end."""
 
 import os
 import stat
@@ -18,11 +18,11 @@ KINDS = {
 
 
 class Odd(Missing):
-    """Something that cannot be part of a product; its text goes on after the product's name."""
+    """Something that cannot be part of a product; its text follows the product's name."""
 
 
 def kind_of(status: os.stat_result) -> str:
-    """Name what something is.
+    """Name the kind of a file.
 
     >>> kind_of(os.stat("/dev/null"))
     'a device'
@@ -31,7 +31,7 @@ def kind_of(status: os.stat_result) -> str:
 
 
 def open_file(path: str) -> int:
-    """Open a file to read it; what is no file is neither waited for nor followed."""
+    """Open a file to read it; what is not a file is neither waited for nor followed."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):

@@ -37,7 +37,7 @@ class Leftovers:
         return [pid for pid in strangers if self._belongs(pid, attempt, others)]
 
     def end(self, attempt: Attempt, left: List[int], now: float) -> bool:
-        """Let what an attempt left end itself, then kill it; say whether that is still to be waited for."""
+        """Let what an attempt left end itself, then kill it; return whether there is still something to wait for."""
         if attempt.kill_at == NEVER:
             attempt.kill_at = now + LINGER_S
         if now < attempt.kill_at and attempt.killed_at == NEVER:
@@ -67,7 +67,7 @@ class Leftovers:
         return self._offspring.find().difference(self._spared, self._children.known)
 
     def _belongs(self, pid: int, attempt: Attempt, others: Set[str]) -> bool:
-        """Say whether a process is an attempt's; one that hides whose it is belongs to the only one that runs."""
+        """Return whether a process is an attempt's; one that hides its mark belongs to the only attempt that runs."""
         if pid in attempt.kin:
             return True
         mark = self._read(pid)

@@ -11,7 +11,7 @@ CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x1f\x7f-\x9f]")
 
 
 class SlotLog:
-    """The log of one slot: opened to append, cut in the middle when a task says too much."""
+    """The log of one slot: opened to append, cut in the middle when a task writes too much."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -23,7 +23,7 @@ class SlotLog:
         return os.lseek(self.fd, 0, os.SEEK_END)
 
     def begin(self, offset: Optional[int] = None) -> int:
-        """Start a task's stretch, at the log's end if nothing else is said; return its offset."""
+        """Start a task's stretch, by default at the log's end; return its offset."""
         self._cut = 0
         self.offset = self.size() if offset is None else offset
         return self.offset
@@ -35,7 +35,7 @@ class SlotLog:
         return os.pread(self.fd, end - begin, begin).decode("utf-8", "replace")
 
     def last_line(self) -> str:
-        """Return the last line that says something, on one line, without control characters."""
+        """Return the last line that is not blank, without control characters."""
         lines = [line.strip() for line in self.tail(4096).splitlines()]
         said = [line for line in lines if line]
         return CONTROL.sub("", said[-1])[:300] if said else ""
@@ -67,7 +67,7 @@ class SlotLog:
             file.truncate()
 
     def close(self) -> None:
-        """Close the log, and remove it when nothing was ever said."""
+        """Close the log, and remove it when it is empty."""
         try:
             if self.size() == 0:
                 os.unlink(self._path)

@@ -21,7 +21,7 @@ AGAIN = "PENSTOCK_UTF8"  # the locale's variables as they were, when we started 
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Run one element; return the exit code: 0 left in order, 64 wrong use, 74 no room to work."""
+    """Run one element; return the exit code: 0 normal exit, 64 wrong use, 74 no space to work."""
     born = time.monotonic()
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     _speak_utf8()
@@ -89,7 +89,7 @@ def _speak_utf8() -> None:
 
 
 def _fill_standard_streams() -> None:
-    """Keep the descriptors 0 to 2 from becoming files of ours."""
+    """Keep the descriptors 0 to 2 from being reused for our files."""
     fd = os.open(os.devnull, os.O_RDWR)
     while fd < 3:
         fd = os.open(os.devnull, os.O_RDWR)

@@ -29,11 +29,11 @@ class Inbox:
 
     @property
     def partial(self) -> bool:
-        """Say whether a message has begun and is not whole."""
+        """Return whether a message has begun and is not complete."""
         return bool(self._data)
 
     def read(self) -> List[Any]:
-        """Read once; return the messages that are whole now. EOFError when the other end is closed."""
+        """Read once; return the messages that are complete now. EOFError when the other end is closed."""
         try:
             part = os.read(self.fd, 1 << 16)
         except BlockingIOError:
@@ -53,7 +53,7 @@ class Inbox:
         return messages
 
     def wait(self) -> List[Any]:
-        """Read until a message is whole."""
+        """Read until a message is complete."""
         while True:
             messages = self.read()
             if messages:

@@ -1,4 +1,4 @@
-"""Our children as the kernel lists them: also those that became ours because whoever started them is gone."""
+"""Our children as the kernel lists them: also orphans that it made ours."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ class Offspring:
 
     @property
     def blind(self) -> bool:
-        """Say whether this host does not show us our processes."""
+        """Return whether this host hides our processes from us."""
         return self._file < 0 and os.getpid() not in list_processes()
 
     def find(self) -> Set[int]:
@@ -49,7 +49,7 @@ def find_below(pid: int) -> Set[int]:
 
 
 def send(pids: Iterable[int], number: int) -> None:
-    """Send a signal to processes, as far as they are there."""
+    """Send a signal to processes, as far as they still exist."""
     for pid in pids:
         try:
             os.kill(pid, number)
@@ -71,7 +71,7 @@ def reap(pids: Iterable[int]) -> Set[int]:
 
 
 def kill(pids: Iterable[int]) -> Set[int]:
-    """Kill children; return those that are still there."""
+    """Kill children; return those that still exist."""
     pids = set(pids)
     send(pids, signal.SIGKILL)
     return reap(pids)

@@ -15,7 +15,7 @@ def find_orphans(mark: str) -> List[int]:
 
 
 def read_mark(pid: int, name: str) -> str:
-    """Return a variable of the environment that a process was started with; empty when it tells none."""
+    """Return a variable of the environment that a process was started with; empty when it shows none."""
     head = os.fsencode(name + "=")
     texts = [text[len(head) :] for text in _environment(pid) if text.startswith(head)]
     return os.fsdecode(texts[0]) if texts else ""

@@ -34,7 +34,7 @@ class Result(NamedTuple):
 
 
 def outcome_of_exit(stage: Stage, argv: Sequence[Any], status: int, log: SlotLog) -> Result:
-    """Say what a command's exit status means, before its products are looked at."""
+    """Return what a command's exit status means, before its products are checked."""
     code, number = split_status(status)
     if shell_code(code, number) not in stage.ok_codes:
         return Result("error", _ending(argv, code, number, log), code=code, signal=number)
@@ -42,7 +42,7 @@ def outcome_of_exit(stage: Stage, argv: Sequence[Any], status: int, log: SlotLog
 
 
 def outcome_of_death(status: int) -> Result:
-    """Say what the end of a worker in the middle of a task means."""
+    """Return what the end of a worker in the middle of a task means."""
     code, number = split_status(status)
     if number is not None:
         why = "the worker was killed by {}".format(signal_name(number)) + _limit_of(number)
@@ -51,24 +51,24 @@ def outcome_of_death(status: int) -> Result:
 
 
 def was_killed(result: Result) -> bool:
-    """Say whether SIGKILL ended it, or a shell says so of what it ran."""
+    """Return whether SIGKILL ended it, or a shell reports that for what it ran."""
     return shell_code(result.code, result.signal) == 128 + signal.SIGKILL
 
 
 def patterns_for(stage: Stage, result: Result) -> List[Pattern[str]]:
-    """Return the patterns that an end's log may be held against."""
+    """Return the patterns that an end's log may be searched for."""
     if result.outcome == "ok":
         return [stage.success_log] if stage.success_log else []
     return [rule.log for rule in _rules_for(stage, result) if rule.log]
 
 
 def is_quick(pattern: Pattern[str], text: str) -> bool:
-    """Say whether a search cannot take long: nothing in the pattern is repeated, or there is no text."""
+    """Return whether a search cannot take long: nothing in the pattern is repeated, or there is no text."""
     return not text or not REPEATS.intersection(pattern.pattern)
 
 
 def judge_log(stage: Stage, result: Result, text: str, tell: Callable[[str], None]) -> Verdict:
-    """Say what an end is by its log: whether it is a success, or what the first rule says that matches a failure."""
+    """Judge an end by its log: whether it is a success, or the verdict of the first rule that matches a failure."""
     if result.outcome == "ok":
         return _judge_success(stage, result, text, tell)
     for rule in _rules_for(stage, result):
@@ -123,7 +123,7 @@ def _ending(argv: Sequence[Any], code: Optional[int], number: Optional[int], log
 
 
 def _limit_of(number: int) -> str:
-    """Say which limit a signal tells of."""
+    """Name the limit that a signal stands for."""
     return ": " + SIGNALLED[number] if number in SIGNALLED else ""
 
 

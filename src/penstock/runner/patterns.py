@@ -1,4 +1,4 @@
-"""A stage's patterns held against logs: in another process when a search may take long, as that of `(a+)+$` does."""
+"""Searches of logs for a stage's patterns: in another process when they may take long, as for `(a+)+$`."""
 
 from functools import partial
 from typing import Any, Callable
@@ -13,13 +13,13 @@ Then = Callable[[Attempt, Result], None]
 
 
 class Patterns:
-    """Hold ends against their logs; call back with what they are."""
+    """Judge ends by their logs; call back with the verdicts."""
 
     def __init__(self, children: Children) -> None:
         self._children = children
 
     def hold(self, attempt: Attempt, result: Result, then: Then) -> None:
-        """Let the patterns of a stage say what an end is."""
+        """Judge an end by the patterns of its stage."""
         stage, patterns = attempt.work.stage, patterns_for(attempt.work.stage, result)
         text = attempt.slot.log.tail() if patterns else ""
         ask = partial(judge_log, stage, result, text)

@@ -12,7 +12,7 @@ ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
 
 
 def set_option(option: int, value: int) -> bool:
-    """Set an option of this process; say whether it could be set."""
+    """Set an option of this process; return whether it could be set."""
     if _libc is None or not hasattr(_libc, "prctl"):
         return False
     return _libc.prctl(option, value, 0, 0, 0) == 0

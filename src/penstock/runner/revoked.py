@@ -1,4 +1,4 @@
-"""What the conductor took back: the file <i>.revoked."""
+"""The tasks that the conductor revoked: the file <i>.revoked."""
 
 import json
 import os
@@ -6,7 +6,7 @@ from typing import List, Optional, Set, Tuple
 
 
 class Revocations:
-    """The tasks that must not start, go on or be published any more."""
+    """The tasks that must not start, continue or be published any more."""
 
     def __init__(self, path: str) -> None:
         self.all = False
@@ -26,7 +26,7 @@ class Revocations:
             self._seen = seen
 
     def watch_folder(self) -> None:
-        """Take the end of the job's folder for the revocation of all: it is packed when everybody has given us up."""
+        """Take the loss of the job's folder for the revocation of all: it is packed when we have been given up."""
         try:
             os.stat(os.path.dirname(self._path))
         except FileNotFoundError:
@@ -35,7 +35,7 @@ class Revocations:
             return  # a file system that is ill says nothing
 
     def cover(self, stage: int, unit: int) -> bool:
-        """Say whether a task is revoked as of now."""
+        """Return whether a task is revoked by now."""
         self.refresh()
         return self.all or (stage, unit) in self._tasks
 

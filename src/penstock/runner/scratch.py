@@ -1,4 +1,4 @@
-"""Scratch folders, and the input files that are made in them from templates."""
+"""Scratch folders, and the input files that are written there from templates."""
 
 import os
 import re
@@ -14,7 +14,7 @@ PLACEHOLDER = re.compile(r"\{(\{)?([A-Za-z_][A-Za-z0-9_.]*)(?::([^{}\n]*))?\}(\}
 
 
 def make_scratch(job: Job, slot: int, number: int) -> str:
-    """Make the private folder in which one task stands."""
+    """Make the private folder in which one task runs."""
     parent = os.path.join(job.spec.root, ".penstock", "scratch")
     path = os.path.join(parent, "{}.{}.{}".format(job.tag, slot, number))
     try:
@@ -33,7 +33,7 @@ def remove_scratch(path: str) -> None:
 
 
 def remove_earlier_scratch(job: Job, whys: Sequence[str]) -> None:
-    """Remove the scratch folders of earlier lives, but for those that a reason points people to."""
+    """Remove the scratch folders of earlier lives, except those that a reason points people to."""
     for path in of_earlier_lives(job, os.path.join(job.spec.root, ".penstock", "scratch")):
         if not any(path in why for why in whys):
             remove_scratch(path)

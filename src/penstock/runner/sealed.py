@@ -1,4 +1,4 @@
-"""JSON objects that end with their own digest, so that a byte which changed on the disk is noticed."""
+"""JSON objects that end with their own digest, so that a changed byte on the disk is noticed."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ def seal(text: bytes) -> bytes:
 
 
 def unseal(data: bytes) -> Optional[Dict[str, Any]]:
-    """Return the object that a text holds; None: it is not as it was written.
+    """Return the object that a text holds; None: it was changed since it was written.
 
     An object without a seal is that of an older penstock.
     """

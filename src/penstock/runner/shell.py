@@ -39,6 +39,6 @@ def spare_child(argv: Sequence[str]) -> List[str]:
 
 @lru_cache(maxsize=256)
 def is_one_program(script: str) -> bool:
-    """Say whether a script is certain to be one command that is a program of its own."""
+    """Return whether a script is certainly one command that is a program."""
     found = ONE_PROGRAM.fullmatch(script)
     return found is not None and found.group("program") not in OWN_WORDS.split()

@@ -20,7 +20,7 @@ from .work import Work
 
 
 class Slot:
-    """A place where one attempt at a time runs; tiny ones may wait `ahead`, handed over already."""
+    """A place where one attempt at a time runs; tiny ones may wait `ahead`, already sent to the worker."""
 
     def __init__(self, job: Job, number: int) -> None:
         path = job.file("{}.log".format(number))
@@ -65,7 +65,7 @@ class Attempt:
         self.kin: Set[int] = set()  # what descended from its first process when that was told to end
 
     def begin(self, offset: Optional[int] = None) -> None:
-        """Take up the slot, from an offset of its log on."""
+        """Occupy the slot, from an offset of its log on."""
         self.slot.attempt = self
         self.begun = time.monotonic()
         self.offset = self.slot.log.begin(offset)
@@ -79,7 +79,7 @@ class Attempt:
         on_answer: Callable[[Any], None],
         seconds: float = NEVER,
     ) -> None:
-        """Ask something of another process; of this one when no other is to be had."""
+        """Run something in another process; in this one when no other can be started."""
         try:
             self.errand = Errand(children, question, on_answer=on_answer, seconds=seconds)
         except OSError:
@@ -91,7 +91,7 @@ class Attempt:
 
 
 def signal_group(group: int, number: int) -> bool:
-    """Send a signal to a process group (0: none); say whether the group is there."""
+    """Send a signal to a process group (0: none); return whether the group exists."""
     if group <= 1:
         return False
     try:

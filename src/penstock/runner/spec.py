@@ -1,4 +1,4 @@
-"""What was written for one job: spec.json, frozen."""
+"""The spec of one job: spec.json, frozen."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from .sealed import unseal
 
 
 class Rule(NamedTuple):
-    """What an exit code or a line of the log says about a failed attempt."""
+    """A rule: what an exit code or a line of the log says about a failed attempt."""
 
     exit: Optional[int]
     log: Optional[Pattern[str]]
@@ -40,7 +40,7 @@ class Stage(NamedTuple):
 
     @property
     def reads_log(self) -> bool:
-        """Say whether what a failed attempt printed is looked at."""
+        """Return whether the log of a failed attempt is searched."""
         return any(rule.log for rule in self.rules)
 
 
@@ -85,7 +85,7 @@ class Job(NamedTuple):
 
 
 def load_spec(folder: str) -> Spec:
-    """Read JOBDIR/spec.json; an OSError, KeyError or ValueError says that it is not one."""
+    """Read JOBDIR/spec.json; an OSError, KeyError or ValueError means that it is not one."""
     with open(os.path.join(folder, "spec.json"), "rb") as file:
         data = unseal(file.read())
     if data is None:

@@ -1,4 +1,4 @@
-"""What a task finds in its worker and must leave as it was for the next: put back, or the worker is renewed."""
+"""What a task may change in its worker: it is restored for the next task, or the worker is replaced."""
 
 import _thread
 import fcntl
@@ -66,7 +66,7 @@ class Surroundings:
         self.keep()
 
     def keep(self) -> None:
-        """Take what there is for what every task begins with."""
+        """Record the present state as what every task begins with."""
         self._handlers = [plain_signal.getsignal(number) for number in SIGNALS]
         self._blocked = plain_signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self._path, self._folders = sys.path, list(sys.path)
@@ -100,7 +100,7 @@ class Surroundings:
             return
 
     def find_left(self) -> List[str]:
-        """Say what a task left that cannot be put back."""
+        """Return what a task left that cannot be restored."""
         left = [] if self._put_back_limits() else ["a resource limit"]
         if self._is_alone():
             return left
@@ -147,7 +147,7 @@ class Surroundings:
                 signal.signal(number, handler)
 
     def _note_limits(self) -> None:
-        """See when limits are set: to ask for them after each task costs more than many a task."""
+        """Notice when limits are set: reading them after each task costs more than many a task."""
         for name in ("setrlimit", "prlimit"):
             setattr(resource, name, partial(self._set_limit, getattr(resource, name)))
 
@@ -188,7 +188,7 @@ class Environment:
             self._fill(stage, {})
 
     def learn(self, before: Dict[str, str]) -> None:
-        """Keep for all tasks what changed since `before`, when something was imported or set up."""
+        """Keep for all tasks what changed since `before`, while something was imported or set up."""
         now = dict(self._environ)
         self._lasting.update({name: None for name in before if name not in now})
         self._lasting.update({name: now[name] for name in now if before.get(name) != now[name]})

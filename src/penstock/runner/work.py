@@ -36,7 +36,7 @@ class Work:
 
     @property
     def cut_off(self) -> bool:
-        """Say whether an earlier life of the element began it."""
+        """Return whether an earlier life of the element began it."""
         return self.id in self._past.begun
 
     def follower(self) -> Optional["Work"]:
@@ -45,7 +45,7 @@ class Work:
 
     @property
     def plain(self) -> bool:
-        """Say whether this is a Python task that needs nothing made before it, and nothing after it."""
+        """Return whether this is a Python task without preparation and without followers."""
         task, stage = self.task, self.stage
         if not stage.python or stage.scratch or stage.templates or stage.reads_log:
             return False
@@ -65,7 +65,7 @@ class Work:
 
 
 class Queue:
-    """What is still to be started; tells when all tasks of a batch are through."""
+    """What is still to be started; reports when all tasks of a batch are finished."""
 
     def __init__(
         self, feed: Feed, stages: Dict[str, Stage], past: Past, on_through: Callable[[int], None]
@@ -82,11 +82,11 @@ class Queue:
 
     @property
     def over(self) -> bool:
-        """Say whether nothing is left, and nothing will come."""
+        """Return whether nothing is left, and nothing will come."""
         return not self._batches and self._feed.over()
 
     def next(self, load: float) -> Optional[Work]:
-        """Return the next task if the element has room for one more of its batch."""
+        """Return the next task if one more of its batch may run."""
         if not self._batches and not self.read_batch():
             return None
         batch = self._batches[0]
@@ -131,13 +131,13 @@ class Queue:
         return None
 
     def finish(self, work: Work) -> None:
-        """Count a chain as through."""
+        """Count a chain as finished."""
         work.batch.left -= 1
         if not work.batch.left:
             self._through(work.batch)
 
     def read_batch(self) -> bool:
-        """Read on to the next batch with tasks; say whether there is one."""
+        """Read on to the next batch with tasks; return whether there is one."""
         while True:
             batch = self._feed.next_batch()
             if batch is None:

@@ -38,7 +38,7 @@ class Reply(NamedTuple):
 
 
 class Voice:
-    """Send replies one by one, and ring the bell when the runner should read them."""
+    """Send replies one by one, and wake the runner when it should read them."""
 
     def __init__(self, replies: int, bell: int) -> None:
         self._replies = replies
@@ -63,7 +63,7 @@ class Voice:
 
 
 def serve(job: Job, inbox: Inbox, voice: Voice, own: Dict[str, str]) -> None:
-    """Run the tasks of one message after the other until the runner closes the pipe, or until one left something."""
+    """Run the tasks of one message after the other until the runner closes the pipe, or until one of them changed the worker."""
     surroundings = Surroundings(own[TASK])
     functions = Functions(
         dict(os.environ, **{**job.spec.environment, **own, "PENSTOCK": job.mark}), surroundings
@@ -89,7 +89,7 @@ def serve(job: Job, inbox: Inbox, voice: Voice, own: Dict[str, str]) -> None:
 
 
 def run_task(job: Job, functions: "Functions", message: Tuple[Any, ...]) -> Reply:
-    """Run one task in its folder with its environment; say how it ended."""
+    """Run one task in its folder with its environment; return how it ended."""
     stage_name, data, env, rows, scratch = message
     stage = job.spec.stages[stage_name]
     planned = [Planned(*row) for row in rows]
@@ -127,7 +127,7 @@ def _run(stage: Stage, functions: "Functions", task: Task) -> Reply:
 
 
 def _call(function: Callable[[Task], Any], task: Task) -> Any:
-    """Call a stage's function; a process that it forked and that comes back must not speak for this one."""
+    """Call a stage's function; a process that it forked and that returns here must not answer for this one."""
     worker = os.getpid()
     try:
         return function(task)
@@ -156,7 +156,7 @@ def _sentence(error: BaseException) -> str:
 
 
 def _text(value: Any) -> str:
-    """Return the text of a value on one line, also when it does not let itself be made."""
+    """Return the text of a value on one line, also when its __str__ fails."""
     try:
         return " ".join(str(value).split())
     except BaseException as why:
@@ -164,7 +164,7 @@ def _text(value: Any) -> str:
 
 
 def _name(error: BaseException) -> str:
-    """Return the name of an exception's class, whatever its own class makes of names."""
+    """Return the name of an exception's class, even when its class overrides names."""
     return " ".join(type.__dict__["__name__"].__get__(type(error)).split())
 
 
@@ -235,7 +235,7 @@ def _flush() -> None:
 
 
 class Functions:
-    """The stages' functions, imported and set up when first needed; what that changed is there for all tasks."""
+    """The stages' functions, imported and set up when first needed; what that changed is kept for all tasks."""
 
     def __init__(self, variables: Dict[str, str], surroundings: Surroundings) -> None:
         self.environment = Environment(variables)

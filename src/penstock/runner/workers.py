@@ -17,7 +17,7 @@ FAREWELL_S = 1.0
 
 
 class Workers:
-    """Hand Python tasks over; call back with replies and with the deaths of workers."""
+    """Send Python tasks; call back with replies and with the deaths of workers."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Workers:
         raise Unwell("the workers of slot {} die before they get a task".format(slot.number))
 
     def hear(self, slot: Slot) -> None:
-        """Read the replies that are there."""
+        """Read the replies that have arrived."""
         worker = slot.worker
         if worker is None:
             return
@@ -66,7 +66,7 @@ class Workers:
             self._children.ignore(worker.replies.fd)
 
     def dismiss(self, slot: Slot) -> None:
-        """Let a slot's worker go, with force when it does not."""
+        """Dismiss a slot's worker, by force when it does not exit."""
         worker = slot.worker
         if worker is None:
             return

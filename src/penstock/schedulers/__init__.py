@@ -1,4 +1,4 @@
-"""What the places where jobs run say and understand."""
+"""The languages of schedulers: what they print and understand."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ BUILT_IN = ("gridengine", "lsf", "pbs", "slurm", "torque")
 
 
 def find_scheduler(name: str) -> Scheduler:
-    """Return the adapter that a site's `scheduler` names: ours, or one that an installed package brings.
+    """Return the adapter that a site's `scheduler` names: ours, or one from an installed package.
 
-    Raises DefinitionError for a name that nobody brings.
+    Raises DefinitionError for an unknown name.
     """
     if name in BUILT_IN:
         return cast("Scheduler", import_module(f"{GROUP}.{name}"))
@@ -83,7 +83,7 @@ def mending(scheduler: str | None, reason: str, site: str) -> str:
 def release_command(
     scheduler: str | None, native: str | None, *, array: bool, word: str, reason: str
 ) -> str | None:
-    """Return the command with which a person lets a held job go on; None when it is no hold that can be lifted.
+    """Return the command that releases a held job; None when the hold cannot be lifted that way.
 
     >>> release_command("slurm", "4711", array=True, word="PENDING", reason="JobHeldUser")
     'scontrol release 4711'

@@ -55,15 +55,15 @@ STATES = {
     "hwq": Phase.HELD,  # hRwq: the same, queued again
     "Eqw": Phase.HELD,  # could not be started, or ended with 100
     "Ehqw": Phase.HELD,  # the same and held
-    "t": Phase.RUNNING,  # is sent to its host
+    "t": Phase.RUNNING,  # transferring: being sent to its host
     "r": Phase.RUNNING,  # runs
-    "hr": Phase.RUNNING,  # runs, a hold came too late
+    "hr": Phase.RUNNING,  # runs; a hold that came after its start
     "s": Phase.RUNNING,  # suspended by a person
-    "ts": Phase.RUNNING,  # the same on its way
-    "S": Phase.RUNNING,  # suspended with its queue
-    "tS": Phase.RUNNING,  # the same on its way
-    "T": Phase.RUNNING,  # suspended because of the load
-    "tT": Phase.RUNNING,  # the same on its way
+    "ts": Phase.RUNNING,  # the same while being sent to its host
+    "S": Phase.RUNNING,  # suspended together with its queue
+    "tS": Phase.RUNNING,  # the same while being sent to its host
+    "T": Phase.RUNNING,  # suspended by a load threshold of its queue
+    "tT": Phase.RUNNING,  # the same while being sent to its host
     "z": Phase.ENDED,  # has ended (only `-s z` shows it)
 }
 IN_ERROR = "in error: `qstat -j {0}` shows why, `qmod -cj {0}` lets it try again"
@@ -80,7 +80,7 @@ FAILED: dict[int, tuple[Phase, Outcome | None]] = {
     18: (Phase.ENDED, "node_failure"),  # its shepherd died
     19: (Phase.ENDED, "node_failure"),  # the same, probably with the machine
     20: (Phase.ENDED, "node_failure"),  # its shepherd met an unexpected error
-    24: (Phase.PENDING, None),  # is to move to another host
+    24: (Phase.PENDING, None),  # migrating: it is to move to another host
     25: (Phase.PENDING, None),  # is queued again
     26: (Phase.HELD, None),  # Eqw: its output could not be opened
     27: (Phase.HELD, None),  # Eqw: its shell was not found
@@ -152,12 +152,12 @@ def parse_submit(reply: Reply) -> str:
 
 
 def queue(jobs: Sequence[Known]) -> list[str]:
-    """Return the one command that tells of all our jobs."""
+    """Return the one command that lists all our jobs."""
     return ["qstat", "-u", "$user", "-xml"]
 
 
 def parse_queue(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
-    """Return what the queue says of these jobs, by element."""
+    """Return what the queue says about these jobs, by element."""
     known = {job.native or job.token: job for job in jobs}
     told = ((row, _known(row, known)) for row in _rows(answer(reply)))
     return [one for row, job in told if job for one in _sightings(row, job)]
@@ -204,7 +204,7 @@ def _elements(tasks: str) -> Sequence[int | None]:
 
 
 def history(jobs: Sequence[Known]) -> list[str] | None:
-    """Return the one command that tells how these jobs ended, and perhaps a few others."""
+    """Return the one command that shows how these jobs ended, and perhaps a few others."""
     return ["qacct", "-j", overlay([job.token for job in jobs])]
 
 
@@ -268,7 +268,7 @@ def leading_number(text: str) -> int:
 
 
 def find(tokens: Sequence[str]) -> list[str]:
-    """Return the command that tells of all our jobs with their names; those that ended are not in it."""
+    """Return the command that lists all our jobs with their names; finished ones are not in it."""
     return queue([])
 
 
@@ -289,7 +289,7 @@ def cancel(job: Known, elements: Sequence[int] | None) -> list[str]:
 
 
 def limits() -> list[str]:
-    """Return the command that tells version and configuration."""
+    """Return the command that shows version and configuration."""
     return ["sh", "-c", MASTER]
 
 

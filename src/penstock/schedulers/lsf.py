@@ -50,8 +50,8 @@ RESERVED = r"-J"
 
 #: word → where the element stands; why it ended is in the history
 STATES: dict[str, Phase] = {
-    "PEND": Phase.PENDING,  # also when it waits for what never comes: bjobs -w does not tell
-    "WAIT": Phase.PENDING,  # in a chunk that has a host, behind another job
+    "PEND": Phase.PENDING,  # also for a dependency that cannot be met: bjobs -w does not show it
+    "WAIT": Phase.PENDING,  # in a chunk of jobs that has a host, behind another of them
     "PSUSP": Phase.HELD,  # bsub -H, or bstop while pending
     "PROV": Phase.RUNNING,  # its host is being woken up
     "RUN": Phase.RUNNING,  # dispatched
@@ -65,21 +65,22 @@ STATES: dict[str, Phase] = {
 
 #: how an event of the history begins → where the element stands after it; the first that fits counts
 EVENTS: dict[str, Phase] = {
-    r"Done successfully": Phase.ENDED,
-    r"Exited; job will be requeued": Phase.PENDING,
+    r"Done successfully": Phase.ENDED,  # exit code 0
+    r"Exited; job will be requeued": Phase.PENDING,  # the queue's REQUEUE_EXIT_VALUES
     r"Exited": Phase.ENDED,  # with exit code N, by signal N, or neither if it never ran
-    r"Submitted|Pending|Requeue": Phase.PENDING,
+    r"Submitted|Pending|Requeue": Phase.PENDING,  # in the queue, perhaps again by brequeue
+    # dispatched to a host; Unknown: that host does not answer, and the job may still run
     r"(?:\[\d+\] )?(?:[Dd]ispatched|[Ss]tarted)|Starting|Running|Unknown": Phase.RUNNING,
 }
 
 #: what the history says when LSF or a person ended a job; the first that is there counts
 CAUSES: dict[str, Outcome] = {
-    r"TERM_(?:RUNLIMIT|CPULIMIT|DEADLINE)\b.*": "timeout",
-    r"TERM_(?:MEMLIMIT|SWAP)\b.*": "out_of_memory",
+    r"TERM_(?:RUNLIMIT|CPULIMIT|DEADLINE)\b.*": "timeout",  # bsub -W, -c, -t
+    r"TERM_(?:MEMLIMIT|SWAP)\b.*": "out_of_memory",  # bsub -M, -v
     r"TERM_(?:PREEMPT|LOAD|WINDOW)\b.*": "preempted",  # it gave way, to a job or to the queue's hours
     r"TERM_(?:ZOMBIE|RC)\b.*": "node_failure",  # its host was lost, or taken back by a cloud
-    r"TERM_(?:FORCE_)?(?:OWNER|ADMIN)\b.*|TERM_BUCKET_KILL\b.*": "cancelled",
-    r"Signal <KILL> requested by .*": "cancelled",
+    r"TERM_(?:FORCE_)?(?:OWNER|ADMIN)\b.*|TERM_BUCKET_KILL\b.*": "cancelled",  # bkill, bkill -r, bkill -b
+    r"Signal <KILL> requested by .*": "cancelled",  # bkill, where no TERM_ is written
     r"(?s:RUNLIMIT.*)(Exited with exit code 140)\b": "timeout",  # 128 + SIGUSR2, where no TERM_ is written
 }
 
@@ -202,7 +203,7 @@ def queue(jobs: Sequence[Known]) -> list[str]:
 
 
 def parse_queue(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
-    """Return what bjobs says of these jobs; an EXIT is left out, so that the history is asked what kind of end it was."""
+    """Return what bjobs says about these jobs; an EXIT is left out, so that the history is asked what kind of end it was."""
     natives = {(job.token, job.native) for job in jobs}
     ours = (one for one in listed(reply) if natives & {(one.token, one.native), (one.token, None)})
     return [one for one in ours if one.word != "EXIT"]
@@ -237,7 +238,7 @@ def history(jobs: Sequence[Known]) -> list[str] | None:
 
 
 def parse_history(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
-    """Return what bhist says of these jobs; raises QueryFailed for a job whose history does not come to its summary."""
+    """Return what bhist says about these jobs; raises QueryFailed for a job whose history does not come to its summary."""
     text = re.sub(r"\n {15,}(?=\S)", "", reply.out.replace("\r", ""))  # lines are folded at 80 columns
     blocks = re.split(r"^(?=Job <\d)", text, flags=re.MULTILINE)[1:]
     if reply.code is None or not (blocks or re.search(r"^No matching job found", text, re.MULTILINE)):
@@ -277,7 +278,7 @@ def told(block: str, tokens: Mapping[str | None, str]) -> Iterator[Sighting]:
 
 
 def last_event(block: str) -> tuple[str, Phase]:
-    """Return the last event that tells where a job stands; an empty text if there is none."""
+    """Return the last event that changes a job's state; an empty text if there is none."""
     events = re.findall(r"^\w{3} \w{3} +\d+ \d\d:\d\d:\d\d(?: \d{4})?: +(.*)", block, re.MULTILINE)
     for event in reversed(events):
         for pattern, phase in EVENTS.items():
@@ -312,12 +313,12 @@ def cancel(job: Known, elements: Sequence[int] | None) -> list[str]:
 
 
 def limits() -> list[str]:
-    """Return the command that tells limits and, behind them, the version."""
+    """Return the command that shows limits and, after them, the version."""
     return ["sh", "-c", "bparams -l && { bsub -V 2>&1 || :; }"]
 
 
 def parse_limits(reply: Reply) -> Limits:
-    """Return what it told; LSF keeps a history of jobs by itself."""
+    """Return its answer; LSF always keeps a history of jobs."""
     text = answer(reply)
     size = re.search(r"MAX_JOB_ARRAY_SIZE\s*=\s*(\d{1,9})", text)
     period = re.search(r"CLEAN_PERIOD\s*=\s*(.*?)\s*$", text, re.MULTILINE)

@@ -1,9 +1,9 @@
-"""What is asked of a scheduler, and what it says: the words that every adapter speaks.
+"""Questions to a scheduler and its answers: the vocabulary of every adapter.
 
 An adapter is a module of pure functions (`Scheduler`): it turns a request into text and text into facts. It starts no
 process, opens no file and asks no clock, so the dry run shows the real script and a test needs no cluster.
 
-Three things are never confused: what a scheduler says of a job (`Sighting`), that it does not know a job (an answer
+Three things are never confused: what a scheduler says about a job (`Sighting`), that it does not list a job (an answer
 without it), and that there was no answer (`QueryFailed`, which changes nothing).
 """
 
@@ -32,7 +32,7 @@ class Phase(Enum):
     ENDED = "ended"
     """It will never run again under this id."""
     UNKNOWN = "unknown"
-    """The scheduler said a word that we do not know: never a failure, never an end."""
+    """The scheduler used an unknown word: never a failure, never an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +98,19 @@ class Request:
         return self.cpus * self.tasks_per_node
 
     def queue_at(self, site: Site) -> str | None:
-        """Return where it queues; None: where the scheduler puts it."""
+        """Return its queue; None: the scheduler's default."""
         return self.queue or site.queue
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a scheduler allows, as far as it says so; None: not told."""
+    """What a scheduler allows, as far as it says; None: unknown."""
 
     version: str = ""
     array_size: int | None = None
     """The largest index of an array, and so the most elements when they are counted from 1."""
     accounting: bool | None = None
-    """Whether it remembers finished jobs and tells of them."""
+    """Whether it remembers finished jobs and reports them."""
     notes: tuple[str, ...] = ()
 
 
@@ -138,25 +138,25 @@ class Scheduler(Protocol):
     def parse_submit(self, reply: Reply) -> str:
         """Return the native id without array part.
 
-        Raises SubmitRejected for a refusal that will last, SiteFull for one that passes when other jobs have ended,
-        QueryFailed when nobody can say whether the job was taken.
+        Raises SubmitRejected for a lasting refusal, SiteFull for one that passes when other jobs have finished,
+        QueryFailed when it is unknown whether the job was accepted.
         """
         ...
 
     def queue(self, jobs: Sequence[Known]) -> list[str]:
-        """Return one command that tells where these jobs stand, however many they are."""
+        """Return one command that shows the states of these jobs, however many they are."""
         ...
 
     def parse_queue(self, reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
-        """Return what the queue says of these jobs; elements that it does not name are not in it."""
+        """Return what the queue says about these jobs; elements that it does not list are left out."""
         ...
 
     def history(self, jobs: Sequence[Known]) -> list[str] | None:
-        """Return one command that tells how jobs ended that have left the queue; None: this scheduler has none."""
+        """Return one command that shows how jobs ended that have left the queue; None: this scheduler has none."""
         ...
 
     def parse_history(self, reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
-        """Return what the accounting says of these jobs; what it does not name it does not know (yet)."""
+        """Return what the accounting says about these jobs; what it does not list it does not know (yet)."""
         ...
 
     def find(self, tokens: Sequence[str]) -> list[str]:
@@ -172,9 +172,9 @@ class Scheduler(Protocol):
         ...
 
     def limits(self) -> list[str]:
-        """Return one command that tells version and limits."""
+        """Return one command that shows version and limits."""
         ...
 
     def parse_limits(self, reply: Reply) -> Limits:
-        """Return what it told; raises QueryFailed."""
+        """Return its answer; raises QueryFailed."""
         ...

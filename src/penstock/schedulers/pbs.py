@@ -62,13 +62,13 @@ NO_EXCLUSION = "nodes cannot be excluded: a job may meet one again on which anot
 STATES = {
     "Q": Phase.PENDING,  # queued
     "W": Phase.PENDING,  # waits for its start time
-    "T": Phase.PENDING,  # on its way to another server
-    "H": Phase.HELD,  # held by a person, or by PBS after too many starts that failed
+    "T": Phase.PENDING,  # in transition to another server
+    "H": Phase.HELD,  # held by a person, or by PBS after 20 failed starts
     "B": Phase.RUNNING,  # an array of which an element has started
     "R": Phase.RUNNING,  # runs
     "S": Phase.RUNNING,  # suspended by the server
     "U": Phase.RUNNING,  # suspended because someone uses the workstation
-    "E": Phase.RUNNING,  # has ended and is cleaned up after
+    "E": Phase.RUNNING,  # exiting: it has ended and is cleaned up after
     "X": Phase.ENDED,  # an element that has ended, in an array that has not
     "F": Phase.ENDED,  # finished, failed or deleted
     "M": Phase.UNKNOWN,  # moved: only the other server knows
@@ -82,7 +82,7 @@ EXITS: dict[int, Outcome] = {
     -1: "unstarted",  # could not be started, before it had its files
     -2: "unstarted",  # the same, after
     -3: "unstarted",  # the same, and PBS gave up trying
-    -4: "node_failure",  # the node's daemon was started anew
+    -4: "node_failure",  # the node's daemon (MoM) was restarted
     -5: "node_failure",  # the same, with a checkpoint
     -6: "node_failure",  # the same, with a checkpoint elsewhere
     -10: "unstarted",  # its user is not known on the node
@@ -90,21 +90,21 @@ EXITS: dict[int, Outcome] = {
     -14: "node_failure",  # two of its nodes lost each other
     -16: "unstarted",  # a hook refused it for now
     -17: "unstarted",  # a hook refused it
-    -18: "unstarted",  # a hook wants it to be started again
+    -18: "unstarted",  # a hook asked for it to be started again
     -19: "cancelled",  # a hook deleted it
     -20: "node_failure",  # the server lost its node
     -21: "unstarted",  # PBS's own folders on the node can be written by others
     -22: "unstarted",  # a hook failed
     -23: "unstarted",  # it had no Kerberos ticket
-    -24: "error",  # took more processors than it had asked for, for a moment
+    -24: "error",  # used more processors than requested, for a moment (cpuaverage, cpuburst)
     -25: "error",  # the same, for long
     -26: "out_of_memory",  # virtual memory
     -27: "out_of_memory",  # memory
     -28: "timeout",  # processor time
     -29: "timeout",  # walltime
-    -30: "unstarted",  # its nodes did not come together
+    -30: "unstarted",  # its nodes could not join the job
     -31: "out_of_memory",  # memory in huge pages
-    -32: "node_failure",  # its node was set up anew
+    -32: "node_failure",  # its node was provisioned again
 }
 TAKEN_OUT = "Subjob finished"  # the comment of an element that is over and never began
 DELETED = 91  # the substate of what qdel ended, before or after its start
@@ -174,12 +174,12 @@ def parse_submit(reply: Reply) -> str:
 
 
 def queue(jobs: Sequence[Known]) -> list[str]:
-    """Return the one command that tells of these jobs, the finished ones too."""
+    """Return the one command that shows these jobs, the finished ones too."""
     return ["env", "TZ=UTC0", "qstat", "-x", "-t", "-f", "-F", "json", *ids_of(jobs)]
 
 
 def parse_queue(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
-    """Return what PBS says of these jobs; an array stands for its elements only when none of them is named."""
+    """Return what PBS says about these jobs; an array stands for its elements only when none of them is listed."""
     rows = _table(_answer(answer(reply, (0, 35, 153))), "Jobs")
     known = by_id(jobs)
     seen = [
@@ -245,7 +245,7 @@ def moment(text: object) -> datetime | None:
 
 
 def history(jobs: Sequence[Known]) -> None:
-    """Return None: the queue tells of finished jobs too."""
+    """Return None: the queue shows finished jobs too."""
 
 
 def parse_history(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
@@ -284,7 +284,7 @@ def cancel(job: Known, elements: Sequence[int] | None) -> list[str]:
 
 
 def limits() -> list[str]:
-    """Return the command that tells of the server."""
+    """Return the command that describes the server."""
     return ["qstat", "-B", "-f", "-F", "json"]
 
 

@@ -57,19 +57,22 @@ STATES: dict[str, tuple[Phase, Outcome | None]] = {
     "SPECIAL_EXIT": (Phase.HELD, None),  # requeued and held because of its exit code
     "RESV_DEL_HOLD": (Phase.HELD, None),  # its reservation is gone
     "CONFIGURING": (Phase.RUNNING, None),  # it has nodes that boot
-    "EXPEDITING": (Phase.RUNNING, None),  # 25.11: requeued at once with its nodes kept
+    "EXPEDITING": (Phase.RUNNING, None),  # 25.11: requeued at once, keeping its nodes
     "RUNNING": (Phase.RUNNING, None),  # it has its nodes
     "RESIZING": (Phase.RUNNING, None),  # about to change its size
-    "SIGNALING": (Phase.RUNNING, None),  # a signal is on its way to it
+    "SIGNALING": (Phase.RUNNING, None),  # a signal is being delivered to it
     "STOPPED": (Phase.RUNNING, None),  # SIGSTOP, nodes kept
-    "SUSPENDED": (Phase.RUNNING, None),  # stopped, nodes given to others for a while
-    "COMPLETING": (Phase.RUNNING, None),  # some of its processes may still live
+    "SUSPENDED": (
+        Phase.RUNNING,
+        None,
+    ),  # stopped by gang scheduling or an administrator; others may use its nodes
+    "COMPLETING": (Phase.RUNNING, None),  # some of its processes may still run, or an epilog
     "STAGE_OUT": (Phase.RUNNING, None),  # its burst buffer is written out
-    "COMPLETED": (Phase.ENDED, None),  # exit code 0
+    "COMPLETED": (Phase.ENDED, None),  # exit code 0 of the batch script
     "FAILED": (Phase.ENDED, None),  # another exit code, or a signal
     "CANCELLED": (Phase.ENDED, "cancelled"),  # sacct: "CANCELLED by UID"
-    "TIMEOUT": (Phase.ENDED, "timeout"),  # its time limit
-    "DEADLINE": (Phase.ENDED, "timeout"),  # its deadline
+    "TIMEOUT": (Phase.ENDED, "timeout"),  # it reached its time limit
+    "DEADLINE": (Phase.ENDED, "timeout"),  # it reached the time of `--deadline`
     "OUT_OF_MEMORY": (Phase.ENDED, "out_of_memory"),  # even if only a child was killed and the script went on
     "NODE_FAIL": (Phase.ENDED, "node_failure"),  # a node was lost
     "BOOT_FAIL": (Phase.ENDED, "node_failure"),  # a node did not boot
@@ -170,7 +173,7 @@ def queue(jobs: Sequence[Known]) -> list[str]:
 
 
 def find(tokens: Sequence[str]) -> list[str]:
-    """Return the squeue command that tells of jobs with these names, each line with a mark of ours at both ends.
+    """Return the squeue command that lists jobs with these names, each line with a mark of ours at both ends.
 
     sacct is not asked: names come late there, and some sites have none.
     """
@@ -179,7 +182,7 @@ def find(tokens: Sequence[str]) -> list[str]:
 
 
 def parse_queue(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
-    """Return what squeue says of these jobs, element by element."""
+    """Return what squeue says about these jobs, element by element."""
     natives = {(job.token, job.native) for job in jobs}
     seen = [sighting for row in squeue_rows(answer(reply)) for sighting in sightings(row)]
     return [one for one in seen if natives & {(one.token, one.native), (one.token, None)}]
@@ -234,7 +237,7 @@ def history(jobs: Sequence[Known]) -> list[str] | None:
 
 
 def parse_history(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
-    """Return what sacct says of these jobs, the last row of an element; raises QueryFailed without its header."""
+    """Return what sacct says about these jobs, the last row of an element; raises QueryFailed without its header."""
     tokens = {job.native or job.token: job.token for job in jobs}
     last: dict[tuple[str, int | None], Sighting] = {}
     for row in sacct_rows(answer(reply)):
@@ -291,12 +294,12 @@ def cancel(job: Known, elements: Sequence[int] | None) -> list[str]:
 
 
 def limits() -> list[str]:
-    """Return the command that tells version and limits."""
+    """Return the command that shows version and limits."""
     return ["scontrol", "show", "config"]
 
 
 def parse_limits(reply: Reply) -> Limits:
-    """Return what it told; the largest index is one below MaxArraySize."""
+    """Return its answer; the largest index is one below MaxArraySize."""
     told = dict(re.findall(r"^(\w+)\s*= *(.*?)\s*$", answer(reply), re.MULTILINE))
     if "SLURM_VERSION" not in told:
         raise QueryFailed("scontrol gave an incomplete answer (without SLURM_VERSION)")

@@ -99,7 +99,7 @@ def answer(reply: Reply, codes: Sequence[int] = (0,)) -> str:
 
 
 class Refusal(NamedTuple):
-    """How a refusal reads (a regex), what it means, and what a person should do."""
+    """A refusal: its text (a regex), what it means, and what a person should do."""
 
     pattern: str
     error: type[SiteError]
@@ -107,9 +107,9 @@ class Refusal(NamedTuple):
 
 
 def refusal(reply: Reply, table: Iterable[Refusal]) -> SiteError:
-    """Return the error for a job that was not taken, by the first row that fits.
+    """Return the error for a job that was not accepted, by the first row that fits.
 
-    A reply without an exit code, with exit code 0 or with unknown words is QueryFailed: the job may have been taken.
+    A reply without an exit code, with exit code 0 or with unknown words is QueryFailed: the job may have been accepted.
     """
     said = reply.err.strip() or reply.out
     rows = (*NOT_THERE, *table) if reply.code == NO_COMMAND else table

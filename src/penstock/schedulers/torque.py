@@ -54,11 +54,11 @@ UNSUPPORTED = (
 STATES = {
     "Q": Phase.PENDING,  # queued
     "W": Phase.PENDING,  # waits for its start time
-    "T": Phase.PENDING,  # on its way to another server
+    "T": Phase.PENDING,  # in transition to another server
     "H": Phase.HELD,  # held; the wrappers call held jobs Q
     "R": Phase.RUNNING,  # runs
     "S": Phase.RUNNING,  # suspended
-    "E": Phase.RUNNING,  # has ended and is cleaned up after
+    "E": Phase.RUNNING,  # exiting: it has ended and is cleaned up after
     "C": Phase.ENDED,  # completed, failed or deleted
     "U": Phase.UNKNOWN,  # wrappers: any other state of Slurm, be it completing or out of memory
 }
@@ -67,7 +67,7 @@ EXITS: dict[int, Outcome] = {
     -1: "unstarted",  # could not be started, before it had its files
     -2: "unstarted",  # the same, after
     -3: "unstarted",  # the same, and Torque gave up trying
-    -4: "node_failure",  # the node's daemon was started anew
+    -4: "node_failure",  # the node's daemon (MoM) was restarted
     -5: "node_failure",  # the same, with a checkpoint
     -6: "node_failure",  # the same, with a checkpoint elsewhere
     -8: "unstarted",  # the shell could not be executed
@@ -136,13 +136,13 @@ def is_wrapped(native: str) -> bool:
 
 
 def queue(jobs: Sequence[Known]) -> list[str]:
-    """Return the one command that tells of these jobs: by id, but of all jobs where the wrappers hide elements."""
+    """Return the one command that shows these jobs: by id, but all jobs where the wrappers hide elements."""
     hidden = any(is_wrapped(job.native or "") and job.elements > 1 for job in jobs)
     return ["qstat", "-f", *([] if hidden else ids_of(jobs))]
 
 
 def parse_queue(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
-    """Return what is said of these jobs, arrays as a whole."""
+    """Return what is said about these jobs, arrays as a whole."""
     rows = read_rows(answer(reply, (0, 153)))
     if not rows and reply.code == 0:
         raise QueryFailed("qstat printed nothing: it is asked again")
@@ -191,7 +191,7 @@ def _sighting(job: Known, row: Mapping[str, str]) -> Sighting:
 
 
 def history(jobs: Sequence[Known]) -> None:
-    """Return None: there is nobody to ask."""
+    """Return None: it keeps no history."""
 
 
 def parse_history(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
@@ -200,7 +200,7 @@ def parse_history(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
 
 
 def find(tokens: Sequence[str]) -> list[str]:
-    """Return the command that tells of all jobs with their names: `qselect` is Torque's alone."""
+    """Return the command that lists all jobs with their names: `qselect` is Torque's alone."""
     return ["sh", "-c", FIND]
 
 
@@ -238,7 +238,7 @@ def cancel(job: Known, elements: Sequence[int] | None) -> list[str]:
 
 
 def limits() -> list[str]:
-    """Return the command that tells of the queues: the one question about itself that both dialects answer."""
+    """Return the command that lists the queues: the one question about itself that both dialects answer."""
     return ["qstat", "-Q"]
 
 

@@ -15,9 +15,9 @@ __all__ = ["ClusterSite", "FeedingSite", "JobSite", "LocalSite", "Sites"]
 
 
 class Sites:
-    """The places of one campaign, each made when it is first asked for.
+    """The sites of one campaign, each made on first use.
 
-    `here` stands in for every site that is this machine, `there` for clusters by name: both are for tests.
+    `here` replaces every site that is this machine, `there` for clusters by name: both are for tests.
     """
 
     def __init__(
@@ -33,16 +33,16 @@ class Sites:
         self.here = here
 
     def name_of(self, stage: Stage) -> str:
-        """Return the name of the place where a stage's tasks run."""
+        """Return the name of the site where a stage's tasks run."""
         site = self.campaign.site_of(stage)
         return self.here.name if self.here and is_here(site) else site.name
 
     def used(self) -> list[str]:
-        """Return the names of the places that stages name."""
+        """Return the names of the sites that stages use."""
         return list(dict.fromkeys(self.name_of(stage) for stage in self.campaign.stages))
 
     def check(self) -> None:
-        """Raise DefinitionError for the first thing that a place cannot do."""
+        """Raise DefinitionError for the first thing that a site cannot do."""
         for name in self.used():
             if site := self.feeding_site(name):
                 for stage in self.stages_at(name):
@@ -58,7 +58,7 @@ class Sites:
         return self.feeding_site(name) or self.cluster(name)
 
     def feeding_site(self, name: str) -> FeedingSite | None:
-        """Return the place with that name if its runners are fed."""
+        """Return the site with that name if its runners are fed."""
         if name not in self.feeding and name not in self.clusters and is_here(self.definition(name)):
             self.feeding[name] = LocalSite(self.definition(name), self.campaign.root)
         return self.feeding.get(name)
@@ -73,7 +73,7 @@ class Sites:
         return self.clusters[name]
 
     def definition(self, name: str) -> Site:
-        """Return what the campaign says of a site; raises DefinitionError when jobs are out at one that it no longer has."""
+        """Return a site of the campaign; raises DefinitionError when one that it no longer has still has active jobs."""
         try:
             site = self.campaign.sites[name]
         except KeyError:

@@ -69,7 +69,7 @@ class ClusterSite(JobFolders):
         return self.site.environment
 
     def misfits(self, products: Sequence[Product]) -> Mapping[str, str]:
-        """Return products that are missing or have another size; what a node just made may be seen late."""
+        """Return products that are missing or have another size; what a node just made may appear late."""
         wrong, waited = super().misfits(products), 0.0
         while wrong and waited < LATE_S:
             look_again(self.root, wrong)
@@ -79,7 +79,7 @@ class ClusterSite(JobFolders):
         return wrong
 
     def place_job(self, request: Request, spec: bytes, tasks: bytes, lists: Mapping[str, bytes]) -> None:
-        """Write all that a job reads; the script comes last, so where it is, the rest is."""
+        """Write all that a job reads; the script comes last, so if it exists, the rest does."""
         from penstock.runner.build import build_pyz
 
         files = {**lists, TASKS: tasks, SPEC: spec}
@@ -104,17 +104,17 @@ class ClusterSite(JobFolders):
         return self.scheduler.submit(path, self.named(request), self.site), script
 
     def is_placed(self, token: str) -> bool:
-        """Whether a job could have been submitted: its script is there."""
+        """Whether a job could have been submitted: its script exists."""
         return (self.job_folder(token) / SCRIPT).exists()
 
     def submit(self, request: Request) -> str:
-        """Submit a placed job; raises SubmitRejected, SiteFull, or QueryFailed when nobody knows whether it was taken."""
+        """Submit a placed job; raises SubmitRejected, SiteFull, or QueryFailed when it is unknown whether it was accepted."""
         script = str(self.job_folder(request.token) / SCRIPT)
         reply = self.ask(self.scheduler.submit(script, self.named(request), self.site), SUBMIT_S)
         return self.scheduler.parse_submit(reply)
 
     def queue(self, jobs: Sequence[Known]) -> list[Sighting]:
-        """Ask where jobs stand; raises QueryFailed."""
+        """Ask for the states of jobs; raises QueryFailed."""
         known = [self.named(job) for job in jobs]
         return self.tokens_of(self.scheduler.parse_queue(self.ask(self.scheduler.queue(known)), known))
 
@@ -137,11 +137,11 @@ class ClusterSite(JobFolders):
         return self.ask(self.scheduler.cancel(self.named(job), elements))
 
     def named(self, job: Job) -> Job:
-        """Return a job, or a request for one, under the name that it has there."""
+        """Return a job, or a request for one, under its name at the site."""
         return replace(job, token=f"{self.site.name_prefix}{job.token}") if self.site.name_prefix else job
 
     def tokens_of(self, sightings: list[Sighting]) -> list[Sighting]:
-        """Return what was seen under the names that jobs have here."""
+        """Return sightings under the names that jobs have here."""
         prefix = self.site.name_prefix
         return [replace(s, token=s.token.removeprefix(prefix)) for s in sightings] if prefix else sightings
 
@@ -172,7 +172,7 @@ class ClusterSite(JobFolders):
 
 
 def refuse_keys(site: Site, scheduler: Scheduler) -> None:
-    """Refuse keys for which a scheduler has no word, and raw lines that would take a job out of our sight."""
+    """Refuse keys that a scheduler does not support, and raw lines that would hide a job from us."""
     for key in getattr(scheduler, "UNSUPPORTED", ()):
         if getattr(site, key, None):
             raise DefinitionError(
@@ -186,7 +186,7 @@ def refuse_keys(site: Site, scheduler: Scheduler) -> None:
 
 
 def refuse_resources(stage: Stage, site: Site, scheduler: Scheduler) -> None:
-    """Refuse what a stage asks for when the scheduler of its site has no word for it."""
+    """Refuse what a stage requests when the scheduler of its site does not support it."""
     usual = Resources()
     for key in getattr(scheduler, "UNSUPPORTED", ()):
         asked, plain = getattr(stage.resources, key, None), getattr(usual, key, None)
@@ -199,7 +199,7 @@ def refuse_resources(stage: Stage, site: Site, scheduler: Scheduler) -> None:
 
 
 def folder_of(site: Site, root: Path) -> Path:
-    """Return where a site's jobs lie: beside the campaign, or in the workdir under a name that no other campaign has."""
+    """Return where a site's job folders are: beside the campaign, or in the workdir under a name that no other campaign has."""
     if site.workdir is None:
         return root / FOLDER / "jobs"
     mark = hashlib.sha256(str(root).encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""Whether the products that an end names are there, as it says."""
+"""Whether the products that an end names exist as it says."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Product = tuple[str, int, str]
 
 
 def misfits(root: Path, products: Sequence[Product]) -> dict[str, str]:
-    """Return the products that are not there or have another size, and what is wrong with each."""
+    """Return the products that are missing or have another size, and what is wrong with each."""
     whys = ((path, misfit(f"{root}/{path}", size)) for path, size, _ in products)
     return {path: f"{path} {why}" for path, why in whys if why}
 
 
 def misfit(path: str, size: int) -> str | None:
-    """Say what is wrong with one product by a look at it, if anything is; a folder's size is not looked at."""
+    """Return what is wrong with one product by its metadata, if anything; a folder's size is not checked."""
     try:
         found = os.lstat(path)
     except OSError as error:
@@ -41,7 +41,7 @@ def unproven(root: Path, products: Sequence[Product]) -> dict[str, str]:
 
 
 def unlike(path: str, digest: str) -> str | None:
-    """Make one product durable and say what is wrong with its bytes, if anything is."""
+    """Make one product durable and return what is wrong with its bytes, if anything."""
     try:
         found = digest_at(path)
         sync_tree(path)

@@ -1,4 +1,4 @@
-"""What a trial of a cluster found out: what its elements told, what is wrong with it, and how a person reads that."""
+"""The result of a trial of a cluster: what its elements reported, what is wrong, and how that is shown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHELLS = frozenset(("PWD", "OLDPWD", "SHLVL", "_", "TMPDIR", "HOSTNAME", "SHELL"
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """What one element told. Seconds by this machine's clock."""
+    """What one element reported. Seconds by this machine's clock."""
 
     node: str
     python: str
@@ -43,7 +43,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a trial found out."""
+    """The result of a trial."""
 
     site: str
     scheduler: str
@@ -80,7 +80,7 @@ class Findings:
         )
 
     def facts(self) -> list[tuple[str, str]]:
-        """Return what the elements told, in words."""
+        """Describe what the elements reported."""
         seen = self.elements
         skews = {one.node: one.skew_s for one in seen} | {"the file server": self.file_skew_s}
         names = {name for one in seen for name in one.environment}
@@ -97,7 +97,7 @@ class Findings:
 
 
 def element_of(told: dict[str, Any], *, wrote_at: float, submitted_at: float, seen_at: float) -> Element:
-    """Work out what one element's file says. Times are by this machine's clock, also `wrote_at`, when it was written."""
+    """Read one element's file. Times are by this machine's clock, also `wrote_at`, when it was written."""
     skew = told["wrote"] - wrote_at
     return Element(
         node=told["node"].partition(".")[0],
@@ -110,7 +110,7 @@ def element_of(told: dict[str, Any], *, wrote_at: float, submitted_at: float, se
 
 
 def faults_of(one: Element, site: Site) -> list[str]:
-    """Say what is wrong with one element, with the remedy."""
+    """Return what is wrong with one element, with the remedy."""
     faults = list[str]()
     if version_of(one.python) < OLDEST:
         faults.append(
@@ -136,7 +136,7 @@ def faults_of(one: Element, site: Site) -> list[str]:
 
 
 def describe_limits(scheduler: str, limits: Limits) -> str:
-    """Say what a scheduler is and allows, as far as it tells."""
+    """Describe what a scheduler is and allows, as far as it says."""
     accounting = {True: "accounting on", False: "accounting off", None: ""}[limits.accounting]
     arrays = f"arrays of up to {limits.array_size}" if limits.array_size else ""
     version = limits.version.removeprefix(scheduler).strip()
@@ -154,7 +154,7 @@ def show_all(words: Iterable[str]) -> str:
 
 
 def show_skew(seconds: float) -> str:
-    """Say how far a clock is off.
+    """Write how far a clock is off.
 
     >>> show_skew(-0.25), show_skew(0.004)
     ('0.25 s behind', 'right')

@@ -28,7 +28,7 @@ EVENTS = re.compile(r"(\d+)\.(\d+)\.jsonl")
 
 @contextmanager
 def writing(folder: Path) -> Generator[None]:
-    """Say in one sentence that the files of a job cannot be written, and what to do."""
+    """Raise one sentence for job files that cannot be written, with what to do."""
     try:
         yield
     except OSError as error:
@@ -38,7 +38,7 @@ def writing(folder: Path) -> Generator[None]:
 
 
 class JobFolders:
-    """What lies in the job folders of one site: what jobs are given, and what they tell."""
+    """The job folders of one site: what jobs read, and what they write."""
 
     def __init__(self, folder: Path, root: Path) -> None:
         self.folder, self.root = folder, root
@@ -50,7 +50,7 @@ class JobFolders:
         return self.folder / token
 
     def place(self, token: str, files: Mapping[str, bytes]) -> Path:
-        """Make a job's folder with these files, each whole or not there."""
+        """Make a job's folder with these files, each complete or absent."""
         folder = self.job_folder(token)
         with writing(folder):
             make_private(self.folder)
@@ -60,7 +60,7 @@ class JobFolders:
         return folder
 
     def fed(self, token: str) -> bytes:
-        """Return all that was ever given to a job."""
+        """Return all tasks that were ever given to a job."""
         return read_whole(self.job_folder(token) / TASKS) or b""
 
     def damage(self, token: str) -> Mapping[str, str]:
@@ -78,7 +78,7 @@ class JobFolders:
             path.rename(path.with_name(f"{name}.damaged"))
 
     def revoke(self, token: str, element: int, tasks: Sequence[tuple[int, int]]) -> None:
-        """Tell an element which tasks, by stage and unit, it must not go on with; what was revoked stays revoked."""
+        """Tell an element which tasks, by stage and unit, it must not continue; what was revoked stays revoked."""
         path = self.job_folder(token) / f"{element}.revoked"
         nothing: dict[str, Any] = {"tasks": []}
         before = unseal(read_whole(path) or b"") if path.exists() else nothing
@@ -92,7 +92,7 @@ class JobFolders:
             write_file(path, seal(json.dumps({"tasks": sorted(known.union(tasks))}).encode()))
 
     def revoke_all(self, token: str) -> None:
-        """Tell every element of a job to go on with nothing."""
+        """Revoke all tasks of every element of a job."""
         folder = self.job_folder(token)
         if not (folder / SPEC).exists():
             return
@@ -102,13 +102,13 @@ class JobFolders:
             self.revoke_element(token, element)
 
     def revoke_element(self, token: str, element: int) -> None:
-        """Tell one element to go on with nothing."""
+        """Revoke all tasks of one element."""
         path = self.job_folder(token) / f"{element}.revoked"
         with writing(path.parent):
             write_file(path, seal(json.dumps({"all": True, "tasks": []}).encode()))
 
     def root_of(self, token: str) -> str | None:
-        """Return the folder of the campaign that a job is of; None if that cannot be told."""
+        """Return the folder of the campaign that a job is of; None if that is unknown."""
         spec = unseal(read_whole(self.job_folder(token) / SPEC) or b"")
         return str(spec["root"]) if spec and "root" in spec else None
 
@@ -127,7 +127,7 @@ class JobFolders:
             return []
 
     def refresh_listing(self, token: str) -> None:
-        """Change a job's folder, so that the next listing is a new one.
+        """Change a job's folder, so that the next listing is fresh.
 
         A network file system keeps an old one as long as the folder's time stands still, and what nodes make within
         one step of the server's clock, milliseconds to a second, may not move it (nfs(5), "Directory entry caching").
@@ -155,15 +155,15 @@ class JobFolders:
         return unproven(self.root, products)
 
     def runner_log(self, token: str) -> str:
-        """Return what the runner itself had to say, if anything."""
+        """Return the runner's own messages, if any."""
         return read_from(self.job_folder(token) / WORDS, 0, 4096).decode(errors="replace").strip()
 
     def pack(self, token: str) -> None:
-        """Put all that a finished job left into one file."""
+        """Pack the files of a finished job into one."""
         pack_folder(self.job_folder(token))
 
     def unpacked(self) -> Sequence[str]:
-        """Return the jobs whose folders are there: those at work, and those that a crash left so."""
+        """Return the jobs whose folders exist: active ones, and those that a crash left behind."""
         return [path.name for path in self.folder.glob("p*") if path.is_dir()]
 
     def remove_drafts(self) -> None:
@@ -173,10 +173,10 @@ class JobFolders:
 
 
 def spec_damage(data: bytes | None) -> str | None:
-    """Say what is wrong with a spec, if anything is."""
+    """Return what is wrong with a spec, if anything."""
     return "is damaged" if unseal(data or b"") is None else None
 
 
 def feed_damage(data: bytes | None) -> str | None:
-    """Say what is wrong with a feed, if anything is."""
+    """Return what is wrong with a feed, if anything."""
     return "is not a file" if data is None else read_feed(data).damage

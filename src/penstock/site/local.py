@@ -84,7 +84,7 @@ class LocalSite(JobFolders):
             append(self.job_folder(token) / TASKS, data)
 
     def close_feed(self, token: str, batches: int) -> None:
-        """Tell a job that no batch after so many will come."""
+        """Tell a job how many batches it will get in all."""
         with writing(self.job_folder(token)):
             write_file(self.job_folder(token) / "closed", str(batches).encode())
 
@@ -93,11 +93,11 @@ class LocalSite(JobFolders):
         return local.alive(native)
 
     def sees(self, native: str) -> bool:
-        """Whether it can be told from here if a job still runs."""
+        """Whether it is visible from here if a job still runs."""
         return local.seen(native)
 
     def ask_to_end(self, native: str) -> None:
-        """Ask a job to start nothing more and to give back the rest."""
+        """Ask a job to start nothing more and to return the rest."""
         local.ask_to_end(native)
 
     def end_leftovers(self, token: str) -> None:

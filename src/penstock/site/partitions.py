@@ -28,7 +28,7 @@ def placed(request: Request, site: Site) -> Request:
 
 
 def takes(partition: Partition, request: Request) -> bool:
-    """Whether a partition is large enough; one with GPUs is for jobs that want some."""
+    """Whether a partition is large enough; one with GPUs is for jobs that request some."""
     return (
         fits(request.walltime_s, partition.max_walltime_s)
         and fits(request.memory_bytes, partition.max_memory_bytes)
@@ -43,21 +43,21 @@ def fits(amount: float | None, most: float | None) -> bool:
 
 
 def longest_s(site: Site, *, gpus: int = 0) -> float | None:
-    """Return the most seconds that a job with so many GPUs on a node may take; None: nobody says."""
+    """Return the most seconds that a job with so many GPUs on a node may take; None: unknown."""
     limits = [p.max_walltime_s for p in site.partitions if p.gpus >= gpus and bool(p.gpus) == bool(gpus)]
     longest = None if not limits or None in limits else max(filter(None, limits))
     return min(filter(None, (longest, site.max_walltime_s)), default=None)
 
 
 def largest_bytes(site: Site, *, gpus: int = 0) -> int | None:
-    """Return the most memory that a job with so many GPUs on a node may ask for; None: nobody says."""
+    """Return the most memory that a job with so many GPUs on a node may request; None: unknown."""
     limits = [p.max_memory_bytes for p in site.partitions if p.gpus >= gpus and bool(p.gpus) == bool(gpus)]
     largest = None if not limits or None in limits else max(filter(None, limits))
     return min(filter(None, (largest, site.max_memory_bytes)), default=None)
 
 
 def describe(request: Request) -> str:
-    """Say how large a job is."""
+    """Describe the size of a job."""
     parts = [
         show_duration(request.walltime_s) if request.walltime_s else "",
         show_bytes(request.memory_bytes) if request.memory_bytes else "",

@@ -10,10 +10,10 @@ from penstock.hardware import Node
 
 
 class JobSite(Protocol):
-    """What the conductor asks of every place where jobs run.
+    """What the conductor needs from every site.
 
-    Jobs are named by their token; an element of an array is counted from 1, as are its lives. What a job writes is asked
-    for by offsets in bytes, and may be seen late. What cannot be written raises LedgerError.
+    Jobs are named by their token; elements of an array are counted from 1, as are their lives. What a job writes
+    is read by byte offsets, and may appear late. What cannot be written raises LedgerError.
     """
 
     @property
@@ -30,11 +30,11 @@ class JobSite(Protocol):
         ...
 
     def place(self, token: str, files: Mapping[str, bytes]) -> Path:
-        """Make a job's folder with these files, each whole or not there, and return it."""
+        """Make a job's folder with these files, each complete or absent, and return it."""
         ...
 
     def fed(self, token: str) -> bytes:
-        """Return all that was ever given to a job: its `tasks.jsonl`, empty if there is none."""
+        """Return all tasks that were ever given to a job: its `tasks.jsonl`, empty if there is none."""
         ...
 
     def damage(self, token: str) -> Mapping[str, str]:
@@ -50,11 +50,11 @@ class JobSite(Protocol):
         ...
 
     def revoke_all(self, token: str) -> None:
-        """Tell every element of a job to go on with nothing."""
+        """Revoke all tasks of every element of a job."""
         ...
 
     def root_of(self, token: str) -> str | None:
-        """Return the folder of the campaign that a job is of; None if that cannot be told."""
+        """Return the folder of the campaign that a job is of; None if that is unknown."""
         ...
 
     def new_events(self, token: str, element: int, life: int, offset: int) -> bytes:
@@ -74,15 +74,15 @@ class JobSite(Protocol):
         ...
 
     def runner_log(self, token: str) -> str:
-        """Return what a runner, or the script that starts it, had to say outside of tasks."""
+        """Return the messages of a runner, or of the script that starts it, outside of tasks."""
         ...
 
     def pack(self, token: str) -> None:
-        """Put all that a finished job left into one file; may be repeated."""
+        """Pack the files of a finished job into one; may be repeated."""
         ...
 
     def unpacked(self) -> Sequence[str]:
-        """Return the tokens of the jobs whose folders are there."""
+        """Return the tokens of the jobs whose folders exist."""
         ...
 
     def remove_drafts(self) -> None:
@@ -91,7 +91,7 @@ class JobSite(Protocol):
 
 
 class FeedingSite(JobSite, Protocol):
-    """A place whose runners live long and are fed: this machine, or the one of `penstock.testing` that only pretends."""
+    """A site whose runners live long and are fed: this machine, or the simulated one of `penstock.testing`."""
 
     @property
     def nodes(self) -> Sequence[Node]:
@@ -115,11 +115,11 @@ class FeedingSite(JobSite, Protocol):
         ...
 
     def sees(self, native: str) -> bool:
-        """Whether `alive` can be told from here: not of a runner in another container."""
+        """Whether `alive` is visible from here: not for a runner in another container."""
         ...
 
     def ask_to_end(self, native: str) -> None:
-        """Ask a runner to start nothing more and to give back the rest."""
+        """Ask a runner to start nothing more and to return the rest."""
         ...
 
     def end_leftovers(self, token: str) -> None:

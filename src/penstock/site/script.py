@@ -17,7 +17,7 @@ NO_FOLDER, NO_SETUP = 66, 67  # exit codes of an element that could not begin
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """What a script was written for, so that a person can tell which runner and which tasks it meant."""
+    """What a script was written for, so that a person can see which runner and which tasks it used."""
 
     spec: str
     tasks: str
@@ -41,8 +41,8 @@ def job_script(
     """Return the script of one job.
 
     What a scheduler says of threads (PBS: all cores of the job) is forgotten: the runner knows those of a task.
-    The runner is exec'ed, so that a signal which the scheduler sends to the script reaches it. Its words, and those of
-    the set-up, go to `words`: the scheduler's own output file is nowhere.
+    The runner is exec'ed, so that a signal which the scheduler sends to the script reaches it. Its messages, and those of
+    the set-up, go to `words`: the scheduler's own output file is not used.
     """
     return seal_script(
         [
@@ -101,7 +101,7 @@ def runner_words(site: Site, root: Path, folder: Path, runner: Path) -> list[str
 
 
 def remedy_for(words: str) -> str:
-    """Say what to mend when a job's script ended before its program began."""
+    """Return what to fix when a job's script ended before its program began."""
     if "set-up" in words:
         return "correct the site's `setup`"
     return "correct the site's `python`, `container` or `setup`"

@@ -1,4 +1,4 @@
-"""What a job was given, read back from its `tasks.jsonl`."""
+"""A job's tasks, read back from its `tasks.jsonl`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from penstock.runner.sealed import digest_of, unseal
 
 @dataclass(slots=True)
 class Feed:
-    """The task lines of each whole batch, and what is wrong with what follows them, if anything is."""
+    """The task lines of each complete batch, and what is wrong with what follows them, if anything."""
 
     batches: list[bytes] = field(default_factory=list[bytes])
     damage: str | None = None
 
 
 def read_feed(data: bytes) -> Feed:
-    """Read a feed; a last batch that was cut off by a crash does not count, and is no damage."""
+    """Read a feed; a last batch that was cut off by a crash does not count, and is not damage."""
     feed, offset = Feed(), 0
     while (newline := data.find(b"\n", offset)) >= 0:
         header = unseal(data[offset:newline])

@@ -1,4 +1,4 @@
-"""A trial of a cluster: one array of two elements that only look around, and what a person learns of it.
+"""A trial of a cluster: one array of two elements that do no work, and what it shows.
 
 The job script, its directives, the set-up, the environment and the container are those of every job; only the runner is
 another one. Nothing is recorded, and nothing stays behind.
@@ -48,7 +48,7 @@ os.rename(draft, os.path.join(folder, index + ".json"))
 
 
 class Trial:
-    """One trial of one cluster; `tell` hears how it goes."""
+    """One trial of one cluster; `tell` is called with progress."""
 
     def __init__(
         self, site: ClusterSite, clock: Clock, *, wait_s: float, tell: Callable[[str], None] = lambda _: None
@@ -68,7 +68,7 @@ class Trial:
         """When to stop waiting for files of elements that are no longer in the queue."""
 
     def run(self) -> Findings:
-        """Do it; whatever happens, nothing stays in the queue or on the disk."""
+        """Run it; whatever happens, nothing stays in the queue or on the disk."""
         try:
             self.limits = self.site.limits()
         except QueryFailed as error:
@@ -91,14 +91,14 @@ class Trial:
         return self.findings(reached=True)
 
     def findings(self, *, reached: bool) -> Findings:
-        """Return what was found out so far."""
+        """Return the result so far."""
         return Findings(
             self.site.name, self.site.site.scheduler, reached, self.limits, self.native, self.file_skew_s,
             tuple(self.elements.values()), self.leaked(), tuple(self.faults),
         )  # fmt: skip
 
     def leaked(self) -> tuple[str, ...]:
-        """Return the names that elements see of the environment here and were not given."""
+        """Return the names of the environment here that elements see and were not given."""
         seen = {name for one in self.elements.values() for name in one.environment}
         given = PASSED.union(self.site.site.environment, SHELLS)
         return tuple(sorted(seen.intersection(os.environ) - given))
@@ -114,7 +114,7 @@ class Trial:
         self.site.place(self.request.token, {SCRIPT: script.encode()})
 
     def submit(self) -> bool:
-        """Hand it in; say whether it may be there."""
+        """Submit it; return whether the scheduler may have it."""
         self.submitted_at = self.clock.now()
         try:
             self.native = self.site.submit(self.request)
@@ -128,7 +128,7 @@ class Trial:
         return True
 
     def watch(self) -> None:
-        """Wait for both elements, until it is clear that they will not come, or for as long as one wants."""
+        """Wait for both elements, until it is clear that they will not come, or until the time is over."""
         until, ask_at = self.clock.monotonic() + self.wait_s, self.clock.monotonic() + FIRST_ASK_S
         while not self.look():
             if why := self.hopeless(until):
@@ -140,7 +140,7 @@ class Trial:
             self.clock.sleep(LOOK_S)
 
     def hopeless(self, until: float) -> str | None:
-        """Say why there is nothing more to wait for, if so."""
+        """Return why there is nothing more to wait for, if so."""
         now = self.clock.monotonic()
         if self.held:
             return f"it would wait for ever, {self.held}: correct what the site asks for, or have it released"
@@ -154,7 +154,7 @@ class Trial:
         return None
 
     def ask(self) -> None:
-        """Ask the queue where the elements stand; an answer that fails changes nothing."""
+        """Ask the queue for the states of the elements; a failed question changes nothing."""
         try:
             sightings = self.sightings()
         except SiteError as error:
@@ -173,17 +173,17 @@ class Trial:
             self.over_at = self.clock.monotonic() + self.site.site.visibility_s
 
     def sightings(self) -> list[Sighting]:
-        """Return what the queue says of the trial; its id is looked for first where that is not known."""
+        """Return what the queue says about the trial; its id is looked up first if it is unknown."""
         if self.native is None:
             self.native = self.site.find([self.request.token]).get(self.request.token)
         return self.site.queue([self.known()]) if self.native else []
 
     def known(self) -> Known:
-        """Return the trial as adapters are asked about it."""
+        """Return the trial as adapters need it."""
         return Known(self.request.token, self.native, ELEMENTS)
 
     def look(self) -> bool:
-        """Take in what elements wrote; say whether it is all there."""
+        """Read what elements wrote; return whether it is complete."""
         for element in range(1, ELEMENTS + 1):
             path = self.folder / f"{element}.json"
             if element not in self.elements and path.exists():
@@ -194,12 +194,12 @@ class Trial:
         return len(self.elements) == ELEMENTS
 
     def words(self) -> str:
-        """Return the last two things that the scripts of elements had to say, if any."""
+        """Return the last two messages of the scripts of elements, if any."""
         said = dict.fromkeys(line.strip() for line in self.site.runner_log(self.request.token).splitlines())
         return "; ".join([*said][-2:])
 
     def nothing_written(self) -> str:
-        """Say why elements ended without a message, as far as their script knew."""
+        """Return why elements ended without a message, as far as their script knew."""
         words = self.words()
         if self.native is None:
             return f"the submit command did not say whether it took the trial, and the queue does not list {self.request.token}"
@@ -211,7 +211,7 @@ class Trial:
         return f"the elements ended before they could begin ({words}): {remedy_for(words)}"
 
     def tidy(self) -> None:
-        """Take back what still waits or runs, and remove what was written."""
+        """Cancel what still waits or runs, and remove what was written."""
         if self.out and len(self.elements) < ELEMENTS:
             self.take_back()
         remove(str(self.folder))
@@ -219,7 +219,7 @@ class Trial:
             remove_empty(str(folder))
 
     def take_back(self) -> None:
-        """Cancel the trial, or say how a person does it."""
+        """Cancel the trial, or report how a person can."""
         try:
             if self.native is None:
                 self.native = self.site.find([self.request.token]).get(self.request.token)
@@ -235,6 +235,6 @@ class Trial:
 
 
 def describe_sighting(one: Sighting) -> str:
-    """Say where an element stands, with the scheduler's own words."""
+    """Describe the state of an element, in the scheduler's own words."""
     where = f" on {one.node}" if one.node and one.phase is Phase.RUNNING else ""
     return f"{one.phase.value}{where} ({one.reason or one.word})"

@@ -280,7 +280,7 @@ class PretendLogin(ClusterSite):
             super().revoke(token, element, tasks)
 
     def pack(self, token: str) -> None:
-        """Put all that a finished job left into one file."""
+        """Pack the files of a finished job into one."""
         with self.step():
             super().pack(token)
 

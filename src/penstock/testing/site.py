@@ -107,7 +107,7 @@ class PretendSite:
         return bytes(self.runners[token].fed) if token in self.runners else b""
 
     def close_feed(self, token: str, batches: int) -> None:
-        """Tell a job that no batch after so many will come."""
+        """Tell a job how many batches it will get in all."""
         if token in self.runners:
             self.runners[token].closed = batches
 
@@ -157,7 +157,7 @@ class PretendSite:
         return True
 
     def ask_to_end(self, native: str) -> None:
-        """Ask a job to start nothing more and to give back the rest."""
+        """Ask a job to start nothing more and to return the rest."""
         for runner in self.runners.values():
             runner.ending = runner.ending or runner.native == native
 
@@ -181,7 +181,7 @@ class PretendSite:
         return "" if started and started.events.count else "it died at once, as the test wanted"
 
     def pack(self, token: str) -> None:
-        """Put all that a finished job left into one file."""
+        """Pack the files of a finished job into one."""
         if self.on_disk:
             pack_folder(self.job_folder(token))
 
