@@ -42,8 +42,8 @@ WRITTEN = {
     "after": "a stage's name alone stands for `{ stage = … }`",
     "resources": 'as in `resources = { memory = "2GB", walltime = "10min" }`',
     "retry": "one for each class of failure, as in `retry = { error = 2, timeout = { times = 3, scale = 1.5 } }`; a number"
-    " alone is `times`. What holds without it: [retries](states.md#retries)",
-    "rules": 'a list, as in `rules = [{ exit = 3, verdict = "veto", why = "no signal" }]`; the first that fits counts',
+    " alone is `times`. The defaults: [retries](states.md#retries)",
+    "rules": 'a list, as in `rules = [{ exit = 3, verdict = "veto", why = "no signal" }]`; the first match counts',
     "success": 'as in `success = { log = "finished normally" }`',
     "partitions": 'of a site, as in `partitions = [{ name = "short", max_walltime = "1h" }, { name = "gpu", gpus = 4 }]`: a job'
     " gets the first that is large enough",
@@ -75,14 +75,14 @@ PLACEHOLDERS = (
     ("`{path}` `{name}` `{stem}` `{size}`", "of a file's unit: the file itself"),
     ("`{paths}`", "of a unit of `many` files: all of them, sorted; a whole argument of its own"),
     ("`{param.NAME}`", "a parameter of the stage, or a shared one"),
-    ("`{product}`, `{product.NAME}`", "where the program has to write; `{outdir}` is the folder of that"),
+    ("`{product}`, `{product.NAME}`", "where the program has to write; `{outdir}` is its folder"),
     (
         "`{fan}`",
         "in products only: two hex digits made of the unit's key, to [spread products over 256 folders](../howto/many.md)",
     ),
     ("`{inputs.STAGE}`", "the products of an upstream; several are several arguments"),
-    ("`{inputs_file.STAGE}`", "a file that lists them, one a line, for merges of thousands"),
-    ("`{cpus}`", "the cores that the stage asks for"),
+    ("`{inputs_file.STAGE}`", "a file that lists them, one on each line, for merges of thousands"),
+    ("`{cpus}`", "the cores that the stage requests"),
     ("`{scratch}`", "the private folder of a stage with `scratch = true`"),
     ("`{{` and `}}`", "the braces themselves"),
 )

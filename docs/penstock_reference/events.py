@@ -17,7 +17,7 @@ COMMON = {
     "t": "the job's token",
     "i": "the element of the job, from 1",
     "l": "the life: 1, and one more each time the scheduler starts the element again",
-    "n": "the number of the line in its file, from 1; one that was read before is passed over, one out of order refused",
+    "n": "the number of the line in its file, from 1; one that was read before is skipped, one out of order refused",
     "at": "when, in seconds since 1970 by the clock there; nothing is decided by it",
     "e": "the kind of the line",
 }
@@ -43,12 +43,12 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "s": "the stage's id",
             "u": "the unit's id",
             "w": "the worker slot, from 1",
-            "clear": "1 when nothing lies where its products go that is not its own to replace",
+            "clear": "1 when no file is at its products' paths that is not its own to replace",
         },
     ),
     "end": (
-        "a task has ended; of a good one, all products have their final names before this line is written, and count"
-        " when a `sync` follows; with any other, the tasks that would have followed it in the same worker go back too",
+        "a task has ended; on success, all products have their final names before this line is written, and count"
+        " when a `sync` follows; otherwise, the tasks that would have followed it in the same worker are returned too",
         {
             "s": "the stage's id",
             "u": "the unit's id",
@@ -61,14 +61,14 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "signal": "the signal that ended it, or null",
             "log": "worker slot, offset and length of its output in `<i>.<w>.log`",
             "products": "name: path, bytes, SHA-256 and, in ns, the mtime of each",
-            "why": "one sentence, when it did not end well",
+            "why": "one sentence, when it failed",
             "verdict": "permanent, transient or veto, when a rule or the stage's code said so, or no other try can help",
             "result": "what the function returned",
             "children": "value and fields of each unit that it made",
         },
     ),
     "give": (
-        "tasks go back that were never begun",
+        "tasks are returned that were never started",
         {"tasks": "stage and unit of each", "why": "the reason, such as the deadline"},
     ),
     "sync": (
@@ -76,21 +76,21 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         {"ends": "how many there were since the last one"},
     ),
     "void": (
-        "products could not be made durable: the good ends of these tasks do not count",
+        "products could not be made durable: the successes of these tasks do not count",
         {"tasks": "stage and unit of each", "why": "what is wrong with the disk"},
     ),
-    "batch": ("a whole batch has been gone through", {"number": "its number in the feed"}),
+    "batch": ("a whole batch is finished", {"number": "its number in the feed"}),
     "beat": (
         "a sign of life, each minute",
         {
-            "rss": "bytes of memory of runner and tasks; null: not to be seen",
-            "free": "free bytes where the campaign lies",
+            "rss": "bytes of memory of runner and tasks; null: unknown",
+            "free": "free bytes on the campaign's disk",
         },
     ),
-    "halt": ("the place is unwell; nothing more is begun", {"why": "what is wrong with it"}),
-    "leave": ("the last line, of a runner that leaves in order", {"why": "the reason"}),
+    "halt": ("the site cannot work, such as with a full disk; nothing more is started", {"why": "what is wrong with it"}),
+    "leave": ("the last line of a runner that exits normally", {"why": "the reason"}),
     "double": (
-        "in `doubles.jsonl`, without `l` and `n`: a second copy of an element found it taken and left",
+        "in `doubles.jsonl`, without `l` and `n`: a second copy of an element found it taken and exited",
         {
             "native": "the id of the copy",
             "held": "the id that has the element",
@@ -101,21 +101,21 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 
 EXITS = {
-    "0": "it left in order, or the element was taken already",
-    str(main.WRONG_USE): "wrong use: no spec, or nothing that tells which element it is; nothing was claimed",
+    "0": "it exited normally, or the element was taken already",
+    str(main.WRONG_USE): "wrong use: no spec, or an unknown element; nothing was claimed",
     str(main.BROKEN): "the runner itself failed; the end of its standard error says how",
-    str(main.NO_ROOM): "no room to work; nothing was claimed",
+    str(main.NO_ROOM): "no space to work; nothing was claimed",
 }
 
 INTRODUCTION = f"""# Events
 
-A runner tells what it does in `.penstock/jobs/<token>/<element>.<life>.jsonl`: one JSON object a line, each appended by
+A runner reports what it does in `.penstock/jobs/<token>/<element>.<life>.jsonl`: one JSON object for each line, each appended by
 one write. The conductor reads new bytes up to the last newline, from where it stopped, and applies them with the moved
 offset in one transaction. Events are data and not orders: a line of another job, a task that the job never had, a line
-that is no JSON or longer than {events.LINE_LIMIT:,} bytes is recorded as a problem and passed over. When a
+that is not JSON or longer than {events.LINE_LIMIT:,} bytes is recorded as a problem and skipped. When a
 job is over, its files are packed into `<token>.zip`.
 
-Making the file is the *claim*: it appears with its first line in it, in one step, and whoever made it owns the element.
+Creating the file is the *claim*: it appears with its first line in it, in one step, and its creator owns the element.
 A claim without its first line after {claim.TORN_CLAIM_S:g} seconds was left by a process that died.
 
 An `end` line is the last step: products are flushed to disk, renamed, their folders flushed; then the line, then a flush

@@ -1,4 +1,4 @@
-"""The errors, by who must act; the exit codes; and the sentences of common mistakes, each one provoked."""
+"""The errors, by who has to act; the exit codes; and the sentences of common mistakes, each one provoked."""
 
 import inspect
 from collections.abc import Iterator
@@ -11,23 +11,23 @@ REMEDIES = {
     "PenstockError": "read the sentence; it names the remedy",
     "DefinitionError": "edit the file at the line that it names, or the command line",
     "SiteError": "check the site; nothing is lost, and the same command continues",
-    "Unreachable": "wait, or mend the connection",
+    "Unreachable": "wait, or fix the connection",
     "AuthNeeded": "log in to the site as you always do",
     "QueryFailed": "nothing: the question is asked again later",
     "SiteFull": "nothing: jobs are submitted when others have finished",
     "SubmitRejected": "change what the site refuses: limits, account, queue",
-    "LedgerError": "see that the campaign's `.penstock` folder is there, yours, and on a disk with room",
-    "NothingYet": "begin with `penstock run`",
+    "LedgerError": "check that the campaign's `.penstock` folder exists, is yours, and is on a disk with free space",
+    "NothingYet": "start with `penstock run`",
     "Held": "wait for the other conductor, or stop it with `penstock down`; go to the host that has the record",
-    "Corrupt": "put back a copy of the ledger; the products are not touched",
+    "Corrupt": "restore a backup of the ledger; the products are not touched",
 }
 
 EXIT_CODES = {
-    0: "all well; also when a question about failed tasks was answered, as by `status`",
+    0: "all well; also when a command such as `status` has shown failed tasks",
     1: "something failed: tasks, a paused stage, or the record; `run` also when rows or files of a source were not understood,"
     " or suspiciously many products are missing, unless `--allow-problems`",
     2: "wrong use of the command line, or a wrong definition",
-    3: "a site cannot be reached or does not do what it should",
+    3: "a site cannot be reached or does not work",
     4: "another conductor, or another host, holds the campaign; a `tick` ends with 0 then",
 }
 
@@ -57,7 +57,7 @@ def render_page() -> str:
         "## The tree",
         fence(_tree()),
         table(
-            ("error", "what it says", "what to do", "exit code"),
+            ("error", "meaning", "what to do", "exit code"),
             (
                 (code(e.__name__), _first_line(e), sentence(REMEDIES[e.__name__]), code(str(e.exit_code)))
                 for e in error_classes()

@@ -22,16 +22,16 @@ write them. Times are seconds since 1970, sizes are bytes, keys are JSON. A task
 unit; unit 1 is the whole campaign."""
 
 MEANINGS = {
-    "meta": "Single facts: the campaign's name, its levels, which definition holds.",
-    "stage": "The stages of the definition, and those that it had once.",
+    "meta": "Single facts: the campaign's name, its levels, the present definition.",
+    "stage": "The stages of the definition, and former ones.",
     "task": "One stage for one unit: its state and what led to it. Its rows are what `penstock units` lists.",
-    "product": "The files that tasks leave.",
+    "product": "The files that tasks produce.",
     "attempt": "Every try of a task: outcome, usage, place, log and what was decided after it.",
     "job": "What was submitted to a site.",
-    "element": "Where the elements of arrays stand in their queue.",
-    "batch": "Tasks that were given out together.",
-    "request": "What people asked for while a conductor was at work; it applies them first in each turn.",
-    "veto": "Vetoes, also those that were lifted.",
+    "element": "The states of array elements in their queue.",
+    "batch": "Tasks that were submitted together.",
+    "request": "What people requested while a conductor was running; it applies them first in each turn.",
+    "veto": "Vetoes, including lifted ones.",
 }
 
 

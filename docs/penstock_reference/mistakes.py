@@ -67,7 +67,7 @@ class Mistake:
 
 MISTAKES = {
     "A key is misspelt": Mistake(
-        "A key that penstock does not know, which would otherwise be ignored in silence.",
+        "A key that penstock does not know, which would otherwise be silently ignored.",
         "Use the key that it names.",
         'products = "{night}.txt"',
         'product = "{night}.txt"',
@@ -80,13 +80,13 @@ MISTAKES = {
     ),
     "Stages wait for each other": Mistake(
         "Two stages are `after` each other, directly or through others.",
-        "Take one `after` away.",
+        "Remove one `after`.",
         '[stage.calibrate]\neach = "run"',
         '[stage.calibrate]\neach = "run"\nafter = ["merge"]',
     ),
     "There is no such field": Mistake(
         "A placeholder names neither a level nor a field of these units.",
-        "Use one that there is, or add it with `derive`.",
+        "Use an existing one, or add it with `derive`.",
         "{path}",
         "{pth}",
     ),
@@ -97,14 +97,14 @@ MISTAKES = {
         '"{night}-{run}.txt"',
     ),
     "Units with one product": Mistake(
-        "The path has no field that tells the units apart.",
-        "Put the levels into the path.",
+        "The path has no field that distinguishes the units.",
+        "Add the levels to the path.",
         "calibrated/{night}/{run:05d}.dat",
         "calibrated/{night}.dat",
         act=make_plan,
     ),
     "A command as one text": Mistake(
-        "Without a shell nobody cuts the text into arguments.",
+        "Without a shell nothing splits the text into arguments.",
         "Write a list, or ask for a shell.",
         '["cp", "{path}", "{product}"]',
         '"cp {path} {product}"',
@@ -115,28 +115,28 @@ MISTAKES = {
         'command = ["cp", "{path}", "{product}"]',
         "shell = true\ncommand = 'cp \"{path}\" {product}'",
     ),
-    "A program that is not there": Mistake(
+    "A missing program": Mistake(
         "The command's first item is neither on the PATH nor a file of the campaign.",
         "Install it, load its module, or correct the name.",
         '"cp"',
         '"calibrate-it"',
     ),
-    "A function that is not there": Mistake(
+    "A missing function": Mistake(
         "The module was found, the function was not.",
-        "Correct `module:function`; a module of the campaign lies beside `penstock.toml`.",
+        "Correct `module:function`; a module of the campaign is beside `penstock.toml`.",
         'command = ["cp", "{path}", "{product}"]',
         'python = "steps:calibrate"',
         {**DATA, "steps.py": "def calibrated(task):\n    pass\n"},
     ),
     "No files": Mistake(
         "Nothing matches the pattern.",
-        "Compare the pattern with what is there.",
+        "Compare the pattern with the files.",
         "raw/{night}/{run:05d}.dat",
         "raw/{night}/{run:05d}.data",
         act=make_plan,
     ),
     "Two files with one key": Mistake(
-        "The pattern finds two files that it gives the same name.",
+        "The pattern gives two files the same name.",
         "Make what differs a level, or gather such files with `many`.",
         'files = "raw/{night}/{run:05d}.dat"',
         'files = "raw/{night}/{run:05d}.{kind}"',
@@ -148,8 +148,8 @@ MISTAKES = {
         "Add `complete` for that level ([forms](definition.md#complete-groups)).",
         act=watch_once,
     ),
-    "Somebody else works on it": Mistake(
-        "One conductor at a time writes the record. A dead one is taken over by itself.",
+    "Another conductor is running": Mistake(
+        "One conductor at a time writes the record. A dead one is replaced automatically.",
         "Wait, or `penstock down`.",
         act=run_while_held,
     ),
