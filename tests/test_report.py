@@ -49,8 +49,8 @@ def test_efficiency_is_cpu_time_over_wall_time_and_cpus(measured):
 
 def test_the_text_sets_what_would_fit_beside_what_is_asked(measured):
     text = Report.read(measured.ledger).to_text()
-    assert "asked 1 h 00 → 3 min" in text
-    assert "asked 2.0 GB → 120 MB" in text
+    assert "requested 1 h 00, suggest 3 min" in text
+    assert "requested 2.0 GB, suggest 120 MB" in text
     assert "batch   10 → 96 units (20 min for 4 at a time)" in text
     assert "failed attempts: 2 error, 1 timeout" in text
 

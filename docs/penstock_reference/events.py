@@ -87,7 +87,10 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "free": "free bytes on the campaign's disk",
         },
     ),
-    "halt": ("the site cannot work, such as with a full disk; nothing more is started", {"why": "what is wrong with it"}),
+    "halt": (
+        "the site cannot work, such as with a full disk; nothing more is started",
+        {"why": "what is wrong with it"},
+    ),
     "leave": ("the last line of a runner that exits normally", {"why": "the reason"}),
     "double": (
         "in `doubles.jsonl`, without `l` and `n`: a second copy of an element found it taken and exited",

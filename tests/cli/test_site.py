@@ -149,8 +149,8 @@ def test_a_scheduler_that_is_down_ends_with_3(penstock, cluster):
     assert shown.exit_code == 3
     assert shown.stdout.splitlines() == [
         "cluster: slurm cannot be asked",
-        "! the scheduler did not answer (cannot contact the controller): see what `scontrol show config` says here, and wait"
-        " if it says the same",
+        "! the scheduler did not answer (cannot contact the controller): check what `scontrol show config` prints here, and wait"
+        " if it is the same",
     ]
 
 

@@ -269,11 +269,11 @@ def test_what_is_promised_at_ctrl_c_is_true_of_each_place(tmp_path: Path) -> Non
     mixed = DEFINITION + 'workdir = "w"\n[stage.here]\neach = "file"\ncommand = ["true"]\nsite = "local"\n'
     made = make_campaign(tmp_path, mixed.replace('workdir = "w"\n', ""), {})
     both = Conductor(config.load(tmp_path), command="run").sites
-    assert promise(both) == "running work returns what it has not started, jobs at cluster go on"
+    assert promise(both) == "running work returns what it has not started, jobs at cluster continue"
     assert promise(Conductor(made.load("campaign.site=local"), command="run").sites) == (
         "running work returns what it has not started"
     )
     assert (
         promise(Conductor(make_campaign(tmp_path, DEFINITION).load(), command="run").sites)
-        == "jobs at cluster go on"
+        == "jobs at cluster continue"
     )

@@ -360,7 +360,7 @@ def test_an_element_that_was_taken_out_of_a_waiting_array_is_not_submitted_again
     assert it.states() == {"done": 4, "failed": 2}
     assert len(it.cluster.jobs) == 1
     why = it.rows("SELECT DISTINCT why FROM task WHERE state = 'failed'")[0][0]
-    assert "cancelled at pretend: it waited" in why
+    assert "cancelled at pretend: it was pending" in why
     assert "penstock retry" in why
 
 
@@ -605,7 +605,7 @@ def test_a_job_that_is_never_taken_pauses_its_stage_and_costs_nothing(grid: Any)
     ending = it.run()
     assert ending.code == 1
     assert len(it.cluster.commands("sbatch")) == 3
-    assert any("handed job" in line for line in ending.lines)
+    assert any("was sent job" in line for line in ending.lines)
     assert it.states() == {"ready": 6}
     assert it.outcomes() == []
 

@@ -125,7 +125,7 @@ def test_a_damaged_request_is_set_aside_and_told(lab: Any, damage: Callable[[Pat
     assert [path.name for path in left.parent.iterdir()] == ["1.0.1.damaged"]
     assert lab.rows("SELECT * FROM veto") == []
     (told,) = [row[0] for row in lab.rows("SELECT why FROM problem")]
-    assert told.endswith("ask again")
+    assert told.endswith("request it again")
 
 
 # --- pure ---------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def test_an_earlier_attempt_can_be_asked_for(written):
 
 
 def test_an_attempt_that_never_was_is_told(written):
-    with pytest.raises(LedgerError, match="no attempt 3: calibrate was tried 2 times"):
+    with pytest.raises(LedgerError, match="no attempt 3: calibrate has 2 attempts"):
         read(written, attempt=3)
 
 

@@ -84,14 +84,14 @@ def test_a_retry_lets_a_paused_stage_go_on_and_counts_its_fuse_anew(engine: Engi
     engine.db.execute("UPDATE stage SET paused = 'fuse', paused_why = 'all fail' WHERE name = 'make'")
     engine.ask("retry", "make", ())
     assert engine.db.execute("SELECT count(*) FROM stage WHERE paused IS NOT NULL").fetchone()[0] == 0
-    assert answers(engine)[-1] == "1 failed task will be retried, stage 'make' goes on"
+    assert answers(engine)[-1] == "1 failed task will be retried, stage 'make' resumed"
     assert engine.ledger.meta("fuse.make") == "1"
 
 
 def test_a_retry_that_only_ends_a_pause_says_so(engine: Engine) -> None:
     engine.db.execute("UPDATE stage SET paused = 'fuse', paused_why = 'all fail' WHERE name = 'make'")
     engine.ask("retry", "make", ())
-    assert answers(engine)[-1] == "stage 'make' goes on"
+    assert answers(engine)[-1] == "stage 'make' resumed"
     engine.ask("retry", "make", ())
     assert answers(engine)[-1] == "0 failed tasks will be retried"
 

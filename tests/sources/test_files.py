@@ -268,7 +268,7 @@ def test_a_unit_without_its_companion_is_incomplete(put: Put, campaign_of: Freez
     state = state_at()
     assert found_in(campaign, state) == []
     ((path, _, _, key, ready_at, why),) = state.unsettled
-    assert (path, key, ready_at, why) == ("a/x.wav", ("x",), None, "incomplete: a/x.wav.done is not there")
+    assert (path, key, ready_at, why) == ("a/x.wav", ("x",), None, "incomplete: a/x.wav.done does not exist")
     put("a/x.wav.done")
     assert len(found_in(campaign)) == 1
 

@@ -140,7 +140,7 @@ def definition_lines(definition: dict[str, Any]) -> list[str]:
     about = {
         key: (field.description or "").partition("[")[0] for key, field in SiteTable.model_fields.items()
     }
-    said = {key: value for key, value in definition.items() if value not in (None, [], {})}
+    said = {key: value for key, value in definition.items() if value not in (None, "", [], {})}
     width = max(map(len, said))
     lines = [
         f"{key:<{width}}  {show_value(key, value)}  ({about[key].strip()})" for key, value in said.items()

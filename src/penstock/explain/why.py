@@ -114,7 +114,7 @@ class _Reader:
     def explain(self, task: sqlite3.Row) -> Explanation:
         tries = self._tries(task)
         state = task["state"]
-        why, remedy = self._reason(task, tried=bool(tries))
+        why, remedy = self._reason(task, tried=any(one.outcome != "unstarted" for one in tries))
         upstream = tuple(self._upstream(task, 0)) if state in ("waiting", "blocked") else ()
         label = self.labels.label(task["key"])
         changed, made_with = self._changed(task)

@@ -30,7 +30,7 @@ def expand_ranges(text: str) -> list[int]:
         first, step = int(found[1]), int(found[3] or 1)
         last = int(found[2] or first)
         if not step or len(indices) + (last - first) // step >= MOST_ELEMENTS:
-            raise ValueError(f"{text!r} is not a plausible list of ranges")
+            raise ValueError(f"{text!r} is not a list of ranges that can be real")
         indices += range(first, last + 1, step)
     return indices
 

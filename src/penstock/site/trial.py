@@ -73,7 +73,7 @@ class Trial:
             self.limits = self.site.limits()
         except QueryFailed as error:
             command = shlex.join(self.site.scheduler.limits())
-            self.faults.append(f"{error}: see what `{command}` says here, and wait if it says the same")
+            self.faults.append(f"{error}: check what `{command}` prints here, and wait if it is the same")
             return self.findings(reached=False)
         except SiteError as error:
             self.faults.append(str(error))
@@ -143,13 +143,13 @@ class Trial:
         """Return why there is nothing more to wait for, if so."""
         now = self.clock.monotonic()
         if self.held:
-            return f"it would wait for ever, {self.held}: correct what the site asks for, or have it released"
+            return f"it would wait for ever, {self.held}: correct what the site requests, or have it released"
         if self.over_at is not None and (now >= min(self.over_at, until) or self.words()):
             return self.nothing_written()
         if now >= until:
             return (
-                f"the trial did not run within {show_duration(self.wait_s)} ({self.said or 'no news of it'}) and was taken"
-                " back: wait longer with `--wait`, or name another `queue`"
+                f"the trial did not run within {show_duration(self.wait_s)} ({self.said or 'no news of it'}) and was"
+                " cancelled: wait longer with `--wait`, or name another `queue`"
             )
         return None
 
