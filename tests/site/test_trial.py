@@ -110,7 +110,7 @@ def test_what_would_wait_for_ever_is_not_waited_for(make_site):
     clock = ManualClock()
     found, _ = try_out(site, clock, wait_s=3600.0)
     assert found.faults == (
-        "it would wait for ever, held (PartitionTimeLimit): correct what the site asks for, or have it released",
+        "it would wait for ever, held (PartitionTimeLimit): correct what the site requests, or have it released",
     )
     assert clock.monotonic() < 60
     assert slurm.asked[-1] == ["scancel", "4711"]

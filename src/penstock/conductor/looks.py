@@ -1,4 +1,4 @@
-"""What the last whole look at the products saw: while nothing moved since, another is put off for a day."""
+"""The last full check of the products: while nothing changed since, the next one is put off for a day."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GRAIN_NS = 2_000_000_000  # a folder that changed so shortly before may change a
 
 
 def nothing_moved(context: Context) -> bool:
-    """Whether the last whole look was today, found all well, and neither the record nor a folder changed since."""
+    """Whether the last full check was today and clean, and neither the record nor a folder changed since."""
     seen = json.loads(context.ledger.meta(SEEN) or "{}")
     if (
         not seen
@@ -30,7 +30,7 @@ def nothing_moved(context: Context) -> bool:
 
 
 def begin_look(context: Context, rows: Iterable[Recorded]) -> str | None:
-    """Return what is to be remembered if the look that begins finds all well; None where each run is to look."""
+    """Return what to remember if the check that begins is clean; None where each run is to check."""
     rows = list(rows)
     folders = {row.path.rpartition("/")[0] for row in rows}
     if len(rows) <= FEW or len(folders) > MOST_FOLDERS:
@@ -43,7 +43,7 @@ def begin_look(context: Context, rows: Iterable[Recorded]) -> str | None:
 
 
 def end_look(ledger: Ledger, seen: str | None) -> None:
-    """Remember a look that found all well, or that there was none."""
+    """Remember a clean check, or that there was none."""
     if seen or ledger.meta(SEEN):
         with ledger.transaction():
             ledger.set_meta(SEEN, seen or "{}")

@@ -1,4 +1,4 @@
-"""Products that are no longer as they were made: their tasks are stale until they are made again."""
+"""Products that are missing or changed: their tasks are stale until they are redone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Lost = dict[tuple[int, int], str]  # stage and unit → why
 def mark_lost(context: Context, *, accept_gone: bool) -> int:
     """Mark the tasks of products that are missing or changed, unmark those that are back; return how many are marked.
 
-    So many that are missing at once are a disk that is not mounted: nothing changes, and it is said. What is there
+    Too many missing at once mean a disk that is not mounted: nothing changes, and it is reported. What is there
     and was changed proves that the disk is, too.
     """
     ledger, graph = context.ledger, context.graph
@@ -35,8 +35,8 @@ def mark_lost(context: Context, *, accept_gone: bool) -> int:
     lost = {(row.stage, row.unit): why for row, why in found}
     missing = sum(why == say_missing(row) for row, why in found)
     believed = accept_gone or not too_many_lost(missing, len(rows))
-    why = f"{missing} are missing at once, too many to be believed: is a disk not mounted?"
-    told = None if believed else f"{why} `penstock run --accept-gone` takes it as true"
+    why = f"{missing} are missing at once, which is suspicious: is a disk not mounted?"
+    told = None if believed else f"{why} `penstock run --accept-gone` accepts it"
     ledger.set_problem(SOURCE, told, context.clock.now())
     before = marked(ledger.db, LOST)
     fresh = lost.keys() - before if believed else set[tuple[int, int]]()
@@ -78,12 +78,12 @@ def lost_in(folder: str, expected: Mapping[str, Recorded]) -> Iterator[tuple[Rec
 
 
 def say_missing(row: Recorded) -> str:
-    """Say that a product is not there."""
+    """Return that a product is missing."""
     return f"product {row.path} is missing"
 
 
 def why_changed(entry: os.DirEntry[str], row: Recorded) -> str | None:
-    """Say how a product differs from what was made, by its size and time; of a folder its own time counts."""
+    """Return how a product differs from what was made, by size and time; for a folder its own time counts."""
     try:
         status = entry.stat()
     except FileNotFoundError:
@@ -94,4 +94,4 @@ def why_changed(entry: os.DirEntry[str], row: Recorded) -> str | None:
     if made is None or status.st_mtime_ns == made:
         return None
     rounded = any(status.st_mtime_ns == made // grain * grain for grain in GRAINS)
-    return None if rounded else f"product {row.path} was written again"
+    return None if rounded else f"product {row.path} was rewritten"

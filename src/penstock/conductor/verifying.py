@@ -1,4 +1,4 @@
-"""Products compared, byte for byte, with what the record says that was made."""
+"""Products compared, byte for byte, with the record."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Difference:
 
 
 def products_of(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> list[Recorded]:
-    """Return the recorded products of the done tasks that a target means, as `redo` understands it."""
+    """Return the recorded products of the done tasks that a target selects, as `redo` understands it."""
     chosen = choose(ledger, graph, target)
     meant = {(graph.ids[stage], unit) for stage, units in chosen.items() for unit in units}
     return [row for row in recorded(ledger.db) if (row.stage, row.unit) in meant]
@@ -50,7 +50,7 @@ def compare(root: Path, rows: Iterable[Recorded]) -> Iterator[Difference | None]
 
 
 def compare_one(path: str, row: Recorded) -> tuple[str, str] | None:
-    """Say what is wrong with one product, if anything is; a link counts as what it leads to, as everywhere."""
+    """Return what is wrong with one product, if anything; a link counts as its target, as everywhere."""
     named, place = f"{LOST}{row.path}", os.path.realpath(path)
     try:
         status = os.stat(place)
@@ -60,10 +60,10 @@ def compare_one(path: str, row: Recorded) -> tuple[str, str] | None:
     except (FileNotFoundError, NotADirectoryError):
         return MISSING, f"{named} is missing"
     except Odd as odd:
-        return DIFFERENT, f"{ALTERED}{row.path} are not those that were made: it {odd}"
+        return DIFFERENT, f"{ALTERED}{row.path} differ from what was made: it {odd}"
     except OSError as error:
-        return UNREADABLE, f"{named} cannot be read ({error.strerror}): nothing is known of it"
-    return None if same else (DIFFERENT, f"{ALTERED}{row.path} are not those that were made")
+        return UNREADABLE, f"{named} cannot be read ({error.strerror}): its content is unknown"
+    return None if same else (DIFFERENT, f"{ALTERED}{row.path} differ from what was made")
 
 
 def still_so(ledger: Ledger, found: Iterable[Difference]) -> list[Difference]:
@@ -75,7 +75,7 @@ def still_so(ledger: Ledger, found: Iterable[Difference]) -> list[Difference]:
 def request_for(ledger: Ledger, rows: Iterable[Recorded], found: Iterable[Difference]) -> dict[str, Any]:
     """Return what to ask for after a comparison: which tasks are stale now, and which are no longer; {} for nothing.
 
-    So many that are missing at once are a disk that is not mounted: of these nothing is believed.
+    Too many missing at once mean a disk that is not mounted: those are ignored.
     """
     found = list(found)
     missing = sum(one.kind == MISSING for one in found)
