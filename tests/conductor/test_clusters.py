@@ -882,7 +882,7 @@ def test_what_was_damaged_before_it_is_handed_in_again_is_told_and_goes_out_anew
     assert it.job().name not in damaged
     ((source, why),) = it.rows("SELECT source, why FROM problem")
     assert source == f"job {damaged[0]}, {name}"
-    assert why.endswith("is damaged: its job is closed and its tasks go back") or name == "tasks.jsonl"
+    assert why.endswith("is damaged: its job is closed and its tasks run again") or name == "tasks.jsonl"
 
 
 @pytest.mark.parametrize("name", ["script.sh", "spec.json"])

@@ -48,7 +48,7 @@ def test_an_array_that_is_too_large_is_not_handed_in_again_at_that_size(tmp_path
 def test_what_a_site_refused_is_told(tmp_path: Path) -> None:
     it = Grid(tmp_path, ONE_EACH, units=40, most_submitted=10, queue_s=9e9)
     ticks(it, 2)
-    told = "pretend refused 20 elements at once; 10 are handed in at a time"
+    told = "pretend refused 20 elements at once; 10 are submitted at a time"
     assert ("pretend", told) in status(it).sites
     assert told in status(it).to_text().splitlines()
     assert status(it).to_json()["sites"] == [{"name": "pretend", "note": told}]
@@ -64,7 +64,7 @@ def test_that_a_full_site_is_left_alone_is_known_to_the_next_conductor_and_told(
     gaps = [later - earlier for earlier, later in pairwise(it.cluster.commands("sbatch"))]
     assert gaps == [0, 60, 120, 240]
     (note,) = [note for _, note in status(it).sites]
-    assert note.startswith("nothing is handed in at pretend until ")
+    assert note.startswith("nothing is submitted at pretend until ")
     assert "QOSMaxSubmitJobPerUserLimit" in note
 
 

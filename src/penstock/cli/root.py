@@ -18,26 +18,26 @@ from penstock.errors import PenstockError
 # Command → its line in `penstock --help`, in the order of a campaign's life. Its module has the same name.
 COMMANDS = {
     "init": "Start a campaign: write a commented definition.",
-    "check": "Check the definition, and nothing else.",
+    "check": "Check the definition without running anything.",
     "plan": "Show what `run` would do, and why; nothing is written.",
     "run": "Work until nothing can change without a new file or a person.",
-    "tick": "Do one turn of work, then leave (for cron).",
-    "watch": "Work, and go on as new data come, until stopped.",
+    "tick": "Do one turn of work, then exit (for cron).",
+    "watch": "Keep working as new data arrive, until stopped.",
     "up": "Start `watch` in the background.",
-    "down": "Stop whatever works on the campaign.",
+    "down": "Stop the conductor that works on the campaign.",
     "status": "Show where the campaign stands.",
     "why": "Explain the state of a unit's tasks, and what would change it.",
-    "log": "Print what a task wrote.",
+    "log": "Print a task's output.",
     "units": "List tasks by state, stage or name.",
     "jobs": "List the jobs.",
-    "retry": "Give failed tasks another try.",
-    "redo": "Make done tasks again.",
-    "cancel": "Stop queued and running tasks.",
+    "retry": "Retry failed tasks.",
+    "redo": "Redo finished tasks.",
+    "cancel": "Cancel queued and running tasks.",
     "veto": "Keep a unit from being processed, and record why.",
     "unveto": "Lift a veto.",
-    "report": "Show what the stages used, and what to ask for.",
-    "site": "Look at the places where jobs run, and try them.",
-    "ledger": "Look after the record.",
+    "report": "Show what the stages used, and suggest what to request.",
+    "site": "Show and test the sites where jobs run.",
+    "ledger": "Check, back up and restore the record.",
     "demo": "Run a small campaign of a workflow, to see how it goes.",
 }
 
@@ -45,9 +45,9 @@ COMMANDS = {
 GROUPS = {
     "Define a campaign": ("init", "check", "plan", "demo"),
     "Work on it": ("run", "tick", "watch", "up", "down"),
-    "See where it stands": ("status", "why", "log", "units", "jobs", "report"),
+    "Follow it": ("status", "why", "log", "units", "jobs", "report"),
     "Decide": ("retry", "redo", "cancel", "veto", "unveto"),
-    "Look after places and the record": ("site", "ledger"),
+    "Sites and the record": ("site", "ledger"),
 }
 
 NUMBER = re.compile(r"-[0-9]").match
@@ -58,7 +58,7 @@ HELP = """Process a laboratory's data on this machine or a cluster; nothing is l
   penstock init mydata       write mydata/penstock.toml, then edit it
   penstock check             is the definition valid?
   penstock plan              what would be done, and why
-  penstock run               do it; after any interruption, the same command goes on
+  penstock run               do it; after any interruption, the same command continues
 
 Exit codes: 0 all well, 1 something failed or a source has problems, 2 wrong use or definition, 3 the site cannot be
 reached, 4 another conductor holds the campaign.
@@ -121,7 +121,7 @@ class Root(click.Group):
 
 
 def tell_of_record(ctx: click.Context, error: Exception) -> None:
-    """Say in one sentence what is wrong with the record, if SQLite found that."""
+    """Describe in one sentence what SQLite found wrong with the record, if it did."""
     from penstock.errors import LedgerError
     from penstock.ledger.files import explained
 
@@ -154,7 +154,7 @@ def numbers_last(command: click.Command, words: Sequence[str]) -> list[str]:
 
 
 def tell(ctx: click.Context, message: str, code: int) -> NoReturn:
-    """Print one line on stderr and leave with `code`."""
+    """Print one line on stderr and exit with `code`."""
     click.echo(f"penstock: {visible(message)}", err=True)
     ctx.exit(code)
 

@@ -1,4 +1,4 @@
-"""The end of a job: its books are closed, what a killed runner left is removed, its folder is packed."""
+"""The end of a job: its record is finished, what a killed runner left is removed, its folder is packed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from penstock.site import FeedingSite, JobSite
 from penstock.site.script import remedy_for
 from penstock.site.tasksfile import product_folders
 
-WORDLESS = "its runner ended without a word, "
+WORDLESS = "its runner ended without a message, "
 
 #: runners in a row that never began: so many are taken for a broken place when they said why, or when they did not
 FALSE_STARTS = {True: 2, False: FREE_AT_MOST}
@@ -34,7 +34,7 @@ WHERE b.job = ? AND EXISTS (SELECT 1 FROM life l WHERE l.job = b.job AND l.eleme
 
 
 class Finishing:
-    """Closes the books of jobs whose runners are gone."""
+    """Finishes jobs whose runners are gone."""
 
     def __init__(self, context: Context) -> None:
         self.ledger, self.campaign, self.sites, self.clock = (
@@ -43,7 +43,7 @@ class Finishing:
         self.finisher = Finisher(context.ledger, context.graph, context.allowances)
 
     def finish_runner(self, site: FeedingSite, job: sqlite3.Row) -> None:
-        """Close the books of a runner of this machine, after the last of its events was read."""
+        """Finish the job of a runner of this machine, after the last of its events was read."""
         lives = jobs.lives(self.ledger.db, job["id"])
         left, words = all(life["left"] is not None for life in lives), runner_log(site, job["token"])
         damaged = self.note_damage(site, job) if not left or "damaged" in lives[-1]["left"] else False
@@ -53,7 +53,7 @@ class Finishing:
         why = (
             lives[-1]["left"]
             if left
-            else f"its runner ended {f'with: {words}' if words else 'without a word'}"
+            else f"its runner ended {f'with: {words}' if words else 'without a message'}"
         )
         self.note_unsaid(job)
         self.finisher.finish(job, Ending("lost", why, suspects=True), now=self.clock.now())
@@ -64,7 +64,7 @@ class Finishing:
     def finish_elements(
         self, site: JobSite, job: sqlite3.Row, elements: Sequence[int], ending: Ending
     ) -> None:
-        """Close the books of some elements of an array; the job's folder is packed with its last ones."""
+        """Finish some elements of an array; the job's folder is packed with its last ones."""
         lives = [life for life in jobs.lives(self.ledger.db, job["id"]) if life["element"] in set(elements)]
         gone = sorted({life["element"] for life in lives if life["left"] is None})
         if gone:
@@ -89,7 +89,7 @@ class Finishing:
     def note_unsaid(self, job: sqlite3.Row) -> None:
         """Note products that a runner left without a word of them, when the end of its event file was lost.
 
-        They came to their names after their tasks were given out: what lay there before is nobody's to replace.
+        They got their names after their tasks were submitted: what was there before must not be replaced.
         """
         rows = self.ledger.db.execute(UNSAID, (job["id"],)).fetchall()
         left = [row for row in rows if came_after(self.campaign.root / row["path"], row["at"])]
@@ -110,7 +110,7 @@ class Finishing:
         return damage.keys()
 
     def count_starts(self, job: sqlite3.Row, n: int, *, began: bool, words: str, why: str) -> None:
-        """Pause the stages of a job when too many runners of its site in a row could not begin."""
+        """Pause the stages of a job when too many runners of its site in a row could not start."""
         times = 0 if began else experience_of(self.ledger.db, job["site"]).false_starts + n
         learn(self.ledger, job["site"], false_starts=times)
         if times >= FALSE_STARTS[bool(words)]:
@@ -135,9 +135,9 @@ class Finishing:
 
 
 def why_not_begun(said: str, words: str, site: str) -> str:
-    """Say why elements of a cluster began nothing, and what to mend.
+    """Explain why elements of a cluster started nothing, and what to fix.
 
-    >>> why_not_begun("its runner ended without a word, hpc says FAILED", "module: not found", "hpc")
+    >>> why_not_begun("its runner ended without a message, hpc says FAILED", "module: not found", "hpc")
     "module: not found (hpc says FAILED): correct the site's `python`, `container` or `setup`, and try `penstock site test hpc`"
     """
     trial = f"try `penstock site test {site}`"
@@ -161,13 +161,13 @@ def left_by(paths: Iterable[Path], token: str, elements: Sequence[int]) -> list[
 
 
 def runner_log(site: JobSite, token: str) -> str:
-    """Return the last two things that a runner, or the script that starts it, wrote on its standard error, if any."""
+    """Return the last two different lines that a runner, or the script that starts it, wrote on its standard error."""
     said = dict.fromkeys(line.strip() for line in site.runner_log(token).splitlines())
     return "; ".join([*said][-2:])
 
 
 def refund_tries(ledger: Ledger, job: sqlite3.Row) -> None:
-    """Let what failed because the place was unwell cost nothing, however often a full disk is tried again."""
+    """Refund the free tries of tasks that failed because of their site, however often a full disk is tried again."""
     with ledger.transaction() as db:
         db.execute(
             "UPDATE task SET free = free - 1 WHERE free > 0 AND (stage, unit) IN"

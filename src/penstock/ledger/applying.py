@@ -32,7 +32,7 @@ ATTEMPT = (
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What applying a chunk of events brought."""
+    """The result of applying a chunk of events."""
 
     consumed: int = 0  # bytes
     ended: int = 0
@@ -64,7 +64,7 @@ class Applier:
     ) -> News:
         """Apply the new bytes of one event file and move its offset, in one transaction.
 
-        An end whose products are not what it says, by `prove`, proves nothing. In an array, what a signal ended is
+        An end whose products are not what it says, by `prove`, is not valid. In an array, what a signal ended is
         left as it is: only the scheduler knows who sent it, and why. `last`: nothing more comes.
         """
         chunk = parse_events(
@@ -97,7 +97,7 @@ class Applier:
                     chunk.starts[stage, unit] = end
 
     def note_life(self, life: sqlite3.Row, chunk: Chunk, now: float) -> None:
-        """Record how far the file was read and what its runner last said."""
+        """Record how far the file was read and its runner's last event."""
         where = (life["job"], life["element"], life["life"])
         self.db.execute(
             "UPDATE life SET offset = offset + ?, seq = ?, unread = ?, begun = begun + ?, news = ?, left = coalesce(?, left),"
@@ -126,7 +126,7 @@ class Applier:
         self.note_bad(life, chunk.bad, now)
 
     def note_bad(self, life: sqlite3.Row, whys: Sequence[str], now: float) -> None:
-        """Let people see what an event file says that cannot be."""
+        """Record as problems the events that cannot be true."""
         if not whys:
             return
         folder = self.db.execute("SELECT folder FROM job WHERE id = ?", (life["job"],)).fetchone()[0]
@@ -193,7 +193,7 @@ class Applier:
         wrong: Mapping[str, str],
         now: float,
     ) -> None:
-        """Take out the ends that prove nothing: their tasks count as if they had not ended, and are run again."""
+        """Remove the ends that are not valid: their tasks count as if they had not ended, and are run again."""
         good = {u: e for u, e in ends.items() if e["o"] == "ok" and u in current}
         void = {**unfit(stage, good, wrong), **self.foreign(stage, good)}
         chunk.starts.update({(stage, unit): ends.pop(unit) for unit in void})
@@ -203,13 +203,13 @@ class Applier:
             if unit in ends and row["state"] == "queued" and (stage, unit) not in chunk.began
         ]
         for unit in unbegun:
-            void[unit] = f"an end of '{stage}' for a task that this life did not begin: {ends.pop(unit)}"[
+            void[unit] = f"an end of '{stage}' for a task that its runner did not start: {ends.pop(unit)}"[
                 :300
             ]
         self.note_bad(life, [*void.values()], now)
 
     def after_ok(self, stage: str, good: Mapping[int, Event], now: float) -> None:
-        """Do what follows from a good end: a follower's inputs are known only now, and an expander's children."""
+        """Do what follows from a success: a follower's inputs are known only now, and an expander's children."""
         definition, number = self.graph.stages[stage], self.graph.ids[stage]
         if definition.follows and good:
             digests = digests_of(self.db, self.graph, stage, list(good))
@@ -234,7 +234,7 @@ class Applier:
             self.free_followers(life, name, units, changed)
 
     def decide(self, stage: str, row: sqlite3.Row, event: Event) -> Next:
-        """Say what happens after an attempt that did not end well."""
+        """Decide what happens after an unsuccessful attempt."""
         failure = Failure(
             event["o"], str(event.get("why") or event["o"]), event.get("verdict"), row["tries"], row["free"]
         )
@@ -261,7 +261,7 @@ class Applier:
         )  # fmt: skip
 
     def foreign(self, stage: str, good: Mapping[int, Event]) -> dict[int, str]:
-        """Return the units whose ends name files that other tasks make, and what is wrong: such an end proves nothing."""
+        """Return the units whose ends name files that other tasks make, and what is wrong: such an end is not valid."""
         named = [u for u, event in good.items() if event["products"]]
         if not named:
             return {}
@@ -271,14 +271,14 @@ class Applier:
         )
         own = {(row["unit"], row["name"]): row["path"] for row in rows}
         return {
-            unit: f"an end of '{stage}' names {path} as its {name}, which it does not make"
+            unit: f"an end of '{stage}' names {path} as its {name}, which is another task's product"
             for unit in named
             for name, (path, *_) in good[unit]["products"].items()
             if own.get((unit, name)) != path
         }
 
     def record_products(self, stage: str, ends: Mapping[int, Event], good: Mapping[int, Event]) -> None:
-        """Write what was made, what may have been by a task that has moved on, and where nothing was."""
+        """Record what was made, what may have been made by a task that has moved on, and where nothing was."""
         number, others = self.graph.ids[stage], {u: e for u, e in ends.items() if u not in good}
         products.record_made(self.db, number, good)
         left = {u for u, e in others.items() if e["o"] in ("ok", "node_failure")}
@@ -286,7 +286,7 @@ class Applier:
         products.note_none(self.db, number, others.keys() - left)
 
     def record_veto(self, stage: str, unit: int, why: str, now: float) -> None:
-        """Keep a stage's own "do not process this" where people's vetoes are."""
+        """Record a stage's own "do not process this" among people's vetoes."""
         self.db.execute(
             "INSERT INTO veto (unit, stage, by, why, at) VALUES (?, ?, ?, ?, ?)",
             (unit, self.graph.ids[stage], f"stage {stage}", why, now),
@@ -311,7 +311,7 @@ class Applier:
             )
 
     def apply_gives(self, life: sqlite3.Row, gives: Sequence[Task]) -> Touched:
-        """Free the tasks that a runner gave back before their turn."""
+        """Free the tasks that a runner returned unstarted."""
         touched = Touched()
         for stage, units in by_stage(dict.fromkeys(gives)).items():
             rows = list(self.current(life, stage, list(units)).values())
@@ -323,7 +323,7 @@ class Applier:
 def unfit(stage: str, good: Mapping[int, Event], wrong: Mapping[str, str]) -> dict[int, str]:
     """Return the units with a product that is not what their end says, and what is wrong with it."""
     return {
-        unit: f"an end of '{stage}' proves nothing: {wrong[path]}; it is run again"
+        unit: f"an end of '{stage}' is not valid: {wrong[path]}; the task is run again"
         for unit, event in (good.items() if wrong else ())
         for path, *_ in event["products"].values()
         if path in wrong

@@ -1,4 +1,4 @@
-"""What runners' lines say: each is sorted by what it tells, and refused where it cannot be. Nothing is recorded here."""
+"""What runners' lines say: each is sorted by kind, and refused when not valid. Nothing is recorded here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RemovedStage(Exception):
 
 @dataclass(slots=True)
 class Chunk:
-    """Events of one piece of an event file, sorted by what they tell."""
+    """Events of one piece of an event file, sorted by kind."""
 
     starts: dict[Task, Event] = field(default_factory=dict[Task, Event])
     ends: dict[Task, Event] = field(default_factory=dict[Task, Event])
@@ -48,9 +48,9 @@ class Chunk:
 def parse_events(
     data: bytes, *, token: str, seq: int, names: Mapping[int, str], unread: int = 0, last: bool = False
 ) -> Chunk:
-    """Sort the whole lines of `data`; those up to `seq` are known already, those that make no sense are `bad`.
+    """Sort the whole lines of `data`; those up to `seq` are known already, those that are not valid are `bad`.
 
-    What stands from the first good end on that no mark follows is left for later, unless these are the `last` words.
+    What follows the first good end without a mark is left for later, unless these are the `last` bytes.
     A line's number follows that of the one before, but for as many as were `unread`.
     """
     whole = data.rfind(b"\n") + 1
@@ -95,7 +95,7 @@ def counting(events: Sequence[Event | str]) -> int:
 
 
 def is_mark(event: Event | str) -> bool:
-    """Whether a line says that all before it is on the disk."""
+    """Whether a line says that everything before it is on the disk."""
     return not isinstance(event, str) and event.get("e") in MARKS
 
 
@@ -105,7 +105,7 @@ def is_good_end(event: Event | str) -> bool:
 
 
 def take_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> str | None:
-    """Put one event where it belongs; return what is wrong with it, if anything is."""
+    """Sort one event; return what is wrong with it, if anything."""
     skipped = event["n"] - chunk.seq - 1
     if skipped < 0:
         return None
@@ -139,7 +139,7 @@ def parse_line(line: bytes, token: str) -> Event | str:
 
 
 def sort_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> None:
-    """Put one event where it belongs; an unknown kind is passed over, as newer runners may know more."""
+    """Sort one event; an unknown kind is ignored, as newer runners may know more."""
     match event["e"]:
         case "start":
             task = task_of(event["s"], event["u"], names)
@@ -163,7 +163,7 @@ def sort_event(chunk: Chunk, event: Event, names: Mapping[int, str]) -> None:
 
 
 def sort_word(chunk: Chunk, event: Event) -> None:
-    """Put what a runner says of itself where it belongs."""
+    """Sort an event that a runner reports about itself."""
     match event["e"]:
         case "claim":
             chunk.claim = {name: event[name] for name in ("native", "host", "boot", "pid", "start")}
@@ -203,7 +203,7 @@ def void_ends(chunk: Chunk, tasks: Sequence[Task], why: str) -> None:
 def checked_product(
     path: Any, size: Any, digest: Any, mtime_ns: Any = None
 ) -> tuple[str, int, str, int | None]:
-    """Return a product of an `end` event with the types that it must have; runners of before tell no time."""
+    """Return a product of an `end` event with the types that it must have; older runners give no time."""
     return str(path), int(size), str(digest), None if mtime_ns is None else int(mtime_ns)
 
 

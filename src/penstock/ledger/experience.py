@@ -1,4 +1,4 @@
-"""What was learned of each site, so that who comes next need not learn it again: one row a site.
+"""What was learned about each site, so that the next conductor need not learn it again: one row for each.
 
 Times are wall-clock seconds. A clock may be put back, so none is believed further ahead than what it ends may last.
 """
@@ -49,7 +49,7 @@ class Experience:
     boot: str | None = None
 
     def rests(self, now: float) -> bool:
-        """Whether nothing is to be handed in for now."""
+        """Whether submission is suspended for now."""
         return is_ahead(self.rests_until, now, REST_AT_MOST_S)
 
     def includes_all(self, now: float) -> bool:
@@ -57,15 +57,15 @@ class Experience:
         return is_ahead(self.include_until, now, DAY_S)
 
     def notes(self, site: str, now: float) -> Iterator[str]:
-        """Yield what a person should know of it, a sentence each."""
+        """Yield what a person should know about it, a sentence each."""
         if self.most_elements and self.refused:
-            yield f"{site} refused {self.refused} elements at once; {self.most_elements} are handed in at a time"
+            yield f"{site} refused {self.refused} elements at once; {self.most_elements} are submitted at a time"
         if self.rests(now) and self.rests_until:
             why = f": {self.rests_why}" if self.rests_why else ""
-            yield f"nothing is handed in at {site} until {show_time(self.rests_until, now=now)}{why}"
+            yield f"nothing is submitted at {site} until {show_time(self.rests_until, now=now)}{why}"
         if self.includes_all(now) and self.include_until:
             until = show_time(self.include_until, now=now)
-            yield f"{site} refused to avoid nodes that failed; jobs may go to them until {until}"
+            yield f"{site} refused to exclude failed nodes; jobs may run on them until {until}"
 
 
 def is_ahead(at: float | None, now: float, within: float) -> bool:
@@ -94,7 +94,7 @@ def experience_of(db: sqlite3.Connection, site: str) -> Experience:
 
 
 def learn(ledger: Ledger, site: str, **facts: Any) -> Experience:
-    """Write down what is new of a site, and return all that is known."""
+    """Record what is new about a site, and return all that is known."""
     old = experience_of(ledger.db, site)
     new = replace(old, **facts)
     if new != old:
@@ -106,6 +106,6 @@ def learn(ledger: Ledger, site: str, **facts: Any) -> Experience:
 
 
 def notes_of(db: sqlite3.Connection, now: float) -> Iterator[tuple[str, str]]:
-    """Yield each site with what a person should know of it."""
+    """Yield each site with what a person should know about it."""
     for (site,) in db.execute("SELECT name FROM site ORDER BY name").fetchall():
         yield from ((site, note) for note in experience_of(db, site).notes(site, now))

@@ -23,7 +23,7 @@ INLINE_BYTES = 8 * CHUNK  # above, looking at a product is left to another proce
 
 
 class Planned(NamedTuple):
-    """A product that a task is to leave."""
+    """A product that a task must produce."""
 
     name: str
     shown: str
@@ -39,7 +39,7 @@ class Planned(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A product that was left, where it lies now and where it waits for its publication."""
+    """A product that was found, where it is now and where it waits for its publication."""
 
     plan: Planned
     path: str
@@ -64,7 +64,7 @@ def plan_products(
 ) -> List[Planned]:
     """Make the folders for a task's products; return where it must write them.
 
-    `again`: an earlier life of this element began the task, so what lies there may be its own.
+    `again`: an earlier life of this element began the task, so files there may be its own.
     """
     planned: List[Planned] = []
     for name, data in declared.items():
@@ -91,7 +91,7 @@ def plan_products(
 
 @contextmanager
 def explained() -> Generator[None, None, None]:
-    """Turn what the system says while products are taken into the trouble that it means."""
+    """Turn a system error while products are taken into the failure that it means."""
     try:
         yield
     except PermissionError as error:
@@ -101,7 +101,7 @@ def explained() -> Generator[None, None, None]:
 
 
 def mark_of(path: str) -> Mark:
-    """Return what tells the file, folder or link at a path from another; None when there is none."""
+    """Return what identifies the file, folder or link at a path; None when there is none."""
     try:
         status = os.lstat(path)
     except OSError:
@@ -110,32 +110,32 @@ def mark_of(path: str) -> Mark:
 
 
 def way_to(name: str, *, python: bool) -> str:
-    """Say how a program is told where to write a product."""
+    """Name the placeholder that tells a program where to write a product."""
     if python:
         return "task.product()" if name == "product" else "task.product({!r})".format(name)
     return "{product}" if name == "product" else "{product." + name + "}"
 
 
 def refuse_taken(planned: Sequence[Planned]) -> None:
-    """Raise Taken if something lies where a product goes that is not this task's own."""
+    """Raise Taken if a file exists at a product's path that is not this task's own."""
     for plan in planned:
         if plan.before and plan.keep:
             raise Taken("{} {}".format(plan.shown, plan.keep))
 
 
 def refuse_written(plan: Planned) -> None:
-    """Raise Taken if a file came to where a product goes while its task ran."""
+    """Raise Taken if a file appeared at a product's path while its task ran."""
     if plan.keep and mark_of(plan.final):
         raise Taken(written_there(plan))
 
 
 def written_there(plan: Planned) -> str:
-    """Say that a file came under a product's final name while its task ran."""
+    """Describe a file that appeared under a product's final name while its task ran."""
     return "{} was written under its final name: write to {}".format(plan.shown, plan.way)
 
 
 def find_products(planned: Sequence[Planned], scratch: Optional[str]) -> List[Found]:
-    """Return the products that a task left; raise Missing when one is not as declared."""
+    """Return the products that a task wrote; raise Missing when one is not as declared."""
     found: List[Found] = []
     for plan in planned:
         if os.path.islink(os.path.dirname(plan.temporary)):  # what lies there is not the task's
@@ -172,7 +172,7 @@ def secure_products(found: List[Found]) -> List[Made]:
 
 
 def still_written(plan: Planned) -> str:
-    """Say that a product does not rest."""
+    """Describe a product that is still being changed."""
     return "product {} was changed by another process after its task ended".format(plan.shown)
 
 
@@ -189,7 +189,7 @@ def _digest(product: Found) -> Tuple[int, str, str]:
 
 
 def is_heavy(found: List[Found]) -> bool:
-    """Say whether securing takes so long that it should not be done in the runner's loop."""
+    """Return whether securing takes so long that it should not be done in the runner's loop."""
     return any(product.plan.folder for product in found) or sum(one.size for one in found) > INLINE_BYTES
 
 
@@ -206,7 +206,7 @@ def _by_pattern(plan: Planned, scratch: Optional[str]) -> str:
 
 
 def _checked_size(plan: Planned, path: str) -> Optional[int]:
-    """Return the size of what lies there, None for nothing; raise Missing when it is of another kind."""
+    """Return the size of what is there, None for nothing; raise Missing when it is of another kind."""
     try:
         status = os.lstat(path)
     except FileNotFoundError:
@@ -226,7 +226,7 @@ def _check_kind(plan: Planned, status: os.stat_result, link: str) -> None:
 
 
 def _materialize(plan: Planned, path: str) -> os.stat_result:
-    """Put what a link leads to in the link's place: links do not survive the move."""
+    """Replace a link by its target: links do not survive the move."""
     target = os.path.realpath(path)
     try:
         status = os.stat(target)
@@ -352,7 +352,7 @@ def sync_path(path: str) -> None:
 
 
 def publish(made: Made, plan: Planned) -> os.stat_result:
-    """Rename a finished product to its name, and return what lies there then.
+    """Rename a finished product to its name, and return what is there then.
 
     A folder takes the place of an old one, which stays if it cannot. Raises Taken rather than replace what is not
     this task's own, Unfit when it was changed after it was hashed.

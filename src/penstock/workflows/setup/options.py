@@ -53,6 +53,8 @@ def demo_options(name: str) -> Callable[[F], F]:
     return bundle(
         click.argument("folder", metavar="[DIR]", default=where, type=click.Path(path_type=Path)),
         click.option(
-            "--scheduler", metavar="NAME", help="Run it as jobs of this scheduler [on this machine alone]."
+            "--scheduler",
+            metavar="NAME",
+            help="Submit its jobs to this scheduler [default: run them on this machine].",
         ),
     )
