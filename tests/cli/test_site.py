@@ -158,7 +158,7 @@ def test_a_wait_that_is_over_takes_the_trial_back(penstock, cluster):
     (cluster / "bin/sbatch").write_text("#!/bin/sh\necho 4711\n")
     shown = penstock("site", "test", "cluster", "--wait", "1s", "-C", cluster)
     assert shown.exit_code == 1
-    assert "did not run within 1 s (no news of it) and was taken back" in shown.stdout
+    assert "did not run within 1 s (no news of it) and was cancelled" in shown.stdout
     assert (cluster / "cancelled").read_text() == "cancelled\n"
 
 
