@@ -87,7 +87,7 @@ class Finishing:
         return ()
 
     def note_unsaid(self, job: sqlite3.Row) -> None:
-        """Note products that a runner left without a word of them, when the end of its event file was lost.
+        """Note products that a runner left without an event about them, when the end of its event file was lost.
 
         They got their names after their tasks were submitted: what was there before must not be replaced.
         """

@@ -6,7 +6,7 @@ from typing import Dict, List, Mapping, Sequence, Tuple
 from .spec import Job, Stage
 from .work import Work
 
-#: what libraries read when they are loaded: without a word each of them takes all cores of the node
+#: what libraries read when they are loaded: unless told otherwise each of them takes all cores of the node
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
