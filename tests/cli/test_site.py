@@ -100,7 +100,7 @@ def test_a_definition_is_shown_in_its_own_keys_with_their_meaning(penstock, clus
 def test_limits_trouble_and_jobs_are_shown_from_the_record(penstock, submitted):
     text = penstock("site", "show", "cluster", "-C", submitted).output
     assert "limits: slurm 23.11, arrays of up to 400, accounting on" in text
-    assert "1 job out with 7 tasks" in text
+    assert "1 active job with 7 tasks" in text
     assert "! the scheduler did not answer (timed out) (since 1970-01-01 00:01:00)" in text, (
         "since its first silence"
     )

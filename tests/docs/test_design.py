@@ -37,7 +37,7 @@ def test_the_design_tells_the_layers_in_their_order() -> None:
 
 
 def test_the_folders_of_a_job_are_those_that_the_design_draws() -> None:
-    drawn = (ROOT / "docs/design.md").read_text("utf-8").split("## What lies where")[1].split("```")[1]
+    drawn = (ROOT / "docs/design.md").read_text("utf-8").split("## Where things are")[1].split("```")[1]
     code = "\n".join(path.read_text() for path in (ROOT / "src/penstock").rglob("*.py"))
     named = re.findall(r"─ ([\w.]+\.\w+|closed) ", drawn)
     own = [name for name in named if not re.match(r"\d|p\w{10}|penstock", name)]

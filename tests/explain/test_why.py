@@ -132,7 +132,7 @@ def test_a_running_task_says_where(chain):
     )
     chain.insert("life", job=job, element=1, life=1, host="node7")
     chain.task(1, unit, "running", batch=batch)
-    assert only(chain, unit).why == "since 00:16:40 in job pabc (77) of local on node7 with 2 others"
+    assert only(chain, unit).why == "since 00:16:40 in job pabc (process 77) of local on node7 with 2 others"
 
 
 def test_done_names_its_products_and_what_makes_it_stale(chain):
