@@ -78,8 +78,8 @@ def test_a_parameter_is_told_from_its_old_to_its_new_value(made):
         ('MODE = "a"', 'MODE = "b"', "show", "the variable MODE: a → b"),
         ('MODE = "a"', 'LEVEL = "a"', "show", "the variable LEVEL is new: a; the variable MODE was removed: a"),
         ('"fit/{night}', '"fits/{night}', "fit", "the product product: fit/{night}_{run} → fits/{night}_{run}"),
-        ("lab:fit", "tools:fit", "fit", "the function: lab:fit → tools:fit; lab.py, which the function fit uses, is no"
-         " longer there; the function fit (tools.py) changed"),
+        ("lab:fit", "tools:fit", "fit", "the function: lab:fit → tools:fit; lab.py, which the function fit uses, was"
+         " removed; the function fit (tools.py) changed"),
         ("gain = 1 }", 'gain = 1 }\nversion = "2"', "fit", "the version:  → 2"),
         ("gain = 1 }", "gain = 1 }\nwhere = \"gain > '1'\"", "fit", "`where` is new: gain > '1'"),
     ],

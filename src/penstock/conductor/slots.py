@@ -72,7 +72,7 @@ class SlotSubmitter(Submitter):
         return sum(node.room.cores for node in self.nodes.values())
 
     def fill(self) -> int:
-        """Give work to every slot that can take more; return how many tasks were given."""
+        """Feed every slot that can take more; return how many tasks that was."""
         slots, given = self.slots(), 0
         self.others = self.elsewhere(slots)
         for stage in reversed(self.active_stages()):
@@ -96,7 +96,7 @@ class SlotSubmitter(Submitter):
         return given
 
     def slots(self) -> list[Slot]:
-        """Return the runners of this conductor that still take work."""
+        """Return the runners of this conductor that still accept work."""
         batches, alone = jobs.open_batches(self.ledger.db), jobs.with_suspect(self.ledger.db)
         self.given = {b["id"]: self.given[b["id"]] for b in batches if b["id"] in self.given}
         return [
@@ -133,7 +133,7 @@ class SlotSubmitter(Submitter):
         )
 
     def retire(self) -> None:
-        """Let the present runners end after what they have."""
+        """Let the present runners exit after what they have."""
         for slot in self.slots():
             self.site.close_feed(slot.token, jobs.batches_of(self.ledger.db, slot.job))
             self.closed.add(slot.job)
@@ -192,7 +192,7 @@ class SlotSubmitter(Submitter):
     def slot_for(
         self, stage: Stage, amounts: Amounts, slots: Sequence[Slot], *, suspect: bool
     ) -> Slot | None:
-        """Return the least busy runner that can take a batch; a suspect wants one that has nothing else."""
+        """Return the least busy runner that can take a batch; a suspect needs one that has nothing else."""
         ahead = 2 if (self.durations.usage(stage.name).mean_s or 1.0) < SHORT_S and not suspect else 1
         taken = {name: self.taken_on(node, slots) for name, node in self.nodes.items()}
         free = [

@@ -44,7 +44,7 @@ def alive(native: str) -> bool:
 
 
 def seen(native: str) -> bool:
-    """Whether one can tell from here if the process with that native id still runs."""
+    """Whether it is visible from here if the process with that native id still runs."""
     return process_of(native).seen_from(hostname())
 
 
