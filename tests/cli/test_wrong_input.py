@@ -60,6 +60,9 @@ def test_a_group_stage_under_watch_needs_a_condition(penstock, winter):
     for command in ("watch", "tick", "up"):
         shown = penstock(command, "-C", winter)
         assert (shown.exit_code, "complete" in shown.stderr) == (2, True), command
+        assert not (winter / ".penstock/ledger.sqlite").exists(), "nothing is recorded of it"
+    shown = penstock("check", "-C", winter)
+    assert (shown.exit_code, "note: a stage at level" in shown.output) == (0, True)
 
 
 @pytest.mark.parametrize("setting", ["nonsense", "stage.cpoy.batch=1", "stage.copy.batch=[", "=1"])

@@ -3,6 +3,8 @@
 import os
 import shutil
 
+import pytest
+
 from penstock.host import start_time
 
 FILES = """\
@@ -117,16 +119,28 @@ def test_a_lost_root_changes_nothing_and_is_told(lab):
 
 
 def test_many_files_missing_at_once_are_not_believed_unless_a_person_says_so(lab):
-    copied(lab, *"vwxyz")
+    copied(lab, *"uvwxyz")
     with lab.conductor() as conductor:
         conductor.discover()
-    for name in "vwx":
+    for name in "uvwx":
         (lab.root / f"in/{name}.txt").unlink()
     with lab.conductor() as conductor:
         conductor.discover()
-    assert lab.states("a") == {"ready": 5}
+    assert lab.states("a") == {"ready": 6}
     assert lab.run(accept_gone=True).code == 0
-    assert lab.states("a") == {"done": 2, "gone": 3}
+    assert lab.states("a") == {"done": 2, "gone": 4}
+
+
+@pytest.mark.parametrize(("there", "removed", "believed"), [("xyz", "xy", True), ("xyz", "xyz", False)])
+def test_a_few_files_may_be_removed_but_not_all_of_them(lab, there, removed, believed):
+    copied(lab, *there)
+    with lab.conductor() as conductor:
+        conductor.discover()
+    for name in removed:
+        (lab.root / f"in/{name}.txt").unlink()
+    with lab.conductor() as conductor:
+        conductor.discover()
+    assert lab.states("a") == ({"ready": 1, "gone": 2} if believed else {"ready": 3})
 
 
 def test_a_run_waits_for_a_file_that_is_not_at_rest(lab):

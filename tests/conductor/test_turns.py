@@ -109,3 +109,31 @@ def test_a_slow_look_is_not_repeated_at_once(made: MadeCampaign) -> None:
         discoverer, found = conductor.crew.discoverer, conductor.crew.found
         assert discoverer.pause(found, took_s=30.0, open_ended=True) == 600
         assert discoverer.pause(found, took_s=30.0, open_ended=False) == float("inf"), "a run looks once"
+
+
+def test_two_tasks_with_one_product_end_no_watch(lab):
+    stage = '[stage.a]\neach = "unit"\ncommand = ["sh", "-c", "echo $1 > $0", "{product}", "{unit}"]\nproducts = "a/{kind}"\n'
+    lab.define(stage)
+    lab.write("units.csv", "unit,kind\nu1,x\n")
+    with lab.conductor() as conductor:
+        conductor.open_ended = True
+        conductor.discover()
+        lab.write("units.csv", "unit,kind\nu1,x\nu2,x\nu3,y\n")
+        conductor.discover()
+        ((why,),) = lab.rows("SELECT why FROM problem")
+        assert why.startswith("two tasks would write the same product, a/x: a of u1 and a of u2")
+        conductor.submit()
+        lab.wait_until(
+            lambda: (conductor.turn(), lab.states("a"))[1] == {"done": 2, "failed": 1}, "all went out"
+        )
+    assert lab.read("a/y") == "u3\n"
+    assert lab.read("a/x") == "u1\n"
+
+
+def test_two_tasks_with_one_product_are_refused_from_the_start(lab):
+    lab.define('[stage.a]\neach = "unit"\ncommand = ["touch", "{product}"]\nproducts = "a/{kind}"\n')
+    lab.write("units.csv", "unit,kind\nu1,x\nu2,x\n")
+    with lab.conductor() as conductor:
+        conductor.open_ended = True
+        with pytest.raises(DefinitionError, match="two tasks would write the same product"):
+            conductor.discover()

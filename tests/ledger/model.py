@@ -13,6 +13,7 @@ from penstock.campaign import After, Stage
 Key = tuple[Any, ...]
 MOVING = {"waiting", "ready", "queued", "running"}
 MOST_LOST = 0.2
+FEW_LOST = 3
 
 
 @dataclass
@@ -240,7 +241,9 @@ class Model:
         missing = known - found.keys()
         for key, seen in resting.items():
             self.units[key] = Unit(dict(seen.fields), seen.fingerprint, "source")
-        if accept_gone or len(missing) <= max(1, MOST_LOST * len(known | resting.keys())):
+        most = max(FEW_LOST, MOST_LOST * len(known | resting.keys()))
+        everything = 1 < len(missing) == len(known | resting.keys())
+        if accept_gone or (len(missing) <= most and not everything):
             self.miss(missing)
         self.renew(changed)
         self.follow()

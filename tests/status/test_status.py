@@ -202,7 +202,8 @@ def test_the_bar_is_as_wide_whatever_the_counts(record):
 def test_files_that_are_not_at_rest_are_counted(record):
     record.insert("settling", path="a.wav", fingerprint="1:2", since=0)
     assert Status.read(record.ledger).to_json()["settling"] == 1
-    assert "1 file is not at rest yet" in Status.read(record.ledger).to_text()
+    record.insert("settling", path="b.wav", fingerprint="1:2", since=0)
+    assert "2 files are not at rest yet, such as a.wav" in Status.read(record.ledger).to_text()
 
 
 def test_progress_is_one_line(started):

@@ -25,6 +25,7 @@ def check(root: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     Checks keys, stages, placeholders, programs and functions. The first mistake is reported with its file and
     line, and the exit code is 2.
     """
+    from penstock.conductor.completeness import why_endless
     from penstock.site import Sites
 
     campaign = load_campaign(root, overrides)
@@ -39,3 +40,5 @@ def check(root: Path, overrides: tuple[str, ...], as_json: bool) -> None:
         each = "campaign" if stage.level == 0 else campaign.levels[stage.level - 1]
         upstream = f", after {', '.join(a.stage for a in stage.after)}" if stage.after else ""
         click.echo(visible(f"  {stage.name}: each {each}{upstream}"))
+    if why := why_endless(campaign):
+        click.echo(visible(f"note: {why}"))

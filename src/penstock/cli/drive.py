@@ -60,8 +60,11 @@ def drive(
 
 
 def turn(campaign: Campaign) -> None:
-    """Take one turn and report what it did."""
+    """Take one turn and report what it did; what could never go on so is refused before anything is recorded."""
     from penstock.conductor import Conductor
+    from penstock.conductor.completeness import refuse_endless
+
+    refuse_endless(campaign)
 
     with Conductor(campaign, command="tick") as conductor:
         tell_note(conductor)

@@ -6,7 +6,7 @@ import click
 
 # Option of make, snakemake, nextflow or gwf → what to do here.
 _CORES = "use --cores N"
-_REDO = "`--stale` redoes what is out of date; nothing else is redone unless asked"
+_REDO = "`penstock redo UNIT` redoes finished tasks, `penstock run --stale` what is out of date"
 _GOES_ON = "penstock always continues with everything that does not depend on a failure"
 _RESUMES = "the same command always runs again what was interrupted"
 _PLAN = "`penstock plan` shows the exact commands"

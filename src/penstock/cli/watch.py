@@ -32,11 +32,15 @@ def watch(
 ) -> None:
     """Keep working as new data arrive, until stopped (Ctrl-C, or `penstock down`)."""
     from penstock.cli.drive import drive
+    from penstock.conductor.completeness import refuse_endless
 
     if tell is not None:
         os.set_inheritable(tell, False)
+    campaign = load_campaign(root, overrides)
+    if not until_done:
+        refuse_endless(campaign)
     drive(
-        load_campaign(root, overrides),
+        campaign,
         command="watch" if tell is None else "up",
         overwrite=overwrite,
         work=lambda conductor, observe: conductor.watch(

@@ -10,7 +10,7 @@ from penstock.complete import FORMS, Condition, Group
 from penstock.conductor.context import Context
 from penstock.decide import OPEN
 from penstock.errors import DefinitionError
-from penstock.graph import Graph
+from penstock.graph import Graph, build
 from penstock.ledger.units import Values
 
 
@@ -20,14 +20,12 @@ def open_by_condition(context: Context) -> dict[int, str]:
     Checked are those where a task is still to do, or would be redone because members came or changed.
     """
     campaign, graph, db = context.campaign, context.graph, context.ledger.db
+    refuse_endless(campaign)
     reasons: dict[int, str] = {}
     for level in sorted({stage.level for stage in graph.stages.values()}):
         name = campaign.levels[level - 1] if level else "campaign"
         text = campaign.complete.get(name)
-        if text is None and whole_by_rows(campaign, level):
-            continue
         if text is None:
-            refuse_groups(context, level, name)
             continue
         condition = Condition.parse(text)
         for row in undone(db, graph, level):
@@ -47,14 +45,24 @@ def whole_by_rows(campaign: Campaign, level: int) -> bool:
     return all(isinstance(source, TableSource) for source in campaign.sources if source.level > level)
 
 
-def refuse_groups(context: Context, level: int, name: str) -> None:
-    """Raise DefinitionError if a stage at a level without a condition merges groups."""
-    if any(s.level == level and context.graph.is_group(n) for n, s in context.graph.stages.items()):
-        raise DefinitionError(
-            f"a stage at level '{name}' needs to know when its groups are complete, as more data may arrive"
-            f' (`tick`, `watch`, `up`): add complete = {{ {name} = "quiet 30min" }} to [units]; it can be {FORMS}',
-            file=context.campaign.file,
+def refuse_endless(campaign: Campaign) -> None:
+    """Raise DefinitionError if more may come by itself to groups of which nothing says when they are whole."""
+    if why := why_endless(campaign):
+        raise DefinitionError(why, file=campaign.file)
+
+
+def why_endless(campaign: Campaign) -> str | None:
+    """Say which condition is missing for a campaign to go on as data come, if one is."""
+    graph = build(campaign, {stage.name: number for number, stage in enumerate(campaign.stages, 1)})
+    for name, stage in graph.stages.items():
+        level = campaign.levels[stage.level - 1] if stage.level else "campaign"
+        if level in campaign.complete or not graph.is_group(name) or whole_by_rows(campaign, stage.level):
+            continue
+        return (
+            f"a stage at level '{level}' needs to know when its groups are complete, as more data may arrive"
+            f' (`tick`, `watch`, `up`): add complete = {{ {level} = "quiet 30min" }} to [units]; it can be {FORMS}'
         )
+    return None
 
 
 def undone(db: sqlite3.Connection, graph: Graph, level: int) -> list[sqlite3.Row]:

@@ -16,6 +16,7 @@ from penstock.conductor.reconciling import Reconciler
 from penstock.conductor.slots import SlotSubmitter
 from penstock.conductor.staleness import EVERY, UNASKED, redo_stale
 from penstock.display import count
+from penstock.errors import DefinitionError
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.requests import Requests
 
@@ -52,6 +53,7 @@ class Crew:
         self.requests = Requests(context.ledger, context.graph)
         self.collector = Collector(context)
         self.discoverer, self.found = Discoverer(context), Discovery()
+        self.has_looked = False
         names = context.sites.used()
         self.slots = [SlotSubmitter(context, s) for n in names if (s := context.sites.feeding_site(n))]
         self.arrays = [self.submitter(n) for n in names if not context.sites.feeding_site(n)]
@@ -115,11 +117,25 @@ def discover(crew: Crew, turn: Turn) -> float:
     if not turn.open_ended:
         check_found(crew.ledger, crew.context.campaign, found)
     if found.new or found.changed:
-        check_products(crew.context)
+        look_for_clashes(crew, turn)
+    crew.has_looked = True
     crew.context.scope.refresh(crew.ledger, crew.context.graph)
     turn.new += found.new
     took = crew.clock.monotonic() - begun
     return turn.at + crew.discoverer.pause(found, took_s=took, open_ended=turn.open_ended)
+
+
+def look_for_clashes(crew: Crew, turn: Turn) -> None:
+    """Refuse two tasks with one product; who goes on for ever only tells of it: the second fails when it is given out."""
+    source = "clash"
+    try:
+        check_products(crew.context)
+    except DefinitionError as error:
+        if not (turn.open_ended and crew.has_looked):
+            raise
+        crew.ledger.set_problem(source, error.message, crew.clock.now())
+    else:
+        crew.ledger.set_problem(source, None, crew.clock.now())
 
 
 def look_after(crew: Crew, turn: Turn) -> float:

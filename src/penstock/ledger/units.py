@@ -16,6 +16,7 @@ from penstock.sources import Found
 from penstock.units import canonical, compact, identities, show_key
 
 MOST_LOST = 0.2  # more than this share gone at once is a broken mount rather than a clean-up
+FEW_LOST = 3  # so many of any number are removed by hand
 ROOT = 1
 
 MOST_SHOWN = 40  # characters of a value
@@ -216,7 +217,7 @@ def find_gone(db: sqlite3.Connection, level: int, *, accept_gone: bool) -> tuple
 
 def too_many_lost(lost: int, all_of_them: int) -> bool:
     """Whether so many are gone at once that a disk is probably not mounted."""
-    return lost > max(1, MOST_LOST * all_of_them)
+    return lost > max(FEW_LOST, MOST_LOST * all_of_them) or 1 < lost == all_of_them
 
 
 def how_changed(before: str, after: str) -> str:

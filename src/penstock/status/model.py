@@ -145,6 +145,7 @@ class Status:
     failures: tuple[FailureGroup, ...] = ()
     """The failed tasks, those that failed the same way together: what the text shows of them."""
     settling: int = 0  # files that are not at rest yet
+    settles: str | None = None  # one of them
     sites: tuple[tuple[str, str], ...] = ()
     """What was learned of the sites where something is still to be done: its name, and a sentence."""
     as_of: float | None = None  # when the copy was made that this was read from; None: from the record itself
@@ -221,7 +222,8 @@ class Status:
         yield from (visible(note) for _, note in self.sites)
         if self.settling:
             files = "1 file is" if self.settling == 1 else f"{self.settling} files are"
-            yield f"{files} not at rest yet"
+            which = f", such as {visible(self.settles)}" if self.settles else ""
+            yield f"{files} not at rest yet{which}"
         yield from self.troubles()
 
     def troubles(self) -> Iterator[str]:

@@ -41,7 +41,8 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
         problems=named,
         more_problems=more,
         failures=tuple(groups[: problems - sum(problem.stage is None for problem in named)]),
-        settling=db.execute("SELECT count(*) FROM settling").fetchone()[0],
+        settling=(settling := db.execute("SELECT count(*), min(path) FROM settling").fetchone())[0],
+        settles=settling[1],
         sites=tuple(notes_of(db, now)) if any(stage.left for stage in stages) else (),
         as_of=ledger.as_of,
     )
