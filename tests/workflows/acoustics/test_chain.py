@@ -4,6 +4,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 import xarray as xr
+from tests.workflows.acoustics import recorders
 
 from penstock.runner.task import Verdict
 from penstock.workflows.acoustics import chain, normals, resample, spectrogram, statistics
@@ -62,6 +63,24 @@ def test_stages_one_by_one_give_what_one_pass_gives(
         for name in ("source", "findings", "resampled", "source_bytes"):
             assert chained.attrs[name] == data.attrs[name]
     assert list(result["findings"]) == ["dc_offset"]
+
+
+@pytest.mark.parametrize("params", PREPARED)
+def test_a_recording_with_pauses_goes_through_the_links_too(links, make_task, noise, tmp_path, params):
+    path = tmp_path / "a.x.wav"
+    path.write_bytes(recorders.harp(noise, RATE, RATE, {4: 10.0, 7: 0.25}))
+    result, chained = links(path, **params)
+    fields = {"path": str(path), "begin": recorders.BEGIN.isoformat(), "file": "a.x"}
+    alone = PARAMS | params | {"normalise_over": "file"}
+    made = spectrogram(make_task(alone, SPECTRUM, fields=fields))
+    assert made.pop("level") == pytest.approx(result.pop("level"), abs=2e-3)
+    assert made == result
+    assert result["seconds"] == pytest.approx(10)
+    with xr.open_dataset(tmp_path / "spectra/a.nc") as data:
+        assert np.array_equal(np.isnan(data.level), np.isnan(chained.level))
+        assert chained.psd.values == pytest.approx(data.psd.values, rel=1e-4)
+        for name in ("title", "begin", "coverage", "findings", "findings_of_files", "pieces"):
+            assert chained.attrs[name] == data.attrs[name]
 
 
 @pytest.fixture

@@ -76,9 +76,14 @@ def _begin(task: Task) -> datetime:
 
 
 def _segment(task: Task) -> Segment:
-    from penstock.workflows.acoustics.segments import Piece, Segment
+    """Give the segment of a task; a file with pauses is one."""
+    from penstock.workflows.acoustics.headers import read_header
+    from penstock.workflows.acoustics.segments import Piece, Segment, segment_of
 
     fields = task.fields
+    if "pieces" not in fields:
+        path = str(fields["path"])
+        return segment_of(path, read_header(path))
     pieces = tuple(Piece(*each) for each in json.loads(fields["pieces"]))
     begin, end = (fields[name].timestamp() for name in ("begin", "end"))
     return Segment(str(fields["segment"]), begin, end, pieces, fields["shared"])
@@ -99,7 +104,7 @@ def _prepared(task: Task, settings: Settings, given: dict[str, Any], normal: Nor
     """Give the sound of a task of which the links before have made and told what is `given`."""
     from penstock.workflows.acoustics.chain import PreparedSegment, PreparedSound
 
-    if "pieces" in task.fields:
+    if "pieces" in given["source"]:
         return PreparedSegment(_segment(task), settings, given, normal)
     return PreparedSound(_begin(task), settings, given, normal)
 
@@ -131,8 +136,8 @@ def statistics(task: Task) -> dict[str, Any]:
             given = read_given(notes) | {"audio": os.path.abspath(audio)}
             sound = _prepared(task, settings, given, Normal())
         else:
-            own = None if "pieces" in task.fields else os.path.abspath(str(task.fields["path"]))
-            given, sound = {"audio": own}, _sound(task, settings)
+            sound = _sound(task, settings)
+            given = {"audio": sound.about().get("source")}
         found = write_statistics(sound, task.product(), given)
     return {"mean": found.mean, "deviation": found.deviation, "peak": found.peak}
 
