@@ -164,6 +164,20 @@ def test_a_campaign_runs_and_tells_its_status(tmp_path: Path):
     assert (ending.code, ending.lines) == (0, ["all done: 4 tasks"])
 
 
+def test_a_campaign_gives_what_its_functions_returned(tmp_path: Path):
+    (tmp_path / "steps.py").write_text(
+        "def size(task):\n    return {'bytes': len(open(task.fields['path']).read())}\n"
+    )
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text(name * 3)
+    campaign = penstock.Campaign(
+        "x", levels=["a"], units=penstock.files("{a}.txt", settle="0s"), root=tmp_path
+    )
+    campaign.stage("size", each="a", python="steps:size")
+    campaign.run()
+    assert {row.unit: row.value for row in campaign.results("size")} == {"a": {"bytes": 3}, "b": {"bytes": 3}}
+
+
 def test_freezing_leaves_the_draft_as_it_was(tmp_path: Path):
     campaign = penstock.Campaign("x", levels=["a"], units=penstock.files("{a}.txt"), root=tmp_path)
     campaign.stage("s", each="a", command=["true"])

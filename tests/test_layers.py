@@ -27,13 +27,14 @@ LAYERS = (
     {"conductor"},
     {"status"},
     {"report", "explain"},
+    {"record"},  # what may be read and asked
     {"build"},  # the Python API, which also runs
     {"testing"},
     {"cli"},
     {"__main__"},
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-WORKFLOWS_MAY_IMPORT = ("penstock.errors", "penstock.campaign", "penstock.runner.task")
+WORKFLOWS_MAY_IMPORT = ("penstock.errors", "penstock.campaign", "penstock.record", "penstock.runner.task")
 SHARED_BY_WORKFLOWS = ("penstock.workflows.reports", "penstock.workflows.setup", "penstock.workflows.stores")
 
 

@@ -14,6 +14,7 @@ DRIVING: Names = (
     ("penstock.conductor.plan", ("plan", "Plan")),
 )
 ASKING: Names = (
+    ("penstock.record", ("open", "Record", "TaskRow", "ResultRow", "ProductRow", "Event")),
     ("penstock.ledger", ("Ledger",)),
     ("penstock.status", ("Status",)),
     ("penstock.explain", ("find_units", "explain", "read_log")),
@@ -41,13 +42,15 @@ def levels(task: penstock.Task) -> None:
     task.product().write_text("{}")
 ```"""
 
-QUESTIONS = """```python
-from pathlib import Path
-from penstock.ledger import Ledger
-from penstock.status import Status
+QUESTIONS = """`penstock.record` is for workflows, notebooks and exports ([an example](../howto/export.md)); the others are
+what the commands stand on.
 
-with Ledger.open(Path("winter"), readonly=True) as ledger:
-    print(Status.read(ledger).to_json()["stages"])
+```python
+import penstock.record
+
+with penstock.record.open("winter") as record:
+    print(record.status().to_json()["stages"])
+    print([task.unit for task in record.tasks("levels", state="failed")])
 ```"""
 
 TESTING = """Shipped for the tests of your own campaigns. `penstock.testing` needs nothing but penstock; as a pytest plug-in it

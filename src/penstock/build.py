@@ -29,6 +29,7 @@ from penstock.errors import DefinitionError
 if TYPE_CHECKING:
     from penstock.campaign import Campaign as Frozen
     from penstock.conductor import Ending
+    from penstock.record import ResultRow
     from penstock.status import Status
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -122,17 +123,26 @@ class Campaign(Draft):
 
     def status(self) -> Status:
         """Return the campaign's status, as `penstock status` shows it; before the first run, what that would do."""
+        from penstock import record
         from penstock.errors import NothingYet
-        from penstock.ledger import Ledger
-        from penstock.status import Status
 
         try:
-            with Ledger.open(self.root, readonly=True) as ledger:
-                return Status.read(ledger)
+            with record.open(self.root) as opened:
+                return opened.status()
         except NothingYet:
             from penstock.status.foreseen import foresee
 
             return foresee(self.freeze())
+
+    def results(self, stage: str) -> list[ResultRow]:
+        """Return what the done tasks of a stage returned: `{row.unit: row.value for row in campaign.results("fit")}`.
+
+        Raises NothingYet if it was never run.
+        """
+        from penstock import record
+
+        with record.open(self.root) as opened:
+            return list(opened.results(stage))
 
     def _add(self, name: str | None, keys: Tables, line: int) -> None:
         stages: dict[str, Any] = self.tables["stage"]

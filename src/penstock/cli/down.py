@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.options import campaign_option, whoami
+from penstock.cli.options import campaign_option
 from penstock.cli.up import find_holder
 from penstock.display import visible
 from penstock.errors import Held, LedgerError
@@ -30,13 +30,13 @@ def down(root: Path, wait: float) -> None:
     """
     from penstock.conductor.summary import cluster_lines
     from penstock.ledger import Ledger
-    from penstock.ledger.requests import ask
+    from penstock.record.asking import request
 
     working = find_holder(root)
     if working is None:
         click.echo("nothing is running")
         return
-    ask(root, "down", {}, whoami())
+    request(root, "down", {})
     until = time.monotonic() + wait
     while (still := find_holder(root)) and still.pid == working.pid:
         if time.monotonic() >= until:

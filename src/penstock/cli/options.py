@@ -150,11 +150,3 @@ def open_record(root: Path) -> Generator[Ledger]:
 def print_json(data: Any) -> None:
     """Print `data` so that every line is safe for a terminal."""
     click.echo(json.dumps(data, indent=2))
-
-
-def whoami() -> str:
-    """Return `user@host`, for the record."""
-    import getpass
-    import socket
-
-    return f"{getpass.getuser()}@{socket.gethostname()}"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from penstock.cli.options import open_record
-from penstock.cli.requests import ask_one
 from penstock.display import Labels, count
 from penstock.explain import find_stage, find_units
+from penstock.record.asking import request
 
 if TYPE_CHECKING:
     from penstock.conductor.verifying import Difference
@@ -66,7 +66,7 @@ def compare_products(root: Path, unit: str | None, stage: str | None) -> Compare
         found = still_so(ledger, wrong)
         asked = request_for(ledger, rows, found)
         named = named_in(ledger.db, found)
-    answers = [ask_one(root, "compared", asked)] if asked else []
+    answers = [request(root, "compared", asked)] if asked else []
     return Compared(len(rows), named, "; ".join([*answers, *unbelieved(found, asked)]) or None)
 
 

@@ -9,9 +9,8 @@ import click
 
 from penstock.cli.complete import complete_unit
 from penstock.cli.options import campaign_option, json_option, open_record, print_json, stage_option
-from penstock.cli.requests import ask_one
 from penstock.display import Labels, visible
-from penstock.explain import find_stage, find_units
+from penstock.record.asking import Question, request, targets_of
 
 SHOWN = 10
 
@@ -48,31 +47,16 @@ def redo(
     """
     if not (units or stage or where):
         raise click.UsageError("name a UNIT, a --stage, or a --where")
-    target = find_target(root, units, stage, where, why)
+    with open_record(root) as ledger:
+        [target] = targets_of(ledger, Question("redo", units, stage, where, why))
     if dry_run:
         show(root, target, as_json=as_json)
         return
-    answer = ask_one(root, "redo", target)
+    answer = request(root, "redo", target)
     if as_json:
         print_json({"asked": {**target, "units": list(units)}, "answer": answer})
     else:
         click.echo(visible(answer))
-
-
-def find_target(
-    root: Path, units: tuple[str, ...], stage: str | None, where: str | None, why: str | None
-) -> dict[str, Any]:
-    """Return the target of the request. Raises DefinitionError for an unknown unit or stage, or a wrong condition."""
-    from penstock.units import Expression
-
-    if where:
-        Expression.parse(where)
-    with open_record(root) as ledger:
-        if stage:
-            find_stage(ledger.db, stage)
-        found = [unit for text in units for unit in find_units(ledger, text)]
-    given = {"units": found, "stage": stage, "where": where, "why": why}
-    return {name: value for name, value in given.items() if value}
 
 
 def show(root: Path, target: dict[str, Any], *, as_json: bool) -> None:

@@ -8,7 +8,8 @@ import click
 
 from penstock.cli.complete import complete_unit
 from penstock.cli.options import campaign_option, stage_option
-from penstock.cli.requests import ask_all, find_targets
+from penstock.cli.requests import ask_all
+from penstock.record.asking import Question
 
 
 @click.command(
@@ -29,4 +30,4 @@ def retry(unit: str | None, stage: str | None, everything: bool, root: Path) -> 
     """
     if not (unit or stage or everything):
         raise click.UsageError("name a UNIT or a --stage, or use --all")
-    ask_all(root, "retry", find_targets(root, unit, stage))
+    ask_all(root, Question("retry", (unit,) if unit else (), stage))

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from penstock.cli.options import campaign_option, stage_option, unit_argument
-from penstock.cli.requests import ask_all, find_targets
+from penstock.cli.requests import ask_all
+from penstock.record.asking import Question
 
 
 @click.command(
@@ -20,4 +21,4 @@ Examples:
 @campaign_option
 def unveto(unit: str, stage: str | None, root: Path) -> None:
     """Lift a veto of UNIT, which is then processed again. Who lifted it and when is recorded."""
-    ask_all(root, "unveto", find_targets(root, unit, stage))
+    ask_all(root, Question("unveto", (unit,), stage))

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from penstock.cli.options import campaign_option, stage_option, unit_argument
-from penstock.cli.requests import ask_all, find_targets
+from penstock.cli.requests import ask_all
+from penstock.record.asking import Question
 
 
 @click.command(
@@ -28,5 +29,4 @@ def veto(unit: str, why: str, stage: str | None, root: Path) -> None:
     """
     if not why.strip():
         raise click.BadParameter("give the reason with --why: others will ask", param_hint="--why")
-    targets = find_targets(root, unit, stage)
-    ask_all(root, "veto", [{**target, "why": why} for target in targets])
+    ask_all(root, Question("veto", (unit,), stage, why=why))

@@ -1,0 +1,136 @@
+"""What a campaign's record says, and what may be asked of it: for workflows, notebooks and exports.
+
+```python
+import penstock.record
+
+with penstock.record.open("winter") as record:
+    for task in record.tasks("levels", state="failed"):
+        print(task.unit, task.why)
+    record.ask("retry", stage="levels")
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from penstock.record.rows import Event, ProductRow, ResultRow, TaskRow
+
+if TYPE_CHECKING:
+    from penstock.ledger import Ledger
+    from penstock.status import Status
+
+__all__ = ["Event", "ProductRow", "Record", "ResultRow", "TaskRow", "open"]
+
+
+def open(root: Path | str) -> Record:
+    """Open the record of the campaign in the folder `root`, for reading; a conductor may be at work on it.
+
+    Raises NothingYet if it was never run, and LedgerError if it cannot be read.
+    """
+    from penstock.ledger import Ledger
+
+    return Record(Ledger.open(Path(root).absolute(), readonly=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An open record: each question reads what is there at that moment, and nothing is written.
+
+    `ask` alone changes something, on the same way as the command line does.
+    """
+
+    ledger: Ledger
+
+    @property
+    def note(self) -> str | None:
+        """What to tell people of a record that is on another host: this is its copy, as of some time."""
+        return self.ledger.note
+
+    def tasks(
+        self,
+        stage: str | None = None,
+        unit: str | None = None,
+        *,
+        state: str | None = None,
+        where: str | None = None,
+        stale: bool | None = None,
+    ) -> Iterator[TaskRow]:
+        """Yield the tasks of a stage, or of all in their order.
+
+        `unit` names a unit, a group (then all in it) or a pattern with `*`; `where` is an expression over fields, as
+        in a stage's `where`; `stale` tells those that are from those that are not.
+
+        Example: `[task.unit for task in record.tasks("fit", where="snr < 3", state="done")]`.
+
+        Raises DefinitionError if there is no such stage or unit, or for a wrong expression.
+        """
+        from penstock.record.reading import Wanted, read_tasks
+
+        return read_tasks(self.ledger, Wanted(stage, unit, state, where, stale))
+
+    def results(self, stage: str, unit: str | None = None) -> Iterator[ResultRow]:
+        """Yield what the done tasks of a stage returned and used, as of the attempt that made them.
+
+        Example: `{row.unit: row.value for row in record.results("fit")}`.
+        """
+        from penstock.record.reading import Wanted, read_results
+
+        return read_results(self.ledger, Wanted(stage, unit))
+
+    def products(self, stage: str | None = None, unit: str | None = None) -> Iterator[ProductRow]:
+        """Yield the products that were made, with the sizes and digests that they had then."""
+        from penstock.record.reading import Wanted, read_products
+
+        return read_products(self.ledger, Wanted(stage, unit))
+
+    def status(self, *, problems: int = 10) -> Status:
+        """Return where the campaign stands, as `penstock status` shows it."""
+        from penstock.status import Status
+
+        return Status.read(self.ledger, problems=problems)
+
+    def history(self, unit: str) -> list[Event]:
+        """Return what befell a unit, a group or those of a pattern, oldest first: attempts, changes, vetoes."""
+        from penstock.record.history import read_history
+
+        return read_history(self.ledger, unit)
+
+    def ask(
+        self,
+        action: str,
+        unit: str | None = None,
+        *,
+        stage: str | None = None,
+        where: str | None = None,
+        why: str | None = None,
+    ) -> list[str]:
+        """Ask for `retry`, `cancel`, `veto`, `unveto` or `redo` as the command of that name does; return the answers.
+
+        It is done at once when nobody works on the campaign, else by the conductor in its next turn. Only `redo` takes
+        a `where`; a `veto` needs a `unit` and a `why`. Without `unit` and `stage` the whole campaign is meant.
+
+        Example: `record.ask("veto", "2020-01-17/01807", why="clouds")`.
+
+        Raises DefinitionError if there is no such action, unit or stage.
+        """
+        from penstock.record.asking import Question, ask
+
+        units = () if unit is None else (unit,)
+        return ask(self.ledger, Question(action, units, stage, where, why))
+
+    def close(self) -> None:
+        """Close it; a `with` does."""
+        self.ledger.close()
+
+    def __enter__(self) -> Record:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,116 @@
+"""Requests of a person to whoever works on a campaign: what they are about, how they are made, what is answered."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.display import CAMPAIGN
+from penstock.errors import DefinitionError, Held, PenstockError
+from penstock.explain import find_stage, find_units
+from penstock.explain.find import ROOT
+from penstock.ledger import Ledger
+from penstock.ledger.hosts.lease import find_holder
+
+ACTIONS = ("retry", "cancel", "veto", "unveto", "redo")
+
+Target = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked for; without units and stage the whole campaign is meant."""
+
+    action: str
+    units: Sequence[str] = ()
+    stage: str | None = None
+    where: str | None = None
+    why: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.action not in ACTIONS:
+            raise DefinitionError(
+                f"nobody can be asked for {self.action!r}: choose one of {', '.join(ACTIONS)}"
+            )
+        if self.action == "veto" and not (self.units and (self.why or "").strip()):
+            raise DefinitionError("a veto needs a unit and the reason, for the record: name both")
+        if self.where and self.action != "redo":
+            raise DefinitionError(
+                f"only redo takes an expression: name the units that {self.action} is about"
+            )
+
+
+def ask(ledger: Ledger, question: Question) -> list[str]:
+    """Make the requests that a question comes to, and return the answers.
+
+    Raises DefinitionError if there is no such unit or stage, or for a wrong expression.
+    """
+    answers = [request(ledger.root, question.action, target) for target in targets_of(ledger, question)]
+    return [*answers, *follow_up(ledger.root, question.action)]
+
+
+def request(root: Path, action: str, target: Target) -> str:
+    """Make one request in the name of whoever is logged in, and return the answer."""
+    from penstock.ledger.requests import ask
+
+    return ask(root, action, target, whoami())
+
+
+def targets_of(ledger: Ledger, question: Question) -> list[Target]:
+    """Return what the requests are about: one for each unit that is named, or one for all; of `redo`, one in all."""
+    if question.stage:
+        find_stage(ledger.db, question.stage)
+    if question.action == "redo":
+        return [redo_target(ledger, question)]
+    given = {"stage": question.stage, "why": question.why}
+    common = {name: value for name, value in given.items() if value}
+    if not question.units:
+        return [{**common, "all": True}]
+    return [{**common, "unit": unit} for text in question.units for unit in meant(ledger, text)]
+
+
+def redo_target(ledger: Ledger, question: Question) -> Target:
+    """Return what is made again."""
+    from penstock.units import Expression
+
+    if question.where:
+        Expression.parse(question.where)
+    units = [unit for text in question.units for unit in find_units(ledger, text)]
+    given = {"units": units, "stage": question.stage, "where": question.where, "why": question.why}
+    return {name: value for name, value in given.items() if value}
+
+
+def meant(ledger: Ledger, text: str) -> list[int]:
+    """Find the units that are meant; one that the record does not know is looked for where units come from."""
+    with suppress(DefinitionError):
+        found = find_units(ledger, text)
+        if text != CAMPAIGN or found != [ROOT]:
+            return found
+    if not find_holder(ledger.root, time.time()):
+        from penstock.conductor.discovery import look_for_units
+
+        with suppress(PenstockError):
+            look_for_units(ledger.root)
+    return find_units(ledger, text)
+
+
+def follow_up(root: Path, action: str) -> list[str]:
+    """Do at once what a conductor does after such a request, if none is there to do it."""
+    from penstock.conductor.cancelling import take_away
+
+    if action not in ("cancel", "veto") or find_holder(root, time.time()):
+        return []
+    with suppress(Held):
+        return take_away(root)
+    return []
+
+
+def whoami() -> str:
+    """Return `user@host`, for the record."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"

@@ -1,0 +1,151 @@
+"""From the ledger's tables to rows, one after the other: a million tasks take no memory."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from penstock.display import Labels
+from penstock.explain import find_stage, find_under
+from penstock.ledger import Ledger
+from penstock.record.rows import Key, ProductRow, ResultRow, TaskRow
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which tasks are meant; what is None leaves them all in."""
+
+    stage: str | None = None
+    unit: str | None = None
+    state: str | None = None
+    where: str | None = None
+    stale: bool | None = None
+
+
+# CROSS JOIN keeps the order of the loops, the primary key of task: the first ones come at once.
+TASKS = (
+    "SELECT unit.id, unit.key, unit.fields, task.state, task.why, task.stale, task.tries FROM task CROSS JOIN unit"
+    " WHERE unit.id = task.unit AND task.stage = :stage"
+)
+RESULTS = (
+    "SELECT unit.key, task.stale, attempt.* FROM task CROSS JOIN unit CROSS JOIN attempt WHERE unit.id = task.unit"
+    " AND attempt.id = (SELECT max(id) FROM attempt AS made WHERE made.stage = task.stage AND made.unit = task.unit"
+    " AND made.outcome = 'ok' AND NOT made.late) AND task.stage = :stage AND task.state = 'done'"
+)
+PRODUCTS = (
+    "SELECT unit.key, product.* FROM task CROSS JOIN unit CROSS JOIN product WHERE unit.id = task.unit"
+    " AND product.stage = task.stage AND product.unit = task.unit AND product.digest IS NOT NULL"
+    " AND task.stage = :stage"
+)
+
+
+def read_tasks(ledger: Ledger, wanted: Wanted) -> Iterator[TaskRow]:
+    """Return tasks; what is wrong with the question is said now, not at the first row."""
+    rows, labels = rows_of(ledger, TASKS, wanted), Labels.read(ledger.db)
+    keep = fitting(ledger, wanted)
+    return (
+        TaskRow(
+            stage,
+            *named(labels, row),
+            json.loads(row["fields"]),
+            row["state"],
+            row["why"],
+            row["stale"],
+            row["tries"],
+        )
+        for stage, row in rows
+        if keep is None or row["id"] in keep
+    )
+
+
+def read_results(ledger: Ledger, wanted: Wanted) -> Iterator[ResultRow]:
+    """Return what tasks returned."""
+    rows, labels = rows_of(ledger, RESULTS, wanted), Labels.read(ledger.db)
+    return (
+        ResultRow(
+            stage,
+            *named(labels, row),
+            value=json.loads(row["result"]) if row["result"] else None,
+            stale=row["stale"],
+            ended=moment(row["ended"]),
+            wall_s=row["wall_s"],
+            cpu_s=row["cpu_s"],
+            peak_bytes=row["rss"],
+            host=row["host"],
+        )
+        for stage, row in rows
+    )
+
+
+def read_products(ledger: Ledger, wanted: Wanted) -> Iterator[ProductRow]:
+    """Return what was made."""
+    rows, labels = rows_of(ledger, PRODUCTS, wanted), Labels.read(ledger.db)
+    return (
+        ProductRow(
+            stage,
+            *named(labels, row),
+            row["name"],
+            ledger.root / row["path"],
+            row["bytes"] or 0,
+            row["digest"],
+        )
+        for stage, row in rows
+    )
+
+
+def rows_of(ledger: Ledger, sql: str, wanted: Wanted) -> Iterator[tuple[str, sqlite3.Row]]:
+    """Return the rows that a question is about, stage by stage."""
+    conditions, values = conditions_of(ledger, wanted)
+    db = ledger.db
+    stages = (
+        [find_stage(db, wanted.stage)]
+        if wanted.stage
+        else db.execute("SELECT id, name FROM stage WHERE NOT removed ORDER BY position").fetchall()
+    )
+    return (
+        (stage["name"], row)
+        for stage in stages
+        for row in db.execute(sql + conditions, {**values, "stage": stage["id"]})
+    )
+
+
+def conditions_of(ledger: Ledger, wanted: Wanted) -> tuple[str, dict[str, Any]]:
+    """Return what is added to the SQL, and its values."""
+    conditions, values = "", dict[str, Any]()
+    if wanted.state:
+        # literal where it can be, so that the index of the failed ones serves
+        conditions += " AND task.state = 'failed'" if wanted.state == "failed" else " AND task.state = :state"
+        values["state"] = wanted.state
+    if wanted.stale is not None:
+        told = "task.stale IS NOT NULL AND task.state = 'done'"
+        conditions += f" AND {told}" if wanted.stale else f" AND NOT ({told})"
+    if wanted.unit:
+        conditions += " AND task.unit IN (SELECT value FROM json_each(:units))"
+        values["units"] = json.dumps(find_under(ledger, wanted.unit))
+    return conditions, values
+
+
+def fitting(ledger: Ledger, wanted: Wanted) -> set[int] | None:
+    """Return the units for which the expression holds; None if there is none."""
+    if wanted.where is None:
+        return None
+    from penstock.ledger.redoing import fitting
+    from penstock.units import Expression
+
+    where = Expression.parse(wanted.where)
+    units = {row["id"] for _, row in rows_of(ledger, TASKS, wanted)}
+    return set(fitting(ledger, sorted(units), where))
+
+
+def named(labels: Labels, row: sqlite3.Row) -> tuple[str, Key]:
+    """Return how a unit is called, and its key."""
+    return labels.label(row["key"]), dict(zip(labels.levels, json.loads(row["key"]), strict=False))
+
+
+def moment(seconds: float) -> datetime:
+    """Return a time of the record."""
+    return datetime.fromtimestamp(seconds, UTC)

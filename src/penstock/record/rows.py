@@ -1,0 +1,68 @@
+"""One thing that the record says: a task, a result, a product, an event. Times are aware, in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+Key = Mapping[str, Any]
+"""Level → value, typed as the definition says, coarse to fine."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """One task; `unit` is its name as every command prints and takes it."""
+
+    stage: str
+    unit: str
+    key: Key
+    fields: Mapping[str, Any]  # of the unit itself; its groups have theirs
+    state: str
+    why: str | None
+    stale: str | None  # why it is stale, of what is done
+    tries: int  # attempts that cost a retry
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """What one done task returned, and what its attempt used."""
+
+    stage: str
+    unit: str
+    key: Key
+    value: Any  # what the function returned: None of a command
+    stale: str | None
+    ended: datetime
+    wall_s: float | None
+    cpu_s: float | None
+    peak_bytes: int | None
+    host: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    """One product that was made, as it was then."""
+
+    stage: str
+    unit: str
+    key: Key
+    name: str
+    path: Path  # absolute
+    size_bytes: int
+    digest: str  # SHA-256
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that befell a unit: an attempt's outcome, a changed file or field, a veto, its end."""
+
+    at: datetime
+    unit: str
+    stage: str | None
+    what: str
+    why: str | None = None
+    by: str | None = None
+    then: str | None = None  # what was decided after an attempt
