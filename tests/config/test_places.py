@@ -96,3 +96,14 @@ def test_the_nearest_name_is_offered_or_all_there_are():
     assert nearest("widnow", ["window", "overlap"]) == "did you mean 'window'?"
     assert nearest("xyz", ["window", "overlap"]) == "there are window, overlap"
     assert nearest("xyz", []) == "there are none"
+
+
+@pytest.mark.parametrize("more", ["[", "{ x = 1 }", "'''", '\\"', "# [", "]"])
+def test_what_looks_like_more_within_text_of_several_lines_opens_nothing(more: str) -> None:
+    text = f'a = """\n{more}\n"""\nb = [\n  "[", # [\n  \'{{\',\n]\nc = 1\n'
+    assert [find_lines(text)[(name,)] for name in "abc"] == [1, 4, 8]
+
+
+def test_a_value_of_very_many_lines_is_read_line_by_line() -> None:
+    text = "a = [\n" + '  "x",\n' * 200_000 + "]\nb = 1\n"
+    assert find_lines(text)[("b",)] == 200_003

@@ -82,15 +82,16 @@ def _keys(dotted: str) -> Keys:
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Join the lines of a value that spans several: brackets and triple quotes decide."""
-    kept, start = "", 0
+    kept, start, depth, quote = list[str](), 0, 0, ""
     for number, line in enumerate(text.splitlines(keepends=True), 1):
         start = start if kept else number
-        kept += line
-        if not _is_open(kept):
-            yield start, kept
-            kept = ""
+        kept.append(line)
+        depth, quote = _state_after(line, depth, quote)
+        if depth <= 0 and not quote:
+            yield start, "".join(kept)
+            kept, depth = [], 0
     if kept:
-        yield start, kept
+        yield start, "".join(kept)
 
 
 _TOKENS = re.compile(
@@ -98,12 +99,21 @@ _TOKENS = re.compile(
     r'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|([\[{])|([\]}])',
     re.DOTALL,
 )
+_UNTIL = {
+    '"""': re.compile(r'(?:\\.|[^\\])*?"""', re.DOTALL),
+    "'''": re.compile(r".*?'''", re.DOTALL),
+}
 
 
-def _is_open(text: str) -> bool:
-    depth = 0
-    for unclosed, opening, closing in _TOKENS.findall(text):
+def _state_after(line: str, depth: int, quote: str) -> tuple[int, str]:
+    """Return how deep in brackets, and in which triple quotes, a line ends that begins so."""
+    if quote:
+        closed = _UNTIL[quote].match(line)
+        if closed is None:
+            return depth, quote
+        line = line[closed.end() :]
+    for unclosed, opening, closing in _TOKENS.findall(line):
         if unclosed:
-            return True
+            return depth, unclosed
         depth += bool(opening) - bool(closing)
-    return depth > 0
+    return depth, ""
