@@ -1,3 +1,4 @@
+import resource
 import subprocess
 import sys
 
@@ -26,3 +27,17 @@ def test_freed_blocks_are_there_for_the_next():
         for how in ("kept", "default")
     }
     assert asked["kept"] < asked["default"] / 5
+
+
+def resident(code):
+    """Give the pages that a process holds in the end, having kept what it freed."""
+    head = "from penstock.workflows.acoustics.heap import give_back, keep_freed\nkeep_freed()\n"
+    work = "blocks = [bytearray(3 << 20) for _ in range(10)]\ndel blocks\n"
+    tell = "print(open('/proc/self/statm').read().split()[1])"
+    command = [sys.executable, "-c", head + work + code + tell]
+    return int(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc")
+def test_what_was_kept_is_given_back_before_other_work():
+    assert (resident("") - resident("give_back()\n")) * resource.getpagesize() > 20 << 20

@@ -18,3 +18,10 @@ def keep_freed() -> None:
     if choose is not None:
         choose(MAPPED, LARGE)
         choose(TRIMMED, KEPT)
+
+
+def give_back() -> None:
+    """Give freed memory back, before other work that needs much of its own."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

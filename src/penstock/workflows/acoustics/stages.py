@@ -217,7 +217,9 @@ def _export(spectrum: Path, extras: dict[str, Path]) -> None:
 def ltas(task: Task) -> dict[str, Any]:
     """Average all recordings over time bins (each = "campaign"); products `average` and `picture`."""
     from penstock.workflows.acoustics import longterm
+    from penstock.workflows.acoustics.heap import give_back
 
+    give_back()
     settings = Settings.read(task.params)
     sources = spectra_of(task.inputs["spectrogram"])
     course = longterm.plan(sources, settings.ltas_bin)
@@ -240,7 +242,9 @@ def soundscape(task: Task) -> dict[str, Any]:
     """
     from penstock.workflows.acoustics import figures
     from penstock.workflows.acoustics import overview as whole
+    from penstock.workflows.acoustics.heap import give_back
 
+    give_back()
     settings = Settings.read(task.params)
     sources = spectra_of(task.inputs["spectrogram"])
     made, broadband = whole.read_soundscape(sources)
@@ -259,7 +263,9 @@ def soundscape(task: Task) -> dict[str, Any]:
 def daily(task: Task) -> dict[str, Any]:
     """Write a file of hybrid millidecades a day, as archives take them (each = "campaign"); a folder."""
     from penstock.workflows.acoustics.archives import write_days
+    from penstock.workflows.acoustics.heap import give_back
 
+    give_back()
     settings = Settings.read(task.params)
     sources = spectra_of(task.inputs["spectrogram"])
     return {"days": write_days(sources, task.product(), settings, Path.cwd().name)}
