@@ -9,6 +9,7 @@ from tests.ledger.model import Found, Key
 from tests.ledger.shapes import SHAPES, campaign_of
 
 from penstock.clock import SystemClock
+from penstock.errors import LedgerError
 from penstock.ledger import FOLDER, Ledger
 from penstock.ledger.check import check_ledger
 from penstock.ledger.hosts.lease import held
@@ -51,6 +52,14 @@ def answers(engine: Engine) -> list[str]:
 
 
 # --- retry ----------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_noted_is_not_requested(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path, create=True) as ledger:
+        (tmp_path / FOLDER / "actions.jsonl").mkdir()
+        with pytest.raises(LedgerError, match=r"actions\.jsonl cannot be written .*so nothing was requested"):
+            record(ledger, "cancel", {"all": True}, "me@here", 0.0)
+        assert ledger.db.execute("SELECT count(*) FROM request").fetchone()[0] == 0
 
 
 def test_a_retry_brings_failed_tasks_back_with_all_their_tries(engine: Engine) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from penstock.clock import SystemClock
 from penstock.display import count, them
-from penstock.errors import Held
+from penstock.errors import Held, LedgerError
 from penstock.graph import Graph
 from penstock.ledger import FOLDER, Ledger, make_private, tasks
 from penstock.ledger.hosts.lease import find_holder, held
@@ -73,7 +73,13 @@ def record(ledger: Ledger, action: str, target: Target, by: str, now: float) -> 
 def note_action(root: Path, action: str, target: Target, by: str, now: float) -> bytes:
     """Add a request to `actions.jsonl`, and return the line."""
     line = json.dumps({"at": now, "by": by, "action": action, "target": target}, ensure_ascii=False)
-    append(root / FOLDER / "actions.jsonl", line.encode() + b"\n")
+    path = root / FOLDER / "actions.jsonl"
+    try:
+        append(path, line.encode() + b"\n")
+    except OSError as error:
+        raise LedgerError(
+            f"{path} cannot be written ({error.strerror}), so nothing was requested: fix that and ask again"
+        ) from error
     return line.encode()
 
 
