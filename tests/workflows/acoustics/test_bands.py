@@ -84,7 +84,7 @@ def test_bands_that_leave_nothing_out_sum_to_the_broadband_power(size, rate):
 
 
 def test_a_band_that_the_rate_cannot_hold_is_refused():
-    with pytest.raises(ValueError, match="100 to 5000 Hz does not lie in 0 to 4000 Hz"):
+    with pytest.raises(ValueError, match="100 to 5000 Hz is not within 0 to 4000 Hz"):
         bands.chosen([(100, 5000)], 4000)
 
 

@@ -115,12 +115,12 @@ def test_digits_after_the_second_become_a_fraction():
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["a.wav", "b.wav"], "no time is found in 'a.wav'"),
-        (["20200101_000000.wav", "notes.wav"], "no time is found in 'notes.wav'"),
+        (["a.wav", "b.wav"], "there is no time in 'a.wav'"),
+        (["20200101_000000.wav", "notes.wav"], "there is no time in 'notes.wav'"),
         (["20200101_000000_20200101_001000.wav"], "can be read as .* at character 1 or .* at character 17"),
         (["201011122334.wav"], "can be read as .*%y%m%d%H%M%S at character 1.*"),
         (["20200101_000000.wav", "2020-01-01T00-10-00.wav"], "write their times differently"),
-        (["A20200101_000000.wav", "B20200101_000000.wav"], "right beside their time"),
+        (["A20200101_000000.wav", "B20200101_000000.wav"], "directly beside their time"),
         (["a/20200101_000000.wav", "b/20200101_000000.wav"], "2 folders"),
         (["20201301_000000.wav"], "no time"),
     ],

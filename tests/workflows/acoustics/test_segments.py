@@ -70,7 +70,7 @@ def test_begin_and_end_cuts_hold_in_all_modes(mode):
 
 
 def test_a_cut_that_is_no_time_is_one_sentence():
-    with pytest.raises(DefinitionError, match="'noon' is no time; write it as"):
+    with pytest.raises(DefinitionError, match="'noon' is not a time; write it as"):
         plan([clip("a", 0, 10)], segment_begin="noon")
 
 

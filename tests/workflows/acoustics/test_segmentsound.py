@@ -151,7 +151,7 @@ def test_a_segment_inside_another_has_nothing_of_its_own(write_wav, noise, begin
 
 
 def test_too_little_coverage_keeps_a_segment_out_with_its_reason(clips):
-    with pytest.raises(Faulty, match=r"75\.0% of the segment is recorded, least_coverage asks for 90\.0%"):
+    with pytest.raises(Faulty, match=r"75\.0% of the segment is recorded, least_coverage requires 90\.0%"):
         sounds(clips, segment=16, least_coverage=0.9)
 
 

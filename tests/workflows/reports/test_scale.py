@@ -38,5 +38,5 @@ def test_ticks_are_inside_and_do_not_crowd(scale):
 
 
 def test_an_unknown_form_is_refused():
-    with pytest.raises(ValueError, match="'cubic' is no form of a scale"):
+    with pytest.raises(ValueError, match="'cubic' is not a scale"):
         Scale.of("cubic", 1, 2)

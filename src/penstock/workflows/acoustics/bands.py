@@ -76,7 +76,7 @@ def chosen(pairs: Sequence[Sequence[float]], top: float, spacing: float = 0.0) -
     for below, above in zip(low, high, strict=True):
         if not 0 <= below < above <= top:
             raise ValueError(
-                f"the band {below:g} to {above:g} Hz does not lie in 0 to {top:g} Hz; change spl_bands"
+                f"the band {below:g} to {above:g} Hz is not within 0 to {top:g} Hz; change spl_bands"
             )
         if above - below < LEAST_LINES * spacing * (1 - 1e-9):
             raise ValueError(

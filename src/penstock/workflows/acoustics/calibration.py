@@ -94,7 +94,9 @@ def read_curve(path: str) -> list[tuple[float, float]]:
     with open(path, encoding="utf-8-sig", newline="") as file:
         rows = sorted(_pairs(file, path))
     if not rows:
-        raise ValueError(f"the curve {path} has no rows; write a frequency in Hz and a level in dB a line")
+        raise ValueError(
+            f"the curve {path} has no rows; write a frequency in Hz and a level in dB on each line"
+        )
     return rows
 
 

@@ -72,7 +72,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     except (struct.error, ValueError, ArithmeticError, LookupError) as error:
         raise Unreadable(f"the header cannot be read: {error}") from error
     if header.promised > MOST_FRAMES:
-        raise Unreadable("the header does not tell how long the recording is")
+        raise Unreadable("the header does not give the length of the recording")
     return header
 
 

@@ -164,7 +164,7 @@ def find_audio(
 def _found(paths: list[str], audio: str) -> list[str]:
     if not paths:
         raise DefinitionError(
-            f"no recordings match {audio!r}; look at the path, and quote a pattern for the shell"
+            f"no recordings match {audio!r}; check the path, and quote a pattern for the shell"
         )
     return paths
 

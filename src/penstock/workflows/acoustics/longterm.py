@@ -188,7 +188,7 @@ def _refuse_other(name: str, value: Any, expected: Any, paths: tuple[Path, Path]
     if value != expected:
         raise ValueError(
             f"{paths[0].name} has {name} = {value} and {paths[1].name} has {expected}; "
-            "they cannot be averaged: make the spectrograms again with one setting"
+            "they cannot be averaged: redo the spectrograms with one setting"
         )
 
 

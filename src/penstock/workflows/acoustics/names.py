@@ -101,7 +101,7 @@ def read_any_time(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise DefinitionError(f"{text!r} is no time; write it as 2017-10-07T00:16:22Z") from None
+        raise DefinitionError(f"{text!r} is not a time; write it as 2017-10-07T00:16:22Z") from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
@@ -156,7 +156,7 @@ def guess_pattern(paths: Sequence[str], begin: str | None = None) -> str:
     """
     folders = {os.path.dirname(path) for path in paths}
     if len(folders) > 1:
-        raise DefinitionError(f"the recordings lie in {len(folders)} folders ({min(folders)}, …): {BY_HAND}")
+        raise DefinitionError(f"the recordings are in {len(folders)} folders ({min(folders)}, …): {BY_HAND}")
     names = [os.path.basename(path) for path in paths]
     form, spans = _common_time(names, begin)
     before = _before([name[:start] for name, (start, _) in spans.items()])
@@ -178,9 +178,9 @@ def _common_time(names: Sequence[str], begin: str | None) -> tuple[str, dict[str
     if most < USUAL * len(names):
         odd = next((name for name, way in zip(names, ways, strict=True) if not way), None)
         why = (
-            f"no time is found in {odd!r}"
+            f"there is no time in {odd!r}"
             if odd
-            else f"{names[0]!r} and others write their times differently"
+            else f"{names[0]!r} and other names write their times differently"
         )
         raise DefinitionError(f"{why}: {remedy}, or choose fewer files with --audio")
     shared = {way for way, count in counts.items() if count == most}
@@ -291,7 +291,7 @@ def _shared_start(texts: Sequence[str]) -> str:
 def _refuse_adjacent(between: str, parts: Sequence[str]) -> None:
     if not between:
         raise DefinitionError(
-            f"names differ right beside their time ({parts[0]!r}, {parts[-1]!r}): {BY_HAND}"
+            f"names differ directly beside their time ({parts[0]!r}, {parts[-1]!r}): {BY_HAND}"
         )
 
 

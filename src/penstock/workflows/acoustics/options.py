@@ -21,17 +21,21 @@ AUDIO = "a folder, a glob or a pattern: data, 'data/*.wav', 'data/{site}_{begin:
 ANALYSIS = (
     click.option("--audio", required=True, metavar="PATTERN", help=f"The recordings: {AUDIO}."),
     click.option(
-        "--begin", metavar="FORMAT", help="The time in the names, as %Y%m%d_%H%M%S, if it cannot be guessed."
+        "--begin",
+        metavar="FORMAT",
+        help="The format of the time in the names, such as %Y%m%d_%H%M%S, if it cannot be guessed.",
     ),
     click.option("--nfft", type=click.IntRange(2), help="Samples in a frame [1024]."),
     click.option(
-        "--overlap", type=click.FloatRange(0, 1, max_open=True), help="Shared part of two frames [0.5]."
+        "--overlap",
+        type=click.FloatRange(0, 1, max_open=True),
+        help="Overlap of two frames, as a fraction [0.5].",
     ),
     click.option("--window", help="Window, by its name in scipy [hann]."),
     click.option(
         "--scaling",
         type=click.Choice(["density", "spectrum"]),
-        help="Power per hertz, or per line [density].",
+        help="Power per hertz (density), or per line (spectrum) [density].",
     ),
     click.option("--bin", type=float, metavar="SECONDS", help="Time bins of the stored levels [10]."),
     click.option(
@@ -41,32 +45,57 @@ ANALYSIS = (
         help="Time bins of the long-term average, or day, month, whole [chosen].",
     ),
     click.option(
-        "--sensitivity", type=float, metavar="DB", help="Of the hydrophone, dB re 1 V/µPa, as -170."
+        "--sensitivity",
+        type=float,
+        metavar="DB",
+        help="Sensitivity of the hydrophone in dB re 1 V/µPa, such as -170.",
     ),
-    click.option("--gain", type=float, metavar="DB", help="Of the amplifier [0]."),
-    click.option("--peak-voltage", type=float, metavar="VOLT", help="At digital full scale [1]."),
+    click.option("--gain", type=float, metavar="DB", help="Gain of the amplifier in dB [0]."),
     click.option(
-        "--end-to-end", type=float, metavar="DB", help="Level of full scale, dB re 1 µPa (instead)."
+        "--peak-voltage", type=float, metavar="VOLT", help="Peak voltage at digital full scale [1]."
+    ),
+    click.option(
+        "--end-to-end",
+        type=float,
+        metavar="DB",
+        help="Level of full scale in dB re 1 µPa, instead of --sensitivity.",
     ),
     click.option("--curve", metavar="FILE", help="CSV of Hz,dB instead of --sensitivity."),
-    click.option("--resample", type=click.IntRange(1), metavar="HZ", help="To this sample rate."),
-    click.option("--band-pass", type=float, nargs=2, metavar="LOW HIGH", help="Corners of a filter, Hz."),
+    click.option("--resample", type=click.IntRange(1), metavar="HZ", help="Resample to this rate."),
+    click.option(
+        "--band-pass",
+        type=float,
+        nargs=2,
+        metavar="LOW HIGH",
+        help="Corner frequencies of a band-pass filter, in Hz.",
+    ),
     click.option(
         "--normalise",
         type=click.Choice(["none", "dc", "peak", "zscore"]),
-        help="Mean, peak or standard deviation of each file [none].",
+        help="Normalise by the mean, peak or standard deviation of each file [none].",
     ),
     click.option(
         "--normalise-over",
         type=click.Choice(["file", "period", "whole"]),
-        help="What shares mean, peak or deviation; with --chain [file].",
+        help="What shares the mean, peak or deviation; with --chain [file].",
     ),
-    click.option("--legacy", metavar="NAME", help="osmose-0.2: the numbers of the old scripts."),
-    click.option("--db-range", type=float, nargs=2, metavar="LOW HIGH", help="Of the colours [from data]."),
-    click.option("--colours", metavar="NAME", help="Of pictures [viridis]."),
-    click.option("--scale", "frequency_scale", type=click.Choice(["linear", "log"]), help="Of frequency."),
+    click.option("--legacy", metavar="NAME", help="osmose-0.2: reproduce the numbers of the old scripts."),
+    click.option(
+        "--db-range",
+        type=float,
+        nargs=2,
+        metavar="LOW HIGH",
+        help="Range of the colours in dB [from the data].",
+    ),
+    click.option("--colours", metavar="NAME", help="Colour map of pictures [viridis]."),
+    click.option(
+        "--scale",
+        "frequency_scale",
+        type=click.Choice(["linear", "log"]),
+        help="Frequency scale of pictures.",
+    ),
     click.option("--channel", type=click.IntRange(1), help="The channel to analyse [1]."),
-    click.option("--force", is_flag=True, default=None, help="Take faulty recordings in."),
+    click.option("--force", is_flag=True, default=None, help="Use faulty recordings too."),
 )
 
 
@@ -76,8 +105,14 @@ TIMES = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="A CSV without header: name,2017-10-07T00:16:22.000Z.",
     ),
-    click.option("--timezone", metavar="ZONE", help="Of times without a zone, as Europe/Paris [UTC]."),
-    click.option("--back-to-back", metavar="TIME", help="Names tell no time: one after the other from here."),
+    click.option(
+        "--timezone", metavar="ZONE", help="Time zone of times without one, such as Europe/Paris [UTC]."
+    ),
+    click.option(
+        "--back-to-back",
+        metavar="TIME",
+        help="For names without a time: the files follow each other from this time on.",
+    ),
 )
 
 SHAPE = (
@@ -92,27 +127,35 @@ SHAPE = (
     click.option(
         "--segment", type=float, metavar="SECONDS", help="Cut segments of this length across files."
     ),
-    click.option("--tiles", metavar="LEVELS", help="Tiles for APLOSE: a number of levels, or on-demand."),
+    click.option(
+        "--tiles", metavar="LEVELS", help="Make tiles for APLOSE: a number of zoom levels, or on-demand."
+    ),
     click.option(
         "--format",
         "form",
         type=click.Choice(["netcdf", "zarr"]),
         default="netcdf",
         show_default=True,
-        help="Of spectra and averages.",
+        help="File format of spectra and averages.",
     ),
-    click.option("--also", multiple=True, type=click.Choice(["npz"]), help="A product beside these."),
-    click.option("--daily", is_flag=True, help="Daily files of hybrid millidecades, for archives."),
+    click.option("--also", multiple=True, type=click.Choice(["npz"]), help="Make this product, too."),
+    click.option("--daily", is_flag=True, help="Make daily files of hybrid millidecades, for archives."),
     click.option("--chain", is_flag=True, help="Resample and take statistics in stages of their own."),
 )
 
 
 PLACE = (
-    click.option("--title", help="Of the campaign; products carry it."),
-    click.option("--lat", "latitude", type=float, metavar="DEGREES", help="Of the recorder, north positive."),
-    click.option("--lon", "longitude", type=float, metavar="DEGREES", help="Of the recorder, east positive."),
-    click.option("--depth", type=float, metavar="METRES", help="Of the recorder."),
-    click.option("--step-db", type=float, metavar="DB", help="Of stored levels [0.1 where it is small]."),
+    click.option("--title", help="Title of the campaign; stored in its products."),
+    click.option(
+        "--lat", "latitude", type=float, metavar="DEGREES", help="Latitude of the recorder, north positive."
+    ),
+    click.option(
+        "--lon", "longitude", type=float, metavar="DEGREES", help="Longitude of the recorder, east positive."
+    ),
+    click.option("--depth", type=float, metavar="METRES", help="Depth of the recorder."),
+    click.option(
+        "--step-db", type=float, metavar="DB", help="Step of stored levels in dB [0.1 where that is small]."
+    ),
 )
 
 

@@ -72,7 +72,7 @@ def recurrence(series: Series) -> tuple[list[str], NDArray[np.float64]]:
 
 
 def read_total_counts(paths: Sequence[Path]) -> Counts | None:
-    """Add up how often each level occurs in all products; None if they were not counted."""
+    """Add up how often each level occurs in total products; None if they were not counted."""
     found: Counts | None = None
     for path in paths:
         with open_product(path) as file:

@@ -66,9 +66,9 @@ def group() -> None:
 @folder_argument
 @analysis_options
 @click.option(
-    "--samples/--headers", default=False, help="Read the samples too, or the headers only [headers]."
+    "--samples/--headers", default=False, help="Read the samples too, or only the headers [headers]."
 )
-@click.option("--metadata", is_flag=True, help="Write the old metadata.csv too.")
+@click.option("--metadata", is_flag=True, help="Also write the old metadata.csv.")
 @click.option("--lat", type=float, help="For metadata.csv, degrees.")
 @click.option("--lon", type=float, help="For metadata.csv, degrees.")
 @click.option("--depth", type=float, help="For metadata.csv, metres.")
@@ -108,14 +108,18 @@ def build(
         return
     for line in summary(dataset, settings):
         click.echo(line)
-    click.echo(f"look at {folder / 'qc.html'}")
+    click.echo(f"see {folder / 'qc.html'}")
 
 
 @group.command()
 @click.argument("page", metavar="PAGE", type=click.Path(dir_okay=False, path_type=Path))
 @analysis_options
-@click.option("--n", "count", type=click.IntRange(1), default=3, show_default=True, help="How many.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Another one chooses others.")
+@click.option(
+    "--n", "count", type=click.IntRange(1), default=3, show_default=True, help="How many recordings."
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Another number chooses other recordings."
+)
 def preview(page: Path, audio: str, begin: str | None, count: int, seed: int, **params: Any) -> None:
     """Try a few random recordings with these parameters: PAGE is HTML, with time and size of them all.
 
@@ -134,16 +138,16 @@ def preview(page: Path, audio: str, begin: str | None, count: int, seed: int, **
     click.echo(
         f"{made.hours:.2f} h of sound: about {made.cpu_hours * 60:.2g} min of one core, {made.bytes / 1e6:.0f} MB"
     )
-    click.echo(f"look at {page}")
+    click.echo(f"see {page}")
 
 
 @group.command()
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--levels", type=click.IntRange(1), default=4, show_default=True, help="Levels of zoom.")
+@click.option("--levels", type=click.IntRange(1), default=4, show_default=True, help="Number of zoom levels.")
 @click.option("--colours", default="viridis", show_default=True, help="viridis, grey or matplotlib's.")
 @click.option("--db-range", nargs=2, type=float, help="Lowest and highest level of the colours.")
 @click.option(
-    "--scale", type=click.Choice(["linear", "log"]), default="linear", help="Of frequency [linear]."
+    "--scale", type=click.Choice(["linear", "log"]), default="linear", help="Frequency scale [linear]."
 )
 @click.option("--port", type=int, default=8765, show_default=True, help="On this machine only.")
 def tiles(
@@ -165,7 +169,7 @@ def tiles(
 
 @click.command("acoustics")
 @demo_options("acoustics")
-@click.option("--audio", type=click.Path(path_type=Path), help="A folder of recordings of your own.")
+@click.option("--audio", type=click.Path(path_type=Path), help="A folder of your own recordings.")
 def demo(folder: Path, audio: Path | None, scheduler: str | None) -> None:
     """Half an hour of sea with faults, or your own recordings: spectrograms, levels, a report.
 

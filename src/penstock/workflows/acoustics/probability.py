@@ -48,7 +48,7 @@ class Counts:
         if (self.width, self.shift) != (other.width, other.shift):
             raise ValueError(
                 f"levels are counted in steps of {self.width:g} and {other.width:g} dB; "
-                "make the spectrograms again with one step_db"
+                "redo the spectrograms with one step_db"
             )
         counts = self.reaching(other)
         counts.counts[:, other.first - counts.first :][:, : other.counts.shape[1]] += other.counts

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KINDS = {
-    "missing": "named in the table of times, and not there",
-    "badly_named": "the name does not hold a time of the given form",
+    "missing": "named in the table of times, but missing",
+    "badly_named": "the name has no time of the given form",
     "unreadable": "no header could be read",
     "empty": "the header promises no samples",
     "truncated": "the file holds less than its header promises",
@@ -29,14 +29,14 @@ KINDS = {
     "coverage": "too little of the segment is recorded",
     "not_finite": "NaN or infinite samples",
     "silent": "all samples are the same",
-    "unknown_length": "the header does not tell how long it is; all that lies there is taken",
+    "unknown_length": "the header does not give its length; all data in the file are used",
     "other_rate": "sample rate unlike the majority; the file is resampled",
     "bits": "sample format unlike the majority",
     "duration": "duration unlike the median",
     "gap": "nothing recorded before this file",
     "calibration_tones": "begins with tones of the recorder's own calibration, left out",
     "pauses": "nothing recorded between blocks of this file",
-    "overlap": "begins before the one before has ended",
+    "overlap": "begins before the previous one has ended",
     "duplicate_time": "begins at the same time as another file",
     "clipping": "samples at full scale, three or more in a row",
     "dc_offset": "the mean is far from zero",
@@ -106,11 +106,11 @@ def check_header(
         why = f"the file is truncated: its header promises {header.promised} samples, {missing} are missing"
         found.append(Finding("truncated", why, missing))
     if not header.told:
-        why = f"the header does not tell how long it is; what lies there is taken, {header.frames} samples"
+        why = f"the header does not give its length; the data in the file are used, {header.frames} samples"
         found.append(Finding("unknown_length", why, header.frames))
     if len(header.blocks) > 1:
         apart = header.length - sum(block.count for block in header.blocks) / header.rate
-        why = f"it pauses {len(header.blocks) - 1} times, {apart:.6g} s in all"
+        why = f"it pauses {len(header.blocks) - 1} times, {apart:.6g} s in total"
         found.append(Finding("pauses", why, apart))
     if usual.rate and header.rate != usual.rate:
         why = f"the sample rate is {header.rate} Hz, the campaign's is {usual.rate} Hz"
@@ -133,14 +133,14 @@ def check_times(spans: Sequence[Span], tolerance: float = 1.0) -> list[list[Find
     found: list[list[Finding]] = [[] for _ in spans]
     for place, distance in between(spans):
         if spans[place].begin == spans[place - 1].begin:
-            why = "it begins at the same time as the file before"
+            why = "it begins at the same time as the previous file"
             found[place].append(Finding("duplicate_time", why))
         elif distance > tolerance:
             found[place].append(
                 Finding("gap", f"nothing was recorded for {distance:.6g} s before it", distance)
             )
         elif distance < -tolerance:
-            why = f"it begins {-distance:.6g} s before the one before has ended"
+            why = f"it begins {-distance:.6g} s before the previous one has ended"
             found[place].append(Finding("overlap", why, -distance))
     return found
 

@@ -66,7 +66,7 @@ def read_blocks(path: str, channel: int, block: int = BLOCK, *, skip: int = 0) -
     try:
         with open_recording(path) as source, soundfile.SoundFile(source) as file:
             if channel > file.channels:
-                raise Unreadable(f"channel {channel} is asked for and the file has {file.channels}")
+                raise Unreadable(f"channel {channel} is requested, but the file has {file.channels}")
             if skip:
                 file.seek(skip)
             while len(samples := file.read(max(1, block // file.channels), dtype="float32", always_2d=True)):

@@ -125,7 +125,7 @@ def _missing(paths: Sequence[str], naming: Naming) -> Iterator[Recording]:
     there = {os.path.basename(path) for path in paths} | set(paths)
     for name in sorted(set(naming.begins) - there) if isinstance(naming, Table) else ():
         yield Recording(
-            name, None, None, (Finding("missing", f"{naming.text} names it, and it is not there"),)
+            name, None, None, (Finding("missing", f"{naming.text} names it, but it does not exist"),)
         )
 
 

@@ -83,7 +83,7 @@ class SegmentSound:
         if self.segment.coverage < self.settings.least_coverage:
             why = (
                 f"{self.segment.coverage:.1%} of the segment is recorded, "
-                f"least_coverage asks for {self.settings.least_coverage:.1%}"
+                f"least_coverage requires {self.settings.least_coverage:.1%}"
             )
             return [Finding("coverage", why, self.segment.coverage)]
         return []

@@ -115,7 +115,7 @@ def _refuse_misspelt(name: str, names: set[str]) -> None:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
     if near:
         raise ValueError(
-            f"the parameter {name!r} is not known to the acoustics stages; did you mean {near[0]!r}?"
+            f"the parameter {name!r} is not a parameter of the acoustics stages; did you mean {near[0]!r}?"
         )
 
 

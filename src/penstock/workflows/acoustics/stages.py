@@ -71,7 +71,7 @@ def spectrogram(task: Task) -> dict[str, Any]:
 def _begin(task: Task) -> datetime:
     begin = task.fields["begin"]
     if begin is None:
-        task.veto("it is not known when it begins: give its time, and run `penstock init` again")
+        task.veto("its begin is unknown: give its time, and run `penstock init` again")
     return with_fraction(begin, task.fields)
 
 

@@ -226,7 +226,7 @@ def _recorder_lines(told: Recorder, settings: Settings) -> Iterator[str]:
         yield printable(f"{told.make} {told.serial or ''}".rstrip() + gain)
     options = offer(told)
     if options and all(getattr(settings, name) is None for name in CALIBRATIONS):
-        yield f"its headers tell a calibration; to use it: {options}"
+        yield f"its headers give a calibration; to use it: {options}"
 
 
 def _why(recording: Recording) -> str:

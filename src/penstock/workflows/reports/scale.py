@@ -36,9 +36,7 @@ class Scale:
         if form == "log":
             return cls((0.0, 1.0), (lowest, top), logarithmic=True)
         if isinstance(form, str):
-            raise ValueError(
-                f"{form!r} is no form of a scale: choose linear, log, or points [[height, value], …]"
-            )
+            raise ValueError(f"{form!r} is not a scale: choose linear, log, or points [[height, value], …]")
         points = sorted((float(h), float(v)) for h, v in form if 0 < h < 1 and v < top)
         heights, values = zip((0.0, 0.0), *points, (1.0, top), strict=True)
         if any(b <= a for a, b in pairwise(values)):

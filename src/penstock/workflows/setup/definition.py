@@ -20,7 +20,7 @@ def definition_in(folder: Path) -> Path:
     """Return where the definition of a new campaign goes. Raises DefinitionError if there is one already."""
     definition = folder / FILE
     if definition.exists():
-        raise DefinitionError(f"{definition} is there already; choose another folder, or edit it")
+        raise DefinitionError(f"{definition} already exists; choose another folder, or edit it")
     return definition
 
 

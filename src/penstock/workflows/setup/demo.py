@@ -27,7 +27,7 @@ def run_demo(
     `page` is the product that a person opens. Raises PenstockError if the run left none.
     """
     if (folder / FILE).exists():
-        say(f"{folder} holds a campaign already: going on with it")
+        say(f"{folder} already holds a campaign: continuing with it")
     else:
         set_up()
     run = ["run", *(send_to(scheduler, folder, say) if scheduler else ())]
@@ -36,9 +36,9 @@ def run_demo(
     made = (folder / page).resolve()
     if not made.exists():
         raise PenstockError(
-            f"`penstock run` ended {ended.returncode} and left no page; see `penstock status` in {folder}"
+            f"`penstock run` ended with {ended.returncode} and made no page; see `penstock status` in {folder}"
         )
-    say(f"\nLook at {made.as_uri()}")
+    say(f"\nSee {made.as_uri()}")
 
 
 def send_to(scheduler: str, folder: Path, say: Say) -> list[str]:
