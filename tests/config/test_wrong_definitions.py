@@ -72,7 +72,7 @@ CASES = [
      14, "cannot stand in shell text; use {inputs_file.a}"),
     ('[stage.a]\neach = "file"\nshell = true\ncommand = "cat \'{path}\'"\n', 10, "stands inside ' quotes"),
     (A + f'products = {NAMED}\n' + '[stage.b]\neach = "file"\ncommand = ["cat", "{inputs.a.y}"]\nafter = "a"\n',
-     13, "{inputs.a.y} is no input; did you mean 'inputs.a.x'?"),
+     13, "{inputs.a.y} is not an input; did you mean 'inputs.a.x'?"),
     (A + f'products = {NAMED}\n' + '[stage.b]\neach = "file"\ncommand = ["cat", "{inputs_file.a.x}"]\nafter = "a"\n',
      13, "did you mean 'inputs_file.a'?"),
     (A + B + 'after = [{ stage = "a", key = ["{run}", "{run}", "{file}"] }]\n', 13, "for the level 'night'"),

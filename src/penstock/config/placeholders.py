@@ -141,7 +141,7 @@ class _Check:
         if (product or "product") not in names:
             known = [f"product.{one}" for one in names]
             self.refuse(
-                ("command",), f"{{{name}}} is no product of {self.stage.name!r}; {nearest(name, known)}"
+                ("command",), f"{{{name}}} is not a product of {self.stage.name!r}; {nearest(name, known)}"
             )
 
     def upstream(self, head: str, rest: str) -> None:
@@ -158,7 +158,9 @@ class _Check:
             right = (
                 [f"{head}.{name}"] if head == "inputs_file" else [f"{head}.{name}.{one}" for one in products]
             )
-            self.refuse(("command",), f"{{{head}.{rest}}} is no input; {nearest(f'{head}.{rest}', right)}")
+            self.refuse(
+                ("command",), f"{{{head}.{rest}}} is not an input; {nearest(f'{head}.{rest}', right)}"
+            )
 
     def is_list(self, name: str) -> bool:
         head, _, rest = name.partition(".")

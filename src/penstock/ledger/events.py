@@ -32,7 +32,7 @@ class Chunk:
     ends: dict[Task, Event] = field(default_factory=dict[Task, Event])
     gives: list[Task] = field(default_factory=list[Task])
     stopped: set[Task] = field(default_factory=set[Task])
-    """Tasks given back or cut short because somebody asked the runner to stop."""
+    """Tasks returned or cut short because the runner was asked to stop."""
     claim: Event | None = None
     beat: Event | None = None
     halt: str | None = None

@@ -26,12 +26,12 @@ class Experience:
     array_size: int | None = None
     accounting: bool | None = None
     limits_told: float | None = None
-    """When its scheduler last told these three."""
+    """When its scheduler last gave these three."""
     limits_due: float | None = None
     refused: int | None = None
     """The elements of the smallest array that was too large by itself, until the limits are asked for again."""
     most_elements: int | None = None
-    """How many are handed in at once since then."""
+    """How many are submitted at once since then."""
     times_full: int = 0
     rests_until: float | None = None
     rests_why: str | None = None

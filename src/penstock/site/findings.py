@@ -38,7 +38,7 @@ class Element:
     delay_s: float
     """From when it wrote its file to when the file was seen here."""
     environment: tuple[str, ...]
-    """The names of its variables; their values are nobody's business."""
+    """The names of its variables, without their values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Findings:
     """How far the file server's clock is ahead of this machine's."""
     elements: tuple[Element, ...]
     leaked: tuple[str, ...]
-    """Names that are set here too and that nobody passed on: by a profile there, or by raw `lines`."""
+    """Names that are set here too and were not passed on: by a profile there, or by raw `lines`."""
     faults: tuple[str, ...]
 
     @property

@@ -43,7 +43,7 @@ class JobFolders:
     def __init__(self, folder: Path, root: Path) -> None:
         self.folder, self.root = folder, root
         self.refreshed = dict[str, float]()
-        """When the folder of which job was last made to be listed anew."""
+        """When each job's folder was last changed to refresh its listing."""
 
     def job_folder(self, token: str) -> Path:
         """Return the folder of a job."""

@@ -25,7 +25,7 @@ class Fault(Enum):
     LEFT_OUT = auto()
     """The answer is valid, and one job is not in it."""
     STRANGE_WORD = auto()
-    """A state that nobody has heard of."""
+    """An unknown state."""
     NO_ANSWER = auto()
     """The command is killed after its time limit."""
     LATE_ANSWER = auto()

@@ -162,7 +162,7 @@ def check_newest(root: Path, claim: Claim) -> None:
     """Raise Held if another host has claimed the record since."""
     if claims.newest(root / FOLDER) != claim.number:
         last = claims.read_claims(root / FOLDER)[-1:]
-        who = last[0].holder if last else "somebody who removed its folder"
+        who = last[0].holder if last else "an unknown process that removed its folder"
         raise Held(f"the campaign in {root} was taken over by {who}: this conductor stops")
 
 
