@@ -37,7 +37,7 @@ def page(scratch: Path) -> list[str]:
     return [
         "# Benchmarks",
         "",
-        f"Durations by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {platform.machine()},",
+        f"Measured by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {platform.machine()},",
         f"Python {platform.python_version()}, {platform.system()} {platform.release()}. Contestants take turns,",
         f"{ROUNDS} rounds; figures are medians. CPU is user and system time of the whole process tree, with the runners",
         "that outlive the command. Peak memory is not shown below that of the measuring process: Linux counts from there.",
@@ -72,7 +72,7 @@ def overhead_section(scratch: Path) -> list[str]:
 
 def table(costs: Mapping[str, Cost], units: int, name: str, base: Cost | None) -> list[str]:
     """Return the table of one comparison."""
-    rows: list[Row] = [("", "CPU s", "CPU ms a unit", "wall s", *([f"× {name}"] if base else []))]
+    rows: list[Row] = [("", "CPU s", "CPU ms per unit", "wall s", *([f"× {name}"] if base else []))]
     for contestant, cost in costs.items():
         ratio = [f"{cost.cpu_s / base.cpu_s:.2f}"] if base else []
         rows.append(
@@ -103,7 +103,7 @@ def scale_section(scratch: Path) -> list[str]:
         ),
         f"`plan`, {scale.PLANNED:,} units × 3 stages": (scale.plan(scratch), "3 s CPU, 200 MB"),
         f"`status`, {scale.MILLION:,} units × 3 stages": (status, "0.5 s"),
-        f"submitting {submitting.UNITS:,} units, {submitting.BATCH} a batch (wall and peak: with finding them)": (
+        f"submitting {submitting.UNITS:,} units, {submitting.BATCH} per batch (wall and peak: with finding them)": (
             submitting.submitting(scratch),
             "5 s CPU",
         ),
@@ -112,9 +112,7 @@ def scale_section(scratch: Path) -> list[str]:
     rows: list[Row] = [("", "CPU s", "wall s", "peak MB", "target")]
     rows += [row_of(name, costs[name], target) for name, (_, target) in contests.items()]
     rows.append(
-        row_of(
-            f"conductor, {scale.MILLION:,} units × 3 stages found and first batches given", driven, "250 MB"
-        )
+        row_of(f"conductor, {scale.MILLION:,} units × 3 stages found and first batches fed", driven, "250 MB")
     )
     return ["## Scale", "", *render(rows), ""]
 

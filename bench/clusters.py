@@ -95,7 +95,7 @@ def page(rounds: int) -> list[str]:
     many: dict[str, Start] = {
         "penstock": start_penstock,
         array: start_array,
-        "by hand, a job a unit": start_jobs,
+        "by hand, one job per unit": start_jobs,
     }
     lines = [
         f"{UNITS:,} units of {UNIT_S} s on a real Slurm (4 nodes of 8 pretended CPUs), {rounds} rounds, medians:",
@@ -107,15 +107,15 @@ def page(rounds: int) -> list[str]:
         if there:
             alone: dict[str, Start] = {
                 "penstock": start_penstock,
-                "by hand, a job a unit": start_jobs,
-                "snakemake, a job a unit": start_snakemake,
+                "by hand, one job per unit": start_jobs,
+                "snakemake, one job per unit": start_snakemake,
             }
             lines += [
                 "",
                 f"{FEW_UNITS} of these, beside snakemake with its executor for Slurm, one round:",
                 "",
             ]
-            lines += contest(alone, FEW_UNITS, 1, "by hand, a job a unit")
+            lines += contest(alone, FEW_UNITS, 1, "by hand, one job per unit")
     return lines
 
 
