@@ -15,7 +15,7 @@ __all__ = ["Found", "Problem", "ScanState", "Unsettled", "explain_nothing", "imp
 
 
 def scan(source: Source, campaign: Campaign, state: ScanState) -> Iterator[Found]:
-    """Yield the units of `source` as they are found; what is wrong with the data goes to `state`."""
+    """Yield the units of `source` as they are found; problems in the data go to `state`."""
     match source:
         case FileSource():
             return scan_files(source, campaign, state)

@@ -1,4 +1,4 @@
-"""Units from files: found by a pattern, whole when at rest and with their companions."""
+"""Units from files: found by a pattern, complete when at rest and with their companions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Look = Callable[[], os.stat_result]
 
 
 def scan_files(source: FileSource, campaign: Campaign, state: ScanState) -> Iterator[Found]:
-    """Yield the units of a file source; those not yet whole go to `state.unsettled`."""
+    """Yield the units of a file source; incomplete ones go to `state.unsettled`."""
     scan = FileScan(source, campaign, state)
     if _key_may_repeat(source, campaign):
         scan.keys = _Keys(scan)
@@ -150,7 +150,7 @@ class FileScan:
                 yield name, found, look
 
     def listed(self, shown: str, descriptor: int) -> Iterator[tuple[str, Look]]:
-        """Yield what may match, each with the way to look at it: through the open folder, which costs no walk down a path."""
+        """Yield what may match, each with a way to stat it: through the open folder, which costs no walk down a path."""
         literal = self.segment.literal
         if literal is not None:
             return iter([(literal, partial(os.stat, literal, dir_fd=descriptor))])
@@ -172,7 +172,7 @@ class FileScan:
         return None
 
     def whole(self, values: dict[str, Any], files: list[Seen]) -> Iterator[Found]:
-        """Yield the unit if it is whole: with its companions, and at rest."""
+        """Yield the unit if it is complete: with its companions, and at rest."""
         lacking = self.add_companions(values, files)
         missing = f"{lacking} does not exist" if lacking else self.holding(values)
         mark = ",".join([f"{stat.st_size}:{stat.st_mtime_ns}" for _, stat in files])
@@ -203,11 +203,11 @@ class FileScan:
                     self.held.setdefault(self.identity(values), (folder.shown + name, values))
 
     def identity(self, values: Mapping[str, Any]) -> str:
-        """Return what tells a unit from others before its key is known."""
+        """Return what distinguishes a unit before its key is known."""
         return repr([values[name] for name in self.names])
 
     def holding(self, values: Mapping[str, Any]) -> str | None:
-        """Say which file shows that a unit is still written, if one does."""
+        """Return the file that shows that a unit is still being written, if there is one."""
         held = self.held.pop(self.identity(values), None) if self.held else None
         return held and f"{held[0]} is still there"
 
@@ -258,7 +258,7 @@ class FileScan:
 
 
 class _Keys:
-    """Refuses a second file with one key. Remembers only hashes; the first file is looked up again for the message."""
+    """Refuses a second file with the same key. Remembers only hashes; the first file is looked up again for the message."""
 
     def __init__(self, scan: FileScan) -> None:
         self.scan = scan
@@ -289,7 +289,7 @@ class _Keys:
 
 
 def _key_may_repeat(source: FileSource, campaign: Campaign) -> bool:
-    """Say whether two paths can give one key: not when the key holds every field of the pattern."""
+    """Return whether two paths can give one key: not when the key holds every field of the pattern."""
     fields, levels = {*source.pattern.names} - {*source.many}, {*campaign.levels[: source.level]}
     return not fields <= levels - {*source.derive}
 

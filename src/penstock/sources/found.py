@@ -1,4 +1,4 @@
-"""What a scan gives and what it reports beside."""
+"""What a scan gives and what it reports."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Found(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Something in the data that a person should look at."""
+    """Something in the data that a person should check."""
 
     subject: str
     why: str
 
 
 class Unsettled(NamedTuple):
-    """A unit that is not yet whole. `ready_at`: when a look is worth while; None: when something else comes."""
+    """A unit that is incomplete. `ready_at`: when to check again; None: when something else arrives."""
 
     path: str
     fingerprint: str
@@ -45,7 +45,7 @@ def _no_server_clock(device: int) -> float | None:
 
 @dataclass(slots=True)
 class ScanState:
-    """What a scan is told, and what it reports.
+    """What a scan needs to know, and what it reports.
 
     `now_s` is the wall clock; `server_now(st_dev)` the file server's clock in the same seconds, None when unknown;
     `settling` holds path → (fingerprint, since) of the files that earlier scans saw before they were at rest;
@@ -106,7 +106,7 @@ class Shape:
 
 
 def _typed(evaluate: Evaluate, kind: str | None) -> Evaluate:
-    """Make the result of an expression of the type that the definition says."""
+    """Convert the result of an expression to the type in the definition."""
     if kind is None:
         return evaluate
 

@@ -80,7 +80,7 @@ def _first_on_path(root: Path, module_name: str) -> Generator[None]:
 
 
 def _call(function: Callable[..., Any], source: FunctionSource, campaign: Campaign) -> Iterator[Any]:
-    """Yield what the function gives; what it raises, whatever that is, is told as its own."""
+    """Yield what the function gives; whatever it raises is reported as its own."""
     try:
         wants_campaign = bool(inspect.signature(function).parameters)
         yield from function(campaign) if wants_campaign else function()
@@ -111,7 +111,7 @@ def _reason(error: Exception) -> str:
 
 
 def _fingerprint(values: Mapping[str, Any], root: Path) -> str:
-    """Tell how the files of a unit with a `path` or `paths` are."""
+    """Return the fingerprint of the files of a unit with a `path` or `paths`."""
     paths = [values["path"]] if "path" in values else values.get("paths", [])
     marks: list[str] = []
     for path in paths:

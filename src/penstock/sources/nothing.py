@@ -10,7 +10,7 @@ from penstock.units import Segment
 
 
 def explain_nothing(source: Source, campaign: Campaign) -> str:
-    """Say why nothing was found, where, and what is there instead."""
+    """Explain why nothing was found, where, and what is there instead."""
     if isinstance(source, FunctionSource):
         return f"the function {source.function} gave no units; check what it looks at"
     if not isinstance(source, FileSource):

@@ -1,4 +1,4 @@
-"""Files that end as a source's files do and are called otherwise: a misspelt recording is not lost in silence."""
+"""Files with a source's extension and another form of name: a misspelt recording is not silently lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEVER = ("\0",)  # what no name ends in
 
 
 class Strangers:
-    """Counts them for one source; what the definition has another use for is none."""
+    """Counts them for one source; files that the definition uses otherwise do not count."""
 
     def __init__(self, source: FileSource, campaign: Campaign) -> None:
         self.pattern, self.campaign = source.pattern, campaign

@@ -1,4 +1,4 @@
-"""The walk: folders below a root that have a pattern's shape, down to those with the files."""
+"""The walk: folders below a root that match a pattern, down to those with the files."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Folder(NamedTuple):
 
 
 class Leaving(NamedTuple):
-    """Said after everything below one folder of depth `depth` was given."""
+    """Yielded after everything below one folder of depth `depth`."""
 
     depth: int
 
 
 class Walk:
-    """One pass over the folders of `pattern` under `root`; trouble goes to `state`."""
+    """One pass over the folders of `pattern` under `root`; problems go to `state`."""
 
     def __init__(self, pattern: Pattern, root: Path, state: ScanState) -> None:
         self._state = state
@@ -92,7 +92,7 @@ def unreadable(shown: str, error: OSError) -> Problem:
 
 
 def readable(shown: str, name: str, state: ScanState) -> bool:
-    """Say whether `name` is UTF-8; if not it is a problem."""
+    """Return whether `name` is UTF-8; if not, report it."""
     try:
         name.encode()
     except UnicodeEncodeError:

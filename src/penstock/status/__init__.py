@@ -1,4 +1,4 @@
-"""Where a campaign stands: one object, read from a few rows, shown as text, as a table or as JSON."""
+"""The status of a campaign: one object, read from a few rows, shown as text, as a table or as JSON."""
 
 from penstock.status.model import (
     COLOURS,

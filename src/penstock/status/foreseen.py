@@ -1,4 +1,4 @@
-"""Where a campaign stands before its first run."""
+"""The status of a campaign before its first run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from penstock.status.model import SHOWN_PROBLEMS, Status
 
 
 def foresee(campaign: Campaign, *, problems: int = SHOWN_PROBLEMS) -> Status:
-    """Return where it would stand when its first run had looked at the sources; nothing is written."""
+    """Return the status that it would have after its first run's scan of the sources; nothing is written."""
     with drafted(campaign) as (context, _):
         return Status.read(context.ledger, problems=problems)

@@ -1,4 +1,4 @@
-"""The object that says where a campaign stands, as data and as plain text."""
+"""The status of a campaign as an object, for data and plain text."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ class StageStatus:
 
     @property
     def left(self) -> int:
-        """How many tasks may still become done by themselves."""
+        """How many tasks may still be done without a person."""
         return sum(self.tasks[state] for state in OPEN)
 
     @property
     def seconds_left(self) -> float | None:
-        """How long the rest takes at the present rate; None when nobody works or too little is known."""
+        """How long the rest takes at the present rate; None without a conductor or when too little is known."""
         return self.left / self.rate if self.rate and self.left else None
 
     def to_json(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class StageStatus:
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """One job that is not finished."""
+    """One unfinished job."""
 
     token: str
     site: str
@@ -105,7 +105,7 @@ class JobStatus:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a person should look at: a failed task, or something a source found."""
+    """What needs a person: a failed task, or something a source found."""
 
     task: str
     why: str
@@ -187,12 +187,12 @@ class Status:
         return render_status(self)
 
     def headline(self) -> str:
-        """Say what is running, and how many jobs are active."""
+        """Describe what is running, and how many jobs are active."""
         jobs = f"; {count(len(self.jobs), 'active job')}" if self.jobs else ""
         return (self.driver or "not running") + jobs
 
     def at_clusters(self) -> Iterator[str]:
-        """Yield a line for each cluster: where the elements of its jobs stand."""
+        """Yield a line for each cluster: the states of its jobs' elements."""
         for site in dict.fromkeys(job.site for job in self.jobs if job.queue):
             jobs = [job for job in self.jobs if job.site == site]
             stand = together([one for job in jobs for one in job.queue])
@@ -254,7 +254,7 @@ def show_left(stage: StageStatus) -> str:
 
 
 def _align(rows: list[list[str]]) -> list[str]:
-    """Two columns of words to the left, the others are numbers."""
+    """Align two columns of words to the left, the numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines: list[str] = []
     for row in rows:

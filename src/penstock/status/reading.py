@@ -23,7 +23,7 @@ _RECENT = 1000  # attempts that the rate is taken from
 
 
 def read_status(ledger: Ledger, now: float, problems: int) -> Status:
-    """Return where the campaign stands; at most so many `problems` are named."""
+    """Return the status; at most so many `problems` are listed."""
     db = ledger.db
     labels = Labels.read(db)
     stages = _read_stages(db, labels, now)
@@ -73,7 +73,7 @@ def _read_stages(db: sqlite3.Connection, labels: Labels, now: float) -> tuple[St
 
 
 def _read_rates(db: sqlite3.Connection, now: float) -> dict[int, float]:
-    """Tasks a second, by stage, over the newest attempts since the present conductor began; none if nobody works."""
+    """Tasks a second, by stage, over the newest attempts since the present conductor began; none without a conductor."""
     lease = db.execute("SELECT since FROM lease WHERE pid IS NOT NULL").fetchone()
     if not lease or not lease[0]:
         return {}
@@ -122,7 +122,7 @@ def _read_jobs(db: sqlite3.Connection, now: float) -> tuple[JobStatus, ...]:
 def _read_queues(
     db: sqlite3.Connection, jobs: Sequence[sqlite3.Row], now: float
 ) -> dict[int, tuple[QueueState, ...]]:
-    """Where the elements of the newest arrays stand, as many as can be looked at without a wait."""
+    """The states of the newest arrays' elements, as many as can be read without a delay."""
     left, found = _LOOKED_AT, dict[int, tuple[QueueState, ...]]()
     for job in reversed([job for job in jobs if not job["feed"]]):
         if left <= 0:
@@ -147,7 +147,7 @@ def _read_held(db: sqlite3.Connection, jobs: Sequence[JobStatus]) -> list[Proble
 def _read_problems(
     db: sqlite3.Connection, labels: Labels, jobs: Sequence[JobStatus], failed: int, limit: int, now: float
 ) -> tuple[tuple[Problem, ...], int]:
-    """What was noticed has half of the room at most, failed tasks the rest."""
+    """Problems take half of the space at most, failed tasks the rest."""
     held = _read_held(db, jobs)
     noticed = len(held) + db.execute("SELECT count(*) FROM problem").fetchone()[0]
     room = min(limit, max(limit - failed, (limit + 1) // 2))
@@ -161,7 +161,7 @@ def _read_problems(
 
 
 def _noticed(row: sqlite3.Row, now: float) -> Problem:
-    """A trouble of a site lasts, so since when is told."""
+    """A problem of a site lasts, so its begin is shown."""
     since = f" (since {show_time(row['at'], now=now)})" if row["source"].startswith("site ") else ""
     return Problem(row["subject"], f"{row['why']}{since}")
 

@@ -1,4 +1,4 @@
-"""A clock whose hands the test turns."""
+"""A clock that the test sets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class ManualClock:
-    """A clock that stands still until somebody sleeps or turns it.
+    """A clock that stands still until it is slept on or set.
 
     `stride` is the least number of seconds that a sleep takes: a conductor that looks a hundred times a second
     gets through hours of pretended work quickly with a stride of 60. `watchers` are called whenever time has passed.
@@ -43,5 +43,5 @@ class ManualClock:
             watcher()
 
     def set(self, now: float) -> None:
-        """Put the wall clock right, or wrong, as an administrator may; it can go back."""
+        """Set the wall clock, as an administrator may; it can go back."""
         self.wall = now

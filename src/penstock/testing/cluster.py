@@ -1,4 +1,4 @@
-"""A cluster whose scheduler only pretends: Slurm's commands are answered, and real event files written, by a clock."""
+"""A simulated cluster: Slurm's commands are answered, and real event files written, by a clock."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class PretendCluster:
         return reply
 
     def killing_point(self) -> None:
-        """Pass a place where a conductor may be killed."""
+        """Pass a point where a conductor may be killed."""
         if self.steps_to_live is not None:
             self.steps_to_live -= 1
             if self.steps_to_live <= 0:

@@ -93,7 +93,7 @@ class Fault(Enum):
 
 
 class ConductorKilled(BaseException):
-    """The conductor is no more."""
+    """The conductor was killed."""
 
 
 SUBMITTING = frozenset(

@@ -1,4 +1,4 @@
-"""What becomes of a pretended task, as the test decides it."""
+"""What happens to a simulated task, as the test decides."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Bytes to and from the place where jobs run."""
+"""Bytes to and from the sites where jobs run."""

@@ -1,4 +1,4 @@
-"""Files of this machine, written so that a crash leaves the old or the new, never a half."""
+"""Files of this machine, written so that a crash leaves the old or the new, never a part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command at a site gave back."""
+"""The reply of a command at a site."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Reply:
 
     @property
     def words(self) -> str:
-        """What it said, in one line, for a person: its errors, else its output."""
+        """Its message in one line for a person: its errors, else its output."""
         text = self.err.strip() or self.out.strip()
         return " ".join(text.split())[:500] or (
             "it did not answer in time" if self.code is None else f"exit code {self.code} without output"

@@ -1,4 +1,4 @@
-"""Conditions and values that people write over fields (`kind == 'DATA' and run > 1800`).
+"""Conditions and values that people write about fields (`kind == 'DATA' and run > 1800`).
 
 A small whitelisted part of Python, compiled once to closures: no attributes, no power, capped sizes (RULE 31).
 """

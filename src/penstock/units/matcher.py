@@ -1,4 +1,4 @@
-"""Matching a name with a segment of a pattern: by a regular expression, which is quick, or without any backtracking.
+"""Matching a name against a segment of a pattern: by a regular expression, which is quick, or without backtracking.
 
 Names come from outside, and a regular expression of several fields that can each be of any length takes a time that is
 exponential in their number. What it finds is found here in a time that is linear in the name: from its end, where each
@@ -115,7 +115,7 @@ def _begins(part: Part, name: str, after: int) -> int:
 
 @dataclass(slots=True)
 class _Search:
-    """Walks along what can be reached; only a repeated field can lead astray."""
+    """Follows what can be reached; only a repeated field can lead to a dead end."""
 
     parts: Sequence[Part]
     name: str

@@ -21,14 +21,14 @@ Reader = Callable[[Texts], Value]
 
 @dataclass(frozen=True, slots=True)
 class BadlyNamed:
-    """A path that has the pattern's shape, yet would be written otherwise."""
+    """A path that matches the pattern, but would be written differently."""
 
     path: str
     why: str
 
 
 class _Misnamed(ValueError):
-    """What a reader says of a text that does not format back to itself."""
+    """A reader's complaint about a text that does not format back to itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Template:
 
 
 def unknown_name(name: str, names: Mapping[str, Any] | list[str], place: str) -> str:
-    """Write the sentence about a name that is not among `names`."""
+    """Write the sentence about an unknown name, with the nearest of `names`."""
     from difflib import get_close_matches
 
     known = sorted(names)
