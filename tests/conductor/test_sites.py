@@ -57,4 +57,4 @@ def test_the_ending_names_what_was_wrong_with_the_sources(tmp_path: Path) -> Non
     with Conductor(config.load(tmp_path), command="run") as conductor:
         ending = conductor.run()
     assert ending.lines[:2] == ["all done: 1 task", "1 problem: see `penstock status`"]
-    assert "not there" in ending.lines[2]
+    assert "does not exist" in ending.lines[2]

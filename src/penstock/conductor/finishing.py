@@ -99,10 +99,10 @@ class Finishing:
                     note_possible(db, row["stage"], [row["unit"]])
 
     def note_damage(self, site: JobSite, job: sqlite3.Row) -> Collection[str]:
-        """Tell people of a job's files that are not as they were written, and return their names."""
+        """Record a job's damaged files as problems, and return their names."""
         damage = site.damage(job["token"])
         for name, why in damage.items():
-            said = f"{why}: its job is closed and its tasks go back"
+            said = f"{why}: its job is closed and its tasks run again"
             if job["feed"]:
                 site.set_aside(job["token"], name)
                 said = f"{said}; the file is kept as {name}.damaged"

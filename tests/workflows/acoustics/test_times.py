@@ -43,7 +43,7 @@ def test_a_table_without_header_tells_the_times(table):
     [
         ("a.wav,2017-10-07T00:16:22Z\na.wav,2017-10-07T00:16:23Z\n", "two times for 'a.wav' (line 2)"),
         ("a.wav\n", "line 1 of"),
-        ("a.wav,7 o'clock\n", "is no time"),
+        ("a.wav,7 o'clock\n", "is not a time"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_one_sentence(tmp_path, text, said):

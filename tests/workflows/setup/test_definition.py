@@ -49,7 +49,7 @@ def test_a_campaign_that_is_there_is_not_overwritten(tmp_path):
     definition = definition_in(tmp_path / "new")
     write_definition(definition, [table("campaign", {"name": "a"}), table("units", {"files": "{file}"})])
     assert definition.read_text() == '[campaign]\nname = "a"\n\n[units]\nfiles = "{file}"\n'
-    with pytest.raises(DefinitionError, match="is there already"):
+    with pytest.raises(DefinitionError, match="already exists"):
         definition_in(tmp_path / "new")
 
 

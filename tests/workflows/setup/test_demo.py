@@ -30,7 +30,7 @@ def test_a_demonstration_is_set_up_once_run_and_said_where_to_look(tmp_path, mak
         run_demo(folder, make, say=said.append)
     assert (folder / "index.html").read_text() == "a\n"
     assert said[0] == said[3].replace(f"{folder} already holds a campaign: continuing with it", said[0])
-    assert said.count(f"\nLook at {(folder / 'index.html').as_uri()}") == 2
+    assert said.count(f"\nSee {(folder / 'index.html').as_uri()}") == 2
 
 
 def test_a_run_that_leaves_no_page_is_told_with_its_code(tmp_path, make):
