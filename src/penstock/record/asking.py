@@ -35,9 +35,7 @@ class Question:
 
     def __post_init__(self) -> None:
         if self.action not in ACTIONS:
-            raise DefinitionError(
-                f"nobody can be asked for {self.action!r}: choose one of {', '.join(ACTIONS)}"
-            )
+            raise DefinitionError(f"there is no action {self.action!r}: choose one of {', '.join(ACTIONS)}")
         if self.action == "veto" and not (self.units and (self.why or "").strip()):
             raise DefinitionError("a veto needs a unit and the reason, for the record: name both")
         if self.where and self.action != "redo":
@@ -87,7 +85,7 @@ def redo_target(ledger: Ledger, question: Question) -> Target:
 
 
 def meant(ledger: Ledger, text: str) -> list[int]:
-    """Find the units that are meant; one that the record does not know is looked for where units come from."""
+    """Find the named units; one that the record does not know is looked up in the sources."""
     with suppress(DefinitionError):
         found = find_units(ledger, text)
         if text != CAMPAIGN or found != [ROOT]:
@@ -101,7 +99,7 @@ def meant(ledger: Ledger, text: str) -> list[int]:
 
 
 def follow_up(root: Path, action: str) -> list[str]:
-    """Do at once what a conductor does after such a request, if none is there to do it."""
+    """Do at once what a conductor would do after such a request, if none is running."""
     from penstock.conductor.cancelling import take_away
 
     if action not in ("cancel", "veto") or find_holder(root, time.time()):

@@ -30,7 +30,7 @@ def events_of(db: sqlite3.Connection, labels: Labels, unit: int) -> Iterator[Eve
     """Yield the events of one unit."""
     name = labels.label(db.execute("SELECT key FROM unit WHERE id = ?", (unit,)).fetchone()[0])
     for row in db.execute(ATTEMPTS, (unit,)):
-        then = "came late: not applied" if row["late"] else row["next"]
+        then = "came late: ignored" if row["late"] else row["next"]
         yield Event(moment(row["ended"]), name, row["name"], row["outcome"], row["why"], then=then)
     for row in db.execute(CHANGES, (unit,)):
         old_new = None if row["what"] == "files" else f"{row['old']} → {row['new']}"
