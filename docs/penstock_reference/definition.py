@@ -83,7 +83,7 @@ PLACEHOLDERS = (
     ("`{inputs.STAGE}`", "the products of an upstream; several are several arguments"),
     ("`{inputs_file.STAGE}`", "a file that lists them, one on each line, for merges of thousands"),
     ("`{cpus}`", "the cores that the stage requests"),
-    ("`{scratch}`", "the private folder of a stage with `scratch = true`"),
+    ("`{scratch}`", "the private folder of a stage with `scratch`"),
     ("`{{` and `}}`", "the braces themselves"),
 )
 

@@ -128,6 +128,7 @@ class Stage:
     ok_codes: tuple[int, ...] = (0,)
     success_log: str | None = None
     scratch: bool = False
+    scratch_at: str | None = None  # a folder of the node, with variables; None: in the campaign
     templates: Mapping[str, str] = field(default_factory=dict[str, str])
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     version: str = ""

@@ -218,6 +218,7 @@ def stage_spec(stage: Stage, number: int, campaign: Campaign, *, time_scale: flo
         "cpus": stage.resources.cpus,
         "gpus": stage.resources.gpus,
         "scratch": stage.scratch,
+        "scratch_at": stage.scratch_at,
         "templates": dict(stage.templates),
         "environment": dict(stage.environment),
         "rules": [{"exit": r.exit, "log": r.log, "verdict": r.verdict, "why": r.why} for r in stage.rules],

@@ -28,6 +28,7 @@ CASES = [
     ('[stage.a]\neach = "file"\n', 8, "has nothing to do; add `command` or `python`"),
     (A + 'python = "x:y"\n', 10, "both `command` and `python`"),
     (A + "workers = 0\n", 10, "stage.a.workers is 0"),
+    (A + 'scratch = "tmp"\n', 10, "is no place for scratch"),
     (A + 'workers = "four"\n', 10, "stage.a.workers is 'four'; it must be a whole number"),
     (A + "shell = 1\n", 10, "must be true or false"),
     (A + "version = 2\n", 10, "stage.a.version is 2; it must be text"),

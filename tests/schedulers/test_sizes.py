@@ -74,3 +74,24 @@ def test_the_queue_that_was_chosen_by_size_counts_before_the_sites_own(adapter):
     said = head(adapter, Request("pabc", 1, queue="large"), queue="small")
     assert "large" in said
     assert "small" not in said
+
+
+@pytest.mark.parametrize(
+    ("adapter", "site", "words"),
+    [
+        (pbs, {"queue": "R17"}, ["-q R17"]),
+        (pbs, {"account": "lab42"}, ["-A lab42"]),
+        (torque, {"queue": "long"}, ["-q long"]),
+        (lsf, {"comment": "night shift", "reservation": "R7"}, ["-Jd", "night shift", "-U R7"]),
+        (gridengine, {"reservation": "17"}, ["-ar 17"]),
+    ],
+)
+def test_each_scheduler_has_its_own_words_for_the_rules_of_a_site(adapter, site, words):
+    assert [word for word in words if word not in head(adapter, MPI, **site)] == []
+
+
+@pytest.mark.parametrize("adapter", [slurm, pbs, torque, gridengine, lsf])
+def test_a_prefix_is_in_the_name_that_a_job_gets(adapter):
+    request = Request("lab42-pabc", 1)
+    command = adapter.submit("script.sh", request, Site("hpc"))
+    assert any("lab42-pabc" in word for word in [*command, *adapter.directives(request, Site("hpc"))])

@@ -76,7 +76,18 @@ def _gpus(given: Any) -> int | str:
     return given
 
 
+def _scratch(given: Any) -> bool | str:
+    if isinstance(given, bool) or (
+        isinstance(given, str) and given.isprintable() and given[:1] in ("$", "/")
+    ):
+        return given
+    raise ValueError(
+        f'{given!r} is no place for scratch; write true, or a folder of the node such as "$TMPDIR"'
+    )
+
+
 Gpus = Annotated[int | str, BeforeValidator(_gpus)]
+Scratch = Annotated[bool | str, BeforeValidator(_scratch)]
 Duration = Annotated[float, BeforeValidator(seconds, json_schema_input_type=float | str)]
 Size = Annotated[int, BeforeValidator(size, json_schema_input_type=int | str)]
 Batch = Annotated[int | float | None, BeforeValidator(_batch, json_schema_input_type=int | str)]

@@ -20,6 +20,7 @@ from penstock.config.fieldtypes import (
     Outcome,
     Params,
     Reference,
+    Scratch,
     Size,
     StageName,
     Texts,
@@ -237,7 +238,10 @@ class StageTable(Table):
     ok_codes: Annotated[list[int], Field(min_length=1, description="exit codes that mean success")] = [0]
     success: Annotated[SuccessTable | None, Field(description="what else success needs")] = None
     scratch: Annotated[
-        bool, Field(description="run in a private folder and take the products from there")
+        Scratch,
+        Field(
+            description='run in a private folder (of the node: "$TMPDIR") and take the products from there'
+        ),
     ] = False
     templates: Annotated[dict[str, str], Field(description="input file in scratch = template to render")] = {}
     environment: Annotated[dict[str, str], Field(description="environment variables")] = {}

@@ -370,14 +370,19 @@ class Attempts:
         """Distinguish a task's failure from its site's."""
         if result.outcome in ("error", "missing_product"):
             places = attempt.folders or [self._job.spec.root]
-            trouble = disk_trouble([*places, self._job.folder])
+            own = [attempt.scratch] if attempt.scratch else []
+            trouble = disk_trouble([*places, *own, self._job.folder])
             if trouble:
                 return result._replace(outcome="node_failure", why="{} ({})".format(trouble, result.why))
         return result
 
     def _tidy(self, attempt: Attempt, result: Result) -> Result:
-        """Remove what was made for an attempt; the scratch folder of a failed one is kept, and its reason says so."""
-        if attempt.scratch and result.outcome in KEEPS_SCRATCH:
+        """Remove what was made for an attempt; the scratch folder of a failed one is kept, and its reason says so.
+
+        On a node's own disk nothing is kept.
+        """
+        is_kept = result.outcome in KEEPS_SCRATCH and not attempt.work.stage.scratch_at
+        if attempt.scratch and is_kept:
             kept = "{}; its scratch folder is kept: {}".format(result.why, attempt.scratch)
             result = result._replace(why=kept)
         elif attempt.scratch:

@@ -14,7 +14,7 @@ from .forks import Tell, Worker
 from .logs import SlotLog
 from .outcomes import Result
 from .products import Planned, plan_products, refuse_taken
-from .scratch import make_scratch, remove_scratch, render_templates
+from .scratch import make_scratch, remove_scratch, render_templates, work_inside
 from .spec import Job
 from .work import Work
 
@@ -133,7 +133,9 @@ def _prepare(job: Job, attempt: Attempt) -> None:
         refuse_taken(attempt.planned)
     if stage.scratch:
         slot.count += 1
-        attempt.scratch = make_scratch(job, slot.number, slot.count)
+        attempt.scratch = make_scratch(job, stage, slot.number, slot.count)
+        if stage.scratch_at:
+            attempt.planned = work_inside(attempt.scratch, attempt.planned)
     if stage.templates:
         folder = attempt.scratch or (
             os.path.dirname(attempt.planned[0].temporary) if attempt.planned else None

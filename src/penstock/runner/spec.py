@@ -32,6 +32,7 @@ class Stage(NamedTuple):
     rules: List[Rule]
     limit_s: Optional[float]
     scratch: bool
+    scratch_at: str  # a folder of the node, with variables; empty: in the campaign
     templates: Dict[str, str]
     environment: Dict[str, str]
     expands: Optional[str]
@@ -123,6 +124,7 @@ def parse_stage(name: str, data: Dict[str, Any]) -> Stage:
         rules=[_rule(rule) for rule in rules],
         limit_s=data.get("limit_s"),
         scratch=bool(data.get("scratch")),
+        scratch_at=data.get("scratch_at") or "",
         templates=data.get("templates") or {},
         environment=data.get("environment") or {},
         expands=data.get("expands"),
