@@ -2,6 +2,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from penstock.cli.complete import complete_stage, complete_unit
 
 
@@ -34,8 +36,18 @@ def test_outside_of_a_campaign_nothing_is_offered(tmp_path):
     assert offered(complete_unit, tmp_path, "") == []
 
 
-def test_the_shell_gets_completions(ran):
-    words = {"COMP_WORDS": "penstock why --stage ", "COMP_CWORD": "3", "_PENSTOCK_COMPLETE": "bash_complete"}
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("why --stage ", ["plain,copy", "plain,merge"]),
+        ("redo --stage m", ["plain,merge"]),
+        ("ledger backup ", ["file,"]),
+        ("ledger restore old", ["file,old"]),
+    ],
+)
+def test_the_shell_gets_completions(ran, typed, offered):
+    word = str(1 + typed.count(" "))
+    words = {"COMP_WORDS": f"penstock {typed}", "COMP_CWORD": word, "_PENSTOCK_COMPLETE": "bash_complete"}
     done = subprocess.run(
         [sys.executable, "-m", "penstock"],
         cwd=ran,
@@ -44,4 +56,4 @@ def test_the_shell_gets_completions(ran):
         text=True,
         check=False,
     )
-    assert done.stdout.splitlines() == ["plain,copy", "plain,merge"]
+    assert done.stdout.splitlines() == offered
