@@ -179,4 +179,10 @@ def test_every_key_of_a_cluster_is_used_on_the_page_about_clusters() -> None:
     page = (Path(__file__).parents[2] / "docs/howto/clusters.md").read_text("utf-8")
     table = page.split("# everything/penstock.toml")[1].split("```")[0]
     used = set(re.findall(r"^(\w+) +=", table.split("[site.cluster]")[1], re.MULTILINE))
-    assert used == set(SiteTable.model_fields) - LATER - {"cores", "partition", "partitions"}
+    assert used == set(SiteTable.model_fields) - LATER - {
+        "cores",
+        "memory",
+        "gpus",
+        "partition",
+        "partitions",
+    }
