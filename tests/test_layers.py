@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1] / "src" / "penstock"
 LAYERS = (
     {"runner"},  # the far end: standard library only
     {"errors"},
-    {"clock", "csvfile", "extras", "hardware", "host", "machine"},
+    {"clock", "csvfile", "extras", "files", "hardware", "host", "machine"},
     {"units"},
     {"campaign", "complete"},
     {"config"},  # what people type, turned into a campaign
@@ -99,6 +99,54 @@ def faults_in(root: Path) -> list[str]:
         names = imports_of(path.read_text("utf-8"), module, is_package=path.name == "__init__.py")
         found += [said for name in names if (said := fault(module, name))]
     return found
+
+
+#: what touches a disk: modules, and the methods of paths that ask a file system
+DISK_MODULES = {"os", "io", "shutil", "stat", "tempfile", "glob", "fcntl", "subprocess"}
+DISK_METHODS = {
+    "absolute", "chmod", "exists", "expanduser", "glob", "is_dir", "is_file", "is_symlink", "iterdir", "lstat", "mkdir",
+    "read_bytes", "read_text", "readlink", "resolve", "rglob", "rmdir", "samefile", "stat", "symlink_to", "touch",
+    "unlink", "write_bytes", "write_text",
+}  # fmt: skip
+
+
+def disk_uses(text: str) -> Iterator[str]:
+    """Yield what a module does with a disk by itself."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names if a.name.split(".")[0] in DISK_MODULES)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in DISK_MODULES:
+            yield str(node.module)
+        elif isinstance(node, ast.Attribute) and node.attr in DISK_METHODS:
+            yield f".{node.attr}"
+        elif isinstance(node, ast.Name) and node.id == "open":
+            yield "open"
+
+
+def test_the_conductor_touches_no_disk_by_itself() -> None:
+    used = {path.name: [*disk_uses(path.read_text("utf-8"))] for path in (ROOT / "conductor").glob("*.py")}
+    assert {name: uses for name, uses in used.items() if uses} == {}
+
+
+def test_a_job_folder_is_touched_through_its_transport_alone() -> None:
+    for name in ("folders", "cluster", "trial"):
+        text = (ROOT / "site" / f"{name}.py").read_text("utf-8")
+        allowed = {"os"} if name in ("cluster", "trial") else set[str]()  # for the environment
+        assert set(disk_uses(text)) <= allowed, name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os.path",
+        "from shutil import rmtree",
+        "open('x')",
+        "path.read_text()",
+        "def f(p):\n    import stat",
+    ],
+)
+def test_a_use_of_the_disk_is_found(text: str) -> None:
+    assert len([*disk_uses(text)]) == 1
 
 
 def test_every_module_has_its_place_in_the_table() -> None:

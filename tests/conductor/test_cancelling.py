@@ -16,6 +16,7 @@ from penstock.ledger.requests import ask
 from penstock.schedulers import slurm
 from penstock.site import ClusterSite
 from penstock.testing import ManualClock, make_campaign
+from penstock.transports.local import LocalTransport
 from penstock.transports.reply import Reply
 
 DEFINITION = """
@@ -72,7 +73,8 @@ class Far:
 
     def there(self) -> dict[str, ClusterSite]:
         site = self.made.load().sites["cluster"]
-        return {"cluster": ClusterSite(site, self.root, scheduler=slurm, run=self.queue)}
+        transport = LocalTransport(self.root / ".penstock/jobs", run_here=self.queue)
+        return {"cluster": ClusterSite(site, self.root, scheduler=slurm, transport=transport)}
 
     def conductor(self) -> Conductor:
         return Conductor(self.made.load(), command="run", clock=self.clock, clusters=self.there())

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from penstock.rendering import batch_text
-from penstock.runner.build import build_pyz, is_intact, read_sources
+from penstock.runner.build import is_intact, read_sources
 from penstock.runner.sealed import seal, unseal
 from penstock.site.folders import JobFolders
 from penstock.site.tasksfile import product_folders, read_feed
+from penstock.transports.local import LocalTransport
 
 UNITS = 24
 STAGE = """
@@ -174,17 +175,17 @@ def test_the_product_folders_of_a_damaged_feed_are_those_that_can_be_read() -> N
 
 
 def test_revocations_that_cannot_be_read_revoke_all(tmp_path: Path) -> None:
-    folders = JobFolders(tmp_path, tmp_path)
+    folders = JobFolders(LocalTransport(tmp_path), tmp_path)
     folders.place("pabc", {"spec.json": SPEC})
-    folders.revoke("pabc", 2, [(1, 7)])
+    folders.revoke("pabc", {2: [(1, 7)]})
     file = tmp_path / "pabc/2.revoked"
     file.write_bytes(file.read_bytes()[:5])
-    folders.revoke("pabc", 2, [(1, 8)])
+    folders.revoke("pabc", {2: [(1, 8)]})
     assert json.loads(file.read_bytes())["all"] is True
 
 
 def test_every_element_of_a_job_is_revoked_as_far_as_its_spec_can_be_read(tmp_path: Path) -> None:
-    folders = JobFolders(tmp_path, tmp_path)
+    folders = JobFolders(LocalTransport(tmp_path), tmp_path)
     folders.place("pabc", {"spec.json": SPEC, "2.1.jsonl": b""})
     folders.revoke_all("pabc")
     assert sorted(path.name for path in (tmp_path / "pabc").glob("*.revoked")) == [
@@ -197,18 +198,20 @@ def test_every_element_of_a_job_is_revoked_as_far_as_its_spec_can_be_read(tmp_pa
 
 @pytest.mark.parametrize("at", [10, 1000, 20_000, 60_000, -30, -2000])
 def test_a_damaged_runner_is_written_again(tmp_path: Path, at: int) -> None:
-    path = build_pyz(tmp_path)
+    folders = JobFolders(LocalTransport(tmp_path), tmp_path)
+    path = folders.put_runner()
     whole, data = path.read_bytes(), bytearray(path.read_bytes())
     data[at] ^= 0xFF
     path.write_bytes(data)
-    assert build_pyz(tmp_path) == path
-    assert is_intact(path, read_sources())
+    assert folders.put_runner() == path
+    assert is_intact(path.read_bytes(), read_sources())
     assert len(path.read_bytes()) == len(whole)
 
 
 @pytest.mark.parametrize("damage", [cut, empty, become_folder])
 def test_a_runner_that_is_none_is_written_again(tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    path = build_pyz(tmp_path)
+    folders = JobFolders(LocalTransport(tmp_path), tmp_path)
+    path = folders.put_runner()
     damage(path)
-    assert build_pyz(tmp_path) == path
+    assert folders.put_runner() == path
     assert path.read_bytes()[:2] == b"PK"

@@ -12,10 +12,11 @@ import pytest
 from penstock.campaign import Site
 from penstock.conductor.finishing import why_not_begun
 from penstock.errors import SubmitRejected
-from penstock.ledger.archive import archive_of, pack_folder, read_stretch
+from penstock.ledger.archive import read_stretch
 from penstock.rendering import batch_text
 from penstock.site import LocalSite
 from penstock.site.tasksfile import product_folders, read_feed
+from penstock.transports.packing import archive_of, pack_folder
 
 SLEEPER = """
 [stage.a]
@@ -155,9 +156,9 @@ def test_runners_that_cannot_start_stop_the_stage_and_say_why(lab):
 def test_revoked_tasks_stay_revoked_when_more_are(lab):
     site = LocalSite(Site("local"), lab.root)
     site.place("pabcdefghij", {"spec.json": b"{}"})
-    site.revoke("pabcdefghij", 1, [(1, 2)])
-    site.revoke("pabcdefghij", 1, [(1, 3)])
-    site.revoke("pabcdefghij", 1, [])
+    site.revoke("pabcdefghij", {1: [(1, 2)]})
+    site.revoke("pabcdefghij", {1: [(1, 3)]})
+    site.revoke("pabcdefghij", {1: []})
     revoked = json.loads((site.job_folder("pabcdefghij") / "1.revoked").read_text())
     assert revoked["tasks"] == [[1, 2], [1, 3]]
 

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,11 @@ from penstock.conductor import Conductor
 from penstock.schedulers import find_scheduler
 from penstock.schedulers.model import Known, Limits, Phase, Request, Sighting
 from penstock.site import ClusterSite
-from penstock.site.folders import REFRESH_S, JobFolders
+from penstock.site.folders import JobFolders
+from penstock.site.protocols import Life
 from penstock.testing import ManualClock, make_campaign
+from penstock.transports.local import REFRESH_S, LocalTransport
+from penstock.transports.protocol import Entry
 
 TOML = """
 [campaign]
@@ -62,11 +65,13 @@ class LateLogin(ClusterSite):
     def sees(self) -> bool:
         return self.clock.now() >= self.visible_at
 
-    def names(self, token: str) -> list[str]:
-        return super().names(token) if self.sees else []
+    def event_files(self, tokens: Collection[str]) -> list[Life]:
+        return super().event_files(tokens) if self.sees else []
 
-    def new_size(self, token: str, element: int, life: int) -> int:
-        return super().new_size(token, element, life) if self.sees else 0
+    def new_events(
+        self, known: Mapping[Life, int | None], tokens: Collection[str] = ()
+    ) -> Mapping[Life, bytes]:
+        return super().new_events(known, tokens) if self.sees else {}
 
     def queue(self, jobs: Sequence[Known]) -> list[Sighting]:
         return [
@@ -119,37 +124,38 @@ def test_what_is_not_seen_for_far_longer_is_done_again(tmp_path: Path) -> None:
     assert len(site.submitted) > 1
 
 
-class CoarseFolders(JobFolders):
+class CoarseTransport(LocalTransport):
     """Folders as a network file system shows them: listed anew only when the folder's time, in seconds, has moved."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, folder)
+        super().__init__(folder)
         self.kept: tuple[int, list[str]] = (-1, [])
         self.seconds = 0
 
-    def names(self, token: str) -> list[str]:
-        changed = self.seconds
-        if self.kept[0] != changed:
-            self.kept = (changed, super().names(token))
-        return self.kept[1]
+    def list(self, folders: Iterable[str]) -> dict[str, Mapping[str, Entry]]:
+        found = super().list(folders)
+        if self.kept[0] != self.seconds:
+            self.kept = (self.seconds, [*found["p1"]])
+        return {"p1": dict.fromkeys(self.kept[1], Entry(0, 0.0))}
 
-    def refresh_listing(self, token: str) -> None:
-        before = self.job_folder(token).stat().st_mtime_ns
-        super().refresh_listing(token)
-        self.seconds += self.job_folder(token).stat().st_mtime_ns > before
+    def refresh_listing(self, folder: str) -> None:
+        before = (self.folder / folder).stat().st_mtime_ns
+        super().refresh_listing(folder)
+        self.seconds += (self.folder / folder).stat().st_mtime_ns > before
 
 
 def test_a_listing_that_a_network_file_system_keeps_for_ever_is_made_anew(tmp_path: Path) -> None:
-    folders = CoarseFolders(tmp_path)
+    transport = CoarseTransport(tmp_path)
+    folders = JobFolders(transport, tmp_path)
     folders.place("p1", {"spec.json": b"{}"})
-    assert folders.event_files("p1") == []
+    assert folders.event_files(["p1"]) == []
     (tmp_path / "p1" / "1.1.jsonl").touch()  # within the same second of the server's clock
-    assert folders.event_files("p1") == []
-    folders.refreshed["p1"] -= REFRESH_S
-    assert folders.event_files("p1") == [(1, 1)]
+    assert folders.event_files(["p1"]) == []
+    transport.refreshed["p1"] -= REFRESH_S
+    assert folders.event_files(["p1"]) == [("p1", 1, 1)]
     assert sorted(os.listdir(tmp_path / "p1")) == ["1.1.jsonl", "spec.json"]
 
 
 def test_a_folder_that_is_gone_is_not_made_by_looking_at_it(tmp_path: Path) -> None:
-    assert JobFolders(tmp_path, tmp_path).event_files("p1") == []
+    assert JobFolders(LocalTransport(tmp_path), tmp_path).event_files(["p1"]) == []
     assert os.listdir(tmp_path) == []

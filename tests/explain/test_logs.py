@@ -4,7 +4,7 @@ import pytest
 
 from penstock.errors import LedgerError
 from penstock.explain import find_stage, read_log
-from penstock.ledger.archive import pack_folder
+from penstock.transports.packing import pack_folder
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ class Engine:
         """Apply what a runner has written since the last time."""
         job = self.db.execute("SELECT id FROM job WHERE token = ?", (token,)).fetchone()[0]
         (life,) = jobs.lives(self.db, job)
-        while data := self.site.new_events(token, 1, 1, life["offset"]):
+        while data := self.site.events_of(token, life["offset"]):
             if not self.applier.apply(life, token, data, now=self.clock.now()).consumed:
                 break
             (life,) = jobs.lives(self.db, job)

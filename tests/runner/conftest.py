@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from penstock.ledger.jobs import new_token
-from penstock.runner.build import build_pyz
+from penstock.runner.build import build_zip, read_sources, runner_name
 
 SCHEDULER_VARIABLES = ("SLURM_", "PBS_", "SGE_", "LSB_", "JOB_ID", "PENSTOCK")
 
@@ -179,7 +179,7 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_pyz(tmp_path_factory.mktemp("runner"))
+    return write_runner(tmp_path_factory.mktemp("runner"))
 
 
 @pytest.fixture(scope="session")
@@ -193,3 +193,10 @@ def lab(tmp_path: Path, program: Path) -> Iterator[Lab]:
     made = Lab(tmp_path, program)
     yield made
     made.kill_all()
+
+
+def write_runner(folder: Path) -> Path:
+    """Write the runner as a file; return its path."""
+    path = folder / runner_name(read_sources())
+    path.write_bytes(build_zip(read_sources()))
+    return path

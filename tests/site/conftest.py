@@ -12,6 +12,8 @@ from answers import Answers
 from penstock.campaign import Site
 from penstock.schedulers import slurm
 from penstock.site import ClusterSite
+from penstock.site.cluster import folder_of
+from penstock.transports.local import LocalTransport
 
 
 @pytest.fixture
@@ -21,7 +23,8 @@ def make_site(tmp_path: Path) -> Callable[..., tuple[ClusterSite, Answers]]:
     def make(answers: Answers | None = None, **keys: object) -> tuple[ClusterSite, Answers]:
         answers = answers or Answers()
         site = Site("cluster", scheduler="slurm", **keys)
-        return ClusterSite(site, tmp_path, scheduler=slurm, run=answers), answers
+        transport = LocalTransport(folder_of(site, tmp_path), run_here=answers)
+        return ClusterSite(site, tmp_path, scheduler=slurm, transport=transport), answers
 
     return make
 

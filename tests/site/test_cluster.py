@@ -13,6 +13,7 @@ from penstock.schedulers import find_scheduler
 from penstock.schedulers.model import Known, Request
 from penstock.site import ClusterSite
 from penstock.site.cluster import refuse_resources
+from penstock.transports.local import LocalTransport
 
 
 @pytest.mark.parametrize(
@@ -100,16 +101,18 @@ def test_a_command_that_cannot_be_run_for_now_is_no_refusal(tmp_path, error, rai
         raise error
 
     with pytest.raises(raised, match=r"site 'c': .*sbatch"):
-        ClusterSite(Site("c", "slurm"), tmp_path, run=run).submit(Request("pabc", 1))
+        ClusterSite(Site("c", "slurm"), tmp_path, transport=LocalTransport(tmp_path, run_here=run)).submit(
+            Request("pabc", 1)
+        )
 
 
 def test_a_job_that_was_revoked_whole_stays_so(tmp_path):
     site = ClusterSite(Site("c", "slurm"), tmp_path)
     site.place("pabc", {"spec.json": b'{"elements": 2}'})
-    site.revoke("pabc", 1, [(1, 1)])
+    site.revoke("pabc", {1: [(1, 1)]})
     site.revoke_all("pabc")
     before = {path.name: path.read_text() for path in site.job_folder("pabc").glob("*.revoked")}
     told = {name: (json.loads(text)["all"], json.loads(text)["tasks"]) for name, text in before.items()}
     assert told == dict.fromkeys(("1.revoked", "2.revoked"), (True, []))
-    site.revoke("pabc", 2, [(1, 7)])
+    site.revoke("pabc", {2: [(1, 7)]})
     assert (site.job_folder("pabc") / "2.revoked").read_text() == before["2.revoked"]

@@ -70,9 +70,7 @@ def test_a_scheduler_that_does_not_answer_ends_with_3(make_site, tmp_path):
 
 
 def test_a_command_that_is_not_there_ends_with_3_and_the_remedy(make_site):
-    site, slurm = make_site()
-    slurm.config = None
-    site.run = missing
+    site, _ = make_site(missing)
     found, _ = try_out(site)
     assert found.exit_code == 3
     assert "there is no `scontrol` here: correct its `scheduler` or `commands`" in found.faults[0]

@@ -44,9 +44,13 @@ class Desk:
         lines = [{"batch": 1, "tasks": 2}, *tasks]
         return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
+    def data(self, element: int = 1, life: int = 1, token: str = TOKEN) -> bytes:
+        """Return what is seen of an event file here."""
+        return self.site.new_events({(token, element, life): 0}).get((token, element, life), b"")
+
     def events(self, element: int, life: int = 1, token: str = TOKEN) -> list[str]:
         """Return the kinds of the events in a file, as far as they can be read here."""
-        data = self.site.new_events(token, element, life, 0)
+        data = self.data(element, life, token)
         return [json.loads(line)["e"] for line in data.splitlines() if line.endswith(b"}")]
 
     def phases(self, job: Known) -> dict[int | None, Phase]:
@@ -177,7 +181,7 @@ def test_the_same_id_again_is_the_next_life_and_another_id_is_a_double(desk: Any
     twin = it.cluster.double(it.cluster.job())
     it.clock.turn(1)
     it.clock.turn(300)
-    assert it.site.event_files(TOKEN) == [(1, 1), (1, 2)]
+    assert it.site.event_files([TOKEN]) == [(TOKEN, 1, 1), (TOKEN, 1, 2)]
     assert it.events(1, 2)[:2] == ["claim", "start"]
     assert it.events(1, 2).count("end") == 1  # the first task was ended by the first life
     assert twin.elements[1].word == "COMPLETED"
@@ -252,24 +256,24 @@ def test_files_are_late_torn_and_of_another_time(desk: Any) -> None:
         it.cluster.inject(fault)
     it.submit(1)
     it.clock.turn(1)
-    assert it.site.event_files(TOKEN) == []
+    assert it.site.event_files([TOKEN]) == []
     it.clock.turn(31)
-    first = json.loads(it.site.new_events(TOKEN, 1, 1, 0).splitlines()[0])
+    first = json.loads(it.data().splitlines()[0])
     assert first["at"] == it.clock.now() - 31 + 3600
     it.cluster.faults[Fault.FILES_LATE] = 0
     it.clock.turn(70)
-    assert not it.site.new_events(TOKEN, 1, 1, 0).endswith(b"\n")
+    assert not it.data().endswith(b"\n")
     it.clock.turn(2)
-    assert it.site.new_events(TOKEN, 1, 1, 0).endswith(b"\n")
+    assert it.data().endswith(b"\n")
 
 
 def test_what_never_reached_the_disk_is_gone(desk: Any) -> None:
     it = desk(**LONG)
     it.submit(1)
     it.clock.turn(1)
-    before = len(it.site.new_events(TOKEN, 1, 1, 0))
+    before = len(it.data())
     it.cluster.kill(it.cluster.job().elements[1], torn=20)
-    assert len(it.site.new_events(TOKEN, 1, 1, 0)) == before - 20
+    assert len(it.data()) == before - 20
 
 
 def test_a_forgotten_job_is_not_known_and_dies_or_lives_on(desk: Any) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from penstock.conductor import Conductor
 from penstock.ledger import Ledger
-from penstock.runner.build import build_pyz
+from penstock.site.folders import JobFolders
 from penstock.testing import (
     MadeCampaign,
     ManualClock,
@@ -25,6 +25,7 @@ from penstock.testing import (
     failing,
     make_campaign,
 )
+from penstock.transports.local import LocalTransport
 
 TOML = """
 [campaign]
@@ -255,7 +256,8 @@ def test_its_events_are_like_those_of_a_real_runner(made: MadeCampaign, tmp_path
         (folder / "spec.json").write_text(json.dumps(runner.spec))
         (folder / "tasks.jsonl").write_bytes(runner.fed)
         (folder / "closed").write_text(str(len(runner.batches)))
-        subprocess.run([sys.executable, build_pyz(folder), folder], check=True, timeout=60)
+        program = JobFolders(LocalTransport(folder), folder).put_runner()
+        subprocess.run([sys.executable, program, folder], check=True, timeout=60)
     real = keys_by_kind([json.loads(line) for line in (folder / "1.1.jsonl").read_text().splitlines()])
     shutil.rmtree(made.root / "out")
     runner.rule = all_well

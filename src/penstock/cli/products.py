@@ -16,7 +16,7 @@ from penstock.explain import find_stage, find_units
 from penstock.record.asking import request
 
 if TYPE_CHECKING:
-    from penstock.conductor.verifying import Difference
+    from penstock.site.differences import Difference
 
 SHOWN = 20
 TOLD_S = 5.0  # between two words of how far it is
@@ -53,8 +53,9 @@ class Compared:
 
 def compare_products(root: Path, unit: str | None, stage: str | None) -> Compared:
     """Compare products with the record, and request that the tasks of those that differ be marked stale."""
-    from penstock.conductor.verifying import compare, products_of, request_for, still_so
+    from penstock.conductor.verifying import products_of, request_for, still_so
     from penstock.ledger.stored import stored_graph
+    from penstock.site.differences import compare
 
     with open_record(root) as ledger:
         if stage:

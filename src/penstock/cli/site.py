@@ -268,9 +268,7 @@ def cluster_of(campaign: Campaign, name: str) -> ClusterSite:
         raise DefinitionError(
             f"site '{name}' is this machine and has no scheduler to test: use `penstock run`"
         )
-    sites = Sites(campaign)
-    sites.definition(name)
-    return sites.cluster(name)
+    return Sites(campaign).open_cluster(name)
 
 
 def recorded(root: Path, question: Callable[[sqlite3.Connection], T], otherwise: T) -> T:

@@ -14,10 +14,10 @@ import click
 from penstock.cli.options import campaign_option, load_campaign, overwrite_option, set_option
 from penstock.display import clean_log
 from penstock.errors import Held, LedgerError
-from penstock.ledger import FOLDER, make_private
+from penstock.files import make_private, private
+from penstock.ledger import FOLDER
 from penstock.ledger.hosts import lease
 from penstock.ledger.hosts.lease import Holder
-from penstock.transports.local import private
 
 LOG = "conductor.log"
 PATIENCE_S = 30.0

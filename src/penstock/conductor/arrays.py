@@ -33,7 +33,7 @@ from penstock.ledger.jobs import Ending
 from penstock.ledger.pauses import pause_stages, pause_stages_of
 from penstock.rendering import batch_text, job_spec, relative_to_root
 from penstock.schedulers.model import Request
-from penstock.site import ClusterSite
+from penstock.site import ClusterJobs
 from penstock.site.partitions import largest_bytes, longest_s, placed
 from penstock.site.tasksfile import chain_of
 
@@ -44,7 +44,7 @@ PACE_S = 10.0  # between two arrays of one stage, so that what trickles in goes 
 class ArraySubmitter(Submitter):
     """Submits ready tasks to one cluster."""
 
-    def __init__(self, context: Context, site: ClusterSite, elements: Elements) -> None:
+    def __init__(self, context: Context, site: ClusterJobs, elements: Elements) -> None:
         super().__init__(context, site.name)
         self.site, self.elements = site, elements
         self.capacity = Capacity(context.ledger, context.campaign, site, context.clock)

@@ -12,10 +12,10 @@ from penstock.display import count
 from penstock.errors import DefinitionError, PenstockError
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.hosts.lease import held
-from penstock.site import ClusterSite
+from penstock.site import ClusterJobs
 
 
-def take_away(root: Path, *, there: Mapping[str, ClusterSite] | None = None) -> list[str]:
+def take_away(root: Path, *, there: Mapping[str, ClusterJobs] | None = None) -> list[str]:
     """Tell active jobs which tasks were cancelled or vetoed, and report the result at clusters.
 
     The definition is that of the record; its Python is not loaded. Raises Held when a conductor has begun meanwhile,

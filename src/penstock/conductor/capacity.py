@@ -9,6 +9,7 @@ from penstock import config
 from penstock.campaign import Campaign, Site
 from penstock.clock import Clock
 from penstock.errors import PenstockError, SiteError
+from penstock.files import time_of
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.experience import (
     DAY_S,
@@ -20,7 +21,7 @@ from penstock.ledger.experience import (
     longer,
 )
 from penstock.schedulers.model import Request
-from penstock.site import ClusterSite
+from penstock.site import ClusterJobs
 
 ARRAY_SIZE = 1000  # where no scheduler says how many elements an array may have
 UNTOLD_S = 600.0  # until limits are asked for again that were not told
@@ -31,7 +32,7 @@ LIVE = ("max_jobs", "max_queued_tasks", "max_parallel", "array_size", "max_wallt
 class Capacity:
     """How much may still be submitted to a cluster, and from when on."""
 
-    def __init__(self, ledger: Ledger, campaign: Campaign, site: ClusterSite, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, campaign: Campaign, site: ClusterJobs, clock: Clock) -> None:
         self.ledger, self.campaign, self.site, self.clock = ledger, campaign, site, clock
         self.file_seen: int | None = None
 
@@ -126,10 +127,10 @@ class Capacity:
 
     def refresh(self) -> None:
         """Read the site's limits again when the definition changed, so that they can be changed under way."""
-        file = self.campaign.file
-        if file is None or not file.exists() or file.stat().st_mtime_ns == self.file_seen:
+        seen = self.campaign.file and time_of(self.campaign.file)
+        if seen is None or seen == self.file_seen:
             return
-        first, self.file_seen = self.file_seen is None, file.stat().st_mtime_ns
+        first, self.file_seen = self.file_seen is None, seen
         if first:
             return
         try:

@@ -14,7 +14,7 @@ from penstock.graph import Graph
 from penstock.ledger import Ledger
 from penstock.ledger.stored import stored_campaign, stored_graph
 from penstock.ledger.units import Values
-from penstock.site import ClusterSite, Sites
+from penstock.site import ClusterJobs, Sites
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Context:
 
 
 def recorded_context(
-    ledger: Ledger, clock: Clock, *, there: Mapping[str, ClusterSite] | None = None
+    ledger: Ledger, clock: Clock, *, there: Mapping[str, ClusterJobs] | None = None
 ) -> Context:
     """Return the context of a campaign as its record has it; its Python is not loaded."""
     campaign, graph = replace(stored_campaign(ledger), root=ledger.root), stored_graph(ledger)

@@ -15,6 +15,7 @@ from penstock.conductor.completeness import open_by_condition
 from penstock.conductor.context import Context, recorded_context
 from penstock.conductor.replacing import products_among
 from penstock.errors import DefinitionError
+from penstock.files import server_time
 from penstock.ledger import FOLDER, Ledger
 from penstock.ledger.hosts.lease import held
 from penstock.ledger.readiness import Touched, propagate
@@ -143,17 +144,9 @@ class Discoverer:
 
     def server_now(self, device: int) -> float | None:
         """Return the time of the file server that has `device`, if the campaign's own folder is there too."""
-        folder = self.campaign.root / FOLDER
         if self.ledger.epoch is None:  # a plan writes nothing, and decides nothing
             return self.clock.now()
-        try:
-            if folder.stat().st_dev != device:
-                return None
-            stamp = folder / "now"
-            stamp.touch(mode=0o600)
-            return stamp.stat().st_mtime
-        except OSError:
-            return None
+        return server_time(self.campaign.root / FOLDER, device)
 
     def note_settling(self, unsettled: Sequence[sources.Unsettled]) -> None:
         """Remember the files that are not at rest, in place of those of the last scan."""

@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import get_args
 
 from penstock.conductor.context import Context
 from penstock.conductor.finishing import WORDLESS, Finishing
+from penstock.conductor.hearing import Hearing, Jobs
 from penstock.decide import Outcome
 from penstock.errors import QueryFailed, SiteError
 from penstock.ledger import jobs
 from penstock.ledger.events import ASKED
 from penstock.ledger.jobs import Ending
 from penstock.schedulers.model import Known, Phase
-from penstock.site import ClusterSite
 from penstock.site.folders import SCRIPT, SPEC
-
-Read = Callable[[sqlite3.Row, sqlite3.Row], int]
-"""Apply what the event file of a job's life has new, and return how many attempts ended."""
+from penstock.site.protocols import ClusterJobs, Life
 
 OUTCOMES = frozenset(get_args(Outcome))
 
@@ -54,26 +52,32 @@ HAVING claimed IS NULL OR e.element IN (SELECT element FROM mine WHERE state IN 
 class Elements:
     """Follows the elements of the arrays of one cluster."""
 
-    def __init__(self, context: Context, site: ClusterSite, read: Read, read_last: Read) -> None:
-        self.ledger, self.clock, self.site = context.ledger, context.clock, site
-        self.read, self.read_last = read, read_last
+    def __init__(self, context: Context, site: ClusterJobs, hearing: Hearing) -> None:
+        self.ledger, self.clock, self.site, self.hearing = context.ledger, context.clock, site, hearing
         self.finishing = Finishing(context)
 
-    def collect(self, job: sqlite3.Row) -> int:
-        """Read what the elements of a job have new, settle those that are over; return how many attempts ended."""
-        self.note_lives(job)
-        lives = jobs.lives(self.ledger.db, job["id"])
-        ended = sum(self.read(job, life) for life in lives if life["left"] is None)
-        self.finish_over(job)
+    def collect(self, arrays: Sequence[sqlite3.Row]) -> int:
+        """Hear the elements of these jobs, by one question, and finish those that are over; return how many attempts ended."""
+        heard = {job["token"]: job for job in arrays}
+        known = self.hearing.known(heard)
+        new = self.site.new_events(known, [*heard])
+        self.note_lives(heard, [life for life in new if life not in known])
+        ended = self.hearing.apply(self.site, new, heard)
+        for job in arrays:
+            self.finish_over(job)
         return ended
 
-    def note_lives(self, job: sqlite3.Row) -> None:
+    def find_lives(self, job: sqlite3.Row) -> None:
+        """Look which elements of a job have begun by now."""
+        heard = {job["token"]: job}
+        known = self.hearing.known(heard)
+        self.note_lives(heard, [life for life in self.site.event_files([*heard]) if life not in known])
+
+    def note_lives(self, heard: Jobs, new: Sequence[Life]) -> None:
         """Take in the event files that appeared since the last look."""
-        known = {(row["element"], row["life"]) for row in jobs.lives(self.ledger.db, job["id"])}
-        new = [file for file in self.site.event_files(job["token"]) if file not in known]
         if new:
             with self.ledger.transaction() as db:
-                rows = [(job["id"], *file) for file in new]
+                rows = [(heard[token]["id"], element, life) for token, element, life in new]
                 db.executemany("INSERT INTO life (job, element, life) VALUES (?, ?, ?)", rows)
                 unsaid = "UPDATE element SET ended = NULL, absent = NULL WHERE job = ? AND element = ?"
                 db.executemany(unsaid, [row[:2] for row in rows])  # it was said of what came before this life
@@ -88,7 +92,7 @@ class Elements:
         for (ending, false_start), elements in endings.items():
             if ending.outcome == "node_failure":  # a node that is only cut off works on, and must not
                 self.revoke(job, elements)
-            self.hear_last(job, elements)
+            self.hearing.hear_last(self.site, job, elements)
             damaged.update(
                 self.finishing.count_elements(self.site, job, elements, ending, false_start=false_start)
             )
@@ -98,7 +102,7 @@ class Elements:
 
     def call_off(self, job: sqlite3.Row) -> None:
         """Take back and cancel the elements that did not begin: what all of them read is damaged."""
-        self.note_lives(job)
+        self.find_lives(job)
         sql = (
             "SELECT element FROM element e WHERE job = ? AND NOT finished"
             " AND NOT EXISTS (SELECT 1 FROM life WHERE job = e.job AND element = e.element)"
@@ -111,19 +115,12 @@ class Elements:
                 self.site, job, waiting, Ending("unstarted", "its files are damaged")
             )
 
-    def hear_last(self, job: sqlite3.Row, elements: Sequence[int]) -> None:
-        """Read the last events of elements that exited without saying so."""
-        gone = set(elements)
-        for life in jobs.lives(self.ledger.db, job["id"]):
-            if life["left"] is None and life["element"] in gone:
-                self.read_last(job, life)
-
     def cancel_leftover(self, job: sqlite3.Row) -> int:
         """Cancel elements with nothing left to do, by one command; return how many that was.
 
         Those that claimed nothing yet are over with that; the others are still to say goodbye. Raises SiteError.
         """
-        self.note_lives(job)
+        self.find_lives(job)
         rows = self.ledger.db.execute(NOTHING_LEFT, (job["id"],)).fetchall()
         gone = [row["element"] for row in rows if not row["cancelled"]]
         if not gone or job["native"] is None:
@@ -163,15 +160,15 @@ class Elements:
         left = defaultdict[int, list[tuple[int, int]]](list)
         for element, stage, unit in rows:
             left[element].append((stage, unit))
-        for element, tasks in left.items():
-            self.site.revoke(job["token"], element, tasks)
+        if left:
+            self.site.revoke(job["token"], left)
 
     def give_up(self, job: sqlite3.Row, elements: Sequence[int], ending: Ending) -> None:
         """Take back the tasks of revoked elements.
 
         A job of which nothing ever began is one false start, however large: a scheduler may lose one (RULES 13).
         """
-        self.hear_last(job, elements)
+        self.hearing.hear_last(self.site, job, elements)
         began = any(life["begun"] for life in jobs.lives(self.ledger.db, job["id"]))
         false_start = ending.outcome == "lost" and not began
         self.finishing.count_elements(self.site, job, elements[:1], ending, false_start=false_start)

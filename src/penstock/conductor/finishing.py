@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 
 from penstock.conductor.context import Context
 from penstock.decide import FREE_AT_MOST
-from penstock.ledger import FOLDER, Ledger, jobs
+from penstock.files import came_after
+from penstock.ledger import Ledger, jobs
 from penstock.ledger.experience import experience_of, learn
 from penstock.ledger.jobs import Ending, Finisher
 from penstock.ledger.pauses import pause_stages_of
 from penstock.ledger.products import note_possible
-from penstock.runner.folders import remove, remove_empty
 from penstock.runner.scratch import remove_scratch
 from penstock.site import FeedingSite, JobSite
+from penstock.site.leftovers import remove_leftovers, scratch_of
 from penstock.site.script import remedy_for
 from penstock.site.tasksfile import product_folders
 
@@ -118,15 +118,11 @@ class Finishing:
 
     def remove_leftovers(self, site: JobSite, job: sqlite3.Row, elements: Sequence[int]) -> None:
         """Remove what killed runners left beside products and in scratch."""
-        root, token = self.campaign.root, job["token"]
-        for name in product_folders(site.fed(token)):
-            private = root / name / FOLDER
-            for leftover in left_by(private.glob(f"{token}.*"), token, elements):
-                remove(str(leftover))
-            remove_empty(str(private))
-        for scratch in left_by((root / FOLDER / "scratch").glob(f"{token}.*"), token, elements):
-            if not self.is_kept(job, scratch.name):
-                remove_scratch(str(scratch))
+        given = site.fed(job["token"])
+        remove_leftovers(self.campaign.root, product_folders(given), job["token"], elements)
+        for path in scratch_of(self.campaign.root, job["token"], elements):
+            if not self.is_kept(job, path.name):
+                remove_scratch(str(path))
 
     def is_kept(self, job: sqlite3.Row, scratch: str) -> bool:
         """Whether a failed attempt told people to look into this scratch folder."""
@@ -144,20 +140,6 @@ def why_not_begun(said: str, words: str, site: str) -> str:
     if not words:
         return f"{said}: {trial}"
     return f"{words} ({said.removeprefix(WORDLESS)}): {remedy_for(words)}, and {trial}"
-
-
-def came_after(path: Path, at: float) -> bool:
-    """Whether a file came to its name after a time: a rename changes the time of its inode."""
-    try:
-        return path.lstat().st_ctime >= at
-    except OSError:
-        return False
-
-
-def left_by(paths: Iterable[Path], token: str, elements: Sequence[int]) -> list[Path]:
-    """Return those private folders (`<token>.<element>.<life>…`) that are of these elements."""
-    tags = {f"{token}.{element}" for element in elements}
-    return [path for path in paths if ".".join(path.name.split(".")[:2]) in tags]
 
 
 def runner_log(site: JobSite, token: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 
 from penstock.conductor.context import Context
+from penstock.files import time_of
 from penstock.ledger import Ledger
 from penstock.ledger.products import Recorded
 
@@ -26,7 +26,8 @@ def nothing_moved(context: Context) -> bool:
         or seen["record"] != state_of(context.ledger)
     ):
         return False
-    return all(time_of(context, folder) == mtime_ns for folder, mtime_ns in seen["folders"].items())
+    root = context.campaign.root
+    return all(time_of(f"{root}/{folder}") == mtime_ns for folder, mtime_ns in seen["folders"].items())
 
 
 def begin_look(context: Context, rows: Iterable[Recorded]) -> str | None:
@@ -36,7 +37,7 @@ def begin_look(context: Context, rows: Iterable[Recorded]) -> str | None:
     if len(rows) <= FEW or len(folders) > MOST_FOLDERS:
         return None
     now = context.clock.now()
-    times = {folder: time_of(context, folder) for folder in folders}
+    times = {folder: time_of(f"{context.campaign.root}/{folder}") for folder in folders}
     if any(mtime_ns is None or abs(now * 1e9 - mtime_ns) < GRAIN_NS for mtime_ns in times.values()):
         return None
     return json.dumps({"at": now, "record": state_of(context.ledger), "folders": times})
@@ -56,11 +57,3 @@ def state_of(ledger: Ledger) -> str:
         " (SELECT json_group_array(stage || state || n) FROM tally WHERE unit = 1)"
     )
     return json.dumps(tuple(ledger.db.execute(sql).fetchone()))
-
-
-def time_of(context: Context, folder: str) -> int | None:
-    """Return when something was last added to a folder or taken from it; None when it cannot be seen."""
-    try:
-        return os.stat(os.path.join(context.campaign.root, folder)).st_mtime_ns
-    except OSError:
-        return None

@@ -40,7 +40,7 @@ from penstock.ledger.registration import register
 from penstock.ledger.unitchanges import retry_unbegun
 from penstock.ledger.units import Values
 from penstock.machine import Machine
-from penstock.site import ClusterSite, FeedingSite, Sites
+from penstock.site import ClusterJobs, FeedingSite, Sites
 
 LOOK_S = 0.01  # between looks at event files while something runs here
 PATIENCE_S = 0.5  # without news, before everything is looked at again
@@ -71,7 +71,7 @@ class Conductor:
         command: str,
         clock: Clock | None = None,
         site: FeedingSite | None = None,
-        clusters: Mapping[str, ClusterSite] | None = None,
+        clusters: Mapping[str, ClusterJobs] | None = None,
         machine: Machine | None = None,
         accept_gone: bool = False,
         overwrite: bool = False,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-import sqlite3
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer, Discovery, check_found
 from penstock.conductor.durations import Durations
 from penstock.conductor.elements import Elements
+from penstock.conductor.hearing import Hearing
 from penstock.conductor.products import check_products
 from penstock.conductor.replacing import in_the_way
 from penstock.conductor.scope import Only
@@ -167,12 +167,7 @@ def submitter_of(context: Context, stage: Stage) -> SlotSubmitter | ArraySubmitt
     if site := context.sites.feeding_site(name):
         return SlotSubmitter(context, site)
     cluster = context.sites.cluster(name)
-    return ArraySubmitter(context, cluster, Elements(context, cluster, hear_nothing, hear_nothing))
-
-
-def hear_nothing(job: sqlite3.Row, life: sqlite3.Row) -> int:
-    """Leave the event files as they are: nothing is to change."""
-    return 0
+    return ArraySubmitter(context, cluster, Elements(context, cluster, Hearing(context)))
 
 
 def plan_stage(context: Context, stage: Stage) -> StagePlan:

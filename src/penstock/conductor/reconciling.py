@@ -25,7 +25,7 @@ from penstock.ledger.jobs import Ending
 from penstock.ledger.pauses import pause_stages_of
 from penstock.ledger.reading.queuestate import SILENT_S
 from penstock.schedulers.model import Known, Phase, Request, Sighting
-from penstock.site import ClusterSite
+from penstock.site import ClusterJobs
 from penstock.site.cluster import SUBMIT_S
 
 QUEUED_S = 60.0  # an element that has not begun is asked about after so long
@@ -62,7 +62,7 @@ class Silence:
 class Reconciler:
     """Keeps the record in agreement with one cluster's scheduler."""
 
-    def __init__(self, context: Context, site: ClusterSite, elements: Elements) -> None:
+    def __init__(self, context: Context, site: ClusterJobs, elements: Elements) -> None:
         self.ledger, self.clock, self.site, self.elements = context.ledger, context.clock, site, elements
         self.context = context
         self.capacity = Capacity(context.ledger, context.campaign, site, context.clock)
@@ -167,7 +167,7 @@ class Reconciler:
         for job in planned:
             if native := found.get(job["token"]):
                 jobs.submitted(self.ledger, job["id"], native, self.clock.now())
-            elif self.is_over_due(job) and not self.site.event_files(job["token"]):
+            elif self.is_over_due(job) and not self.site.event_files([job["token"]]):
                 self.submit_again(job)
         return True
 
@@ -311,7 +311,7 @@ class Reconciler:
 
     def still_silent(self, job: sqlite3.Row, elements: Sequence[int]) -> list[int]:
         """Read the event files once more, as an answer may have taken long, and return who is still silent."""
-        self.elements.collect(job)
+        self.elements.collect([job])
         silent = {row["element"] for silence in self.silent([job]) for row in silence.elements}
         return [element for element in elements if element in silent]
 

@@ -11,7 +11,6 @@ from penstock.graph import Graph
 from penstock.ledger import Ledger, jobs, tasks
 from penstock.ledger.readiness import Touched, propagate
 from penstock.site import FeedingSite, JobSite
-from penstock.site.folders import SPEC
 from penstock.site.tasksfile import read_feed
 
 
@@ -43,8 +42,7 @@ def follow(context: Context, site: FeedingSite, job: sqlite3.Row) -> None:
     if site.damage(job["token"]):  # what it was fed cannot be told: all that it has goes back when it is gone
         site.revoke_all(job["token"])
         return
-    placed = (site.job_folder(job["token"]) / SPEC).exists()
-    fed = close_feed(site, job["token"]) if placed else 0
+    fed = close_feed(site, job["token"]) if site.is_placed(job["token"]) else 0
     forget_undelivered(context.ledger, context.graph, job["id"], fed)
     if job["native"] is None:
         site.end_leftovers(job["token"])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from penstock.campaign import Campaign, FileSource, Product, Source, Stage
@@ -13,10 +11,8 @@ from penstock.conductor.context import Context
 from penstock.config.collisions import as_written, head_of, named_files
 from penstock.ledger.products import lying_at, replaceable
 from penstock.ledger.units import rows_of
-from penstock.sources.found import ScanState
-from penstock.sources.walk import Folder, Walk
-
-Identity = tuple[int, int]  # device and inode
+from penstock.sources.identities import Identity, identities, identity_of, real_folder
+from penstock.sources.walk import names_like
 
 INPUT = "is an input of this campaign, which is never replaced: write the product to another path"
 
@@ -49,9 +45,7 @@ def rewritten(paths: Iterable[str], source: FileSource, campaign: Campaign) -> I
 
 def may_meet(product: Product, source: FileSource, campaign: Campaign) -> bool:
     """Whether files of a product's pattern may lie where a source looks, under a name that it looks for."""
-    places = [
-        os.path.join(os.path.realpath(campaign.root / head_of(p)), "") for p in (product.path, source.pattern)
-    ]
+    places = [real_folder(campaign.root / head_of(p)) for p in (product.path, source.pattern)]
     tails = [parts[-1] if isinstance(parts[-1], str) else "" for parts in (
         product.path.template.parts, source.pattern.template.parts)]  # fmt: skip
     nested = places[0].startswith(places[1]) or places[1].startswith(places[0])
@@ -68,7 +62,7 @@ class Inputs:
 
     def hold(self, path: str) -> bool:
         """Whether a path is an input, or a folder that holds one."""
-        identity = identity_of(os.path.join(self.root, path), os.lstat)
+        identity = identity_of(f"{self.root}/{path}")
         return identity is not None and identity in self.identities()
 
     def identities(self) -> frozenset[Identity]:
@@ -80,13 +74,8 @@ class Inputs:
 
     def look(self) -> Iterator[Identity]:
         """Yield device and inode of every input, of what a link leads to, and of the folders above."""
-        folders = set[str]()
-        for path in (*map(str, named_files(self.context.campaign)), *self.paths()):
-            place = os.path.join(self.root, path)
-            folders.add(os.path.dirname(place))
-            yield from filter(None, (identity_of(place, os.lstat), identity_of(place, os.stat)))
-        for folder in {str(above) for f in folders for above in (Path(f), *Path(f).parents)}:
-            yield from filter(None, (identity_of(folder, os.lstat), identity_of(folder, os.stat)))
+        named = map(str, named_files(self.context.campaign))
+        return identities(self.root, (*named, *self.paths()))
 
     def paths(self) -> Iterator[str]:
         """Yield the paths of all units' files, their companions with them."""
@@ -99,30 +88,13 @@ class Inputs:
                 yield template.render(values.of(row))
 
 
-def identity_of(path: str, look: Any) -> Identity | None:
-    """Return device and inode of what is at a path; None when there is nothing."""
-    try:
-        status = look(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
 def in_the_way(context: Context, stage: Stage) -> list[str]:
     """Return the product paths of ready tasks where a file exists that they may not replace."""
-    there = {path for product in stage.products for path in found_at(product, context.campaign)}
+    there = {path for product in stage.products for path in names_like(product.path, context.campaign.root)}
     there.difference_update(lying_at(context.ledger.db, [context.graph.ids[stage.name]]) if there else ())
     wanted = {path: unit for unit, path in paths_of_ready(context, stage) if path in there} if there else {}
     own = replaceable(context.ledger.db, context.graph.ids[stage.name], wanted) if wanted else set[str]()
     return sorted(wanted.keys() - own)
-
-
-def found_at(product: Product, campaign: Campaign) -> Iterator[str]:
-    """Yield what exists under names that a product may have."""
-    match = product.path.segments[-1].match
-    for folder in Walk(product.path, campaign.root, ScanState(now_s=0.0)):
-        if isinstance(folder, Folder):
-            yield from (folder.shown + name for name in os.listdir(folder.place) if match(name))
 
 
 def paths_of_ready(context: Context, stage: Stage) -> Iterator[tuple[int, str]]:

@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from penstock.errors import Held, LedgerError, NothingYet
+from penstock.files import make_private
 from penstock.ledger import migrations
-from penstock.ledger.files import UNJOURNALED, connect, connect_copy, explained, make_private
+from penstock.ledger.files import UNJOURNALED, connect, connect_copy, explained
 from penstock.ledger.generation import begin_generation, check_generation, pending
 from penstock.ledger.hosts.handover import check_newest
 from penstock.ledger.hosts.holder import holder
@@ -26,7 +27,7 @@ CHECK_IN_S, BUSY_S = 60.0, 5.0  # between two moves of what was written into the
 FEW_BYTES, MANY_BYTES = 1 << 17, 4 << 20  # of which so many may wait, or wait for a minute
 DRAFT_KIB = 65_536  # of a draft kept in memory; what is larger goes to a temporary file
 
-__all__ = ["FILE", "FOLDER", "Ledger", "make_private"]
+__all__ = ["FILE", "FOLDER", "Ledger"]
 
 
 class Ledger:

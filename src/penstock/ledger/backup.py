@@ -10,6 +10,7 @@ from pathlib import Path
 
 from penstock.clock import Clock, SystemClock
 from penstock.errors import Corrupt, LedgerError
+from penstock.files import sync_folder
 from penstock.ledger import Ledger, migrations
 from penstock.ledger.files import REST, connect, connect_copy, explained, opened
 from penstock.ledger.generation import begin_generation
@@ -17,7 +18,6 @@ from penstock.ledger.hosts.lease import held
 from penstock.ledger.hosts.location import FILE, FOLDER, MARK, find_location, set_value
 from penstock.ledger.hosts.publishing import write_copy
 from penstock.machine import Machine
-from penstock.transports.local import sync_folder
 
 
 def back_up(root: Path, file: Path, *, machine: Machine | None = None) -> Path:

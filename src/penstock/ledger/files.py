@@ -87,23 +87,3 @@ def room_needed() -> str:
     soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     limited = "raise this shell's limit on file sizes (`ulimit -f unlimited`), or "
     return f"{'' if soft == resource.RLIM_INFINITY else limited}free space on its disk"
-
-
-def make_private(folder: Path) -> bool:
-    """Make the campaign's own folder, for its owner alone; return whether others could read it until now."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise LedgerError(
-            f"{folder} cannot be made ({error.strerror}): penstock needs to write beside the campaign"
-        ) from error
-    found = folder.stat()
-    if found.st_uid != os.geteuid():
-        raise LedgerError(
-            f"{folder} belongs to another user (uid {found.st_uid}): work in a folder of your own, or ask its owner to run it"
-        )
-    if found.st_mode & 0o022:
-        raise LedgerError(f"{folder} can be written by others: make it private with `chmod 700 {folder}`")
-    if found.st_mode & 0o055:
-        folder.chmod(0o700)
-    return bool(found.st_mode & 0o055)

@@ -125,6 +125,14 @@ def lives(db: sqlite3.Connection, job: int) -> list[sqlite3.Row]:
     return db.execute("SELECT * FROM life WHERE job = ? ORDER BY element, life", (job,)).fetchall()
 
 
+def lives_of(db: sqlite3.Connection, ids: Sequence[int]) -> list[sqlite3.Row]:
+    """Return the event files of these jobs, with the tokens of their jobs."""
+    return db.execute(
+        "SELECT j.token, l.* FROM json_each(?) i CROSS JOIN life l ON l.job = i.value JOIN job j ON j.id = l.job",
+        (json.dumps(list(ids)),),
+    ).fetchall()
+
+
 def is_finished(db: sqlite3.Connection, job: int) -> bool:
     """Whether nothing more can come of a job."""
     return db.execute("SELECT state FROM job WHERE id = ?", (job,)).fetchone()[0] == "finished"

@@ -13,8 +13,9 @@ from typing import Any
 from penstock.clock import SystemClock
 from penstock.display import count, them
 from penstock.errors import Held, LedgerError
+from penstock.files import append, make_private, read_whole, write_file
 from penstock.graph import Graph
-from penstock.ledger import FOLDER, Ledger, make_private, tasks
+from penstock.ledger import FOLDER, Ledger, tasks
 from penstock.ledger.hosts.lease import find_holder, held
 from penstock.ledger.hosts.location import find_location
 from penstock.ledger.pauses import note_resumed
@@ -25,7 +26,6 @@ from penstock.ledger.unitchanges import retry_failed, tasks_under, veto_tasks
 from penstock.ledger.units import ROOT
 from penstock.machine import Machine
 from penstock.runner.sealed import seal, unseal
-from penstock.transports.local import append, read_whole, write_file
 
 Target = dict[str, Any]
 

@@ -1,61 +1,35 @@
 """Pack the runner into one file that any Python 3.6 can run."""
 
 import hashlib
+import io
 import marshal
-import os
-import shutil
 import zipfile
 import zlib
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
-from typing import Dict, Tuple
+from typing import Dict
 
 PACKAGE = "penstock_runner"
-_INTACT: Dict[str, Tuple[int, int, int]] = {}  # runners that were read and found whole
 UNCHECKED = (1).to_bytes(4, "little")
 MARSHAL_WITHOUT_REFERENCES = 2  # later versions write other bytes for the same code
 MAIN = "import sys\nfrom {}.main import main\nsys.exit(main())\n".format(PACKAGE)
 
 
-def build_pyz(folder: Path) -> Path:
-    """Put `runner-<sha256 of its content>.pyz` into `folder` unless a good copy is there; return its path.
-
-    >>> build_pyz(Path("/tmp")).name                             # doctest: +SKIP
-    'runner-5b0c….pyz'
-    """
-    sources = read_sources()
-    target = Path(folder) / "runner-{}.pyz".format(digest_sources(sources))
-    if not is_intact(target, sources):
-        draft = target.with_name(".{}.{}".format(target.name, os.getpid()))
-        try:
-            write_zip(draft, sources)
-            draft.chmod(0o600)
-            if target.is_dir():
-                shutil.rmtree(str(target))
-            os.rename(str(draft), str(target))
-        except OSError:  # of a full disk it would take the rest
-            if draft.exists():
-                draft.unlink()
-            raise
-    return target
+def runner_name(sources: Dict[str, bytes]) -> str:
+    """Return the name of the file that holds these sources: no other content has it."""
+    return "runner-{}.pyz".format(digest_sources(sources))
 
 
-def is_intact(path: Path, sources: Dict[str, bytes]) -> bool:
-    """Return whether a runner file holds these sources, undamaged."""
+def is_intact(data: bytes, sources: Dict[str, bytes]) -> bool:
+    """Say whether the bytes of a runner hold these sources, and nothing in them was damaged."""
     try:
-        found = os.stat(str(path))
-        signature = (found.st_ino, found.st_size, found.st_mtime_ns)
-        if _INTACT.get(str(path)) != signature:
-            with zipfile.ZipFile(str(path)) as archive:
-                names = set(archive.namelist())
-                if archive.testzip() or any(archive.read(name) != data for name, data in sources.items()):
-                    return False
-                if not names >= {name + "c" for name in sources}:
-                    return False
-            _INTACT[str(path)] = signature
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = set(archive.namelist())
+            if archive.testzip() or any(archive.read(name) != text for name, text in sources.items()):
+                return False
+            return names >= {name + "c" for name in sources}
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return False
-    return True
 
 
 def read_sources() -> Dict[str, bytes]:
@@ -75,15 +49,14 @@ def digest_sources(sources: Dict[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def write_zip(path: Path, sources: Dict[str, bytes]) -> None:
-    """Write sources, with their bytecode for this version of Python, which then starts twice as fast."""
-    with open(str(path), "wb") as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            for name in sorted(sources):
-                _add(archive, name, sources[name])
-                _add(archive, name + "c", _compiled(name, sources[name]))
-        file.flush()
-        os.fsync(file.fileno())
+def build_zip(sources: Dict[str, bytes]) -> bytes:
+    """Return a file with sources, and beside them their code for this very Python, which then starts twice as fast."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(sources):
+            _add(archive, name, sources[name])
+            _add(archive, name + "c", _compiled(name, sources[name]))
+    return file.getvalue()
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from penstock.files import private
 from penstock.host import Process, boot_id, hostname, space_id, start_time
 from penstock.runner.orphans import end_orphans
-from penstock.transports.local import private
 
 
 def start(argv: Sequence[str], words: Path, *, cwd: Path, environment: Mapping[str, str]) -> str:

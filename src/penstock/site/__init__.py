@@ -9,9 +9,9 @@ from penstock.errors import DefinitionError
 from penstock.site.cluster import ClusterSite, refuse_resources
 from penstock.site.fitting import refuse_larger
 from penstock.site.local import LocalSite
-from penstock.site.protocols import FeedingSite, JobSite
+from penstock.site.protocols import ClusterJobs, FeedingSite, JobSite
 
-__all__ = ["ClusterSite", "FeedingSite", "JobSite", "LocalSite", "Sites"]
+__all__ = ["ClusterJobs", "ClusterSite", "FeedingSite", "JobSite", "LocalSite", "Sites"]
 
 
 class Sites:
@@ -25,11 +25,11 @@ class Sites:
         campaign: Campaign,
         *,
         here: FeedingSite | None = None,
-        there: Mapping[str, ClusterSite] | None = None,
+        there: Mapping[str, ClusterJobs] | None = None,
     ) -> None:
         self.campaign = campaign
         self.feeding: dict[str, FeedingSite] = {here.name: here} if here else {}
-        self.clusters = dict(there or {})
+        self.clusters: dict[str, ClusterJobs] = dict(there or {})
         self.here = here
 
     def name_of(self, stage: Stage) -> str:
@@ -63,14 +63,18 @@ class Sites:
             self.feeding[name] = LocalSite(self.definition(name), self.campaign.root)
         return self.feeding.get(name)
 
-    def cluster(self, name: str) -> ClusterSite:
+    def cluster(self, name: str) -> ClusterJobs:
         """Return the cluster with that name."""
         if name not in self.clusters:
-            site = ClusterSite(self.definition(name), self.campaign.root)
-            for stage in self.stages_at(name):
-                refuse_resources(stage, site.site, site.scheduler)
-            self.clusters[name] = site
+            self.clusters[name] = self.open_cluster(name)
         return self.clusters[name]
+
+    def open_cluster(self, name: str) -> ClusterSite:
+        """Return the cluster that the definition has under a name, if it can do what its stages ask for."""
+        site = ClusterSite(self.definition(name), self.campaign.root)
+        for stage in (s for s in self.campaign.stages if self.name_of(s) == name):
+            refuse_resources(stage, site.site, site.scheduler)
+        return site
 
     def definition(self, name: str) -> Site:
         """Return a site of the campaign; raises DefinitionError when one that it no longer has still has active jobs."""
@@ -81,7 +85,12 @@ class Sites:
                 f"site '{name}' is no longer defined and still has active jobs: put [site.{name}] back until they have finished",
                 file=self.campaign.file,
             ) from None
-        if site.host:
+        if is_here(site) and site.transport != "local":
+            raise DefinitionError(
+                f"site '{name}' is this machine, to which there is no way: leave `transport` out, or name a `scheduler`",
+                file=self.campaign.file,
+            )
+        if site.host and site.transport == "local":
             raise DefinitionError(
                 f"site '{name}' has a `host`, and this version submits jobs from where it runs: log in there and remove `host`",
                 file=self.campaign.file,

@@ -13,14 +13,15 @@ from typing import TypeVar
 from penstock.campaign import Resources, Site, Stage
 from penstock.clock import Clock, SystemClock
 from penstock.errors import DefinitionError, QueryFailed, SubmitRejected, Unreachable
-from penstock.ledger import FOLDER, make_private
+from penstock.files import make_private
+from penstock.ledger import FOLDER
 from penstock.schedulers import find_scheduler
 from penstock.schedulers.model import Known, Limits, Request, Scheduler, Sighting
 from penstock.site.evidence import Product, look_again
-from penstock.site.folders import SCRIPT, SPEC, TASKS, WORDS, JobFolders, writing
+from penstock.site.folders import SCRIPT, SPEC, TASKS, WORDS, JobFolders
 from penstock.site.script import Digests, job_script
-from penstock.transports.commands import Run, run_command
-from penstock.transports.local import write_file
+from penstock.transports import find_transport
+from penstock.transports.protocol import Transport
 from penstock.transports.reply import Reply
 
 Job = TypeVar("Job", Known, Request)
@@ -43,17 +44,19 @@ PASSED = frozenset(
 class ClusterSite(JobFolders):
     """A cluster's login node."""
 
+    LAST = SCRIPT
+
     def __init__(
         self,
         site: Site,
         root: Path,
         *,
         scheduler: Scheduler | None = None,
-        run: Run = run_command,
+        transport: Transport | None = None,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(folder_of(site, root), root)
-        self.site, self.run, self.clock = site, run, clock or SystemClock()
+        super().__init__(transport or find_transport(site.transport)(site, folder_of(site, root)), root)
+        self.site, self.clock = site, clock or SystemClock()
         self.scheduler = scheduler or find_scheduler(site.scheduler)
         refuse_keys(site, self.scheduler)
         self.took_s = 0.0
@@ -80,14 +83,9 @@ class ClusterSite(JobFolders):
 
     def place_job(self, request: Request, spec: bytes, tasks: bytes, lists: Mapping[str, bytes]) -> None:
         """Write all that a job reads; the script comes last, so if it exists, the rest does."""
-        from penstock.runner.build import build_pyz
-
         files = {**lists, TASKS: tasks, SPEC: spec}
-        folder = self.place(request.token, files)
-        with writing(folder):
-            runner = build_pyz(self.folder)
-            text = self.script(request, Digests.of(spec, tasks), runner)
-            write_file(folder / SCRIPT, text.encode())
+        text = self.script(request, Digests.of(spec, tasks), self.put_runner())
+        self.place(request.token, {**files, SCRIPT: text.encode()})
 
     def script(self, request: Request, digests: Digests, runner: Path) -> str:
         """Return the script of a job, as it is submitted."""
@@ -102,10 +100,6 @@ class ClusterSite(JobFolders):
         script = self.script(request, Digests("…", "…"), self.folder / "runner-….pyz")
         path = str(self.job_folder(request.token) / SCRIPT)
         return self.scheduler.submit(path, self.named(request), self.site), script
-
-    def is_placed(self, token: str) -> bool:
-        """Whether a job could have been submitted: its script exists."""
-        return (self.job_folder(token) / SCRIPT).exists()
 
     def submit(self, request: Request) -> str:
         """Submit a placed job; raises SubmitRejected, SiteFull, or QueryFailed when it is unknown whether it was accepted."""
@@ -153,7 +147,9 @@ class ClusterSite(JobFolders):
         """Run one command of the scheduler."""
         begun = self.clock.monotonic()
         try:
-            return self.run(argv, cwd=self.root, environment=self.command_environment(), timeout_s=timeout_s)
+            return self.transport.run(
+                argv, cwd=self.root, environment=self.command_environment(), timeout_s=timeout_s
+            )
         except FileNotFoundError as error:
             raise SubmitRejected(
                 f"site '{self.name}': there is no `{argv[0]}` here: correct its `scheduler` or `commands`, or log in where it is"

@@ -1,29 +1,29 @@
-"""The folders of jobs on a file system that this machine and the place where jobs run have in common."""
+"""The job folders of one site, through its transport: what jobs are given, and what they tell."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from penstock.errors import LedgerError
-from penstock.ledger import make_private
-from penstock.ledger.archive import pack_folder
-from penstock.runner.folders import remove
 from penstock.runner.sealed import seal, unseal
 from penstock.site.evidence import Product, misfits, unproven
+from penstock.site.protocols import Life, Task
 from penstock.site.script import script_damage
 from penstock.site.tasksfile import read_feed
-from penstock.transports.local import read_from, read_whole, size_of, write_file
+from penstock.transports.protocol import Entry, Transport, read_whole
 
 TASKS, SPEC, SCRIPT, WORDS = "tasks.jsonl", "spec.json", "script.sh", "runner.log"
-REFRESH_S = 20.0  # well below the time for which the last word of an element is waited for
+WORDS_BYTES = 4096
 EVENTS = re.compile(r"(\d+)\.(\d+)\.jsonl")
+ALL = seal(json.dumps({"all": True, "tasks": []}).encode())
+
+INTACT = dict[Path, Entry]()
+"""Runners that were read and found whole."""
 
 
 @contextmanager
@@ -38,113 +38,116 @@ def writing(folder: Path) -> Generator[None]:
 
 
 class JobFolders:
-    """The job folders of one site: what jobs read, and what they write."""
+    """What lies in the job folders of one site: what jobs are given, and what they tell.
 
-    def __init__(self, folder: Path, root: Path) -> None:
-        self.folder, self.root = folder, root
-        self.refreshed = dict[str, float]()
-        """When each job's folder was last changed to refresh its listing."""
+    `root` is the folder of the campaign, with the products.
+    """
+
+    LAST = SPEC
+    """What is written last of all that a job reads."""
+
+    def __init__(self, transport: Transport, root: Path) -> None:
+        self.transport, self.root, self.folder = transport, root, transport.folder
 
     def job_folder(self, token: str) -> Path:
         """Return the folder of a job."""
         return self.folder / token
 
     def place(self, token: str, files: Mapping[str, bytes]) -> Path:
-        """Make a job's folder with these files, each complete or absent."""
+        """Give a job these files, each whole or not there, in their order."""
         folder = self.job_folder(token)
         with writing(folder):
-            make_private(self.folder)
-            folder.mkdir(mode=0o700, exist_ok=True)
-            for name, data in files.items():
-                write_file(folder / name, data)
+            self.transport.write({f"{token}/{name}": data for name, data in files.items()})
         return folder
+
+    def put_runner(self) -> Path:
+        """Put the runner where every job finds it, unless it is there as it should be; return its path."""
+        from penstock.runner.build import build_zip, is_intact, read_sources, runner_name
+
+        sources = read_sources()
+        name = runner_name(sources)
+        path, found = self.folder / name, self.transport.list([""]).get("", {}).get(name)
+        if found is None or found != INTACT.get(path):
+            if not is_intact(read_whole(self.transport, name) or b"", sources):
+                self.write_runner(name, build_zip(sources))
+            INTACT[path] = self.transport.list([""])[""][name]
+        return path
+
+    def write_runner(self, name: str, data: bytes) -> None:
+        """Write the runner in place of what is damaged, or no file at all."""
+        with writing(self.folder):
+            self.transport.remove([name])
+            self.transport.write({name: data})
+
+    def is_placed(self, token: str) -> bool:
+        """Whether all that a job reads is there."""
+        return bool(self.transport.read({f"{token}/{self.LAST}": 0}))
 
     def fed(self, token: str) -> bytes:
         """Return all tasks that were ever given to a job."""
-        return read_whole(self.job_folder(token) / TASKS) or b""
+        return read_whole(self.transport, f"{token}/{TASKS}") or b""
 
     def damage(self, token: str) -> Mapping[str, str]:
         """Return the files of a job that are not as they were written, and what is wrong with each."""
-        folder, found = self.job_folder(token), dict[str, str]()
+        there, found = self.transport.list([token]).get(token, {}), dict[str, str]()
         for name, what in ((SPEC, spec_damage), (TASKS, feed_damage), (SCRIPT, script_damage)):
-            if (folder / name).exists() and (why := what(read_whole(folder / name))):
-                found[name] = f"{folder / name} {why}"
+            path = f"{token}/{name}"
+            if name in there and (why := what(read_whole(self.transport, path))):
+                found[name] = f"{self.folder / path} {why}"
         return found
 
     def set_aside(self, token: str, name: str) -> None:
         """Keep a damaged file of a job under another name."""
-        path = self.job_folder(token) / name
+        path = f"{token}/{name}"
         with suppress(OSError):
-            path.rename(path.with_name(f"{name}.damaged"))
+            self.transport.write({f"{path}.damaged": read_whole(self.transport, path) or b""})
+            self.transport.remove([path])
 
-    def revoke(self, token: str, element: int, tasks: Sequence[tuple[int, int]]) -> None:
-        """Tell an element which tasks, by stage and unit, it must not continue; what was revoked stays revoked."""
-        path = self.job_folder(token) / f"{element}.revoked"
-        nothing: dict[str, Any] = {"tasks": []}
-        before = unseal(read_whole(path) or b"") if path.exists() else nothing
-        if before is None:  # damaged: nobody knows what was revoked
-            self.revoke_element(token, element)
+    def revoke(self, token: str, tasks: Mapping[int, Sequence[Task]]) -> None:
+        """Tell elements which tasks, by stage and unit, they must not go on with; what was revoked stays revoked."""
+        files = {element: f"{token}/{element}.revoked" for element in tasks}
+        found = self.transport.read(dict.fromkeys((f"{token}/{SPEC}", *files.values()), 0))
+        if f"{token}/{SPEC}" not in found:
             return
-        known = {(s, u) for s, u in before["tasks"]}
-        if before.get("all") or known.issuperset(tasks) or not path.parent.is_dir():
-            return
-        with writing(path.parent):
-            write_file(path, seal(json.dumps({"tasks": sorted(known.union(tasks))}).encode()))
+        drafts = {path: revocation(found.get(path), tasks[element]) for element, path in files.items()}
+        with writing(self.job_folder(token)):
+            self.transport.write({path: text for path, text in drafts.items() if text})
 
     def revoke_all(self, token: str) -> None:
         """Revoke all tasks of every element of a job."""
-        folder = self.job_folder(token)
-        if not (folder / SPEC).exists():
+        text = read_whole(self.transport, f"{token}/{SPEC}")
+        if text is None:
             return
-        spec = unseal(read_whole(folder / SPEC) or b"")
-        begun = (element for element, _ in self.event_files(token))
-        for element in range(1, (spec["elements"] if spec else max(begun, default=1)) + 1):
-            self.revoke_element(token, element)
-
-    def revoke_element(self, token: str, element: int) -> None:
-        """Revoke all tasks of one element."""
-        path = self.job_folder(token) / f"{element}.revoked"
-        with writing(path.parent):
-            write_file(path, seal(json.dumps({"all": True, "tasks": []}).encode()))
+        spec = unseal(text)
+        begun = (element for _, element, _ in self.event_files([token]))
+        most = spec["elements"] if spec else max(begun, default=1)
+        with writing(self.job_folder(token)):
+            self.transport.write({f"{token}/{element}.revoked": ALL for element in range(1, most + 1)})
 
     def root_of(self, token: str) -> str | None:
         """Return the folder of the campaign that a job is of; None if that is unknown."""
-        spec = unseal(read_whole(self.job_folder(token) / SPEC) or b"")
+        spec = unseal(read_whole(self.transport, f"{token}/{SPEC}") or b"")
         return str(spec["root"]) if spec and "root" in spec else None
 
-    def event_files(self, token: str) -> list[tuple[int, int]]:
-        """Return element and life of each event file of a job."""
-        if time.monotonic() >= self.refreshed.get(token, -REFRESH_S) + REFRESH_S:
-            self.refresh_listing(token)
-        found = (EVENTS.fullmatch(name) for name in self.names(token))
-        return sorted((int(match[1]), int(match[2])) for match in found if match)
+    def event_files(self, tokens: Collection[str]) -> list[Life]:
+        """Return the event files of these jobs."""
+        return sorted(
+            (token, int(match[1]), int(match[2]))
+            for token, names in self.transport.list(tokens).items()
+            for match in filter(None, map(EVENTS.fullmatch, names))
+        )
 
-    def names(self, token: str) -> list[str]:
-        """Return the names of all files in a job's folder, as this machine sees them."""
-        try:
-            return os.listdir(self.job_folder(token))
-        except FileNotFoundError:
-            return []
-
-    def refresh_listing(self, token: str) -> None:
-        """Change a job's folder, so that the next listing is fresh.
-
-        A network file system keeps an old one as long as the folder's time stands still, and what nodes make within
-        one step of the server's clock, milliseconds to a second, may not move it (nfs(5), "Directory entry caching").
-        """
-        self.refreshed[token] = time.monotonic()
-        look = self.job_folder(token) / f".look.{os.getpid()}"
-        with suppress(OSError):  # no room, or a folder that is packed by now
-            look.touch(mode=0o600)
-            look.unlink()
-
-    def new_events(self, token: str, element: int, life: int, offset: int) -> bytes:
-        """Return the next new bytes of an event file."""
-        return read_from(self.job_folder(token) / f"{element}.{life}.jsonl", offset)
-
-    def new_size(self, token: str, element: int, life: int) -> int:
-        """Return how long an event file is."""
-        return size_of(f"{self.folder}/{token}/{element}.{life}.jsonl")
+    def new_events(
+        self, known: Mapping[Life, int | None], tokens: Collection[str] = ()
+    ) -> Mapping[Life, bytes]:
+        """Return what event files have after these offsets, and from the beginning those of `tokens` that are not known."""
+        new = [life for life in self.event_files(tokens) if life not in known] if tokens else []
+        offsets = {life: offset for life, offset in known.items() if offset is not None} | dict.fromkeys(
+            new, 0
+        )
+        names = {life: f"{life[0]}/{life[1]}.{life[2]}.jsonl" for life in offsets}
+        found = self.transport.read({names[life]: offset for life, offset in offsets.items()})
+        return {life: found[name] for life, name in names.items() if name in found}
 
     def misfits(self, products: Sequence[Product]) -> Mapping[str, str]:
         """Return those products that are missing or have another size, and what is wrong."""
@@ -156,20 +159,34 @@ class JobFolders:
 
     def runner_log(self, token: str) -> str:
         """Return the runner's own messages, if any."""
-        return read_from(self.job_folder(token) / WORDS, 0, 4096).decode(errors="replace").strip()
+        said = self.transport.read({f"{token}/{WORDS}": 0}).get(f"{token}/{WORDS}", b"")
+        return said[:WORDS_BYTES].decode(errors="replace").strip()
 
     def pack(self, token: str) -> None:
         """Pack the files of a finished job into one."""
-        pack_folder(self.job_folder(token))
+        self.transport.pack(token)
 
     def unpacked(self) -> Sequence[str]:
         """Return the jobs whose folders exist: active ones, and those that a crash left behind."""
-        return [path.name for path in self.folder.glob("p*") if path.is_dir()]
+        names = self.transport.list([""]).get("", {})
+        tokens = [name for name in names if name.startswith("p")]
+        return [token for token in tokens if (entry := names.get(token)) and entry.is_folder]
 
     def remove_drafts(self) -> None:
         """Remove the files that a killed conductor began to write and never named."""
-        for draft in self.folder.glob(".*"):
-            remove(str(draft))
+        names = self.transport.list([""]).get("", {})
+        self.transport.remove([name for name in names if name.startswith(".")])
+
+
+def revocation(before: bytes | None, tasks: Sequence[Task]) -> bytes | None:
+    """Return what to write where some tasks were revoked before; None: that holds these, too."""
+    known: dict[str, Any] | None = {"tasks": []} if before is None else unseal(before)
+    if known is None:  # damaged: nobody knows what was revoked
+        return ALL
+    taken = {(stage, unit) for stage, unit in known["tasks"]}
+    if known.get("all") or taken.issuperset(tasks):
+        return None
+    return seal(json.dumps({"tasks": sorted(taken.union(tasks))}).encode())
 
 
 def spec_damage(data: bytes | None) -> str | None:

@@ -23,7 +23,7 @@ from penstock.runner.share import THREADS
 from penstock.schedulers import local
 from penstock.site.folders import TASKS, WORDS, JobFolders, writing
 from penstock.site.script import runner_words
-from penstock.transports.local import append, write_file
+from penstock.transports.local import LocalTransport
 
 MOST_BYTES = 1 << 60  # of memory, where an allocation does not limit it
 ON_NODE = "SLURM_CPUS_ON_NODE"
@@ -40,7 +40,8 @@ class LocalSite(JobFolders):
     """This machine."""
 
     def __init__(self, site: Site, root: Path) -> None:
-        super().__init__((site.workdir or root / FOLDER) / "jobs", root)
+        self.here = LocalTransport((site.workdir or root / FOLDER) / "jobs")
+        super().__init__(self.here, root)
         self.site = site
         self.nodes: Sequence[Node] = find_nodes(site)
 
@@ -55,13 +56,10 @@ class LocalSite(JobFolders):
 
     def start(self, token: str, node: str = "") -> str:
         """Start the runner of a placed job on a node, and return its native id."""
-        from penstock.runner.build import build_pyz
-
         folder = self.job_folder(token)
         ours = {name: value for name, value in os.environ.items() if name not in THREADS}
         environment = {**ours, **self.site.environment, "PENSTOCK": f"{token}/1/1"}
-        with writing(self.folder):
-            argv = self.runner_argv(build_pyz(self.folder), folder)
+        argv = self.runner_argv(self.put_runner(), folder)
         cores = next(one.room.cores for one in self.nodes if one.name == node)
         argv = [*local.step_argv(node, cores), *argv] if node else argv
         try:
@@ -81,12 +79,11 @@ class LocalSite(JobFolders):
     def feed(self, token: str, data: bytes) -> None:
         """Give more batches to a running job."""
         with writing(self.job_folder(token)):
-            append(self.job_folder(token) / TASKS, data)
+            self.here.append(f"{token}/{TASKS}", data)
 
     def close_feed(self, token: str, batches: int) -> None:
         """Tell a job how many batches it will get in all."""
-        with writing(self.job_folder(token)):
-            write_file(self.job_folder(token) / "closed", str(batches).encode())
+        self.place(token, {"closed": str(batches).encode()})
 
     def alive(self, native: str) -> bool:
         """Whether a job that was started still runs."""

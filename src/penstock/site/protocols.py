@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from penstock.campaign import Site
 from penstock.hardware import Node
+from penstock.schedulers.model import Known, Limits, Request, Scheduler, Sighting
+from penstock.transports.reply import Reply
+
+Task = tuple[int, int]
+"""Stage and unit, as numbers."""
+
+Life = tuple[str, int, int]
+"""Token of a job, element, and which life of that: whose event file is meant."""
 
 
 class JobSite(Protocol):
@@ -33,6 +42,10 @@ class JobSite(Protocol):
         """Make a job's folder with these files, each complete or absent, and return it."""
         ...
 
+    def is_placed(self, token: str) -> bool:
+        """Whether all that a job reads is there, so that it may have been started or submitted."""
+        ...
+
     def fed(self, token: str) -> bytes:
         """Return all tasks that were ever given to a job: its `tasks.jsonl`, empty if there is none."""
         ...
@@ -45,8 +58,8 @@ class JobSite(Protocol):
         """Keep a damaged file of a job under another name."""
         ...
 
-    def revoke(self, token: str, element: int, tasks: Sequence[tuple[int, int]]) -> None:
-        """Tell an element which tasks, as numbers of stage and unit, it must neither start nor publish."""
+    def revoke(self, token: str, tasks: Mapping[int, Sequence[Task]]) -> None:
+        """Tell elements which tasks they must neither start nor publish."""
         ...
 
     def revoke_all(self, token: str) -> None:
@@ -57,12 +70,14 @@ class JobSite(Protocol):
         """Return the folder of the campaign that a job is of; None if that is unknown."""
         ...
 
-    def new_events(self, token: str, element: int, life: int, offset: int) -> bytes:
-        """Return the bytes of an event file from `offset` on, not always all; empty if there are none."""
-        ...
+    def new_events(
+        self, known: Mapping[Life, int | None], tokens: Collection[str] = ()
+    ) -> Mapping[Life, bytes]:
+        """Return what event files have after these offsets, and from the beginning those of `tokens` that are not known.
 
-    def new_size(self, token: str, element: int, life: int) -> int:
-        """Return how many bytes an event file has; 0 if it is not there."""
+        None instead of an offset: heard to its end. One question for all; an answer of less than `AT_ONCE` bytes
+        altogether is all there was, else some may have more.
+        """
         ...
 
     def misfits(self, products: Sequence[tuple[str, int, str]]) -> Mapping[str, str]:
@@ -124,4 +139,67 @@ class FeedingSite(JobSite, Protocol):
 
     def end_leftovers(self, token: str) -> None:
         """End what a dead runner's tasks left running, and wait for that."""
+        ...
+
+
+class ClusterJobs(JobSite, Protocol):
+    """A place with a scheduler: jobs are arrays, and whether they run is its to say.
+
+    Whatever is no valid answer raises QueryFailed, or another SiteError, and changes nothing.
+    """
+
+    @property
+    def site(self) -> Site:
+        """What the definition says of it."""
+        ...
+
+    @site.setter
+    def site(self, site: Site) -> None:
+        """Take the limits of a newer definition."""
+        ...
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """What speaks its scheduler's language."""
+        ...
+
+    @property
+    def took_s(self) -> float:
+        """How many seconds the last answer took: a slow scheduler is asked more rarely."""
+        ...
+
+    def event_files(self, tokens: Collection[str]) -> Sequence[Life]:
+        """Return the event files of these jobs, one for each life that began."""
+        ...
+
+    def place_job(self, request: Request, spec: bytes, tasks: bytes, lists: Mapping[str, bytes]) -> None:
+        """Write all that a job reads, its script last."""
+        ...
+
+    def draft(self, request: Request) -> tuple[Sequence[str], str]:
+        """Return the command and the script that a request would be submitted with."""
+        ...
+
+    def submit(self, request: Request) -> str:
+        """Submit a placed job and return its native id; raises SubmitRejected, SiteFull, or QueryFailed if nobody knows."""
+        ...
+
+    def find(self, tokens: Sequence[str]) -> Mapping[str, str]:
+        """Return the native ids of jobs that are known by these names."""
+        ...
+
+    def queue(self, jobs: Sequence[Known]) -> Sequence[Sighting]:
+        """Return where jobs stand."""
+        ...
+
+    def history(self, jobs: Sequence[Known]) -> Sequence[Sighting]:
+        """Return how jobs ended."""
+        ...
+
+    def cancel(self, job: Known, elements: Sequence[int] | None = None) -> Reply:
+        """Cancel some elements of a job, or all."""
+        ...
+
+    def limits(self) -> Limits:
+        """Return what the scheduler allows."""
         ...

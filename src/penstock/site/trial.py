@@ -15,7 +15,7 @@ from penstock.clock import Clock
 from penstock.display import show_duration
 from penstock.errors import QueryFailed, SiteError, SiteFull, SubmitRejected
 from penstock.ledger.jobs import new_token
-from penstock.runner.folders import remove, remove_empty
+from penstock.runner.folders import remove_empty
 from penstock.runner.identity import INDEX_VARIABLES
 from penstock.schedulers.model import Known, Limits, Phase, Request, Sighting
 from penstock.site.cluster import PASSED, ClusterSite
@@ -109,7 +109,9 @@ class Trial:
         before = self.clock.now()
         self.site.place(self.request.token, {PROBE: PROBE_TEXT.format(variables=variables).encode()})
         middle = (before + self.clock.now()) / 2
-        self.file_skew_s = (self.folder / PROBE).stat().st_mtime - middle
+        self.file_skew_s = (
+            self.site.transport.list([self.request.token])[self.request.token][PROBE].mtime_s - middle
+        )
         script = self.site.script(self.request, Digests("none", "none"), self.folder / PROBE)
         self.site.place(self.request.token, {SCRIPT: script.encode()})
 
@@ -184,13 +186,14 @@ class Trial:
 
     def look(self) -> bool:
         """Read what elements wrote; return whether it is complete."""
-        for element in range(1, ELEMENTS + 1):
-            path = self.folder / f"{element}.json"
-            if element not in self.elements and path.exists():
-                self.elements[element] = element_of(
-                    json.loads(path.read_text("utf-8")), wrote_at=path.stat().st_mtime - self.file_skew_s,
-                    submitted_at=self.submitted_at, seen_at=self.clock.now(),
-                )  # fmt: skip
+        awaited = {f"{n}.json": n for n in range(1, ELEMENTS + 1) if n not in self.elements}
+        there = self.site.transport.list([self.request.token]).get(self.request.token, {})
+        for name in awaited.keys() & there.keys():
+            path = f"{self.request.token}/{name}"
+            self.elements[awaited[name]] = element_of(
+                json.loads(self.site.transport.read({path: 0})[path]), wrote_at=there[name].mtime_s - self.file_skew_s,
+                submitted_at=self.submitted_at, seen_at=self.clock.now(),
+            )  # fmt: skip
         return len(self.elements) == ELEMENTS
 
     def words(self) -> str:
@@ -214,7 +217,7 @@ class Trial:
         """Cancel what still waits or runs, and remove what was written."""
         if self.out and len(self.elements) < ELEMENTS:
             self.take_back()
-        remove(str(self.folder))
+        self.site.transport.remove([self.request.token])
         for folder in (self.site.folder, self.site.folder.parent):
             remove_empty(str(folder))
 

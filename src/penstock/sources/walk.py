@@ -77,6 +77,14 @@ class Walk:
                 self._state.problems.append(Problem(shown + name, f"badly named: {read}"))
 
 
+def names_like(pattern: Pattern, root: Path) -> Iterator[str]:
+    """Yield the paths, as the pattern writes them, of what lies there under a name that it may have."""
+    match = pattern.segments[-1].match
+    for folder in Walk(pattern, root, ScanState(now_s=0.0)):
+        if isinstance(folder, Folder):
+            yield from (folder.shown + name for name in os.listdir(folder.place) if match(name))
+
+
 def entries(place: str | int, shown: str, state: ScanState) -> Iterator[os.DirEntry[str]]:
     """List a folder, by path or descriptor; one that cannot be read is a problem and has nothing."""
     try:

@@ -10,6 +10,8 @@ from pathlib import Path
 from penstock.campaign import Site
 from penstock.schedulers.model import Request
 from penstock.site import ClusterSite
+from penstock.site.cluster import folder_of
+from penstock.site.protocols import Task
 from penstock.testing.clock import ManualClock
 from penstock.testing.elements import Lives, PretendElement, PretendJob
 from penstock.testing.eventfile import EventFile
@@ -18,6 +20,7 @@ from penstock.testing.outcomes import Rule, all_well
 from penstock.testing.runner import PretendRunner, TaskId
 from penstock.testing.site import said_goodbye
 from penstock.testing.slurm import PretendSlurm
+from penstock.transports.local import LocalTransport
 from penstock.transports.reply import Reply
 
 CLOCK_AHEAD_S = 3600.0
@@ -266,7 +269,8 @@ class PretendLogin(ClusterSite):
     """The login node of a PretendCluster, where a conductor may be killed between any two steps."""
 
     def __init__(self, cluster: PretendCluster, definition: Site, root: Path) -> None:
-        super().__init__(definition, root, run=cluster.run, clock=cluster.clock)
+        transport = LocalTransport(folder_of(definition, root), run_here=cluster.run)
+        super().__init__(definition, root, transport=transport, clock=cluster.clock)
         self.cluster = cluster
 
     def place_job(self, request: Request, spec: bytes, tasks: bytes, lists: Mapping[str, bytes]) -> None:
@@ -274,10 +278,10 @@ class PretendLogin(ClusterSite):
         with self.step():
             super().place_job(request, spec, tasks, lists)
 
-    def revoke(self, token: str, element: int, tasks: Sequence[tuple[int, int]]) -> None:
-        """Tell an element which tasks it must not go on with."""
+    def revoke(self, token: str, tasks: Mapping[int, Sequence[Task]]) -> None:
+        """Tell elements which tasks they must not go on with."""
         with self.step():
-            super().revoke(token, element, tasks)
+            super().revoke(token, tasks)
 
     def pack(self, token: str) -> None:
         """Pack the files of a finished job into one."""

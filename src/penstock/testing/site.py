@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from penstock.clock import Clock
 from penstock.hardware import Amounts, Node
-from penstock.ledger.archive import pack_folder
 from penstock.site.evidence import misfits, unproven
+from penstock.site.protocols import Life, Task
 from penstock.testing.clock import ManualClock
 from penstock.testing.eventfile import EventFile, LineFault
 from penstock.testing.outcomes import Outcome, Rule, all_well
 from penstock.testing.runner import PretendRunner, TaskId
+from penstock.transports.packing import pack_folder
+from penstock.transports.protocol import AT_ONCE
 
-AT_ONCE = 1 << 20
 PLENTY = 1 << 60  # bytes of memory
 
 
@@ -102,6 +103,10 @@ class PretendSite:
         """Give more batches to a job."""
         self.runners[token].feed(data)
 
+    def is_placed(self, token: str) -> bool:
+        """Whether a job was given what it reads."""
+        return token in self.specs
+
     def fed(self, token: str) -> bytes:
         """Return all that was ever fed to a job."""
         return bytes(self.runners[token].fed) if token in self.runners else b""
@@ -118,10 +123,10 @@ class PretendSite:
     def set_aside(self, token: str, name: str) -> None:
         """Do nothing: no file is damaged."""
 
-    def revoke(self, token: str, element: int, tasks: Sequence[tuple[int, int]]) -> None:
-        """Tell a job which tasks, (stage, unit), it must not go on with."""
+    def revoke(self, token: str, tasks: Mapping[int, Sequence[Task]]) -> None:
+        """Tell a job which tasks it must not go on with."""
         if token in self.runners:
-            self.runners[token].revoked.update(tasks)
+            self.runners[token].revoked.update(*tasks.values())
 
     def revoke_all(self, token: str) -> None:
         """Tell a job to go on with nothing."""
@@ -132,17 +137,20 @@ class PretendSite:
         """Return the folder of the campaign that a job is of."""
         return str(self.root) if token in self.runners else None
 
-    def new_events(self, token: str, element: int, life: int, offset: int) -> bytes:
-        """Return the next new bytes of an event file, a megabyte at most."""
-        started = self.runners.get(token)
-        return bytes(started.events.data[offset : offset + AT_ONCE]) if started else b""
+    def new_events(
+        self, known: Mapping[Life, int | None], tokens: Collection[str] = ()
+    ) -> Mapping[Life, bytes]:
+        """Let jobs work, and return what their event files have after these offsets."""
+        return {
+            life: self.events_of(life[0], offset)
+            for life, offset in known.items()
+            if offset is not None and life[0] in self.runners
+        }
 
-    def new_size(self, token: str, element: int, life: int) -> int:
-        """Let the job work, and return how long its event file is."""
-        if token not in self.runners:
-            return 0
+    def events_of(self, token: str, offset: int) -> bytes:
+        """Let a job work, and return the next new bytes of its event file, a megabyte at most."""
         self.work(token)
-        return len(self.runners[token].events.data)
+        return bytes(self.runners[token].events.data[offset : offset + AT_ONCE])
 
     def alive(self, native: str) -> bool:
         """Whether a job still runs, after it worked as far as the clock allows."""

@@ -1,88 +1,127 @@
-"""Files of this machine, written so that a crash leaves the old or the new, never a part."""
+"""This machine as a place: its commands, and files below one of its folders."""
 
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from penstock.files import append, make_private, read_from, write_file
+from penstock.runner.folders import remove
+from penstock.transports.commands import Run, run_command
+from penstock.transports.packing import pack_folder
+from penstock.transports.protocol import AT_ONCE, MOST, Entry, is_inside
+from penstock.transports.reply import Reply
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a whole file: temporary name, fsync, rename, fsync of the folder."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    write_durably(temporary, data, os.O_TRUNC)
-    os.replace(temporary, path)
-    sync_folder(path.parent)
-
-
-def append(path: Path, data: bytes) -> None:
-    """Add `data` at the end of a file, and make it durable."""
-    write_durably(path, data, os.O_APPEND)
+REFRESH_S = 20.0  # well below the time for which the last event of an element is waited for
 
 
-def write_durably(path: Path, data: bytes, flag: int) -> None:
-    """Open a file for its owner alone, write, and fsync."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o600)
-    try:
-        write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+class LocalTransport:
+    """Files below a folder that this machine sees, and commands that it runs, or lets `run_here` run."""
+
+    def __init__(self, folder: Path, *, run_here: Run = run_command) -> None:
+        self._folder, self.run_here = folder, run_here
+        self.refreshed = dict[str, float]()
+        """When which folder was last made to be listed anew."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder that all names are relative to."""
+        return self._folder
+
+    def path_of(self, name: str) -> str:
+        """Return where a file is; raises ValueError for a name that leads out of the folder."""
+        if not is_inside(name):
+            raise ValueError(f"{name} is not below {self.folder}")
+        return f"{self.folder}/{name}"
+
+    def run(
+        self, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout_s: float
+    ) -> Reply:
+        """Run a command to its end or its time limit."""
+        return self.run_here(argv, cwd=cwd, environment=environment, timeout_s=timeout_s)
+
+    def read(self, offsets: Mapping[str, int]) -> dict[str, bytes]:
+        """Return the bytes of files from these offsets on."""
+        found, left = dict[str, bytes](), MOST
+        for name, offset in offsets.items():
+            data = read_from(self.path_of(name), offset, min(AT_ONCE, left))
+            if data is not None:
+                found[name] = data
+                left -= len(data)
+        return found
+
+    def write(self, files: Mapping[str, bytes]) -> None:
+        """Write files one after the other, each whole or not there."""
+        if files:
+            make_private(self.folder)
+        for name, data in files.items():
+            path = Path(self.path_of(name))
+            self.make_folder(path.parent)
+            write_file(path, data)
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder below ours, and those above it, for their owner alone."""
+        if not folder.is_dir():
+            self.make_folder(folder.parent)
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def append(self, name: str, data: bytes) -> None:
+        """Add bytes to the end of a file, durably: what only this machine can do for a runner of its own."""
+        append(Path(self.path_of(name)), data)
+
+    def list(self, folders: Iterable[str]) -> dict[str, Mapping[str, Entry]]:
+        """Return the names in these folders."""
+        found = dict[str, Mapping[str, Entry]]()
+        for folder in folders:
+            path = self.path_of(folder)
+            if time.monotonic() >= self.refreshed.get(folder, -REFRESH_S) + REFRESH_S:
+                self.refresh_listing(folder)
+            with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path) as entries:
+                found[folder] = Listing(entries)
+        return found
+
+    def refresh_listing(self, folder: str) -> None:
+        """Change a folder, so that the next listing is a new one.
+
+        A network file system keeps an old one as long as the folder's time stands still, and what nodes make within
+        one step of the server's clock, milliseconds to a second, may not move it (nfs(5), "Directory entry caching").
+        """
+        self.refreshed[folder] = time.monotonic()
+        look = Path(self.path_of(folder)) / f".look.{os.getpid()}"
+        with suppress(OSError):  # no room, or a folder that is packed by now
+            look.touch(mode=0o600)
+            look.unlink()
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files, and folders with all in them."""
+        for name in names:
+            if not name.strip("/."):
+                raise ValueError("a transport does not remove its own folder")
+            remove(self.path_of(name))
+
+    def pack(self, folder: str) -> None:
+        """Put the files of a folder into an archive beside it, and remove the folder."""
+        pack_folder(Path(self.path_of(folder)))
 
 
-def private(path: str, flags: int) -> int:
-    """Open a file for its owner alone (an `opener` of `open`)."""
-    return os.open(path, flags, 0o600)
+class Listing(Mapping[str, Entry]):
+    """The names in a folder. Each is looked at only when it is asked for: on a network that may be a question to its server."""
 
+    def __init__(self, entries: Iterable[os.DirEntry[str]]) -> None:
+        self.entries = {entry.name: entry for entry in entries}
 
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte, however many calls it takes."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    def __getitem__(self, name: str) -> Entry:
+        try:
+            status = self.entries[name].stat(follow_symlinks=False)
+        except FileNotFoundError:
+            raise KeyError(name) from None
+        return Entry(status.st_size, status.st_mtime, self.entries[name].is_dir(follow_symlinks=False))
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
 
-def read_from(path: Path, offset: int, most: int = 1 << 20) -> bytes:
-    """Return the bytes after `offset`, up to `most`; none when the file is not there or shorter."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return b""
-    try:
-        return os.pread(descriptor, most, offset)
-    except IsADirectoryError:
-        return b""
-    finally:
-        os.close(descriptor)
-
-
-def read_whole(path: Path) -> bytes | None:
-    """Return the bytes of a file; None when there is none, or something else in its place."""
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        return None
-
-
-def size_of(path: str) -> int:
-    """Return how long a file is; 0 when it is not there.
-
-    It is opened first: only that makes a network file system ask its server (close-to-open consistency, nfs(5));
-    a mere stat may be answered from a cache for a minute.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return 0
-    try:
-        return os.fstat(descriptor).st_size
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def __len__(self) -> int:
+        return len(self.entries)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from penstock.errors import Held
+from penstock.files import sync_folder, write_durably, write_file
 from penstock.host import Process
 from penstock.ledger.hosts.holder import Holder
 from penstock.runner.sealed import seal, unseal
-from penstock.transports.local import sync_folder, write_durably, write_file
 
 LASTS_S = 120.0
 CLAIM = re.compile(r"ledger\.(\d+)\.json")

@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from penstock.errors import Held, LedgerError
+from penstock.files import make_private, sync_folder
 from penstock.host import this_process
 from penstock.ledger import migrations
-from penstock.ledger.files import REST, connect, explained, make_private, opened
+from penstock.ledger.files import REST, connect, explained, opened
 from penstock.ledger.hosts import claims
 from penstock.ledger.hosts.claims import CLAIM, COPY, LASTS_S, Claim
 from penstock.ledger.hosts.holder import Holder, holder
@@ -28,7 +29,6 @@ from penstock.ledger.hosts.location import (
     source_of,
 )
 from penstock.machine import Machine
-from penstock.transports.local import sync_folder
 
 
 def take_record(

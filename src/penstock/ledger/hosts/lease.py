@@ -11,8 +11,9 @@ from pathlib import Path
 
 from penstock.clock import Clock
 from penstock.errors import Held, LedgerError
+from penstock.files import make_private
 from penstock.host import this_process
-from penstock.ledger import FOLDER, Ledger, connect, make_private
+from penstock.ledger import FOLDER, Ledger, connect
 from penstock.ledger.files import explained
 from penstock.ledger.generation import begin_generation
 from penstock.ledger.hosts import claims

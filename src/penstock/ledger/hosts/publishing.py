@@ -8,11 +8,11 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from penstock.files import sync_folder
 from penstock.ledger.files import REST, opened
 from penstock.ledger.hosts.claims import COPY, Claim, forget, place_of
 from penstock.ledger.hosts.handover import check_newest
 from penstock.ledger.hosts.location import FILE, FOLDER, PUBLISHED, set_value, value_of
-from penstock.transports.local import sync_folder
 
 EVERY_S = 60.0
 SHARE = 0.02  # of the time, at most

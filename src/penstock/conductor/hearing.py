@@ -1,0 +1,130 @@
+"""Hearing runners: what their event files have new becomes facts, and what must not go on is paused."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from penstock.conductor.context import Context
+from penstock.conductor.finishing import refund_tries
+from penstock.decide import Seen, fuse
+from penstock.ledger import jobs
+from penstock.ledger.applying import Applier, News
+from penstock.ledger.pauses import may_be_mended, pause_stages_of
+from penstock.site.protocols import JobSite, Life, Task
+from penstock.transports.protocol import AT_ONCE
+
+Jobs = Mapping[str, sqlite3.Row]
+"""Rows of jobs, by token."""
+
+
+class Hearing:
+    """Applies new events, of all jobs of a site at once."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.ledger, self.graph = context, context.ledger, context.graph
+        self.clock, self.durations = context.clock, context.durations
+        self.applier = Applier(context.ledger, context.graph, context.values, context.allowances)
+
+    def known(self, heard: Jobs) -> dict[Life, int | None]:
+        """Return how far each event file of these jobs was read; None: to its end."""
+        rows = jobs.lives_of(self.ledger.db, [job["id"] for job in heard.values()])
+        return {life_of(row): None if row["left"] is not None else row["offset"] for row in rows}
+
+    def hear(self, site: JobSite, heard: Jobs) -> int:
+        """Apply what is new of jobs whose event files are all known; return how many attempts ended."""
+        return self.apply(site, site.new_events(self.known(heard)), heard)
+
+    def hear_last(self, site: JobSite, job: sqlite3.Row, elements: Sequence[int]) -> int:
+        """Apply all that runners which are gone wrote: what no mark follows counts if its products prove it."""
+        heard, gone = {job["token"]: job}, set(elements)
+        known = {life: offset for life, offset in self.known(heard).items() if life[1] in gone}
+        return self.apply(site, site.new_events(known), heard, last=True)
+
+    def apply(self, site: JobSite, new: Mapping[Life, bytes], heard: Jobs, *, last: bool = False) -> int:
+        """Apply new bytes as far as they count, and ask on for what had no room in the answer; return how many ended."""
+        ended = 0
+        while new:
+            is_all, left = sum(map(len, new.values())) < AT_ONCE, dict[Life, int | None]()
+            for life, data in new.items():
+                if data or not is_all:
+                    job = heard[life[0]]
+                    row = self.row(job, life)
+                    news = self.apply_one(site, job, row, data, last=last) if data else News()
+                    ended += news.ended
+                    if news.consumed or not data:
+                        left[life] = row["offset"] + news.consumed
+            new = {} if is_all else site.new_events(left)
+        return ended
+
+    def apply_one(
+        self, site: JobSite, job: sqlite3.Row, life: sqlite3.Row, data: bytes, *, last: bool
+    ) -> News:
+        """Apply new bytes of one event file."""
+        news = self.applier.apply(
+            life, job["token"], data, now=self.clock.now(), prove=site.unproven if last else site.misfits,
+            in_array=not job["feed"], last=last,
+        )  # fmt: skip
+        self.heed(job, news)
+        return news
+
+    def row(self, job: sqlite3.Row, life: Life) -> sqlite3.Row:
+        """Read a life's row as it is now."""
+        return self.ledger.db.execute(
+            "SELECT * FROM life WHERE job = ? AND element = ? AND life = ?", (job["id"], *life[1:])
+        ).fetchone()
+
+    def heed(self, job: sqlite3.Row, news: News) -> None:
+        """Pause what must not go on."""
+        if news.halt:
+            refund_tries(self.ledger, job)
+            if not may_be_mended(self.ledger, job):
+                pause_stages_of(self.ledger, job, news.halt)
+        self.durations.note(news.walls)
+        for stage in news.failed:
+            self.check_fuse(stage)
+
+    def check_fuse(self, stage: str) -> None:
+        """Pause a stage whose first attempts fail the same way."""
+        if self.durations.succeeded(stage):
+            return
+        db, number = self.ledger.db, self.graph.ids[stage]
+        since = int(self.ledger.meta(f"fuse.{stage}") or 0)
+        rows = db.execute(
+            "SELECT outcome, exit_code FROM attempt WHERE stage = ? AND id > ? AND NOT late ORDER BY id LIMIT 100",
+            (number, since),
+        )
+        why = fuse([Seen(row[0], row[1]) for row in rows])
+        if why is None:
+            return
+        said = db.execute(
+            "SELECT why FROM attempt WHERE stage = ? AND why IS NOT NULL ORDER BY id DESC LIMIT 1", (number,)
+        ).fetchone()
+        why += f": {said[0]}" if said else ""
+        with self.ledger.transaction():
+            db.execute(
+                "UPDATE stage SET paused = 'fuse', paused_why = ? WHERE id = ? AND paused IS NULL",
+                (why, number),
+            )
+        revoke(self.context, f"t.state = 'queued' AND t.stage = {number}")
+
+
+def life_of(row: sqlite3.Row) -> Life:
+    """Return which life a row with its job's token is of."""
+    return row["token"], row["element"], row["life"]
+
+
+def revoke(context: Context, which: str) -> None:
+    """Tell the runners not to go on with those of their tasks for which the SQL condition `which` holds."""
+    db = context.ledger.db
+    for job in jobs.open_jobs(db):
+        taken = defaultdict[int, list[Task]](list)
+        for element, stage, unit in db.execute(
+            "SELECT b.element, t.stage, t.unit FROM batch b JOIN task t ON t.batch = b.id"
+            f" WHERE b.job = ? AND {which} ORDER BY b.element",
+            (job["id"],),
+        ):
+            taken[element].append((stage, unit))
+        if taken:
+            context.sites[job["site"]].revoke(job["token"], taken)

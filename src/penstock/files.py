@@ -1,0 +1,136 @@
+"""Files of this machine, written so that a crash leaves the old or the new, never a half."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from stat import S_ISREG
+
+from penstock.errors import LedgerError
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a whole file: temporary name, fsync, rename, fsync of the folder."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write_durably(temporary, data, os.O_TRUNC)
+        os.replace(temporary, path)
+    except OSError:  # of a full disk it would take the rest
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add `data` at the end of a file, and make it durable."""
+    write_durably(path, data, os.O_APPEND)
+
+
+def write_durably(path: Path, data: bytes, flag: int) -> None:
+    """Open a file for its owner alone, write, and fsync."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o600)
+    try:
+        write_all(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file for its owner alone (an `opener` of `open`)."""
+    return os.open(path, flags, 0o600)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write every byte, however many calls it takes."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def read_from(path: str, offset: int, most: int) -> bytes | None:
+    """Return the bytes after `offset`, up to `most`; None when there is no file.
+
+    It is opened before its size is asked for: only that makes a network file system ask its server (close-to-open
+    consistency, nfs(5)); a mere stat may be answered from a cache for a minute.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if not S_ISREG(status.st_mode):
+            return None
+        return (
+            os.pread(descriptor, min(most, status.st_size - offset), offset)
+            if status.st_size > offset
+            else b""
+        )
+    finally:
+        os.close(descriptor)
+
+
+def read_whole(path: Path) -> bytes | None:
+    """Return the bytes of a file; None when there is none, or something else in its place."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
+
+
+def time_of(path: str | Path) -> int | None:
+    """Return when a file, or what is in a folder, last changed, in ns; None when it cannot be seen."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return None
+
+
+def came_after(path: Path, at: float) -> bool:
+    """Whether a file came to its name after a time: a rename changes the time of its inode."""
+    try:
+        return path.lstat().st_ctime >= at
+    except OSError:
+        return False
+
+
+def server_time(folder: Path, device: int) -> float | None:
+    """Return the time of the file server of a folder, by a file that is touched there; None if it is not on `device`."""
+    try:
+        if folder.stat().st_dev != device:
+            return None
+        stamp = folder / "now"
+        stamp.touch(mode=0o600)
+        return stamp.stat().st_mtime
+    except OSError:
+        return None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_private(folder: Path) -> bool:
+    """Make the campaign's own folder, for its owner alone; return whether others could read it until now."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(
+            f"{folder} cannot be made ({error.strerror}): penstock needs to write beside the campaign"
+        ) from error
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise LedgerError(
+            f"{folder} belongs to another user (uid {found.st_uid}): work in a folder of your own, or ask its owner to run it"
+        )
+    if found.st_mode & 0o022:
+        raise LedgerError(f"{folder} can be written by others: make it private with `chmod 700 {folder}`")
+    if found.st_mode & 0o055:
+        folder.chmod(0o700)
+    return bool(found.st_mode & 0o055)

@@ -1,0 +1,29 @@
+"""What killed runners left beside products and in scratch, by the names of their jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from penstock.ledger import FOLDER
+from penstock.runner.folders import remove, remove_empty
+
+
+def remove_leftovers(root: Path, folders: Iterable[str], token: str, elements: Sequence[int]) -> None:
+    """Remove the private folders of elements of a job beside the products in these folders."""
+    for name in folders:
+        private = root / name / FOLDER
+        for leftover in left_by(private.glob(f"{token}.*"), token, elements):
+            remove(str(leftover))
+        remove_empty(str(private))
+
+
+def scratch_of(root: Path, token: str, elements: Sequence[int]) -> list[Path]:
+    """Return the scratch folders of elements of a job."""
+    return left_by((root / FOLDER / "scratch").glob(f"{token}.*"), token, elements)
+
+
+def left_by(paths: Iterable[Path], token: str, elements: Sequence[int]) -> list[Path]:
+    """Return those private folders (`<token>.<element>.<life>…`) that are of these elements."""
+    tags = {f"{token}.{element}" for element in elements}
+    return [path for path in paths if ".".join(path.name.split(".")[:2]) in tags]

@@ -1,0 +1,101 @@
+"""What a way to the place where jobs run must be able to do: one command, and files by the batch.
+
+Each method is one question for however many files, so that a transport far away needs one round trip for it. Names of
+files are relative to the transport's own folder and have slashes; one that leads out of it is refused with ValueError.
+What cannot be written or read raises OSError with the path there; where nobody answers, it is Unreachable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from penstock.transports.reply import Reply
+
+AT_ONCE = 1 << 20  # bytes of one file in one answer
+MOST = 64 << 20  # bytes of all files in one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a folder's listing says of one name; its time is by the file server's clock."""
+
+    size: int
+    mtime_s: float
+    is_folder: bool = False
+
+
+class Transport(Protocol):
+    """Commands and files of one place, the files below one folder of it."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder that all names are relative to, as it is called there."""
+        ...
+
+    def run(
+        self, argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout_s: float
+    ) -> Reply:
+        """Run a command to its end, without a shell and with this environment alone.
+
+        After its time limit it is killed, and its reply has no code. Raises OSError when it cannot be started.
+        """
+        ...
+
+    def read(self, offsets: Mapping[str, int]) -> dict[str, bytes]:
+        """Return the bytes of files from these offsets on.
+
+        What is no file, or is not there, is not in the answer. Of one file it holds `AT_ONCE` bytes at most, and about
+        `MOST` of all, in the order of the question: of what had no room it holds less, or none. So an answer that is
+        shorter than `AT_ONCE` altogether is all there was.
+        """
+        ...
+
+    def write(self, files: Mapping[str, bytes]) -> None:
+        """Write files one after the other, each whole or not there, also when the power fails; what was there is replaced.
+
+        A temporary name that begins with a dot, fsync, rename, fsync of the folder. Files have mode 0600, and the folders
+        that are missing are made with 0700, whatever the umask; where others may write the transport's own folder,
+        nothing is written.
+        """
+        ...
+
+    def list(self, folders: Iterable[str]) -> dict[str, Mapping[str, Entry]]:
+        """Return the names in these folders ('' is the transport's own), as they are now; a missing folder is not in the answer.
+
+        Listings may be lazy: an entry is looked at when it is asked for, and one that is gone by then is a KeyError.
+        """
+        ...
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files, and folders with all in them, as far as can be; links are not followed, what is gone is gone."""
+        ...
+
+    def pack(self, folder: str) -> None:
+        """Put the files of a folder into `<folder>.zip` beside it, durably, and remove the folder; without room it stays.
+
+        Names that begin with a dot, and `*.reserve`, are left out. An archive that is there and whole is kept.
+        """
+        ...
+
+
+def is_inside(name: str) -> bool:
+    """Whether a relative name stays within the folder that it is relative to.
+
+    >>> [is_inside(name) for name in ("p1/spec.json", "", "../x", "/etc", "a/../../b", "a..b")]
+    [True, True, False, False, False, True]
+    """
+    return not name.startswith("/") and (".." not in name or ".." not in name.split("/"))
+
+
+def read_whole(transport: Transport, name: str) -> bytes | None:
+    """Return all bytes of a file; None when there is none, or something else in its place."""
+    pieces, offset = list[bytes](), 0
+    while (piece := transport.read({name: offset}).get(name)) is not None:
+        pieces.append(piece)
+        offset += len(piece)
+        if len(piece) < AT_ONCE:
+            return b"".join(pieces)
+    return None
