@@ -197,6 +197,7 @@ class Site:
     name: str
     scheduler: str = "local"
     host: str | None = None
+    transport: str = "local"  # how its commands and files are reached
     workdir: Path | None = None
     cores: int | None = None  # local: how many at once; None: all this process may use
     memory_bytes: int | None = None  # local: the same
