@@ -102,5 +102,5 @@ def test_the_runner_is_named_by_its_content_and_written_once(folders: JobFolders
 def test_what_cannot_be_written_is_said_with_its_place_and_the_remedy(folders: JobFolders) -> None:
     folders.place("p1", {"spec.json": b"{}"})
     (folders.folder / "p1/taken").mkdir()
-    with pytest.raises(LedgerError, match=r"p1/.*taken.* cannot be written \(Is a directory\): mend that"):
+    with pytest.raises(LedgerError, match=r"p1/.*taken.* cannot be written \(Is a directory\): fix that"):
         folders.place("p1", {"taken": b""})
