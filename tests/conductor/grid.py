@@ -169,10 +169,10 @@ class Grid:
             return check_ledger(ledger, build(self.made.load(), ids))
 
 
-def first_try(fate: Outcome, run: int) -> Rule:
+def first_try(outcome: Outcome, run: int) -> Rule:
     """Return the rule by which the first try of one run ends so, and all else well after 30 s."""
 
     def rule(tried: Run) -> Outcome:
-        return fate if tried.number == 1 and tried.key.endswith(f"/{run}") else Outcome(seconds=30.0)
+        return outcome if tried.number == 1 and tried.key.endswith(f"/{run}") else Outcome(seconds=30.0)
 
     return rule

@@ -193,7 +193,7 @@ def test_when_nobody_works_on_it_the_command_does_it_itself_and_says_so(far: Far
     assert take_away(far.root, there=far.there()) == []
 
 
-def test_a_runner_that_has_begun_is_told_and_says_goodbye_itself(far: Far) -> None:
+def test_a_runner_that_has_begun_is_told_and_leaves_itself(far: Far) -> None:
     far.ask("a", "b")
     (folder,) = far.root.glob(".penstock/jobs/p*/")
     (folder / "1.1.jsonl").write_bytes(b"")

@@ -35,13 +35,13 @@ products = "out/{night}.txt"
 """
 )
 UNITS, NIGHTS = 10, "ab"
-HONESTY, RETRY = "no more faults", "somebody asks for another try"
+NO_FAULTS, RETRY = "no more faults", "somebody asks for another try"
 STRUCK = (
     Fault.KILLED, Fault.LOST_TAIL, Fault.GONE_QUIET, Fault.NODE_FAIL, Fault.PREEMPTED, Fault.OUT_OF_MEMORY, Fault.TIMEOUT,
     Fault.CANCELLED_PENDING, Fault.CANCELLED_RUNNING, Fault.DOUBLE, Fault.SAME_ID_AGAIN, Fault.FORGOTTEN, Fault.FORGOTTEN_ALIVE,
 )  # fmt: skip
 #: what is only said wrongly, or late, or not at all: the work itself goes on well
-LIES_ALONE = (
+FAULTS_ALONE = (
     *sorted(ANSWERING | HISTORY | SUBMITTING | FILES, key=lambda fault: fault.value),
     Fault.DOUBLE,
     Fault.CONDUCTOR_KILLED,
@@ -101,12 +101,12 @@ class Ordeal:
         self.left_out = False
         self.grid = Grid(
             folder, STAGES, units=UNITS, nights=NIGHTS, slots=2, queue_s=queue_s, history_after_s=history_after_s,
-            rule=self.fate, stride=7.0,
+            rule=self.outcome, stride=7.0,
         )  # fmt: skip
         self.grid.ends_by = float("inf")
         self.start()
 
-    def fate(self, run: Run) -> Outcome:
+    def outcome(self, run: Run) -> Outcome:
         """Say what becomes of a task, and note when it should not have been begun."""
         stage = self.conductor.graph.ids[run.stage]
         row = self.conductor.ledger.db.execute(
@@ -147,7 +147,7 @@ class Ordeal:
     def let_happen(self, what: Fault | str, pick: int, times: int) -> None:
         """Let one thing of the table happen, or somebody do something."""
         cluster = self.grid.cluster
-        if what == HONESTY:
+        if what == NO_FAULTS:
             cluster.clear_faults()
         elif what == RETRY:
             self.grid.ask("retry")
@@ -255,7 +255,7 @@ def live(
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(happenings(HONESTY, RETRY, *Fault), min_size=10, max_size=40), QUEUES, HISTORIES)
+@given(st.lists(happenings(NO_FAULTS, RETRY, *Fault), min_size=10, max_size=40), QUEUES, HISTORIES)
 def test_nothing_is_lost_and_nothing_counts_twice(
     lived: list[Happening], queue_s: float, history: float | None
 ) -> None:
@@ -264,7 +264,7 @@ def test_nothing_is_lost_and_nothing_counts_twice(
 
 
 @settings(max_examples=FRESH_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(happenings(HONESTY, RETRY, *Fault), min_size=10, max_size=20), QUEUES, HISTORIES)
+@given(st.lists(happenings(NO_FAULTS, RETRY, *Fault), min_size=10, max_size=20), QUEUES, HISTORIES)
 def test_nor_is_it_when_each_turn_has_a_conductor_of_its_own(
     lived: list[Happening], queue_s: float, history: float | None
 ) -> None:
@@ -273,7 +273,7 @@ def test_nor_is_it_when_each_turn_has_a_conductor_of_its_own(
 
 
 @settings(max_examples=FRESH_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(happenings(HONESTY, *LIES_ALONE), min_size=10, max_size=20), QUEUES, HISTORIES)
+@given(st.lists(happenings(NO_FAULTS, *FAULTS_ALONE), min_size=10, max_size=20), QUEUES, HISTORIES)
 def test_lies_alone_make_nothing_run_twice_when_each_turn_has_a_conductor_of_its_own(
     lived: list[Happening], queue_s: float, history: float | None
 ) -> None:
@@ -285,7 +285,7 @@ def test_lies_alone_make_nothing_run_twice_when_each_turn_has_a_conductor_of_its
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(happenings(HONESTY, *LIES_ALONE), min_size=10, max_size=40), QUEUES, HISTORIES)
+@given(st.lists(happenings(NO_FAULTS, *FAULTS_ALONE), min_size=10, max_size=40), QUEUES, HISTORIES)
 def test_lies_alone_make_nothing_run_twice(
     lived: list[Happening], queue_s: float, history: float | None
 ) -> None:

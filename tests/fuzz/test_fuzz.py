@@ -54,11 +54,11 @@ class Story:
     def __init__(self, seed: int, root: Path) -> None:
         self.make, self.root = Maker(seed, root), root
         self.clock = ManualClock(now=SystemClock().now() + 100, stride=1.0)
-        self.site = PretendSite(root, rule=self.fate, clock=self.clock)
+        self.site = PretendSite(root, rule=self.outcome, clock=self.clock)
         self.inputs: dict[str, bytes] = {}
         self.told: list[str] = []
 
-    def fate(self, run: Run) -> Outcome:
+    def outcome(self, run: Run) -> Outcome:
         paths = [product["path"] for product in run.task.get("products", {}).values()]
         too_long = any(len(os.fsencode(part)) > 255 for path in paths for part in path.split("/"))
         outcome = "error" if too_long else self.make.pick(OUTCOMES)

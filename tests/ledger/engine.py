@@ -104,11 +104,11 @@ class Engine:
         self.begun.add((token, stage, key))
         self.hear(token)
 
-    def end(self, stage: str, key: Key, fate: Outcome) -> None:
+    def end(self, stage: str, key: Key, outcome: Outcome) -> None:
         token, line = self.lines[stage, key]
         if (token, stage, key) not in self.begun:
             self.start(stage, key)
-        self.site.runners[token].end(line, fate)
+        self.site.runners[token].end(line, outcome)
         self.hear(token)
 
     def give_back(self, stage: str, key: Key) -> None:

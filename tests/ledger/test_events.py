@@ -405,11 +405,11 @@ def test_however_the_bytes_are_cut_the_facts_are_the_same(tmp_path: Path, sizes:
     engine = Engine(campaign_of(SHAPES["merges"], tmp_path, {}), tmp_path)
     engine.clock = ManualClock()
     engine.scan({2: {key: Found({}, "1:1") for key in (ONE, TWO)}}, accept_gone=True)
-    for key, fate in ((ONE, Outcome()), (TWO, Outcome("error", verdict="permanent"))):
+    for key, outcome in ((ONE, Outcome()), (TWO, Outcome("error", verdict="permanent"))):
         engine.give("make", key)
         runner, line = engine.site.runners[token(engine)], engine.lines["make", key][1]
         runner.begin(line)
-        runner.end(line, fate)
+        runner.end(line, outcome)
     whole = bytes(events(engine).data)
     for size in [*sizes, len(whole)]:
         (life,) = jobs.lives(engine.db, 1)

@@ -151,8 +151,10 @@ class Groups(RuleBasedStateMachine):
         made = f"version {self.versions}"
         given = {value: {"kind": kind, "other": "p"} for value, kind in children.items()}
         expands = self.model.stages[stage].expands is not None
-        fate = Outcome(contents={"product": made.encode()}, children=list(given.items()) if expands else ())
-        self.engine.end(stage, key, fate)
+        outcome = Outcome(
+            contents={"product": made.encode()}, children=list(given.items()) if expands else ()
+        )
+        self.engine.end(stage, key, outcome)
         self.model.end_well(stage, key, made, given)
 
     @precondition(lambda self: self.those("queued", "running"))

@@ -23,7 +23,7 @@ from penstock.site.protocols import ClusterJobs, Life
 
 OUTCOMES = frozenset(get_args(Outcome))
 
-#: elements that may be over: their last life said goodbye, or the scheduler says so; `unfinished` counts their tasks
+#: elements that may be over: their last life wrote that it left, or the scheduler says so; `unfinished` counts their tasks
 OVER = """
 SELECT e.*, l.left, l.host, l.begun, (
     SELECT count(*) FROM batch b JOIN task t ON t.batch = b.id
@@ -118,7 +118,7 @@ class Elements:
     def cancel_leftover(self, job: sqlite3.Row) -> int:
         """Cancel elements with nothing left to do, by one command; return how many that was.
 
-        Those that claimed nothing yet are over with that; the others are still to say goodbye. Raises SiteError.
+        Those that claimed nothing yet are over with that; the others are still to leave. Raises SiteError.
         """
         self.find_lives(job)
         rows = self.ledger.db.execute(NOTHING_LEFT, (job["id"],)).fetchall()

@@ -25,7 +25,7 @@ WORDLESS = "its runner ended without a message, "
 FALSE_STARTS = {True: 2, False: FREE_AT_MOST}
 
 
-#: products of tasks that were given to elements which left without a goodbye, and of which they never spoke
+#: products of tasks that were given to elements which left without a `leave` line, and of which they never spoke
 UNSAID = """
 SELECT p.stage, p.unit, p.path, b.at FROM batch b JOIN task t ON t.batch = b.id AND t.state = 'queued'
 JOIN product p ON p.stage = t.stage AND p.unit = t.unit AND NOT p.owned

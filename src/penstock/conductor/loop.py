@@ -46,7 +46,7 @@ LOOK_S = 0.01  # between looks at event files while something runs here
 PATIENCE_S = 0.5  # without news, before everything is looked at again
 CLUSTER_LOOK_S = 0.2
 TICK_S = 60.0  # of work that one tick gives out here, since cron comes back after a minute
-FAREWELL_S = 3.0
+LEAVING_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +203,8 @@ class Conductor:
         self.crew.retire_slots()
         if self.stopping:
             self._ask_to_end()
-        until = self.clock.monotonic() + FAREWELL_S
-        while self._awaits_goodbye() and self.clock.monotonic() < until:
+        until = self.clock.monotonic() + LEAVING_S
+        while self._runners_are_leaving() and self.clock.monotonic() < until:
             self.turn(collect)
             self.clock.sleep(LOOK_S)
         self.turn(reconcile, show)
@@ -223,7 +223,7 @@ class Conductor:
             if job["native"] and (site := self.sites.feeding_site(job["site"])):
                 site.ask_to_end(job["native"])
 
-    def _awaits_goodbye(self) -> bool:
+    def _runners_are_leaving(self) -> bool:
         """Whether runners are about to exit: those of this machine, and elements with nothing left to do."""
         unfinished = self.ledger.db.execute(
             "SELECT 1 FROM tally WHERE unit = 1 AND state IN ('queued', 'running') AND n > 0 LIMIT 1"

@@ -66,7 +66,7 @@ class Reconciler:
         self.ledger, self.clock, self.site, self.elements = context.ledger, context.clock, site, elements
         self.context = context
         self.capacity = Capacity(context.ledger, context.campaign, site, context.clock)
-        self.may_have_departed = True  # somebody may have taken tasks away while nobody was at work
+        self.may_be_cancelled = True  # somebody may have taken tasks away while nobody was at work
         self.forget_other_clock()
 
     def turn(self) -> None:
@@ -98,15 +98,15 @@ class Reconciler:
         pause = longer(max(ASK_EVERY_S, SLOWNESS * self.site.took_s), failures, at_most=ASK_AT_MOST_S)
         learn(self.ledger, self.site.name, failures=failures, ask_due=self.clock.now() + pause)
 
-    def note_departed(self) -> None:
+    def note_cancelled(self) -> None:
         """Cancel elements with nothing left to do at once: a person waits for that, so there is no pause."""
-        self.may_have_departed = True
+        self.may_be_cancelled = True
         learn(self.ledger, self.site.name, cancel_due=None)
 
     def cancel_leftover(self, open_jobs: Sequence[sqlite3.Row]) -> None:
         """Cancel elements whose tasks were cancelled or vetoed; what fails, or has no id yet, is tried again later."""
         due, now = self.known.cancel_due, self.clock.now()
-        if is_ahead(due, now, ASK_EVERY_S) or (due is None and not self.may_have_departed):
+        if is_ahead(due, now, ASK_EVERY_S) or (due is None and not self.may_be_cancelled):
             return
         try:
             if sum(self.elements.cancel_leftover(job) for job in open_jobs):
@@ -115,7 +115,7 @@ class Reconciler:
         except SiteError as error:
             self.note_trouble(str(error))
             again = True
-        self.may_have_departed = False
+        self.may_be_cancelled = False
         learn(self.ledger, self.site.name, cancel_due=self.clock.now() + ASK_EVERY_S if again else None)
 
     def ask(self, open_jobs: Sequence[sqlite3.Row]) -> bool:

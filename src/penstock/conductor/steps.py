@@ -89,7 +89,7 @@ def apply_requests(crew: Crew, turn: Turn) -> float:
             case "cancel" | "veto":
                 crew.collector.revoke_cancelled()
                 for reconciler in crew.reconcilers:
-                    reconciler.note_departed()
+                    reconciler.note_cancelled()
             case "retry":
                 crew.retire_slots()  # what was revoked there stays revoked
             case _:

@@ -13,7 +13,7 @@ from .messages import pack, write_all
 from .slots import Attempt, Slot, signal_group
 from .spec import Job
 
-FAREWELL_S = 1.0
+LEAVING_S = 1.0
 
 
 class Workers:
@@ -71,7 +71,7 @@ class Workers:
         if worker is None:
             return
         self._drop(slot, worker)
-        until = time.monotonic() + FAREWELL_S
+        until = time.monotonic() + LEAVING_S
         while os.waitpid(worker.pid, os.WNOHANG)[0] == 0:
             if time.monotonic() > until:
                 signal_group(worker.pid, signal.SIGKILL)

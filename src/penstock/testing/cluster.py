@@ -18,7 +18,7 @@ from penstock.testing.eventfile import EventFile
 from penstock.testing.faults import ConductorKilled, Fault
 from penstock.testing.outcomes import Rule, all_well
 from penstock.testing.runner import PretendRunner, TaskId
-from penstock.testing.site import said_goodbye
+from penstock.testing.site import has_left
 from penstock.testing.slurm import PretendSlurm
 from penstock.transports.local import LocalTransport
 from penstock.transports.reply import Reply
@@ -201,7 +201,7 @@ class PretendCluster:
         if job.forgotten or runner is None or element.started is None:
             return
         if not runner.alive:
-            good = said_goodbye(runner)
+            good = has_left(runner)
             element.end("COMPLETED" if good else "FAILED", code="0:0" if good else "0:9", at=now)
         elif job.walltime_s and now >= element.started + job.walltime_s:
             self.kill(element, "TIMEOUT", code="0:0")

@@ -203,7 +203,7 @@ class PretendSite:
         runner = self.runners[token]
         was_alive = runner.alive
         runner.work()
-        if was_alive and not runner.alive and self.loses_tail and not said_goodbye(runner):
+        if was_alive and not runner.alive and self.loses_tail and not has_left(runner):
             runner.events.lose_tail(self.loses_tail)
 
     def write_late_ends(self) -> None:
@@ -219,6 +219,6 @@ class PretendSite:
             runner.alive, runner.current = False, None
 
 
-def said_goodbye(runner: PretendRunner) -> bool:
+def has_left(runner: PretendRunner) -> bool:
     """Whether a runner left by itself."""
     return b'"e":"leave"' in runner.events.data
