@@ -88,7 +88,7 @@ class Engine:
     def give(self, stage: str, key: Key) -> dict[str, Any]:
         """Give a task to the runner, and return the line that the runner reads."""
         if self.slot is None:
-            self.slot = self.submitter.open_slot([])
+            self.slot = self.submitter.open_slot([], self.submitter.node)
         self.submitter.give(self.graph.stages[stage], self.slot, [self.unit(key)])
         (line,) = self.site.runners[self.slot.token].batches.pop().lines
         link: dict[str, Any] | None = line
