@@ -15,7 +15,7 @@ from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer
 from penstock.conductor.durations import Durations
 from penstock.conductor.scope import Scope
-from penstock.conductor.slots import Slot, SlotSubmitter
+from penstock.conductor.slots import Given, Slot, SlotSubmitter
 from penstock.conductor.staleness import redo_stale
 from penstock.decide import RETRIES_LOCAL
 from penstock.ledger import Ledger, jobs
@@ -89,7 +89,9 @@ class Engine:
         """Give a task to the runner, and return the line that the runner reads."""
         if self.slot is None:
             self.slot = self.submitter.open_slot([], self.submitter.node)
-        self.submitter.give(self.graph.stages[stage], self.slot, [self.unit(key)])
+        definition = self.graph.stages[stage]
+        given = Given(self.submitter.amounts(definition))
+        self.submitter.give(definition, self.slot, [self.unit(key)], given)
         (line,) = self.site.runners[self.slot.token].batches.pop().lines
         link: dict[str, Any] | None = line
         while link:
