@@ -24,11 +24,8 @@ from penstock.ledger.units import ROOT, Difference, merge_found, stage_found, st
 from penstock.units import canonical
 
 SOON_S, SELDOM_S = 2.0, 300.0  # between looks at the sources, after news and at the most
-SETTLING_S, SETTLING_AT_MOST_S = (
-    0.05,
-    10.0,
-)  # the same while a file is not at rest: its time may be another clock's
-SLOWNESS = 20  # a look that took a second is not repeated for twenty
+SETTLING_S, SETTLING_AT_MOST_S = 0.05, 10.0  # while a file is not at rest: its time may be another clock's
+SLOWNESS, SETTLING_SLOWNESS = 20, 10  # a look that took a second is not repeated for twenty, or ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,8 @@ class Discoverer:
         pause = max(self.pause_s, SLOWNESS * took_s) if open_ended else float("inf")
         if found.settles_at is None:
             return pause
-        return max(SETTLING_S, min(found.settles_at - self.clock.now(), SETTLING_AT_MOST_S, pause))
+        soon = max(SETTLING_S, min(SETTLING_SLOWNESS * took_s, SETTLING_AT_MOST_S))
+        return max(soon, min(found.settles_at - self.clock.now(), SETTLING_AT_MOST_S, pause))
 
     @property
     def sources(self) -> list[Source]:
