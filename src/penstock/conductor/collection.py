@@ -46,14 +46,6 @@ class Collector:
         new = (self.sites[site].new_events(known).values() for site, known in offsets.items())
         return any(mark in data for data in chain.from_iterable(new) if data for mark in MARKED)
 
-    def any_gone(self) -> bool:
-        """Whether a runner of this machine ended that we do not know of yet."""
-        return any(
-            self.is_gone(site, job)
-            for job in jobs.open_jobs(self.ledger.db)
-            if (site := self.sites.feeding_site(job["site"]))
-        )
-
     def is_gone(self, site: FeedingSite, job: sqlite3.Row) -> bool:
         """Whether a runner has ended, or never came to be; one that cannot be seen has when it says so, or nothing for long."""
         if job["native"] is None:

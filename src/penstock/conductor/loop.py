@@ -188,7 +188,7 @@ class Conductor:
         self.clock.sleep(pause)
         collector = self.crew.collector
         while waited < PATIENCE_S and not self.stopping and self.clock.monotonic() < until:
-            if collector.any_new_events() or (waited > 0.1 and collector.any_gone()):
+            if collector.any_new_events():
                 return
             self.clock.sleep(pause)
             waited += pause
