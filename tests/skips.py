@@ -11,6 +11,7 @@ WANTS = {
     r"root may write|root reads": "for other users than root",
     r"Python 3\.6": "of old Pythons: put a python3.6 or python3.7 on the PATH",
     r"make field": "of the field's own programs: `make field` installs them",
+    r"glibc": "of Linux: its C library",
     r"recordings": "of real recordings: PENSTOCK_AUDIO names their folder",
     r"root|mount|right|control group|let us|file system": "of mounts and limits: as root, in a container with --privileged",
 }

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1] / "src" / "penstock"
 LAYERS = (
     {"runner"},  # the far end: standard library only
     {"errors"},
-    {"clock", "csvfile", "extras", "files", "hardware", "host", "machine"},
+    {"clock", "csvfile", "disk", "extras", "hardware", "host", "machine"},
     {"units"},
     {"campaign", "complete"},
     {"config"},  # what people type, turned into a campaign

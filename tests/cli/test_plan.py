@@ -75,4 +75,4 @@ def test_plan_says_how_one_task_and_one_core_go(penstock, winter):
     (winter / "data/b.txt").unlink()
     (winter / "data/c.txt").unlink()
     lines = penstock("plan", "-C", winter, "--set", "site.local.cores=1").output.splitlines()
-    assert lines[1:3] == ["copy (each file): 1 ready", "  here 1 task at once on 1 core, alone"]
+    assert lines[1:3] == ["copy (each file): 1 ready", "  here 1 task at once on 1 core, by itself"]

@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from penstock.cli.options import campaign_option, load_campaign, overwrite_option, set_option
+from penstock.disk import make_private, private
 from penstock.display import clean_log
 from penstock.errors import Held, LedgerError
-from penstock.files import make_private, private
 from penstock.ledger import FOLDER
 from penstock.ledger.hosts import lease
 from penstock.ledger.hosts.lease import Holder

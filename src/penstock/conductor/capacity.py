@@ -8,8 +8,8 @@ from dataclasses import replace
 from penstock import config
 from penstock.campaign import Campaign, Site
 from penstock.clock import Clock
+from penstock.disk import time_of
 from penstock.errors import PenstockError, SiteError
-from penstock.files import time_of
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.experience import (
     DAY_S,

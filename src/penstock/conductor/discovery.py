@@ -14,8 +14,8 @@ from penstock.clock import SystemClock
 from penstock.conductor.completeness import open_by_condition
 from penstock.conductor.context import Context, recorded_context
 from penstock.conductor.replacing import products_among
+from penstock.disk import server_time
 from penstock.errors import DefinitionError
-from penstock.files import server_time
 from penstock.ledger import FOLDER, Ledger
 from penstock.ledger.hosts.lease import held
 from penstock.ledger.readiness import Touched, propagate

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from penstock.conductor.context import Context
 from penstock.decide import FREE_AT_MOST
-from penstock.files import came_after
+from penstock.disk import came_after
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.experience import experience_of, learn
 from penstock.ledger.jobs import Ending, Finisher

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from penstock.conductor.context import Context
-from penstock.files import time_of
+from penstock.disk import time_of
 from penstock.ledger import Ledger
 from penstock.ledger.products import Recorded
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from penstock.disk import make_private
 from penstock.errors import Held, LedgerError, NothingYet
-from penstock.files import make_private
 from penstock.ledger import migrations
 from penstock.ledger.files import UNJOURNALED, connect, connect_copy, explained
 from penstock.ledger.generation import begin_generation, check_generation, pending

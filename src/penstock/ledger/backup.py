@@ -9,8 +9,8 @@ from itertools import count
 from pathlib import Path
 
 from penstock.clock import Clock, SystemClock
+from penstock.disk import sync_folder
 from penstock.errors import Corrupt, LedgerError
-from penstock.files import sync_folder
 from penstock.ledger import Ledger, migrations
 from penstock.ledger.files import REST, connect, connect_copy, explained, opened
 from penstock.ledger.generation import begin_generation

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from penstock.clock import SystemClock
+from penstock.disk import append, make_private, read_whole, write_file
 from penstock.display import count, them
 from penstock.errors import Held, LedgerError
-from penstock.files import append, make_private, read_whole, write_file
 from penstock.graph import Graph
 from penstock.ledger import FOLDER, Ledger, tasks
 from penstock.ledger.hosts.lease import find_holder, held

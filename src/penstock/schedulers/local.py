@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from penstock.files import private
+from penstock.disk import private
 from penstock.host import Process, boot_id, hostname, space_id, start_time
 from penstock.runner.orphans import end_orphans
 

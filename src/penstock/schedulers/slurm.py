@@ -62,10 +62,7 @@ STATES: dict[str, tuple[Phase, Outcome | None]] = {
     "RESIZING": (Phase.RUNNING, None),  # about to change its size
     "SIGNALING": (Phase.RUNNING, None),  # a signal is being delivered to it
     "STOPPED": (Phase.RUNNING, None),  # SIGSTOP, nodes kept
-    "SUSPENDED": (
-        Phase.RUNNING,
-        None,
-    ),  # stopped by gang scheduling or an administrator; others may use its nodes
+    "SUSPENDED": (Phase.RUNNING, None),  # by gang scheduling or an administrator, without its cores
     "COMPLETING": (Phase.RUNNING, None),  # some of its processes may still run, or an epilog
     "STAGE_OUT": (Phase.RUNNING, None),  # its burst buffer is written out
     "COMPLETED": (Phase.ENDED, None),  # exit code 0 of the batch script

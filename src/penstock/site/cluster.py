@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from penstock.campaign import Resources, Site, Stage
 from penstock.clock import Clock, SystemClock
+from penstock.disk import make_private
 from penstock.errors import DefinitionError, QueryFailed, SubmitRejected, Unreachable
-from penstock.files import make_private
 from penstock.ledger import FOLDER
 from penstock.schedulers import find_scheduler
 from penstock.schedulers.model import Known, Limits, Request, Scheduler, Sighting

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from penstock.files import append, make_private, read_from, write_file
+from penstock.disk import append, make_private, read_from, write_file
 from penstock.runner.folders import remove
 from penstock.transports.commands import Run, run_command
 from penstock.transports.packing import pack_folder

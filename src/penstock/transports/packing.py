@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from penstock.files import private
+from penstock.disk import private
 
 FAST = 1  # events and logs shrink to a tenth at the lowest level already
 

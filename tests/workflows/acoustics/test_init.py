@@ -97,7 +97,7 @@ def test_hostile_names_are_written_as_they_are(tmp_path, write_wav, noise):
 
 def test_a_second_init_does_not_overwrite(tmp_path, audio):
     write_campaign(tmp_path / "w", str(audio))
-    with pytest.raises(DefinitionError, match="is there already"):
+    with pytest.raises(DefinitionError, match="already exists"):
         write_campaign(tmp_path / "w", str(audio))
 
 

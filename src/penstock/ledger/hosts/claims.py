@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from penstock.disk import sync_folder, write_durably, write_file
 from penstock.errors import Held
-from penstock.files import sync_folder, write_durably, write_file
 from penstock.host import Process
 from penstock.ledger.hosts.holder import Holder
 from penstock.runner.sealed import seal, unseal

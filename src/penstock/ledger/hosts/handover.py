@@ -9,8 +9,8 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from penstock.disk import make_private, sync_folder
 from penstock.errors import Held, LedgerError
-from penstock.files import make_private, sync_folder
 from penstock.host import this_process
 from penstock.ledger import migrations
 from penstock.ledger.files import REST, connect, explained, opened

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from penstock.clock import Clock
+from penstock.disk import make_private
 from penstock.errors import Held, LedgerError
-from penstock.files import make_private
 from penstock.host import this_process
 from penstock.ledger import FOLDER, Ledger, connect
 from penstock.ledger.files import explained

@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from penstock.files import sync_folder
+from penstock.disk import sync_folder
 from penstock.ledger.files import REST, opened
 from penstock.ledger.hosts.claims import COPY, Claim, forget, place_of
 from penstock.ledger.hosts.handover import check_newest
