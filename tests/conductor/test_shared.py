@@ -244,7 +244,7 @@ def test_a_conductor_in_the_background_at_one_host_is_seen_and_ended_from_anothe
     assert (held.returncode, "on login1, since" in held.stderr) == (4, True)
     assert at(lab, "login2", "up").stdout.startswith("already up")
     down = at(lab, "login2", "down", "--wait", "30")
-    assert (down.returncode, "has ended" in down.stdout) == (0, True)
+    assert (down.returncode, "has stopped" in down.stdout) == (0, True)
     assert at(lab, "login2", "run").stdout.endswith("all done: 3 tasks\n")
 
 
