@@ -101,6 +101,22 @@ def test_in_a_scratch_folder_a_path_is_absolute() -> None:
     assert argv == ["prog", "/lab/winter/-in/a.wav"]
 
 
+def test_inputs_that_are_copied_are_references_to_their_copies() -> None:
+    words = ("cat", "{path}", "--in={inputs.dl1}", "{inputs.dl1.plot}", "@{inputs_file.dl1}")
+    stage = command(*words, scratch=True, copy_inputs=True)
+    data = render(stage, {"path": "-a b"}, {"dl1": [("plot", "x")], "dl2": [("plot", "y")]}).data
+    copy = {"ref": "input.x"}
+    list_file = ["@", {"ref": "inputs_file.dl1"}]
+    assert data["argv"] == ["cat", {"ref": "input.-a b"}, ["--in=", copy], copy, list_file]
+    assert data["inputs"] == {"dl1": ["x"]}
+
+
+def test_too_many_inputs_to_copy_are_refused_as_well() -> None:
+    made = {"dl1": [("product", "x" * 100 + str(n)) for n in range(ARGV_MOST // 100)]}
+    with pytest.raises(DefinitionError, match="inputs_file"):
+        render(command("cat", "{inputs.dl1}", scratch=True, copy_inputs=True), {}, made)
+
+
 def test_many_paths_are_many_arguments() -> None:
     line = render(command("cat", "{paths}"), {"paths": ["-a", "b c", "/d"]})
     assert line.data["argv"] == ["cat", "./-a", "./b c", "/d"]

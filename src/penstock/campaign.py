@@ -129,6 +129,7 @@ class Stage:
     success_log: str | None = None
     scratch: bool = False
     scratch_at: str | None = None  # a folder of the node, with variables; None: in the campaign
+    copy_inputs: bool = False  # into scratch
     templates: Mapping[str, str] = field(default_factory=dict[str, str])
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     version: str = ""

@@ -41,6 +41,8 @@ class Renderer:
         self.params = {f"param.{name}": value for name, value in stage.params.items()}
         self.argv = [self.compile(template) for template in stage.command] if not stage.shell else []
         self.script, self.environment = shell_script(stage) if stage.shell else ("", {})
+        names = [name.partition(".") for template in stage.command for name in template.names]
+        self.lists = {stage for kind, _, stage in names if kind == "inputs_file"}
 
     def line(self, unit: int, label: str, key: Sequence[Any], values: Values, inputs: Paths) -> Line:
         """Render one task."""
@@ -60,24 +62,17 @@ class Renderer:
     def command(self, values: Values, inputs: Paths) -> dict[str, Any]:
         """Return argv and environment of a command."""
         known = {**self.params, **values, "cpus": self.stage.resources.cpus}
-        named = (
-            {name: self.listed([path for _, path in paths]) for name, paths in inputs.items()}
-            if self.uses_list
-            else {}
-        )
+        named = {
+            name: self.listed([path for _, path in paths])
+            for name, paths in inputs.items()
+            if name in self.lists
+        }
         extra = {"fields": values} if self.stage.templates else {}
         if self.stage.shell:
             env = {word: join(self.pieces(part, known, inputs)) for word, part in self.environment.items()}
             return {"argv": ["/bin/sh", "-c", self.script], "env": env, "inputs": named, **extra}
         argv = [item for render in self.argv for item in render(known, inputs)]
         return {"argv": argv, **({"inputs": named} if named else {}), **extra}
-
-    @property
-    def uses_list(self) -> bool:
-        """Whether the command wants a file that lists its inputs."""
-        return any(
-            name.startswith("inputs_file.") for template in self.stage.command for name in template.names
-        )
 
     def compile(self, template: Template) -> Callable[[Values, Paths], list[Item]]:
         """Return a function that renders one element of argv to one item or, if it stands for several values, to many."""
@@ -107,26 +102,28 @@ class Renderer:
                 )
             return found
         if name in PATH_WORDS:
-            return [self.safe_path(str(values[name]))]
+            return [self.input(str(values[name]))]
         return [part_text(part, values)]
 
     def many(self, name: str, values: Values, inputs: Paths) -> list[Item]:
         """Return the values of a placeholder that may stand for several."""
         if name == "paths":
-            found = [self.safe_path(path) for path in values["paths"]]
+            found = [str(path) for path in values["paths"]]
         elif name == "path":
-            found = [self.safe_path(str(values["path"]))]
+            found = [str(values["path"])]
         else:
             _, stage, *product = name.split(".")
-            found = [
-                self.safe_path(p) for made, p in inputs.get(stage, ()) if not product or made == product[0]
-            ]
+            found = [p for made, p in inputs.get(stage, ()) if not product or made == product[0]]
         if sum(map(len, found)) > ARGV_MOST:
             raise DefinitionError(
                 f"stage '{self.stage.name}': {{{name}}} is more than {ARGV_MOST} bytes:"
                 " use {inputs_file.STAGE}, a file that lists them"
             )
-        return found
+        return [self.input(path) for path in found]
+
+    def input(self, path: str) -> Item:
+        """Return an input as the command gets it: its path, or a reference to the copy that its runner makes."""
+        return {"ref": f"input.{path}"} if self.stage.copy_inputs else self.safe_path(path)
 
     def safe_path(self, path: str) -> str:
         """Return a path that no program takes for an option, and that is valid in the folder where the command runs."""
@@ -219,6 +216,7 @@ def stage_spec(stage: Stage, number: int, campaign: Campaign, *, time_scale: flo
         "gpus": stage.resources.gpus,
         "scratch": stage.scratch,
         "scratch_at": stage.scratch_at,
+        "copy_inputs": stage.copy_inputs,
         "templates": dict(stage.templates),
         "environment": dict(stage.environment),
         "rules": [{"exit": r.exit, "log": r.log, "verdict": r.verdict, "why": r.why} for r in stage.rules],

@@ -56,7 +56,8 @@ def test_what_a_stage_does_changes_its_digest(define: Define, old: str, new: str
 @pytest.mark.parametrize(
     "added",
     ["batch = 7", "workers = 2", 'site = "local"', "retry = { error = 9 }", 'resources = { memory = "9GB" }',
-     'batch_wait = "1h"', 'late = "ask"', "rules = [{ exit = 4, verdict = 'transient' }]"],
+     'batch_wait = "1h"', 'late = "ask"', "rules = [{ exit = 4, verdict = 'transient' }]",
+     'scratch = "$TMPDIR"\ncopy_inputs = true'],
 )  # fmt: skip
 def test_how_a_stage_is_run_does_not_change_its_digest(define: Define, added: str):
     before = define(STAGE).stage("a").digest

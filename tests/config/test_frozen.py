@@ -112,6 +112,7 @@ rules = [{ exit = 3, verdict = "veto", why = "no signal" }, { log = "again", ver
 ok_codes = [0, 4]
 success = { log = "finished" }
 scratch = true
+copy_inputs = true
 templates = { "fit.cfg" = "fit.cfg" }
 environment = { OMP_NUM_THREADS = "1" }
 version = "2"

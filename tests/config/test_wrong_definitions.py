@@ -96,6 +96,7 @@ CASES = [
     (A + 'site = "locl"\n', 10, "did you mean 'local'?"),
     (A + 'setup = "a:b"\n', 10, "`setup` of 'a' goes with `python`"),
     (A + 'templates = { "in.txt" = "t.txt" }\n', 10, "need `scratch = true`"),
+    (A + "copy_inputs = true\n", 10, "`copy_inputs` of 'a' needs `scratch`"),
     ('[stage.a]\neach = "night"\npython = "a:b"\nexpands = "file"\n', 10, "only the level right below its own ('run')"),
     ('[stage.a]\neach = "file"\npython = "a:b"\nexpands = "file"\n', 10, "as it is at the finest"),
     ('[stage.a]\neach = "night"\npython = "a:b"\nexpands = "rum"\n', 10, "did you mean 'run'?"),

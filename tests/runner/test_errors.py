@@ -12,26 +12,6 @@ from penstock.runner.events import Events, members
 from penstock.runner.health import OomCounter, disk_trouble, find_oom_file
 
 
-@pytest.fixture
-def mount():
-    """Mount small file systems; needs root."""
-    mounted = []
-
-    def make(folder: Path, options: str) -> Path:
-        folder.mkdir(exist_ok=True)
-        argv = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        if os.geteuid() != 0:
-            pytest.skip("only root may mount a small file system")
-        if subprocess.run(argv, capture_output=True).returncode:
-            pytest.skip("this machine does not let us mount a small file system")
-        mounted.append(folder)
-        return folder
-
-    yield make
-    for folder in mounted:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_a_full_disk_halts_the_element_and_the_rest_is_given_back(lab, mount):
     disk = mount(lab.root / "disk", "size=3m")
     fill = 'head -c 5000000 /dev/zero > "$P"'

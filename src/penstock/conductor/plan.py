@@ -270,7 +270,7 @@ def reasons_of(ledger: Ledger, stage_id: int, states: Mapping[str, int], where: 
 
 
 def command_text(line: Mapping[str, Any], stage: Stage) -> str:
-    """Return what would be run; a product stands under its final name, though it is written under another first."""
+    """Return what would be run; products and inputs stand under the names that they have in the campaign."""
     if stage.python:
         return f"{stage.python} for {line['k']}"
     products = {f"product.{name}": made["path"] for name, made in line.get("products", {}).items()}
@@ -285,5 +285,5 @@ def item_text(item: Item, products: Mapping[str, str]) -> str:
         return item
     if isinstance(item, dict):
         name = str(item["ref"])  # type: ignore[reportUnknownArgumentType]
-        return products.get(name, f"<{name}>")
+        return name[6:] if name.startswith("input.") else products.get(name, f"<{name}>")
     return "".join(item_text(piece, products) for piece in item)

@@ -243,6 +243,7 @@ class StageTable(Table):
             description='run in a private folder (of the node: "$TMPDIR") and take the products from there'
         ),
     ] = False
+    copy_inputs: Annotated[bool, Field(description="copy the task's inputs into scratch first")] = False
     templates: Annotated[dict[str, str], Field(description="input file in scratch = template to render")] = {}
     environment: Annotated[dict[str, str], Field(description="environment variables")] = {}
     version: Annotated[str, Field(description="a new one makes finished tasks stale")] = ""

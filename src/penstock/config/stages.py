@@ -148,6 +148,7 @@ class _Stages:
             success_log=table.success.log if table.success else None,
             scratch=bool(table.scratch),
             scratch_at=table.scratch if isinstance(table.scratch, str) else None,
+            copy_inputs=table.copy_inputs,
             templates=table.templates,
             environment=table.environment,
             version=table.version,
@@ -187,6 +188,11 @@ class _Stages:
             raise self.error(
                 name, "templates", f"`templates` of {name!r} need `scratch = true`, where they are written"
             )
+        if table.copy_inputs and not table.scratch:
+            message = (
+                f'`copy_inputs` of {name!r} needs `scratch`, such as "$TMPDIR", where they are copied to'
+            )
+            raise self.error(name, "copy_inputs", message)
 
     def command(self, name: str, table: StageTable) -> tuple[Template, ...]:
         if not table.shell and len(table.command) == 1 and " " in table.command[0].strip():

@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from .children import Children
 from .commands import Launcher
+from .copies import copy_first
 from .errands import NEVER
 from .errors import TaskFailure, Unwell
 from .events import Events
@@ -105,7 +106,11 @@ class Attempts:
         slot.attempt = first
         slot.ahead.extend(attempts[1:])
         self.load += first.work.batch.share
-        self._launch(first, unfit)
+        if unfit:
+            self._launch(first, unfit)
+        else:
+            copy_first(first, self._children, partial(self._launch, first))
+        self.next_at = min(self.next_at, first.limit_at)
 
     def _start_line(self, attempt: Attempt, unfit: Optional[Exception]) -> str:
         """Write that a task begins; `clear`: files under the names of its products are its own from now on."""
@@ -125,8 +130,6 @@ class Attempts:
                 self._spawn(attempt)
         except TaskFailure as trouble:
             self._complete(attempt, Result(trouble.outcome, str(trouble), trouble.verdict))
-        else:
-            self.next_at = min(self.next_at, attempt.limit_at)
 
     def _spawn(self, attempt: Attempt) -> None:
         work, slot = attempt.work, attempt.slot.number
@@ -187,7 +190,7 @@ class Attempts:
     def _due(self, attempt: Attempt, now: float) -> float:
         """Return when an attempt must be checked again."""
         if attempt.errand:
-            return attempt.errand.until
+            return min(attempt.errand.until, attempt.limit_at)
         if attempt.exit is not None:
             return now + DRAIN_S
         return min(attempt.limit_at, attempt.kill_at if attempt.killed_at == NEVER else NEVER)

@@ -5,6 +5,7 @@ import os
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
 from .errors import CROWDED, Unfit, Unwell, explain
+from .inputs import Copies
 from .orphans import TASK
 from .products import Planned
 from .share import VISIBLE
@@ -17,12 +18,20 @@ class References:
     """What the references of one task's argv and env stand for."""
 
     def __init__(
-        self, job: Job, task: Dict[str, Any], planned: Sequence[Planned], scratch: Optional[str], slot: int
+        self,
+        job: Job,
+        task: Dict[str, Any],
+        planned: Sequence[Planned],
+        *,
+        scratch: Optional[str],
+        copies: Optional[Copies],
+        slot: int,
     ) -> None:
         self._job = job
         self._task = task
         self._planned = planned
         self._scratch = scratch
+        self._copies = copies
         self._slot = slot
 
     def render(self, item: Any) -> str:
@@ -45,6 +54,8 @@ class References:
             return os.path.dirname(self._planned[0].temporary)
         elif kind == "scratch" and self._scratch:
             return self._scratch
+        elif kind == "input" and self._copies:
+            return self._copies.of(rest)
         elif kind == "inputs_file" and rest in (self._task.get("inputs") or {}):
             return self._list_file(rest)
         raise Unfit("{{{}}} has no value in this task".format(name))

@@ -40,6 +40,13 @@ class TaskFailure(Exception):
     outcome = "error"
     verdict = ""
 
+    @classmethod
+    def of(cls, outcome: str, why: str) -> "TaskFailure":
+        """Return the failure of an outcome that another process told."""
+        failure = cls(why)
+        failure.outcome = outcome
+        return failure
+
 
 class Unfit(TaskFailure):
     """The task cannot be tried as it is."""

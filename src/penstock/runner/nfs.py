@@ -3,6 +3,8 @@
 import os
 from typing import Any, Dict, FrozenSet, Iterable
 
+from .inputs import named_inputs
+
 
 class FreshListings:
     """Looks anew at the folders of a task's inputs: what was not there a moment ago may be remembered as missing."""
@@ -29,15 +31,12 @@ class FreshListings:
             return folders_of(given)
         name = str(given["list"])  # type: ignore[reportUnknownArgumentType]
         if name not in self._listed:
-            self._listed[name] = self._read_list(name)
+            self._listed[name] = self._folders_of_list(given)
         return self._listed[name]
 
-    def _read_list(self, name: str) -> FrozenSet[str]:
+    def _folders_of_list(self, given: Any) -> FrozenSet[str]:
         try:
-            with open(
-                os.path.join(self._job_folder, name), encoding="utf-8", errors="surrogateescape"
-            ) as file:
-                return folders_of(line.rstrip("\n") for line in file)
+            return folders_of(named_inputs(given, self._job_folder))
         except OSError:
             return frozenset()
 

@@ -11,6 +11,7 @@ from .errands import NEVER, Errand
 from .errors import Taken, Unfit, Unwell, explain
 from .folders import PrivateFolders
 from .forks import Tell, Worker
+from .inputs import Copies
 from .logs import SlotLog
 from .outcomes import Result
 from .products import Planned, plan_products, refuse_taken
@@ -44,6 +45,7 @@ class Attempt:
     offset = 0
     planned: Sequence[Planned] = ()
     scratch: Optional[str] = None
+    copies: Optional[Copies] = None
     argv: Sequence[str] = ()
     env: Optional[Dict[str, str]] = None
     group = 0  # the process group of its command or worker
@@ -61,6 +63,7 @@ class Attempt:
 
     def __init__(self, work: Work, slot: Slot) -> None:
         self.work = work
+        self.task = work.task
         self.slot = slot
         self.kin: Set[int] = set()  # what descended from its first process when that was told to end
 
@@ -136,6 +139,9 @@ def _prepare(job: Job, attempt: Attempt) -> None:
         attempt.scratch = make_scratch(job, stage, slot.number, slot.count)
         if stage.scratch_at:
             attempt.planned = work_inside(attempt.scratch, attempt.planned)
+        if stage.copy_inputs:
+            attempt.copies = Copies(job, attempt.scratch)
+            task = attempt.task = attempt.copies.stand_in(task)
     if stage.templates:
         folder = attempt.scratch or (
             os.path.dirname(attempt.planned[0].temporary) if attempt.planned else None
@@ -143,7 +149,9 @@ def _prepare(job: Job, attempt: Attempt) -> None:
         if folder is None:
             raise Unfit("stage {} has templates but neither scratch nor products".format(stage.name))
         render_templates(stage, task, root=job.spec.root, folder=folder)
-    references = References(job, task, attempt.planned, attempt.scratch, slot.number)
+    references = References(
+        job, task, attempt.planned, scratch=attempt.scratch, copies=attempt.copies, slot=slot.number
+    )
     env: Dict[str, Any] = task.get("env") or {}
     if env:
         attempt.env = {name: references.render(item) for name, item in env.items()}

@@ -33,6 +33,7 @@ class Stage(NamedTuple):
     limit_s: Optional[float]
     scratch: bool
     scratch_at: str  # a folder of the node, with variables; empty: in the campaign
+    copy_inputs: bool
     templates: Dict[str, str]
     environment: Dict[str, str]
     expands: Optional[str]
@@ -125,6 +126,7 @@ def parse_stage(name: str, data: Dict[str, Any]) -> Stage:
         limit_s=data.get("limit_s"),
         scratch=bool(data.get("scratch")),
         scratch_at=data.get("scratch_at") or "",
+        copy_inputs=bool(data.get("copy_inputs")),
         templates=data.get("templates") or {},
         environment=data.get("environment") or {},
         expands=data.get("expands"),

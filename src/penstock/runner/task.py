@@ -3,9 +3,10 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NoReturn, Optional, cast
+from typing import Any, Dict, Iterator, List, NoReturn, Optional
 from typing import Mapping as MappingType
 
+from .inputs import named_inputs
 from .spec import Stage
 from .values import typed_fields, typed_key
 
@@ -29,19 +30,13 @@ class Inputs(Mapping):  # type: ignore[type-arg]
 
     def __getitem__(self, stage: str) -> List[Path]:
         given: Any = self._inputs[stage]
-        names = cast("List[str]", given) if isinstance(given, list) else self._read(given["list"])
-        return [Path(os.path.join(self._root, name)) for name in names]
+        return [Path(os.path.join(self._root, name)) for name in named_inputs(given, self._job_folder)]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._inputs)
 
     def __len__(self) -> int:
         return len(self._inputs)
-
-    def _read(self, name: str) -> List[str]:
-        path = os.path.join(self._job_folder, name)
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            return [line for line in file.read().split("\n") if line]
 
 
 class Task:

@@ -118,4 +118,4 @@ class Workers:
 
 def _message(attempt: Attempt) -> Tuple[Any, ...]:
     rows = [tuple(plan) for plan in attempt.planned]
-    return (attempt.work.stage.name, attempt.work.task, attempt.env, rows, attempt.scratch)
+    return (attempt.work.stage.name, attempt.task, attempt.env, rows, attempt.scratch)

@@ -1,0 +1,68 @@
+"""Scratch on the node's own disk: inputs are copied in, products out, and nothing stays."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HEAD = """\
+[campaign]
+name = "lab"
+levels = ["unit"]
+[units]
+files = "raw/{unit}.txt"
+settle = 0
+[site.local]
+cores = 2
+"""
+STAGES = """
+[stage.a]
+each = "unit"
+command = ["sh", "-c", 'echo "$1" > "$0"; cat "$1" >> "$0"', "{product}", "{path}"]
+products = "a/{unit}"
+scratch = "$TMPDIR"
+copy_inputs = true
+[stage.f]
+each = "unit"
+after = "a"
+python = "steps:work"
+products = "f/{unit}"
+scratch = "$TMPDIR"
+copy_inputs = true
+[stage.m]
+each = "campaign"
+after = "f"
+command = ["sh", "-c", 'cat "$1" $(cat "$1") > "$0"', "{product}", "{inputs_file.f}"]
+products = "m"
+scratch = "$TMPDIR"
+copy_inputs = true
+"""
+WORK = """
+def work(task):
+    paths = [task.fields["path"], str(task.input("a"))]
+    task.product().write_text("".join(f"{path}\\n" + open(path).read() for path in paths))
+"""
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "node"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("units", [2, 60], ids=["few", "listed in a file"])
+def test_commands_functions_and_merges_read_copies_on_the_node(lab: Any, node: Path, units: int) -> None:
+    lab.write("steps.py", WORK)
+    for n in range(units):
+        lab.write(f"raw/u{n}.txt", f"sound {n}\n")
+    lab.define(STAGES, head=HEAD)
+    assert lab.run().code == 0
+    lines = lab.read("m").splitlines()
+    paths = [line for line in lines if line.startswith("/")]
+    assert len(paths) == 4 * units
+    assert all(line.startswith(f"{node}/") for line in paths)
+    assert sum(line.startswith("sound") for line in lines) == 2 * units
+    assert os.listdir(node) == []
