@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from io import StringIO
+from io import BufferedReader, StringIO, TextIOWrapper
 from pathlib import Path
 from stat import S_ISREG
 from typing import TextIO
@@ -27,10 +27,15 @@ def read_header(path: Path) -> list[str] | None:
 
 
 def open_table(path: Path) -> TextIO:
-    """Open a CSV file; what is not a file, such as a pipe that nobody writes to, is refused and not waited for."""
+    """Open a CSV file."""
+    return TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="")
+
+
+def open_bytes(path: Path) -> BufferedReader:
+    """Open a table as bytes; what is not a file, such as a pipe that nobody writes to, is refused and not waited for."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     status = os.fstat(descriptor)
     if not S_ISREG(status.st_mode):
         os.close(descriptor)
         raise DefinitionError(f"the table is {kind_of(status)}, not a file; name a file", file=path)
-    return open(descriptor, encoding="utf-8-sig", newline="")
+    return open(descriptor, "rb")

@@ -11,6 +11,7 @@ from typing import Any
 from penstock import sources
 from penstock.campaign import Campaign, Source
 from penstock.clock import SystemClock
+from penstock.conductor import tables
 from penstock.conductor.completeness import open_by_condition
 from penstock.conductor.context import Context, recorded_context
 from penstock.conductor.replacing import products_among
@@ -108,11 +109,13 @@ class Discoverer:
 
         Raises DefinitionError if it cannot be read and never could; one that gave units before does not stop the others.
         """
-        db = self.ledger.db
+        db, contents = self.ledger.db, tables.contents(self.ledger, source)
+        if tables.is_known(self.ledger, source, contents):
+            return sources.ScanState(self.clock.now(), contents=contents, same=True)
         rows = db.execute("SELECT path, fingerprint, since FROM settling").fetchall()
         settling = {row[0]: (row[1], row[2]) for row in rows}
         made = products_among(self.context, source)
-        state = sources.ScanState(self.clock.now(), self.server_now, settling, made)
+        state = sources.ScanState(self.clock.now(), self.server_now, settling, made, contents)
         db.execute("BEGIN")
         try:
             stage_found(db, source.level, sources.scan(source, self.campaign, state))
@@ -130,6 +133,8 @@ class Discoverer:
 
     def merge(self, source: Source, state: sources.ScanState, *, accept_gone: bool) -> Difference:
         """Apply the changes that a scan found; a missing source changes nothing."""
+        if state.same:
+            return tables.nothing_new(self.ledger.db, source.level)
         difference = merge_found(
             self.ledger.db,
             source.level,
@@ -137,6 +142,7 @@ class Discoverer:
             accept_gone=accept_gone,
             believe_gone=not (state.missing_roots or state.failed),
         )
+        tables.remember(self.ledger, source, state, difference.present)
         admit(self.ledger.db, self.graph, self.values, difference)
         return difference
 

@@ -49,13 +49,16 @@ class ScanState:
 
     `now_s` is the wall clock; `server_now(st_dev)` the file server's clock in the same seconds, None when unknown;
     `settling` holds path → (fingerprint, since) of the files that earlier scans saw before they were at rest;
-    `made` are the paths of penstock's own products, which are no units.
+    `made` are the paths of penstock's own products, which are no units; `contents` is a digest of all that the units
+    follow from, where there is one, and `same` that the record has the units of it.
     """
 
     now_s: float
     server_now: Callable[[int], float | None] = _no_server_clock
     settling: Mapping[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
     made: frozenset[str] = frozenset()
+    contents: str | None = None
+    same: bool = False
     problems: list[Problem] = field(default_factory=list[Problem])
     unsettled: list[Unsettled] = field(default_factory=list[Unsettled])
     missing_roots: list[str] = field(default_factory=list[str])
