@@ -79,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
-    slurm = Slurm(ROOT / "bench", base_port=28300, prefix="z")
+    slurm = Slurm(ROOT / "bench")
     slurm.down(wipe=True)
     slurm.up()
     os.environ |= slurm.env

@@ -20,10 +20,10 @@ def cluster_of(which: str, *, accounting: bool = False) -> Cluster:
     """Return the cluster of a name; it can stand beside those of the tests."""
     home = ROOT / f"up-{which}"
     if which == "gridengine":
-        return GridEngine(home, base_port=28900)
+        return GridEngine(home)
     if which == "torque":
-        return Torque(home, base_port=28600, prefix="v")
-    return Slurm(home, accounting=accounting, base_port=28000, prefix="u")
+        return Torque(home)
+    return Slurm(home, accounting=accounting)
 
 
 @click.group()

@@ -16,6 +16,12 @@ from tests.cluster.daemon import Broken, Daemon
 
 #: who submits jobs when it is not root
 USER = "penstock-test"
+#: All clusters that may stand at once, each with the letter of its nodes; its place gives it its ports.
+NODE_LETTERS = {
+    "slurm": "p", "slurm_bare": "b", "slurm_gpus": "g", "gridengine": "e", "torque": "t",
+    "up-slurm": "u", "up-gridengine": "x", "up-torque": "v", "bench": "z",
+}  # fmt: skip
+FIRST_PORT, PORTS_EACH = 27_000, 300
 ROOT = Path(tempfile.gettempdir()) / f"penstock-cluster-{os.geteuid()}"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -25,6 +31,11 @@ class Cluster(ABC):
     """One scheduler with its daemons; `home` has all its files."""
 
     home: Path
+
+    @property
+    def base_port(self) -> int:
+        """The first of the ports that no other cluster has."""
+        return FIRST_PORT + PORTS_EACH * [*NODE_LETTERS].index(self.home.name)
 
     @property
     @abstractmethod

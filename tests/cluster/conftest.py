@@ -28,13 +28,13 @@ Kind = TypeVar("Kind", bound=Cluster)
 @pytest.fixture(scope="session")
 def slurm() -> Iterator[Slurm]:
     """Slurm with accounting and with memory limits that kill."""
-    yield from brought_up(Slurm(ROOT / "slurm", prefix="p"))
+    yield from brought_up(Slurm(ROOT / "slurm"))
 
 
 @pytest.fixture(scope="session")
 def slurm_bare() -> Iterator[Slurm]:
     """Slurm without accounting."""
-    yield from brought_up(Slurm(ROOT / "slurm_bare", accounting=False, base_port=27300, prefix="b"))
+    yield from brought_up(Slurm(ROOT / "slurm_bare", accounting=False))
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +47,6 @@ def slurm_gpus() -> Iterator[Slurm]:
             cgroup=False,
             node_count=2,
             gpus=4,
-            base_port=27600,
-            prefix="g",
         )
     )
 
@@ -61,7 +59,7 @@ def gridengine() -> Iterator[GridEngine]:
 @pytest.fixture(scope="session")
 def torque() -> Iterator[Torque]:
     """Torque's commands over a Slurm without accounting."""
-    yield from brought_up(Torque(ROOT / "torque", prefix="t"))
+    yield from brought_up(Torque(ROOT / "torque"))
 
 
 def brought_up(cluster: Kind) -> Iterator[Kind]:

@@ -30,7 +30,6 @@ class GridEngine(Cluster):
     """
 
     slots: int = 16
-    base_port: int = 27900
     max_unheard_s: int = 15
 
     @property

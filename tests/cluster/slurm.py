@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 from tests.cluster import slurm_files
-from tests.cluster.base import USER, Cluster
+from tests.cluster.base import NODE_LETTERS, USER, Cluster
 from tests.cluster.daemon import Daemon, is_named, kill_all, listens, wait_for
 from tests.cluster.packages import Unavailable, need
 
@@ -26,9 +26,8 @@ WATCHER = "slurmstepd"
 class Slurm(Cluster):
     """munge, slurmctld and one slurmd a node; with `accounting` also MariaDB and slurmdbd.
 
-    Nodes are named `prefix` and a number; two clusters at once need other prefixes and ports. Ports go from
-    `base_port` to 100 + the number of nodes above it. With `cgroup` the kernel enforces memory limits, without it
-    nobody does.
+    Nodes are named by the cluster's letter and a number. Ports go from `base_port` to 100 + the number of nodes above
+    it. With `cgroup` the kernel enforces memory limits, without it nobody does.
     """
 
     node_count: int = 4
@@ -38,10 +37,8 @@ class Slurm(Cluster):
     accounting: bool = True
     cgroup: bool = True
     max_array_size: int = 1001
-    base_port: int = 27000
     min_job_age_s: int = 300
     slurmd_timeout_s: int = 10
-    prefix: str = "n"
     spank: tuple[str, ...] = ()
 
     @property
@@ -50,7 +47,8 @@ class Slurm(Cluster):
 
     @property
     def nodes(self) -> list[str]:
-        return [f"{self.prefix}{number}" for number in range(1, self.node_count + 1)]
+        letter = NODE_LETTERS[self.home.name]
+        return [f"{letter}{number}" for number in range(1, self.node_count + 1)]
 
     @property
     def controller_port(self) -> int:

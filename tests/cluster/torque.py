@@ -21,7 +21,6 @@ class Torque(Slurm):
     """Jobs have PBS_* variables. The commands lie beside: their package conflicts with Grid Engine's."""
 
     accounting: bool = False
-    base_port: int = 27600
     spank: tuple[str, ...] = ("spank_pbs.so",)
 
     @property
