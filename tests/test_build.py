@@ -1,5 +1,6 @@
 """The Python API makes the same campaigns as TOML, and the same errors."""
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -203,6 +204,11 @@ def test_importing_penstock_imports_nothing_else():
 def test_every_public_name_is_there(name: str):
     assert getattr(penstock, name) is not None
     assert name in dir(penstock)
+
+
+@pytest.mark.parametrize("name", penstock.__all__)
+def test_no_module_hides_a_public_name(name: str):
+    assert importlib.util.find_spec(f"penstock.{name}") is None, f"`import penstock.{name}` would replace it"
 
 
 def test_another_name_is_not_there():
