@@ -110,7 +110,7 @@ CREATE TABLE job (
     created REAL NOT NULL, submitted REAL, finished REAL,
     why TEXT,
     request TEXT,                       -- JSON: what it asks of a scheduler
-    tries INTEGER NOT NULL DEFAULT 0    -- how often it was handed in
+    tries INTEGER NOT NULL DEFAULT 0    -- how often it was submitted
 );
 CREATE INDEX job_open ON job (state) WHERE state <> 'finished';
 CREATE INDEX job_submitted ON job (site, submitted);
@@ -155,9 +155,9 @@ CREATE TABLE site (
     version TEXT, array_size INTEGER, accounting INTEGER, -- what its scheduler tells of itself
     limits_told REAL, limits_due REAL,  -- when it last did, and when to ask for it again
     refused INTEGER,                    -- elements of an array that was too large by itself
-    most_elements INTEGER,              -- how many are handed in at once since then
+    most_elements INTEGER,              -- how many are submitted at once since then
     times_full INTEGER NOT NULL DEFAULT 0, -- refusals in a row because too many jobs were there
-    rests_until REAL, rests_why TEXT,   -- nothing is handed in before
+    rests_until REAL, rests_why TEXT,   -- nothing is submitted before
     include_until REAL,                 -- jobs may go to nodes that failed: it refused one that was to avoid them
     false_starts INTEGER NOT NULL DEFAULT 0, -- runners in a row that began nothing
     failures INTEGER NOT NULL DEFAULT 0, -- questions in a row that were not answered
