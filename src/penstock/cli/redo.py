@@ -61,21 +61,25 @@ def redo(
 
 def show(root: Path, target: dict[str, Any], *, as_json: bool) -> None:
     """Print what would be redone."""
-    from penstock.ledger.redoing import choose, describe, followers
+    from penstock.ledger.redoing import plan_redo
     from penstock.ledger.stored import stored_graph
 
     with open_record(root) as ledger:
-        graph, labels = stored_graph(ledger), Labels.read(ledger.db)
-        chosen = choose(ledger, graph, target)
-        following = followers(ledger, graph, chosen)
-        tasks = [(stage, unit) for stage, units in chosen.items() for unit in units]
+        labels = Labels.read(ledger.db)
+        redoing = plan_redo(ledger, stored_graph(ledger), target)
         keys = dict(ledger.db.execute("SELECT id, key FROM unit").fetchall())
-        named = [{"stage": stage, "unit": labels.label(keys[unit])} for stage, unit in tasks]
+
+    def named(stage: str, unit: int) -> dict[str, str]:
+        return {"stage": stage, "unit": labels.label(keys[unit])}
+
+    tasks = [named(stage, unit) for stage, units in redoing.chosen.items() for unit in units]
     if as_json:
-        print_json({"tasks": named, "following": {stage: len(units) for stage, units in following.items()}})
+        left = [{**named(one.stage, one.unit), "why": one.why, "remedy": one.remedy} for one in redoing.left]
+        following = {stage: len(units) for stage, units in redoing.following.items()}
+        print_json({"tasks": tasks, "following": following, "left_out": left})
         return
-    click.echo(visible(describe(chosen, following)))
-    for task in named[:SHOWN]:
+    click.echo(visible(str(redoing)))
+    for task in tasks[:SHOWN]:
         click.echo(visible(f"  {task['stage']} {task['unit']}"))
-    if len(named) > SHOWN:
-        click.echo(f"  … and {len(named) - SHOWN} more")
+    if len(tasks) > SHOWN:
+        click.echo(f"  … and {len(tasks) - SHOWN} more")

@@ -23,6 +23,7 @@ from penstock.ledger.reading.queuestate import (
     trouble_of,
 )
 from penstock.ledger.redefined import Changed, Setting, redefinition
+from penstock.ledger.vetoes import vetoes_of
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
@@ -161,15 +162,10 @@ class _Reader:
 
     def _unveto(self, task: sqlite3.Row) -> str:
         """The command that lifts the veto itself, which may be on a group or on one stage only."""
-        row = self.db.execute(
-            "SELECT above.key, stage.name FROM unit JOIN veto ON veto.unit IN "
-            "(1, unit.id, unit.g1, unit.g2, unit.g3, unit.g4, unit.g5) JOIN unit AS above ON above.id = veto.unit "
-            "LEFT JOIN stage ON stage.id = veto.stage "
-            "WHERE unit.id = ? AND lifted IS NULL AND coalesce(veto.stage, ?2) = ?2 ORDER BY veto.id DESC",
-            (task["unit"], task["stage"]),
-        ).fetchone()
-        key, stage = row or (task["key"], task["name"])
-        return show_command("unveto", self.labels.label(key), stage)
+        veto = vetoes_of(self.db, task["stage"], [task["unit"]]).get(task["unit"])
+        if veto is None:
+            return show_command("unveto", self.labels.label(task["key"]), task["name"])
+        return veto.lifting(self.labels)
 
     def _ready(self, task: sqlite3.Row) -> tuple[str, str]:
         retry = show_command("retry", self.labels.label(task["key"]), task["name"])

@@ -15,6 +15,7 @@ from penstock.ledger.inputs import digests_of, members_of
 from penstock.ledger.rebasing import former_digests
 from penstock.ledger.tasks import KEPT, MEANWHILE, REDEFINED, chunks
 from penstock.ledger.units import ROOT
+from penstock.ledger.vetoes import vetoes_of
 
 RESTING = ("waiting", "ready", "blocked", "failed", "gone", "vetoed")  # neither done nor on their way
 
@@ -142,20 +143,8 @@ def overruled(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[
     ids = json.dumps(list(units))
     sql = "SELECT u.id FROM json_each(?) j CROSS JOIN unit u ON u.id = j.value WHERE u.gone IS NOT NULL"
     found = {row[0]: Verdict("gone", "its input disappeared") for row in db.execute(sql, (ids,))}
-    if db.execute("SELECT 1 FROM veto WHERE lifted IS NULL LIMIT 1").fetchone():
-        for row in db.execute(vetoes_sql(graph.ids[stage]), (ids,)):
-            found[row[0]] = Verdict("vetoed", f"vetoed by {row[1]}: {row[2]}")
-    return found
-
-
-def vetoes_sql(stage_id: int) -> str:
-    """Return the query for (unit, by, why) of the vetoes of units, of their groups or of the campaign; the last one wins."""
-    groups = ", ".join(f"u.g{level}" for level in range(1, 6))
-    return (
-        "SELECT u.id, v.by, v.why FROM json_each(?) j CROSS JOIN unit u ON u.id = j.value"
-        f" CROSS JOIN veto v ON v.unit IN ({ROOT}, u.id, {groups}) AND v.lifted IS NULL"
-        f" AND (v.stage IS NULL OR v.stage = {stage_id}) ORDER BY v.id"
-    )
+    vetoes = vetoes_of(db, graph.ids[stage], units)
+    return found | {unit: Verdict("vetoed", str(veto)) for unit, veto in vetoes.items()}
 
 
 def look_again(

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from penstock.display import count, them
+from penstock.display import Labels, count, them
 from penstock.graph import Graph
 from penstock.ledger import Ledger, tasks
 from penstock.ledger.products import ALTERED, marked
-from penstock.ledger.readiness import dependents
+from penstock.ledger.readiness import dependents, overruled
 from penstock.ledger.stored import stored_campaign
 from penstock.ledger.unitchanges import tasks_under
 from penstock.ledger.units import ROOT, Values, rows_of
+from penstock.ledger.vetoes import vetoes_of
 from penstock.units import Expression
 
 Chosen = dict[str, list[int]]  # stage → units
+
+SHOWN = 3
+RESTORE = "bring it back first"
 
 
 def choose(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> Chosen:
@@ -61,15 +67,64 @@ def directly_after(ledger: Ledger, graph: Graph, stage: str, units: set[int]) ->
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A done task that was selected and must not run again: why, and what has to happen first."""
+
+    stage: str
+    unit: int
+    why: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redoing:
+    """What a request to redo comes to: the tasks that are redone, that may follow, and that are left out."""
+
+    chosen: Chosen
+    following: Chosen
+    left: Sequence[Left]
+
+    def __str__(self) -> str:
+        n, more = (sum(map(len, each.values())) for each in (self.chosen, self.following))
+        if not (n or self.left):
+            return "nothing to redo: no finished task matches; for failed tasks use `penstock retry`"
+        also = f", and up to {count(more, 'task')} downstream if products change" if more else ""
+        again = f"{count(n, 'done task')} will be redone{also}" if n else "nothing to redo"
+        kinds = Counter((left.why, left.remedy) for left in self.left).most_common()
+        shown = [f"{k:,} left out ({why}): {remedy}" for (why, remedy), k in kinds[:SHOWN]]
+        rest = sum(k for _, k in kinds[SHOWN:])
+        return "; ".join([again, *shown, *([f"{rest:,} more left out"] if rest else [])])
+
+
+def plan_redo(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> Redoing:
+    """Work out what a request to redo comes to, and change nothing."""
+    chosen, left = split(ledger, graph, choose(ledger, graph, target))
+    following, _ = split(ledger, graph, followers(ledger, graph, chosen))
+    return Redoing(chosen, following, left)
+
+
+def split(ledger: Ledger, graph: Graph, selected: Chosen) -> tuple[Chosen, list[Left]]:
+    """Return those of the selected tasks that may run, and the others."""
+    chosen, left, labels = Chosen(), list[Left](), Labels.read(ledger.db)
+    for stage, units in selected.items():
+        never = overruled(ledger.db, graph, stage, units)
+        vetoes = vetoes_of(ledger.db, graph.ids[stage], list(never))
+        for unit, verdict in never.items():
+            remedy = f"lift the veto with `{vetoes[unit].lifting(labels)}`" if unit in vetoes else RESTORE
+            left.append(Left(stage, unit, verdict.why or verdict.state, remedy))
+        chosen[stage] = [unit for unit in units if unit not in never]
+    return {stage: units for stage, units in chosen.items() if units}, left
+
+
 def mark_again(ledger: Ledger, graph: Graph, target: Mapping[str, Any], by: str) -> str:
     """Mark the tasks that a target selects to be redone; report how many these are, and how many may follow."""
-    chosen = choose(ledger, graph, target)
-    following = followers(ledger, graph, chosen)
+    redoing = plan_redo(ledger, graph, target)
     why = f"requested by {by}" + (f": {target['why']}" if target.get("why") else "")
-    for stage, units in chosen.items():
+    for stage, units in redoing.chosen.items():
         again = tasks.KEPT | tasks.UNASKED
         tasks.mark_stale(ledger.db, graph, stage, dict.fromkeys(units, why), redo=again)
-    return describe(chosen, following)
+    return str(redoing)
 
 
 def mark_compared(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> str:
@@ -106,12 +161,3 @@ def mark_next(ledger: Ledger, graph: Graph, stage: str, moved: list[int]) -> Non
     for down, units in directly_after(ledger, graph, stage, set(moved)).items():
         whys = dict.fromkeys(units, "its inputs are redone")
         tasks.mark_stale(ledger.db, graph, down, whys, redo=tasks.UNASKED)
-
-
-def describe(chosen: Chosen, following: Chosen) -> str:
-    """Report how many tasks are redone, and how many may follow."""
-    n, more = (sum(map(len, each.values())) for each in (chosen, following))
-    if not n:
-        return "nothing to redo: no finished task matches; for failed tasks use `penstock retry`"
-    also = f", and up to {count(more, 'task')} downstream if products change" if more else ""
-    return f"{count(n, 'done task')} will be redone{also}"

@@ -24,6 +24,7 @@ from penstock.ledger.redoing import mark_again, mark_compared
 from penstock.ledger.stored import stored_graph
 from penstock.ledger.unitchanges import retry_failed, tasks_under, veto_tasks
 from penstock.ledger.units import ROOT
+from penstock.ledger.vetoes import vetoes_of
 from penstock.machine import Machine
 from penstock.runner.sealed import seal, unseal
 
@@ -238,11 +239,9 @@ class Requests:
         )
         done = 0
         for name in self.stages(target):
-            units = [
-                row["unit"]
-                for row in self.rows(name, target, "vetoed")
-                if not self.still_vetoed(name, row["unit"])
-            ]
+            vetoed = [row["unit"] for row in self.rows(name, target, "vetoed")]
+            still = vetoes_of(self.db, self.graph.ids[name], vetoed)
+            units = [unit for unit in vetoed if unit not in still]
             state = self.graph.first_state(name)
             tasks.move(self.db, self.graph, name, [tasks.Move(unit, "vetoed", state) for unit in units])
             self.changed[name].update(units)
@@ -250,15 +249,6 @@ class Requests:
             self.touched.add(name, [*units, *late])
             done += len(units)
         return f"{count(done, 'task')} no longer vetoed"
-
-    def still_vetoed(self, stage: str, unit: int) -> bool:
-        """Whether another veto, of the unit or of a group above it, still holds."""
-        groups = ", ".join(f"u.g{level}" for level in range(1, 6))
-        sql = (
-            f"SELECT 1 FROM unit u JOIN veto v ON v.unit IN (1, u.id, {groups}) AND v.lifted IS NULL"
-            " AND (v.stage IS NULL OR v.stage = ?) WHERE u.id = ?"
-        )
-        return self.db.execute(sql, (self.graph.ids[stage], unit)).fetchone() is not None
 
     def down(self, target: Target, by: str, now: float) -> str:
         """Do nothing here: the conductor that sees it stops."""

@@ -1,0 +1,42 @@
+"""Vetoes that hold for tasks: of their unit, of a group above it, or of the campaign."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from penstock.display import Labels, show_command
+from penstock.ledger.units import ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Veto:
+    """What a person vetoed, and why; `key` is that of the unit or group, `stage` the only one it is about, if any."""
+
+    by: str
+    why: str
+    key: str
+    stage: str | None
+
+    def __str__(self) -> str:
+        return f"vetoed by {self.by}: {self.why}"
+
+    def lifting(self, labels: Labels) -> str:
+        """Return the command that lifts it."""
+        return show_command("unveto", labels.label(self.key), self.stage)
+
+
+def vetoes_of(db: sqlite3.Connection, stage_id: int, units: Sequence[int]) -> dict[int, Veto]:
+    """Return the veto of each unit's task of a stage where one holds; the last one wins."""
+    if not units or not db.execute("SELECT 1 FROM veto WHERE lifted IS NULL LIMIT 1").fetchone():
+        return {}
+    groups = ", ".join(f"u.g{level}" for level in range(1, 6))
+    sql = (
+        "SELECT u.id, v.by, v.why, above.key, s.name FROM json_each(?) j CROSS JOIN unit u ON u.id = j.value"
+        f" CROSS JOIN veto v ON v.unit IN ({ROOT}, u.id, {groups}) AND v.lifted IS NULL"
+        " AND (v.stage IS NULL OR v.stage = ?)"
+        " JOIN unit above ON above.id = v.unit LEFT JOIN stage s ON s.id = v.stage ORDER BY v.id"
+    )
+    return {row[0]: Veto(*row[1:]) for row in db.execute(sql, (json.dumps(list(units)), stage_id))}
