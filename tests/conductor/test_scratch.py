@@ -1,10 +1,12 @@
 """Scratch on the node's own disk: inputs are copied in, products out, and nothing stays."""
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conductor.test_killed_runners import kill_runners
 
 HEAD = """\
 [campaign]
@@ -43,6 +45,13 @@ def work(task):
     paths = [task.fields["path"], str(task.input("a"))]
     task.product().write_text("".join(f"{path}\\n" + open(path).read() for path in paths))
 """
+SLEEPER = """
+[stage.s]
+each = "unit"
+command = ["sh", "-c", "echo half > half; echo half > $0; [ -e $1/mended ] || sleep 60", "{product}", "%s"]
+products = "s/{unit}"
+scratch = "$TMPDIR"
+"""
 
 
 @pytest.fixture
@@ -65,4 +74,19 @@ def test_commands_functions_and_merges_read_copies_on_the_node(lab: Any, node: P
     assert len(paths) == 4 * units
     assert all(line.startswith(f"{node}/") for line in paths)
     assert sum(line.startswith("sound") for line in lines) == 2 * units
+    assert os.listdir(node) == []
+
+
+def test_what_killed_runners_left_on_the_node_is_gone_after_the_next_run(lab: Any, node: Path) -> None:
+    for n in range(2):
+        lab.write(f"raw/u{n}.txt", "")
+    lab.define(SLEEPER % lab.root, head=HEAD)
+    conductor = lab.start("run")
+    lab.wait_until(lambda: len([*node.rglob("half")]) == 2, "both tasks at work on the node")
+    os.killpg(conductor.pid, signal.SIGKILL)
+    conductor.wait()
+    kill_runners(lab)
+    assert len([*node.rglob("half")]) == 2
+    lab.write("mended", "")
+    assert lab.run().code == 0
     assert os.listdir(node) == []

@@ -28,7 +28,6 @@ from .outcomes import (
 from .patterns import Patterns
 from .products import Made, explained, find_products, is_heavy
 from .revoked import Revocations
-from .scratch import remove_scratch
 from .share import Shares
 from .slots import Attempt, Slot, abandon_attempt, prepare_attempt, signal_group
 from .spec import Job
@@ -388,8 +387,8 @@ class Attempts:
         if attempt.scratch and is_kept:
             kept = "{}; its scratch folder is kept: {}".format(result.why, attempt.scratch)
             result = result._replace(why=kept)
-        elif attempt.scratch:
-            remove_scratch(attempt.scratch)
+        else:
+            attempt.remove_scratch()
         if attempt.planned:
             attempt.slot.folders.sweep(attempt.folders)
         return result

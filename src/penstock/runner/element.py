@@ -57,6 +57,7 @@ class Element:
 
     def run(self) -> bool:
         """Run until there is a reason to exit; return whether all events were written."""
+        remove_earlier_scratch(self._job, self._claim.past.whys)
         why = None
         while why is None:
             self._heed()
@@ -252,7 +253,6 @@ class Element:
         self._attempts.close()
         for folder in self._touched:
             remove_earlier_lives(self._job, folder)
-        remove_earlier_scratch(self._job, self._claim.past.whys)
         folder = os.path.join(self._job.folder, "tmp")
         if os.path.isdir(folder):
             for name in os.listdir(folder):

@@ -72,20 +72,25 @@ class PrivateFolders:
 
     def _make(self, folder: str, private: Private) -> None:
         self._fresh.update(_missing_above(folder))
-        for attempt in (1, 2, 3):  # a neighbour may remove the empty .penstock between two calls
-            try:
-                os.makedirs(private.work, exist_ok=True)
-                os.makedirs(private.held, exist_ok=True)
-                break
-            except FileNotFoundError:
-                if attempt == 3:
-                    raise
+        make_folder(private.work)
+        make_folder(private.held)
 
     def _discard(self, folder: str) -> None:
         private = self._known.pop(folder)
         remove(private.work)
         remove(private.held)
         remove_empty(os.path.dirname(private.work))
+
+
+def make_folder(path: str, *, mode: int = 0o777) -> None:
+    """Make a folder and those above it, even when a neighbour removes an empty one of these meanwhile."""
+    for attempt in (1, 2, 3):
+        try:
+            os.makedirs(path, mode=mode, exist_ok=True)
+            break
+        except FileNotFoundError:
+            if attempt == 3:
+                raise
 
 
 def of_earlier_lives(job: Job, parent: str) -> List[str]:

@@ -3,30 +3,43 @@
 import os
 import re
 import stat
-from typing import Any, Dict, List, Match, Optional, Sequence
+from typing import Any, Dict, List, Match, Optional, Sequence, Tuple
 
 from .errors import Unfit, Unwell, explain
-from .folders import of_earlier_lives, remove, remove_empty
+from .folders import make_folder, of_earlier_lives, remove, remove_empty
+from .identity import boot_id
 from .kinds import Odd, open_file
+from .locks import hold_folder, take_abandoned
 from .products import Planned
 from .spec import Job, Stage
 from .values import named_values
 
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+#: nodes that share a disk may not see each other's locks: each looks only at what it made itself since it was started
+NODE = boot_id()[:8] or os.uname().nodename
 PLACEHOLDER = re.compile(r"\{(\{)?([A-Za-z_][A-Za-z0-9_.]*)(?::([^{}\n]*))?\}(\})?")
 
 
-def make_scratch(job: Job, stage: Stage, slot: int, number: int) -> str:
-    """Make the private folder in which one task runs."""
-    path = os.path.join(scratch_of(job, stage), "{}.{}.{}".format(job.tag, slot, number))
+def make_scratch(job: Job, stage: Stage, slot: int, number: int) -> Tuple[str, Optional[int]]:
+    """Make the private folder in which one task runs; on the node, also return what holds it as long as we live."""
+    parent = scratch_of(job, stage)
+    path = os.path.join(parent, "{}.{}.{}".format(job.tag, slot, number))
     try:
-        os.makedirs(path, mode=0o700)
-        owner = os.lstat(os.path.dirname(os.path.dirname(path)))
+        if not stage.scratch_at:
+            make_folder(path, mode=0o700)
+            return path, None
+        hold = hold_folder(path)
+        if not _is_ours(os.path.dirname(parent)):
+            os.close(hold)
+            raise Unwell("the scratch folder {} is in a folder of somebody else".format(path))
+        return path, hold
     except OSError as error:
         raise explain(error, "cannot make the scratch folder {}".format(path)) from error
-    if stage.scratch_at and (owner.st_uid != os.geteuid() or not stat.S_ISDIR(owner.st_mode)):
-        raise Unwell("the scratch folder {} is in a folder of somebody else".format(path))
-    return path
+
+
+def _is_ours(folder: str) -> bool:
+    status = os.lstat(folder)
+    return status.st_uid == os.geteuid() and stat.S_ISDIR(status.st_mode)
 
 
 def scratch_of(job: Job, stage: Stage) -> str:
@@ -41,7 +54,7 @@ def scratch_of(job: Job, stage: Stage) -> str:
                 stage.name, stage.scratch_at, place
             )
         )
-    return os.path.join(place, ".penstock-{}".format(os.geteuid()), "scratch")
+    return os.path.join(place, ".penstock-{}".format(os.geteuid()), NODE)
 
 
 def work_inside(scratch: str, planned: Sequence[Planned]) -> List[Planned]:
@@ -65,17 +78,27 @@ def remove_scratch(path: str) -> None:
 
 
 def remove_earlier_scratch(job: Job, whys: Sequence[str]) -> None:
-    """Remove the scratch folders of earlier lives, but for those that a reason points people to."""
-    for parent in {place for stage in job.spec.stages.values() for place in _places(job, stage)}:
+    """Remove the scratch folders of earlier lives, but for those that a reason points people to.
+
+    On the node's own disk, remove those of every runner that died.
+    """
+    stages = [stage for stage in job.spec.stages.values() if stage.scratch]
+    for parent in {place for stage in stages for place in _places(job, stage)}:
         for path in of_earlier_lives(job, parent):
             if not any(path in why for why in whys):
                 remove_scratch(path)
+    for parent in {place for stage in stages if stage.scratch_at for place in _places(job, stage)}:
+        for path in take_abandoned(parent):
+            remove_scratch(path)
 
 
 def _places(job: Job, stage: Stage) -> List[str]:
+    """Return the folder of all scratch folders of a stage, if there is one that we made."""
     try:
-        return [scratch_of(job, stage)] if stage.scratch else []
-    except Unwell:
+        place = scratch_of(job, stage)
+        is_made = not stage.scratch_at or _is_ours(os.path.dirname(place))
+        return [place] if is_made and os.path.isdir(place) else []
+    except (Unwell, OSError):
         return []
 
 

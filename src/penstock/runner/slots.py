@@ -45,6 +45,7 @@ class Attempt:
     offset = 0
     planned: Sequence[Planned] = ()
     scratch: Optional[str] = None
+    hold: Optional[int] = None  # what keeps others from removing it
     copies: Optional[Copies] = None
     argv: Sequence[str] = ()
     env: Optional[Dict[str, str]] = None
@@ -88,6 +89,14 @@ class Attempt:
         except OSError:
             on_answer(question(lambda _: None))
 
+    def remove_scratch(self) -> None:
+        """Remove its scratch folder, and let go of it."""
+        if self.scratch:
+            remove_scratch(self.scratch)
+        if self.hold is not None:
+            os.close(self.hold)
+            self.hold = None
+
     @property
     def folders(self) -> List[str]:
         return [os.path.dirname(plan.final) for plan in self.planned]
@@ -118,8 +127,7 @@ def prepare_attempt(job: Job, attempt: Attempt) -> Optional[Exception]:
 
 def abandon_attempt(attempt: Attempt) -> None:
     """Remove what was made for an attempt that does not start."""
-    if attempt.scratch:
-        remove_scratch(attempt.scratch)
+    attempt.remove_scratch()
     attempt.slot.folders.sweep(attempt.folders)
 
 
@@ -136,7 +144,7 @@ def _prepare(job: Job, attempt: Attempt) -> None:
         refuse_taken(attempt.planned)
     if stage.scratch:
         slot.count += 1
-        attempt.scratch = make_scratch(job, stage, slot.number, slot.count)
+        attempt.scratch, attempt.hold = make_scratch(job, stage, slot.number, slot.count)
         if stage.scratch_at:
             attempt.planned = work_inside(attempt.scratch, attempt.planned)
         if stage.copy_inputs:
