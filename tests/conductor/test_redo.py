@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from tests.conductor.conftest import PATIENCE_S, Lab
+
 from penstock.conductor import Conductor
+from penstock.conductor.scope import Only
 from penstock.config import load
 
 DEFINITION = """
@@ -42,3 +45,61 @@ def test_a_reader_of_what_is_made_again_waits_until_it_is_there(tmp_path: Path) 
         assert ending.code == 0
         made = {row[0]: row[1] for row in attempts}
         assert made == {"copy": 8 * int(version), "sorted": 8}, "equal copies need no second sorting"
+
+
+HELD = """
+[stage.copy]
+each = "unit"
+command = ["sh", "-c", "echo $0 >> runs; while test -e hold; do sleep 0.02; done; echo $0 > $1", "{unit}", "{product}"]
+products = "copy/{unit}.txt"
+version = "1"
+"""
+
+
+def cancel_while_redone(lab: Lab) -> None:
+    """Make two, change the definition, and cancel one while `run --stale` of another process works on it."""
+    lab.define(HELD, units=2)
+    assert lab.run().code == 0
+    lab.define(HELD.replace('version = "1"', 'version = "2"'))
+    lab.write("hold", "")
+    other = lab.start("run", "--stale")
+    lab.wait_until(lambda: lab.runs()["u1"] == 2, "u1 is being redone")
+    lab.ask("cancel", unit=lab.unit("u1"))
+    lab.wait_until(lambda: lab.task("copy", "u1")["state"] == "failed", "u1 is cancelled")
+    (lab.root / "hold").unlink()
+    assert other.wait(PATIENCE_S) == 1
+
+
+def test_a_task_that_was_cancelled_while_it_was_redone_is_taken_by_the_next_run_of_all_that_is_stale(
+    lab: Lab,
+) -> None:
+    cancel_while_redone(lab)
+    assert (lab.states("copy"), lab.faults()) == ({"failed": 1, "done": 1}, [])
+    assert lab.run(stale=True).lines == ["all done: 2 tasks"]
+    assert lab.runs() == {"u1": 3, "u2": 2}
+    assert lab.faults() == []
+
+
+def test_a_run_that_does_not_ask_for_what_is_stale_leaves_it_cancelled(lab: Lab) -> None:
+    cancel_while_redone(lab)
+    assert lab.run().code == 1
+    assert lab.states("copy") == {"failed": 1, "done": 1}
+
+
+def test_a_run_of_other_stale_units_leaves_it_cancelled(lab: Lab) -> None:
+    cancel_while_redone(lab)
+    with lab.conductor() as conductor:
+        conductor.run(stale=True, only=Only(find=lambda ledger: [lab.unit("u2")]))
+    assert lab.states("copy") == {"failed": 1, "done": 1}
+
+
+def test_what_was_cancelled_before_it_was_ever_done_is_not_stale(lab: Lab) -> None:
+    lab.define(HELD, units=1)
+    lab.write("hold", "")
+    other = lab.start("run")
+    lab.wait_until(lambda: lab.runs()["u1"] == 1, "u1 runs")
+    lab.ask("cancel", all=True)
+    assert other.wait(PATIENCE_S) == 1
+    (lab.root / "hold").unlink()
+    assert lab.run(stale=True).code == 1
+    assert lab.runs() == {"u1": 1}

@@ -62,3 +62,11 @@ def test_a_task_that_runs_nowhere_is_found(finished: Path) -> None:
     found = wrongs(finished, "UPDATE task SET state = 'running' WHERE stage = 1")
     assert any("queued or running without an open batch" in sentence for sentence in found)
     assert CliRunner().invoke(cli, ["-C", str(finished), "ledger", "check"]).exit_code == 1
+
+
+def test_a_task_that_is_to_be_redone_and_is_not_stale_is_found(finished: Path) -> None:
+    found = wrongs(
+        finished,
+        "UPDATE task SET redo = 3 WHERE stage = 1 AND unit = (SELECT min(unit) FROM task WHERE stage = 1)",
+    )
+    assert found == ["1 tasks that are to be redone but are not marked stale"]

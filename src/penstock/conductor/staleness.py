@@ -5,8 +5,10 @@ from __future__ import annotations
 from penstock.conductor.scope import Scope
 from penstock.graph import Graph
 from penstock.ledger import Ledger
-from penstock.ledger.readiness import propagate, redo
+from penstock.ledger.readiness import Touched, propagate, redo
 from penstock.ledger.redoing import mark_next
+from penstock.ledger.tasks import CANCELLED
+from penstock.ledger.unitchanges import retry_failed
 
 AT_ONCE = 5_000
 
@@ -34,6 +36,26 @@ def redo_stale(ledger: Ledger, graph: Graph, scope: Scope, which: str = EVERY) -
         if moved:
             return len(moved)
     return 0
+
+
+def retry_cancelled(ledger: Ledger, graph: Graph, scope: Scope) -> int:
+    """Retry the tasks of a scope that were done and were cancelled while they were redone; return how many."""
+    moved, touched = dict[str, list[int]](), Touched()
+    with ledger.transaction() as db:
+        for stage, number in graph.ids.items():
+            if scope.has(stage):
+                rows = db.execute(WERE_DONE.format(scope.where), (number, f"{CANCELLED} *"))
+                units = [row[0] for row in rows.fetchall()]
+                moved[stage] = retry_failed(db, graph, stage, units, why="all that is stale is redone")
+                touched.add(stage, units)
+        propagate(db, graph, moved, touched)
+    return sum(map(len, moved.values()))
+
+
+WERE_DONE = (
+    "SELECT unit FROM task WHERE stage = ? AND state = 'failed' AND why GLOB ? AND {} AND EXISTS (SELECT 1"
+    " FROM attempt a WHERE a.stage = task.stage AND a.unit = task.unit AND a.outcome = 'ok' AND NOT a.late)"
+)
 
 
 def stale_counted(ledger: Ledger, stage_id: int) -> bool:

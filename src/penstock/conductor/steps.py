@@ -14,7 +14,7 @@ from penstock.conductor.losses import mark_lost
 from penstock.conductor.products import check_products
 from penstock.conductor.reconciling import Reconciler
 from penstock.conductor.slots import SlotSubmitter
-from penstock.conductor.staleness import EVERY, UNASKED, redo_stale
+from penstock.conductor.staleness import EVERY, UNASKED, redo_stale, retry_cancelled
 from penstock.display import count
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger, jobs
@@ -151,6 +151,13 @@ def look_after(crew: Crew, turn: Turn) -> float:
     return turn.at + DAY_S if turn.open_ended else NEVER
 
 
+def bring_back(crew: Crew, turn: Turn) -> float:
+    """Retry what was cancelled while it was redone, once, where redoing all that is stale was requested."""
+    if crew.redo and retry_cancelled(crew.ledger, crew.context.graph, crew.context.scope):
+        crew.retire_slots()  # what was revoked there stays revoked
+    return NEVER
+
+
 def redo(crew: Crew, turn: Turn) -> float:
     """Make stale tasks ready again where that was requested: all of them, or those marked for it."""
     redo_stale(crew.ledger, crew.context.graph, crew.context.scope, EVERY if crew.redo else UNASKED)
@@ -185,5 +192,5 @@ Step = Callable[[Crew, Turn], float]
 
 #: Ends come before what they make ready, and what is found before what is given out: a chain goes on within one turn.
 STEPS: tuple[Step, ...] = (
-    apply_requests, collect, reconcile, discover, look_after, redo, submit, publish, show,
+    apply_requests, collect, reconcile, discover, look_after, bring_back, redo, submit, publish, show,
 )  # fmt: skip

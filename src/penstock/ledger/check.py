@@ -24,6 +24,9 @@ CONTRADICTIONS = {
     "tasks that are marked stale but are not done, queued or running": (
         "SELECT count(*) FROM task WHERE stale IS NOT NULL AND state NOT IN ('done', 'queued', 'running')"
     ),
+    "tasks that are to be redone but are not marked stale": (
+        "SELECT count(*) FROM task WHERE redo <> 0 AND stale IS NULL"
+    ),
     "tasks of units that do not exist": "SELECT count(*) FROM task WHERE unit NOT IN (SELECT id FROM unit)",
 }
 

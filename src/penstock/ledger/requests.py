@@ -203,7 +203,7 @@ class Requests:
         done = 0
         for stage in self.stages(target):
             rows = self.rows(stage, target, "ready", "queued", "running")
-            why = f"cancelled by {by}"
+            why = f"{tasks.CANCELLED} {by}"
             tasks.move(
                 self.db, self.graph, stage, [tasks.Move(r["unit"], r["state"], "failed", why) for r in rows]
             )

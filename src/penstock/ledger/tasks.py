@@ -24,6 +24,7 @@ CHUNK = 5_000
 
 REDEFINED = "the definition changed"
 MEANWHILE = "its input changed while it ran"
+CANCELLED = "cancelled by"  # and who did it
 UNKNOWN = "?"  # what a follower was made from when that changed under way: like nothing that is there
 
 TALLY = (
