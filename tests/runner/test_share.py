@@ -1,8 +1,10 @@
 """What tasks are told of threads and devices: each slot's share of its node."""
 
+import os
+
 import pytest
 
-from penstock.runner.share import VISIBLE, devices_given, share_of
+from penstock.runner.share import VISIBLE, devices_given, devices_listed, share_of
 from penstock.runner.spec import parse_stage
 
 NAMES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", VISIBLE)
@@ -46,6 +48,32 @@ def test_the_devices_of_a_batch_count_before_those_of_the_job():
 
 def test_a_list_of_devices_is_read_as_schedulers_write_it():
     assert devices_given({VISIBLE: " 0-2, GPU-a-b ,7"}) == ["0", "1", "2", "GPU-a-b", "7"]
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "devices"),
+    [
+        ("n1-gpu0\nn1-gpu2\n", "n1", ["0", "2"]),
+        ("n1.site.org-gpu10\nn2.site.org-gpu0\n", "n1", ["10"]),
+        ("a-gpu-7-gpu3", "a-gpu-7.site.org", ["3"]),
+        ("n10-gpu0\n", "n1", []),
+        ("\nn1\nn1-gpu\nn1-gpux\n", "n1", []),
+        ("", "n1", []),
+    ],
+)
+def test_the_devices_of_a_node_are_read_from_the_list_of_torque(text, host, devices):
+    assert devices_listed(text, host) == devices
+
+
+def test_the_list_counts_only_where_nothing_else_tells_the_devices(tmp_path):
+    path, own = tmp_path / "gpus", os.uname().nodename
+    path.write_text(f"{own}-gpu4\n{own}-gpu6\nelsewhere-gpu0\n")
+    listed = {"PBS_GPUFILE": str(path)}
+    assert devices_given(listed) == ["4", "6"]
+    assert share(listed, 2, gpus=1)[VISIBLE] == "6"
+    assert devices_given({**listed, VISIBLE: "1"}) == ["1"]
+    assert devices_given({**listed, VISIBLE: ""}) == []
+    assert devices_given({"PBS_GPUFILE": str(tmp_path / "none")}) == []
 
 
 def test_commands_are_told(lab):

@@ -17,6 +17,9 @@ THREADS = (
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 #: where schedulers say which devices a job has; the first that is set counts
 GIVEN = (VISIBLE, "SLURM_STEP_GPUS", "SLURM_JOB_GPUS")
+LISTED = (
+    "PBS_GPUFILE"  # Torque sets no other: a file with a line for each device of the job, on all its nodes
+)
 
 
 class Shares:
@@ -72,7 +75,24 @@ def devices_given(given: Mapping[str, str]) -> List[str]:
     for name in GIVEN:
         if given.get(name):
             return [device for part in given[name].split(",") for device in _spread(part.strip())]
-    return []
+    if VISIBLE in given or not given.get(LISTED):
+        return []
+    try:
+        with open(given[LISTED], encoding="utf-8", errors="replace") as file:
+            return devices_listed(file.read(), os.uname().nodename)
+    except OSError:
+        return []
+
+
+def devices_listed(text: str, host: str) -> List[str]:
+    """Return the devices of a host in a list of Torque's.
+
+    >>> devices_listed("gpu-a-gpu1\\ngpu-b-gpu0\\ngpu-a-gpu3\\n", "gpu-a.cluster")
+    ['1', '3']
+    """
+    lines = [line.strip().rpartition("-gpu") for line in text.splitlines()]
+    own = host.partition(".")[0]
+    return [device for name, _, device in lines if device.isdigit() and name.partition(".")[0] == own]
 
 
 def _spread(part: str) -> List[str]:
