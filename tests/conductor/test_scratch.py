@@ -77,6 +77,14 @@ def test_commands_functions_and_merges_read_copies_on_the_node(lab: Any, node: P
     assert os.listdir(node) == []
 
 
+def test_the_dry_run_shows_inputs_under_the_names_that_people_know(lab: Any) -> None:
+    lab.write("steps.py", WORK)
+    lab.write("raw/u1.txt", "")
+    shown = lab.define(STAGES, head=HEAD).command("plan").stdout
+    assert "a/u1 raw/u1.txt" in shown
+    assert "input." not in shown
+
+
 def test_what_killed_runners_left_on_the_node_is_gone_after_the_next_run(lab: Any, node: Path) -> None:
     for n in range(2):
         lab.write(f"raw/u{n}.txt", "")

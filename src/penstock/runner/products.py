@@ -4,7 +4,6 @@ import errno
 import glob
 import hashlib
 import os
-import shutil
 import stat
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Generator, List, NamedTuple, Optional, Sequence, Tuple
@@ -12,11 +11,11 @@ from typing import Any, Callable, Dict, Generator, List, NamedTuple, Optional, S
 from .errors import Astray, Missing, Taken, Unfit, explain
 from .folders import Private, PrivateFolders, remove
 from .kinds import Odd, kind_of, open_file, refuse_stray, walk_files
+from .trees import CHUNK, copy_tree
 
 Allow = Callable[[str, str], None]  # raises Odd for a link (folder, link) that is not to be kept
 Mark = Optional[Tuple[int, int, int, int]]  # what lies at a path: device, inode, size and mtime in ns
 
-CHUNK = 1 << 20
 EMPTY = hashlib.sha256().hexdigest()
 STRANGE = "already exists and was not made by penstock: move it away, or use --overwrite"
 INLINE_BYTES = 8 * CHUNK  # above, looking at a product is left to another process
@@ -236,10 +235,7 @@ def _materialize(plan: Planned, path: str) -> os.stat_result:
     if plan.folder:
         _check_inside(plan, target)
     os.unlink(path)
-    if plan.folder:
-        shutil.copytree(target, path, symlinks=True)
-    else:
-        shutil.copy2(target, path)
+    copy_tree(target, path)
     return os.lstat(path)
 
 
@@ -315,13 +311,9 @@ def move(source: str, target: str) -> None:
 
 
 def _copy_over(source: str, target: str) -> None:
-    folder = os.path.isdir(source)
-    if folder:
-        shutil.copytree(source, target, symlinks=True)
-    else:
-        shutil.copy2(source, target)
+    copy_tree(source, target)
     sync_tree(target)
-    digest = digest_folder if folder else digest_file
+    digest = digest_folder if os.path.isdir(source) else digest_file
     if digest(source) != digest(target):
         raise OSError(errno.EIO, "the copy {} differs from {}".format(target, source))
     remove(source)
