@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from penstock.workflows.acoustics import longterm, matrix
+from penstock.workflows.acoustics import longterm
 from penstock.workflows.acoustics import product as module
 from penstock.workflows.acoustics.exports import write_npz
 from penstock.workflows.acoustics.measure import measure
@@ -11,6 +11,7 @@ from penstock.workflows.acoustics.overview import read_soundscape
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.tables import read_findings
 from penstock.workflows.acoustics.tiles import draw_tile, find_tile
+from penstock.workflows.stores import netcdf
 from penstock.workflows.stores.formats import as_netcdf, open_product, spectra_of, write_zarr
 
 
@@ -44,7 +45,7 @@ def same(made, expected):
 
 @pytest.mark.parametrize("chunk", [129 * 7, 129 * 100, 1 << 18])
 def test_a_zarr_store_opens_with_xarray_as_the_netcdf_file_does(make_product, tmp_path, chunk, monkeypatch):
-    monkeypatch.setattr(matrix, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(netcdf, "CHUNK_BYTES", chunk)
     monkeypatch.setattr(module, "CHUNK", chunk)
     product = make_product()
     write_zarr(product, tmp_path / "a.zarr")

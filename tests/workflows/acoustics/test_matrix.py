@@ -2,11 +2,9 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 
-from penstock.workflows.acoustics import matrix
-from penstock.workflows.acoustics.matrix import FILL, Matrix, Quantiser, Store, rounded, to_level
+from penstock.workflows.acoustics.matrix import Matrix, to_level
+from penstock.workflows.stores.netcdf import Store
 
 
 def test_levels_are_ten_times_the_logarithm():
@@ -19,31 +17,6 @@ def test_no_data_stays_no_data_and_no_power_is_very_low():
     level = to_level(np.array([np.nan, 0.0]), 1.0)
     assert np.isnan(level[0])
     assert -400 < level[1] < -370
-
-
-@given(st.lists(st.floats(-350, 250), min_size=1, max_size=50), st.sampled_from([0.1, 0.5, 1.0]))
-def test_packing_is_right_within_half_a_step(levels, step):
-    level = np.array(levels, np.float32)
-    quantiser = Quantiser.around(level, step)
-    back = quantiser.pack(level).astype(float) * step + quantiser.offset
-    assert np.abs(back - level).max() <= step / 2 + 1e-3
-
-
-@given(st.lists(st.floats(2.0**-90, 2.0**90, width=32), min_size=1, max_size=50))
-def test_a_sum_is_kept_within_a_thousandth_of_a_decibel(values):
-    sums = np.array(values, np.float32)
-    assert np.abs(10 * np.log10(rounded(sums).astype(float) / sums)).max() < 1.1e-3
-
-
-def test_rounding_a_sum_moves_no_mean():
-    sums = np.random.default_rng(1).exponential(size=100_000).astype(np.float32)
-    assert rounded(sums).mean(dtype=float) == pytest.approx(sums.mean(dtype=float), rel=2e-6)
-    assert not (rounded(sums).view(np.uint32) & 0xFFF).any()
-    assert np.isnan(rounded(np.array([np.nan]))).all()
-
-
-def test_no_data_is_packed_as_the_fill_value():
-    assert Quantiser(1.0, 0.0).pack(np.array([np.nan, 3.2], np.float32)).tolist() == [FILL, 3]
 
 
 def make(path, power, width=7):
@@ -78,29 +51,6 @@ def test_the_filters_are_those_of_every_hdf5(tmp_path):
             True,
             np.int16,
         )
-
-
-@pytest.mark.parametrize("count", [1, 1000, 70_000])
-def test_a_coordinate_in_steps_reads_as_its_numbers(tmp_path, count):
-    with Store(tmp_path / "a.nc") as store:
-        store.steps("place", count, first=0.25, step=0.5, units="m")
-    with xr.open_dataset(tmp_path / "a.nc") as data:
-        assert np.array_equal(data.place.values, 0.25 + 0.5 * np.arange(count))
-    assert (tmp_path / "a.nc").stat().st_size < 6000
-
-
-def test_rows_may_be_longer_than_a_chunk_and_those_never_written_are_nan(tmp_path, monkeypatch):
-    monkeypatch.setattr(matrix, "CHUNK_BYTES", 100)
-    rows = np.random.default_rng(2).random((9, 13)).astype(np.float32)
-    with Store(tmp_path / "a.nc") as store:
-        store.dimension("bin", np.arange(9))
-        store.dimension("line", np.arange(13))
-        made = store.rows("total", ("bin", "line"), np.float32)
-        for place in (0, 1, 2, 7):
-            made[place] = rows[place]
-    with xr.open_dataset(tmp_path / "a.nc") as data:
-        assert np.array_equal(data.total.values[[0, 1, 2, 7]], rows[[0, 1, 2, 7]])
-        assert np.isnan(data.total.values[[3, 4, 5, 6, 8]]).all()
 
 
 def test_frames_without_data_read_as_nan(tmp_path):

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.workflows.acoustics import probability, product
-from penstock.workflows.acoustics.matrix import Quantiser
 from penstock.workflows.acoustics.measure import measure
 from penstock.workflows.acoustics.names import guess_pattern, parse_pattern
 from penstock.workflows.acoustics.probability import PERCENTILES, LevelCounter, read_counts
 from penstock.workflows.acoustics.recordings import scan_paths
 from penstock.workflows.acoustics.segments import clips_of
 from penstock.workflows.acoustics.settings import Settings
+from penstock.workflows.stores.packing import Quantiser
 
 
 def count(levels, step=1.0, blocks=1):

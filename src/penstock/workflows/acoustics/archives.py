@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.workflows.acoustics.matrix import Store
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.timeline import moment
 from penstock.workflows.stores.formats import open_product, plain
+from penstock.workflows.stores.netcdf import Store
 
 DAY, MINUTE, MINUTES = 86400, 60.0, 1440
 TIME = {

@@ -15,10 +15,11 @@ from penstock.workflows.acoustics import bands
 from penstock.workflows.acoustics.bands import Bands
 from penstock.workflows.acoustics.calibration import Calibration
 from penstock.workflows.acoustics.fine import FineLines, Plan
-from penstock.workflows.acoustics.matrix import Store, to_level
+from penstock.workflows.acoustics.matrix import to_level
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.spectra import Transform
 from penstock.workflows.acoustics.timeline import Bins
+from penstock.workflows.stores.netcdf import Store
 
 SHORT = {
     "decidecade": "level in decidecades (base-ten third octaves)",

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.workflows.acoustics.axis import Axis
-from penstock.workflows.acoustics.matrix import SECONDS_1970, Store, to_level
+from penstock.workflows.acoustics.matrix import to_level
 from penstock.workflows.acoustics.pictures import Panel, draw
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.tables import sources_of
 from penstock.workflows.acoustics.timeline import Span, choose_width, edges_over, is_multiple, moment, seconds
 from penstock.workflows.stores.formats import open_product, plain
+from penstock.workflows.stores.netcdf import SECONDS_1970, Store
 
 SAME = (
     *("sample_rate", "nfft", "hop", "window", "scaling", "reference", "calibration", "calibration_factor"),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from penstock.workflows.acoustics.axis import Axis
 from penstock.workflows.acoustics.calibration import read_calibration, read_response
 from penstock.workflows.acoustics.levels import Columns
-from penstock.workflows.acoustics.matrix import Store, to_level
+from penstock.workflows.acoustics.matrix import to_level
 from penstock.workflows.acoustics.normal import Normal
 from penstock.workflows.acoustics.pictures import Panel, draw
 from penstock.workflows.acoustics.product import Writer
@@ -26,6 +26,7 @@ from penstock.workflows.acoustics.sound import Faulty, FileSound, Sound, check_s
 from penstock.workflows.acoustics.spectra import Transform
 from penstock.workflows.acoustics.tiles import Canvas, Pyramid, choose_range
 from penstock.workflows.acoustics.timeline import moment, seconds
+from penstock.workflows.stores.netcdf import Store
 
 __all__ = ["Faulty", "Measured", "check_samples", "make_transform", "measure", "measure_sound"]
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from penstock.workflows.acoustics.bandlevels import read_band_levels
 from penstock.workflows.acoustics.longterm import ORIGIN, collect, plan, title_of
-from penstock.workflows.acoustics.matrix import SECONDS_1970, Store, to_level
+from penstock.workflows.acoustics.matrix import to_level
 from penstock.workflows.acoustics.pictures import frequency_unit
 from penstock.workflows.acoustics.probability import PERCENTILES, Counts, read_counts
 from penstock.workflows.acoustics.timeline import moment
 from penstock.workflows.stores.formats import open_product
+from penstock.workflows.stores.netcdf import SECONDS_1970, Store
 
 DAY, HOUR = 86400, 3600
 

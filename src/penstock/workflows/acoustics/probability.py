@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.workflows.acoustics.matrix import FILL, Quantiser
+from penstock.workflows.stores.packing import FILL, Quantiser
 
 PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 LINES = 1024  # looked at together: with many lines, what is made on the way is larger than the counts

@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 from penstock.workflows.acoustics.bandlevels import BandLevels
 from penstock.workflows.acoustics.calibration import Calibration, read_calibration
 from penstock.workflows.acoustics.levels import BinSum, BinSums
-from penstock.workflows.acoustics.matrix import SECONDS_1970, Matrix, Quantiser, Store, rounded, to_level
+from penstock.workflows.acoustics.matrix import Matrix, to_level
 from penstock.workflows.acoustics.probability import PERCENTILES, LevelCounter
 from penstock.workflows.acoustics.qc import Finding
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.acoustics.sound import Sound
 from penstock.workflows.acoustics.spectra import Transform
 from penstock.workflows.acoustics.timeline import Bins, Span, seconds
+from penstock.workflows.stores.netcdf import SECONDS_1970, Store
+from penstock.workflows.stores.packing import Quantiser, rounded
 
 CHUNK = 1 << 18  # values in a chunk of the matrix: half a megabyte
+EIGHTH_DB = 0.125  # the step of percentiles
 
 
 class Writer:
@@ -160,7 +163,7 @@ class Writer:
         name = "level below which this share of the frames lies"
         about = {"units": "dB", "long_name": name}
         about["reference"] = self.calibration.reference_of(self.settings.scaling)
-        self.store.eighths("level_percentile", ("percentile", "frequency"), below, **about)
+        self.store.quantised("level_percentile", ("percentile", "frequency"), below, step=EIGHTH_DB, **about)
 
 
 installed = cache(version)  # of a package; the first look takes a millisecond

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from penstock.workflows.acoustics.axis import Axis
 from penstock.workflows.acoustics.levels import Columns
-from penstock.workflows.acoustics.matrix import FILL, to_level
+from penstock.workflows.acoustics.matrix import to_level
 from penstock.workflows.acoustics.settings import Settings
 from penstock.workflows.reports.palette import indexed, palette, robust_range
 from penstock.workflows.reports.png import encode
 from penstock.workflows.stores.formats import SUFFIXES, open_product
+from penstock.workflows.stores.packing import FILL
 
 NAME = re.compile(r"(?P<stem>.+)_(?P<count>\d+)_(?P<index>\d+)\.png")
 PART = 1 << 20  # values of a stored matrix read at once
