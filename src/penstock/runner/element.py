@@ -53,6 +53,7 @@ class Element:
 
     def abort(self) -> None:
         """Kill what runs, because it can no longer be watched."""
+        self._events.push()
         self._attempts.abort()
 
     def run(self) -> bool:
@@ -237,7 +238,8 @@ class Element:
         return "idle" if self._queue.empty and idle > self._job.spec.idle_s else None
 
     def _pause(self) -> None:
-        """Wait until a child ends or writes, a signal comes, or something is due."""
+        """Write what ended, then wait until a child ends or writes, a signal comes, or something is due."""
+        self._events.push()
         until = min(self._tick_at, self._attempts.next_at, self._group.due or self._tick_at)
         now = time.monotonic()
         if self._hungry and not self._stopping:

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import time
-from typing import Any, Dict, Iterable, Optional
+from typing import Any, Dict, Iterable, List, Optional
 
 from .errors import Unwell, say_error
 
@@ -32,6 +32,7 @@ class Events:
         self._head = '{{"t":{},"i":{},"l":{},"n":'.format(encode(token), element, life)
         self._count = 0
         self._reserve = reserve
+        self._held: List[str] = []
         self._backlog = b""
 
     def line(self, kind: str, inside: str, at: Optional[float] = None) -> str:
@@ -40,9 +41,19 @@ class Events:
         when = time.time() if at is None else at
         return '%s%d,"at":%.3f,"e":"%s",%s}\n' % (self._head, self._count, when, kind, inside)
 
+    def hold(self, line: str) -> None:
+        """Keep a line for the next write, which `push` makes if nothing else does: one call for all that came at once."""
+        self._held.append(line)
+
+    def push(self) -> None:
+        """Write what is held."""
+        if self._held:
+            self.write(())
+
     def write(self, lines: Iterable[str]) -> None:
         """Append lines; what the disk has no space for is kept and tried again with the next ones."""
-        data = self._backlog + "".join(lines).encode("ascii")
+        held, self._held = self._held, []
+        data = self._backlog + "".join([*held, *lines]).encode("ascii")
         self._backlog = data[self._append(data) :]
 
     def emit(self, kind: str, fields: Dict[str, Any]) -> None:
@@ -50,6 +61,7 @@ class Events:
 
     def announce(self, lines: Iterable[str]) -> None:
         """Append lines that must be in the file before what they announce happens; else raise Unwell."""
+        self.push()
         data = "".join(lines).encode("ascii")
         written = 0 if self._backlog else self._append(data)
         if written < len(data):

@@ -1,4 +1,4 @@
-"""Ended attempts: each is published and reported at once, and all of a second are made durable together."""
+"""Ended attempts: each is published at once, those of a turn are reported together, those of a second made durable."""
 
 import os
 import time
@@ -50,6 +50,8 @@ class End:
 
     def publish(self, revocations: Revocations) -> None:
         """Give the products their names, all of them or none; none of a task that was revoked meanwhile."""
+        if not self.made:
+            return
         plans = {plan.name: plan for plan in self._attempt.planned}
         published: List[Tuple[Made, os.stat_result]] = []
         try:
@@ -102,7 +104,7 @@ def _number(value: Optional[int]) -> str:
 
 
 class Group:
-    """Publish and report each end at once; make what was reported durable together, at the latest a second later."""
+    """Publish and report ends; make what was reported durable together, at the latest a second later."""
 
     def __init__(self, events: Events, revocations: Revocations) -> None:
         self.due: Optional[float] = None
@@ -116,14 +118,14 @@ class Group:
         self._fresh: Set[str] = set()
 
     def add(self, end: End, fresh: Iterable[str]) -> None:
-        """Publish an end's products and write its line."""
+        """Publish an end's products and report it; its line is written before the runner waits."""
         self._set_due()
         self._publish(end)
         line = self._end_line(end)
         if self._told and self._bytes + len(line) > GROUP_BYTES:
             self.flush()
             self._set_due()
-        self._events.write([line])
+        self._events.hold(line)
         self._told.append(end)
         self._fresh.update(fresh)
         self._products += len(end.made)

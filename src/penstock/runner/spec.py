@@ -43,7 +43,7 @@ class Stage(NamedTuple):
     @property
     def reads_log(self) -> bool:
         """Return whether the log of a failed attempt is searched."""
-        return any(rule.log for rule in self.rules)
+        return bool(self.rules) and any(rule.log for rule in self.rules)
 
 
 class Spec(NamedTuple):

@@ -67,7 +67,7 @@ class Surroundings:
 
     def keep(self) -> None:
         """Record the present state as what every task begins with."""
-        self._handlers = [plain_signal.getsignal(number) for number in SIGNALS]
+        self._handlers: List[Any] = [*map(plain_signal.getsignal, SIGNALS)]
         self._blocked = plain_signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self._path, self._folders = sys.path, list(sys.path)
         self._depth = sys.getrecursionlimit()
@@ -85,7 +85,7 @@ class Surroundings:
         os.umask(self._umask)
         signal.alarm(0)
         plain_signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
-        if [plain_signal.getsignal(number) for number in SIGNALS] != self._handlers:
+        if [*map(plain_signal.getsignal, SIGNALS)] != self._handlers:
             self._put_back_handlers()
         sys.setrecursionlimit(self._depth)
         if sys.path is not self._path or self._path != self._folders:
