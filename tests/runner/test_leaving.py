@@ -125,3 +125,15 @@ def test_a_runner_whose_job_was_packed_away_stops(lab):
     shutil.rmtree(lab.job)
     process.wait(10)
     assert (lab.root / "begun").read_text() == "1\n"
+
+
+def test_a_runner_whose_job_was_packed_away_publishes_nothing_more(lab):
+    text = ': > "$P"; touch made; while [ ! -e go ]; do sleep 0.01; done'
+    lab.batch([lab.shell(1, text, products=lab.product("x"))])
+    process = lab.start()
+    lab.wait_for(lambda: (lab.root / "made").exists())
+    shutil.rmtree(lab.job)
+    (lab.root / "go").touch()
+    process.wait(10)
+    assert not (lab.root / "x").exists()
+    assert lab.leftovers() == []

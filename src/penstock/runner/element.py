@@ -88,7 +88,6 @@ class Element:
         self._tick_at = now + TICK_S
         self._attempts.tick(now)
         self._revocations.refresh()
-        self._revocations.watch_folder()
         self._attempts.stop_revoked(self._revocations)
         if self._revocations.all:
             self._stop("revoked")

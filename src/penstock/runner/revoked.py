@@ -16,6 +16,7 @@ class Revocations:
 
     def refresh(self) -> None:
         if not os.access(self._path, os.F_OK):
+            self._watch_folder()
             return
         try:
             status = os.stat(self._path)
@@ -25,7 +26,7 @@ class Revocations:
         if seen != self._seen and self._read():
             self._seen = seen
 
-    def watch_folder(self) -> None:
+    def _watch_folder(self) -> None:
         """Take the loss of the job's folder for the revocation of all: it is packed when we have been given up."""
         try:
             os.stat(os.path.dirname(self._path))
