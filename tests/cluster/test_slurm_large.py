@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.cluster.lab import Lab
+import psutil
+from tests.cluster.daemon import is_named
+from tests.cluster.lab import Lab, until
 from tests.cluster.slurm import Slurm
 
 TOLD = """
@@ -26,6 +29,16 @@ PARTITIONS = (
     'partitions = [{ name = "short", max_walltime = "60s" }, { name = "main", gpus = 4 }]\n'
     'name_prefix = "lab42-"\ncomment = "night shift"\n'
 )
+
+
+SLOW = """
+[stage.slow]
+each = "unit"
+command = ["sh", "-c", "echo $0 $SLURMD_NODENAME >> runs; sleep 2; echo $0 > $1", "{unit}", "{product}"]
+products = "slow/{unit}"
+batch = 1
+resources = { cpus = 2 }
+"""
 
 
 def words(root: Path, names: str) -> Sequence[list[str]]:
@@ -72,3 +85,49 @@ def test_a_run_in_an_allocation_uses_its_nodes(slurm_gpus: Slurm, tmp_path: Path
     assert {node for node, *_ in found} == {"g1", "g2"}
     assert [threads for _, *threads in found] == [["2", "2"]] * 4
     assert lab.states("told") == {"done": 4}
+
+
+def test_work_of_an_allocation_goes_on_when_what_started_its_runners_is_killed(
+    slurm_gpus: Slurm, tmp_path: Path
+) -> None:
+    lab = Lab(tmp_path, slurm_gpus, "slurm").define(SLOW, units=6)
+    runs = tmp_path / "runs"
+    with ThreadPoolExecutor() as threads:
+        ended = threads.submit(slurm_gpus.run, *ALLOCATE, *RUN, user="root", cwd=tmp_path, timeout=120.0)
+        until(
+            lambda: ended.done() or (runs.exists() and {"g1", "g2"} <= {*runs.read_text("utf-8").split()}),
+            "both nodes work",
+        )
+        killed = kill_steps(slurm_gpus)
+        assert ended.result().returncode == 0, ended.result().stdout
+    assert killed
+    assert lab.states("slow") == {"done": 6}
+    assert words(tmp_path, "slow/*") == [[str(unit)] for unit in range(1, 7)]
+    assert 6 < len(runs.read_text("utf-8").splitlines()) <= 6 + 2 * killed
+    assert lab.penstock("ledger", "check", "--products").returncode == 0
+    until(lambda: not left_by(tmp_path), "no runner is left", 10.0)
+
+
+ALLOCATE = ("salloc", "--nodes=2", "--ntasks=4", "--ntasks-per-node=2")
+RUN = (sys.executable, "-m", "penstock", "run", "--site", "local")
+
+
+def kill_steps(cluster: Slurm) -> int:
+    """Kill all `srun` of a cluster, as a full memory does; return how many these were."""
+    found = [
+        process for process in psutil.process_iter() if is_named(process, "srun") and is_of(process, cluster)
+    ]
+    for process in found:
+        process.kill()
+    return len(found)
+
+
+def is_of(process: psutil.Process, cluster: Slurm) -> bool:
+    """Whether a process asks this cluster."""
+    return cluster.env.items() <= process.environ().items()
+
+
+def left_by(root: Path) -> list[list[str]]:
+    """Return the commands of runners that are still at work for a campaign."""
+    lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if any(word.startswith(f"{root}/.penstock/jobs/") for word in line)]
