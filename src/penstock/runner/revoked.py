@@ -11,6 +11,7 @@ class Revocations:
     def __init__(self, path: str) -> None:
         self.all = False
         self._path = path
+        self._folder = os.path.dirname(path)
         self._seen: Optional[Tuple[int, int, int]] = None
         self._tasks: Set[Tuple[int, int]] = set()
 
@@ -29,7 +30,7 @@ class Revocations:
     def _watch_folder(self) -> None:
         """Take the loss of the job's folder for the revocation of all: it is packed when we have been given up."""
         try:
-            os.stat(os.path.dirname(self._path))
+            os.stat(self._folder)
         except FileNotFoundError:
             self.all = True
         except OSError:
