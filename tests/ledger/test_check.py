@@ -69,4 +69,4 @@ def test_a_task_that_is_to_be_redone_and_is_not_stale_is_found(finished: Path) -
         finished,
         "UPDATE task SET redo = 3 WHERE stage = 1 AND unit = (SELECT min(unit) FROM task WHERE stage = 1)",
     )
-    assert found == ["1 tasks that are to be redone but are not marked stale"]
+    assert found == ["tasks that are to be redone but are not marked stale: 1"]

@@ -35,7 +35,7 @@ def check_ledger(ledger: Ledger, graph: Graph) -> list[str]:
     """Return what is wrong with a ledger, a sentence each; nothing when all is well."""
     damage = [row[0] for row in ledger.db.execute("PRAGMA integrity_check") if row[0] != "ok"]
     found = [(what, ledger.db.execute(sql).fetchone()[0]) for what, sql in CONTRADICTIONS.items()]
-    return damage + [f"{count} {what}" for what, count in found if count] + list(wrong_tallies(ledger, graph))
+    return damage + [f"{what}: {count:,}" for what, count in found if count] + list(wrong_tallies(ledger, graph))
 
 
 def wrong_tallies(ledger: Ledger, graph: Graph) -> Iterator[str]:

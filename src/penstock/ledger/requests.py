@@ -118,7 +118,7 @@ def set_aside(ledger: Ledger, path: Path) -> None:
     """Keep a damaged request under another name, and record it as a problem."""
     damaged = path.with_suffix(".damaged")
     path.rename(damaged)
-    why = f"a request of another host is damagedand is kept as {damaged}: request it again"
+    why = f"a request of another host is damaged and is kept as {damaged}: request it again"
     ledger.set_problem(f"request {path.stem}", why, SystemClock().now())
 
 

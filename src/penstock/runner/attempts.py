@@ -170,9 +170,9 @@ class Attempts:
         why = "revoked while it ran"
         for attempt in self.running:
             for waiting in attempt.slot.ahead:
-                if revocations.cover(*waiting.work.id):
+                if revocations.covered(*waiting.work.id):
                     waiting.ending = waiting.ending or ("cancelled", why)
-            if revocations.cover(*attempt.work.id):
+            if revocations.covered(*attempt.work.id):
                 self.stop(attempt, "cancelled", why)
 
     def tick(self, now: float) -> None:

@@ -140,6 +140,7 @@ class Element:
             self._queue.finish(work)
 
     def _begin(self, work: Work, slot: Optional[Slot] = None) -> None:
+        self._revocations.refresh()
         why = self._why_not(work)
         if why is not None:
             self._give_chain(work, why)
@@ -169,7 +170,7 @@ class Element:
     def _why_not(self, work: Work) -> Optional[str]:
         if self._stopping:
             return self._stopping
-        if self._revocations.cover(*work.id):
+        if self._revocations.covered(*work.id):
             return "revoked"
         if self._has_time(work):
             return None

@@ -39,6 +39,10 @@ class Revocations:
     def cover(self, stage: int, unit: int) -> bool:
         """Return whether a task is revoked by now."""
         self.refresh()
+        return self.covered(stage, unit)
+
+    def covered(self, stage: int, unit: int) -> bool:
+        """Return whether a task was revoked at the last look."""
         return self.all or (stage, unit) in self._tasks
 
     def _read(self) -> bool:
