@@ -34,8 +34,9 @@ CONTRADICTIONS = {
 def check_ledger(ledger: Ledger, graph: Graph) -> list[str]:
     """Return what is wrong with a ledger, a sentence each; nothing when all is well."""
     damage = [row[0] for row in ledger.db.execute("PRAGMA integrity_check") if row[0] != "ok"]
-    found = [(what, ledger.db.execute(sql).fetchone()[0]) for what, sql in CONTRADICTIONS.items()]
-    return damage + [f"{what}: {count:,}" for what, count in found if count] + list(wrong_tallies(ledger, graph))
+    counted = [(what, ledger.db.execute(sql).fetchone()[0]) for what, sql in CONTRADICTIONS.items()]
+    found = [f"{what}: {count:,}" for what, count in counted if count]
+    return damage + found + list(wrong_tallies(ledger, graph))
 
 
 def wrong_tallies(ledger: Ledger, graph: Graph) -> Iterator[str]:
