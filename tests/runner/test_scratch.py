@@ -74,7 +74,8 @@ def kill(process):
 def working(lab, node):
     """Start a runner whose task sits in its scratch folder until it is told to go; return both."""
     lab.stage("netmc", scratch=True, scratch_at=str(node))
-    lab.batch([lab.shell(1, f"echo x > x; until [ -e {lab.root}/go ]; do sleep 0.02; done", stage="netmc")])
+    wait = f"until [ -e {lab.root}/go ] || [ ! -d {lab.root} ]; do sleep 0.02; done"
+    lab.batch([lab.shell(1, f"echo x > x; {wait}", stage="netmc")])
     process = lab.start()
     (file,) = lab.wait_for(lambda: [*node.rglob(f"{lab.token}*/x")])
     return process, file.parent
