@@ -15,7 +15,7 @@ LAYERS = (
     {"errors"},
     {"clock", "csvfile", "disk", "extras", "hardware", "host", "machine"},
     {"units"},
-    {"campaign", "complete"},
+    {"campaign", "complete", "functions"},
     {"config"},  # what people type, turned into a campaign
     {"graph", "decide", "batching"},
     {"rendering"},

@@ -251,6 +251,17 @@ def test_the_spec_says_of_a_stage_what_the_runner_needs() -> None:
     assert (written["format"], written["token"], written["root"]) == (1, "pabc", str(ROOT))
 
 
+def test_the_spec_says_of_a_function_what_the_definition_knew_when_it_was_frozen(tmp_path: Path) -> None:
+    (tmp_path / "json.py").touch()
+    stage = Stage(
+        "go", 1, python="lab.fits:fit", setup="json:loads", code={"lab/fits.py": "d1", "lab.py": "d2"}
+    )
+    spec = stage_spec(stage, 1, Campaign("winter", tmp_path, ("file",), (), (stage,), {}))
+    assert spec["python"] == {"function": "lab.fits:fit", "file": "lab/fits.py"}
+    assert spec["setup"] == "json:loads"
+    assert stage_spec(command("go"), 1, Campaign("x", ROOT, ("file",), (), (), {}))["python"] is None
+
+
 def test_a_path_within_the_campaign_is_named_from_there() -> None:
     assert relative_to_root(ROOT / "a/b", ROOT) == "a/b"
     assert relative_to_root(Path("/elsewhere/b"), ROOT) == "/elsewhere/b"

@@ -18,13 +18,13 @@ campaign.stage("copy", each="file", command=["cp", "{path}", "{product}"], produ
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.config.draft import Draft
 from penstock.errors import DefinitionError
+from penstock.functions import reference_of
 
 if TYPE_CHECKING:
     from penstock.campaign import Campaign as Frozen
@@ -155,20 +155,6 @@ class Campaign(Draft):
             raise DefinitionError(message, file=self.file, line=line)
         stages[name] = {key: _reference_if_callable(value) for key, value in keys.items()}
         self.lines["stage", name] = line
-
-
-def reference_of(target: Callable[..., Any]) -> str:
-    """Return `module:function`, by which runners import `target`."""
-    name, module = getattr(target, "__qualname__", ""), getattr(target, "__module__", "")
-    if not name.isidentifier():
-        message = f"the function {name or target!r} cannot be imported by its name; define it at the top of a module"
-        raise DefinitionError(message)
-    if module == "__main__":
-        file = getattr(sys.modules["__main__"], "__file__", None)
-        if file is None:
-            raise DefinitionError(f"the function {name!r} is in no file; put it in a module and import it")
-        module = Path(file).stem
-    return f"{module}:{name}"
 
 
 def _reference_if_callable(value: Any) -> Any:

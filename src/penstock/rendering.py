@@ -11,6 +11,7 @@ from typing import Any
 
 from penstock.campaign import Campaign, Stage
 from penstock.errors import DefinitionError
+from penstock.functions import find_function
 from penstock.runner.sealed import digest_of, seal
 from penstock.units import Placeholder, Template
 
@@ -203,8 +204,8 @@ def stage_spec(stage: Stage, number: int, campaign: Campaign, *, time_scale: flo
     limit = stage.resources.walltime_s
     return {
         "id": number,
-        "python": stage.python,
-        "setup": stage.setup,
+        "python": stage.python and find_function(stage.python, stage.code).deliver(),
+        "setup": stage.setup and find_function(stage.setup, stage.code).deliver(),
         "path": [str(campaign.root)],
         "types": {name: kind for name, kind in campaign.types.items() if kind == "datetime"},
         "params": dict(stage.params),

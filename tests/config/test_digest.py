@@ -287,6 +287,32 @@ def test_the_decorator_that_makes_a_stage_does_not_count(tmp_path: Path):
     )
 
 
+FOLDER = {
+    "fits.py": "from lab import scale\ndef fit(task):\n    return scale(2)\n",
+    "lab/__init__.py": "from lab.prep import start\ndef scale(x):\n    return 3 * x\n",
+    "lab/prep.py": "def start():\n    pass\n",
+    "lab/__main__.py": "import lab\nprint(lab.scale(1))\n",
+    "fast.abi3.so": "not Python",
+}
+
+#: what a stage runs, and the digest that records of campaigns have of it
+RECORDED = [
+    ('python = "fits:fit"\nsetup = "lab.prep:start"', "d10e8144abcfc22300bf6eef8ce12dad856d0bd020b75969eda884e6bd91f69c"),
+    ('python = "lab:scale"', "7916d97f3a07861ff35b7f8c4c63197d9241c8ca507e475962ccbbf7057ca3d0"),
+    ('python = "fast:run"', "9341eac9aed74841dd51bf3532f725aee75993633cacd29ec01a15008b043487"),
+    ('python = "json:dumps"\nsetup = "fits:fit"', "360d5629af0ff4c9f62505871c0b0906fa7f5e5232cd8eb64d181471c00c83c6"),
+    ('command = ["python", "-m", "lab", "{file}"]', "bacb4250f4e667bb73ac3c0281b27f693c98c3f4a9d0072e2d4ce26a028a379e"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("runs", "digest"), RECORDED)
+def test_no_task_of_a_recorded_campaign_becomes_stale(define: Define, tmp_path: Path, runs: str, digest: str):
+    for file, text in FOLDER.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(text)
+    assert define(f'[stage.a]\neach = "file"\n{runs}\n').stage("a").digest == f"2:{digest}"
+
+
 def test_an_input_template_counts_by_its_content(define: Define, tmp_path: Path):
     text = STAGE + 'scratch = true\ntemplates = { "in.txt" = "in.tmpl" }\n'
     (tmp_path / "in.tmpl").write_text("one {file}")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,11 @@ def test_a_function_that_is_there_is_found_without_importing(define: Define, tmp
         "assigned = lambda task: 1\nif True:\n    def later(task): ...\n"
     )
     assert check(define(f'[stage.a]\neach = "run"\npython = "{reference}"\n')) == []
+
+
+def test_a_compiled_module_of_the_campaign_is_there(define: Define, tmp_path: Path):
+    (tmp_path / f"fast{EXTENSION_SUFFIXES[-1]}").write_bytes(b"\x7fELF")
+    assert check(define('[stage.a]\neach = "run"\npython = "fast:run"\n')) == []
 
 
 def test_set_up_functions_and_unit_functions_are_looked_for_too(define: Define):

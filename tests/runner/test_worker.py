@@ -1,8 +1,12 @@
 """Forked workers: what a function finds there."""
 
+import json
 import os
+import sys
 
 import pytest
+
+from penstock.functions import find_function
 
 
 def test_a_worker_imports_and_sets_up_once(lab):
@@ -60,6 +64,27 @@ def run(task):
     mark = f"{lab.token}/1/1"
     assert lab.ends()[1]["result"] == [str(lab.root), ["1", mark, "x"]]
     assert lab.ends()[2]["result"] == [str(lab.root), ["1", mark, None]]
+
+
+@pytest.mark.parametrize(("module", "found"), [("time", sys.executable), ("json", json.__file__)])
+def test_a_module_that_another_one_of_its_name_hides_is_told(lab, module, found):
+    (lab.modules / f"{module}.py").write_text("def loads(task):\n    return 'own'\nsleep = loads\n")
+    name = "sleep" if module == "time" else "loads"
+    lab.stage("python", python=own_function(module, name), path=[str(lab.modules)])
+    said = f"`import {module}` finds {found} instead of the campaign's {module}.py, which needs another name"
+    assert lab.end(lab.python(1))["why"] == said
+
+
+def test_a_module_of_the_campaign_may_be_a_link_and_its_folder_one_too(lab):
+    (lab.root / "kept.py").write_text("def run(task):\n    return 'own'\n")
+    (lab.modules / "linked.py").symlink_to(lab.root / "kept.py")
+    (lab.root / "here").symlink_to(lab.modules)
+    lab.stage("python", python=own_function("linked", "run"), path=[str(lab.root / "here")])
+    assert lab.end(lab.python(1))["result"] == "own"
+
+
+def own_function(module, name):
+    return find_function(f"{module}:{name}", [f"{module}.py"]).deliver()
 
 
 def test_commands_get_the_environment_and_the_mark(lab):

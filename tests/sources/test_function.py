@@ -9,6 +9,7 @@ from tests.sources.conftest import found_in, state_at
 from penstock import function
 from penstock.campaign import Campaign
 from penstock.errors import DefinitionError
+from penstock.sources import import_function
 
 Freeze = Callable[..., Campaign]
 
@@ -105,3 +106,14 @@ def test_campaigns_with_modules_of_one_name_do_not_mix(tmp_path_factory: pytest.
         ).freeze()
         found += [unit.key for unit in found_in(campaign)]
     assert found == [(0,), (1,)]
+
+
+def test_campaigns_with_packages_of_one_name_do_not_mix(tmp_path_factory: pytest.TempPathFactory):
+    found: list[object] = []
+    for number, module in enumerate(("one", "two", "one")):
+        root = tmp_path_factory.mktemp("campaign")
+        (root / "own_package").mkdir()
+        (root / "own_package" / "__init__.py").write_text(f"NUMBER = {number}\n")
+        (root / "own_package" / f"{module}.py").write_text("from own_package import NUMBER as give\n")
+        found.append(import_function(f"own_package.{module}:give", root))
+    assert found == [0, 1, 2]

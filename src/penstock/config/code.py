@@ -5,30 +5,12 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from penstock.config.syntax import Syntax, digest_of, read_syntax
+from penstock.functions import candidates
 
 MOST_BYTES = 16_000_000  # of a file whose content is looked at; above it size and time stand for the content
-
-
-def own_module(module: str, root: Path) -> Path | None:
-    """Find the file of `module` in the campaign's own folder, as an import would."""
-    return next((file for file in candidates(module, root) if file.is_file()), None)
-
-
-def candidates(module: str, folder: Path) -> tuple[Path, ...]:
-    """Return the files that an import of `module` may mean; the first one that is there counts."""
-    base = folder.joinpath(*module.split("."))
-    return base / "__init__.py", base.with_name(f"{base.name}.py")
-
-
-def extension(module: str, folder: Path) -> Path | None:
-    """Find a compiled module."""
-    base = folder.joinpath(*module.split("."))
-    files = (base.with_name(base.name + suffix) for suffix in EXTENSION_SUFFIXES)
-    return next((file for file in files if file.is_file()), None)
 
 
 def mark_of(file: Path) -> str | None:
@@ -68,14 +50,13 @@ class Code:
     looked: set[Path] = field(default_factory=set[Path])
     modules: dict[Path, Syntax] = field(default_factory=dict[Path, Syntax])
 
-    def of_functions(self, references: Sequence[str]) -> dict[str, str]:
-        """Digest the modules that functions (`module:function`) reach, by file.
+    def of_functions(self, named: Sequence[tuple[str, str]]) -> dict[str, str]:
+        """Digest the modules that functions, each a module and a name, reach together, by file.
 
         A function that a decorator makes another stage is left out as long as nothing names it.
         """
-        named = [reference.partition(":") for reference in references]
-        reached = self.reached((module for module, _, _ in named), (self.root,))
-        names = spread(reached.values(), {name for _, _, name in named})
+        reached = self.reached((module for module, _ in named), (self.root,))
+        names = spread(reached.values(), {name for _, name in named})
         return {self.shown(file): syntax.digest(names) for file, syntax in reached.items()}
 
     def of_script(self, text: bytes, folder: Path) -> dict[str, str]:
@@ -121,10 +102,10 @@ class Code:
 
     def find(self, name: str, folder: Path) -> Path | None:
         """Return the file of a module, and remember the files that were looked for."""
-        self.looked.update(candidates(name, folder))
-        file = own_module(name, folder) or extension(name, folder)
-        self.looked.update([file] if file else [])
-        return file
+        files = candidates(name, folder)
+        found = next((file for file in files if file.is_file()), None)
+        self.looked.update(file for file in files if file.suffix == ".py" or file == found)
+        return found
 
     def read(self, file: Path, parts: Sequence[str]) -> Syntax:
         """Read the module that was imported by this name."""

@@ -50,7 +50,7 @@ class Commands:
         if UNKNOWN in word.text or word.before not in ("-m", "-c"):
             return {}
         if word.before == "-m":
-            return self.code.of_functions([f"{word.text}:", f"{word.text}.__main__:"])
+            return self.code.of_functions([(word.text, ""), (f"{word.text}.__main__", "")])
         return self.code.of_script(word.text.encode(errors="surrogateescape"), self.code.root)
 
     def imports_of(self, path: str) -> dict[str, str]:

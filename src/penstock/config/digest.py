@@ -12,6 +12,7 @@ from penstock.campaign import DIGESTS, FileSource, Source, Stage
 from penstock.config.code import Code
 from penstock.config.commands import Commands
 from penstock.config.uses import fields_placed, fields_used
+from penstock.functions import Folder, find_function
 
 
 def digest_stages(
@@ -28,7 +29,8 @@ def digest_stages(
 def digested_stage(stage: Stage, commands: Commands) -> Stage:
     """Return a stage with what it is made of: its code, the fields that it uses, its digest."""
     code, root = commands.code, commands.code.root
-    made_of = commands.of_stage(stage) | code.of_functions([*filter(None, (stage.python, stage.setup))])
+    functions = [find_function(named, Folder(root)) for named in (stage.python, stage.setup) if named]
+    made_of = commands.of_stage(stage) | code.of_functions([function.meaning() for function in functions])
     for path in stage.templates.values():
         made_of |= code.of_file(root / path)
     uses, places = fields_used(stage, root), fields_placed(stage)

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from penstock.config.amounts import gpus, seconds, size
+from penstock.functions import REFERENCE
 from penstock.units import iso
 
 NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 STAGE_NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
-REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 MOST = 1_000_000_000  # of whatever is counted
 
 Outcome = Literal[

@@ -12,7 +12,7 @@ from penstock.config.code import mark_of
 from penstock.config.draft import Draft
 from penstock.csvfile import read_header
 
-CODE = ("campaign.py", "config", "units")  # that makes a campaign out of a draft
+CODE = ("campaign.py", "config", "functions.py", "units")  # that makes a campaign out of a draft
 
 
 def origin_of(draft: Draft, copy: Mapping[str, Any]) -> str:

@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 from penstock.campaign import Campaign, FunctionSource, Stage
-from penstock.config.code import MOST_BYTES, is_large, own_module
+from penstock.config.code import MOST_BYTES, is_large
 from penstock.config.collisions import check_collisions
 from penstock.config.places import Places, find_lines
 from penstock.errors import DefinitionError
+from penstock.functions import Folder, Imported, InFile, find_function
 from penstock.units import Placeholder
 
 SHELL_WORDS = frozenset(
@@ -142,9 +143,12 @@ def _check_templates(stage: Stage, campaign: Campaign, places: Places) -> None:
 
 
 def _check_function(reference: str, root: Path, places: Places, keys: tuple[str, ...]) -> None:
-    module, _, name = reference.partition(":")
-    file = own_module(module, root) or _installed(module, root, reference, places, keys)
-    if file is None:
+    match find_function(reference, Folder(root)):
+        case InFile(_, name, own):
+            file = root / own
+        case Imported(module, name):
+            file = _installed(module, root, reference, places, keys)
+    if file.suffix != ".py":
         return  # built in, or compiled: nothing to read
     try:
         names = _names(ast.parse(file.read_bytes()))
@@ -167,8 +171,8 @@ def _check_extras(campaign: Campaign, places: Places) -> None:
     here = [
         s for s in campaign.stages if s.python and _runs_here(s, campaign) and not campaign.site_of(s).python
     ]
-    modules = {(s.python or "").partition(":")[0]: s.name for s in reversed(here)}
-    installed = {module: name for module, name in modules.items() if not own_module(module, campaign.root)}
+    named = {find_function(s.python or "", Folder(campaign.root)): s.name for s in reversed(here)}
+    installed = {function.module: name for function, name in named.items() if isinstance(function, Imported)}
     if not installed:
         return
     from penstock.extras import explain_missing, workflow_of  # which looks through all that is installed
@@ -179,7 +183,7 @@ def _check_extras(campaign: Campaign, places: Places) -> None:
             raise places.error(("stage", stage, "python"), why)
 
 
-def _installed(module: str, root: Path, reference: str, places: Places, keys: tuple[str, ...]) -> Path | None:
+def _installed(module: str, root: Path, reference: str, places: Places, keys: tuple[str, ...]) -> Path:
     """Find an installed module's file. Of a package, only the parents are imported."""
     try:
         spec = importlib.util.find_spec(module)
@@ -189,7 +193,7 @@ def _installed(module: str, root: Path, reference: str, places: Places, keys: tu
         where = f"in {root} or by {sys.executable}"
         message = f"the module {module!r} of {reference!r} cannot be found {where}; install it or correct it"
         raise places.error(keys, message)
-    return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+    return Path(spec.origin or "")
 
 
 def _names(tree: ast.Module) -> set[str]:

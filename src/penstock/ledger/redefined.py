@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from penstock.functions import InFile, find_function
 from penstock.ledger.units import MOST_SHOWN, show_value
 
 Copy = Mapping[str, Any]
@@ -175,13 +176,12 @@ def digest_part(digest: str | None) -> dict[str, str] | None:
 
 def role_of(file: str, stage: Copy) -> str:
     """Say what a file of the campaign is for a stage."""
-    for reference in filter(None, (stage["python"], stage["setup"])):
-        module, _, name = reference.partition(":")
-        base = module.replace(".", "/")
-        if file in (f"{base}.py", f"{base}/__init__.py"):
-            return f"the function {name} ({file})"
+    functions = [find_function(one, [file]) for one in (stage["python"], stage["setup"]) if one]
+    for function in functions:
+        if isinstance(function, InFile):
+            return f"the function {function.name} ({file})"
     if file in stage["templates"].values():
         return f"the template {file}"
-    if stage["python"]:
-        return f"{file}, which the function {stage['python'].partition(':')[2]} uses,"
+    if functions:
+        return f"{file}, which the function {functions[0].name} uses,"
     return f"{file}, which the command uses,"

@@ -16,13 +16,21 @@ class Rule(NamedTuple):
     why: str
 
 
+class Function(NamedTuple):
+    """A Python function: its module, its name there, and the campaign's file that has it; an installed one has none."""
+
+    module: str
+    name: str
+    file: str
+
+
 class Stage(NamedTuple):
     """How the tasks of one stage are run."""
 
     name: str
     id: int
-    python: Optional[str]
-    setup: Optional[str]
+    python: Optional[Function]
+    setup: Optional[Function]
     path: List[str]
     levels: List[str]
     types: Dict[str, str]
@@ -114,8 +122,8 @@ def parse_stage(name: str, data: Dict[str, Any]) -> Stage:
     return Stage(
         name=name,
         id=data["id"],
-        python=data.get("python"),
-        setup=data.get("setup"),
+        python=_function(data.get("python")),
+        setup=_function(data.get("setup")),
         path=data.get("path") or [],
         levels=data.get("levels") or [],
         types=data.get("types") or {},
@@ -133,6 +141,15 @@ def parse_stage(name: str, data: Dict[str, Any]) -> Stage:
         cpus=data.get("cpus") or 0,
         gpus=data.get("gpus") or 0,
     )
+
+
+def _function(data: Any) -> Optional[Function]:
+    """Return a function; it is given by its reference alone where an import finds it."""
+    if not data:
+        return None
+    reference, file = (data, "") if isinstance(data, str) else (data["function"], data["file"])
+    module, _, name = reference.partition(":")
+    return Function(module, name, file)
 
 
 def _rule(data: Dict[str, Any]) -> Rule:

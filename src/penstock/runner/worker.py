@@ -13,7 +13,7 @@ from .errors import LIMITS, TaskFailure, Unfit
 from .messages import Inbox, pack, write_all
 from .orphans import TASK
 from .products import Made, Planned, explained, find_products, is_heavy, secure_products, sync_tree
-from .spec import Job, Stage
+from .spec import Function, Job, Stage
 from .surroundings import Environment, Surroundings
 from .task import Task, Verdict
 
@@ -246,33 +246,40 @@ class Functions:
         function = self._ready.get(stage.name)
         if function is None:
             before = dict(os.environ)
-            function = load(stage.python or "", stage.path)
-            if stage.setup:
-                load(stage.setup, stage.path)()
+            function, *setups = [load(one, stage.path) for one in (stage.python, stage.setup) if one]
+            for set_up in setups:
+                set_up()
             self.environment.learn(before)
             self.surroundings.keep()
             self._ready[stage.name] = function
         return function
 
 
-def load(reference: str, path: List[str]) -> Callable[..., Any]:
-    """Import `package.module:function`, looking in `path` first."""
+def load(function: Function, path: List[str]) -> Callable[..., Any]:
+    """Import a function, looking in `path` first."""
     for folder in reversed(path):
         if folder not in sys.path:
             sys.path.insert(0, folder)
-    module, _, name = reference.partition(":")
+    module, name, own = function
     try:
         found: Any = importlib.import_module(module)
     except Exception as error:
         traceback.print_exc()
         raise Unfit("cannot import {}: {}".format(module, _sentence(error))) from error
-    for part in name.split("."):
-        if not hasattr(found, part):
-            raise Unfit(
-                "there is no function {} in {} ({})".format(name, module, getattr(found, "__file__", "?"))
+    file = getattr(found, "__file__", None) or sys.executable
+    if own and _place_of(file) not in [_place_of(os.path.join(folder, own)) for folder in path]:
+        raise Unfit(
+            "`import {}` finds {} instead of the campaign's {}, which needs another name".format(
+                module, file, own
             )
-        found = getattr(found, part)
-    return found
+        )
+    if not hasattr(found, name):
+        raise Unfit("there is no function {} in {} ({})".format(name, module, file))
+    return getattr(found, name)
+
+
+def _place_of(file: str) -> str:
+    return os.path.realpath(os.path.dirname(file))
 
 
 class Usage:

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from penstock.campaign import Campaign, FunctionSource
 from penstock.errors import DefinitionError
+from penstock.functions import Folder, InFile, find_function
 from penstock.sources.found import Found, Problem, ScanState, Shape
 from penstock.units import Value, iso, read_value, show_key
 
@@ -56,21 +57,28 @@ def _shortened(given: Any) -> str:
 
 def import_function(reference: str, root: Path) -> Callable[..., Any]:
     """Import `module:function`; modules in the campaign's folder come first."""
-    module_name, _, name = reference.partition(":")
+    function = find_function(reference, Folder(root))
+    if isinstance(function, InFile):
+        _forget_others(function.module, root)
     try:
-        with _first_on_path(root, module_name):
-            module = importlib.import_module(module_name)
-        return getattr(module, name)
+        with _first_on_path(root):
+            module = importlib.import_module(function.module)
+        return getattr(module, function.name)
     except Exception as error:  # whatever the module does when it is imported
         raise DefinitionError(f"the function {reference!r} cannot be imported: {error}") from error
 
 
+def _forget_others(module: str, root: Path) -> None:
+    """Forget the modules of another campaign in this process that have this one's name, or are of its package."""
+    package = module.partition(".")[0]
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if not Path(file).is_relative_to(root):
+            del sys.modules[name]
+
+
 @contextmanager
-def _first_on_path(root: Path, module_name: str) -> Generator[None]:
-    own = (root / module_name.partition(".")[0]).with_suffix(".py")
-    loaded = sys.modules.get(module_name)
-    if own.exists() and loaded is not None and getattr(loaded, "__file__", None) != str(own):
-        del sys.modules[module_name]  # of another campaign in this process
+def _first_on_path(root: Path) -> Generator[None]:
     sys.path.insert(0, str(root))
     importlib.invalidate_caches()
     try:
