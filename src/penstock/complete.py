@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.errors import DefinitionError
 from penstock.units import Template, read_value
@@ -24,8 +24,7 @@ GRAMMAR = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """What a condition is checked against."""
 
     values: Mapping[str, Any]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from penstock.campaign import Allowance, Members
 
@@ -40,8 +39,7 @@ RETRIES_LOCAL = RETRIES | {"error": Allowance(1), "missing_product": Allowance(1
 FREE = frozenset({"node_failure", "preempted", "lost", "unstarted"})
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
+class Upstream(NamedTuple):
     """What a task sees of one upstream: how many of its tasks are in which state.
 
     `group`: the upstream is finer (a merge); otherwise there is one task at most.
@@ -55,8 +53,7 @@ class Upstream:
     missing: str = ""  # why there is no task, if more is known than "its `where` leaves it out"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The state that a task should have, and why."""
 
     state: State
@@ -144,8 +141,7 @@ def of_expanders(view: Upstream, members: Members) -> Verdict:
     return READY
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """An unsuccessful attempt, with what was spent before it."""
 
     outcome: str
@@ -157,8 +153,7 @@ class Failure:
     may_grow: bool = True  # False: time or memory is at the site's limit already
 
 
-@dataclass(frozen=True, slots=True)
-class Next:
+class Next(NamedTuple):
     """What happens to a task after an attempt."""
 
     state: State
@@ -220,8 +215,7 @@ LACKING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """An attempt as the fuse sees it."""
 
     outcome: str

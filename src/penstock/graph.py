@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from penstock.campaign import After, Campaign, FileSource, Stage
 from penstock.errors import DefinitionError
@@ -12,8 +11,7 @@ from penstock.errors import DefinitionError
 Kind = Literal["same", "coarser", "finer", "keyed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """Stage `down` waits for stage `up`; `kind` says where the upstream's level stands."""
 
     up: str
@@ -24,8 +22,7 @@ class Edge:
     after: After | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(NamedTuple):
     """The stages by name, with ids of the ledger, and the edges between them in both directions."""
 
     stages: Mapping[str, Stage]  # in an order in which each follows its upstreams

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from penstock.runner.share import devices_given
 
@@ -65,8 +66,7 @@ class Amounts:
         return max(1, min((room for room in rooms if room is not None), default=1))
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A machine that runs tasks: its name (empty: this one), what there is for them, and its GPUs by name."""
 
     name: str

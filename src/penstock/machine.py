@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -53,8 +53,7 @@ LOCAL_FUSE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """A host: its name, the text of its mount table, and folders where it may keep a state, best first."""
 
     name: str

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.campaign import Campaign, Stage
 from penstock.errors import DefinitionError
@@ -24,8 +23,7 @@ Paths = Mapping[str, Sequence[tuple[str, str]]]  # upstream stage → (product n
 Item = Any  # text, {"ref": name}, or a list of these that the runner joins
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """What one task becomes: the line's data, its products' (name, path), and the list files it needs."""
 
     data: dict[str, Any]

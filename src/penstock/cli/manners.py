@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -26,8 +25,7 @@ WHERE attempt.id > ? ORDER BY attempt.id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(NamedTuple):
     """What shows the work while it runs, and what reports its end."""
 
     observing: Callable[[Ledger], AbstractContextManager[Observe]]

@@ -6,9 +6,8 @@ import math
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.campaign import Resources
 
@@ -23,8 +22,7 @@ MEASURED_ENOUGH = 20
 START_S, LEAVE_S = 60.0, 30.0  # of a job's time for what comes before the runner, and for leaving in order
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Wall times of finished units of one stage, in seconds, newest first."""
 
     walls_s: Sequence[float] = ()
@@ -109,8 +107,7 @@ def walltime_s(
     return min(needed, most_s) if most_s else needed
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(NamedTuple):
     """Batches with equal needs, one for each element."""
 
     batches: Sequence[Sequence[int]]
@@ -123,8 +120,7 @@ class Array:
         return max(map(len, self.batches))
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(NamedTuple):
     """What the tasks of a stage, with those that follow each in the same worker, need together."""
 
     stages: Sequence[str]

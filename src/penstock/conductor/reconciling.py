@@ -11,8 +11,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.conductor.capacity import Capacity
 from penstock.conductor.context import Context
@@ -46,8 +45,7 @@ WHERE e.job = ? AND NOT e.finished AND e.ended IS NULL
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(NamedTuple):
     """A job and those of its elements that are silent."""
 
     job: sqlite3.Row

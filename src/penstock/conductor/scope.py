@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from penstock.graph import Graph
 from penstock.ledger import Ledger
@@ -15,8 +15,7 @@ from penstock.ledger.readiness import chunks
 WANTED = "CREATE TABLE IF NOT EXISTS temp.wanted (stage INTEGER, unit INTEGER, PRIMARY KEY (stage, unit)) WITHOUT ROWID"
 
 
-@dataclass(frozen=True, slots=True)
-class Only:
+class Only(NamedTuple):
     """What was requested: the tasks of one stage, those of the units that `find` names, or those of both."""
 
     stage: str | None = None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -14,8 +13,7 @@ IMPORTERS = ("import_module", "__import__")
 UNTOLD = frozenset({"ctx", "kind", "type_comment"})  # fields of nodes that change nothing of what is run
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A statement at the top of a module: what it means, and all names and texts in it.
 
     `stage` is the name of a function that a decorator makes a stage.
@@ -26,8 +24,7 @@ class Statement:
     stage: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
+class Syntax(NamedTuple):
     """A module: its statements, and what it may import."""
 
     statements: tuple[Statement, ...]

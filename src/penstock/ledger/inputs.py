@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from penstock.campaign import DIGESTS
 from penstock.graph import Edge, Graph
@@ -26,8 +27,7 @@ class Inputs:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """A product of an upstream, as one task sees it."""
 
     unit: int  # of the task that looks

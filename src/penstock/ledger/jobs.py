@@ -6,8 +6,7 @@ import json
 import sqlite3
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.campaign import Allowance, Stage
 from penstock.decide import Failure, Outcome, after_failure
@@ -145,8 +144,7 @@ def open_lives(db: sqlite3.Connection) -> list[sqlite3.Row]:
     ).fetchall()
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How a job, or some of its elements, ended for the remaining tasks."""
 
     outcome: Outcome  # of those in flight; when a person cancelled, also of those that had not begun

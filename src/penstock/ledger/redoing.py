@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.display import Labels, count, them
 from penstock.graph import Graph
@@ -67,8 +66,7 @@ def directly_after(ledger: Ledger, graph: Graph, stage: str, units: set[int]) ->
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(NamedTuple):
     """A done task that was selected and must not run again: why, and what has to happen first."""
 
     stage: str
@@ -77,8 +75,7 @@ class Left:
     remedy: str
 
 
-@dataclass(frozen=True, slots=True)
-class Redoing:
+class Redoing(NamedTuple):
     """What a request to redo comes to: the tasks that are redone, that may follow, and that are left out."""
 
     chosen: Chosen

@@ -6,10 +6,9 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from penstock.decide import Next
 from penstock.graph import Graph
@@ -32,8 +31,7 @@ TALLY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """A task that goes from one state to another; `after` holds more of its columns."""
 
     unit: int
@@ -177,8 +175,7 @@ def count_moves(db: sqlite3.Connection, graph: Graph, stage: str, moves: Iterabl
     add_to_tally(db, graph, stage, [x for m in changed for x in ((m.unit, m.old, -1), (m.unit, m.new, 1))])
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
     """A task on its way into a batch, with what it will be made from."""
 
     unit: int

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
+from typing import NamedTuple
 
 from penstock.campaign import Site
 from penstock.runner.share import THREADS
@@ -15,8 +15,7 @@ SEAL = "# script "  # and the digest of all above it
 NO_FOLDER, NO_SETUP = 66, 67  # exit codes of an element that could not begin
 
 
-@dataclass(frozen=True, slots=True)
-class Digests:
+class Digests(NamedTuple):
     """What a script was written for, so that a person can see which runner and which tasks it used."""
 
     spec: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from penstock.display import count, show_command, show_duration, visible
 from penstock.ledger.reading.failuregroups import FailureGroup
@@ -35,8 +35,7 @@ SHOWN_PROBLEMS = 10
 SHOWN_STANDINGS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class StageStatus:
+class StageStatus(NamedTuple):
     """One stage: how many of its tasks are in each state."""
 
     name: str
@@ -75,8 +74,7 @@ class StageStatus:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class JobStatus:
+class JobStatus(NamedTuple):
     """One unfinished job."""
 
     token: str
@@ -103,8 +101,7 @@ class JobStatus:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """What needs a person: a failed task, or something a source found."""
 
     task: str

@@ -8,9 +8,8 @@ What cannot be written or read raises OSError with the path there; where nobody 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from penstock.transports.reply import Reply
 
@@ -18,8 +17,7 @@ AT_ONCE = 1 << 20  # bytes of one file in one answer
 MOST = 64 << 20  # bytes of all files in one answer
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What a folder's listing says of one name; its time is by the file server's clock."""
 
     size: int

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from math import comb
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 MOST_STEPS = 100_000  # of a regular expression on one name: a millisecond
 LONGEST = 4096  # of a part of a path, in any file system
@@ -29,8 +29,7 @@ class Matched(Protocol):
     def groups(self) -> tuple[str, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Groups:
+class Groups(NamedTuple):
     """The texts of the fields of a name."""
 
     texts: tuple[str, ...]
@@ -39,8 +38,7 @@ class Groups:
         return self.texts
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One part of a segment: `ends` says, as a set of bits, where it may end that begins at a place of a name."""
 
     kind: str  # literal, again, or the type of a field

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.errors import DefinitionError
 from penstock.units.formats import Format, format_of, iso_reader, time_components, time_from, time_parts
@@ -19,8 +19,7 @@ Texts = tuple[str, ...]
 Reader = Callable[[Texts], Value]
 
 
-@dataclass(frozen=True, slots=True)
-class BadlyNamed:
+class BadlyNamed(NamedTuple):
     """A path that matches the pattern, but would be written differently."""
 
     path: str
@@ -31,8 +30,7 @@ class _Misnamed(ValueError):
     """A reader's complaint about a text that does not format back to itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """One folder or file name of a pattern. `readers` give the fields that are complete with it; times as ISO text."""
 
     literal: str | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.errors import DefinitionError
 from penstock.units.formats import format_of
@@ -17,8 +17,7 @@ _PIECES = re.compile(r"(\{\{|\}\})|\{([^{}]*)\}|([{}])|([^{}]+)")
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[\w-]+)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Placeholder:
+class Placeholder(NamedTuple):
     """A name in braces, with its format spec."""
 
     name: str

@@ -6,8 +6,8 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from penstock.display import show_time
 from penstock.errors import LedgerError, NothingYet
@@ -21,8 +21,7 @@ FILE = "ledger.sqlite"
 MARK, PUBLISHED = "mark", "published"
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """A file to read the record from; `copy`: one that was published, `whole`: with all that was ever recorded."""
 
     path: Path
