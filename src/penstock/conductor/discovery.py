@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock import sources
 from penstock.campaign import Campaign, Source
 from penstock.clock import SystemClock
-from penstock.conductor import tables
 from penstock.conductor.completeness import open_by_condition
 from penstock.conductor.context import Context, recorded_context
 from penstock.conductor.replacing import products_among
+from penstock.conductor.unchanged import is_unchanged, nothing_new, remember
 from penstock.disk import server_time
 from penstock.errors import DefinitionError
 from penstock.ledger import FOLDER, Ledger
@@ -29,8 +28,7 @@ SETTLING_S, SETTLING_AT_MOST_S = 0.05, 10.0  # while a file is not at rest: its 
 SLOWNESS, SETTLING_SLOWNESS = 20, 10  # a look that took a second is not repeated for twenty, or ten
 
 
-@dataclass(frozen=True, slots=True)
-class Discovery:
+class Discovery(NamedTuple):
     """What a scan of the sources found."""
 
     present: int = 0
@@ -109,13 +107,13 @@ class Discoverer:
 
         Raises DefinitionError if it cannot be read and never could; one that gave units before does not stop the others.
         """
-        db, contents = self.ledger.db, tables.contents(self.ledger, source)
-        if tables.is_known(self.ledger, source, contents):
-            return sources.ScanState(self.clock.now(), contents=contents, same=True)
+        db, made = self.ledger.db, products_among(self.context, source)
+        first = sources.ScanState(self.clock.now(), made=made)
+        if is_unchanged(self.ledger, source, self.campaign, first):
+            return sources.ScanState(self.clock.now(), same=True)
         rows = db.execute("SELECT path, fingerprint, since FROM settling").fetchall()
         settling = {row[0]: (row[1], row[2]) for row in rows}
-        made = products_among(self.context, source)
-        state = sources.ScanState(self.clock.now(), self.server_now, settling, made, contents)
+        state = sources.ScanState(self.clock.now(), self.server_now, settling, made)
         db.execute("BEGIN")
         try:
             stage_found(db, source.level, sources.scan(source, self.campaign, state))
@@ -134,7 +132,7 @@ class Discoverer:
     def merge(self, source: Source, state: sources.ScanState, *, accept_gone: bool) -> Difference:
         """Apply the changes that a scan found; a missing source changes nothing."""
         if state.same:
-            return tables.nothing_new(self.ledger.db, source.level)
+            return nothing_new(self.ledger.db, source.level)
         difference = merge_found(
             self.ledger.db,
             source.level,
@@ -142,7 +140,7 @@ class Discoverer:
             accept_gone=accept_gone,
             believe_gone=not (state.missing_roots or state.failed),
         )
-        tables.remember(self.ledger, source, state, difference.present)
+        remember(self.ledger, source, state, difference)
         admit(self.ledger.db, self.graph, self.values, difference)
         return difference
 

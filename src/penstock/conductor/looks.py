@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from penstock.conductor.context import Context
 from penstock.disk import time_of
@@ -30,11 +30,12 @@ def nothing_moved(context: Context) -> bool:
     return all(time_of(f"{root}/{folder}") == mtime_ns for folder, mtime_ns in seen["folders"].items())
 
 
-def begin_look(context: Context, rows: Iterable[Recorded]) -> str | None:
+def begin_look(context: Context, rows: Sequence[Recorded]) -> str | None:
     """Return what to remember if the check that begins is clean; None where each run is to check."""
-    rows = list(rows)
+    if len(rows) <= FEW:
+        return None
     folders = {row.path.rpartition("/")[0] for row in rows}
-    if len(rows) <= FEW or len(folders) > MOST_FOLDERS:
+    if len(folders) > MOST_FOLDERS:
         return None
     now = context.clock.now()
     times = {folder: time_of(f"{context.campaign.root}/{folder}") for folder in folders}

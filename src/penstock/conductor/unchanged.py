@@ -1,58 +1,41 @@
-"""Tables that are just as the last scan read them: the record has their units, so they need not be read again.
+"""Sources that are just as the last scan found them: the record has their units, so nothing need be compared.
 
-What a table says follows from its bytes and from the definition alone, so a digest of both tells whether it is the
-same; its time and size would not. Only what was read without a problem is remembered: problems are told again.
+Units follow from what a source contains and from the definition, so a digest of both tells whether they are the same.
+Only a scan that found nothing new and no problem is remembered: what comes in steadily is not looked at twice, and
+problems are told again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 
-from penstock import __version__
-from penstock.campaign import Source, TableSource
-from penstock.csvfile import open_bytes
-from penstock.errors import DefinitionError
+from penstock import __version__, sources
+from penstock.campaign import Campaign, Source
 from penstock.ledger import Ledger
-from penstock.ledger.units import Difference, count_living, count_same
-from penstock.sources import ScanState
+from penstock.ledger.units import Difference, count_living
 
 
-def contents(ledger: Ledger, source: Source) -> str | None:
-    """Return what decides the units of a table, as a digest; None for other sources and for one that cannot be read."""
-    if not isinstance(source, TableSource):
-        return None
-    try:
-        with open_bytes(source.path) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, DefinitionError):  # the scan tells of it
-        return None
-    return f"{__version__} {ledger.meta('definition')} {digest}"
-
-
-def is_known(ledger: Ledger, source: Source, found: str | None) -> bool:
-    """Whether the record holds the units of a table with these contents."""
-    return bool(found) and ledger.meta(_name(source)) == found
+def is_unchanged(ledger: Ledger, source: Source, campaign: Campaign, state: sources.ScanState) -> bool:
+    """Whether a source contains what it did when it was last found unchanged."""
+    known = ledger.meta(_name(source))
+    return bool(known) and known == _mark(ledger, sources.contents(source, campaign, state))
 
 
 def nothing_new(db: sqlite3.Connection, level: int) -> Difference:
     """Return the difference that a scan finds where nothing changed."""
     highest = db.execute("SELECT max(id) FROM unit").fetchone()[0]
-    return Difference(count_living(db, level), 0, highest)
+    return Difference(count_living(db, level), 0, highest, same=True)
 
 
-def remember(ledger: Ledger, source: Source, state: ScanState, present: int) -> None:
-    """Note what a table contains, once it was read without a problem and its units are in the record; else forget it."""
-    if not isinstance(source, TableSource):
-        return
-    db, level = ledger.db, source.level
-    whole = (
-        not state.problems
-        and state.contents == contents(ledger, source)
-        and present == count_living(db, level) == count_same(db, level)
-    )
-    ledger.set_meta(_name(source), state.contents if state.contents and whole else "")
+def remember(ledger: Ledger, source: Source, state: sources.ScanState, difference: Difference) -> None:
+    """Note what a source contains if its scan found just what the record has; else forget it."""
+    clean = difference.same and not (state.problems or state.unsettled or state.missing_roots or state.failed)
+    ledger.set_meta(_name(source), _mark(ledger, state.contents) if clean else "")
+
+
+def _mark(ledger: Ledger, contents: str | None) -> str:
+    return f"{__version__} {ledger.meta('definition')} {contents}" if contents else ""
 
 
 def _name(source: Source) -> str:
-    return f"table.{source.level}"
+    return f"source.{source.level}"

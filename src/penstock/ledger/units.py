@@ -6,9 +6,8 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.campaign import Campaign
 from penstock.errors import DefinitionError
@@ -31,8 +30,7 @@ def parse(text: str) -> Any:
     return _read(text)[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What a unit was and is now: its fields, and the fingerprints of its files where they differ."""
 
     unit: int
@@ -50,8 +48,7 @@ class Change:
         return f"{name} changed: {show_value(self.old[name])} → {show_value(self.new[name])}"
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """What a scan of one source changed: ids of units."""
 
     present: int
@@ -63,6 +60,7 @@ class Difference:
     suspicious: int = 0  # units that seem lost, too many at once to be believed
     level: int = 0
     at: float = 0.0
+    same: bool = False  # the scan found just what the record has
 
 
 def stage_found(db: sqlite3.Connection, level: int, found: Iterable[Found]) -> int:
@@ -109,7 +107,7 @@ def merge_found(
     present = db.execute(f"SELECT count(*) FROM found{level} WHERE resting").fetchone()[0]
     known = count_living(db, level)
     if present == known == count_same(db, level):
-        return Difference(present, 0, highest)
+        return Difference(present, 0, highest, same=True)
     insert_groups(db, level, highest)
     changed, back = changed_and_back(db, level)
     upsert(db, level, highest, now)
@@ -235,8 +233,7 @@ def show_value(value: Any) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
+class Child(NamedTuple):
     """A unit that a stage made out of another."""
 
     value: Any

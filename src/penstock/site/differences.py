@@ -43,13 +43,24 @@ def find_lost(root: Path, rows: list[Recorded]) -> Iterator[tuple[Recorded, str]
 
 
 def lost_in(folder: str, expected: Mapping[str, Recorded]) -> Iterator[tuple[Recorded, str]]:
-    """Yield what is wrong with the products in one folder; nothing is known of one that cannot be read."""
+    """Yield what is wrong with the products in one folder; nothing is known of one that cannot be read.
+
+    What is as it was made is passed in this loop: nearly all are, and there may be many.
+    """
     missing = dict(expected)
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 row = missing.pop(entry.name, None)
-                if row is not None and (why := why_changed(entry, row)):
+                if row is None:
+                    continue
+                try:
+                    status = entry.stat()
+                except FileNotFoundError:
+                    yield row, say_missing(row)
+                    continue
+                same = status.st_size == row.bytes and status.st_mtime_ns == row.mtime_ns
+                if not same and (why := why_changed(status, row)):
                     yield row, why
     except (FileNotFoundError, NotADirectoryError):
         pass
@@ -64,12 +75,8 @@ def say_missing(row: Recorded) -> str:
     return f"product {row.path} is missing"
 
 
-def why_changed(entry: os.DirEntry[str], row: Recorded) -> str | None:
+def why_changed(status: os.stat_result, row: Recorded) -> str | None:
     """Return how a product differs from what was made, by size and time; for a folder its own time counts."""
-    try:
-        status = entry.stat()
-    except FileNotFoundError:
-        return say_missing(row)
     if status.st_size != row.bytes and not S_ISDIR(status.st_mode):
         return f"product {row.path} changed: {row.bytes} → {status.st_size} bytes"
     made = row.mtime_ns

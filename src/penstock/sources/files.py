@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,21 @@ def scan_files(source: FileSource, campaign: Campaign, state: ScanState) -> Iter
     return scan.units()
 
 
+def contents_of_files(source: FileSource, campaign: Campaign, state: ScanState) -> str | None:
+    """Return a digest of the names, sizes and times of a source's files; None where other files count, too, or for a problem.
+
+    `state` has what a scan would be given, and is used up.
+    """
+    scan = FileScan(source, campaign, state)
+    if not scan.simple:
+        return None
+    for folder in Walk(source.pattern, campaign.root, state):
+        if isinstance(folder, Folder):
+            for _ in scan.matched_in(folder):
+                pass
+    return scan.contents()
+
+
 class FileScan:
     """One scan of one file source."""
 
@@ -44,15 +60,24 @@ class FileScan:
         self.keys: _Keys | None = None
         self.names = [name for name in source.pattern.names if name not in source.many]
         self.held: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.simple = not (source.many or source.companions or source.partial)
+        self.digest = hashlib.sha256()
         self.strangers = Strangers(source, campaign)
 
     def units(self) -> Iterator[Found]:
         yield from self.groups() if self.source.many else self.singles()
         self.state.problems += self.strangers.problems()
+        self.state.contents = self.contents()
+
+    def contents(self) -> str | None:
+        """Return a digest of the files that were seen, unless more than they count or something was wrong."""
+        state = self.state
+        wrong = state.problems or state.missing_roots or self.strangers.count
+        return self.digest.hexdigest() if self.simple and not wrong else None
 
     def singles(self) -> Iterator[Found]:
         """Yield a unit for each file. Kept in one loop: it is run 10⁵ times a second."""
-        slow = bool(self.source.companions or self.source.partial)
+        slow = not self.simple
         split, level, keys = self.shape.split, self.shape.level, self.keys
         device, newest_ns = -1, -inf
         for path, name, values, stat in self.files():
@@ -108,26 +133,32 @@ class FileScan:
 
     def files_in(self, folder: Folder) -> Iterator[tuple[str, str, dict[str, Any], os.stat_result]]:
         """Yield path, name, fields and stat of each file in `folder` that matches."""
-        shown, place, texts, known = folder
+        read, texts, known = self.segment.read, folder.texts, folder.values
+        for path, name, found, stat in self.matched_in(folder):
+            values = read(texts + found.groups(), known)
+            if isinstance(values, str):
+                self.state.problems.append(Problem(path, f"badly named: {values}"))
+            else:
+                yield path, name, values, stat
+
+    def matched_in(self, folder: Folder) -> Iterator[tuple[str, str, Matched, os.stat_result]]:
+        """Yield path, name, match and stat of each file in `folder` that matches, and add it to the digest."""
+        shown, place = folder.shown, folder.place
+        note = self.digest.update
         try:
             descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             self.state.problems.append(unreadable(shown, error))
             return
-        read = self.segment.read
         try:
             if self.source.partial:
                 self.note_held(folder, descriptor, self.source.partial.segments[-1])
             for name, found, look in self.matching(shown, descriptor):
                 path = shown + name
                 stat = self.stat(look, path)
-                if stat is None:
-                    continue
-                values = read(texts + found.groups(), known)
-                if isinstance(values, str):
-                    self.state.problems.append(Problem(path, f"badly named: {values}"))
-                else:
-                    yield path, name, values, stat
+                if stat is not None:
+                    note(b"%s\0%d:%d\n" % (path.encode(), stat.st_size, stat.st_mtime_ns))
+                    yield path, name, found, stat
         finally:
             os.close(descriptor)
 

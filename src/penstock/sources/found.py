@@ -49,8 +49,8 @@ class ScanState:
 
     `now_s` is the wall clock; `server_now(st_dev)` the file server's clock in the same seconds, None when unknown;
     `settling` holds path → (fingerprint, since) of the files that earlier scans saw before they were at rest;
-    `made` are the paths of penstock's own products, which are no units; `contents` is a digest of all that the units
-    follow from, where there is one, and `same` that the record has the units of it.
+    `made` are the paths of penstock's own products, which are no units. `contents` is a digest of all that the units
+    follow from, once the scan is over, where one can be made; `same` says that it is unchanged and was not scanned.
     """
 
     now_s: float
@@ -71,8 +71,7 @@ IMPOSSIBLE = frozenset(("", ".", ".."))
 KEY_TYPES = frozenset((str, int, float, bool))
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """How a row of values becomes a key and fields."""
 
     level: int

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
 from penstock.campaign import Campaign, TableSource
-from penstock.csvfile import open_table
+from penstock.csvfile import open_bytes, open_table
 from penstock.errors import DefinitionError
 from penstock.sources.found import Found, Problem, ScanState, Shape
 from penstock.units import Value, iso, read_value, show_key, unknown_name
@@ -20,6 +21,7 @@ Row = tuple[int, Key, dict[str, Any]]  # line, key, fields
 
 def scan_table(source: TableSource, campaign: Campaign, state: ScanState) -> Iterator[Found]:
     """Yield a unit for each row; rows that cannot be read go to `state.problems`."""
+    before = contents_of_table(source)
     seen: dict[Key, int] = {}
     for line, key, values in _rows(source, campaign, state):
         first = seen.setdefault(key, line)
@@ -29,6 +31,16 @@ def scan_table(source: TableSource, campaign: Campaign, state: ScanState) -> Ite
             state.problems.append(Problem(f"{source.path.name}:{line}", why))
             continue
         yield Found(source.level, key, values, "")
+    state.contents = before if before == contents_of_table(source) else None
+
+
+def contents_of_table(source: TableSource) -> str | None:
+    """Return a digest of a table's bytes; None when they cannot be read, which a scan tells."""
+    try:
+        with open_bytes(source.path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, DefinitionError):
+        return None
 
 
 def _rows(source: TableSource, campaign: Campaign, state: ScanState) -> Iterator[Row]:
