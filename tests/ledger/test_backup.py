@@ -12,7 +12,7 @@ import pytest
 from penstock.errors import Corrupt, Held, LedgerError
 from penstock.ledger import FILE, FOLDER, Ledger
 from penstock.ledger.backup import back_up, restore
-from penstock.ledger.generation import begin_generation, numbers
+from penstock.ledger.generation import begin_generation, note, numbers
 from penstock.ledger.hosts.lease import held
 from penstock.ledger.hosts.location import MARK
 from penstock.machine import Machine
@@ -139,6 +139,20 @@ def test_a_reader_that_holds_up_a_checkpoint_makes_nobody_take_the_record_for_an
         assert begin_generation(ledger.db)
         assert len(numbers(ledger.db)) == 1
         assert value_in(tmp_path) == "three"
+
+
+def test_a_checkpoint_that_a_full_disk_cut_off_is_no_other_record(tmp_path: Path) -> None:
+    """Its header has the new size already, and the pages behind it are in the `-wal` alone."""
+    write(tmp_path, "one")
+    file, cut = tmp_path / FOLDER / FILE, tmp_path / "cut" / FOLDER / FILE
+    with held(tmp_path, command="run", clock=ManualClock()) as ledger:
+        ledger.set_meta("value", "x" * 200_000)
+        note(ledger.db, " ".join([*numbers(ledger.db), "4711"]), "4711")
+        shutil.copytree(file.parent, cut.parent, ignore=shutil.ignore_patterns("*-shm"))
+        ledger.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        whole = file.read_bytes()
+    cut.write_bytes(whole[:-40_960])
+    assert value_in(tmp_path / "cut") == "x" * 200_000
 
 
 def test_a_young_record_is_in_its_own_file_soon(tmp_path: Path) -> None:

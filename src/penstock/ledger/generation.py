@@ -69,8 +69,10 @@ def pending(path: Path) -> int:
 def number_of(path: Path) -> str | None:
     """Return the number in the header of a record's file; None if it cannot be read.
 
-    SQLite reads it: were the file opened and closed otherwise, this process would lose its locks (fcntl(2)).
+    SQLite reads it: were the file opened and closed otherwise, this process would lose its locks (fcntl(2)). A disk that
+    filled up under a checkpoint leaves a file shorter than its header says, to which SQLite objects but in this mode.
     """
     with suppress(sqlite3.Error), closing(connect_copy(path)) as file:
+        file.execute("PRAGMA writable_schema = ON")
         return str(file.execute("PRAGMA application_id").fetchone()[0])
     return None
