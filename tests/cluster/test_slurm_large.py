@@ -123,8 +123,11 @@ def kill_steps(cluster: Slurm) -> int:
 
 
 def is_of(process: psutil.Process, cluster: Slurm) -> bool:
-    """Whether a process asks this cluster."""
-    return cluster.env.items() <= process.environ().items()
+    """Whether a process asks this cluster; one that has ended asks nobody."""
+    try:
+        return cluster.env.items() <= process.environ().items()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def left_by(root: Path) -> list[list[str]]:
