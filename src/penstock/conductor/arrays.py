@@ -31,6 +31,7 @@ from penstock.ledger import jobs
 from penstock.ledger.experience import DAY_S
 from penstock.ledger.jobs import Ending
 from penstock.ledger.pauses import pause_stages, pause_stages_of
+from penstock.ledger.tasks import READY
 from penstock.rendering import batch_text, job_spec, relative_to_root
 from penstock.schedulers.model import Request
 from penstock.site import ClusterJobs
@@ -131,8 +132,8 @@ class ArraySubmitter(Submitter):
         group = "(SELECT g1 FROM unit WHERE id = unit)"
         turn = f"row_number() OVER (PARTITION BY {group} ORDER BY unit)," if self.is_shared(stage) else ""
         sql = (
-            "SELECT unit, alone, time_scale, memory_scale FROM task WHERE stage = ? AND state = 'ready' AND alone = ?"
-            f" AND (due IS NULL OR due <= ?) AND {self.scope.where} ORDER BY {turn} due, unit LIMIT ?"
+            f"SELECT unit, alone, time_scale, memory_scale FROM {READY} AND {self.scope.where}"
+            f" ORDER BY {turn} due, unit LIMIT ?"
         )
         number, now = self.graph.ids[stage.name], self.clock.now()
         suspects = self.ledger.db.execute(sql, (number, 1, now, most)).fetchall()

@@ -13,6 +13,7 @@ from penstock.conductor.submission import Submitter
 from penstock.errors import DefinitionError
 from penstock.hardware import Amounts, Node
 from penstock.ledger import jobs, tasks
+from penstock.ledger.tasks import READY
 from penstock.rendering import batch_text, job_spec, relative_to_root
 from penstock.schedulers.local import node_named
 from penstock.site import FeedingSite
@@ -224,10 +225,7 @@ class SlotSubmitter(Submitter):
     def pick(self, stage: Stage) -> tuple[list[int], bool]:
         """Return the units of the next batch of `stage`, and whether it is a suspect, which goes alone."""
         number, now = self.graph.ids[stage.name], self.clock.now()
-        sql = (
-            "SELECT unit FROM task WHERE stage = ? AND state = 'ready' AND alone = ? AND (due IS NULL OR due <= ?)"
-            f" AND {self.scope.where} LIMIT ?"
-        )
+        sql = f"SELECT unit FROM {READY} AND {self.scope.where} LIMIT ?"
         suspects = self.ledger.db.execute(sql, (number, 1, now, 1)).fetchall()
         if suspects:
             return [suspects[0][0]], True

@@ -183,8 +183,8 @@ class Submitter:
 
 def scales_of(db: sqlite3.Connection, stage_id: int, units: Sequence[int]) -> Mapping[int, float]:
     """Return by how much the time limit of a unit was raised, where it was."""
-    rows = tasks.states_of(db, stage_id, units).items()
-    return {unit: row["time_scale"] for unit, row in rows if row["time_scale"] != 1}
+    sql = "SELECT t.unit, t.time_scale FROM json_each(?) j CROSS JOIN task t ON t.stage = ? AND t.unit = j.value"
+    return dict(db.execute(f"{sql} WHERE t.time_scale <> 1", (json.dumps(list(units)), stage_id)).fetchall())
 
 
 def clash(db: sqlite3.Connection, graph: Graph, stage: str, queued: Sequence[tasks.Queued]) -> str:

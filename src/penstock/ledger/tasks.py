@@ -26,6 +26,10 @@ MEANWHILE = "its input changed while it ran"
 CANCELLED = "cancelled by"  # and who did it
 UNKNOWN = "?"  # what a follower was made from when that changed under way: like nothing that is there
 
+OF_UNITS = "WHERE stage = ? AND unit IN (SELECT value FROM json_each(?))"
+#: ready tasks that may start: of a stage, suspects or not, at a time; without its index all of a stage would be read
+READY = "task INDEXED BY task_ready WHERE stage = ? AND state = 'ready' AND alone = ? AND (due IS NULL OR due <= ?)"
+
 TALLY = (
     "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT (stage, unit, state) DO UPDATE SET n = n + excluded.n"
 )
@@ -205,20 +209,18 @@ def queue(
 
 def start(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> None:
     """Note that queued tasks run."""
-    number = graph.ids[stage]
-    db.executemany(
-        "UPDATE task SET state = 'running' WHERE stage = ? AND unit = ?", [(number, u) for u in units]
-    )
+    sql = f"UPDATE task SET state = 'running' {OF_UNITS}"
+    db.execute(sql, (graph.ids[stage], json.dumps(list(units))))
     count_moves(db, graph, stage, [Move(u, "queued", "running") for u in units])
 
 
 def finish(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqlite3.Row]) -> None:
     """Record tasks as done; whatever made them stale is over, but not what changed while they were made."""
     number = graph.ids[stage]
-    db.executemany(
+    db.execute(
         "UPDATE task SET state = 'done', batch = NULL, due = NULL, tries = 0, free = 0, alone = 0, time_scale = 1,"
-        " memory_scale = 1, stale = NULL, redo = 0 WHERE stage = ? AND unit = ?",
-        [(number, row["unit"]) for row in rows],
+        f" memory_scale = 1, stale = NULL, redo = 0 {OF_UNITS}",
+        (number, json.dumps([row["unit"] for row in rows])),
     )
     meanwhile = [row for row in rows if row["stale"] == MEANWHILE]
     db.executemany(
@@ -253,10 +255,8 @@ def give_back(
 ) -> None:
     """Make tasks free again that never started: no attempt, no cost."""
     number = graph.ids[stage]
-    db.executemany(
-        "UPDATE task SET state = ?, batch = NULL WHERE stage = ? AND unit = ?",
-        [(state, number, r["unit"]) for r in rows],
-    )
+    units = json.dumps([row["unit"] for row in rows])
+    db.execute(f"UPDATE task SET state = ?, batch = NULL {OF_UNITS}", (state, number, units))
     count_moves(db, graph, stage, [Move(r["unit"], r["state"], state) for r in rows])
     unmark(db, graph, stage, rows)
 

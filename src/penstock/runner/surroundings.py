@@ -42,6 +42,10 @@ LIMITS = (
     resource.RLIMIT_NOFILE,
     resource.RLIMIT_STACK,
 )
+SETTERS = (
+    (signal, ("signal", "alarm", "setitimer", "pthread_sigmask")),
+    (resource, ("setrlimit", "prlimit")),
+)
 count_threads: Callable[[], int] = vars(_thread)["_count"]  # also of those that `threading` does not know
 plain_signal: Any = vars(signal).get("_signal", signal)  # without the enums of `signal`: thirty times quicker
 SPARE = 100  # descriptors from here on are rarely in anybody's way
@@ -61,7 +65,8 @@ class Surroundings:
         self._offspring = Offspring(mark)
         self._umask = os.umask(0o077)
         os.umask(self._umask)
-        self._note_limits()
+        self._touched: Set[str] = set()  # the modules whose settings a task may have changed
+        self._watch_settings()
         self._open_streams()
         self.keep()
 
@@ -72,7 +77,7 @@ class Surroundings:
         self._path, self._folders = sys.path, list(sys.path)
         self._depth = sys.getrecursionlimit()
         self._limits = [resource.getrlimit(limit) for limit in LIMITS]
-        self._limited = False
+        self._touched.clear()
         self._threads = count_threads()
         self._kin = self._offspring.find()
 
@@ -83,10 +88,8 @@ class Surroundings:
         if sys.stdout is not self._stdout or sys.stderr is not self._stderr or not self._are_open():
             self._open_streams()
         os.umask(self._umask)
-        signal.alarm(0)
-        plain_signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
-        if [*map(plain_signal.getsignal, SIGNALS)] != self._handlers:
-            self._put_back_handlers()
+        if "signal" in self._touched:
+            self._put_back_signals()
         sys.setrecursionlimit(self._depth)
         if sys.path is not self._path or self._path != self._folders:
             self._path[:] = self._folders
@@ -139,24 +142,27 @@ class Surroundings:
         except ValueError:  # it was detached
             return False
 
-    def _put_back_handlers(self) -> None:
+    def _put_back_signals(self) -> None:
         for timer in TIMERS:
             signal.setitimer(timer, 0)
+        plain_signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
         for number, handler in zip(SIGNALS, self._handlers):
             if handler is not None and plain_signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
+        self._touched.discard("signal")
 
-    def _note_limits(self) -> None:
-        """Notice when limits are set: reading them after each task costs more than many a task."""
-        for name in ("setrlimit", "prlimit"):
-            setattr(resource, name, partial(self._set_limit, getattr(resource, name)))
+    def _watch_settings(self) -> None:
+        """Notice when signals and limits are set: reading them after each task costs more than many a task."""
+        for module, names in SETTERS:
+            for name in names:
+                setattr(module, name, partial(self._set, module.__name__, getattr(module, name)))
 
-    def _set_limit(self, function: Callable[..., Any], *given: Any) -> Any:
-        self._limited = True
-        return function(*given)
+    def _set(self, module: str, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        self._touched.add(module)
+        return function(*given, **named)
 
     def _put_back_limits(self) -> bool:
-        if not self._limited or [resource.getrlimit(limit) for limit in LIMITS] == self._limits:
+        if "resource" not in self._touched or [resource.getrlimit(limit) for limit in LIMITS] == self._limits:
             return True
         for limit, values in zip(LIMITS, self._limits):
             try:

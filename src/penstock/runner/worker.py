@@ -286,26 +286,28 @@ class Usage:
     """Seconds, CPU seconds and peak memory of one task after the other."""
 
     def __init__(self) -> None:
-        self._wall = self._cpu = self._children = 0.0
+        self._wall = self._cpu = 0.0
         self._floor = 0
         try:
             self._peak = os.open("/proc/self/clear_refs", os.O_WRONLY)
         except OSError:
             self._peak = -1
 
-    def begin(self) -> None:
+    def begin(self) -> int:
+        """Begin a lap; return the peak memory so far, in bytes."""
+        own = resource.getrusage(resource.RUSAGE_SELF)
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
         self._wall = time.monotonic()
-        self._cpu = time.process_time()
-        self._children = _children_cpu()
+        self._cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+        return own.ru_maxrss * 1024
 
     def lap(self) -> Tuple[float, float, int]:
         """Return wall time, CPU and peak memory since the last lap."""
-        wall, cpu, children = self._wall, self._cpu, self._children
-        self.begin()
-        rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        wall, cpu = self._wall, self._cpu
+        rss = self.begin()
         if rss > self._floor + NEGLIGIBLE_BYTES:
             self._reset_peak()
-        return self._wall - wall, self._cpu - cpu + self._children - children, rss
+        return self._wall - wall, self._cpu - cpu, rss
 
     def _reset_peak(self) -> None:
         if self._peak >= 0:
@@ -314,8 +316,3 @@ class Usage:
             except OSError:
                 self._peak = -1
         self._floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _children_cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
