@@ -38,26 +38,26 @@ def element_tasks(it: Grid, number: int, element: int) -> list[dict[str, Any]]:
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-@example(fates=["kills its runner"] * 8, batch=2, array_size=1, max_jobs=9, fresh=True)
-@example(fates=["slow", "well", "large"] * 2, batch=1, array_size=4, max_jobs=1, fresh=False)
-@example(fates=["slow"] * 3, batch=9, array_size=4, max_jobs=1, fresh=False)
+@example(ends=["kills its runner"] * 8, batch=2, array_size=1, max_jobs=9, fresh=True)
+@example(ends=["slow", "well", "large"] * 2, batch=1, array_size=4, max_jobs=1, fresh=False)
+@example(ends=["slow"] * 3, batch=9, array_size=4, max_jobs=1, fresh=False)
 @given(
-    fates=st.lists(st.sampled_from(sorted(FIRST)), min_size=3, max_size=8),
+    ends=st.lists(st.sampled_from(sorted(FIRST)), min_size=3, max_size=8),
     batch=st.integers(1, 9),
     array_size=st.integers(1, 4),
     max_jobs=st.sampled_from([1, 9]),
     fresh=st.booleans(),
 )
 def test_what_goes_together_needs_the_same_and_has_time_for_it(
-    fates: list[str], batch: int, array_size: int, max_jobs: int, fresh: bool
+    ends: list[str], batch: int, array_size: int, max_jobs: int, fresh: bool
 ) -> None:
     def rule(run: Run) -> Outcome:
-        first = fates[int(run.key.rpartition("/")[2])]
+        first = ends[int(run.key.rpartition("/")[2])]
         return FIRST[first] if run.number == 1 or first == "slow" else Outcome(seconds=30)
 
     with tempfile.TemporaryDirectory() as folder:
         it = Grid(
-            Path(folder), STAGE.format(batch=batch), units=len(fates),
+            Path(folder), STAGE.format(batch=batch), units=len(ends),
             site=f"max_walltime = '1h'\nmax_jobs = {max_jobs}\n", rule=rule, array_size=array_size, slots=8,
             fresh=fresh,
         )  # fmt: skip
@@ -79,4 +79,4 @@ def test_what_goes_together_needs_the_same_and_has_time_for_it(
                 assert {"out_of_memory": 2 * MEMORY_MB}.get(before[0], MEMORY_MB) == job.memory_mb
             sql = "SELECT unit, outcome FROM attempt WHERE job = (SELECT id FROM job WHERE token = ?)"
             tried.update(it.rows(sql, job.name))
-        assert len(tried) == len(fates)
+        assert len(tried) == len(ends)

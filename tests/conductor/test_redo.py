@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from tests.conductor.conftest import PATIENCE_S, Lab
+from tests.conductor.conftest import HEAD, PATIENCE_S, Lab
 
 from penstock.conductor import Conductor
 from penstock.conductor.scope import Only
+from penstock.conductor.staleness import AT_ONCE
 from penstock.config import load
 
 DEFINITION = """
@@ -103,3 +104,24 @@ def test_what_was_cancelled_before_it_was_ever_done_is_not_stale(lab: Lab) -> No
     (lab.root / "hold").unlink()
     assert lab.run(stale=True).code == 1
     assert lab.runs() == {"u1": 1}
+
+
+NIGHTS = HEAD.replace('levels = ["unit"]', 'levels = ["night", "unit"]')
+QUICK = """
+[stage.f]
+each = "unit"
+python = "lab:f"
+version = "1"
+"""
+
+
+def test_many_that_may_not_be_redone_do_not_hide_those_that_may(lab: Lab) -> None:
+    units = [("cloudy", n) for n in range(AT_ONCE + 1)] + [("clear", 1)]
+    lab.write("units.csv", "night,unit\n" + "".join(f"{night},u{n}\n" for night, n in units))
+    lab.write("lab.py", "def f(task):\n    return None\n")
+    assert lab.define(QUICK, head=NIGHTS).run().code == 0
+    lab.ask("veto", unit=lab.unit("cloudy"), why="clouds")
+    lab.define(QUICK.replace('version = "1"', 'version = "2"'), head=NIGHTS)
+    assert lab.run(stale=True).code == 0
+    assert lab.outcomes("f", "clear", "u1") == ["ok", "ok"]
+    assert lab.outcomes("f", "cloudy", "u0") == ["ok"]

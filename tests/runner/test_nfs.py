@@ -8,10 +8,10 @@ from penstock.runner.nfs import FreshListings
 
 def test_the_folders_of_all_inputs_are_known_also_of_those_in_lists(tmp_path):
     (tmp_path / "list.txt").write_text("c/3\nc/4\nd/e/5\n")
-    sight = FreshListings("/root", str(tmp_path))
-    assert sight.folders({"a": ["a/1", "b/2", "a/3"], "b": {"list": "list.txt"}}) == {"a", "b", "c", "d/e"}
-    assert sight.folders({}) == set()
-    assert sight.folders({"a": {"list": "none"}}) == set()
+    listings = FreshListings("/root", str(tmp_path))
+    assert listings.folders({"a": ["a/1", "b/2", "a/3"], "b": {"list": "list.txt"}}) == {"a", "b", "c", "d/e"}
+    assert listings.folders({}) == set()
+    assert listings.folders({"a": {"list": "none"}}) == set()
 
 
 def test_each_is_opened_and_one_that_is_missing_is_left_to_the_task(tmp_path):

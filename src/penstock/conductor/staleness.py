@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+
 from penstock.conductor.scope import Scope
 from penstock.graph import Graph
 from penstock.ledger import Ledger
@@ -11,8 +14,6 @@ from penstock.ledger.tasks import CANCELLED
 from penstock.ledger.unitchanges import retry_failed
 
 AT_ONCE = 5_000
-
-
 EVERY, UNASKED = "stale IS NOT NULL", "redo <> 0 AND redo > 1"  # which stale tasks
 
 
@@ -21,21 +22,36 @@ def redo_stale(ledger: Ledger, graph: Graph, scope: Scope, which: str = EVERY) -
 
     A task waits while an upstream of it is still to be redone or while a reader of its products is at work.
     """
-    for stage, number in graph.ids.items():
-        if not scope.has(stage) or not stale_counted(ledger, number):
-            continue
-        rows = ledger.db.execute(
-            f"SELECT unit, stale FROM task WHERE stage = ? AND state = 'done' AND {which} AND {scope.where} LIMIT ?",
-            (number, AT_ONCE),
-        ).fetchall()
+    return next(
+        (moved for stage in graph.ids if (moved := redo_stage(ledger, graph, scope, stage, which))), 0
+    )
+
+
+def redo_stage(ledger: Ledger, graph: Graph, scope: Scope, stage: str, which: str) -> int:
+    """Make stale tasks of one stage ready again, a piece of them a turn; return how many.
+
+    Where none of a piece can be made, the next one is looked at as soon as nothing is at work that could change this.
+    """
+    if not scope.has(stage) or not stale_counted(ledger, graph.ids[stage]):
+        return 0
+    for rows in stale_pieces(ledger, graph.ids[stage], f"{which} AND {scope.where}"):
         with ledger.transaction() as db:
             moved = redo(db, graph, stage, {row["unit"]: row["stale"] for row in rows})
             if which == UNASKED:
                 mark_next(ledger, graph, stage, moved)
             propagate(db, graph, {stage: moved})
-        if moved:
+        if moved or scope.is_open(ledger, graph):
             return len(moved)
     return 0
+
+
+def stale_pieces(ledger: Ledger, stage_id: int, where: str) -> Iterator[list[sqlite3.Row]]:
+    """Yield the stale tasks of a stage for which `where` holds, in the order of their units."""
+    sql = f"SELECT unit, stale FROM task WHERE stage = ? AND unit > ? AND state = 'done' AND {where} ORDER BY unit LIMIT ?"
+    last = 0
+    while rows := ledger.db.execute(sql, (stage_id, last, AT_ONCE)).fetchall():
+        yield rows
+        last = rows[-1]["unit"]
 
 
 def retry_cancelled(ledger: Ledger, graph: Graph, scope: Scope) -> int:
@@ -53,7 +69,7 @@ def retry_cancelled(ledger: Ledger, graph: Graph, scope: Scope) -> int:
 
 
 WERE_DONE = (
-    "SELECT unit FROM task WHERE stage = ? AND state = 'failed' AND why GLOB ? AND {} AND EXISTS (SELECT 1"
+    "SELECT unit FROM task INDEXED BY task_failed WHERE stage = ? AND state = 'failed' AND why GLOB ? AND {} AND EXISTS (SELECT 1"
     " FROM attempt a WHERE a.stage = task.stage AND a.unit = task.unit AND a.outcome = 'ok' AND NOT a.late)"
 )
 

@@ -184,8 +184,6 @@ def mark_older(ledger: Ledger, graph: Graph, stage: str) -> list[int]:
         (number, digest, tasks.REDEFINED),
     )
     tasks.recount(ledger.db, graph, stage)
-    failed = [
-        r[0]
-        for r in ledger.db.execute("SELECT unit FROM task WHERE stage = ? AND state = 'failed'", (number,))
-    ]
+    sql = "SELECT unit FROM task INDEXED BY task_failed WHERE stage = ? AND state = 'failed'"
+    failed = [row[0] for row in ledger.db.execute(sql, (number,))]
     return retry_failed(ledger.db, graph, stage, failed, why=tasks.REDEFINED)

@@ -229,7 +229,7 @@ def retry_unbegun(db: sqlite3.Connection, graph: Graph) -> None:
     touched, moved = Touched(), defaultdict[str, set[int]](set)
     for stage, number in graph.ids.items():
         rows = db.execute(
-            "SELECT unit FROM task t WHERE stage = ? AND state = 'failed' AND 'unstarted' = ("
+            "SELECT unit FROM task t INDEXED BY task_failed WHERE stage = ? AND state = 'failed' AND 'unstarted' = ("
             " SELECT outcome FROM attempt a WHERE a.stage = t.stage AND a.unit = t.unit ORDER BY id DESC LIMIT 1)",
             (number,),
         )

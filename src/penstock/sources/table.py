@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -22,16 +22,30 @@ Row = tuple[int, Key, dict[str, Any]]  # line, key, fields
 def scan_table(source: TableSource, campaign: Campaign, state: ScanState) -> Iterator[Found]:
     """Yield a unit for each row; rows that cannot be read go to `state.problems`."""
     before = contents_of_table(source)
-    seen: dict[Key, int] = {}
+    seen, again = set[Key](), dict[Key, list[int]]()
     for line, key, values in _rows(source, campaign, state):
-        first = seen.setdefault(key, line)
-        if first != line:
-            shown = show_key(key, campaign.levels, campaign.formats)
-            why = f"it has the same key {shown} as line {first}, which stands; remove one"
-            state.problems.append(Problem(f"{source.path.name}:{line}", why))
+        if key in seen:
+            again.setdefault(key, []).append(line)
             continue
+        seen.add(key)
         yield Found(source.level, key, values, "")
+    if again:
+        state.problems += _name_repeated(source, campaign, again)
     state.contents = before if before == contents_of_table(source) else None
+
+
+def _name_repeated(
+    source: TableSource, campaign: Campaign, again: Mapping[Key, Sequence[int]]
+) -> Iterator[Problem]:
+    """Name the rows that have the key of an earlier one, which another look at the table finds."""
+    first: dict[Key, int] = {}
+    for line, key, _ in _rows(source, campaign, ScanState(0.0)):
+        if key in again:
+            first.setdefault(key, line)
+    for key, lines in again.items():
+        shown = show_key(key, campaign.levels, campaign.formats)
+        why = f"it has the same key {shown} as line {first.get(key, '?')}, which stands; remove one"
+        yield from (Problem(f"{source.path.name}:{line}", why) for line in lines)
 
 
 def contents_of_table(source: TableSource) -> str | None:

@@ -117,6 +117,8 @@ _NUMBER = re.compile(r" *([+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?) *").full
 
 def whole(text: str) -> int:
     """Read a whole number, `-?[0-9]+`: Python alone would also take `1_1` and the digits of every script."""
+    if text.isascii() and text.isdigit():  # nearly always, and quicker
+        return int(text)
     if found := _WHOLE(text):
         return int(found[1])
     raise ValueError(text)
