@@ -13,6 +13,7 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto;
   max-width: 1180px; padding: 0 1rem; color: #222 }
 h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.2rem }
 table { border-collapse: collapse; font-size: 13px; width: 100% }
+table + table, table + .scroll, .scroll + .scroll { margin-top: 1.4rem }
 td, th { text-align: left; padding: .25rem .7rem .25rem 0; border-bottom: 1px solid #ddd;
   vertical-align: top }
 td.good { color: #1a7f37 } td.warning { color: #9a6700 } td.left { color: #cf222e }
