@@ -12,6 +12,7 @@ WANTS = {
     r"Python 3\.6": "of old Pythons: put a python3.6 or python3.7 on the PATH",
     r"make field": "of the field's own programs: `make field` installs them",
     r"glibc": "of Linux: its C library",
+    r"hdf5plugin": "of compressed frames: `make setup` installs hdf5plugin",
     r"recordings": "of real recordings: PENSTOCK_AUDIO names their folder",
     r"root|mount|right|control group|let us|file system": "of mounts and limits: as root, in a container with --privileged",
 }
