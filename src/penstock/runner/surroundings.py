@@ -88,6 +88,7 @@ class Surroundings:
         if sys.stdout is not self._stdout or sys.stderr is not self._stderr or not self._are_open():
             self._open_streams()
         os.umask(self._umask)
+        plain_signal.alarm(0)  # also one that a library set without Python
         if "signal" in self._touched:
             self._put_back_signals()
         sys.setrecursionlimit(self._depth)
