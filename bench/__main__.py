@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import latency, overhead, scale, submitting
+from bench import latency, overhead, scale, submitting, sweeps
 from bench.measure import Cost, adopt_orphans, medians
 from bench.table import Row, render
 
@@ -107,6 +107,8 @@ def scale_section(scratch: Path) -> list[str]:
             submitting.submitting(scratch),
             "5 s CPU",
         ),
+        f"planning a sweep of over {sweeps.POINTS:,} points": (sweeps.planning(scratch), "3 s, 200 MB"),
+        f"… and the table of over {sweeps.POINTS:,} named points": (sweeps.tabulating(scratch), ""),
     }
     costs = medians({name: contest for name, (contest, _) in contests.items()}, rounds=ROUNDS)
     rows: list[Row] = [("", "CPU s", "wall s", "peak MB", "target")]

@@ -34,7 +34,10 @@ LAYERS = (
     {"__main__"},
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-WORKFLOWS_MAY_IMPORT = ("penstock.errors", "penstock.campaign", "penstock.record", "penstock.runner.task")
+WORKFLOWS_MAY_IMPORT = (
+    "penstock.errors", "penstock.units", "penstock.campaign", "penstock.config.places", "penstock.record",
+    "penstock.runner.task",
+)  # fmt: skip
 SHARED_BY_WORKFLOWS = ("penstock.workflows.reports", "penstock.workflows.setup", "penstock.workflows.stores")
 
 

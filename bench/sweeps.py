@@ -1,0 +1,68 @@
+"""How the planner of sweeps bears many points.
+
+`python -m bench.sweeps` measures it alone.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.measure import Cost, median, run
+
+POINTS = 100_000
+
+SWEEP = """
+[sweep]
+program = "netmc"
+where = ["min_ring_size < max_ring_size"]
+repeat = 50
+
+[vary]
+start_temperature = { start = -4, stop = 0, step = 0.1 }
+tolerance = [1E-07, 1E-06, 1E-05]
+min_ring_size = [3, 4]
+max_ring_size = { start = 5, stop = 13, step = 1 }
+"""  # 41 × 3 × 2 × 9 × 50 = 110,700, each with the 40 variables of the program
+
+PLAN = """
+from pathlib import Path
+from penstock.workflows.sweep import describe_plan, extend, plan_sweep, read_points, read_sweep, write_points
+sweep, table = read_sweep(Path("sweep.toml")), Path("points.csv")
+plan = plan_sweep(sweep)
+print(*describe_plan(plan), sep="\\n")
+if {write}:
+    write_points(table, extend(read_points(table, sweep.program), plan))
+"""
+
+
+def planning(scratch: Path) -> Callable[[], Cost]:
+    """Prepare a sweep; measure planning and checking its points."""
+    return lambda: _run(scratch / "plan", write=False)
+
+
+def tabulating(scratch: Path) -> Callable[[], Cost]:
+    """Prepare a sweep; measure planning its points, naming them, and writing the table."""
+    return lambda: _run(scratch / "table", write=True)
+
+
+def _run(folder: Path, *, write: bool) -> Cost:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "points.csv").unlink(missing_ok=True)
+    (folder / "sweep.toml").write_text(SWEEP, encoding="utf-8")
+    return run([sys.executable, "-c", PLAN.format(write=write)], cwd=folder)
+
+
+def main() -> None:
+    """Measure in three rounds and print the medians."""
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name:
+        for what, contest in (("planned", planning(Path(name))), ("and tabulated", tabulating(Path(name)))):
+            cost = median([contest() for _ in range(3)])
+            peak = cost.peak_bytes / 1e6
+            print(f"{what}: {cost.cpu_s:.2f} s CPU, {cost.wall_s:.2f} s, {peak:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""The table of a sweep's points, which only grows: rows of full exact values, and the name that each got for good."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from penstock.errors import DefinitionError
+from penstock.workflows.sweep.design import Row
+from penstock.workflows.sweep.plan import Plan
+from penstock.workflows.sweep.program import Program
+from penstock.workflows.sweep.value import Value
+
+FILE = "points.csv"
+NAME, PLANNED = "point", "planned"
+LABEL, HASH = 60, 12  # letters; names that meet in spite of it are told apart
+MISSING = Value("", "", "")
+"""What a point has of a variable that its program did not have."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.+-]")
+
+
+class Point(NamedTuple):
+    """A point: its name, its values, and whether the sweep of today has it."""
+
+    name: str
+    values: Row
+    planned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """All points that a sweep ever had, in the order in which they came; `names` are those of their values."""
+
+    names: tuple[str, ...] = ()
+    points: Sequence[Point] = ()
+
+    def planned(self) -> Iterator[Point]:
+        """Yield the points of today's sweep."""
+        return (point for point in self.points if point.planned)
+
+
+def extend(old: Points, plan: Plan) -> Points:
+    """Return the table with the points of a plan: those that are there keep name and place, others come after them.
+
+    A point that the plan has no more stays, not planned. A variable that is new gives older points its
+    default, for that is what they were run with.
+    """
+    names = (*old.names, *(n for n in (*plan.names, *plan.constants) if n not in old.names))
+    wanted = {tuple([value.identity for value in row]): row for row in plan.rows}
+    identify = _identifier(plan, names)
+    kept = [(point, identify(point.values)) for point in _completed(old, names, plan)]
+    points = [point._replace(planned=identity in wanted) for point, identity in kept]
+    for _, identity in kept:
+        if identity is not None:
+            wanted.pop(identity, None)
+    labels = _names(plan, wanted.values(), {point.name.casefold() for point in points})
+    full = _filler(plan, names)
+    points += [Point(label, full(row), True) for label, row in zip(labels, wanted.values(), strict=True)]
+    return Points(names, points)
+
+
+def _identifier(plan: Plan, names: Sequence[str]) -> Callable[[Row], tuple[str, ...] | None]:
+    """Return what tells what varies in a point's row; None if it differs from the plan in what does not vary."""
+    columns = [names.index(name) for name in plan.names]
+    others = [
+        (number, plan.constants.get(name, MISSING).identity)
+        for number, name in enumerate(names)
+        if name not in plan.names
+    ]
+
+    def identify(row: Row) -> tuple[str, ...] | None:
+        if any(row[number].identity != identity for number, identity in others):
+            return None
+        return tuple([row[column].identity for column in columns])
+
+    return identify
+
+
+def _completed(old: Points, names: Sequence[str], plan: Plan) -> Sequence[Point]:
+    """Give older points a value for what they do not have."""
+    usual = plan.program.defaults()
+    added = tuple(usual.get(name, MISSING) for name in names[len(old.names) :])
+    return [point._replace(values=point.values + added) for point in old.points] if added else old.points
+
+
+def _filler(plan: Plan, names: Sequence[str]) -> Callable[[Row], Row]:
+    """Return what makes the whole row of one that has what varies."""
+    constants = [plan.constants.get(name, MISSING) for name in names]
+    columns = [names.index(name) for name in plan.names]
+
+    def fill(row: Row) -> Row:
+        whole = constants.copy()
+        for column, value in zip(columns, row, strict=True):
+            whole[column] = value
+        return tuple(whole)
+
+    return fill
+
+
+def _names(plan: Plan, rows: Iterable[Row], taken: set[str]) -> Iterator[str]:
+    """Yield a name for each of these rows: what varies, readable, and letters that follow from the whole row.
+
+    The letters are small ones and digits, so that names differ where a file system folds case, too.
+    """
+    digest = _digester(plan)
+    pieces: list[dict[str, str]] = [{} for _ in plan.names]
+    for row in rows:
+        label, salt = _label(plan.names, row, pieces), 0
+        name = f"{label}-{digest(row, salt)}"
+        while name.casefold() in taken:
+            salt += 1
+            name = f"{label}-{digest(row, salt)}"
+        taken.add(name.casefold())
+        yield name
+
+
+def _label(names: Sequence[str], row: Row, pieces: Sequence[dict[str, str]]) -> str:
+    """Write what varies as part of a file name, as far as there is room: `T=0.1_p=5`."""
+    label = ""
+    for name, value, known in zip(names, row, pieces, strict=True):
+        piece = known.get(value.text)
+        if piece is None:
+            piece = known[value.text] = f"{name}={_UNSAFE.sub('_', value.text)}"
+        longer = f"{label}_{piece}" if label else piece[:LABEL]
+        if len(longer) > LABEL:
+            break
+        label = longer
+    return label
+
+
+def _digester(plan: Plan) -> Callable[[Row, int], str]:
+    """Return what digests a row with all that does not vary, whatever the order of the variables."""
+    varied = {name: number for number, name in enumerate(plan.names)}
+    parts = [
+        f"{name}=%s" if name in varied else f"{name}={plan.constants[name].identity}".replace("%", "%%")
+        for name in sorted({*varied, *plan.constants})
+    ]
+    pattern, order = "\n".join(parts), [varied[name] for name in sorted(varied)]
+
+    def digest(row: Row, salt: int) -> str:
+        text = pattern % tuple([row[number].identity for number in order])
+        return sha256((f"{text}\n{salt}" if salt else text).encode()).hexdigest()[:HASH]
+
+    return digest
+
+
+def write_points(file: Path, points: Points) -> None:
+    """Write the table, whole or not at all."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as opened:
+            writer = csv.writer(opened, lineterminator="\n")
+            writer.writerow((NAME, PLANNED, *points.names))
+            writer.writerows(
+                [point.name, "true" if point.planned else "false", *[value.text for value in point.values]]
+                for point in points.points
+            )
+            opened.flush()
+            os.fsync(opened.fileno())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_points(file: Path, program: Program) -> Points:
+    """Read the table; an empty one if there is none yet. Raises DefinitionError, with the line."""
+    try:
+        with file.open(encoding="utf-8", newline="") as opened:
+            rows = csv.reader(opened)
+            header = tuple(next(rows, list[str]()))
+            if header[:2] != (NAME, PLANNED) or len(set(header)) < len(header):
+                message = f"the table of points does not begin with {NAME},{PLANNED}; restore it"
+                raise DefinitionError(message, file=file, line=1)
+            return Points(header[2:], _read_rows(rows, header, program, file))
+    except FileNotFoundError:
+        return Points()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DefinitionError(f"the table of points cannot be read: {error}; restore it", file=file) from None
+
+
+def _read_rows(rows: Iterable[list[str]], header: Sequence[str], program: Program, file: Path) -> list[Point]:
+    known: list[dict[str, Value]] = [{} for _ in header[2:]]
+    points, names = list[Point](), set[str]()
+    for line, cells in enumerate(rows, 2):
+        if len(cells) != len(header) or cells[0] in names:
+            what = (
+                "has another number of cells than the header"
+                if len(cells) != len(header)
+                else "is there twice"
+            )
+            raise DefinitionError(f"the point {cells[:1]} {what}; restore the table", file=file, line=line)
+        names.add(cells[0])
+        values = [
+            values.get(cell) or values.setdefault(cell, _read(program, name, cell))
+            for name, cell, values in zip(header[2:], cells[2:], known, strict=True)
+        ]
+        points.append(Point(cells[0], tuple(values), cells[1] == "true"))
+    return points
+
+
+def _read(program: Program, name: str, text: str) -> Value:
+    """Read a value; one that its variable could not have today stays a text of its own."""
+    variable = program.variables.get(name)
+    if not text or variable is None:
+        return Value(text, text, text)
+    try:
+        return variable.parse(text)
+    except ValueError:
+        return Value(text, text, f"?{text}")
+
+
+def count_changes(old: Points, new: Points) -> Mapping[str, int]:
+    """Count the points that are new, that are there, and that are planned no more."""
+    before, after = {p.name for p in old.planned()}, {p.name for p in new.planned()}
+    return {
+        "new": len(after) - len(before & after),
+        "kept": len(before & after),
+        "dropped": len(before - after),
+    }

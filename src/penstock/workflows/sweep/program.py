@@ -1,0 +1,77 @@
+"""A program: what is started, the files that it reads, and the variables in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import DefinitionError
+from penstock.workflows.sweep.template import Argument, Template, Values
+from penstock.workflows.sweep.value import Value
+from penstock.workflows.sweep.variable import Variable
+
+FOLDER = "programs"
+READY = Path(__file__).with_name("ready")
+RESERVED = frozenset(
+    {"point", "planned", "path", "paths", "cpus", "scratch", "outdir", "product", "inputs", "fan"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program as its file describes it; paths are as seen from that file's folder.
+
+    `seed` names the variable that repeats count up. `beside` are files that must stand beside the
+    inputs, `folders` what the program does not make itself; `results` says how numbers are found in what it makes.
+    """
+
+    name: str
+    file: Path
+    executable: str
+    arguments: tuple[Argument, ...]
+    inputs: tuple[Template, ...]
+    variables: Mapping[str, Variable]
+    products: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    log: str | None = None
+    success: str | None = None
+    seed: str | None = None
+    core_hours: float | None = None
+    help: str = ""
+    results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+
+    @property
+    def used(self) -> set[str]:
+        """Name the variables that an input or an argument has."""
+        return {name for part in (*self.inputs, *self.arguments) for name in part.names}
+
+    def defaults(self) -> dict[str, Value]:
+        """Return what variables are that nobody varies."""
+        return {name: each.default for name, each in self.variables.items() if each.default is not None}
+
+    def render(self, values: Values) -> dict[str, bytes]:
+        """Return the input files of a point, by name. Raises DefinitionError, with file and line."""
+        return {template.name: template.render(values) for template in self.inputs}
+
+    def argv(self, values: Values) -> list[str]:
+        """Return the command of a point: the executable and its arguments."""
+        return [self.executable, *(argument.render(values) for argument in self.arguments)]
+
+
+def find_program(name: str, folder: Path) -> Path:
+    """Return the file of a program: `programs/NAME.toml` in the folder of a sweep, else a ready-made one.
+
+    Raises DefinitionError, with the names that there are.
+    """
+    own = {path.stem: path for path in sorted((folder / FOLDER).glob("*.toml"))}
+    made = {path.stem: path for path in sorted(READY.glob("*.toml"))}
+    known = made | own
+    if name not in known:
+        there = ", ".join(known)
+        raise DefinitionError(
+            f"there is no program {name!r}; write {folder / FOLDER / name}.toml, or use one of {there}"
+        )
+    return known[name]
