@@ -7,6 +7,7 @@ from collections.abc import Iterable
 # What a reason of a skip speaks of → what these tests want. The first that is found counts.
 WANTS = {
     r"daemons|dpkg|apt-get|controllers|Grid Engine|torque|cluster": "of schedulers: as root on Debian 12 they install them",
+    r"sshd": "of SSH: apt-get install openssh-server",
     r"sshfs|sftp|FUSE": "of SSHFS: apt-get install sshfs openssh-sftp-server, /dev/fuse writable",
     r"root may write|root reads": "for other users than root",
     r"Python 3\.6": "of old Pythons: put a python3.6 or python3.7 on the PATH",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from stat import S_ISREG
 
 from penstock.errors import LedgerError
 
@@ -46,29 +45,6 @@ def write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def read_from(path: str, offset: int, most: int) -> bytes | None:
-    """Return the bytes after `offset`, up to `most`; None when there is no file.
-
-    It is opened before its size is asked for: only that makes a network file system ask its server (close-to-open
-    consistency, nfs(5)); a mere stat may be answered from a cache for a minute.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    try:
-        status = os.fstat(descriptor)
-        if not S_ISREG(status.st_mode):
-            return None
-        return (
-            os.pread(descriptor, min(most, status.st_size - offset), offset)
-            if status.st_size > offset
-            else b""
-        )
-    finally:
-        os.close(descriptor)
 
 
 def read_whole(path: Path) -> bytes | None:

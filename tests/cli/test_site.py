@@ -168,7 +168,7 @@ def test_a_wait_that_is_over_takes_the_trial_back(penstock, cluster):
         (["test", "clutser"], "there is no site 'clutser'; did you mean 'cluster'?"),
         (["show", "clutser"], "there is no site 'clutser'; did you mean 'cluster'?"),
         (["test", "local"], "site 'local' is this machine and has no scheduler to test"),
-        (["test", "far"], "site 'far' has a `host`"),
+        (["login", "cluster"], "site 'cluster' is not reached by SSH: there is nothing to log in to"),
         (["test", "cluster", "--wait", "soon"], "--wait"),
     ],
 )
@@ -176,6 +176,15 @@ def test_wrong_use_ends_with_2_and_says_what_is_right(penstock, cluster, words, 
     shown = penstock("site", *words, "-C", cluster)
     assert shown.exit_code == 2
     assert said in shown.stderr
+
+
+def test_a_far_site_to_which_nobody_logged_in_says_what_to_do(penstock, cluster, monkeypatch):
+    monkeypatch.setenv("PENSTOCK_STATE", str(cluster / "state"))
+    says = "site 'far' needs you: `penstock site login far` (there is no connection to far)"
+    shown = penstock("site", "test", "far", "-C", cluster)
+    assert (shown.exit_code, shown.stdout.splitlines()) == (3, ["far: slurm cannot be asked", f"! {says}"])
+    shown = penstock("run", "--site", "far", "-C", cluster)
+    assert (shown.exit_code, shown.stderr.strip()) == (3, f"penstock: {says}")
 
 
 def test_names_of_sites_are_completed_before_anything_was_run(cluster):

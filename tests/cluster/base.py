@@ -22,6 +22,10 @@ NODE_LETTERS = {
     "up-slurm": "u", "up-gridengine": "x", "up-torque": "v", "bench": "z",
 }  # fmt: skip
 FIRST_PORT, PORTS_EACH = 27_000, 300
+#: of the servers of `tests/sshd.py`, after those of all clusters
+SSH_PORTS = range(
+    FIRST_PORT + PORTS_EACH * len(NODE_LETTERS), FIRST_PORT + PORTS_EACH * (len(NODE_LETTERS) + 1)
+)
 ROOT = Path(tempfile.gettempdir()) / f"penstock-cluster-{os.geteuid()}"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

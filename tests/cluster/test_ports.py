@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.cluster.base import FIRST_PORT, NODE_LETTERS, PORTS_EACH
+from tests.cluster.base import FIRST_PORT, NODE_LETTERS, PORTS_EACH, SSH_PORTS
 from tests.cluster.slurm import Slurm
 
 EPHEMERAL = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("utf-8").split()[0])
@@ -27,4 +27,4 @@ def test_the_ports_of_a_cluster_end_before_those_of_the_next(name: str) -> None:
 
 
 def test_the_kernel_gives_none_of_them_to_somebody_else() -> None:
-    assert FIRST_PORT + PORTS_EACH * len(NODE_LETTERS) <= EPHEMERAL
+    assert FIRST_PORT + PORTS_EACH * len(NODE_LETTERS) <= SSH_PORTS.start < SSH_PORTS.stop <= EPHEMERAL

@@ -14,9 +14,9 @@ from penstock.conductor.finishing import why_not_begun
 from penstock.errors import SubmitRejected
 from penstock.ledger.archive import read_stretch
 from penstock.rendering import batch_text
+from penstock.runner.files import archive_of, pack_folder
 from penstock.site import LocalSite
 from penstock.site.tasksfile import product_folders, read_feed
-from penstock.transports.packing import archive_of, pack_folder
 
 SLEEPER = """
 [stage.a]
@@ -43,15 +43,15 @@ def folder_of_a_job(root: Path) -> Path:
 
 def test_a_packed_job_keeps_its_record_and_nothing_else(tmp_path):
     folder = folder_of_a_job(tmp_path)
-    pack_folder(folder)
+    pack_folder(str(folder))
     assert [path.name for path in tmp_path.iterdir()] == ["pabcdefghij.zip"]
-    assert ZipFile(archive_of(folder)).namelist() == ["1.1.jsonl", "1.1.log"]
+    assert ZipFile(archive_of(str(folder))).namelist() == ["1.1.jsonl", "1.1.log"]
 
 
 def test_a_stretch_of_a_log_is_read_from_the_folder_and_from_the_archive(tmp_path):
     folder = folder_of_a_job(tmp_path)
     assert read_stretch(folder / "1.1.log", 3, 4) == b"3456"
-    pack_folder(folder)
+    pack_folder(str(folder))
     assert read_stretch(folder / "1.1.log", 3, 4) == b"3456"
     assert read_stretch(folder / "1.2.log", 0, 1) is None
     assert read_stretch(tmp_path / "pother" / "1.1.log", 0, 1) is None
@@ -60,19 +60,19 @@ def test_a_stretch_of_a_log_is_read_from_the_folder_and_from_the_archive(tmp_pat
 def test_packing_goes_on_after_a_crash_at_any_moment(tmp_path):
     folder = folder_of_a_job(tmp_path)
     (tmp_path / ".pabcdefghij.zip").write_text("half an archive")
-    pack_folder(folder)
-    whole = archive_of(folder).read_bytes()
+    pack_folder(str(folder))
+    whole = Path(archive_of(str(folder))).read_bytes()
     folder.mkdir()
     (folder / "1.1.jsonl").write_text("events")  # the crash came while the folder was removed
-    pack_folder(folder)
+    pack_folder(str(folder))
     assert [path.name for path in tmp_path.iterdir()] == ["pabcdefghij.zip"]
-    assert archive_of(folder).read_bytes() == whole
+    assert Path(archive_of(str(folder))).read_bytes() == whole
 
 
 def test_a_folder_that_cannot_be_packed_for_want_of_room_stays(tmp_path):
     folder = folder_of_a_job(tmp_path)
     (tmp_path / ".pabcdefghij.zip").symlink_to("/dev/full")
-    pack_folder(folder)
+    pack_folder(str(folder))
     assert [path.name for path in tmp_path.iterdir()] == ["pabcdefghij"]
     assert (folder / "1.1.jsonl").exists()
 

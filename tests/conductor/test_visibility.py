@@ -17,8 +17,8 @@ from penstock.site import ClusterSite
 from penstock.site.folders import JobFolders
 from penstock.site.protocols import Life
 from penstock.testing import ManualClock, make_campaign
-from penstock.transports.local import REFRESH_S, LocalTransport
-from penstock.transports.protocol import Entry
+from penstock.transports.local import LocalTransport
+from penstock.transports.protocol import REFRESH_S, Entry
 
 TOML = """
 [campaign]
@@ -151,7 +151,7 @@ def test_a_listing_that_a_network_file_system_keeps_for_ever_is_made_anew(tmp_pa
     assert folders.event_files(["p1"]) == []
     (tmp_path / "p1" / "1.1.jsonl").touch()  # within the same second of the server's clock
     assert folders.event_files(["p1"]) == []
-    transport.refreshed["p1"] -= REFRESH_S
+    transport.listings.refreshed["p1"] -= REFRESH_S
     assert folders.event_files(["p1"]) == [("p1", 1, 1)]
     assert sorted(os.listdir(tmp_path / "p1")) == ["1.1.jsonl", "spec.json"]
 

@@ -4,7 +4,7 @@ import pytest
 
 from penstock.errors import LedgerError
 from penstock.explain import find_stage, read_log
-from penstock.transports.packing import pack_folder
+from penstock.runner.files import pack_folder
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_task_that_was_never_tried_is_told(written):
 
 
 def test_a_packed_log_is_read_from_its_archive(written):
-    pack_folder(written.root / ".penstock/jobs/pabc")
+    pack_folder(str(written.root / ".penstock/jobs/pabc"))
     assert not (written.root / ".penstock/jobs/pabc").exists()
     assert read(written).raw == b"second\n"
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from penstock.runner.folders import remove
+from penstock.runner.files import remove
 from penstock.runner.kinds import Odd, open_file
 from penstock.runner.products import digest_folder, sync_tree
 

@@ -26,6 +26,10 @@ class Counting(LocalTransport):
             self.asked[name] += 1
         return super().__getattribute__(name)
 
+    def look(self, folders: Any, offsets: Any) -> Any:
+        self.asked["look"] += 1
+        return super().list(folders), super().read(offsets)
+
 
 @pytest.fixture
 def folders(tmp_path: Path) -> JobFolders:
@@ -48,8 +52,10 @@ def test_new_events_of_all_jobs_are_one_question(folders: JobFolders) -> None:
     new = dict(folders.new_events(known, ["p1", "p2"]))
     assert new.pop(("p2", 6, 2)) == b"new\n", "from its beginning"
     assert new == {life: b"two\n" for life, offset in known.items() if offset}
-    assert asked(folders, lambda: folders.new_events(known, ["p1", "p2"])) == {"list": 1, "read": 1}
-    assert asked(folders, lambda: folders.new_events(known)) == {"read": 1}
+    assert asked(folders, lambda: folders.new_events(known, ["p1", "p2"])) == {"look": 1, "read": 1}
+    heard = known | {("p2", 6, 2): 4}
+    assert asked(folders, lambda: folders.new_events(heard, ["p1", "p2"])) == {"look": 1}, "nothing is new"
+    assert asked(folders, lambda: folders.new_events(known)) == {"look": 1}
 
 
 def test_event_files_of_folders_that_are_gone_are_none(folders: JobFolders) -> None:

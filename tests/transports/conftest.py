@@ -1,20 +1,64 @@
 """The places through which the contract of a transport is tested; another one is one more line here."""
 
-from collections.abc import Callable
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster.packages import Unavailable
+from tests.sshd import HOST, Sshd, bring_up, end_connections
 
+from penstock.campaign import Site
 from penstock.transports.local import LocalTransport
 from penstock.transports.protocol import Transport
+from penstock.transports.ssh import SshTransport
 
-Open = Callable[[Path], Transport]
+OpenServer = Callable[..., Sshd]
 
-#: how a transport to a folder of this machine is opened
-TRANSPORTS: dict[str, Open] = {"local": LocalTransport}
+FAR = Site("far", "slurm", host=HOST, transport="ssh")
 
 
-@pytest.fixture(params=TRANSPORTS.values(), ids=TRANSPORTS.keys())
-def transport(request: pytest.FixtureRequest, tmp_path: Path) -> Transport:
+@pytest.fixture(scope="session")
+def session_state() -> Iterator[Path]:
+    """A short folder for sockets, which must not be those of the person who runs the tests."""
+    state = Path(tempfile.mkdtemp(prefix="penstock-ssh-"))
+    yield state
+    end_connections(state)
+    shutil.rmtree(state)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, session_state: Path) -> Iterator[Sshd]:
+    """A server that all tests share which do it no harm."""
+    try:
+        made = bring_up(tmp_path_factory.mktemp("sshd"))
+    except Unavailable as reason:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"sshd: {reason}")
+    yield made
+    made.down()
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Transport:
+    """This machine."""
+    return LocalTransport(tmp_path / "site" / "jobs")
+
+
+@pytest.fixture
+def ssh(tmp_path: Path, server: Sshd, session_state: Path, monkeypatch: pytest.MonkeyPatch) -> Transport:
+    """This machine by a real server, logged in."""
+    monkeypatch.setenv("PENSTOCK_SSH_CONFIG", str(server.config))
+    monkeypatch.setenv("PENSTOCK_STATE", str(session_state))
+    transport = SshTransport(FAR, tmp_path / "site" / "jobs")
+    transport.login()
+    return transport
+
+
+@pytest.fixture(params=["local", "ssh"])
+def transport(request: pytest.FixtureRequest) -> Transport:
     """A transport whose folder is not there yet; the test may look at it with its own eyes."""
-    return request.param(tmp_path / "site" / "jobs")
+    return request.getfixturevalue(request.param)

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 from penstock.errors import LedgerError
-from penstock.transports.protocol import AT_ONCE, MOST, Transport, read_whole
+from penstock.transports.protocol import AT_ONCE, MOST, Transport, at_home, read_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -181,7 +181,7 @@ def test_a_name_that_went_after_it_was_listed_is_a_missing_key(transport: Transp
     transport.write({"a": b"", "b": b""})
     listed = transport.list([""])[""]
     transport.remove(["a"])
-    assert listed.get("a") in (None, listed["b"]), "gone, or as it was"
+    assert (entry := listed.get("a")) is None or entry.size == 0, "gone, or as it was"
 
 
 # removing
@@ -254,3 +254,33 @@ def test_packing_may_be_repeated_and_keeps_what_is_packed(transport: Transport) 
     transport.pack("p1")
     assert (transport.folder / "p1.zip").read_bytes() == whole
     assert names(transport.folder) == ["p1.zip"]
+
+
+# the place itself
+
+
+def test_the_environment_says_where_its_user_is_at_home(transport: Transport) -> None:
+    reply = run(transport, "/bin/sh", "-c", 'test -d "$HOME" && echo yes', HOME=transport.environment["HOME"])
+    assert reply.out == "yes\n"
+    assert at_home(Path("~/a/b"), transport) == Path(transport.environment["HOME"], "a/b")
+    assert at_home(Path("/a/~"), transport) == Path("/a/~")
+
+
+def test_an_empty_folder_is_left_with_the_one_above_and_a_full_one_stays(
+    transport: Transport, tmp_path: Path
+) -> None:
+    transport.write({"a": b""})
+    transport.leave()
+    assert names(tmp_path / "site") == ["jobs", "jobs/a"]
+    transport.remove(["a"])
+    transport.leave()
+    assert not (tmp_path / "site").exists()
+    transport.leave()
+
+
+def test_folders_and_files_are_looked_at_by_one_question(transport: Transport) -> None:
+    transport.write({"p1/a": b"0123", "p2/b": b"x"})
+    listed, found = transport.look(["p1", "p3"], {"p1/a": 2, "p2/b": 0, "p2/c": 0})
+    assert {folder: [*names] for folder, names in listed.items()} == {"p1": ["a"]}
+    assert found == {"p1/a": b"23", "p2/b": b"x"}
+    assert transport.look([], {}) == ({}, {})

@@ -11,6 +11,7 @@ from penstock.site import ClusterSite, Sites
 from penstock.testing import make_campaign
 from penstock.transports import BUILT_IN, GROUP, find_transport
 from penstock.transports.local import LocalTransport
+from penstock.transports.ssh import SshTransport
 
 THEIRS = """
 from penstock.transports.local import LocalTransport
@@ -80,6 +81,28 @@ def test_a_cluster_without_a_word_of_it_is_reached_from_here(tmp_path: Path) -> 
 def test_this_machine_needs_no_way(theirs: None, tmp_path: Path) -> None:
     campaign = campaign_at(tmp_path, 'transport = "theirs"\n')
     with pytest.raises(
-        DefinitionError, match="this machine, to which there is no way: leave `transport` out"
+        DefinitionError, match="this machine, to which there is no way: leave `transport` and `host` out"
     ):
         Sites(campaign).check()
+
+
+def test_a_host_is_reached_by_ssh_unless_something_else_is_named(theirs: None, tmp_path: Path) -> None:
+    site = Sites(campaign_at(tmp_path, 'scheduler = "slurm"\nhost = "head"\nworkdir = "~/w"\n')).cluster(
+        "lab"
+    )
+    assert isinstance(site, ClusterSite)
+    assert isinstance(site.transport, SshTransport)
+    assert str(site.site.workdir) == "~/w", "the home there"
+
+
+@pytest.mark.parametrize(
+    ("site", "why"),
+    [
+        ('host = "head"', "is this machine, to which there is no way"),
+        ('scheduler = "slurm"\nhost = "head"\ntransport = "local"', "has a `host` and is reached by `local`"),
+        ('scheduler = "slurm"\ntransport = "ssh"', "is reached by `ssh` and has no `host`"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(tmp_path: Path, site: str, why: str) -> None:
+    with pytest.raises(DefinitionError, match=f"site 'lab' {why}"):
+        Sites(campaign_at(tmp_path, f"{site}\n")).check()

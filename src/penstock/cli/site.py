@@ -29,6 +29,7 @@ T = TypeVar("T")
     epilog="""\b
 Examples:
   penstock site list
+  penstock site login coulson
   penstock site test cluster"""
 )
 def site() -> None:
@@ -230,6 +231,29 @@ def test(name: str, wait: str, root: Path, as_json: bool) -> None:
         for line in findings.to_text().splitlines():
             click.echo(visible(line))
     sys.exit(findings.exit_code)
+
+
+@site.command(
+    epilog="""\b
+Examples:
+  penstock site login coulson"""
+)
+@name_argument
+@campaign_option
+def login(name: str, root: Path) -> None:
+    """Log in to the site NAME, which is reached by SSH: its password or code is asked for here, once.
+
+    All other commands use this connection, and none of them ever tries to log in. It stays open after the terminal is
+    closed, until this machine sleeps or the host ends it. The host's key must be known to `ssh`.
+    """
+    from penstock.transports.protocol import NeedsLogin
+
+    campaign = load(root)
+    host = find_site(campaign, name).host
+    way = cluster_of(campaign, name).transport
+    if not isinstance(way, NeedsLogin):
+        raise DefinitionError(f"site '{name}' is not reached by SSH: there is nothing to log in to")
+    click.echo(f"{name}: logged in to {host}" if way.login() else f"{name}: already logged in to {host}")
 
 
 def seconds_of(text: str) -> float:

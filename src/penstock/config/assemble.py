@@ -80,6 +80,7 @@ def _site(name: str, table: SiteTable, places: Places) -> Site:
         "max_walltime",
         "max_memory",
         "memory",
+        "transport",
         "visibility",
         "workdir",
         "commands",
@@ -97,8 +98,9 @@ def _site(name: str, table: SiteTable, places: Places) -> Site:
     }
     return Site(
         name=name,
-        workdir=_folder(table.workdir),
-        commands=_folder(table.commands),
+        transport=table.transport or ("ssh" if table.host else "local"),
+        workdir=_folder(table.workdir, table.host),
+        commands=_folder(table.commands, table.host),
         memory_bytes=table.memory,
         queue=table.queue or table.partition,
         max_walltime_s=table.max_walltime,
@@ -108,8 +110,10 @@ def _site(name: str, table: SiteTable, places: Places) -> Site:
     )
 
 
-def _folder(text: str | None) -> Path | None:
-    return Path(text).expanduser() if text else None
+def _folder(text: str | None, host: str | None) -> Path | None:
+    if not text:
+        return None
+    return Path(text) if host else Path(text).expanduser()
 
 
 def _default_site(definition: Definition, places: Places) -> str:

@@ -264,9 +264,12 @@ class SiteTable(Table):
 
     scheduler: Annotated[str, Field(description="local, slurm, pbs, torque, gridengine or lsf")] = "local"
     host: Annotated[str | None, Field(description="a host of ~/.ssh/config; none: this machine")] = None
-    transport: Annotated[str, Field(description="how it is reached: local, or an installed transport")] = (
-        "local"
-    )
+    transport: Annotated[
+        str | None,
+        Field(
+            description="how it is reached: local, ssh, or an installed transport [with a host: ssh, else local]"
+        ),
+    ] = None
     workdir: Annotated[str | None, Field(description="the folder for jobs there")] = None
     cores: Annotated[int | None, Field(ge=1, le=MOST, description="local: how many cores to use [all]")] = (
         None

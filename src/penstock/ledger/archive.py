@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from penstock.errors import Corrupt
-from penstock.transports.packing import archive_of, damages
+from penstock.runner.files import archive_of, damages
 
 
 def read_stretch(file: Path, offset: int, length: int) -> bytes | None:
@@ -17,7 +17,7 @@ def read_stretch(file: Path, offset: int, length: int) -> bytes | None:
         with file.open("rb") as stream:
             stream.seek(offset)
             return stream.read(length)
-    packed = archive_of(file.parent)
+    packed = Path(archive_of(str(file.parent)))
     if not packed.exists():
         return None
     try:

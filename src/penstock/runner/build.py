@@ -1,4 +1,4 @@
-"""Pack the runner into one file that any Python 3.6 can run."""
+"""Pack what goes to far machines into files that any Python 3.6 can run."""
 
 import hashlib
 import io
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Dict
 
 PACKAGE = "penstock_runner"
+RECEIVER = "penstock_receiver"
+ELSEWHERE = ("__main__.py", "build.py", "boot.py", "receiver.py")
 UNCHECKED = (1).to_bytes(4, "little")
 MARSHAL_WITHOUT_REFERENCES = 2  # later versions write other bytes for the same code
 MAIN = "import sys\nfrom {}.main import main\nsys.exit(main())\n".format(PACKAGE)
@@ -35,10 +37,23 @@ def is_intact(data: bytes, sources: Dict[str, bytes]) -> bool:
 def read_sources() -> Dict[str, bytes]:
     """Return the files of the zip by name."""
     here = Path(__file__).parent
-    names = sorted(path.name for path in here.glob("*.py") if path.name not in ("__main__.py", "build.py"))
+    names = sorted(path.name for path in here.glob("*.py") if path.name not in ELSEWHERE)
     sources = {PACKAGE + "/" + name: (here / name).read_bytes() for name in names}
     sources["__main__.py"] = MAIN.encode("ascii")
     return sources
+
+
+def build_receiver() -> bytes:
+    """Return the file that answers for transports far away."""
+    here = Path(__file__).parent
+    files = {name: (here / name).read_bytes() for name in ("files.py", "receiver.py")}
+    return build_zip({RECEIVER + "/" + name: text for name, text in {"__init__.py": b"", **files}.items()})
+
+
+def read_boot(*arguments: str) -> bytes:
+    """Return what a far Python runs first, and what it is called with."""
+    call = "\nboot({})\n".format(", ".join(map(repr, arguments)))
+    return (Path(__file__).parent / "boot.py").read_bytes() + call.encode("ascii")
 
 
 def digest_sources(sources: Dict[str, bytes]) -> str:

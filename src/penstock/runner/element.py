@@ -9,7 +9,8 @@ from .children import Children
 from .claim import Claim
 from .errors import Damaged, Unwell
 from .feed import Feed
-from .folders import remove, remove_earlier_lives, remove_empty
+from .files import remove, remove_empty
+from .folders import remove_earlier_lives
 from .group import End, Group
 from .health import free_bytes, memory_of
 from .revoked import Revocations

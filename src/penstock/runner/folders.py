@@ -1,12 +1,11 @@
 """Private folders beside the products, for what is unfinished."""
 
 import os
-import shutil
-import stat
 from collections import OrderedDict
 from typing import Iterable, List, NamedTuple, Set
 
 from .errors import explain
+from .files import remove, remove_empty
 from .spec import Job
 
 KEPT_FOLDERS = 16
@@ -116,38 +115,3 @@ def _missing_above(folder: str) -> List[str]:
         folder = os.path.dirname(folder)
         missing.append(folder)
     return missing
-
-
-def remove_empty(folder: str) -> None:
-    try:
-        os.rmdir(folder)
-    except OSError:
-        return
-
-
-def remove(path: str) -> None:
-    """Remove a file or a folder with all in it, as far as it can be."""
-    try:
-        if not stat.S_ISDIR(os.lstat(path).st_mode):
-            os.unlink(path)
-            return
-    except OSError:
-        return
-    try:
-        shutil.rmtree(path, ignore_errors=True)
-        if os.path.lexists(path):
-            _open_folders(path)
-            shutil.rmtree(path, ignore_errors=True)
-    except RecursionError:  # folders in folders, a thousand deep
-        return
-
-
-def _open_folders(path: str) -> None:
-    for folder, names, _ in os.walk(path):
-        for name in [folder] + [os.path.join(folder, name) for name in names]:
-            if os.path.islink(name):  # chmod would follow it
-                continue
-            try:
-                os.chmod(name, 0o700)
-            except OSError:
-                continue

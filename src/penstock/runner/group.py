@@ -7,7 +7,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tupl
 from .claim import TaskId
 from .errors import TaskFailure, Unwell, explain
 from .events import LINE_LIMIT, Events, encode, members
-from .folders import remove
+from .files import remove
 from .outcomes import Result
 from .products import Made, publish, sync_path, sync_tree, take_back
 from .revoked import Revocations

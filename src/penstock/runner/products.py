@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Any, Callable, Dict, Generator, List, NamedTuple, Optional, Sequence, Tuple
 
 from .errors import Astray, Missing, Taken, Unfit, explain
-from .folders import Private, PrivateFolders, remove
+from .files import remove
+from .folders import Private, PrivateFolders
 from .kinds import Odd, kind_of, open_file, refuse_stray, walk_files
 from .trees import CHUNK, copy_tree
 

@@ -6,7 +6,8 @@ import stat
 from typing import Any, Dict, List, Match, Optional, Sequence, Tuple
 
 from .errors import Unfit, Unwell, explain
-from .folders import make_folder, of_earlier_lives, remove, remove_empty
+from .files import remove, remove_empty
+from .folders import make_folder, of_earlier_lives
 from .identity import boot_id
 from .kinds import Odd, open_file
 from .locks import hold_folder, take_abandoned

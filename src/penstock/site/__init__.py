@@ -85,17 +85,20 @@ class Sites:
                 f"site '{name}' is no longer defined and still has active jobs: put [site.{name}] back until they have finished",
                 file=self.campaign.file,
             ) from None
-        if is_here(site) and site.transport != "local":
-            raise DefinitionError(
-                f"site '{name}' is this machine, to which there is no way: leave `transport` out, or name a `scheduler`",
-                file=self.campaign.file,
-            )
-        if site.host and site.transport == "local":
-            raise DefinitionError(
-                f"site '{name}' has a `host`, and this version submits jobs from where it runs: log in there and remove `host`",
-                file=self.campaign.file,
-            )
+        if why := contradiction(site):
+            raise DefinitionError(f"site '{name}' {why}", file=self.campaign.file)
         return site
+
+
+def contradiction(site: Site) -> str | None:
+    """Return what does not fit together in a site, if anything."""
+    if is_here(site) and (site.host or site.transport != "local"):
+        return "is this machine, to which there is no way: leave `transport` and `host` out, or name a `scheduler`"
+    if site.host and site.transport == "local":
+        return "has a `host` and is reached by `local`: remove one of both"
+    if site.transport == "ssh" and not site.host:
+        return "is reached by `ssh` and has no `host`: name one of ~/.ssh/config"
+    return None
 
 
 def is_here(site: Site) -> bool:

@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from penstock.campaign import Resources, Site, Stage
 from penstock.clock import Clock, SystemClock
-from penstock.disk import make_private
 from penstock.errors import DefinitionError, QueryFailed, SubmitRejected, Unreachable
 from penstock.ledger import FOLDER
 from penstock.schedulers import find_scheduler
@@ -21,7 +20,7 @@ from penstock.site.evidence import Product, look_again
 from penstock.site.folders import SCRIPT, SPEC, TASKS, WORDS, JobFolders
 from penstock.site.script import Digests, job_script
 from penstock.transports import find_transport
-from penstock.transports.protocol import Transport
+from penstock.transports.protocol import Transport, at_home
 from penstock.transports.reply import Reply
 
 Job = TypeVar("Job", Known, Request)
@@ -143,6 +142,11 @@ class ClusterSite(JobFolders):
         """Ask what the scheduler allows; raises QueryFailed."""
         return self.scheduler.parse_limits(self.ask(self.scheduler.limits()))
 
+    @property
+    def where(self) -> str:
+        """Where its commands run, for a sentence."""
+        return f"at {self.site.host}" if self.site.host else "here"
+
     def ask(self, argv: Sequence[str], timeout_s: float = ASK_S) -> Reply:
         """Run one command of the scheduler."""
         begun = self.clock.monotonic()
@@ -151,19 +155,25 @@ class ClusterSite(JobFolders):
                 argv, cwd=self.root, environment=self.command_environment(), timeout_s=timeout_s
             )
         except FileNotFoundError as error:
-            raise SubmitRejected(
-                f"site '{self.name}': there is no `{argv[0]}` here: correct its `scheduler` or `commands`, or log in where it is"
-            ) from error
+            raise SubmitRejected(f"site '{self.name}': {self.what_is_missing(argv[0], error)}") from error
         except OSError as error:
-            raise Unreachable(f"site '{self.name}': `{argv[0]}` cannot be run ({error.strerror})") from error
+            about = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+            raise Unreachable(f"site '{self.name}': `{argv[0]}` cannot be run ({about})") from error
         finally:
             self.took_s = self.clock.monotonic() - begun
 
+    def what_is_missing(self, program: str, error: FileNotFoundError) -> str:
+        """Say what was not found: the program, or the folder in which it was to run."""
+        if str(error.filename or "").endswith(str(self.root)):
+            return f"there is no folder {self.root} {self.where}: the campaign must have the same path everywhere"
+        return f"there is no `{program}` {self.where}: correct its `scheduler` or `commands`, or log in where it is"
+
     def command_environment(self) -> dict[str, str]:
-        """Return the environment of a scheduler's command, and so the most of ours that a job can see."""
-        kept = {name: value for name, value in os.environ.items() if name in PASSED}
+        """Return the environment of a scheduler's command, and so the most of a login's that a job can see."""
+        kept = {name: value for name, value in self.transport.environment.items() if name in PASSED}
         if self.site.commands:
-            kept["PATH"] = f"{self.site.commands}{os.pathsep}{kept.get('PATH', os.defpath)}"
+            commands = at_home(self.site.commands, self.transport)
+            kept["PATH"] = f"{commands}{os.pathsep}{kept.get('PATH', os.defpath)}"
         return kept
 
 
@@ -199,5 +209,4 @@ def folder_of(site: Site, root: Path) -> Path:
     if site.workdir is None:
         return root / FOLDER / "jobs"
     mark = hashlib.sha256(str(root).encode()).hexdigest()[:8]
-    make_private(site.workdir / f"{root.name}-{mark}")
     return site.workdir / f"{root.name}-{mark}" / "jobs"

@@ -47,7 +47,12 @@ class JobFolders:
     """What is written last of all that a job reads."""
 
     def __init__(self, transport: Transport, root: Path) -> None:
-        self.transport, self.root, self.folder = transport, root, transport.folder
+        self.transport, self.root = transport, root
+
+    @property
+    def folder(self) -> Path:
+        """The folder that has those of jobs."""
+        return self.transport.folder
 
     def job_folder(self, token: str) -> Path:
         """Return the folder of a job."""
@@ -131,23 +136,18 @@ class JobFolders:
 
     def event_files(self, tokens: Collection[str]) -> list[Life]:
         """Return the event files of these jobs."""
-        return sorted(
-            (token, int(match[1]), int(match[2]))
-            for token, names in self.transport.list(tokens).items()
-            for match in filter(None, map(EVENTS.fullmatch, names))
-        )
+        return event_files_in(self.transport.list(tokens))
 
     def new_events(
         self, known: Mapping[Life, int | None], tokens: Collection[str] = ()
     ) -> Mapping[Life, bytes]:
         """Return what event files have after these offsets, and from the beginning those of `tokens` that are not known."""
-        new = [life for life in self.event_files(tokens) if life not in known] if tokens else []
-        offsets = {life: offset for life, offset in known.items() if offset is not None} | dict.fromkeys(
-            new, 0
-        )
-        names = {life: f"{life[0]}/{life[1]}.{life[2]}.jsonl" for life in offsets}
-        found = self.transport.read({names[life]: offset for life, offset in offsets.items()})
-        return {life: found[name] for life, name in names.items() if name in found}
+        offsets = {life: offset for life, offset in known.items() if offset is not None}
+        names = {life: event_file(life) for life in offsets}
+        listed, found = self.transport.look(tokens, {names[life]: at for life, at in offsets.items()})
+        if new := {life: event_file(life) for life in event_files_in(listed) if life not in known}:
+            found |= self.transport.read(dict.fromkeys(new.values(), 0))
+        return {life: found[name] for life, name in (names | new).items() if name in found}
 
     def misfits(self, products: Sequence[Product]) -> Mapping[str, str]:
         """Return those products that are missing or have another size, and what is wrong."""
@@ -176,6 +176,20 @@ class JobFolders:
         """Remove the files that a killed conductor began to write and never named."""
         names = self.transport.list([""]).get("", {})
         self.transport.remove([name for name in names if name.startswith(".")])
+
+
+def event_file(life: Life) -> str:
+    """Return the name of an event file."""
+    return f"{life[0]}/{life[1]}.{life[2]}.jsonl"
+
+
+def event_files_in(listed: Mapping[str, Mapping[str, Entry]]) -> list[Life]:
+    """Return the event files in the folders of jobs."""
+    return sorted(
+        (token, int(match[1]), int(match[2]))
+        for token, names in listed.items()
+        for match in filter(None, map(EVENTS.fullmatch, names))
+    )
 
 
 def revocation(before: bytes | None, tasks: Sequence[Task]) -> bytes | None:

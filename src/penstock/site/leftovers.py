@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from penstock.ledger import FOLDER
-from penstock.runner.folders import remove, remove_empty
+from penstock.runner.files import remove, remove_empty
 
 
 def remove_leftovers(root: Path, folders: Iterable[str], token: str, elements: Sequence[int]) -> None:

@@ -7,15 +7,14 @@ another one. Nothing is recorded, and nothing stays behind.
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 
 from penstock.clock import Clock
 from penstock.display import show_duration
 from penstock.errors import QueryFailed, SiteError, SiteFull, SubmitRejected
 from penstock.ledger.jobs import new_token
-from penstock.runner.folders import remove_empty
 from penstock.runner.identity import INDEX_VARIABLES
 from penstock.schedulers.model import Known, Limits, Phase, Request, Sighting
 from penstock.site.cluster import PASSED, ClusterSite
@@ -56,7 +55,6 @@ class Trial:
         self.site, self.clock, self.wait_s, self.tell = site, clock, wait_s, tell
         walltime_s = min(WALLTIME_S, site.site.max_walltime_s or WALLTIME_S)
         self.request = Request(new_token(), ELEMENTS, walltime_s=walltime_s)
-        self.folder = site.job_folder(self.request.token)
         self.limits = Limits()
         self.native: str | None = None
         self.out = False
@@ -67,13 +65,20 @@ class Trial:
         self.over_at: float | None = None
         """When to stop waiting for files of elements that are no longer in the queue."""
 
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self.site.job_folder(self.request.token)
+
     def run(self) -> Findings:
         """Run it; whatever happens, nothing stays in the queue or on the disk."""
         try:
             self.limits = self.site.limits()
         except QueryFailed as error:
             command = shlex.join(self.site.scheduler.limits())
-            self.faults.append(f"{error}: check what `{command}` prints here, and wait if it is the same")
+            self.faults.append(
+                f"{error}: check what `{command}` prints {self.site.where}, and wait if it is the same"
+            )
             return self.findings(reached=False)
         except SiteError as error:
             self.faults.append(str(error))
@@ -98,10 +103,10 @@ class Trial:
         )  # fmt: skip
 
     def leaked(self) -> tuple[str, ...]:
-        """Return the names of the environment here that elements see and were not given."""
+        """Return the names of the environment of a login that elements see and were not given."""
         seen = {name for one in self.elements.values() for name in one.environment}
         given = PASSED.union(self.site.site.environment, SHELLS)
-        return tuple(sorted(seen.intersection(os.environ) - given))
+        return tuple(sorted(seen.intersection(self.site.transport.environment) - given)) if seen else ()
 
     def place(self) -> None:
         """Write what the elements read, and learn the file server's clock from it."""
@@ -218,8 +223,7 @@ class Trial:
         if self.out and len(self.elements) < ELEMENTS:
             self.take_back()
         self.site.transport.remove([self.request.token])
-        for folder in (self.site.folder, self.site.folder.parent):
-            remove_empty(str(folder))
+        self.site.transport.leave()
 
     def take_back(self) -> None:
         """Cancel the trial, or report how a person can."""

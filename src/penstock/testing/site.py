@@ -10,13 +10,13 @@ from typing import Any
 
 from penstock.clock import Clock
 from penstock.hardware import Amounts, Node
+from penstock.runner.files import pack_folder
 from penstock.site.evidence import misfits, unproven
 from penstock.site.protocols import Life, Task
 from penstock.testing.clock import ManualClock
 from penstock.testing.eventfile import EventFile, LineFault
 from penstock.testing.outcomes import Outcome, Rule, all_well
 from penstock.testing.runner import PretendRunner, TaskId
-from penstock.transports.packing import pack_folder
 from penstock.transports.protocol import AT_ONCE
 
 PLENTY = 1 << 60  # bytes of memory
@@ -191,7 +191,7 @@ class PretendSite:
     def pack(self, token: str) -> None:
         """Pack the files of a finished job into one."""
         if self.on_disk:
-            pack_folder(self.job_folder(token))
+            pack_folder(str(self.job_folder(token)))
 
     def unpacked(self) -> Sequence[str]:
         """Return the jobs whose folders are there."""

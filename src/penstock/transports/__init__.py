@@ -20,12 +20,22 @@ Open = Callable[[Site, Path], "Transport"]
 
 def open_local(site: Site, folder: Path) -> Transport:
     """Return this machine, which sees the folder of the jobs and has the scheduler's commands."""
+    from penstock.disk import make_private
     from penstock.transports.local import LocalTransport
 
+    if site.workdir is not None:
+        make_private(folder.parent)
     return LocalTransport(folder)
 
 
-BUILT_IN: dict[str, Open] = {"local": open_local}
+def open_ssh(site: Site, folder: Path) -> Transport:
+    """Return the way to a host by the system's `ssh`; nothing is asked of it yet."""
+    from penstock.transports.ssh import SshTransport
+
+    return SshTransport(site, folder)
+
+
+BUILT_IN: dict[str, Open] = {"local": open_local, "ssh": open_ssh}
 
 
 def find_transport(name: str) -> Open:

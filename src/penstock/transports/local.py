@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from penstock.disk import append, make_private, read_from, write_file
-from penstock.runner.folders import remove
+from penstock.disk import append, make_private, write_file
+from penstock.runner.files import pack_folder, read_from, refresh_listing, remove, remove_empty
 from penstock.transports.commands import Run, run_command
-from penstock.transports.packing import pack_folder
-from penstock.transports.protocol import AT_ONCE, MOST, Entry, is_inside
+from penstock.transports.protocol import AT_ONCE, MOST, Entry, Listings, is_inside, refuse_own_folder
 from penstock.transports.reply import Reply
-
-REFRESH_S = 20.0  # well below the time for which the last event of an element is waited for
 
 
 class LocalTransport:
@@ -23,13 +19,17 @@ class LocalTransport:
 
     def __init__(self, folder: Path, *, run_here: Run = run_command) -> None:
         self._folder, self.run_here = folder, run_here
-        self.refreshed = dict[str, float]()
-        """When which folder was last made to be listed anew."""
+        self.listings = Listings()
 
     @property
     def folder(self) -> Path:
         """The folder that all names are relative to."""
         return self._folder
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What is set here."""
+        return os.environ
 
     def path_of(self, name: str) -> str:
         """Return where a file is; raises ValueError for a name that leads out of the folder."""
@@ -77,34 +77,36 @@ class LocalTransport:
         found = dict[str, Mapping[str, Entry]]()
         for folder in folders:
             path = self.path_of(folder)
-            if time.monotonic() >= self.refreshed.get(folder, -REFRESH_S) + REFRESH_S:
+            if self.listings.is_old(folder):
                 self.refresh_listing(folder)
             with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path) as entries:
                 found[folder] = Listing(entries)
         return found
 
-    def refresh_listing(self, folder: str) -> None:
-        """Change a folder, so that the next listing is a new one.
+    def look(
+        self, folders: Iterable[str], offsets: Mapping[str, int]
+    ) -> tuple[dict[str, Mapping[str, Entry]], dict[str, bytes]]:
+        """Return what `list` and `read` would."""
+        return self.list(folders), self.read(offsets)
 
-        A network file system keeps an old one as long as the folder's time stands still, and what nodes make within
-        one step of the server's clock, milliseconds to a second, may not move it (nfs(5), "Directory entry caching").
-        """
-        self.refreshed[folder] = time.monotonic()
-        look = Path(self.path_of(folder)) / f".look.{os.getpid()}"
-        with suppress(OSError):  # no room, or a folder that is packed by now
-            look.touch(mode=0o600)
-            look.unlink()
+    def refresh_listing(self, folder: str) -> None:
+        """Make the next listing of a folder a new one."""
+        refresh_listing(self.path_of(folder))
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files, and folders with all in them."""
         for name in names:
-            if not name.strip("/."):
-                raise ValueError("a transport does not remove its own folder")
+            refuse_own_folder(name)
             remove(self.path_of(name))
+
+    def leave(self) -> None:
+        """Remove the folder of all names and the one that it is in, as far as they are empty."""
+        for folder in (self.folder, self.folder.parent):
+            remove_empty(str(folder))
 
     def pack(self, folder: str) -> None:
         """Put the files of a folder into an archive beside it, and remove the folder."""
-        pack_folder(Path(self.path_of(folder)))
+        pack_folder(self.path_of(folder))
 
 
 class Listing(Mapping[str, Entry]):

@@ -7,14 +7,16 @@ What cannot be written or read raises OSError with the path there; where nobody 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from penstock.transports.reply import Reply
 
 AT_ONCE = 1 << 20  # bytes of one file in one answer
 MOST = 64 << 20  # bytes of all files in one answer
+REFRESH_S = 20.0  # well below the time for which the last event of an element is waited for
 
 
 class Entry(NamedTuple):
@@ -31,6 +33,11 @@ class Transport(Protocol):
     @property
     def folder(self) -> Path:
         """The folder that all names are relative to, as it is called there."""
+        ...
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What is set where its commands run, of which they get what they are given."""
         ...
 
     def run(
@@ -67,8 +74,18 @@ class Transport(Protocol):
         """
         ...
 
+    def look(
+        self, folders: Iterable[str], offsets: Mapping[str, int]
+    ) -> tuple[dict[str, Mapping[str, Entry]], dict[str, bytes]]:
+        """Return what `list` and `read` would, by one question."""
+        ...
+
     def remove(self, names: Iterable[str]) -> None:
         """Remove files, and folders with all in them, as far as can be; links are not followed, what is gone is gone."""
+        ...
+
+    def leave(self) -> None:
+        """Remove the transport's own folder, and the one that it is in, as far as they are empty."""
         ...
 
     def pack(self, folder: str) -> None:
@@ -77,6 +94,43 @@ class Transport(Protocol):
         Names that begin with a dot, and `*.reserve`, are left out. An archive that is there and whole is kept.
         """
         ...
+
+
+@runtime_checkable
+class NeedsLogin(Protocol):
+    """A transport that nothing passes until a person has logged in."""
+
+    def login(self) -> bool:
+        """Log in, asking the person at the terminal for what the host wants; return False if that was done before."""
+        ...
+
+
+class Listings:
+    """When which folder was last made to be listed anew, for a network file system keeps old listings."""
+
+    def __init__(self) -> None:
+        self.refreshed = dict[str, float]()
+
+    def is_old(self, folder: str) -> bool:
+        """Whether the next listing of a folder has to be a new one; then it is taken to be."""
+        now = time.monotonic()
+        if now < self.refreshed.get(folder, -REFRESH_S) + REFRESH_S:
+            return False
+        self.refreshed[folder] = now
+        return True
+
+
+def at_home(path: Path, transport: Transport) -> Path:
+    """Return a path at a transport's place, where `~` is its user's home."""
+    if path.parts[:1] != ("~",):
+        return path
+    return Path(transport.environment["HOME"], *path.parts[1:])
+
+
+def refuse_own_folder(name: str) -> None:
+    """Raise ValueError for a name of the transport's own folder, which it does not remove."""
+    if not name.strip("/."):
+        raise ValueError("a transport does not remove its own folder")
 
 
 def is_inside(name: str) -> bool:
