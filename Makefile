@@ -44,7 +44,7 @@ peers: $(INSTALLED)  ## install snakemake, its plug-in for Slurm, and doit in .v
 	$(BIN)/python -m venv .venv-peers
 	.venv-peers/bin/python -m pip install -q --disable-pip-version-check snakemake snakemake-executor-plugin-slurm doit
 
-field: $(INSTALLED)  ## install PyPAM and pbp in .venv-pypam and .venv-pbp, for tests of acoustics to compare with
+field: $(INSTALLED)  ## install PyPAM, pbp and astropy, each in a .venv-NAME, for tests to compare with
 	sh tools/field.sh
 
 docs: $(INSTALLED)  ## build the documentation into docs/_build/html

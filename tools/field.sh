@@ -1,8 +1,8 @@
 #!/bin/sh
-# Install the programs that tests of the acoustics workflow compare with, each in an environment of its own.
+# Install the programs that tests of the workflows compare with, each in an environment of its own.
 set -eu
 cd "$(dirname "$0")/.."
-for each in pypam:lifewatch-pypam pbp:mbari-pbp; do
+for each in pypam:lifewatch-pypam pbp:mbari-pbp astropy:astropy; do
     folder=".venv-${each%%:*}"
     .venv/bin/python -m venv "$folder"
     "$folder/bin/python" -m pip install -q --disable-pip-version-check "${each##*:}"

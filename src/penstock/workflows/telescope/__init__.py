@@ -1,0 +1,1 @@
+"""A telescope's nights: what is planned from tables of runs."""
