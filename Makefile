@@ -52,5 +52,5 @@ docs: $(INSTALLED)  ## build the documentation into docs/_build/html
 	@echo "docs: docs/_build/html/index.html"
 
 clean:  ## remove what these targets made, .venv included
-	rm -rf .venv .venv-peers .venv-osekit .venv-pypam .venv-pbp build dist docs/_build demo-acoustics demo-slurm demo-torque demo-gridengine .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-osekit .venv-pypam .venv-pbp build dist docs/_build demo-acoustics demo-sweep demo-slurm demo-torque demo-gridengine .pytest_cache .ruff_cache .hypothesis
 	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +

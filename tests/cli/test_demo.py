@@ -1,10 +1,14 @@
 import pytest
 
+from penstock.cli.workflows import workflows
+
 
 def test_without_a_name_the_workflows_are_listed_with_a_line_each(penstock):
     shown = penstock("demo")
     assert shown.exit_code == 0
-    assert [line.split(": ")[0] for line in shown.output.splitlines()] == ["penstock demo acoustics"]
+    listed = [line.split(": ")[0] for line in shown.output.splitlines()]
+    assert "penstock demo acoustics" in listed
+    assert listed == [f"penstock demo {name}" for name in workflows()]
 
 
 def test_a_demonstration_has_the_options_of_its_workflow(penstock):
@@ -17,6 +21,6 @@ def test_a_word_that_is_no_workflow_is_told_where_the_folder_goes(penstock, word
     monkeypatch.chdir(tmp_path)
     shown = penstock("demo", word)
     assert shown.exit_code == 2
-    assert f"no workflow is called '{word}' (installed: acoustics)" in shown.stderr
+    assert f"no workflow is called '{word}' (installed: {', '.join(workflows())})" in shown.stderr
     assert "`penstock demo acoustics " in shown.stderr
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The runner must run on Python 3.6 with nothing installed."""
+"""What goes to the far side must run on Python 3.6 with nothing installed: the runner, and the script of a sweep's point."""
 
 import ast
 import glob
@@ -12,7 +12,8 @@ import pytest
 
 import penstock.runner
 
-SOURCES = sorted(Path(penstock.runner.__file__).parent.glob("*.py"))
+RUNNER = Path(penstock.runner.__file__).parent
+SOURCES = [*sorted(RUNNER.glob("*.py")), RUNNER.parent / "workflows/sweep/job.py"]
 GUARDED = ("os.posix_spawn", "os.POSIX_SPAWN_DUP2")  # behind hasattr in spawn.py
 
 

@@ -49,7 +49,7 @@ class Init(click.Group):
     epilog="""\b
 Examples:
   penstock init winter
-  penstock init sweep --template table
+  penstock init survey --template table
   penstock init acoustics winter --audio "recordings/*.wav" """,
 )
 def init() -> None:

@@ -161,10 +161,10 @@ def test_sixty_variables_have_names_no_longer_than_a_file_system_takes(bench) ->
 @pytest.mark.parametrize(
     ("text", "line", "why"),
     [
-        ("name,T\n", 1, "does not begin with point,planned"),
-        ("point,planned,T,T\n", 1, "does not begin with"),
-        ("point,planned,T\na,true\n", 2, "another number of cells"),
-        ("point,planned,T\na,true,1\na,true,2\n", 3, "is there twice"),
+        ("name,T\n", 1, "does not begin with point,planned,digest"),
+        ("point,planned,digest,T,T\n", 1, "does not begin with"),
+        ("point,planned,digest,T\na,true,0\n", 2, "another number of cells"),
+        ("point,planned,digest,T\na,true,0,1\na,true,0,2\n", 3, "is there twice"),
     ],
 )
 def test_a_damaged_table_is_told_with_its_line(bench, text: str, line: int, why: str) -> None:

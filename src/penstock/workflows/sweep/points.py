@@ -18,7 +18,7 @@ from penstock.workflows.sweep.program import Program
 from penstock.workflows.sweep.value import Value
 
 FILE = "points.csv"
-NAME, PLANNED = "point", "planned"
+NAME, PLANNED, DIGEST = HEAD = "point", "planned", "digest"
 LABEL, HASH = 60, 12  # letters; names that meet in spite of it are told apart
 MISSING = Value("", "", "")
 """What a point has of a variable that its program did not have."""
@@ -27,11 +27,12 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.+-]")
 
 
 class Point(NamedTuple):
-    """A point: its name, its values, and whether the sweep of today has it."""
+    """A point: its name, its values, whether the sweep of today has it, and the digest of the inputs that it got."""
 
     name: str
     values: Row
     planned: bool
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +158,10 @@ def write_points(file: Path, points: Points) -> None:
     try:
         with temporary.open("w", encoding="utf-8", newline="") as opened:
             writer = csv.writer(opened, lineterminator="\n")
-            writer.writerow((NAME, PLANNED, *points.names))
+            writer.writerow((*HEAD, *points.names))
             writer.writerows(
-                [point.name, "true" if point.planned else "false", *[value.text for value in point.values]]
-                for point in points.points
+                [name, "true" if planned else "false", digest, *[value.text for value in values]]
+                for name, values, planned, digest in points.points
             )
             opened.flush()
             os.fsync(opened.fileno())
@@ -175,10 +176,10 @@ def read_points(file: Path, program: Program) -> Points:
         with file.open(encoding="utf-8", newline="") as opened:
             rows = csv.reader(opened)
             header = tuple(next(rows, list[str]()))
-            if header[:2] != (NAME, PLANNED) or len(set(header)) < len(header):
-                message = f"the table of points does not begin with {NAME},{PLANNED}; restore it"
+            if header[:3] != HEAD or len(set(header)) < len(header):
+                message = f"the table of points does not begin with {','.join(HEAD)}; restore it"
                 raise DefinitionError(message, file=file, line=1)
-            return Points(header[2:], _read_rows(rows, header, program, file))
+            return Points(header[3:], _read_rows(rows, header, program, file))
     except FileNotFoundError:
         return Points()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -186,7 +187,7 @@ def read_points(file: Path, program: Program) -> Points:
 
 
 def _read_rows(rows: Iterable[list[str]], header: Sequence[str], program: Program, file: Path) -> list[Point]:
-    known: list[dict[str, Value]] = [{} for _ in header[2:]]
+    known: list[dict[str, Value]] = [{} for _ in header[3:]]
     points, names = list[Point](), set[str]()
     for line, cells in enumerate(rows, 2):
         if len(cells) != len(header) or cells[0] in names:
@@ -199,9 +200,9 @@ def _read_rows(rows: Iterable[list[str]], header: Sequence[str], program: Progra
         names.add(cells[0])
         values = [
             values.get(cell) or values.setdefault(cell, _read(program, name, cell))
-            for name, cell, values in zip(header[2:], cells[2:], known, strict=True)
+            for name, cell, values in zip(header[3:], cells[3:], known, strict=True)
         ]
-        points.append(Point(cells[0], tuple(values), cells[1] == "true"))
+        points.append(Point(cells[0], tuple(values), cells[1] == "true", cells[2]))
     return points
 
 

@@ -15,7 +15,7 @@ from penstock.workflows.sweep.variable import Variable
 FOLDER = "programs"
 READY = Path(__file__).with_name("ready")
 RESERVED = frozenset(
-    {"point", "planned", "path", "paths", "cpus", "scratch", "outdir", "product", "inputs", "fan"}
+    ["point", "planned", "digest", "path", "paths", "cpus", "scratch", "outdir", "product", "inputs", "fan"]
 )
 
 

@@ -1,0 +1,163 @@
+"""A campaign of a sweep: its points as units, a folder of inputs each, and the stages that run and gather."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.errors import DefinitionError
+from penstock.workflows.setup.definition import campaign_name, definition_in, table, write_definition
+from penstock.workflows.sweep.plan import Plan, plan_sweep
+from penstock.workflows.sweep.points import (
+    DIGEST,
+    NAME,
+    PLANNED,
+    Point,
+    Points,
+    count_changes,
+    extend,
+    read_points,
+    write_points,
+)
+from penstock.workflows.sweep.points import FILE as POINTS
+from penstock.workflows.sweep.program import Program, find_program
+from penstock.workflows.sweep.programfile import read_program
+from penstock.workflows.sweep.sweep import FILE, read_sweep
+from penstock.workflows.sweep.value import Value
+
+JOB, JOB_SPEC = "job.py", "job.json"
+INPUTS, RUNS = "inputs", "runs"
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """What a sweep became: its plan, and how many points are new, kept and dropped."""
+
+    plan: Plan
+    changes: Mapping[str, int]
+
+
+def begin_campaign(folder: Path, program: str, *, executable: str | None = None) -> Path:
+    """Write `penstock.toml` for a program, and a `sweep.toml` to edit unless there is one. Raises DefinitionError."""
+    definition = definition_in(folder)
+    found = read_program(find_program(program, folder))
+    tables = campaign_tables(campaign_name(folder, "sweep"), found, executable or found.executable)
+    first = first_sweep(found, program)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(Path(__file__).with_name(JOB), folder / JOB)
+    (folder / JOB).chmod(0o755)
+    if not (folder / FILE).exists():
+        (folder / FILE).write_text(first, encoding="utf-8")
+    return write_definition(definition, tables)
+
+
+def first_sweep(program: Program, name: str) -> str:
+    """Return a sweep to edit: the first variable with its default alone, and the names of all."""
+    defaults = {key: value for key, value in program.defaults().items() if key in program.used}
+    if not defaults:
+        raise DefinitionError(f"no variable of the program {name} has a default; give one in {program.file}")
+    first = next((key for key in defaults if key != program.seed), next(iter(defaults)))
+    note = f'a list, a range or "all" for any of: {", ".join(program.variables)}'
+    return "\n".join(
+        [
+            table("sweep", {"program": name, "mode": "grid"}),
+            table("vary", {first: [defaults[first].text]}, note=note),
+        ]
+    )
+
+
+def campaign_tables(name: str, program: Program, executable: str) -> list[str]:
+    """Return the tables of the definition; the command names the executable, so that another one makes results stale."""
+    units = {"table": POINTS, "types": {PLANNED: "bool"}, "derive": {"path": f"'{INPUTS}/' + {NAME}"}}
+    run = {
+        "each": NAME,
+        "where": PLANNED,
+        "command": [f"./{JOB}", "{path}", "{product}", executable, f"{{{DIGEST}}}"],
+        "products": {"product": {"path": f"{RUNS}/{{{NAME}}}", "folder": True}},
+        "scratch": True,
+        "success": {"log": program.success} if program.success else None,
+    }
+    results = {
+        "each": "campaign",
+        "after": ["run"],
+        "members": "done",
+        "python": "penstock.workflows.sweep.report:gather",
+        "params": {"seed": program.seed or ""},
+        "products": {"table": "results.csv", "page": "index.html"},
+    }
+    return [
+        table("campaign", {"name": name, "levels": [NAME]}),
+        table("units", units),
+        table("stage.run", run),
+        table("stage.results", results),
+    ]
+
+
+def plan_changes(folder: Path) -> Laid:
+    """Plan the sweep of a campaign and compare it with its points; nothing is written. Raises DefinitionError."""
+    return _laid(folder)[0]
+
+
+def lay_out(folder: Path) -> Laid:
+    """Plan the sweep of a campaign, write the inputs of its points, add new points to the table.
+
+    Raises DefinitionError, with file and line, before anything is written.
+    """
+    laid, points = _laid(folder)
+    program, names = laid.plan.program, points.names
+    rendered = [
+        point._replace(digest=write_inputs(folder / INPUTS / point.name, program, values_of(names, point)))
+        if point.planned
+        else point
+        for point in points.points
+    ]
+    write_points(folder / POINTS, Points(names, rendered))
+    return laid
+
+
+def _laid(folder: Path) -> tuple[Laid, Points]:
+    plan = plan_sweep(read_sweep(folder / FILE))
+    old = read_points(folder / POINTS, plan.program)
+    new = extend(old, plan)
+    return Laid(plan, count_changes(old, new)), new
+
+
+def values_of(names: Sequence[str], point: Point) -> dict[str, Value]:
+    """Return the value of each variable at a point."""
+    return dict(zip(names, point.values, strict=True))
+
+
+def write_inputs(folder: Path, program: Program, values: Mapping[str, Value]) -> str:
+    """Write what a point's job reads and return its digest; a file that is as it should be stays."""
+    contents = program.render(values)
+    spec = {
+        "arguments": program.argv(values)[1:],
+        "inputs": {name: digest_of(content) for name, content in contents.items()},
+        "folders": program.folders,
+        "beside": program.beside,
+        "products": program.products,
+        "results": program.results,
+    }
+    contents[JOB_SPEC] = json.dumps(spec, ensure_ascii=False).encode()
+    for name, content in contents.items():
+        write_unless_same(folder / name, content)
+    return digest_of(contents[JOB_SPEC])
+
+
+def write_unless_same(file: Path, content: bytes) -> None:
+    """Write a file, and its folder, unless it has that content."""
+    try:
+        if file.read_bytes() == content:
+            return
+    except FileNotFoundError:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+
+
+def digest_of(content: bytes) -> str:
+    """Return what stands for a content."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,51 @@
+"""The demonstration: the Ising model, built here, through its transition."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from penstock.errors import DefinitionError
+from penstock.workflows.setup import demo
+from penstock.workflows.setup.demo import Say
+from penstock.workflows.sweep.campaign import begin_campaign, lay_out
+from penstock.workflows.sweep.plan import describe_plan
+from penstock.workflows.sweep.program import READY
+from penstock.workflows.sweep.sweep import FILE
+
+SWEEP = """[sweep]
+program = "ising"
+repeat = 5
+
+[vary]
+temperature = { start = 1.5, stop = 3.5, count = 11 }
+
+[set]
+size = 24
+"""
+
+
+def run_demo(folder: Path, say: Say, scheduler: str | None = None) -> None:
+    """Build the model, lay its sweep out, run it, say where to look. Raises DefinitionError without a C compiler."""
+    demo.run_demo(folder, lambda: _set_up(folder, say), say=say, scheduler=scheduler)
+    say(f"and at {folder}/results.csv")
+
+
+def _set_up(folder: Path, say: Say) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise DefinitionError("there is no C compiler `cc` on PATH, which builds the model; install one")
+    folder.mkdir(parents=True, exist_ok=True)
+    build_model(compiler, folder)
+    (folder / FILE).write_text(SWEEP, encoding="utf-8")
+    begin_campaign(folder, "ising")
+    for line in describe_plan(lay_out(folder).plan):
+        say(line)
+
+
+def build_model(compiler: str, folder: Path) -> Path:
+    """Build the Ising model into a folder."""
+    made = folder / "ising"
+    subprocess.run([compiler, "-O2", "-o", str(made), str(READY / "ising/ising.c"), "-lm"], check=True)
+    return made

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Run one point of a sweep in the folder where it is started: its inputs in, the program, its results out.
+
+It is copied beside a campaign and runs on the far side: Python 3.6, the standard library.
+
+    job.py INPUTS RESULTS EXECUTABLE DIGEST
+"""
+
+import csv
+import glob
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import deque
+from itertools import islice
+from typing import Any, Dict, Iterator, List, Optional, TextIO, Tuple, cast
+
+NO_PRODUCT = 65  # EX_DATAERR of sysexits.h: the program ended well, and left not what it should
+
+
+def main(inputs: str, results: str, executable: str, digest: str) -> int:
+    """Run the point whose inputs are in one folder, put what it makes into another; return the exit code."""
+    job = cast("Dict[str, Any]", json.loads(read(inputs, "job.json", digest).decode()))
+    home = os.path.dirname(os.path.abspath(__file__))
+    prepare(inputs, job, home)
+    own = os.path.join(home, executable)
+    command = [own if os.path.isfile(own) else executable]
+    command.extend(job["arguments"])
+    try:
+        code = subprocess.call(command, stdin=subprocess.DEVNULL)
+    except OSError as error:
+        sys.exit("the program {} cannot be started: {}".format(command[0], error.strerror))
+    if code:
+        return 128 - code if code < 0 else code
+    made, missing = find(job["products"])
+    if missing:
+        sys.stderr.write("the program ended with 0 and made no {}\n".format(", ".join(missing)))
+        return NO_PRODUCT
+    values = {name: extract(rule) for name, rule in job["results"].items()}
+    keep(made, results)
+    with open(os.path.join(results, "values.json"), "w", encoding="utf-8") as file:
+        json.dump(values, file)
+    return 0
+
+
+def prepare(inputs: str, job: Dict[str, Any], home: str) -> None:
+    """Make the folders that the program wants, link what must stand beside, copy the inputs."""
+    for folder in job["folders"]:
+        os.makedirs(folder, exist_ok=True)
+    for name in job["beside"]:
+        os.symlink(os.path.join(home, name), os.path.basename(os.path.normpath(name)))
+    for name, digest in job["inputs"].items():
+        os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+        with open(name, "wb") as file:
+            file.write(read(inputs, name, digest))
+
+
+def read(folder: str, name: str, digest: str) -> bytes:
+    """Read a file of the inputs, which must be what its point was given."""
+    with open(os.path.join(folder, name), "rb") as file:
+        content = file.read()
+    if hashlib.sha256(content).hexdigest() != digest:
+        sys.exit("{} in {} is not what the sweep wrote; run `penstock sweep extend`".format(name, folder))
+    return content
+
+
+def find(patterns: List[str]) -> Tuple[List[str], List[str]]:
+    """Return the files that match, and the patterns that none does."""
+    matches = {pattern: sorted(glob.glob(pattern)) for pattern in patterns}
+    made = [name for names in matches.values() for name in names]
+    return made, [pattern for pattern, names in matches.items() if not names]
+
+
+def keep(made: List[str], results: str) -> None:
+    """Move what the program made into its results, under the same names."""
+    os.makedirs(results, exist_ok=True)
+    for name in made:
+        place = os.path.join(results, name)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        if not os.path.lexists(place):
+            shutil.move(name, place)
+
+
+def extract(rule: Dict[str, Any]) -> Optional[str]:
+    """Return a result as the text that stands in its file; None if it is not there."""
+    try:
+        with open(rule["file"], encoding="utf-8", errors="replace", newline="") as file:
+            if "regex" in rule:
+                return last_match(rule["regex"], file.read())
+            if "json" in rule:
+                return pointed(json.load(file, parse_float=str, parse_int=str), rule["json"])
+            return cell(file, rule)
+    except (OSError, ValueError, LookupError, TypeError, StopIteration):
+        return None
+
+
+def last_match(pattern: str, text: str) -> Optional[str]:
+    """Return the first group of the last match, or all of it if the pattern has none."""
+    found = deque(re.finditer(pattern, text, re.MULTILINE), 1)
+    return found[0].group(1 if found[0].re.groups else 0) if found else None
+
+
+def pointed(value: Any, pointer: str) -> str:
+    """Return what a JSON pointer points at, as text."""
+    for token in pointer.split("/")[1:]:
+        token = token.replace("~1", "/").replace("~0", "~")
+        value = value[int(token) if isinstance(value, list) else token]
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def cell(file: TextIO, rule: Dict[str, Any]) -> Optional[str]:
+    """Return a cell of a table, or the mean of its column; columns and rows count from 1, negative rows from the end."""
+    lines = (line for line in file if line.strip() and not line.lstrip().startswith("#"))
+    rows = split(lines, rule.get("delimiter"))
+    column = cast("int", rule["column"]) - 1
+    cells = (row[column].strip() for row in rows)
+    if rule.get("take") == "mean":
+        return mean(cells)
+    row = cast("int", rule.get("row", -1))
+    return next(islice(cells, row - 1, None)) if row > 0 else deque(cells, -row)[row]
+
+
+def split(lines: Iterator[str], delimiter: Optional[str]) -> Iterator[List[str]]:
+    """Cut lines into cells, at blanks unless there is a delimiter."""
+    if delimiter:
+        return csv.reader(lines, delimiter=delimiter)
+    return (line.split() for line in lines)
+
+
+def mean(cells: Iterator[str]) -> Optional[str]:
+    """Return the mean of cells, written so that it reads back the same; None if there are none."""
+    count, total = 0, 0.0
+    for text in cells:
+        count, total = count + 1, total + float(text)
+    return repr(total / count) if count else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:5]))

@@ -1,0 +1,78 @@
+"""What the command line loads: `penstock init sweep`, `penstock sweep …`, `penstock demo sweep`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from penstock.workflows.setup.options import demo_options, folder_argument
+
+
+@click.command("sweep")
+@folder_argument
+@click.option(
+    "--program", required=True, metavar="NAME", help="programs/NAME.toml in DIR, or a ready-made one."
+)
+@click.option("--executable", metavar="PATH", help="Another executable than the program's file names.")
+def init(folder: Path, program: str, executable: str | None) -> None:
+    """Set up a campaign in DIR that runs a program for every point of a sweep.
+
+    \b
+    penstock init sweep melt --program netmc
+    """
+    from penstock.workflows.sweep.campaign import begin_campaign
+    from penstock.workflows.sweep.sweep import FILE
+
+    definition = begin_campaign(folder, program, executable=executable)
+    quoted = shlex.quote(str(folder))
+    click.echo(f"wrote {definition}; next: edit {folder / FILE}, then penstock sweep extend {quoted}")
+
+
+@click.group("sweep")
+def group() -> None:
+    """Sweeps: which points they have, and adding them to the campaign."""
+
+
+@group.command()
+@folder_argument
+def plan(folder: Path) -> None:
+    """Show what the sweep in DIR would run: how many points, the first and last; nothing is written."""
+    from penstock.workflows.sweep.campaign import plan_changes
+    from penstock.workflows.sweep.plan import describe_plan
+
+    planned = plan_changes(folder)
+    for line in describe_plan(planned.plan):
+        click.echo(line)
+    click.echo(say_changes(planned.changes))
+
+
+@group.command()
+@folder_argument
+def extend(folder: Path) -> None:
+    """Add the points of the sweep in DIR to its campaign: points.csv grows, and each new point gets its inputs."""
+    from penstock.workflows.sweep.campaign import lay_out
+
+    laid = lay_out(folder)
+    click.echo(f"{say_changes(laid.changes)}; next: cd {shlex.quote(str(folder))} && penstock run")
+
+
+def say_changes(changes: Mapping[str, int]) -> str:
+    """Say how the points of a campaign change."""
+    return (
+        f"{changes['new']:,} new, {changes['kept']:,} there already, {changes['dropped']:,} no more planned"
+    )
+
+
+@click.command("sweep")
+@demo_options("sweep")
+def demo(folder: Path, scheduler: str | None) -> None:
+    """An Ising model in C through its transition: energy and magnetisation over temperature, with errors.
+
+    It is built with cc in DIR [demo-sweep].
+    """
+    from penstock.workflows.sweep.demo import run_demo
+
+    run_demo(folder, click.echo, scheduler)

@@ -1,0 +1,150 @@
+"""A campaign of a sweep, from its definition to its results."""
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from penstock.errors import DefinitionError
+from penstock.workflows.sweep import plugin
+from penstock.workflows.sweep.campaign import begin_campaign, lay_out
+from penstock.workflows.sweep.results import Results, average
+
+MODEL = """#!/bin/sh
+T=$(sed -n 's/^T //p' in.txt)
+case $T in 4) exit 9;; esac
+echo "$T $(sed -n '$s/.* //p' in.txt)" > out.dat
+"""
+
+
+def campaign(bench, sweep: str = "repeat = 2\n[vary]\nT = [3, 5]") -> Path:
+    program = bench.folder / "programs/model.toml"
+    program.write_text(program.read_text().replace("[program]", '[program]\nproducts = ["out.dat"]'))
+    with program.open("a") as file:
+        file.write(
+            '\n[result.T_out]\nfile = "out.dat"\ncolumn = 1\n[result.seed_out]\nfile = "out.dat"\ncolumn = 2\n'
+        )
+    (bench.folder / "model").write_text(MODEL)
+    (bench.folder / "model").chmod(0o755)
+    bench.sweep(sweep)
+    begin_campaign(bench.folder, "model")
+    return bench.folder
+
+
+def penstock(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "penstock", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def states(folder: Path) -> dict[str, int]:
+    told = json.loads(penstock(folder, "status", "--json").stdout)
+    run = next(stage for stage in told["stages"] if stage["name"] == "run")
+    return {state: count for state, count in run["tasks"].items() if count} | {"stale": run["stale"]}
+
+
+def test_every_point_runs_once_and_an_extended_sweep_runs_the_new_ones(bench) -> None:
+    folder = campaign(bench)
+    lay_out(folder)
+    assert penstock(folder, "run").returncode == 0
+    assert [(row["T"], row["seed"], row["T_out"], row["seed_out"]) for row in rows(folder)] == [
+        (T, seed, T, seed) for T in "35" for seed in "12"
+    ]
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/out.dat")}
+    bench.sweep("repeat = 1\n[vary]\nT = [3, 5, 7]\np = [5, 6]")
+    assert lay_out(folder).changes == {"new": 4, "kept": 2, "dropped": 2}
+    assert penstock(folder, "run").returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert states(folder) == {"done": 8, "stale": 0}
+    assert "src=" in (folder / "index.html").read_text()
+
+
+def test_a_point_that_fails_leaves_the_others_and_its_row_out(bench) -> None:
+    folder = campaign(bench, "[vary]\nT = [3, 4]")
+    lay_out(folder)
+    assert penstock(folder, "run").returncode == 1
+    assert [row["T_out"] for row in rows(folder)] == ["3"]
+    assert "<dt>without results</dt><dd>1</dd>" in (folder / "index.html").read_text()
+
+
+def test_other_inputs_or_another_executable_make_results_stale_and_nothing_else_does(bench) -> None:
+    folder = campaign(bench, "[vary]\nT = [3, 5]")
+    lay_out(folder)
+    assert penstock(folder, "run").returncode == 0
+    lay_out(folder)
+    assert penstock(folder, "run").returncode == 0
+    assert states(folder) == {"done": 2, "stale": 0}
+    (folder / "model").write_text(MODEL + "# built again\n")
+    penstock(folder, "run")
+    assert states(folder) == {"done": 2, "stale": 2}
+    (folder / "model").write_text(MODEL)
+    penstock(folder, "run")
+    assert states(folder) == {"done": 2, "stale": 0}
+    template = folder / "programs/in.txt"
+    template.write_text(template.read_text().replace("<<label>>", "other <<label>>"))
+    lay_out(folder)
+    penstock(folder, "run")
+    assert states(folder) == {"done": 2, "stale": 2}
+
+
+def test_nothing_is_written_where_something_is_wrong(bench) -> None:
+    folder = campaign(bench)
+    bench.sweep("[vary]\nT = [0]")
+    with pytest.raises(DefinitionError, match="not above 0"):
+        lay_out(folder)
+    assert not (folder / "points.csv").exists()
+    assert not (folder / "inputs").exists()
+
+
+def test_the_commands_show_and_extend(bench) -> None:
+    folder = campaign(bench)
+    shown = CliRunner().invoke(plugin.group, ["plan", str(folder)])
+    assert shown.output.splitlines()[0] == "4 points of model"
+    assert shown.output.splitlines()[-1] == "4 new, 0 there already, 0 no more planned"
+    assert not (folder / "points.csv").exists()
+    done = CliRunner().invoke(plugin.group, ["extend", str(folder)])
+    assert done.output.startswith("4 new, 0 there already, 0 no more planned; next: cd ")
+    assert len(list(folder.glob("inputs/*/in.txt"))) == 4
+
+
+@pytest.mark.parametrize("name", ["netmc", "triangle_raft", "netmc_pores", "ising"])
+def test_a_campaign_of_a_ready_made_program_begins_with_a_sweep_to_edit(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "new"
+    done = CliRunner().invoke(plugin.init, [str(folder), "--program", name])
+    assert done.exit_code == 0, done.output
+    assert lay_out(folder).changes == {"new": 1, "kept": 0, "dropped": 0}
+    assert penstock(folder, "check").returncode == 0
+    with pytest.raises(DefinitionError, match="already exists"):
+        begin_campaign(folder, name)
+
+
+def test_averages_are_over_the_repeats_and_missing_is_left_out() -> None:
+    table = [("1", "1", "2.0"), ("1", "2", "4.0"), ("2", "1", ""), ("2", "2", "7"), ("3", "1", "")]
+    results = Results(
+        ["T", "seed"], ["E"], [dict(zip(("T", "seed", "E"), row, strict=True)) for row in table]
+    )
+    one, two = average(results, "E", ["T"])
+    assert (one.at, one.mean, one.n, two.at, two.mean, two.n) == (("1",), 3.0, 2, ("2",), 7.0, 1)
+    assert one.deviation == pytest.approx(2**0.5)
+    assert one.error == pytest.approx(1.0)
+
+
+@pytest.mark.slow
+def test_the_demonstration_ends_with_a_page_of_the_transition(tmp_path: Path) -> None:
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler")
+    done = penstock(tmp_path, "demo", "sweep", "ising")
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (tmp_path / "ising/index.html").read_text()
+    assert len(re.findall(r'<img alt="(?:energy|magnetisation)"', page)) == 2
+    assert page.count("<td>5</td>") == 22
