@@ -100,6 +100,12 @@ def test_a_map_of_another_shape_or_detector_is_refused(place: Place) -> None:
     deploy(place, 5, status_with(1), detector="cspad-0042")
 
 
+def test_a_map_that_names_no_detector_is_followed_by_one_that_does(place: Place) -> None:
+    deploy(place, 1, status_with(1))
+    deploy(place, 5, status_with(1), detector="cspad-0042")
+    assert in_force(place, 5) == place.folder / "5-end.data"
+
+
 @pytest.mark.parametrize("status", [None, np.zeros((2, 2)), np.zeros((0, 2), np.uint16)])
 def test_what_is_no_map_is_refused(place: Place, status: np.ndarray | None) -> None:
     with pytest.raises(Refused):

@@ -15,7 +15,9 @@ import pytest
 
 from penstock.workflows.detector.faults import Incomplete, Unreadable
 from penstock.workflows.detector.frames import Run, open_run
+from penstock.workflows.detector.passes import measure
 from penstock.workflows.detector.selection import Selection
+from penstock.workflows.detector.settings import Settings
 
 DATA = "entry/data/data"
 SHAPE = (12, 16)
@@ -125,6 +127,28 @@ def test_a_group_of_links_is_read_as_one(tmp_path: Path) -> None:
         write(tmp_path / f"d{i}.h5", frames_of(3, seed=i))
     run = open_run([master_of(tmp_path, "d1.h5", "d2.h5")], "entry/data")
     np.testing.assert_array_equal(all_of(run), np.concatenate([frames_of(3, seed=i) for i in (1, 2)]))
+
+
+def test_numbered_links_are_not_counted_twice_where_one_dataset_shows_them_all(tmp_path: Path) -> None:
+    write(tmp_path / "d1.h5", frames_of(3))
+    master = master_of(tmp_path, "d1.h5")
+    layout = h5py.VirtualLayout((3, *SHAPE), np.uint16)
+    layout[:] = h5py.VirtualSource("d1.h5", DATA, (3, *SHAPE))
+    with h5py.File(master, "a") as file:
+        file.create_virtual_dataset(DATA, layout)
+    assert len(open_run([master], "entry/data")) == len(open_run([master])) == 3
+
+
+def test_frames_of_the_other_byte_order_are_read(tmp_path: Path) -> None:
+    write(tmp_path / "a.h5", frames_of(60, dtype=">u2"))
+    made = measure(open_run([tmp_path / "a.h5"]), Settings()).judged
+    np.testing.assert_allclose(made.most, frames_of(60).max(axis=0))
+
+
+def test_blocks_are_whole_chunks_of_the_file(tmp_path: Path) -> None:
+    write(tmp_path / "a.h5", frames_of(50), chunks=(7, *SHAPE), compression="gzip")
+    assert [len(each) for each in open_run([tmp_path / "a.h5"]).blocks()] == [50]
+    assert open_run([tmp_path / "a.h5"]).at_once() % 7 == 0
 
 
 def test_a_run_waits_for_the_file_of_a_dead_link_by_name(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_pixels_that_a_detector_masks_are_told(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", frames)
     made = measure(open_run([tmp_path / "a.npy"]), Settings())
     assert made.told[0].startswith("5 pixels are 65535 in every frame")
-    assert made.told[1] == "1 pixels are 65535 at times"
+    assert made.told[1] == "1 pixel is 65535 at times"
     assert made.judged.status is not None
     assert made.judged.status[3, 0] == 106
 

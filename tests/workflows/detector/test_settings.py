@@ -22,6 +22,8 @@ from penstock.workflows.detector.settings import Settings
         ({"spreads": -1}, "spreads = -1 must be 0 or more"),
         ({"sample": 1}, "sample = 1 must be 2 frames or more"),
         ({"int_lo": 1}, "int_lo is no setting of the pixel status; did you mean int_low?"),
+        ({"spreads": "8"}, "spreads = '8' must be a number"),
+        ({"mode": 3}, "mode 3 is unknown"),
         ({"gain": 1}, "gain is no setting .*; there are mode, int_low"),
     ],
 )

@@ -131,7 +131,8 @@ def deploy(
 ) -> Comparison:
     """Put a map in force from a run on; give how it differs from the one before.
 
-    `status` is of integers, in the detector's shape. Raises Refused, and changes nothing, if it is no map, of another
+    `status` is of integers, in the detector's shape. `about` goes into the header: nothing that differs when the same
+    is deployed again, such as a time. Raises Refused, and changes nothing, if it is no map, of another
     detector than the map in force, or does not keep the conditions.
     """
     if status is None:
@@ -142,7 +143,7 @@ def deploy(
         found = compare(place, run, status, detector)
         for wrong in found.faults(conditions or Conditions()):
             raise Refused(f"run {run} is not deployed in {place.folder}: {wrong}")
-        header = {"RUN": run, "DETECTOR": detector or place.source, **(about or {})}
+        header = {"RUN": run, "SOURCE": place.source, "DETECTOR": detector, **(about or {})}
         data, final = text_of(status.astype(STATUS), header), place.folder / f"{run}-end.data"
         digest = hashlib.sha256(data).hexdigest()
         if _digest(final) != digest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from penstock.workflows.detector.superblock import check_whole, folder_time
 
 DATASET = "entry/data/data"
 BLOCK = 64 << 20  # bytes that are read at once, unless a frame is larger
+NUMBERED = re.compile(r"data_\d+").fullmatch  # in master files of DECTRIS
 SURELY = 64  # equal values that no detector gives by chance
 SENTINELS = {"uint16": 2**16 - 1, "uint32": 2**32 - 1}  # of pixels without a value (DECTRIS, NeXus)
 
@@ -33,6 +35,7 @@ class Piece:
     dtype: np.dtype[Any]
     places: NDArray[np.int64]
     blank: Any = None  # a frame of this value alone may never have been written
+    together: int = 1  # frames in a chunk of the file: it is read whole, however few are wanted
 
     def open(self) -> Any:
         """Open the dataset; close what it gives with `.file.close()`, if it has one."""
@@ -75,7 +78,7 @@ class Run:
         sentinel everywhere, are left out and told.
         """
         chosen = range(len(self))[first:last]
-        size = size or max(1, BLOCK // max(1, self.dtype.itemsize * int(np.prod(self.shape))))
+        size = size or self.at_once()
         room = np.empty((min(size, max(1, len(chosen))), *self.shape), self.dtype)
         begin = 0
         for piece in self.pieces:
@@ -83,6 +86,12 @@ class Run:
             mine = slice(max(0, chosen.start - begin), max(0, min(end, chosen.stop) - begin))
             yield from self._read(piece, piece.places[mine], room)
             begin = end
+
+    def at_once(self) -> int:
+        """Give how many frames are read at once: some 64 MB, in whole chunks of the files."""
+        size = max(1, BLOCK // max(1, self.dtype.itemsize * int(np.prod(self.shape))))
+        together = max(piece.together for piece in self.pieces)
+        return max(together, size // together * together)
 
     def sample(self, number: int) -> NDArray[Any]:
         """Read so many frames from all over the run."""
@@ -193,12 +202,13 @@ def _pieces_of_hdf5(path: Path, name: str, told: list[str]) -> Iterator[Piece]:
 
 
 def _datasets(file: Any, path: Path, name: str) -> Iterator[tuple[str, Any]]:
-    """Give the datasets of frames at a place; of a group, all that have frames of the first one's shape."""
+    """Give the datasets of frames at a place; of a group all, or those that are numbered, if some are."""
     found = follow(file, path, name)
     if isinstance(found, h5py.Dataset):
         yield name, found
         return
-    members = [f"{name.rstrip('/')}/{each}" for each in sorted(found)]
+    numbered = [each for each in sorted(found) if NUMBERED(each)]  # beside them, "data" may show them as one
+    members = [f"{name.rstrip('/')}/{each}" for each in numbered or sorted(found)]
     opened = [(where, follow(file, path, where)) for where in members]
     frames = [(where, one) for where, one in opened if isinstance(one, h5py.Dataset) and one.ndim > 1]
     if not frames:
@@ -216,7 +226,8 @@ def _piece_of(path: Path, where: str, found: Any, told: list[str]) -> Piece:
     if missing:
         told.append(f"{path}:{where}: {missing} of {count_frames(len(flags))} were never stored; left out")
     blank = found.fillvalue if may_be_unwritten(found) else None
-    return Piece(path, where, found.shape[1:], found.dtype, np.flatnonzero(flags), blank)
+    together = found.chunks[0] if found.chunks else 1
+    return Piece(path, where, found.shape[1:], found.dtype, np.flatnonzero(flags), blank, together)
 
 
 def _fill(dataset: Any, places: NDArray[np.int64], room: NDArray[Any], piece: Piece) -> NDArray[Any]:

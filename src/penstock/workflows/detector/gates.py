@@ -51,10 +51,11 @@ def _middles(sample: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.floa
     cut = int(TRIMMED * frames)
     width = 2 * NormalDist().inv_cdf((frames - cut - 0.375) / (frames + 0.25))  # Blom, 1958
     middle, spread = np.empty(pixels), np.empty(pixels)
+    kind = np.float32 if sample.itemsize < 4 else sample.dtype  # numpy sorts these faster than short integers
     step = max(1, TILE // frames)
     for start in range(0, pixels, step):
         some = slice(start, start + step)
-        ranked = np.sort(np.ascontiguousarray(sample[:, some].T), axis=1).astype(np.float64)
+        ranked = np.sort(np.ascontiguousarray(sample[:, some].T, dtype=kind), axis=1).astype(np.float64)
         middle[some] = (ranked[:, (frames - 1) // 2] + ranked[:, frames // 2]) / 2
         spread[some] = (ranked[:, frames - 1 - cut] - ranked[:, cut]) / width
     return middle, np.nan_to_num(spread, nan=0.0, posinf=0.0, neginf=0.0)

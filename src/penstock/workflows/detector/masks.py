@@ -79,7 +79,7 @@ def _numbers(path: Path, dataset: str) -> NDArray[Any]:
             return np.load(path)
         except ValueError as error:
             raise Unreadable(f"{path} is no .npy file of numbers: {error}") from error
-    if path.suffix in (".h5", ".nxs", ".hdf5"):
+    if h5py.is_hdf5(path):
         with open_hdf5(path) as file:
             return np.asarray(follow(file, path, dataset)[()])
     return read_text(path)[0]

@@ -31,7 +31,7 @@ def text_of(array: NDArray[Any], about: Mapping[str, Any], *, digits: int = 3) -
     <BLANKLINE>
     1 2
     """
-    lines = [f"# {name:<11} {_one_line(value)}" for name, value in about.items()] + [""]
+    lines = [f"# {name:<11} {_one_line(value)}".rstrip() for name, value in about.items()] + [""]
     lines += [f"# DTYPE       {array.dtype}", f"# NDIM        {array.ndim}"]
     lines += [f"# DIM:{i}       {size}" for i, size in enumerate(array.shape)]
     made = io.StringIO("\n".join([*lines, "", ""]))

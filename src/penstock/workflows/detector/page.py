@@ -102,7 +102,7 @@ def _histogram(judged: Judged, name: str, folder: Path) -> tuple[str, str]:
 
 def _facts(judged: Judged) -> list[tuple[str, str]]:
     mode = judged.settings.mode
-    found = [("frames", f"{judged.frames} count"), ("mode", f"{mode}: {MODES[mode]}")]
+    found = [("frames", f"{judged.frames} that count"), ("mode", f"{mode}: {MODES[mode]}")]
     if judged.mask is None or judged.limits is None:
         return found
     bad = int(np.count_nonzero(judged.mask == 0))

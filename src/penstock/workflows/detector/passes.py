@@ -59,5 +59,9 @@ def tell_sentinels(sums: Sums) -> list[str]:
         return []
     always = int(np.count_nonzero(sums.least == value))
     ever = int(np.count_nonzero(sums.most == value)) - always
-    counts = (always, "in every frame: the detector masks them, or they are saturated"), (ever, "at times")
-    return [f"{number} pixels are {value} {when}" for number, when in counts if number]
+    counts = (always, "in every frame: masked by the detector, or saturated"), (ever, "at times")
+    return [
+        f"{number} pixel{' is' if number == 1 else 's are'} {value} {when}"
+        for number, when in counts
+        if number
+    ]

@@ -21,6 +21,7 @@ MOST_MARKS = 20_000  # of one kind in a map
 WHITE = COLOURS + GREYS - 1
 SHOWN = (1.0, 99.0)  # percentiles of the good pixels that the colours reach over
 BINS = 200
+STRIP = 12  # times as wide as high: drawn higher than it is
 MOST_HEIGHT = 800  # of a picture whose pixels are enlarged
 COLOURED = (
     "#d62728",
@@ -49,18 +50,23 @@ def panels_of(array: NDArray[Any]) -> Iterator[tuple[str, NDArray[Any]]]:
 def draw_panel(
     values: NDArray[Any], path: Path, title: str, *, good: NDArray[Any] | None, span: tuple[float, float]
 ) -> None:
-    """Draw a panel, row 0 above, a square a pixel; bad pixels are white, what is no number is grey."""
+    """Draw a panel, row 0 above, a square a pixel; bad ones are white, unless all are, and what is no number is grey."""
     low, high = span
     scaled = np.clip((values.astype(np.float64) - low) / (high - low), 0, 1) * (COLOURS - 1)
     entries = np.where(np.isfinite(scaled), np.rint(np.nan_to_num(scaled)), NO_DATA).astype(np.uint8)
-    if good is not None:
+    if good is not None and np.any(good):
         entries[good == 0] = WHITE
     rows, columns = values.shape
     side = max(1, min(math.ceil(LEAST_WIDTH / columns), math.ceil(MOST_HEIGHT / rows)))
     entries = entries.repeat(side, axis=0).repeat(side, axis=1)
-    left = [Tick(1 - tick.place, tick.text) for tick in ticks_between(0, rows)]
-    labels = Labels(title, "ADU", left, "row", list(ticks_between(0, columns)), "column")
+    left = [Tick(1 - tick.place, tick.text) for tick in _places(rows)]
+    labels = Labels(title, "ADU", left, "row", _places(columns), "column")
     write_picture(entries, labels, path, span=span)
+
+
+def _places(number: int) -> list[Tick]:
+    """Give ticks at places, which are whole."""
+    return [tick for tick in ticks_between(0, number) if tick.text.isdigit()]
 
 
 def span_of(values: NDArray[Any], good: NDArray[Any] | None) -> tuple[float, float]:
@@ -89,7 +95,7 @@ def draw_status(status: NDArray[Any], path: Path, title: str, *, kinds: Sequence
                 look = {"c": colour, "marker": marker, "label": f"{label}: {len(y)}"}
                 axes.scatter(x[::every], y[::every], s=26, lw=0.9, clip_on=False, **look)
         axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), xlabel="column", ylabel="row")
-        axes.set_aspect("equal")
+        axes.set_aspect("equal" if columns < STRIP * rows else "auto")
         entitle(axes, title)
         if np.any(status):
             figure.legend(loc="outside right upper", fontsize=8, frameon=False)
@@ -136,7 +142,7 @@ def _ends(values: NDArray[Any], limits: Sequence[float] | None) -> tuple[float, 
     """Give the ends of a histogram: nearly all pixels, and limits that are near them."""
     finite = values[np.isfinite(values)]
     low, high = (float(each) for each in np.percentile(finite, (1, 99))) if len(finite) else (0.0, 1.0)
-    room = max(high - low, abs(high) * 1e-3, 1e-6)
+    room = (high - low) or abs(high) / 10 or 1.0
     low, high = low - 2 * room, high + 2 * room
     near = [end for end in limits or () if low - 4 * room <= end <= high + 4 * room]
     return min([low, *(end - room / 2 for end in near)]), max([high, *(end + room / 2 for end in near)])

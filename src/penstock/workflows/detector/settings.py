@@ -58,6 +58,9 @@ class Settings:
                 near = get_close_matches(word, known, 1)
                 remedy = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
                 raise DefinitionError(f"{word} is no setting of the pixel status; {remedy}")
+        for word, value in params.items():
+            if word != "mode" and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise DefinitionError(f"{word} = {value!r} must be a number")
         return cls(**params)
 
     @property

@@ -89,6 +89,10 @@ def judge(sums: Sums, settings: Settings, known: NDArray[np.bool_] | None = None
     limits, and are bad in the mask. Inequalities are strict, and what is no number is never within a limit. Classic
     limits and bits are those of the LCLS tool `det_ndarr_data_status`.
     """
+    if known is not None and known.shape != sums.shape:
+        raise DefinitionError(
+            f"known bad pixels are of {known.shape}, the detector of {sums.shape}; fit the mask"
+        )
     mean, rms = sums.mean_and_rms()
     n = max(1, sums.frames)
     values = mean, rms, sums.least, sums.most, sums.below / n, sums.above / n

@@ -12,7 +12,7 @@ from penstock.errors import DefinitionError
 from penstock.workflows.detector.gates import Gates
 from penstock.workflows.detector.grid import FRAMES, Grid, Totals
 
-TILE = 1 << 15  # values that are worked on at once: they fit into a core's cache, as float64 too
+TILE = 1 << 17  # values that are worked on at once: they fit into a core's cache, as float64 too
 
 
 @dataclass(slots=True)
