@@ -115,6 +115,18 @@ def test_the_page_of_a_run_that_was_not_judged_says_why(tmp_path: Path) -> None:
     assert "<strong>not judged: 9 frames" in (tmp_path / "run.html").read_text()
 
 
+def test_a_run_of_which_nothing_was_stored_has_a_page_that_says_so(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("entry/data/data", (8, 16, 16), np.float32, chunks=(1, 16, 16))
+    run = open_run([tmp_path / "a.h5"])
+    made = measure(run, Settings())
+    assert made.judged.why == "not judged: 0 frames, and the mode robust needs 50"
+    write_run_page(
+        tmp_path / "run.html", made.judged, "Run 1", folder=tmp_path / "p", facts={}, told=made.told
+    )
+    assert "8 of 8 frames were never stored" in (tmp_path / "run.html").read_text()
+
+
 PEAK = """
 import resource, sys
 from pathlib import Path

@@ -177,8 +177,16 @@ def test_all_pixels_may_be_bad() -> None:
 def test_a_run_without_frames_is_not_judged_in_any_mode() -> None:
     sums = begin((2, 2), np.uint16, CLASSIC)
     assert judge(sums, CLASSIC).why.startswith("not judged: 0 frames")
+    for number in (0, 1, 2):
+        sums = begin((2, 2), np.uint16, Settings(), np.full((number, 2, 2), 7, np.uint16))
+        assert judge(sums, Settings()).why.startswith("not judged: 0 frames")
     with pytest.raises(DefinitionError, match="needs frames to set gates by"):
-        begin((2, 2), np.uint16, Settings(), np.empty((0, 2, 2), np.uint16))
+        begin((2, 2), np.uint16, Settings())
+
+
+def test_known_pixels_of_another_shape_are_refused_with_both() -> None:
+    with pytest.raises(DefinitionError, match=r"of \(4,\), the detector of \(2, 2\)"):
+        judge(begin((2, 2), np.uint16, CLASSIC), CLASSIC, np.zeros(4, np.bool_))
 
 
 def test_values_that_are_no_numbers_of_a_detector_are_refused() -> None:

@@ -49,7 +49,7 @@ def _middles(sample: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.floa
     """Give the median and the spread of each pixel; a pixel without numbers has the spread 0."""
     frames, pixels = sample.shape
     cut = int(TRIMMED * frames)
-    width = 2 * NormalDist().inv_cdf((frames - cut - 0.375) / (frames + 0.25))  # Blom, 1958
+    width = 2 * NormalDist().inv_cdf((frames - cut - 0.375) / (frames + 0.25)) or 1.0  # Blom, 1958
     middle, spread = np.empty(pixels), np.empty(pixels)
     kind = np.float32 if sample.itemsize < 4 else sample.dtype  # numpy sorts these faster than short integers
     step = max(1, TILE // frames)

@@ -73,10 +73,10 @@ def begin(shape: tuple[int, ...], dtype: Any, settings: Settings, sample: NDArra
     kind, low, high = np.dtype(dtype), settings.int_low, settings.int_high
     if kind.kind not in "iuf":
         raise DefinitionError(f"values of type {kind} are no detector's; integers and floats are")
-    if settings.mode == "classic":
+    if settings.mode != "classic" and sample is None:
+        raise DefinitionError(f"the mode {settings.mode} needs frames to set gates by; give a sample")
+    if settings.mode == "classic" or sample is None or not len(sample):
         gates = Gates.same(kind, math.prod(shape), low, high)
-    elif sample is None or not len(sample):
-        raise DefinitionError(f"the mode {settings.mode} needs frames to set gates by, and there are none")
     else:
         gates = Gates.around(sample.reshape(len(sample), -1), low, high, spreads=settings.spreads)
     return Sums.empty(shape, kind, gates, low=low, high=high)
