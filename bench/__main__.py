@@ -109,6 +109,7 @@ def scale_section(scratch: Path) -> list[str]:
         ),
         f"planning a sweep of over {sweeps.POINTS:,} points": (sweeps.planning(scratch), "3 s, 200 MB"),
         f"… and the table of over {sweeps.POINTS:,} named points": (sweeps.tabulating(scratch), ""),
+        f"packing {sweeps.PACKED:,} jobs of a sweep": (sweeps.packing(scratch), "5 s"),
     }
     costs = medians({name: contest for name, (contest, _) in contests.items()}, rounds=ROUNDS)
     rows: list[Row] = [("", "CPU s", "wall s", "peak MB", "target")]

@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.measure import Cost, median, run
 
 POINTS = 100_000
+PACKED = 10_000
 
 SWEEP = """
 [sweep]
@@ -48,6 +49,39 @@ def tabulating(scratch: Path) -> Callable[[], Cost]:
     return lambda: _run(scratch / "table", write=True)
 
 
+JOBS = """
+[sweep]
+program = "netmc"
+repeat = 100
+
+[vary]
+start_temperature = { start = -4, stop = -0.04, step = 0.04 }
+"""
+
+LAY_OUT = """
+from pathlib import Path
+from penstock.workflows.sweep.campaign import lay_out
+lay_out(Path())
+"""
+
+PACK = """
+from pathlib import Path
+from penstock.workflows.sweep.archive import pack
+from penstock.workflows.sweep.campaign import read_campaign
+Path("sweep.zip").unlink(missing_ok=True)
+assert pack(Path(), read_campaign(Path()), Path("sweep.zip")) == 10_000
+"""
+
+
+def packing(scratch: Path) -> Callable[[], Cost]:
+    """Lay a sweep out; measure packing the inputs of its jobs."""
+    folder = scratch / "pack"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "sweep.toml").write_text(JOBS, encoding="utf-8")
+    run([sys.executable, "-c", LAY_OUT], cwd=folder)
+    return lambda: run([sys.executable, "-c", PACK], cwd=folder)
+
+
 def _run(folder: Path, *, write: bool) -> Cost:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "points.csv").unlink(missing_ok=True)
@@ -58,7 +92,12 @@ def _run(folder: Path, *, write: bool) -> Cost:
 def main() -> None:
     """Measure in three rounds and print the medians."""
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name:
-        for what, contest in (("planned", planning(Path(name))), ("and tabulated", tabulating(Path(name)))):
+        contests = {
+            "planned": planning(Path(name)),
+            "and tabulated": tabulating(Path(name)),
+            f"{PACKED:,} packed": packing(Path(name)),
+        }
+        for what, contest in contests.items():
             cost = median([contest() for _ in range(3)])
             peak = cost.peak_bytes / 1e6
             print(f"{what}: {cost.cpu_s:.2f} s CPU, {cost.wall_s:.2f} s, {peak:.0f} MB")

@@ -119,6 +119,11 @@ def lay_out(folder: Path) -> Laid:
     return laid
 
 
+def read_campaign(folder: Path) -> Points:
+    """Read the points of a campaign as its program knows them today. Raises DefinitionError."""
+    return read_points(folder / POINTS, read_sweep(folder / FILE).program)
+
+
 def _laid(folder: Path) -> tuple[Laid, Points]:
     plan = plan_sweep(read_sweep(folder / FILE))
     old = read_points(folder / POINTS, plan.program)

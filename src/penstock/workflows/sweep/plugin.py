@@ -59,6 +59,27 @@ def extend(folder: Path) -> None:
     click.echo(f"{say_changes(laid.changes)}; next: cd {shlex.quote(str(folder))} && penstock run")
 
 
+@group.command("pack")
+@folder_argument
+@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+def pack_inputs(folder: Path, file: Path) -> None:
+    """Pack the inputs of the sweep in DIR into FILE, a zip with a folder a point."""
+    from penstock.workflows.sweep.archive import pack
+    from penstock.workflows.sweep.campaign import read_campaign
+
+    click.echo(f"packed {pack(folder, read_campaign(folder), file):,} points into {file}")
+
+
+@group.command("unpack")
+@click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@folder_argument
+def unpack_inputs(file: Path, folder: Path) -> None:
+    """Unpack FILE, which may come from anybody, into DIR: all is checked before anything is written."""
+    from penstock.workflows.sweep.archive import unpack
+
+    click.echo(f"unpacked {unpack(file, folder):,} points into {folder}")
+
+
 def say_changes(changes: Mapping[str, int]) -> str:
     """Say how the points of a campaign change."""
     return (
