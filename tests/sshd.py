@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from tests.cluster.daemon import Broken, Daemon, listens
 from tests.cluster.packages import Unavailable, need
 
 HOST = "coulson"
+CABLE = Path(__file__).with_name("cable.py")
 PORTS_EACH = 30  # of one process of tests
 
 SERVER = """\
@@ -141,6 +144,13 @@ class Sshd:
             ["ssh-keygen", "-lf", str(self.home / "host_key.pub")], capture_output=True, text=True, check=True
         )
         return told.stdout.split()[1]
+
+    def lay_cable(self, bytes_: int) -> None:
+        """Let what connects from now on be cut after so many bytes."""
+        (self.home / "bytes").write_text(str(bytes_), "ascii")
+        if "ProxyCommand" not in (text := self.config.read_text("utf-8")):
+            words = shlex.join([sys.executable, str(CABLE), str(self.port), str(self.home / "bytes")])
+            self.config.write_text(f"{text}  ProxyCommand {words}\n", "utf-8")
 
     def logins(self) -> tuple[int, int]:
         """Return how many logged in, and how many tried and failed, or went before they did."""

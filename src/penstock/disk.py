@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from penstock.errors import LedgerError
+from penstock.runner.files import write_all
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -38,13 +39,6 @@ def write_durably(path: Path, data: bytes, flag: int) -> None:
 def private(path: str, flags: int) -> int:
     """Open a file for its owner alone (an `opener` of `open`)."""
     return os.open(path, flags, 0o600)
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte, however many calls it takes."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def read_whole(path: Path) -> bytes | None:

@@ -9,7 +9,7 @@ import pytest
 from penstock import config
 from penstock.conductor import Conductor
 from penstock.conductor.plan import plan
-from penstock.errors import DefinitionError
+from penstock.errors import AuthNeeded, DefinitionError
 from penstock.testing import make_campaign
 
 TOML = """
@@ -27,11 +27,15 @@ products = "out/{file}.txt"
 FAR = TOML + 'site = "far"\n[site.far]\nscheduler = "slurm"\nhost = "far"\n'
 
 
-def test_a_stage_of_a_site_that_cannot_be_reached_never_runs_here_in_silence(tmp_path: Path) -> None:
+def test_a_stage_of_a_site_that_cannot_be_reached_is_planned_and_never_runs_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_STATE", str(tmp_path / "state"))
     make_campaign(tmp_path, FAR, files={"in/a.txt": "a"})
-    for drive in (plan, lambda campaign: Conductor(campaign, command="run").__enter__()):
-        with pytest.raises(DefinitionError, match="site 'far' has a `host`"):
-            drive(config.load(tmp_path))
+    assert "sbatch" in str(plan(config.load(tmp_path)))
+    with pytest.raises(AuthNeeded, match="site 'far' needs you: `penstock site login far`"):
+        Conductor(config.load(tmp_path), command="run").__enter__()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_turn_before_the_first_file_is_no_mistake(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Dict
 
 PACKAGE = "penstock_runner"
 RECEIVER = "penstock_receiver"
-ELSEWHERE = ("__main__.py", "build.py", "boot.py", "receiver.py")
+RECEIVERS = ("blocks.py", "files.py", "receiver.py")
+ELSEWHERE = ("__main__.py", "blocks.py", "boot.py", "build.py", "receiver.py")
 UNCHECKED = (1).to_bytes(4, "little")
 MARSHAL_WITHOUT_REFERENCES = 2  # later versions write other bytes for the same code
 MAIN = "import sys\nfrom {}.main import main\nsys.exit(main())\n".format(PACKAGE)
@@ -46,7 +47,7 @@ def read_sources() -> Dict[str, bytes]:
 def build_receiver() -> bytes:
     """Return the file that answers for transports far away."""
     here = Path(__file__).parent
-    files = {name: (here / name).read_bytes() for name in ("files.py", "receiver.py")}
+    files = {name: (here / name).read_bytes() for name in RECEIVERS}
     return build_zip({RECEIVER + "/" + name: text for name, text in {"__init__.py": b"", **files}.items()})
 
 

@@ -10,8 +10,9 @@ import os
 import signal
 import stat
 import sys
-from typing import IO, Any, Callable, Dict, Iterator, List, NamedTuple, Tuple
+from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
+from .blocks import CHUNK, held, pieces_of_file, receive
 from .files import (
     entries_of,
     make_folders,
@@ -20,10 +21,9 @@ from .files import (
     refresh_listing,
     remove,
     remove_empty,
+    sync_folder,
     write_file,
 )
-
-CHUNK = 1 << 20
 
 Asked = Dict[str, Any]
 
@@ -33,10 +33,11 @@ class Refused(Exception):
 
 
 class Answer(NamedTuple):
-    """What is told, and bytes; how many these are is told, too."""
+    """What is told, and bytes; how many these are is told, too, for each blob or as `sizes` say."""
 
     told: Dict[str, Any]
-    blobs: List[bytes]
+    blobs: Iterable[bytes]
+    sizes: Optional[List[int]] = None
 
 
 NOTHING = Answer({}, [])
@@ -46,7 +47,8 @@ def main(token: str) -> None:
     """Answer the question of standard input."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     answer = answer_question(json.loads(source.readline().decode("ascii")), source)
-    told = dict(answer.told, sizes=[len(blob) for blob in answer.blobs])
+    sizes = [len(blob) for blob in answer.blobs] if answer.sizes is None else answer.sizes
+    told = dict(answer.told, sizes=sizes)
     sink.write("\n<<{} {}\n".format(token, json.dumps(told)).encode("ascii"))
     for blob in answer.blobs:
         sink.write(blob)
@@ -146,6 +148,40 @@ def write(asked: Asked, source: IO[bytes]) -> Answer:
     return NOTHING
 
 
+def tell_held(asked: Asked, _source: IO[bytes]) -> Answer:
+    """Tell how much of each file is there."""
+    return Answer(
+        {"held": [held(path_of(asked, name), size, digest) for name, size, digest in asked["files"]]}, []
+    )
+
+
+def receive_all(asked: Asked, source: IO[bytes]) -> Answer:
+    """Receive files, or what is missing of them; where the connection breaks, blocks of a draft stay."""
+    make_folders(path_of(asked, ""))
+    keep_private(path_of(asked, ""))
+    folders: Dict[str, None] = {}
+    for name, size, digest, offset in asked["files"]:
+        path = path_of(asked, name)
+        folder = os.path.dirname(path)
+        if folder not in folders:
+            make_folders(folder)
+            folders[folder] = None
+        receive(path, digest, offset, pieces(source, size - offset))
+    for folder in folders:
+        sync_folder(folder)
+    return NOTHING
+
+
+def send_all(asked: Asked, _source: IO[bytes]) -> Answer:
+    """Send files, or what is missing of them: what is no longer as long as it was ends the answer."""
+    wanted = [(path_of(asked, name), size, offset) for name, size, offset in asked["files"]]
+    for path, size, _ in wanted:
+        if os.stat(path).st_size != size:
+            raise OSError(errno.ESTALE, "it has another size than is known", path)
+    blobs = (piece for path, size, offset in wanted for piece in pieces_of_file(path, offset, size))
+    return Answer({}, blobs, [size - offset for _, size, offset in wanted])
+
+
 def list_folders(asked: Asked, _source: IO[bytes]) -> Answer:
     """List folders, some of them anew."""
     found: Dict[str, List[Tuple[str, int, float, bool]]] = {}
@@ -195,6 +231,9 @@ OPERATIONS: Dict[str, Callable[[Asked, IO[bytes]], Answer]] = {
     "run": run,
     "read": read,
     "write": write,
+    "held": tell_held,
+    "send": receive_all,
+    "fetch": send_all,
     "list": list_folders,
     "look": look,
     "remove": remove_all,

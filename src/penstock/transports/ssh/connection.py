@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,10 @@ MASTER = (
 
 #: what rides on it: no configuration is read, and where there is no connection none is tried (OpenSSH would, silently)
 RIDER = ("ControlMaster=no", "ProxyCommand=/bin/false", "BatchMode=yes", "LogLevel=INFO")
+
+
+Exchange = Callable[["subprocess.Popen[bytes]"], tuple[bytes, bytes]]
+"""Gives a command its input, and returns its output and its errors; it is called again where no session was opened."""
 
 
 class Called(NamedTuple):
@@ -128,12 +133,12 @@ class Connection:
 
     # using
 
-    def call(self, command: str, data: bytes, *, timeout_s: float) -> Called:
-        """Run a command of the login shell; raises AuthNeeded when nobody is logged in, and Unreachable."""
+    def call(self, command: str, talk: Exchange) -> Called:
+        """Run a command of the login shell, and talk to it; raises AuthNeeded when nobody is logged in, and Unreachable."""
         until = time.monotonic() + REFUSED_S
         while True:
             with self.sessions.one() as number:
-                called = self.try_call(command, data, timeout_s)
+                called = self.try_call(command, talk)
                 if not is_refused(called):
                     break
                 self.sessions.learn(number)
@@ -146,27 +151,19 @@ class Connection:
             raise needs_login(self.host, self.site, self.said())
         return called
 
-    def try_call(self, command: str, data: bytes, timeout_s: float) -> Called:
+    def try_call(self, command: str, talk: Exchange) -> Called:
         """Run a command once, on the connection or not at all."""
-        argv = [
-            "ssh",
-            "-F",
-            "/dev/null",
-            "-S",
-            escape(self.socket),
-            "-Txa",
-            *as_options(RIDER),
-            "--",
-            "host",
-            command,
-        ]
-        process = start_ssh(argv)
+        options = as_options(RIDER)
+        process = start_ssh(
+            ["-F", "/dev/null", "-S", escape(self.socket), "-Txa", *options, "--", "host", command]
+        )
         try:
-            out, err = process.communicate(data, timeout_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise Unreachable(f"{self.host} did not answer within {timeout_s:.0f} s") from None
+            out, err = talk(process)
+            process.wait()
+        except subprocess.TimeoutExpired as late:
+            raise Unreachable(f"{self.host} did not answer within {late.timeout:.0f} s") from None
+        finally:
+            end(process)
         return Called(process.returncode, out, err.decode(errors="replace"))
 
 
@@ -175,11 +172,13 @@ def is_refused(called: Called) -> bool:
     return called.code == 255 and SESSION_REFUSED in called.err
 
 
-def start_ssh(argv: Sequence[str]) -> subprocess.Popen[bytes]:
+def start_ssh(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start `ssh` apart from the terminal: a Ctrl-C meant for us must not cut a question in two."""
     pipe = subprocess.PIPE
     try:
-        return subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+        return subprocess.Popen(
+            ["ssh", *arguments], stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+        )
     except FileNotFoundError:
         raise SiteError("there is no `ssh` here: install OpenSSH's client") from None
 
@@ -192,6 +191,15 @@ def run_ssh(
         return subprocess.run(["ssh", *arguments], stdin=stdin, stderr=stderr, check=False)
     except FileNotFoundError:
         raise SiteError("there is no `ssh` here: install OpenSSH's client") from None
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a command that may have ended, and close what led to it."""
+    process.kill()
+    process.wait()
+    for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+        with suppress(BrokenPipeError):
+            stream.close()
 
 
 def as_options(options: Sequence[str]) -> list[str]:

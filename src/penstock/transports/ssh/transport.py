@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.campaign import Site
+from penstock.runner.blocks import held
 from penstock.runner.build import build_receiver
 from penstock.transports.commands import MOST as MOST_WORDS
 from penstock.transports.commands import text_of
@@ -17,10 +18,12 @@ from penstock.transports.protocol import AT_ONCE, MOST, Entry, Listings, at_home
 from penstock.transports.reply import Reply
 from penstock.transports.ssh.connection import Connection
 from penstock.transports.ssh.failures import explain_silence
+from penstock.transports.ssh.talks import Copy, Talk, fetching, sending, talk_whole
 from penstock.transports.ssh.wire import Answer, command_of, parse_answer, question, refuse_error
 
 ANSWER_S = 600.0  # for files; a cut line is noticed sooner, by the connection itself
 BEFORE_S = 60.0  # for a shell's start-up files, before and after a command
+WHOLE = talk_whole(ANSWER_S)
 
 
 class SshTransport:
@@ -53,7 +56,7 @@ class SshTransport:
     ) -> Reply:
         """Run a command to its end or its time limit."""
         answer = self.ask(
-            "run", within_s=timeout_s + BEFORE_S, argv=[*argv], cwd=str(cwd), environment=dict(environment),
+            "run", talk=talk_whole(timeout_s + BEFORE_S), argv=[*argv], cwd=str(cwd), environment=dict(environment),
             timeout_s=timeout_s, most=MOST_WORDS,
         )  # fmt: skip
         return Reply(answer.told["code"], *map(text_of, answer.blobs))
@@ -111,26 +114,44 @@ class SshTransport:
             raise ValueError(f"{name} is not below {self.host}:{self.named_folder}")
         return name
 
-    def ask(
-        self, operation: str, *, blobs: Sequence[bytes] = (), within_s: float = ANSWER_S, **asked: Any
-    ) -> Answer:
+    # whole files, which may be large
+
+    def send(self, copies: Sequence[Copy]) -> None:
+        """Send files from here, as far as they are missing there; each gets its name when it is whole."""
+        told = self.ask("held", files=[(self.inside(c.name), c.size, c.digest) for c in copies]).told["held"]
+        missing = [(c, have) for c, have in zip(copies, told, strict=True) if have < c.size or not c.size]
+        if missing:
+            files = [(c.name, c.size, c.digest, have) for c, have in missing]
+            self.ask("send", talk=sending(missing), files=files)
+
+    def fetch(self, copies: Sequence[Copy]) -> None:
+        """Fetch files to here, in the same way."""
+        told = [held(str(c.path), c.size, c.digest) for c in copies]
+        missing = [(c, have) for c, have in zip(copies, told, strict=True) if have < c.size or not c.size]
+        if missing:
+            files = [(self.inside(c.name), c.size, have) for c, have in missing]
+            self.ask("fetch", talk=fetching(missing), files=files)
+
+    def ask(self, operation: str, *, blobs: Sequence[bytes] = (), talk: Talk = WHOLE, **asked: Any) -> Answer:
         """Ask the receiver there; it is sent along when it is absent."""
         if operation not in FOLDERLESS:
             asked["folder"] = str(self.folder)
         asked["op"] = operation
-        answer = self.ask_once(asked, blobs, within_s, b"")
+        answer = self.ask_once(asked, blobs, talk, b"")
         if "absent" in answer.told:
-            answer = self.ask_once(asked, blobs, within_s, receiver())
+            answer = self.ask_once(asked, blobs, talk, receiver())
         return refuse_error(answer, self.host)
 
     def ask_once(
-        self, asked: Mapping[str, Any], blobs: Sequence[bytes], within_s: float, program: bytes
+        self, asked: Mapping[str, Any], blobs: Sequence[bytes], talk: Talk, program: bytes
     ) -> Answer:
         """Make one call; raises SiteError when there is no answer in what comes back."""
         token = secrets.token_hex(8)
         digest = hashlib.sha256(receiver()).hexdigest()
         size, data = question(digest, token, asked, blobs, program)
-        called = self.connection.call(command_of(self.python, size), data, timeout_s=within_s)
+        called = self.connection.call(
+            command_of(self.python, size), lambda process: talk(process, data, token)
+        )
         if answer := parse_answer(called.out, token):
             return answer
         words = text_of(called.out), called.err

@@ -60,10 +60,20 @@ def question(
     return len(boot), b"".join((boot, receiver, json.dumps(asked).encode("ascii"), b"\n", *blobs))
 
 
+def begin_of(token: str) -> bytes:
+    """Return what an answer begins with; the next line break ends what it tells."""
+    return f"\n<<{token} ".encode()
+
+
+def end_of(token: str) -> bytes:
+    """Return what an answer ends with."""
+    return f"\n{token}>>\n".encode()
+
+
 def parse_answer(out: bytes, token: str) -> Answer | None:
     """Find the answer in what came back; None: there is none, or it was cut."""
-    begin, end = f"\n<<{token} ".encode(), f"\n{token}>>\n".encode()
-    _, found, rest = out.partition(begin)
+    end = end_of(token)
+    _, found, rest = out.partition(begin_of(token))
     line, broken, body = rest.partition(b"\n")
     if not found or not broken:
         return None

@@ -1,0 +1,67 @@
+"""Files that are continued where they were cut."""
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from penstock.runner.blocks import BLOCK, draft_of, held, receive
+
+DATA = os.urandom(2 * BLOCK + 100)
+DIGEST = hashlib.sha256(DATA).hexdigest()
+
+
+def cut_at(size: int, offset: int = 0):
+    """Yield the data up to a place, and break there."""
+    yield DATA[offset:size]
+    raise OSError(errno.EPIPE, "the connection broke")
+
+
+def test_a_file_appears_when_it_is_whole_and_its_draft_goes(tmp_path: Path) -> None:
+    path = str(tmp_path / "a")
+    assert held(path, len(DATA), DIGEST) == 0
+    receive(path, DIGEST, 0, [DATA[:7], DATA[7:]])
+    assert (tmp_path / "a").read_bytes() == DATA
+    assert os.listdir(tmp_path) == ["a"]
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+    assert held(path, len(DATA), DIGEST) == len(DATA)
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 99])
+def test_what_was_cut_is_continued_from_its_last_whole_block(tmp_path: Path, size: int) -> None:
+    path = str(tmp_path / "a")
+    with pytest.raises(OSError, match="broke"):
+        receive(path, DIGEST, 0, cut_at(size))
+    assert not (tmp_path / "a").exists()
+    offset = held(path, len(DATA), DIGEST)
+    assert offset == size // BLOCK * BLOCK
+    receive(path, DIGEST, offset, [DATA[offset:]])
+    assert (tmp_path / "a").read_bytes() == DATA
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_draft_of_other_bytes_is_not_taken_for_the_file(tmp_path: Path) -> None:
+    path = str(tmp_path / "a")
+    Path(draft_of(path, DIGEST)).write_bytes(bytes(BLOCK))
+    with pytest.raises(OSError, match="another digest") as caught:
+        receive(path, DIGEST, BLOCK, [DATA[BLOCK:]])
+    assert caught.value.filename == path
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_draft_of_another_file_is_not_continued(tmp_path: Path) -> None:
+    path = str(tmp_path / "a")
+    with pytest.raises(OSError, match="broke"):
+        receive(path, DIGEST, 0, cut_at(BLOCK))
+    other = hashlib.sha256(b"other").hexdigest()
+    assert held(path, 5, other) == 0
+    receive(path, other, 0, [b"other"])
+    assert (tmp_path / "a").read_bytes() == b"other"
+
+
+def test_a_file_of_the_same_size_with_other_bytes_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    other = hashlib.sha256(b"other").hexdigest()
+    assert held(str(tmp_path / "a"), 5, other) == 0
