@@ -26,7 +26,7 @@ class Incomplete(Exception):
         """
         if now - self.since < patience:
             return None
-        return f"{self.why}; nothing has changed for {(now - self.since) / 3600:.1f} h"
+        return f"{self.why}; nothing has changed since {say_time(self.since)}"
 
 
 class Unreadable(Exception):
