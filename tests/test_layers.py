@@ -24,6 +24,7 @@ LAYERS = (
     {"schedulers"},
     {"ledger"},
     {"site"},
+    {"unattended"},  # what starts a conductor without a person
     {"conductor"},
     {"status"},
     {"report", "explain"},

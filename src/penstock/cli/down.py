@@ -11,6 +11,7 @@ from penstock.cli.options import campaign_option
 from penstock.cli.up import find_holder
 from penstock.display import visible
 from penstock.errors import Held, LedgerError
+from penstock.ledger.hosts.lease import Holder
 
 
 @click.command(
@@ -28,14 +29,22 @@ def down(root: Path, wait: float) -> None:
 
     Running work on this machine returns what it has not started, jobs at clusters continue; nothing is lost.
     """
+    from penstock.unattended import installed
+
+    if working := find_holder(root):
+        stop(root, working, wait)
+    else:
+        click.echo("nothing is running")
+    for starter in installed(root):
+        click.echo(visible(starter.rest()))
+
+
+def stop(root: Path, working: Holder, wait: float) -> None:
+    """Ask the conductor to stop, wait until it has, and say what goes on without it."""
     from penstock.conductor.summary import cluster_lines
     from penstock.ledger import Ledger
     from penstock.record.asking import request
 
-    working = find_holder(root)
-    if working is None:
-        click.echo("nothing is running")
-        return
     request(root, "down", {})
     until = time.monotonic() + wait
     while (still := find_holder(root)) and still.pid == working.pid:

@@ -6,18 +6,21 @@ from pathlib import Path
 
 import click
 
+from penstock.cli.background import background_option, keep_short, leave_terminal
 from penstock.cli.options import campaign_option, load_campaign, set_option
 from penstock.errors import Held
 
 
 @click.command(
     epilog="""\b
-Example, in a crontab:
-  */5 * * * * penstock tick -C /data/winter"""
+Examples:
+  penstock tick
+  penstock up --install=cron      # a turn every five minutes"""
 )
 @campaign_option
 @set_option
-def tick(root: Path, overrides: tuple[str, ...]) -> None:
+@background_option
+def tick(root: Path, overrides: tuple[str, ...], background: bool) -> None:
     """Do one turn of work, then exit (for cron).
 
     Finds new units, collects results, submits what is ready. When another conductor is already running, says so
@@ -25,6 +28,9 @@ def tick(root: Path, overrides: tuple[str, ...]) -> None:
     """
     from penstock.cli.drive import turn
 
+    if background:
+        leave_terminal(root)
+        keep_short(root)
     try:
         turn(load_campaign(root, overrides))
     except Held as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from penstock.cli.background import background_option, keep_short, leave_terminal
 from penstock.cli.options import campaign_option, load_campaign, overwrite_option, set_option
 
 if TYPE_CHECKING:
@@ -25,15 +26,23 @@ Examples:
 @campaign_option
 @set_option
 @click.option("--until-done", is_flag=True, help="Exit when nothing more can change, as `run` does.")
+@background_option
 @click.option("--tell", type=int, hidden=True, help="For `up`: where to write when the first turn is done.")
 @overwrite_option
 def watch(
-    root: Path, overrides: tuple[str, ...], until_done: bool, tell: int | None, overwrite: bool
+    root: Path,
+    overrides: tuple[str, ...],
+    until_done: bool,
+    background: bool,
+    tell: int | None,
+    overwrite: bool,
 ) -> None:
     """Keep working as new data arrive, until stopped (Ctrl-C, or `penstock down`)."""
     from penstock.cli.drive import drive
     from penstock.conductor.completeness import refuse_endless
 
+    if background:
+        leave_terminal(root)
     if tell is not None:
         os.set_inheritable(tell, False)
     campaign = load_campaign(root, overrides)
@@ -41,22 +50,23 @@ def watch(
         refuse_endless(campaign)
     drive(
         campaign,
-        command="watch" if tell is None else "up",
+        command="up" if background else "watch",
         overwrite=overwrite,
         work=lambda conductor, observe: conductor.watch(
-            observe=observe if tell is None else telling(tell, observe), until_done=until_done
+            observe=logging(observe, tell) if background else observe, until_done=until_done
         ),
     )
 
 
-def telling(news: int, observe: Observe) -> Observe:
-    """Return an `observe` whose first call also tells `up` that the start succeeded."""
-    waiting = [news]
+def logging(observe: Observe, news: int | None) -> Observe:
+    """Return an `observe` that keeps the log short, and whose first call also tells `up` that the start succeeded."""
+    waiting = [] if news is None else [news]
 
     def tell_and_observe(ledger: Ledger) -> None:
         if waiting:
             with open(waiting.pop(), "wb") as pipe, suppress(BrokenPipeError):
                 pipe.write(b"1")
+        keep_short(ledger.root)
         observe(ledger)
 
     return tell_and_observe

@@ -147,9 +147,8 @@ class Ledger:
             )
         epoch, host, pid = self.db.execute("SELECT epoch, host, pid FROM lease").fetchone()
         if epoch != self.epoch:
-            raise Held(
-                f"the campaign in {self.root} was taken over by process {pid} on {host}: this conductor stops"
-            )
+            who = f"process {pid}" if pid else "a conductor"
+            raise Held(f"the campaign in {self.root} was taken over by {who} on {host}: this conductor stops")
 
     def check_held(self) -> None:
         """Raise Held unless the campaign is still ours, also for other hosts; ask it before what cannot be undone."""

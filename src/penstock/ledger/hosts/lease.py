@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
@@ -25,6 +26,7 @@ from penstock.machine import Machine
 
 __all__ = ["LASTS_S", "Holder", "acquire", "find_holder", "held", "holder", "release", "renew"]
 
+LOOK_S = 3.0  # between looks at the clock
 NEVER = 1e12  # seconds; where hosts are told apart by claims, the lease is among processes of one host
 
 
@@ -136,8 +138,15 @@ def leave(ledger: Ledger, command: str, clock: Clock) -> None:
 
 
 def keep(ledger: Ledger, claim: Claim | None, clock: Clock, over: threading.Event) -> None:
-    """Renew the lease until `over`; a renewal that fails is tried again long before the lease ends."""
-    while not over.wait(LASTS_S / 4):
+    """Renew the lease until `over`, and soon after this machine has slept; a renewal that fails is tried again in time.
+
+    How long it slept only the wall clock knows, which may also be set back.
+    """
+    renewed = time.time()
+    while not over.wait(LOOK_S):
+        if abs(time.time() - renewed) < LASTS_S / 4:
+            continue
+        renewed = time.time()
         with (
             suppress(sqlite3.Error, OSError, LedgerError),
             closing(connect(ledger.path, readonly=False)) as db,
