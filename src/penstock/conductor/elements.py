@@ -93,10 +93,11 @@ class Elements:
             if ending.outcome == "node_failure":  # a node that is only cut off works on, and must not
                 self.revoke(job, elements)
             self.hearing.hear_last(self.site, job, elements)
+            told = self.finishing.in_its_words(self.site, job, ending, false_start=false_start)
             damaged.update(
-                self.finishing.count_elements(self.site, job, elements, ending, false_start=false_start)
+                self.finishing.count_elements(self.site, job, elements, told, false_start=false_start)
             )
-            self.finishing.finish_elements(self.site, job, elements, ending)
+            self.finishing.finish_elements(self.site, job, elements, told)
         if damaged & {SPEC, SCRIPT}:
             self.call_off(job)
 
@@ -171,8 +172,9 @@ class Elements:
         self.hearing.hear_last(self.site, job, elements)
         began = any(life["begun"] for life in jobs.lives(self.ledger.db, job["id"]))
         false_start = ending.outcome == "lost" and not began
-        self.finishing.count_elements(self.site, job, elements[:1], ending, false_start=false_start)
-        self.finishing.finish_elements(self.site, job, elements, ending)
+        told = self.finishing.in_its_words(self.site, job, ending, false_start=false_start)
+        self.finishing.count_elements(self.site, job, elements[:1], told, false_start=false_start)
+        self.finishing.finish_elements(self.site, job, elements, told)
 
 
 def is_false_start(row: sqlite3.Row) -> bool:

@@ -82,9 +82,17 @@ class Finishing:
         if damaged:
             return damaged
         words = runner_log(site, job["token"]) if false_start else ""
-        why = why_not_begun(ending.why, words, site.name) if false_start else ""
-        self.count_starts(job, len(elements), began=not false_start, words=words, why=why)
+        self.count_starts(job, len(elements), began=not false_start, words=words, why=ending.why)
         return ()
+
+    def in_its_words(self, site: JobSite, job: sqlite3.Row, ending: Ending, *, false_start: bool) -> Ending:
+        """Return an ending with what runners said outside of tasks, where nothing else tells why they ended."""
+        if not false_start and not ending.why.startswith(WORDLESS):
+            return ending
+        words = runner_log(site, job["token"])
+        if false_start:
+            return ending._replace(why=why_not_begun(ending.why, words, site.name))
+        return ending._replace(why=f"{ending.why}; its log says: {words}") if words else ending
 
     def note_unsaid(self, job: sqlite3.Row) -> None:
         """Note products that a runner left without an event about them, when the end of its event file was lost.

@@ -11,6 +11,7 @@ from penstock.display import count
 from penstock.errors import LedgerError
 from penstock.ledger.archive import read_stretch
 from penstock.runner.sealed import unseal
+from penstock.site.folders import WORDS, WORDS_BYTES
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
@@ -41,6 +42,8 @@ def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | No
         "WHERE stage = ? AND unit = ? ORDER BY attempt.id",
         (stage["id"], unit),
     ).fetchall()
+    if not rows and attempt is None and (begun := _read_false_start(ledger, unit, stage)):
+        return begun
     if not rows:
         raise LedgerError(f"{stage['name']} has not been tried for this unit: `penstock why` explains")
     number = len(rows) if attempt is None else attempt
@@ -49,6 +52,11 @@ def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | No
             f"there is no attempt {number}: {stage['name']} has {count(len(rows), 'attempt')} for this unit"
         )
     row = rows[number - 1]
+    if (
+        row["log"] is None and row["folder"] and row["outcome"] != "ok"
+    ):  # its runner ended before it could tell
+        file, raw = _read_words(ledger, row["folder"])
+        return Log(stage["name"], unit, number, row["outcome"], file, raw)
     if not (row["log"] and row["log_bytes"]):
         return Log(stage["name"], unit, number, row["outcome"], Path(), b"")
     file = ledger.root / row["folder"] / row["log"]
@@ -56,6 +64,28 @@ def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | No
     if raw is None:
         raise LedgerError(f"the log {file} no longer exists: `penstock retry` makes a new one")
     return Log(stage["name"], unit, number, row["outcome"], file, raw)
+
+
+def _read_false_start(ledger: Ledger, unit: int, stage: sqlite3.Row) -> Log | None:
+    """What the last job of a stage said if it began no task: a traceback of its Python, or a line of the set-up."""
+    job = ledger.db.execute(
+        "SELECT * FROM job j WHERE state = 'finished' AND EXISTS (SELECT 1 FROM batch WHERE job = j.id AND stage = ?)"
+        " ORDER BY id DESC LIMIT 1",
+        (stage["id"],),
+    ).fetchone()
+    if (
+        job is None
+        or ledger.db.execute("SELECT 1 FROM attempt WHERE job = ? LIMIT 1", (job["id"],)).fetchone()
+    ):
+        return None
+    file, raw = _read_words(ledger, job["folder"])
+    return Log(stage["name"], unit, None, "not begun", file, raw) if raw else None
+
+
+def _read_words(ledger: Ledger, folder: str) -> tuple[Path, bytes]:
+    """What the runners of a job, and the script that starts them, said outside of tasks."""
+    file = ledger.root / folder / WORDS
+    return file, read_stretch(file, 0, WORDS_BYTES) or b""
 
 
 def _read_running(ledger: Ledger, unit: int, stage: sqlite3.Row) -> Log | None:

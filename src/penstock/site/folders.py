@@ -18,7 +18,7 @@ from penstock.site.tasksfile import read_feed
 from penstock.transports.protocol import Entry, Transport, read_whole
 
 TASKS, SPEC, SCRIPT, WORDS = "tasks.jsonl", "spec.json", "script.sh", "runner.log"
-WORDS_BYTES = 4096
+WORDS_BYTES = 65_536  # of what a runner said; several elements with one traceback fit
 EVENTS = re.compile(r"(\d+)\.(\d+)\.jsonl")
 ALL = seal(json.dumps({"all": True, "tasks": []}).encode())
 
