@@ -11,6 +11,7 @@ REMEDIES = {
     "PenstockError": "read the sentence; it names the remedy",
     "DefinitionError": "edit the file at the line that it names, or the command line",
     "SiteError": "check the site; nothing is lost, and the same command continues",
+    "OutOfReach": "nothing: the site is left alone for a while, and all that is there goes on",
     "Unreachable": "wait, or fix the connection",
     "AuthNeeded": "log in to the site as you always do",
     "QueryFailed": "nothing: the question is asked again later",

@@ -3,8 +3,9 @@
 PenstockError
 ├── DefinitionError        edit the file
 ├── SiteError              the place where jobs run
-│   ├── Unreachable        wait, or fix the connection
-│   ├── AuthNeeded         log in
+│   ├── OutOfReach         nothing there can be asked or changed for now
+│   │   ├── Unreachable    wait, or fix the connection
+│   │   └── AuthNeeded     log in
 │   ├── QueryFailed        transient: a question without an answer, never a "no"
 │   ├── SiteFull           wait: the site takes no more jobs for now
 │   └── SubmitRejected     permanent: the site said no
@@ -44,11 +45,15 @@ class SiteError(PenstockError):
     exit_code = 3
 
 
-class Unreachable(SiteError):
+class OutOfReach(SiteError):
+    """Nobody gets through to the site for now; what is there goes on."""
+
+
+class Unreachable(OutOfReach):
     """The site does not answer."""
 
 
-class AuthNeeded(SiteError):
+class AuthNeeded(OutOfReach):
     """The site wants a person to log in."""
 
 

@@ -183,8 +183,10 @@ def test_a_far_site_to_which_nobody_logged_in_says_what_to_do(penstock, cluster,
     says = "site 'far' needs you: `penstock site login far` (there is no connection to far)"
     shown = penstock("site", "test", "far", "-C", cluster)
     assert (shown.exit_code, shown.stdout.splitlines()) == (3, ["far: slurm cannot be asked", f"! {says}"])
-    shown = penstock("run", "--site", "far", "-C", cluster)
-    assert (shown.exit_code, shown.stderr.strip()) == (3, f"penstock: {says}")
+    shown = penstock("tick", "--site", "far", "-C", cluster)
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout.splitlines()[1].startswith("paused: cannot reach far since ")
+    assert shown.stdout.splitlines()[1].endswith(" UTC; " + says.removeprefix("site 'far' "))
 
 
 def test_names_of_sites_are_completed_before_anything_was_run(cluster):

@@ -15,7 +15,7 @@ from tests.conductor.grid import COPY, Grid
 from penstock.conductor.steps import STEPS
 from penstock.testing import ConductorKilled, Fault, Outcome, Run
 from penstock.testing.elements import PretendElement, PretendJob
-from penstock.testing.faults import ANSWERING, FILES, HISTORY, SUBMITTING
+from penstock.testing.faults import ANSWERING, FILES, HISTORY, SUBMITTING, WAY
 
 STAGES = (
     COPY
@@ -42,7 +42,7 @@ STRUCK = (
 )  # fmt: skip
 #: what is only said wrongly, or late, or not at all: the work itself goes on well
 FAULTS_ALONE = (
-    *sorted(ANSWERING | HISTORY | SUBMITTING | FILES, key=lambda fault: fault.value),
+    *sorted(ANSWERING | HISTORY | SUBMITTING | FILES | WAY, key=lambda fault: fault.value),
     Fault.DOUBLE,
     Fault.CONDUCTOR_KILLED,
 )

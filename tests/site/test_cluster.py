@@ -8,7 +8,7 @@ import pytest
 from answers import Answers
 
 from penstock.campaign import Resources, Site, Stage
-from penstock.errors import DefinitionError, SubmitRejected, Unreachable
+from penstock.errors import DefinitionError, QueryFailed, SubmitRejected
 from penstock.schedulers import find_scheduler
 from penstock.schedulers.model import Known, Request
 from penstock.site import ClusterSite
@@ -92,8 +92,8 @@ def test_commands_see_where_their_scheduler_is_and_nothing_else_of_a_login(tmp_p
     ("error", "raised"),
     [
         (FileNotFoundError(2, "No such file or directory"), SubmitRejected),
-        (PermissionError(13, "Permission denied"), Unreachable),
-        (OSError(12, "Cannot allocate memory"), Unreachable),
+        (PermissionError(13, "Permission denied"), QueryFailed),
+        (OSError(12, "Cannot allocate memory"), QueryFailed),
     ],
 )
 def test_a_command_that_cannot_be_run_for_now_is_no_refusal(tmp_path, error, raised):

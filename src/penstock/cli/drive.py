@@ -37,7 +37,8 @@ def drive(
 ) -> None:
     """Hold the campaign, let `work` drive its conductor, report how it ended, and exit with its code.
 
-    A `run` that was stopped exits with 1, so that what was to follow it does not.
+    A `run` that was stopped exits with 1, so that what was to follow it does not; in the background only what did not
+    end as it should counts, so that it is not started again after a `down`.
     """
     from penstock.conductor import Conductor
 
@@ -56,19 +57,22 @@ def drive(
         tell_note(conductor)
         ending = work(conductor, observe)
     manner.tell(ending)
-    sys.exit(1 if command == "run" and conductor.stopping else ending.code)
+    sys.exit({"run": 1 if conductor.stopping else ending.code, "up": 0}.get(command, ending.code))
 
 
 def turn(campaign: Campaign) -> None:
     """Take one turn and report what it did; what could never go on so is refused before anything is recorded."""
     from penstock.conductor import Conductor
     from penstock.conductor.completeness import refuse_endless
+    from penstock.ledger.experience import absences
 
     refuse_endless(campaign)
 
     with Conductor(campaign, command="tick") as conductor:
         tell_note(conductor)
-        click.echo(visible(str(conductor.tick())))
+        done = conductor.tick()
+        for line in (str(done), *absences(conductor.ledger.db, conductor.clock.now())):
+            click.echo(visible(line))
 
 
 def tell_note(conductor: Conductor) -> None:

@@ -13,6 +13,7 @@ import click
 
 from penstock.cli.options import campaign_option, json_option, open_record, print_json
 from penstock.display import count, show_bytes, show_duration, show_process, show_time, visible
+from penstock.ledger.experience import absence_of
 from penstock.ledger.reading.queuestate import QueueState, queue_states, remedy_of, trouble_of
 
 _JOBS = """
@@ -59,7 +60,9 @@ def jobs(finished: bool, limit: int, root: Path, as_json: bool) -> None:
             for line in _details(ledger.db, row, stand[row["id"]], now):
                 click.echo(visible(f"    {line}"))
         for site in dict.fromkeys(row["site"] for row in rows):
-            if trouble := trouble_of(ledger.db, site):
+            if absence := absence_of(ledger.db, site, now):
+                click.echo(visible(absence))
+            elif trouble := trouble_of(ledger.db, site):
                 click.echo(visible(f"! {site}: {trouble[0]} (since {show_time(trouble[1], now=now)})"))
 
 

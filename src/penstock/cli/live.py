@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from penstock.display import visible
 from penstock.status import Status, show_progress
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Lines:
         self._clock = clock
         self._printed = -QUIET_S
         self._shown: dict[str, Mapping[str, int]] = {}
+        self._told = set[str]()
         self._ledger: Ledger | None = None
 
     def observe(self, ledger: Ledger) -> None:
@@ -61,8 +63,12 @@ class Lines:
             self._print(self._ledger)
 
     def _print(self, ledger: Ledger) -> None:
-        for stage in Status.read(ledger).stages:
+        status = Status.read(ledger)
+        for stage in status.stages:
             before = self._shown.get(stage.name)
             self._shown[stage.name] = stage.tasks
             if before != stage.tasks and (before or stage.left):  # what was final from the start is no news
                 click.echo(f"{time.strftime('%H:%M:%S')} {show_progress(stage)}")
+        for note in (note for _, note in status.sites if note not in self._told):
+            click.echo(f"{time.strftime('%H:%M:%S')} {visible(note)}")
+        self._told = {note for _, note in status.sites}

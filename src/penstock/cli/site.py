@@ -109,7 +109,7 @@ def show(name: str, ask: bool, root: Path, as_json: bool) -> None:
 def what_is_known(campaign: Campaign, name: str, limits: dict[str, Any] | None) -> dict[str, Any]:
     """Return what definition and record say about a site; `limits` if they were just asked for."""
     from penstock.config import to_json
-    from penstock.ledger.experience import Experience, experience_of
+    from penstock.ledger.experience import Experience, experience_of, notes_on
     from penstock.ledger.reading.queuestate import out_by_site, trouble_of
 
     root = campaign.root
@@ -124,7 +124,7 @@ def what_is_known(campaign: Campaign, name: str, limits: dict[str, Any] | None) 
         "jobs": jobs,
         "tasks": tasks,
         "trouble": trouble and {"why": trouble[0], "since": trouble[1]},
-        "notes": list(known.notes(name, time.time())),
+        "notes": recorded(root, lambda db: [*notes_on(db, name, time.time())], []),
     }
 
 

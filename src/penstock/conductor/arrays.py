@@ -26,7 +26,7 @@ from penstock.conductor.capacity import Capacity
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
 from penstock.conductor.submission import Submitter
-from penstock.errors import DefinitionError, SiteError, SiteFull, SubmitRejected
+from penstock.errors import DefinitionError, OutOfReach, SiteError, SiteFull, SubmitRejected
 from penstock.ledger import jobs
 from penstock.ledger.experience import DAY_S
 from penstock.ledger.jobs import Ending
@@ -288,6 +288,8 @@ class ArraySubmitter(Submitter):
         except SiteFull as error:
             self.take_back(job, str(error))
             self.capacity.note_full(request.elements, str(error))
+        except OutOfReach:
+            raise  # the same holds, once it can be reached
         except SiteError as error:
             self.capacity.rest(str(error))  # until it was looked for by its name
             self.ledger.set_problem(f"site {self.site.name}", str(error), self.clock.now())

@@ -9,7 +9,7 @@ from penstock import config
 from penstock.campaign import Campaign, Site
 from penstock.clock import Clock
 from penstock.disk import time_of
-from penstock.errors import PenstockError, SiteError
+from penstock.errors import OutOfReach, PenstockError, SiteError
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.experience import (
     DAY_S,
@@ -118,6 +118,8 @@ class Capacity:
             return known  # the dry run asks nobody
         try:
             told = self.site.limits()
+        except OutOfReach:
+            raise
         except SiteError:
             return learn(self.ledger, self.site.name, limits_due=now + UNTOLD_S)
         return learn(

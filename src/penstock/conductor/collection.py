@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain, starmap
 
+from penstock.conductor.contact import revoke, visit
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
 from penstock.conductor.finishing import Finishing
-from penstock.conductor.hearing import Hearing, life_of, revoke
+from penstock.conductor.greeting import TAKEN_AWAY
+from penstock.conductor.hearing import Hearing, life_of
 from penstock.ledger import jobs
 from penstock.ledger.events import MARKS
 from penstock.site import FeedingSite
@@ -83,11 +86,14 @@ class Collector:
         now = self.clock.monotonic()
         if not arrays or now < self.look_at:
             return 0
-        ended = sum(self.elements(site).collect(mine) for site, mine in arrays.items())
+        ended = sum(
+            visit(self.context, site, partial(self.elements(site).collect, mine), 0)
+            for site, mine in arrays.items()
+        )
         took = self.clock.monotonic() - now
         self.look_at = now + min(max(LOOK_S, SLOWNESS * took), LOOK_AT_LEAST_S)
         return ended
 
     def revoke_cancelled(self) -> None:
         """Tell the runners to drop tasks that a person cancelled or vetoed."""
-        revoke(self.context, "t.state IN ('failed', 'vetoed', 'gone')")
+        revoke(self.context, TAKEN_AWAY)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from penstock.conductor.contact import revoke
 from penstock.conductor.context import Context
 from penstock.conductor.finishing import refund_tries
 from penstock.decide import Seen, fuse
 from penstock.ledger import jobs
 from penstock.ledger.applying import Applier, News
 from penstock.ledger.pauses import may_be_mended, pause_stages_of
-from penstock.site.protocols import JobSite, Life, Task
+from penstock.site.protocols import JobSite, Life
 from penstock.transports.protocol import AT_ONCE
 
 Jobs = Mapping[str, sqlite3.Row]
@@ -113,18 +113,3 @@ class Hearing:
 def life_of(row: sqlite3.Row) -> Life:
     """Return which life a row with its job's token is of."""
     return row["token"], row["element"], row["life"]
-
-
-def revoke(context: Context, which: str) -> None:
-    """Tell the runners not to go on with those of their tasks for which the SQL condition `which` holds."""
-    db = context.ledger.db
-    for job in jobs.open_jobs(db):
-        taken = defaultdict[int, list[Task]](list)
-        for element, stage, unit in db.execute(
-            "SELECT b.element, t.stage, t.unit FROM batch b JOIN task t ON t.batch = b.id"
-            f" WHERE b.job = ? AND {which} ORDER BY b.element",
-            (job["id"],),
-        ):
-            taken[element].append((stage, unit))
-        if taken:
-            context.sites[job["site"]].revoke(job["token"], taken)

@@ -33,6 +33,7 @@ from penstock.conductor.steps import (
 from penstock.conductor.summary import say_ending
 from penstock.decide import RETRIES, RETRIES_LOCAL
 from penstock.ledger import jobs
+from penstock.ledger.experience import forget_pauses
 from penstock.ledger.hosts.lease import held
 from penstock.ledger.jobs import allowances_for
 from penstock.ledger.pauses import end_halts
@@ -149,6 +150,7 @@ class Conductor:
     def _work(self, observe: Observe | None) -> Ending:
         """Take turns until done or asked to stop; starting that assumes that what had halted or could not start is fixed."""
         end_halts(self.ledger)
+        forget_pauses(self.ledger)
         with self.ledger.transaction() as db:
             retry_unbegun(db, self.graph)
         self.crew.observe = observe

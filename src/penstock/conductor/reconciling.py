@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from penstock.conductor.capacity import Capacity
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
-from penstock.errors import SiteError, SiteFull, SubmitRejected
+from penstock.errors import OutOfReach, SiteError, SiteFull, SubmitRejected
 from penstock.host import boot_id
 from penstock.ledger import jobs
 from penstock.ledger.experience import ASK_AT_MOST_S, Experience, experience_of, is_ahead, learn, longer
@@ -90,6 +90,8 @@ class Reconciler:
             if not self.ask(open_jobs):
                 return
             self.note_trouble(None)
+        except OutOfReach:
+            raise
         except SiteError as error:
             failures = self.known.failures + 1
             self.note_trouble(str(error))
@@ -110,6 +112,8 @@ class Reconciler:
             if sum(self.elements.cancel_leftover(job) for job in open_jobs):
                 self.note_trouble(None)
             again = any(job["native"] is None for job in open_jobs)
+        except OutOfReach:
+            raise
         except SiteError as error:
             self.note_trouble(str(error))
             again = True

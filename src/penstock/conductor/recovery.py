@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Sequence
+from functools import partial
 
+from penstock.conductor.contact import visit
 from penstock.conductor.context import Context
+from penstock.conductor.greeting import tidy_up
 from penstock.graph import Graph
 from penstock.ledger import Ledger, jobs, tasks
 from penstock.ledger.readiness import Touched, propagate
-from penstock.site import FeedingSite, JobSite
+from penstock.site import FeedingSite
 from penstock.site.tasksfile import read_feed
 
 
@@ -22,12 +23,11 @@ def take_over(context: Context) -> None:
     for job in open_jobs:
         if site := sites.feeding_site(job["site"]):
             follow(context, site, job)
-    for site in map(sites.__getitem__, {job["site"] for job in open_jobs}.union(sites.used())):
-        site.remove_drafts()
-        for token in finished_ones(ledger, site.unpacked()):
-            site.pack(token)
-        for token in strangers(ledger, site):
-            site.revoke_all(token)
+    for name in {job["site"] for job in open_jobs}.union(sites.used()):
+        if site := sites.feeding_site(name):
+            tidy_up(ledger, site)
+        else:
+            visit(context, name, partial(tidy_up, ledger, sites.cluster(name)), None)
 
 
 def follow(context: Context, site: FeedingSite, job: sqlite3.Row) -> None:
@@ -67,18 +67,6 @@ def close_feed(site: FeedingSite, token: str) -> int:
         site.close_feed(token, closed)
         fed = len(read_feed(site.fed(token)).batches)
     return fed
-
-
-def finished_ones(ledger: Ledger, tokens: Sequence[str]) -> list[str]:
-    """Return those of these jobs from which nothing more can come."""
-    sql = "SELECT token FROM job WHERE state = 'finished' AND token IN (SELECT value FROM json_each(?))"
-    return [row[0] for row in ledger.db.execute(sql, (json.dumps(list(tokens)),))]
-
-
-def strangers(ledger: Ledger, site: JobSite) -> list[str]:
-    """Return the jobs of this campaign that its record lacks: submitted after the copy that it continues from."""
-    known = {row[0] for row in ledger.db.execute("SELECT token FROM job")}
-    return [t for t in site.unpacked() if t not in known and site.root_of(t) == str(ledger.root)]
 
 
 def forget_undelivered(ledger: Ledger, graph: Graph, job: int, fed: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from penstock.conductor.arrays import ArraySubmitter
 from penstock.conductor.collection import Collector
+from penstock.conductor.contact import visit
 from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer, Discovery, check_found
 from penstock.conductor.looks import DAY_S, nothing_moved
@@ -106,7 +107,7 @@ def collect(crew: Crew, turn: Turn) -> float:
 def reconcile(crew: Crew, turn: Turn) -> float:
     """Ask the schedulers about silent jobs."""
     for reconciler in crew.reconcilers:
-        reconciler.turn()
+        visit(crew.context, reconciler.site.name, reconciler.turn, None)
     return ALWAYS
 
 
@@ -169,7 +170,8 @@ def submit(crew: Crew, turn: Turn) -> float:
     crew.context.scope.refresh(crew.ledger, crew.context.graph)  # stages make new units, too
     for array in crew.arrays:
         array.open_ended = turn.open_ended or crew.found.settles_at is not None
-    turn.given += sum(submitter.fill() for submitter in (*crew.slots, *crew.arrays))
+    turn.given += sum(slots.fill() for slots in crew.slots)
+    turn.given += sum(visit(crew.context, array.site.name, array.fill, 0) for array in crew.arrays)
     return ALWAYS
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from time import time
 
 from penstock.display import Labels, count, them
 from penstock.ledger import Ledger, jobs
+from penstock.ledger.experience import absences
 from penstock.ledger.reading.failuregroups import read_failure_groups
 from penstock.ledger.reading.logs import tail_of
 from penstock.ledger.reading.queuestate import goes_on, out_by_site
@@ -32,7 +34,7 @@ def say_ending(
     counts = everything if part is None else dict(part)
     lines = [*paused_lines(ledger), *failed_lines(ledger, counts), *waiting_lines(ledger, counts)]
     if stopped:
-        lines += [stopped_line(ledger, counts), *cluster_lines(ledger)]
+        lines += [stopped_line(ledger, counts), *cluster_lines(ledger), *absences(ledger.db, time())]
     if counts.get("stale"):
         lines += stale_lines(ledger, counts["stale"])
     pause = has_pause(ledger) and (part is None or counts.get("ready"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.display import Labels, count, show_command, show_duration, show_process, show_time, visible
 from penstock.explain.changed import changed_inputs
 from penstock.explain.find import find_stage
-from penstock.ledger.experience import experience_of
+from penstock.ledger.experience import absence_of, experience_of, notes_on
 from penstock.ledger.reading.queuestate import (
     QueueState,
     goes_on,
@@ -179,8 +179,19 @@ class _Reader:
                 f"retried by itself; to retry at once: {retry}",
             )
         if site := site_of(self.db, task["name"]):
-            why = "; ".join([why, *experience_of(self.db, site).notes(site, self.now)])
+            why = "; ".join([why, *self._false_start(task, site), *notes_on(self.db, site, self.now)])
         return why, "starts when a slot is free, while a conductor runs: penstock run"
+
+    def _false_start(self, task: sqlite3.Row, site: str) -> Iterator[str]:
+        """Yield why the last job of a stage began nothing, if it did not."""
+        if experience_of(self.db, site).false_starts:
+            row = self.db.execute(
+                "SELECT why FROM job j WHERE state = 'finished' AND site = ? AND why IS NOT NULL"
+                " AND EXISTS (SELECT 1 FROM batch WHERE job = j.id AND stage = ?) ORDER BY id DESC LIMIT 1",
+                (site, task["stage"]),
+            ).fetchone()
+            if row:
+                yield f"its last job began nothing: {row[0]}"
 
     def _out(self, task: sqlite3.Row) -> tuple[str, str]:
         row = self.db.execute(
@@ -206,10 +217,15 @@ class _Reader:
         element = f", element {row['element']} of {row['elements']}" if row["elements"] > 1 else ""
         since = show_time(row["since"], now=self.now)
         job = f" (job {native}{element}, since {since}{_company(row)})"
-        trouble = trouble_of(self.db, row["site"])
-        silence = f"; {trouble[0]}, since {show_time(trouble[1], now=self.now)}" if trouble else ""
         remedy = remedy_of(self.db, row, stand) if stand and stand.phase == "held" else _ENDS
-        return self._stands(task, row, stand) + job + silence, remedy
+        return self._stands(task, row, stand) + job + self._silence(row["site"]), remedy
+
+    def _silence(self, site: str) -> str:
+        """Say whether the site is out of reach, or its scheduler does not answer."""
+        if absence := absence_of(self.db, site, self.now):
+            return f"; {absence}"
+        trouble = trouble_of(self.db, site)
+        return f"; {trouble[0]}, since {show_time(trouble[1], now=self.now)}" if trouble else ""
 
     def _stands(self, task: sqlite3.Row, row: sqlite3.Row, stand: QueueState | None) -> str:
         site = row["site"]

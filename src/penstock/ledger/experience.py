@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from penstock.display import show_time
+from penstock.display import count, show_time
 from penstock.ledger import Ledger
 
 REST_AT_MOST_S = 600.0  # after a refusal
@@ -41,6 +41,9 @@ class Experience:
     failures: int = 0
     """Questions in a row that it did not answer."""
     ask_due: float | None = None
+    away: float | None = None
+    """Since when it cannot be reached; until `ask_due` it is then left alone."""
+    away_why: str | None = None
     cancel_due: float | None = None
     """When to try again to cancel what has nothing left to do; None: nothing is known to be left."""
     history_asked: bool = False
@@ -51,6 +54,10 @@ class Experience:
     def rests(self, now: float) -> bool:
         """Whether submission is suspended for now."""
         return is_ahead(self.rests_until, now, REST_AT_MOST_S)
+
+    def is_left_alone(self, now: float) -> bool:
+        """Whether it could not be reached, and it is too early to try again."""
+        return self.away is not None and is_ahead(self.ask_due, now, ASK_AT_MOST_S)
 
     def includes_all(self, now: float) -> bool:
         """Whether jobs may go to nodes that failed."""
@@ -105,7 +112,37 @@ def learn(ledger: Ledger, site: str, **facts: Any) -> Experience:
     return new
 
 
+def forget_pauses(ledger: Ledger) -> None:
+    """Try sites that could not be reached at once, as whoever starts a `run` has presumably seen to the way there."""
+    with ledger.transaction() as db:
+        db.execute("UPDATE site SET ask_due = NULL WHERE away IS NOT NULL")
+
+
+def notes_on(db: sqlite3.Connection, site: str, now: float) -> Iterator[str]:
+    """Yield what a person should know about a site, a sentence each."""
+    if absence := absence_of(db, site, now):
+        yield absence
+    yield from experience_of(db, site).notes(site, now)
+
+
 def notes_of(db: sqlite3.Connection, now: float) -> Iterator[tuple[str, str]]:
     """Yield each site with what a person should know about it."""
     for (site,) in db.execute("SELECT name FROM site ORDER BY name").fetchall():
-        yield from ((site, note) for note in experience_of(db, site).notes(site, now))
+        yield from ((site, note) for note in notes_on(db, site, now))
+
+
+def absence_of(db: sqlite3.Connection, site: str, now: float) -> str | None:
+    """Say since when a site cannot be reached, and how many jobs are there; None: nothing is known against it."""
+    known = experience_of(db, site)
+    if known.away is None:
+        return None
+    out = db.execute("SELECT count(*) FROM job WHERE site = ? AND state <> 'finished'", (site,)).fetchone()[0]
+    there = f", {count(out, 'job')} there" if out else ""
+    since = show_time(known.away, now=now)
+    return f"paused: cannot reach {site} since {since} UTC{there}; {known.away_why}"
+
+
+def absences(db: sqlite3.Connection, now: float) -> list[str]:
+    """Say of each site that cannot be reached since when."""
+    names = db.execute("SELECT name FROM site WHERE away IS NOT NULL ORDER BY name").fetchall()
+    return [said for (name,) in names if (said := absence_of(db, name, now))]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from penstock.errors import Corrupt, LedgerError
 from penstock.ledger.files import REMEDY
 
-VERSION = 3
+VERSION = 4
 
 Step = Callable[[sqlite3.Connection], None]
 
@@ -91,8 +91,14 @@ def rename_settled(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX element_open ON element (job) WHERE NOT finished")
 
 
+def add_absences(db: sqlite3.Connection) -> None:
+    """Add columns for sites that cannot be reached."""
+    db.execute("ALTER TABLE site ADD COLUMN away REAL")
+    db.execute("ALTER TABLE site ADD COLUMN away_why TEXT")
+
+
 #: version → the step that leads from it to the next one
-STEPS: dict[int, Step] = {1: add_elements, 2: second_look}
+STEPS: dict[int, Step] = {1: add_elements, 2: second_look, 3: add_absences}
 
 
 def schema() -> str:

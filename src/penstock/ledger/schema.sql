@@ -163,7 +163,8 @@ CREATE TABLE site (
     failures INTEGER NOT NULL DEFAULT 0, -- questions in a row that were not answered
     ask_due REAL, cancel_due REAL,      -- when to ask where jobs stand, and to try again to cancel what has nothing to do
     history_asked INTEGER NOT NULL DEFAULT 0, -- 1: the last question was for the history
-    history_answered REAL, boot TEXT    -- when it last answered, and the boot whose monotonic clock says so
+    history_answered REAL, boot TEXT,   -- when it last answered, and the boot whose monotonic clock says so
+    away REAL, away_why TEXT            -- since when it cannot be reached; it is left alone until ask_due
 ) WITHOUT ROWID;
 
 -- Groups that are still open, and why (RULE 1).

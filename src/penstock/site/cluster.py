@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from penstock.campaign import Resources, Site, Stage
 from penstock.clock import Clock, SystemClock
-from penstock.errors import DefinitionError, QueryFailed, SubmitRejected, Unreachable
+from penstock.errors import DefinitionError, QueryFailed, SubmitRejected
 from penstock.ledger import FOLDER
 from penstock.schedulers import find_scheduler
 from penstock.schedulers.model import Known, Limits, Request, Scheduler, Sighting
@@ -158,7 +158,7 @@ class ClusterSite(JobFolders):
             raise SubmitRejected(f"site '{self.name}': {self.what_is_missing(argv[0], error)}") from error
         except OSError as error:
             about = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-            raise Unreachable(f"site '{self.name}': `{argv[0]}` cannot be run ({about})") from error
+            raise QueryFailed(f"site '{self.name}': `{argv[0]}` cannot be run ({about})") from error
         finally:
             self.took_s = self.clock.monotonic() - begun
 

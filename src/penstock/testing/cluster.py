@@ -20,7 +20,7 @@ from penstock.testing.outcomes import Rule, all_well
 from penstock.testing.runner import PretendRunner, TaskId
 from penstock.testing.site import has_left
 from penstock.testing.slurm import PretendSlurm
-from penstock.transports.local import LocalTransport
+from penstock.testing.way import PretendWay
 from penstock.transports.reply import Reply
 
 CLOCK_AHEAD_S = 3600.0
@@ -269,7 +269,7 @@ class PretendLogin(ClusterSite):
     """The login node of a PretendCluster, where a conductor may be killed between any two steps."""
 
     def __init__(self, cluster: PretendCluster, definition: Site, root: Path) -> None:
-        transport = LocalTransport(folder_of(definition, root), run_here=cluster.run)
+        transport = PretendWay(folder_of(definition, root), cluster.faults, run_here=cluster.run)
         super().__init__(definition, root, transport=transport, clock=cluster.clock)
         self.cluster = cluster
 

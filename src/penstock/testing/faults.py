@@ -30,6 +30,13 @@ class Fault(Enum):
     """The command is killed after its time limit."""
     LATE_ANSWER = auto()
     """The answer is right and comes after a minute."""
+    # the way there
+    UNREACHABLE = auto()
+    """Nobody answers: no command is run, and no file is read or written."""
+    CUT_OFF = auto()
+    """What was asked is done, and the answer does not arrive."""
+    LOGIN_NEEDED = auto()
+    """The site wants a person to log in."""
     # submission
     NOT_TAKEN = auto()
     """The job is not taken, and the command does not end in its time."""
@@ -127,6 +134,7 @@ FITTING: Mapping[str, frozenset[Fault]] = {
     "sacct": ANSWERING | HISTORY,
     "scancel": frozenset({Fault.NO_CONTACT, Fault.NO_ANSWER}),
 }
+WAY = frozenset({Fault.UNREACHABLE, Fault.CUT_OFF, Fault.LOGIN_NEEDED})
 FILES = frozenset({Fault.CLOCK_AHEAD, Fault.FILES_LATE, Fault.TORN_LINES})
 
 NO_CONTACT = Reply(1, "", "slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n")
