@@ -25,7 +25,7 @@ def start(
     (home / "model").write_text(f"#!/bin/sh\n{shell}\n")
     (home / "model").chmod(0o755)
     contents = inputs or {}
-    told = {"arguments": [], "folders": [], "beside": [], "products": [], "results": {}, **spec}
+    told = {"arguments": [], "folders": [], "beside": [], "products": [], "results": {}, "log": None, **spec}
     told["inputs"] = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     contents = {**contents, "job.json": json.dumps(told).encode()}
     for name, content in contents.items():
@@ -33,7 +33,7 @@ def start(
         (given / name).write_bytes(content + (b"x" if name == spoil else b""))
     digest = hashlib.sha256(contents["job.json"]).hexdigest()
     command = [sys.executable, home / "job.py", given, folder / "runs/one", "./model", digest]
-    done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=scratch, capture_output=True, check=False)
     return done, folder / "runs/one"
 
 
@@ -47,7 +47,7 @@ def test_inputs_arguments_and_products_go_their_way(tmp_path: Path) -> None:
         beside=["seeds"],
         products=["out/*"],
     )
-    assert (done.returncode, done.stdout) == (0, "told\n")
+    assert (done.returncode, done.stdout) == (0, b"told\n")
     assert (results / "out/$(x) '\" *").read_bytes() == b"a\r\nb\xffseed"
 
 
@@ -61,7 +61,12 @@ def test_the_programs_own_end_is_the_end(tmp_path: Path, shell: str, code: int) 
 def test_a_program_that_ends_well_and_makes_nothing_has_failed(tmp_path: Path) -> None:
     done, results = start(tmp_path, "echo x > a.dat", products=["*.dat", "out/*"])
     assert (done.returncode, results.exists()) == (65, False)
-    assert "ended with 0 and made no out/*" in done.stderr
+    assert b"ended with 0 and made no out/*" in done.stderr
+
+
+def test_a_log_of_the_programs_own_is_printed_however_it_ended(tmp_path: Path) -> None:
+    done, _ = start(tmp_path, "echo said; printf 'diverged \\377' > own.log; exit 4", log="own.log")
+    assert (done.returncode, done.stdout) == (4, b"said\ndiverged \xff")
 
 
 def test_a_program_that_cannot_be_started_is_told(tmp_path: Path) -> None:
@@ -76,8 +81,8 @@ def test_a_program_that_cannot_be_started_is_told(tmp_path: Path) -> None:
 def test_inputs_that_are_not_what_the_sweep_wrote_are_refused(tmp_path: Path, spoilt: str) -> None:
     done, _ = start(tmp_path, "true", inputs={"in.txt": b"a"}, spoil=spoilt)
     assert done.returncode == 1
-    assert f"{spoilt} in " in done.stderr
-    assert "is not what the sweep wrote" in done.stderr
+    assert f"{spoilt} in ".encode() in done.stderr
+    assert b"is not what the sweep wrote" in done.stderr
 
 
 @pytest.mark.parametrize(

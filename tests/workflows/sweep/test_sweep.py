@@ -104,6 +104,10 @@ def test_what_is_not_toml_or_not_there_is_told(tmp_path: Path) -> None:
         read_program(tmp_path / "m.toml")
     with pytest.raises(DefinitionError, match="does not exist"):
         read_program(tmp_path / "n.toml")
+    for text in (f"x = {'9' * 5000}", f"x = {'[' * 5000}"):
+        (tmp_path / "m.toml").write_text(text)
+        with pytest.raises(DefinitionError, match="this is not TOML"):
+            read_program(tmp_path / "m.toml")
 
 
 def test_a_program_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:

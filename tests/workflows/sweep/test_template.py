@@ -130,6 +130,7 @@ def test_truths_are_written_as_the_program_wants_them() -> None:
         (1, 2, b"4 10         limits\r\nrest", b"4 7.5         limits\r\nrest"),
         (2, 1, b"a\r  b\rc", b"a\r  7.5\rc"),
         (3, 2, b"\n\n\tx\ty", b"\n\n\tx\t7.5"),
+        (1, 1, codecs.BOM_UTF8 + b"3 x", codecs.BOM_UTF8 + b"7.5 x"),
     ],
 )
 def test_a_word_of_a_line_is_replaced_alone(line: int, word: int, raw: bytes, expected: bytes) -> None:

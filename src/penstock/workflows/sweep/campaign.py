@@ -145,6 +145,7 @@ def write_inputs(folder: Path, program: Program, values: Mapping[str, Value]) ->
         "folders": program.folders,
         "beside": program.beside,
         "products": program.products,
+        "log": program.log,
         "results": program.results,
     }
     contents[JOB_SPEC] = json.dumps(spec, ensure_ascii=False).encode()

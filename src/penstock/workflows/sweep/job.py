@@ -34,6 +34,7 @@ def main(inputs: str, results: str, executable: str, digest: str) -> int:
         code = subprocess.call(command, stdin=subprocess.DEVNULL)
     except OSError as error:
         sys.exit("the program {} cannot be started: {}".format(command[0], error.strerror))
+    tell(job["log"])
     if code:
         return 128 - code if code < 0 else code
     made, missing = find(job["products"])
@@ -66,6 +67,16 @@ def read(folder: str, name: str, digest: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != digest:
         sys.exit("{} in {} is not what the sweep wrote; run `penstock sweep extend`".format(name, folder))
     return content
+
+
+def tell(log: Optional[str]) -> None:
+    """Print what the program wrote into a log of its own, so that it comes home however the program ended."""
+    try:
+        with open(log or os.devnull, "rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+    except OSError as error:
+        sys.stderr.write("the log {} cannot be read: {}\n".format(log, error.strerror))
+    sys.stdout.flush()
 
 
 def find(patterns: List[str]) -> Tuple[List[str], List[str]]:

@@ -115,7 +115,10 @@ def read_table(file: Path) -> Table:
         raise DefinitionError("the file is not UTF-8; save it as UTF-8", file=file) from None
     except OSError as error:
         raise DefinitionError(f"the file cannot be read: {error.strerror}", file=file) from None
-    except tomllib.TOMLDecodeError as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # whole numbers of thousands of digits are no TOMLDecodeError
         place = re.search(r" \(at line ([0-9]+), .*\)", str(error))
         message = f"this is not TOML: {str(error).split(' (at ')[0].lower()}"
         raise DefinitionError(message, file=file, line=int(place[1]) if place else None) from None

@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 
 from penstock.workflows.sweep.value import shown
 
+MARK = "\ufeff"  # of byte order; no part of the first word
+
 Style = Callable[[str, bool], str]
 """Writes a value's text as its file wants it; the second says whether it is text rather than a number or a truth."""
 
@@ -69,7 +71,8 @@ class WordOfLine:
         lines = list(line_bounds(text))
         if not 1 <= self.line <= len(lines):
             raise ValueError(f"there are {len(lines)} lines and no line {self.line}")
-        return lines[self.line - 1]
+        start, end = lines[self.line - 1]
+        return start + text.startswith(MARK, start), end
 
 
 def one_word(text: str, _quoted: bool) -> str:

@@ -27,6 +27,8 @@ SIZE = (8.0, 4.5)  # inches
 def gather(task: Task) -> dict[str, Any]:
     """Write the table and the page of all points that are done (a stage of the campaign)."""
     folders = task.inputs["run"]
+    if not folders:
+        task.fail("no point has results: see `penstock status` for what is wrong with them")
     results = read_results(folders[0].parents[1], folders)
     write_results(task.product("table"), results)
     write_report(task.product("page"), results, seed=task.params["seed"], missing=task.missing)
