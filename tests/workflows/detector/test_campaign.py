@@ -10,7 +10,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from penstock.workflows.detector.deploying import Place, in_force
 from penstock.workflows.detector.masks import export_pyfai
+from penstock.workflows.detector.ndarrayfile import read_text
 from penstock.workflows.detector.products import read_product
 from penstock.workflows.detector.simulator import simulate
 
@@ -35,6 +37,14 @@ python   = "penstock.workflows.detector.stages:status"
 setup    = "penstock.workflows.detector.stages:setup"
 params   = { patience = 60 }
 products = { status = "status/r{run:04d}.h5", page = "status/r{run:04d}.html", pictures = "status/r{run:04d}/" }
+"""
+
+DEPLOYING = """
+[stage.deploy]
+each   = "run"
+after  = ["status"]
+python = "penstock.workflows.detector.stages:deploy"
+params = { calib = "calib", group = "Camera::CalibV1", source = "Dev.0:Cam.0", conditions = { bad = 0.01 } }
 """
 
 PARTS = (
@@ -80,7 +90,7 @@ def campaign(folder: Path, definition: str) -> Path:
 
 
 def test_a_run_is_judged_and_one_that_can_never_be_read_fails_at_once(tmp_path: Path) -> None:
-    folder = campaign(tmp_path / "whole", WHOLE)
+    folder = campaign(tmp_path / "whole", WHOLE + DEPLOYING)
     (folder / "raw/e1234-r0060-s00-c00.h5").write_text("no frames\n" * 100)
     truncated = folder / "raw/e1234-r0061-s00-c00.h5"
     truncated.write_bytes((folder / "raw/e1234-r0059-s00-c00.h5").read_bytes()[:9000])
@@ -92,6 +102,9 @@ def test_a_run_is_judged_and_one_that_can_never_be_read_fails_at_once(tmp_path: 
     bad = {int(place) for place in np.flatnonzero(made.arrays["status"])}
     assert bad == {5, 77}
     assert {int(place) for place in np.flatnonzero(made.arrays["mask"] == 0)} == {5, 77, 384 + 2 * 24 + 3}
+    place = Place(folder / "calib", "Camera::CalibV1", "Dev.0:Cam.0")
+    assert in_force(place, 99) == place.folder / "59-end.data"
+    np.testing.assert_array_equal(read_text(place.folder / "59-end.data")[0], made.arrays["status"])
     page = (folder / "status/r0059.html").read_text()
     shown = {name for name in page.split('"') if name.endswith(".png")}
     assert len(shown) == 8
@@ -100,6 +113,20 @@ def test_a_run_is_judged_and_one_that_can_never_be_read_fails_at_once(tmp_path: 
         said = penstock(folder, "why", run).stdout
         assert why in said, said
         assert "attempt 2" not in penstock(folder, "log", run).stdout
+
+
+def test_a_map_that_does_not_keep_the_conditions_fails_its_stage_at_once(tmp_path: Path) -> None:
+    folder = campaign(tmp_path, WHOLE + DEPLOYING.replace("bad = 0.01", "bad = 0.001"))
+    assert penstock(folder, "run").returncode == 1
+    said = penstock(folder, "why", "59", "--stage", "deploy").stdout
+    assert "0.26% of the pixels are bad, at most 0.10% may be" in said
+    assert not [*folder.glob("calib/**/*.data")]
+
+
+def test_a_wrong_word_fails_at_once_with_the_right_one(tmp_path: Path) -> None:
+    folder = campaign(tmp_path, WHOLE.replace("skip = 2", "skipp = 2"))
+    assert penstock(folder, "run").returncode == 1
+    assert "skipp is no way to select frames; did you mean skip?" in penstock(folder, "why", "59").stdout
 
 
 def test_a_run_in_parts_gives_the_product_of_one_pass(tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ from penstock.errors import DefinitionError
 from penstock.workflows.detector.deploying import (
     Conditions,
     Place,
-    Refused,
     compare,
     deploy,
     in_force,
     undeploy,
 )
+from penstock.workflows.detector.faults import Refused
 from penstock.workflows.detector.ndarrayfile import read_text, text_of
 
 FREE = Conditions(1, 1, 1)

@@ -23,15 +23,12 @@ from numpy.typing import NDArray
 
 from penstock.errors import DefinitionError
 from penstock.workflows.detector.bits import STATUS
+from penstock.workflows.detector.faults import Refused
 from penstock.workflows.detector.ndarrayfile import read_text, text_of
 
 NAME = re.compile(r"(\d+)-(end|\d+)\.data")
 HISTORY, LOCK = "HISTORY", ".lock"
 PREVIOUS, WITHDRAWN = ".previous", ".withdrawn"
-
-
-class Refused(Exception):
-    """A map may not be deployed; the message says why, and what would help."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""Why frames cannot be read: something is still to come, or never will.
+"""Why a run cannot be processed: something is still to come, or never will.
 
 Incomplete     wait: a file is being written, or is not there yet
 Unreadable     for good: another try gives the same
+Refused        for good: the map may not be deployed
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ class Incomplete(Exception):
 
 class Unreadable(Exception):
     """Frames will never be read as they are; the message says why, and what would help."""
+
+
+class Refused(Exception):
+    """A map may not be deployed; the message says why, and what would help."""
 
 
 def say_time(seconds: float) -> str:

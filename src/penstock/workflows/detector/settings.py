@@ -52,12 +52,7 @@ class Settings:
     @classmethod
     def read(cls, params: Mapping[str, Any]) -> Self:
         """Read them from parameters of a stage. Raises DefinitionError for a word that is none of them."""
-        known = [each.name for each in fields(cls)]
-        for word in params:
-            if word not in known:
-                near = get_close_matches(word, known, 1)
-                remedy = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-                raise DefinitionError(f"{word} is no setting of the pixel status; {remedy}")
+        check_words(cls, params, "setting of the pixel status")
         for word, value in params.items():
             if word != "mode" and (isinstance(value, bool) or not isinstance(value, int | float)):
                 raise DefinitionError(f"{word} = {value!r} must be a number")
@@ -71,6 +66,16 @@ class Settings:
     def told(self) -> dict[str, Any]:
         """Give all of them, as a mapping of plain values."""
         return asdict(self)
+
+
+def check_words(kind: Any, params: Mapping[str, Any], what: str) -> None:
+    """Return if all words are fields of a dataclass. Raises DefinitionError, which names the nearest right one."""
+    known = [each.name for each in fields(kind)]
+    for word in params:
+        if word not in known:
+            near = get_close_matches(word, known, 1)
+            remedy = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise DefinitionError(f"{word} is no {what}; {remedy}")
 
 
 def _faults(chosen: Settings) -> list[str]:

@@ -1,6 +1,6 @@
 """The stages of a detector campaign, as the runner calls them: each takes a task.
 
-Parameters of all of them: `dataset`, where the frames are in each file; `select`, a table of `Selection`; `known`, a
+Parameters of those that read frames: `dataset`, where the frames are in each file; `select`, a table of `Selection`; `known`, a
 table with `path`, `polarity` and perhaps `dataset` of a mask; every other word is one of `Settings`. `patience` is for
 how many seconds a run that is incomplete may stay as it is.
 """
@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.workflows.detector.faults import Incomplete, Unreadable
+from penstock.errors import DefinitionError
+from penstock.workflows.detector.faults import Incomplete, Refused, Unreadable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,6 +85,32 @@ def merge(task: Task) -> dict[str, Any]:
         return _write(task, Measured(judged, [*run.told, *told, *tell_sentinels(made)]))
 
 
+def deploy(task: Task) -> dict[str, Any]:
+    """Put the map of a run in force from that run on (each = "run", after = ["status"]); it makes no product.
+
+    Parameters: `calib`, `group`, `source`, perhaps `kind` and `detector`; `conditions`, a table of `Conditions`. The last
+    value of the key is the run's number. What is refused fails for good, and changes nothing.
+    """
+    from penstock.workflows.detector.deploying import Conditions, Place
+    from penstock.workflows.detector.deploying import deploy as put_in_force
+    from penstock.workflows.detector.products import read_product
+    from penstock.workflows.detector.settings import check_words
+
+    with _failing(task):
+        given, made = task.params, next(path for path in task.inputs["status"] if path.suffix == ".h5")
+        check_words(Conditions, given.get("conditions", {}), "condition of a deployment")
+        place = Place(
+            Path(given["calib"]), given["group"], given["source"], given.get("kind", "pixel_status")
+        )
+        chosen = {
+            "detector": given.get("detector", ""),
+            "conditions": Conditions(**given.get("conditions", {})),
+        }
+        found = put_in_force(place, int(task.key[-1]), read_product(made).arrays.get("status"), **chosen)
+    task.log(str(found))
+    return {"bad": found.bad, "newly_bad": found.newly_bad, "newly_good": found.newly_good}
+
+
 def _paths(task: Task) -> list[Path]:
     fields = task.fields
     return [Path(each) for each in fields.get("paths") or [fields["path"]]]
@@ -92,8 +119,10 @@ def _paths(task: Task) -> list[Path]:
 def _open(task: Task) -> Run:
     from penstock.workflows.detector.frames import DATASET, open_run
     from penstock.workflows.detector.selection import Selection
+    from penstock.workflows.detector.settings import check_words
 
     chosen: Mapping[str, Any] = task.params.get("select") or {}
+    check_words(Selection, chosen, "way to select frames")
     selection = Selection(**{**chosen, "codes": tuple(chosen.get("codes", ()))}) if chosen else None
     return open_run(_paths(task), task.params.get("dataset", DATASET), selection)
 
@@ -137,7 +166,7 @@ def _failing(task: Task) -> Iterator[None]:
     """End a task for good where another try gives the same."""
     try:
         yield
-    except Unreadable as error:
+    except (Unreadable, Refused, DefinitionError) as error:
         task.fail(str(error))
     except Incomplete as error:
         overdue = error.overdue(time.time(), float(task.params.get("patience", PATIENCE)))
