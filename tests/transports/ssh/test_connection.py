@@ -109,6 +109,32 @@ def test_a_passphrase_is_asked_for_once_at_the_terminal(serve: Serve, open_way: 
     assert way.read({"a": 0}) == {"a": b"x"}
 
 
+def test_jumps_includes_and_matches_of_the_configuration_are_followed(
+    serve: Serve, open_way: Open, tmp_path: Path
+) -> None:
+    server = serve()
+    way = open_way()
+    jumps = (
+        "Host first second\n  HostName 127.0.0.1\n  HostKeyAlias [127.0.0.1]:{0}\n  Port {0}\n  User {1}\n"
+    )
+    known = server.config.read_text()
+    own = [line for line in known.splitlines() if "IdentityFile" in line or "KnownHosts" in line]
+    (tmp_path / "jumps").write_text("\n".join([jumps.format(server.port, user_of(known)), *own, ""]))
+    (tmp_path / "config").write_text(
+        f"Include {tmp_path}/jumps\nMatch originalhost {HOST} exec true\n  ProxyJump first,second\n{known}"
+    )
+    (tmp_path / "config").replace(server.config)
+    way.login()
+    way.write({"a": b"x"})
+    assert way.read({"a": 0}) == {"a": b"x"}
+    assert server.logins() == (3, 0), "two hops, and the host itself"
+
+
+def user_of(config: str) -> str:
+    """Return who logs in."""
+    return next(line.split()[1] for line in config.splitlines() if line.strip().startswith("User "))
+
+
 # losing it
 
 
