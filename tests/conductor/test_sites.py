@@ -9,7 +9,8 @@ import pytest
 from penstock import config
 from penstock.conductor import Conductor
 from penstock.conductor.plan import plan
-from penstock.errors import AuthNeeded, DefinitionError
+from penstock.errors import DefinitionError
+from penstock.ledger.experience import absences
 from penstock.testing import make_campaign
 
 TOML = """
@@ -33,8 +34,10 @@ def test_a_stage_of_a_site_that_cannot_be_reached_is_planned_and_never_runs_here
     monkeypatch.setenv("PENSTOCK_STATE", str(tmp_path / "state"))
     make_campaign(tmp_path, FAR, files={"in/a.txt": "a"})
     assert "sbatch" in str(plan(config.load(tmp_path)))
-    with pytest.raises(AuthNeeded, match="site 'far' needs you: `penstock site login far`"):
-        Conductor(config.load(tmp_path), command="run").__enter__()
+    with Conductor(config.load(tmp_path), command="run") as conductor:
+        assert conductor.turn().given == 0
+        (said,) = absences(conductor.ledger.db, conductor.clock.now())
+    assert "needs you: `penstock site login far`" in said
     assert not (tmp_path / "out").exists()
 
 

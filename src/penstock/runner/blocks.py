@@ -11,7 +11,7 @@ from typing import Iterable, Iterator
 
 from .files import remove, write_all
 
-BLOCK = 4 << 20
+BLOCK = 1 << 20
 CHUNK = 1 << 20
 
 
