@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from penstock.errors import DefinitionError
-from penstock.workflows.sweep import read_program
+from penstock.workflows.sweep import find_program, plugin, read_program
 from penstock.workflows.sweep.legacy import import_template, write_program
 
 HEAD = "Line Number,Value,Is Var?,Table-Relevant?,Name,Type,Names,Allowed Values\n"
@@ -75,6 +76,26 @@ def test_a_template_that_is_damaged_is_told_with_its_line(
     with pytest.raises(DefinitionError, match=why) as told:
         imported(tmp_path, rows)
     assert told.value.line == line
+
+
+def test_the_command_imports_and_tells_what_it_changed(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text(HEAD + ROWS)
+    words = ["import", str(tmp_path / "old.csv"), str(tmp_path), "--name", "raft", "--input", "raft.inpt"]
+    done = CliRunner().invoke(plugin.group, words)
+    assert done.output.splitlines() == [
+        f"wrote {tmp_path}/programs/raft.toml",
+        "Bond Constant may be 0, which is its own value, although the template says >0",
+    ]
+    assert find_program("raft", tmp_path) == tmp_path / "programs/raft.toml"
+
+
+@pytest.mark.parametrize(
+    ("name", "given"), [("../x", "a"), ("x", "../a"), ("x", "/a"), ("", "a"), ("x", 'a"]'), (".x", "a")]
+)
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str, given: str) -> None:
+    (tmp_path / "old.csv").write_text(HEAD + ROWS)
+    with pytest.raises(DefinitionError, match="is no name of a file"):
+        import_template(tmp_path / "old.csv", name, input_name=given)
 
 
 def test_no_program_is_overwritten(tmp_path: Path) -> None:

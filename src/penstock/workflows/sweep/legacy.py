@@ -17,6 +17,7 @@ from penstock.workflows.setup.definition import table, write_definition
 COLUMNS = ("Line Number", "Value", "Is Var?", "Table-Relevant?", "Name", "Type", "Names", "Allowed Values")
 DASHES = "-" * 50
 TYPES = {"int": "int", "float": "float", "str": "str", "bool": "bool", "int/str": "path_with_int"}
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*").fullmatch
 _ENDS = {">": ("above", "min"), "<": ("below", "max"), ">=": ("min", "min"), "<=": ("max", "max")}
 
 
@@ -44,6 +45,10 @@ def import_template(file: Path, name: str, *, input_name: str) -> Imported:
 
     A bound that the template's own value breaks, as `>3` with the value 3, is taken to include it, and a note says so.
     """
+    if not _NAME(name) or not _NAME(input_name):
+        raise DefinitionError(
+            f"{name!r} or {input_name!r} is no name of a file; use letters, digits and . _ -"
+        )
     rows = _read(file)
     notes = list[str]()
     tables = [

@@ -59,6 +59,30 @@ def extend(folder: Path) -> None:
     click.echo(f"{say_changes(laid.changes)}; next: cd {shlex.quote(str(folder))} && penstock run")
 
 
+@group.command("import")
+@click.argument("template", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@folder_argument
+@click.option(
+    "--name", required=True, help="What the program is called: it becomes programs/NAME.toml in DIR."
+)
+@click.option(
+    "--input", "given", required=True, metavar="INPUT", help="The input file that the program reads."
+)
+def import_program(template: Path, folder: Path, name: str, given: str) -> None:
+    """Make a program in DIR of FILE, a template of Batch-Manager with eight columns.
+
+    \b
+    penstock sweep import netmc_template.csv melt --name netmc --input netmc.inpt
+    """
+    from penstock.workflows.sweep.legacy import import_template, write_program
+    from penstock.workflows.sweep.program import FOLDER
+
+    imported = import_template(template, name, input_name=given)
+    click.echo(f"wrote {write_program(folder / FOLDER, name, imported, input_name=given)}")
+    for note in imported.notes:
+        click.echo(note)
+
+
 @group.command("pack")
 @folder_argument
 @click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
