@@ -78,7 +78,7 @@ def _read_header(lines: Sequence[str]) -> tuple[list[Column], str]:
         raise _Fault('it is no ECSV table: the first line must be "# %ECSV 1.0"', 1)
     text = "\n".join(["", *(line[1:].removeprefix(" ") for line in lines[1:])])
     try:
-        header = _pairs(yaml.compose(text, Loader=yaml.SafeLoader))
+        header = _pairs(yaml.SafeLoader(text).get_single_node())
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         raise _Fault("the header is not YAML", mark.line + 1 if mark else 1) from None
