@@ -174,9 +174,10 @@ def test_what_a_person_took_away_meanwhile_is_cancelled_when_the_site_is_back(tm
 def test_other_sites_go_on(tmp_path: Path, away: str) -> None:
     text = (
         '[campaign]\nname = "both"\nlevels = ["run"]\n[units]\ntable = "runs.csv"\n'
-        '[site.one]\nscheduler = "slurm"\nworkdir = "w1"\n[site.two]\nscheduler = "slurm"\nworkdir = "w2"\n'
+        f'[site.one]\nscheduler = "slurm"\nworkdir = "{tmp_path}/one"\n'
+        f'[site.two]\nscheduler = "slurm"\nworkdir = "{tmp_path}/two"\n'
     ) + "".join(
-        f'[stage.at_{name}]\neach = "run"\nsite = "{name}"\ncommand = ["cp", "x", "{{product}}"]\nproducts = "{name}/{{run}}"\n'
+        f'[stage.at_{name}]\neach="run"\nsite = "{name}"\ncommand = ["cp", "x", "{{product}}"]\nproducts = "of/{name}/{{run}}"\n'
         for name in ("one", "two")
     )
     made = make_campaign(tmp_path, text, {"runs.csv": "run\na\nb\n"})
