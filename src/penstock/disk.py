@@ -6,19 +6,12 @@ import os
 from pathlib import Path
 
 from penstock.errors import LedgerError
-from penstock.runner.files import write_all
+from penstock.runner import files
 
 
 def write_file(path: Path, data: bytes) -> None:
     """Write a whole file: temporary name, fsync, rename, fsync of the folder."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write_durably(temporary, data, os.O_TRUNC)
-        os.replace(temporary, path)
-    except OSError:  # of a full disk it would take the rest
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    files.write_file(str(path), [data])
 
 
 def append(path: Path, data: bytes) -> None:
@@ -28,12 +21,7 @@ def append(path: Path, data: bytes) -> None:
 
 def write_durably(path: Path, data: bytes, flag: int) -> None:
     """Open a file for its owner alone, write, and fsync."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o600)
-    try:
-        write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    files.write_durably(str(path), [data], flag)
 
 
 def private(path: str, flags: int) -> int:
@@ -79,11 +67,7 @@ def server_time(folder: Path, device: int) -> float | None:
 
 def sync_folder(folder: Path) -> None:
     """Make renames in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    files.sync_folder(str(folder))
 
 
 def make_private(folder: Path) -> bool:

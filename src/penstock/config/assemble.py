@@ -67,6 +67,13 @@ def _sites(definition: Definition, places: Places) -> dict[str, Site]:
     return sites
 
 
+#: fields of a site that have another name or form in `campaign`
+CONVERTED = {
+    "max_walltime", "max_memory", "memory", "transport", "visibility", "workdir", "commands", "queue", "partition",
+    "partitions",
+}  # fmt: skip
+
+
 def _site(name: str, table: SiteTable, places: Places) -> Site:
     if table.queue and table.partition:
         raise places.error(
@@ -76,19 +83,7 @@ def _site(name: str, table: SiteTable, places: Places) -> Site:
         raise places.error(
             ("site", name, "partitions"), f"[site.{name}] has a queue and a choice of `partitions`: keep one"
         )
-    apart = {
-        "max_walltime",
-        "max_memory",
-        "memory",
-        "transport",
-        "visibility",
-        "workdir",
-        "commands",
-        "queue",
-        "partition",
-        "partitions",
-    }
-    given: dict[str, Any] = table.model_dump(exclude=apart) | {
+    given: dict[str, Any] = table.model_dump(exclude=CONVERTED) | {
         "setup": tuple(table.setup),
         "lines": tuple(table.lines),
         "licences": tuple(table.licences),

@@ -8,6 +8,7 @@ import time
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from .events import Events, make_reserve, members
+from .files import sync_folder
 from .identity import boot_id, runner_digest, space_id, start_ticks
 from .orphans import end_orphans
 from .sealed import unseal
@@ -122,7 +123,7 @@ def _take(job: Job, native: str) -> Optional[Claim]:
     finally:
         if os.path.lexists(draft):
             os.unlink(draft)
-    _sync_folder(job.folder)
+    sync_folder(job.folder)
     return Claim(job, events, _read_past(job))
 
 
@@ -188,11 +189,3 @@ def _bury(job: Job, holder: Optional[Dict[str, Any]]) -> None:
         reserve = job.file("{}.reserve".format(life))
         if os.path.exists(reserve):
             os.unlink(reserve)
-
-
-def _sync_folder(folder: str) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -51,9 +51,9 @@ def write_file(path: str, data: Iterable[bytes]) -> None:
         raise
 
 
-def write_durably(path: str, data: Iterable[bytes]) -> None:
+def write_durably(path: str, data: Iterable[bytes], flag: int = os.O_TRUNC) -> None:
     """Write a file for its owner alone, and fsync."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o600)
     try:
         for piece in data:
             write_all(descriptor, piece)
