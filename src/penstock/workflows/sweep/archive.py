@@ -11,6 +11,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -75,6 +76,7 @@ def unpack(file: Path, folder: Path, *, most_bytes: int = MOST_BYTES) -> int:
     for name in (POINTS, INPUTS):
         if os.path.lexists(folder / name):
             raise DefinitionError(f"{folder / name} already exists; choose another folder")
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder / f".unpack-{os.getpid()}"
     aside.mkdir()
@@ -89,6 +91,9 @@ def unpack(file: Path, folder: Path, *, most_bytes: int = MOST_BYTES) -> int:
         raise DefinitionError(f"{file} cannot be unpacked: {error}") from None
     finally:
         shutil.rmtree(aside)
+        if made:
+            with suppress(OSError):  # nothing stays of an archive that was refused
+                folder.rmdir()
     return points
 
 
