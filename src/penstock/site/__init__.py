@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from penstock.campaign import Campaign, Site, Stage
 from penstock.errors import DefinitionError
 from penstock.site.cluster import ClusterSite, refuse_resources
+from penstock.site.environments import refuse_bare
 from penstock.site.fitting import refuse_larger
 from penstock.site.local import LocalSite
 from penstock.site.protocols import ClusterJobs, FeedingSite, JobSite
@@ -43,6 +44,8 @@ class Sites:
 
     def check(self) -> None:
         """Raise DefinitionError for the first thing that a site cannot do."""
+        for stage in self.campaign.stages:
+            refuse_bare(stage, self.campaign.site_of(stage))
         for name in self.used():
             if site := self.feeding_site(name):
                 for stage in self.stages_at(name):
