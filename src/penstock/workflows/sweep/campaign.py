@@ -26,7 +26,7 @@ from penstock.workflows.sweep.points import (
 from penstock.workflows.sweep.points import FILE as POINTS
 from penstock.workflows.sweep.program import Program, find_program
 from penstock.workflows.sweep.programfile import read_program
-from penstock.workflows.sweep.sweep import FILE, read_sweep
+from penstock.workflows.sweep.sweep import FILE, HINT, read_sweep
 from penstock.workflows.sweep.value import Value
 
 JOB, JOB_SPEC = "job.py", "job.json"
@@ -61,11 +61,10 @@ def first_sweep(program: Program, name: str) -> str:
     if not defaults:
         raise DefinitionError(f"no variable of the program {name} has a default; give one in {program.file}")
     first = next((key for key in defaults if key != program.seed), next(iter(defaults)))
-    note = f'a list, a range or "all" for any of: {", ".join(program.variables)}'
     return "\n".join(
         [
             table("sweep", {"program": name, "mode": "grid"}),
-            table("vary", {first: [defaults[first].text]}, note=note),
+            table("vary", {first: [defaults[first].text]}, note=HINT),
         ]
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -36,12 +35,30 @@ def group() -> None:
     """Sweeps: which points they have, and adding them to the campaign."""
 
 
+@group.command(
+    epilog="""\b
+Examples:
+  penstock sweep new heat
+  penstock sweep new              # asks for the folder"""
+)
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False, path_type=Path))
+def new(folder: Path | None) -> None:
+    """Write the sweep of DIR by answering questions: which program, what varies, and how.
+
+    It is kept after each answer, so that Ctrl-C loses nothing. A sweep that is there already is changed.
+    """
+    from penstock.workflows.sweep.menu import make_sweep
+
+    make_sweep(folder)
+
+
 @group.command()
 @folder_argument
 def plan(folder: Path) -> None:
     """Show what the sweep in DIR would run: how many points, the first and last; nothing is written."""
     from penstock.workflows.sweep.campaign import plan_changes
     from penstock.workflows.sweep.plan import describe_plan
+    from penstock.workflows.sweep.points import say_changes
 
     planned = plan_changes(folder)
     for line in describe_plan(planned.plan):
@@ -54,6 +71,7 @@ def plan(folder: Path) -> None:
 def extend(folder: Path) -> None:
     """Add the points of the sweep in DIR to its campaign: points.csv grows, and each new point gets its inputs."""
     from penstock.workflows.sweep.campaign import lay_out
+    from penstock.workflows.sweep.points import say_changes
 
     laid = lay_out(folder)
     click.echo(f"{say_changes(laid.changes)}; next: cd {shlex.quote(str(folder))} && penstock run")
@@ -102,13 +120,6 @@ def unpack_inputs(file: Path, folder: Path) -> None:
     from penstock.workflows.sweep.archive import unpack
 
     click.echo(f"unpacked {unpack(file, folder):,} points into {folder}")
-
-
-def say_changes(changes: Mapping[str, int]) -> str:
-    """Say how the points of a campaign change."""
-    return (
-        f"{changes['new']:,} new, {changes['kept']:,} there already, {changes['dropped']:,} no more planned"
-    )
 
 
 @click.command("sweep")

@@ -225,3 +225,10 @@ def count_changes(old: Points, new: Points) -> Mapping[str, int]:
         "kept": len(before & after),
         "dropped": len(before - after),
     }
+
+
+def say_changes(changes: Mapping[str, int]) -> str:
+    """Say how the points of a campaign change."""
+    return (
+        f"{changes['new']:,} new, {changes['kept']:,} there already, {changes['dropped']:,} no more planned"
+    )

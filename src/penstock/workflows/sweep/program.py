@@ -66,12 +66,15 @@ def find_program(name: str, folder: Path) -> Path:
 
     Raises DefinitionError, with the names that there are.
     """
-    own = {path.stem: path for path in sorted((folder / FOLDER).glob("*.toml"))}
-    made = {path.stem: path for path in sorted(READY.glob("*.toml"))}
-    known = made | own
+    known = known_programs(folder)
     if name not in known:
         there = ", ".join(known)
         raise DefinitionError(
             f"there is no program {name!r}; write {folder / FOLDER / name}.toml, or use one of {there}"
         )
     return known[name]
+
+
+def known_programs(folder: Path) -> dict[str, Path]:
+    """Return the files of all programs that a sweep in a folder may name: the ready-made ones, and its own."""
+    return {path.stem: path for place in (READY, folder / FOLDER) for path in sorted(place.glob("*.toml"))}

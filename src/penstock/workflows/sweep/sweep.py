@@ -15,6 +15,9 @@ from penstock.workflows.sweep.value import Value
 from penstock.workflows.sweep.variable import Variable
 
 FILE = "sweep.toml"
+HINT = 'a list, a range or "all" for any of the program\'s variables'
+"""The comment in a sweep that was begun for a person to edit."""
+
 DRAWN = ("random", "latin", "sobol")
 MODES = ("grid", "zip", "nested", "table", *DRAWN)
 

@@ -106,6 +106,14 @@ class Variable:
             text = format_of(self.format).write(value.plain)
         return self.around[0] + text + self.around[1] if self.type == "path_with_int" else text
 
+    def describe_allowed(self) -> str:
+        """Write what it may be; empty if that is anything of its type."""
+        if self.type == "bool":
+            return "true, false"
+        if self.choices:
+            return ", ".join(choice.text for choice in self.choices)
+        return ", ".join(f"{BOUNDS[bound.word][1]} {bound.value.text}" for bound in self.bounds)
+
     def every(self) -> tuple[Value, ...]:
         """Return all that it may be, if it has choices or is a bool. Raises ValueError."""
         if self.type == "bool":
