@@ -5,9 +5,9 @@ import socket
 
 import pytest
 
+from penstock.runner.digests import digest_folder, sync_tree
 from penstock.runner.files import remove
 from penstock.runner.kinds import Odd, open_file
-from penstock.runner.products import digest_folder, sync_tree
 
 IN_A_FOLDER = 'mkdir "$P"; echo 1 > "$P/x"; '
 

@@ -5,14 +5,12 @@ import os
 
 import pytest
 
+from penstock.runner.digests import EMPTY, digest_file, digest_folder
 from penstock.runner.errors import Unfit
 from penstock.runner.products import (
-    EMPTY,
     Found,
     Made,
     Planned,
-    digest_file,
-    digest_folder,
     mark_of,
     move,
     publish,

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from penstock.campaign import Site
-from penstock.runner.products import digest_folder
+from penstock.runner.digests import digest_folder
 from penstock.site import ClusterSite
 from penstock.site.evidence import Product, look_again, misfits, unproven
 from penstock.testing import ManualClock
@@ -35,7 +35,7 @@ def test_other_bytes_of_the_same_size_are_told_by_those_who_read_them(tmp_path: 
     products = [made(tmp_path, "out/a", b"abc"), made(tmp_path, "out/b", b"xyz")]
     (tmp_path / "out/b").write_bytes(b"\0\0\0")  # as a file system leaves it that lost its power
     assert misfits(tmp_path, products) == {}
-    assert unproven(tmp_path, products) == {"out/b": "out/b it differs from what was made"}
+    assert unproven(tmp_path, products) == {"out/b": "out/b differs from what was made"}
 
 
 def test_a_folder_counts_with_all_that_is_in_it(tmp_path: Path) -> None:

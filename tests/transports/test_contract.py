@@ -4,13 +4,17 @@ import errno
 import os
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
 from penstock.errors import LedgerError
-from penstock.transports.protocol import AT_ONCE, MOST, Transport, at_home, read_whole
+from penstock.runner.blocks import BLOCK, draft_of
+from penstock.runner.digests import digest_folder, digest_parts
+from penstock.runner.store import blob_of
+from penstock.transports.protocol import AT_ONCE, MOST, Copy, Part, Transport, at_home, read_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -226,6 +230,10 @@ def test_no_name_leads_out(transport: Transport, name: str) -> None:
         lambda: transport.write({name: b""}),
         lambda: transport.list([name]),
         lambda: transport.pack(name),
+        lambda: transport.send([Copy(name, Path("/etc/hostname"), 1, "0" * 64)]),
+        lambda: transport.fetch([Copy(name, Path("/nowhere/x"), 1, "0" * 64)]),
+        lambda: transport.check([(name, 1, None)]),
+        lambda: transport.walk([name]),
     ):
         with pytest.raises(ValueError, match="below"):
             ask()
@@ -254,6 +262,222 @@ def test_packing_may_be_repeated_and_keeps_what_is_packed(transport: Transport) 
     transport.pack("p1")
     assert (transport.folder / "p1.zip").read_bytes() == whole
     assert names(transport.folder) == ["p1.zip"]
+
+
+# whole files, there and back
+
+
+def made(folder: Path, *sizes: int, mode: int = 0o600) -> list[Copy]:
+    """Make files here that are to be sent, each of random bytes."""
+    folder.mkdir()
+    copies = list[Copy]()
+    for n, size in enumerate(sizes):
+        (folder / f"{n}").write_bytes(data := os.urandom(size))
+        copies.append(Copy(f"sent/{n % 3}/{n}", folder / f"{n}", size, sha256(data).hexdigest(), mode))
+    return copies
+
+
+def test_files_arrive_whole_with_their_modes_and_come_back(transport: Transport, tmp_path: Path) -> None:
+    copies = [copy._replace(mode=0o555 - copy.size % 2) for copy in made(tmp_path / "here", 0, 1, 3 << 20)]
+    transport.send(copies)
+    there = [transport.folder / copy.name for copy in copies]
+    assert [path.read_bytes() for path in there] == [copy.path.read_bytes() for copy in copies]
+    assert [mode(path) for path in there] == [copy.mode for copy in copies]
+    back = [copy._replace(path=tmp_path / "back" / copy.name, mode=0o640) for copy in copies]
+    transport.fetch(back)
+    assert [copy.path.read_bytes() for copy in back] == [copy.path.read_bytes() for copy in copies]
+    assert {mode(copy.path) for copy in back} == {0o640}
+    for folder in (transport.folder, tmp_path / "back"):
+        assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
+
+
+def test_nothing_is_sent_or_fetched_that_is_there(transport: Transport, tmp_path: Path) -> None:
+    (copy,) = made(tmp_path / "here", 1000)
+    transport.send([copy])
+    inode = (there := transport.folder / copy.name).stat().st_ino
+    transport.send([copy._replace(path=tmp_path / "gone", mode=0o500)])
+    assert (there.stat().st_ino, mode(there)) == (inode, 0o700), "it gets the mode bits that it lacks"
+    there.unlink()
+    transport.fetch([copy])
+    transport.send([])
+    transport.fetch([])
+
+
+def test_a_file_that_differs_is_replaced(transport: Transport, tmp_path: Path) -> None:
+    (copy,) = made(tmp_path / "here", 5)
+    transport.write({copy.name: b"other"})
+    transport.send([copy])
+    assert (transport.folder / copy.name).read_bytes() == copy.path.read_bytes()
+
+
+def test_a_file_of_which_some_blocks_are_there_is_continued(transport: Transport, tmp_path: Path) -> None:
+    (copy,) = made(tmp_path / "here", 3 * BLOCK, mode=0o444)
+    data = copy.path.read_bytes()
+    draft = Path(draft_of(str(transport.folder / copy.name), copy.digest))
+    transport.write({f"sent/0/{draft.name}": data[: BLOCK + 5]})
+    copy.path.write_bytes(bytes(BLOCK) + data[BLOCK:])  # of the first block nothing is read again
+    transport.send([copy])
+    assert (transport.folder / copy.name).read_bytes() == data
+
+
+def test_a_whole_draft_that_may_not_be_written_gets_its_name(transport: Transport, tmp_path: Path) -> None:
+    (copy,) = made(tmp_path / "here", BLOCK, mode=0o444)
+    draft = Path(draft_of(str(transport.folder / copy.name), copy.digest))
+    transport.write({f"sent/0/{draft.name}": copy.path.read_bytes()})
+    draft.chmod(0o444)
+    transport.send([copy])
+    assert names(transport.folder) == ["sent", "sent/0", "sent/0/0"]
+    assert mode(transport.folder / copy.name) == 0o444
+
+
+def test_what_has_no_longer_the_bytes_that_were_told_is_not_taken_for_it(
+    transport: Transport, tmp_path: Path
+) -> None:
+    copies = made(tmp_path / "here", 10, 10)
+    transport.send(copies)
+    for copy in copies:
+        (transport.folder / copy.name).write_bytes(b"0123456789")
+    back = [copy._replace(path=tmp_path / "back" / copy.name) for copy in copies]
+    for transfer, asked in ((transport.fetch, back), (transport.send, [copies[0]._replace(digest="0" * 64)])):
+        with pytest.raises(OSError, match=r"digest|size"):
+            transfer(asked)
+    assert not [path for path in (tmp_path / "back").rglob("*") if path.is_file()]
+    assert (transport.folder / copies[0].name).read_bytes() == b"0123456789"
+
+
+def test_what_is_not_there_cannot_be_fetched(transport: Transport, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        transport.fetch([Copy("nothing", tmp_path / "x", 3, sha256(b"abc").hexdigest())])
+
+
+# the store that campaigns share
+
+
+def stored(transport: Transport, *data: bytes, root: str = "winter") -> dict[str, int]:
+    """Let a campaign refer to files, and put them into the store."""
+    blobs = {sha256(each).hexdigest(): len(each) for each in data}
+    transport.hold(root, blobs)
+    transport.write({blob_of(digest): each for digest, each in zip(blobs, data, strict=True)})
+    return blobs
+
+
+def test_what_is_held_and_not_in_the_store_with_its_size_is_told(transport: Transport) -> None:
+    blobs = {sha256(data).hexdigest(): len(data) for data in (b"a", b"bc", b"")}
+    assert sorted(transport.hold("winter", blobs)) == sorted(blobs)
+    blobs = stored(transport, b"a", b"bc", b"")
+    assert transport.hold("winter", blobs) == []
+    first, second, _ = blobs
+    (transport.folder / blob_of(first)).unlink()
+    (transport.folder / blob_of(second)).write_bytes(b"b")
+    assert transport.hold("winter", blobs) == [first, second]
+    assert transport.hold("winter", {}) == []
+
+
+def test_what_a_campaign_refers_to_is_a_sorted_list_that_grows(transport: Transport) -> None:
+    one, two = sha256(b"1").hexdigest(), sha256(b"2").hexdigest()
+    transport.hold("winter", {one: 1})
+    transport.hold("winter", {two: 1})
+    assert (transport.folder / "roots/winter").read_text() == "".join(f"{d}\n" for d in sorted([one, two]))
+    assert mode(transport.folder / "roots/winter") == 0o600
+
+
+def test_what_is_released_goes_unless_another_campaign_refers_to_it(transport: Transport) -> None:
+    (own, shared), (_, theirs) = stored(transport, b"own", b"shared"), stored(
+        transport, b"shared", b"theirs", root="summer"
+    )  # fmt: skip
+    Path(draft_of(str(transport.folder / blob_of(own)), own)).write_bytes(b"o")
+    transport.release("winter", [own, shared])
+    kept = sorted(f"store/{digest[:2]}/{digest}" for digest in (shared, theirs))
+    assert [name for name in names(transport.folder / "store") if "/" in name] == [k[6:] for k in kept]
+    assert names(transport.folder / "roots") == [".lock", "summer"]
+    transport.release("winter", [own, shared])
+    transport.release("summer", [shared, theirs])
+    assert names(transport.folder) == []
+
+
+def test_what_is_released_by_one_who_never_held_it_stays(transport: Transport) -> None:
+    blobs = stored(transport, b"a", b"b")
+    transport.release("summer", blobs)
+    assert transport.hold("winter", blobs) == []
+    transport.release("winter", [next(iter(blobs))])
+    assert len(transport.hold("winter", blobs)) == 1, "the other is still there"
+
+
+def test_nothing_is_made_to_release_something(transport: Transport) -> None:
+    transport.release("winter", [sha256(b"a").hexdigest()])
+    assert not transport.folder.exists()
+
+
+@pytest.mark.parametrize("digest", ["", "../../../etc/passwd", "A" * 64, "g" * 64, "0" * 63])
+@pytest.mark.parametrize("root", ["winter"])
+def test_nothing_but_digests_is_held_or_released(transport: Transport, root: str, digest: str) -> None:
+    for ask in (lambda: transport.hold(root, {digest: 1}), lambda: transport.release(root, [digest])):
+        with pytest.raises(ValueError, match="SHA-256"):
+            ask()
+
+
+@pytest.mark.parametrize("root", ["", ".", "..", ".lock", "a/b", "a\nb", "x" * 201])
+def test_a_campaign_has_a_plain_name_there(transport: Transport, root: str) -> None:
+    for ask in (lambda: transport.hold(root, {}), lambda: transport.release(root, [])):
+        with pytest.raises(ValueError, match="name of a campaign"):
+            ask()
+
+
+def test_no_store_is_made_where_others_may_write(transport: Transport) -> None:
+    transport.write({"a": b""})
+    transport.folder.chmod(0o777)
+    with pytest.raises(LedgerError, match="chmod 700"):
+        transport.hold("winter", {})
+
+
+# products there
+
+
+def test_what_is_missing_or_has_another_size_is_told_with_what_is_wrong(transport: Transport) -> None:
+    transport.write({"out/a": b"abc", "out/b": b"xyz", "out/f/x": b""})
+    files = [("out/a", 3, None), ("out/b", 4, None), ("out/c", 1, None), ("out/f", 99, None)]
+    assert transport.check(files) == {
+        "out/b": "has 3 bytes, not 4",
+        "out/c": "cannot be found (No such file or directory)",
+    }
+    assert transport.check([]) == {}
+
+
+def test_other_bytes_are_told_where_a_digest_is_given(transport: Transport) -> None:
+    transport.write({"out/a": b"abc", "out/b": b"xyz", "f/x": b"in", "g/x": b"in"})
+    digest, folder = sha256(b"abc").hexdigest(), digest_folder(str(transport.folder / "f"))[1]
+    (transport.folder / "g/y").touch()
+    files = [("out/a", 3, digest), ("out/b", 3, digest), ("f", 2, folder), ("g", 2, folder)]
+    assert dict(transport.check(files)) == dict.fromkeys(["out/b", "g"], "differs from what was made")
+
+
+def test_a_folder_with_a_pipe_in_it_is_told(transport: Transport) -> None:
+    transport.write({"f/x": b"in"})
+    os.mkfifo(transport.folder / "f/pipe")
+    assert "pipe, a named pipe" in transport.check([("f", 2, "0" * 64)])["f"]
+    with pytest.raises(OSError, match=r"pipe, a named pipe.*jobs/f"):
+        transport.walk(["f"])
+
+
+def test_all_that_is_in_a_folder_is_told_in_order(transport: Transport) -> None:
+    transport.write({"f/b/ü \udcff": b"abc", "f/a": b"", "g/x": b""})
+    (transport.folder / "f/a").chmod(0o755)
+    (transport.folder / "f/b/link").symlink_to("../a")
+    (transport.folder / "f/empty").mkdir()
+    found = transport.walk(["f", "g"])
+    assert [*found["f"]] == [
+        Part("a", 0, sha256(b"").hexdigest(), 0o755, ""),
+        Part("b/link", 0, sha256(b"../a").hexdigest(), 0o777, "../a"),
+        Part("b/ü \udcff", 3, sha256(b"abc").hexdigest(), 0o600, ""),
+    ]
+    assert digest_parts(found["f"]) == digest_folder(str(transport.folder / "f"))
+    assert [part.name for part in found["g"]] == ["x"]
+    assert transport.walk([]) == {}
+
+
+def test_a_folder_that_is_not_there_is_an_error_with_its_place(transport: Transport) -> None:
+    with pytest.raises(FileNotFoundError, match="jobs/gone"):
+        transport.walk(["gone"])
 
 
 # the place itself

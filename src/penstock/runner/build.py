@@ -11,8 +11,8 @@ from typing import Dict
 
 PACKAGE = "penstock_runner"
 RECEIVER = "penstock_receiver"
-RECEIVERS = ("blocks.py", "files.py", "receiver.py")
-ELSEWHERE = ("__main__.py", "blocks.py", "boot.py", "build.py", "receiver.py")
+RECEIVERS = ("blocks.py", "digests.py", "errors.py", "files.py", "kinds.py", "receiver.py", "store.py")
+ELSEWHERE = ("__main__.py", "boot.py", "build.py", "receiver.py")
 UNCHECKED = (1).to_bytes(4, "little")
 MARSHAL_WITHOUT_REFERENCES = 2  # later versions write other bytes for the same code
 MAIN = "import sys\nfrom {}.main import main\nsys.exit(main())\n".format(PACKAGE)

@@ -1,16 +1,15 @@
 """Files of one machine, written so that a crash leaves the old or the new, never a half.
 
-What answers for a transport far away is made of these, so they import nothing else of ours.
+What answers for a transport far away is made of these and starts for each question, so they import nothing else of ours,
+and what takes long to import only where it is used.
 """
 
 import os
-import shutil
 import stat
-import struct
 import sys
-import zlib
 from typing import Any, Dict, Iterable, Iterator, Optional, Tuple, Type
 
+CHUNK = 1 << 20  # bytes that are read and written at once
 FAST = 1  # events and logs shrink to a tenth at the lowest level already
 
 # one by one
@@ -77,6 +76,13 @@ def remove(path: str) -> None:
             return
     except OSError:
         return
+    remove_folder(path)
+
+
+def remove_folder(path: str) -> None:
+    """Remove a folder with all in it, as far as it can be."""
+    import shutil
+
     try:
         shutil.rmtree(path, ignore_errors=True)
         if os.path.lexists(path):
@@ -132,6 +138,17 @@ def refresh_listing(folder: str) -> None:
         return
 
 
+def lock(descriptor: int, how: int) -> bool:
+    """Lock an open file or folder until it is closed; return False where somebody has it, or there are no locks."""
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError:
+        return False
+    return True
+
+
 def remove_empty(folder: str) -> None:
     """Remove a folder in which nothing is."""
     try:
@@ -162,6 +179,8 @@ def archive_of(folder: str) -> str:
 
 def pack_folder(folder: str) -> None:
     """Put a job's files into its archive and remove the folder; without room it stays, for a later conductor."""
+    import shutil
+
     parent, name = os.path.split(folder)
     archive, draft = archive_of(folder), archive_of(os.path.join(parent, "." + name))
     try:
@@ -207,6 +226,8 @@ def is_whole(path: str) -> bool:
 
 def damages() -> Tuple[Type[Exception], ...]:
     """Return what reading an archive with changed bytes may raise."""
+    import struct
+    import zlib
     from zipfile import BadZipFile
 
     return (

@@ -6,11 +6,12 @@ import sys
 import traceback
 from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Sequence, Tuple
 
+from .digests import sync_tree
 from .errors import TaskFailure
 from .messages import Inbox, pack, write_all
 from .orphans import TASK
 from .prctl import DIE_WITH_PARENT, set_option
-from .products import Found, explained, secure_products, sync_tree
+from .products import Found, explained, secure_products
 from .spec import Job
 from .worker import Voice, serve
 

@@ -5,11 +5,12 @@ import time
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from .claim import TaskId
+from .digests import sync_path, sync_tree
 from .errors import TaskFailure, Unwell, explain
 from .events import LINE_LIMIT, Events, encode, members
 from .files import remove
 from .outcomes import Result
-from .products import Made, publish, sync_path, sync_tree, take_back
+from .products import Made, publish, take_back
 from .revoked import Revocations
 from .slots import Attempt
 

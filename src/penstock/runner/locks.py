@@ -5,6 +5,7 @@ import fcntl
 import os
 from typing import Iterator, List
 
+from .files import lock
 from .folders import make_folder
 
 TRIES = 10
@@ -21,7 +22,7 @@ def hold_folder(path: str) -> int:
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:  # a neighbour found it before it was locked
             continue
-        _lock(fd, fcntl.LOCK_EX)
+        lock(fd, fcntl.LOCK_EX)
         if os.path.exists(path) and os.path.samestat(os.fstat(fd), os.stat(path)):
             return fd
         os.close(fd)
@@ -36,7 +37,7 @@ def take_abandoned(parent: str) -> Iterator[str]:
         except OSError:  # it is gone by now, or nothing of ours
             continue
         try:
-            if _lock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            if lock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 yield path
         finally:
             os.close(fd)
@@ -47,11 +48,3 @@ def _inside(parent: str) -> List[str]:
         return [os.path.join(parent, name) for name in os.listdir(parent)]
     except OSError:  # a neighbour found it empty
         return []
-
-
-def _lock(fd: int, how: int) -> bool:
-    try:
-        fcntl.flock(fd, how)
-    except OSError:
-        return False
-    return True

@@ -6,18 +6,17 @@ import hashlib
 import os
 import stat
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Generator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Generator, List, NamedTuple, Optional, Sequence, Tuple
 
+from .digests import EMPTY, digest_file, digest_folder, sync_tree
 from .errors import Astray, Missing, Taken, Unfit, explain
-from .files import remove
+from .files import CHUNK, remove
 from .folders import Private, PrivateFolders
-from .kinds import Odd, kind_of, open_file, refuse_stray, walk_files
-from .trees import CHUNK, copy_tree
+from .kinds import Odd, kind_of, refuse_stray, walk_files
+from .trees import copy_tree
 
-Allow = Callable[[str, str], None]  # raises Odd for a link (folder, link) that is not to be kept
 Mark = Optional[Tuple[int, int, int, int]]  # what lies at a path: device, inode, size and mtime in ns
 
-EMPTY = hashlib.sha256().hexdigest()
 STRANGE = "already exists and was not made by penstock: move it away, or use --overwrite"
 INLINE_BYTES = 8 * CHUNK  # above, looking at a product is left to another process
 
@@ -248,45 +247,6 @@ def _check_inside(plan: Planned, folder: str) -> None:
         raise Missing("product {} {}".format(plan.shown, odd)) from odd
 
 
-def digest_file(path: str) -> Tuple[int, str]:
-    """Return size and SHA-256 of a file."""
-    fd = open_file(path)
-    try:
-        data = os.read(fd, CHUNK)
-        if not data:
-            return 0, EMPTY
-        size, digest = 0, hashlib.sha256()
-        while data:
-            size += len(data)
-            digest.update(data)
-            data = os.read(fd, CHUNK)
-    finally:
-        os.close(fd)
-    return size, digest.hexdigest()
-
-
-def allow_all(folder: str, link: str) -> None:
-    """Take every link in a folder as it is."""
-
-
-def digest_folder(path: str, allow: Allow = allow_all) -> Tuple[int, str]:
-    """Return the bytes in a folder, and SHA-256 of its sorted lines `relative path NUL sha256 LF`.
-
-    A link in it counts with the text of its target. Raises Odd when the folder cannot be kept as it is.
-    """
-    lines: List[bytes] = []
-    total = 0
-    for entry in walk_files(path):
-        if entry.is_symlink():
-            allow(path, entry.path)
-            size, digest = 0, hashlib.sha256(os.fsencode(os.readlink(entry.path))).hexdigest()
-        else:
-            size, digest = digest_file(entry.path)
-        total += size
-        lines.append(os.fsencode(os.path.relpath(entry.path, path)) + b"\0" + digest.encode("ascii") + b"\n")
-    return total, hashlib.sha256(b"".join(sorted(lines))).hexdigest()
-
-
 def stamp_of(folder: str) -> str:
     """Return what is another when a file in a folder is written, added or removed."""
     lines: List[bytes] = []
@@ -318,30 +278,6 @@ def _copy_over(source: str, target: str) -> None:
     if digest(source) != digest(target):
         raise OSError(errno.EIO, "the copy {} differs from {}".format(target, source))
     remove(source)
-
-
-def sync_tree(path: str) -> None:
-    """Make a file, or a folder with all in it, durable."""
-    if os.path.isdir(path):
-        for folder, _, files in os.walk(path):
-            for name in files:
-                inner = os.path.join(folder, name)
-                if stat.S_ISREG(os.lstat(inner).st_mode):
-                    sync_path(inner)
-            sync_path(folder)
-    else:
-        sync_path(path)
-
-
-def sync_path(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        os.fsync(fd)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # some network file systems do not sync folders
-            raise
-    finally:
-        os.close(fd)
 
 
 def publish(made: Made, plan: Planned) -> os.stat_result:

@@ -10,9 +10,9 @@ import os
 import signal
 import stat
 import sys
-from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import IO, Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from .blocks import CHUNK, held, pieces_of_file, receive
+from .blocks import Wanted, held, pieces_of_file, receive_all, refuse_changed, taken
 from .files import (
     entries_of,
     make_folders,
@@ -21,7 +21,6 @@ from .files import (
     refresh_listing,
     remove,
     remove_empty,
-    sync_folder,
     write_file,
 )
 
@@ -139,45 +138,32 @@ def read(asked: Asked, _source: IO[bytes]) -> Answer:
 def write(asked: Asked, source: IO[bytes]) -> Answer:
     """Write files one after the other, each whole or not there."""
     if asked["files"]:
-        make_folders(path_of(asked, ""))
-        keep_private(path_of(asked, ""))
+        make_private(path_of(asked, ""))
     for name, size in asked["files"]:
         path = path_of(asked, name)
         make_folders(os.path.dirname(path))
-        write_file(path, pieces(source, size))
+        write_file(path, taken(source, size))
     return NOTHING
 
 
 def tell_held(asked: Asked, _source: IO[bytes]) -> Answer:
     """Tell how much of each file is there."""
-    return Answer(
-        {"held": [held(path_of(asked, name), size, digest) for name, size, digest in asked["files"]]}, []
-    )
+    return Answer({"held": [held(path_of(asked, name), *about) for name, *about in asked["files"]]}, [])
 
 
-def receive_all(asked: Asked, source: IO[bytes]) -> Answer:
+def take_files(asked: Asked, source: IO[bytes]) -> Answer:
     """Receive files, or what is missing of them; where the connection breaks, blocks of a draft stay."""
-    make_folders(path_of(asked, ""))
-    keep_private(path_of(asked, ""))
-    folders: Dict[str, None] = {}
-    for name, size, digest, offset in asked["files"]:
-        path = path_of(asked, name)
-        folder = os.path.dirname(path)
-        if folder not in folders:
-            make_folders(folder)
-            folders[folder] = None
-        receive(path, digest, offset, pieces(source, size - offset))
-    for folder in folders:
-        sync_folder(folder)
+    make_private(path_of(asked, ""))
+    files = [Wanted(path_of(asked, name), *about) for name, *about in asked["files"]]
+    receive_all(files, lambda file: taken(source, file.size - file.offset))
     return NOTHING
 
 
-def send_all(asked: Asked, _source: IO[bytes]) -> Answer:
+def give_files(asked: Asked, _source: IO[bytes]) -> Answer:
     """Send files, or what is missing of them: what is no longer as long as it was ends the answer."""
     wanted = [(path_of(asked, name), size, offset) for name, size, offset in asked["files"]]
     for path, size, _ in wanted:
-        if os.stat(path).st_size != size:
-            raise OSError(errno.ESTALE, "it has another size than is known", path)
+        refuse_changed(path, size)
     blobs = (piece for path, size, offset in wanted for piece in pieces_of_file(path, offset, size))
     return Answer({}, blobs, [size - offset for _, size, offset in wanted])
 
@@ -226,34 +212,66 @@ def pack(asked: Asked, _source: IO[bytes]) -> Answer:
     return NOTHING
 
 
+def hold(asked: Asked, _source: IO[bytes]) -> Answer:
+    """Let a campaign refer to files of the store; tell those that are not there."""
+    from . import store
+
+    make_private(path_of(asked, ""))
+    return Answer({"missing": store.hold(path_of(asked, ""), local(asked["root"]), asked["sizes"])}, [])
+
+
+def release(asked: Asked, _source: IO[bytes]) -> Answer:
+    """Let a campaign refer to files of the store no longer."""
+    from . import store
+
+    store.release(path_of(asked, ""), local(asked["root"]), asked["digests"])
+    return NOTHING
+
+
+def check(asked: Asked, _source: IO[bytes]) -> Answer:
+    """Tell what is wrong with files and folders."""
+    from .digests import faults_in
+
+    files = ((name, path_of(asked, name), size, digest) for name, size, digest in asked["files"])
+    return Answer({"wrong": faults_in(files)}, [])
+
+
+def walk_all(asked: Asked, _source: IO[bytes]) -> Answer:
+    """Tell what is in folders."""
+    from .digests import walk
+
+    found = {name: [part_told(part) for part in walk(path_of(asked, name))] for name in asked["folders"]}
+    return Answer({"parts": found}, [])
+
+
+def part_told(part: Any) -> Any:
+    """Return a file or link of a folder as an answer has it."""
+    return part._replace(name=told_name(part.name), link=told_name(part.link))
+
+
 OPERATIONS: Dict[str, Callable[[Asked, IO[bytes]], Answer]] = {
     "hello": hello,
     "run": run,
     "read": read,
     "write": write,
     "held": tell_held,
-    "send": receive_all,
-    "fetch": send_all,
+    "send": take_files,
+    "fetch": give_files,
     "list": list_folders,
     "look": look,
     "remove": remove_all,
     "leave": leave,
     "pack": pack,
+    "hold": hold,
+    "release": release,
+    "check": check,
+    "walk": walk_all,
 }
 
 
-def pieces(source: IO[bytes], size: int) -> Iterator[bytes]:
-    """Yield so many bytes of what is being received."""
-    while size:
-        piece = source.read(min(CHUNK, size))
-        if not piece:
-            raise OSError(errno.EPIPE, "the connection broke")
-        size -= len(piece)
-        yield piece
-
-
-def keep_private(folder: str) -> None:
-    """Refuse a folder that others may change, and close it to those who may read it."""
+def make_private(folder: str) -> None:
+    """Make a folder; refuse one that others may change, and close it to those who may read it."""
+    make_folders(folder)
     found = os.stat(folder)
     if found.st_uid != os.geteuid():
         raise Refused("{} belongs to another user (uid {})".format(folder, found.st_uid))

@@ -4,9 +4,8 @@ import os
 import shutil
 import stat
 
+from .files import CHUNK
 from .kinds import Odd, kind_of, open_file
-
-CHUNK = 1 << 20
 
 
 def copy_tree(source: str, target: str) -> None:

@@ -9,10 +9,11 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
+from .digests import sync_tree
 from .errors import LIMITS, TaskFailure, Unfit
 from .messages import Inbox, pack, write_all
 from .orphans import TASK
-from .products import Made, Planned, explained, find_products, is_heavy, secure_products, sync_tree
+from .products import Made, Planned, explained, find_products, is_heavy, secure_products
 from .spec import Function, Job, Stage
 from .surroundings import Environment, Surroundings
 from .task import Task, Verdict

@@ -10,8 +10,8 @@ from pathlib import Path
 from stat import S_ISDIR
 
 from penstock.ledger.products import ALTERED, LOST, Recorded
+from penstock.runner.digests import digest_at
 from penstock.runner.kinds import Odd
-from penstock.site.evidence import digest_at
 
 #: what the mtime may be rounded to, in ns, by file systems that keep it less exactly than the kernel first says
 GRAINS = (100, 1_000, 1_000_000, 1_000_000_000, 2_000_000_000)

@@ -11,7 +11,7 @@ from penstock.errors import AuthNeeded, Unreachable
 from penstock.testing.faults import Fault
 from penstock.transports.commands import Run
 from penstock.transports.local import LocalTransport
-from penstock.transports.protocol import Entry
+from penstock.transports.protocol import Copy, Entry, Part
 from penstock.transports.reply import Reply
 
 NOBODY = "site 'pretend' needs you: `penstock site login pretend`"
@@ -83,3 +83,33 @@ class PretendWay(LocalTransport):
         """Pack a folder."""
         with self.passage():
             super().pack(folder)
+
+    def send(self, copies: Sequence[Copy]) -> None:
+        """Send whole files."""
+        with self.passage():
+            super().send(copies)
+
+    def fetch(self, copies: Sequence[Copy]) -> None:
+        """Fetch whole files."""
+        with self.passage():
+            super().fetch(copies)
+
+    def hold(self, root: str, blobs: Mapping[str, int]) -> Sequence[str]:
+        """Refer to files of the store."""
+        with self.passage():
+            return super().hold(root, blobs)
+
+    def release(self, root: str, digests: Iterable[str]) -> None:
+        """Refer to files of the store no longer."""
+        with self.passage():
+            super().release(root, digests)
+
+    def check(self, files: Sequence[tuple[str, int, str | None]]) -> Mapping[str, str]:
+        """Look at files and folders."""
+        with self.passage():
+            return super().check(files)
+
+    def walk(self, folders: Sequence[str]) -> Mapping[str, Sequence[Part]]:
+        """Look into folders."""
+        with self.passage():
+            return super().walk(folders)

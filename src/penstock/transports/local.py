@@ -8,9 +8,22 @@ from contextlib import suppress
 from pathlib import Path
 
 from penstock.disk import append, make_private, write_file
+from penstock.runner import store
+from penstock.runner.blocks import Wanted, held, pieces_of_file, receive_all, refuse_changed
+from penstock.runner.digests import faults_in, walk
 from penstock.runner.files import pack_folder, read_from, refresh_listing, remove, remove_empty
 from penstock.transports.commands import Run, run_command
-from penstock.transports.protocol import AT_ONCE, MOST, Entry, Listings, is_inside, refuse_own_folder
+from penstock.transports.protocol import (
+    AT_ONCE,
+    MOST,
+    Copy,
+    Entry,
+    Listings,
+    Part,
+    is_inside,
+    refuse_odd,
+    refuse_own_folder,
+)
 from penstock.transports.reply import Reply
 
 
@@ -107,6 +120,47 @@ class LocalTransport:
     def pack(self, folder: str) -> None:
         """Put the files of a folder into an archive beside it, and remove the folder."""
         pack_folder(self.path_of(folder))
+
+    def send(self, copies: Sequence[Copy]) -> None:
+        """Copy whole files from here, as far as they are missing there."""
+        if copies:
+            make_private(self.folder)
+        copy_files([(str(copy.path), self.path_of(copy.name), copy) for copy in copies])
+
+    def fetch(self, copies: Sequence[Copy]) -> None:
+        """Copy whole files to here, in the same way."""
+        copy_files([(self.path_of(copy.name), str(copy.path), copy) for copy in copies])
+
+    def hold(self, root: str, blobs: Mapping[str, int]) -> Sequence[str]:
+        """Let a campaign refer to these files of the store, and return those that are not there."""
+        refuse_odd(root, blobs)
+        make_private(self.folder)
+        return store.hold(str(self.folder), root, blobs)
+
+    def release(self, root: str, digests: Iterable[str]) -> None:
+        """Let a campaign refer to these files no longer, and remove those that nobody else refers to."""
+        refuse_odd(root, released := [*digests])
+        store.release(str(self.folder), root, released)
+
+    def check(self, files: Sequence[tuple[str, int, str | None]]) -> Mapping[str, str]:
+        """Return the files and folders that are not as is said here, and what is wrong with each."""
+        return faults_in((name, self.path_of(name), size, digest) for name, size, digest in files)
+
+    def walk(self, folders: Sequence[str]) -> Mapping[str, Sequence[Part]]:
+        """Return all files and links in each of these folders."""
+        return {folder: walk(self.path_of(folder)) for folder in folders}
+
+
+def copy_files(ways: Sequence[tuple[str, str, Copy]]) -> None:
+    """Copy files from one place to another of this machine, as far as they are missing there."""
+    sources, missing = dict[str, str](), list[Wanted]()
+    for source, target, copy in ways:
+        have = held(target, copy.size, copy.digest, copy.mode)
+        if have is not None:
+            refuse_changed(source, copy.size)
+            sources[target] = source
+            missing.append(Wanted(target, copy.size, copy.digest, copy.mode, have))
+    receive_all(missing, lambda file: pieces_of_file(sources[file.path], file.offset, file.size))
 
 
 class Listing(Mapping[str, Entry]):

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from penstock.runner.digests import Part
+from penstock.runner.store import is_digest, is_root
 from penstock.transports.reply import Reply
 
 AT_ONCE = 1 << 20  # bytes of one file in one answer
@@ -25,6 +27,16 @@ class Entry(NamedTuple):
     size: int
     mtime_s: float
     is_folder: bool = False
+
+
+class Copy(NamedTuple):
+    """A file here and there, what both must be, and the mode of the one that is made."""
+
+    name: str
+    path: Path
+    size: int
+    digest: str
+    mode: int = 0o600
 
 
 class Transport(Protocol):
@@ -95,6 +107,41 @@ class Transport(Protocol):
         """
         ...
 
+    def send(self, copies: Sequence[Copy]) -> None:
+        """Send whole files from here, as far as they are missing there; each gets its name when it is whole and durable.
+
+        What an earlier try was cut in is continued. A file that is there keeps its mode, with the bits that it lacks.
+        Raises OSError for one that has no longer the bytes that its digest says.
+        """
+        ...
+
+    def fetch(self, copies: Sequence[Copy]) -> None:
+        """Fetch whole files to here, in the same way."""
+        ...
+
+    def hold(self, root: str, blobs: Mapping[str, int]) -> Sequence[str]:
+        """Let a campaign refer to files of the store in the transport's folder; return those that are not there.
+
+        `blobs` has sizes by digests; `root` is what the campaign is called there. It refers to them, durably, before
+        anything is looked for: what is not returned stays there until it is released.
+        """
+        ...
+
+    def release(self, root: str, digests: Iterable[str]) -> None:
+        """Let a campaign refer to these files no longer, and remove those that no other refers to; may be repeated."""
+        ...
+
+    def check(self, files: Sequence[tuple[str, int, str | None]]) -> Mapping[str, str]:
+        """Return what is wrong with files and folders: those that are missing, or have another size, or other bytes.
+
+        Bytes are compared where there is a digest, and made durable. Of a folder the size is not compared.
+        """
+        ...
+
+    def walk(self, folders: Sequence[str]) -> Mapping[str, Sequence[Part]]:
+        """Return all files and links in each of these folders; raises OSError where there is something else."""
+        ...
+
 
 @runtime_checkable
 class NeedsLogin(Protocol):
@@ -140,6 +187,15 @@ def is_inside(name: str) -> bool:
     [True, True, False, False, False, True]
     """
     return not name.startswith("/") and (".." not in name or ".." not in name.split("/"))
+
+
+def refuse_odd(root: str, digests: Iterable[str]) -> None:
+    """Raise ValueError for what is no name of a campaign, or no digest."""
+    if not is_root(root):
+        raise ValueError(f"{root!r} cannot be the name of a campaign at a site")
+    for digest in digests:
+        if not is_digest(digest):
+            raise ValueError(f"{digest!r} is no SHA-256")
 
 
 def read_whole(transport: Transport, name: str) -> bytes | None:

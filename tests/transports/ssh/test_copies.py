@@ -11,8 +11,8 @@ from tests.sshd import Sshd, end_connections
 
 from penstock.errors import SiteError
 from penstock.runner.blocks import BLOCK, digest_of, draft_of
+from penstock.transports.protocol import Copy
 from penstock.transports.ssh import SshTransport
-from penstock.transports.ssh.talks import Copy
 
 ON_ITS_WAY = 3 << 20
 """Bytes of a login and of questions, and as many as SSH lets be on their way (2 MiB)."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
-from penstock.runner.blocks import CHUNK, pieces_of_file, receive
-from penstock.runner.files import make_folders, sync_folder
+from penstock.runner.blocks import Wanted, pieces_of_file, receive_all, taken
+from penstock.transports.protocol import Copy
 from penstock.transports.ssh.wire import begin_of
 
 Process = subprocess.Popen[bytes]
@@ -24,17 +21,8 @@ It is called again where no session was opened.
 """
 
 
-class Copy(NamedTuple):
-    """A file here and there, with what both must be."""
-
-    name: str
-    path: Path
-    size: int
-    digest: str
-
-
-def talk_whole(within_s: float) -> Talk:
-    """Give the question, and await the answer so long."""
+def talk_whole(within_s: float | None) -> Talk:
+    """Give the question, and await the answer so long, or as long as the connection holds."""
     return lambda process, question, _token: process.communicate(question, within_s)
 
 
@@ -90,20 +78,5 @@ def find_answer(source: IO[bytes], token: str) -> bytes:
 
 def write_files(files: Sequence[tuple[Copy, int]], source: IO[bytes]) -> None:
     """Write files as they come, each under its name when it is whole."""
-    folders = dict.fromkeys(os.path.dirname(copy.path) for copy, _ in files)
-    for folder in folders:
-        make_folders(folder)
-    for copy, offset in files:
-        receive(str(copy.path), copy.digest, offset, taken(source, copy.size - offset))
-    for folder in folders:
-        sync_folder(folder)
-
-
-def taken(source: IO[bytes], size: int) -> Iterator[bytes]:
-    """Yield so many bytes of what is received."""
-    while size:
-        piece = source.read(min(CHUNK, size))
-        if not piece:
-            raise BrokenPipeError(errno.EPIPE, "the connection broke")
-        size -= len(piece)
-        yield piece
+    wanted = [Wanted(str(copy.path), copy.size, copy.digest, copy.mode, offset) for copy, offset in files]
+    receive_all(wanted, lambda file: taken(source, file.size - file.offset))

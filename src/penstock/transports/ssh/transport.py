@@ -14,16 +14,27 @@ from penstock.runner.blocks import held
 from penstock.runner.build import build_receiver
 from penstock.transports.commands import MOST as MOST_WORDS
 from penstock.transports.commands import text_of
-from penstock.transports.protocol import AT_ONCE, MOST, Entry, Listings, at_home, is_inside, refuse_own_folder
+from penstock.transports.protocol import (
+    AT_ONCE,
+    MOST,
+    Copy,
+    Entry,
+    Listings,
+    Part,
+    at_home,
+    is_inside,
+    refuse_odd,
+    refuse_own_folder,
+)
 from penstock.transports.reply import Reply
 from penstock.transports.ssh.connection import Connection
 from penstock.transports.ssh.failures import explain_silence
-from penstock.transports.ssh.talks import Copy, Talk, fetching, sending, talk_whole
+from penstock.transports.ssh.talks import Talk, fetching, sending, talk_whole
 from penstock.transports.ssh.wire import Answer, command_of, parse_answer, question, refuse_error
 
 ANSWER_S = 600.0  # for files; a cut line is noticed sooner, by the connection itself
 BEFORE_S = 60.0  # for a shell's start-up files, before and after a command
-WHOLE = talk_whole(ANSWER_S)
+WHOLE, PATIENT = talk_whole(ANSWER_S), talk_whole(None)  # to read all bytes of files may take hours
 
 
 class SshTransport:
@@ -118,19 +129,50 @@ class SshTransport:
 
     def send(self, copies: Sequence[Copy]) -> None:
         """Send files from here, as far as they are missing there; each gets its name when it is whole."""
-        told = self.ask("held", files=[(self.inside(c.name), c.size, c.digest) for c in copies]).told["held"]
-        missing = [(c, have) for c, have in zip(copies, told, strict=True) if have < c.size or not c.size]
-        if missing:
-            files = [(c.name, c.size, c.digest, have) for c, have in missing]
+        if not copies:
+            return
+        asked = [(self.inside(c.name), c.size, c.digest, c.mode) for c in copies]
+        told = self.ask("held", talk=PATIENT, files=asked).told["held"]
+        if missing := missing_of(copies, told):
+            files = [(c.name, c.size, c.digest, c.mode, have) for c, have in missing]
             self.ask("send", talk=sending(missing), files=files)
 
     def fetch(self, copies: Sequence[Copy]) -> None:
         """Fetch files to here, in the same way."""
-        told = [held(str(c.path), c.size, c.digest) for c in copies]
-        missing = [(c, have) for c, have in zip(copies, told, strict=True) if have < c.size or not c.size]
-        if missing:
+        told = [held(str(c.path), c.size, c.digest, c.mode) for c in copies]
+        if missing := missing_of(copies, told):
             files = [(self.inside(c.name), c.size, have) for c, have in missing]
             self.ask("fetch", talk=fetching(missing), files=files)
+
+    # a work folder, with the store that campaigns share
+
+    def hold(self, root: str, blobs: Mapping[str, int]) -> Sequence[str]:
+        """Let a campaign refer to these files of the store, and return those that are not there."""
+        refuse_odd(root, blobs)
+        return self.ask("hold", root=root, sizes=dict(blobs)).told["missing"]
+
+    def release(self, root: str, digests: Iterable[str]) -> None:
+        """Let a campaign refer to these files no longer, and remove those that nobody else refers to."""
+        refuse_odd(root, asked := [*digests])
+        self.ask("release", root=root, digests=asked)
+
+    # products, which lie there
+
+    def check(self, files: Sequence[tuple[str, int, str | None]]) -> Mapping[str, str]:
+        """Return the files and folders that are not as is said here, and what is wrong with each."""
+        asked = [(self.inside(name), size, digest) for name, size, digest in files]
+        return self.ask("check", talk=PATIENT, files=asked).told["wrong"] if asked else {}
+
+    def walk(self, folders: Sequence[str]) -> Mapping[str, Sequence[Part]]:
+        """Return all files and links in each of these folders."""
+        asked = [self.inside(folder) for folder in folders]
+        if not asked:
+            return {}
+        told: dict[str, list[Any]] = self.ask("walk", talk=PATIENT, folders=asked).told["parts"]
+        found = {folder: [Part(*row) for row in rows] for folder, rows in told.items()}
+        for part in (part for parts in found.values() for part in parts):
+            self.inside(part.name)
+        return found
 
     def ask(self, operation: str, *, blobs: Sequence[bytes] = (), talk: Talk = WHOLE, **asked: Any) -> Answer:
         """Ask the receiver there; it is sent along when it is absent."""
@@ -167,6 +209,11 @@ def listed_in(answer: Answer) -> dict[str, Mapping[str, Entry]]:
     """Return the listings that an answer has."""
     found: dict[str, list[Any]] = answer.told["found"]
     return {folder: {name: Entry(*about) for name, *about in entries} for folder, entries in found.items()}
+
+
+def missing_of(copies: Sequence[Copy], held: Sequence[int | None]) -> Sequence[tuple[Copy, int]]:
+    """Return the files that are not there, and how much is in their drafts."""
+    return [(copy, have) for copy, have in zip(copies, held, strict=True) if have is not None]
 
 
 FOLDERLESS = ("hello", "run")

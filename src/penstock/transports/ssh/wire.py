@@ -95,5 +95,5 @@ def refuse_error(answer: Answer, host: str) -> Answer:
         )
     if "error" in told:
         number = getattr(errno, told["error"], errno.EIO)
-        raise OSError(number, os.strerror(number), f"{host}:{told['path']}")
+        raise OSError(number, told["words"] or os.strerror(number), f"{host}:{told['path']}")
     return answer
