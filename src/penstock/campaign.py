@@ -204,6 +204,7 @@ class Site:
     memory_bytes: int | None = None  # local: the same
     gpus: int | None = None  # local: the same
     python: str | None = None
+    requirements: tuple[str, ...] = ()  # packages, or files that list them
     setup: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     container: str | None = None

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.wheels import make_wheel
 
 from penstock.cli.complete import complete_site
 from penstock.ledger import Ledger
@@ -241,3 +242,31 @@ def test_down_leaves_jobs_at_a_cluster_alone_and_says_so(penstock, cluster):
     )
     assert not (cluster / "cancelled").exists()
     assert "stopped at" in (cluster / ".penstock/conductor.log").read_text()
+
+
+def test_packages_are_installed_shown_and_known_the_next_time(penstock, cluster, monkeypatch):
+    for name, value in {
+        "NO_INDEX": "1",
+        "FIND_LINKS": str(cluster / "index"),
+        "CONFIG_FILE": "/dev/null",
+    }.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    make_wheel(cluster / "index", "tide")
+    refused = penstock("site", "provision", "cluster", "-C", cluster)
+    assert refused.exit_code == 2
+    assert "site 'cluster' has no `requirements`" in refused.output
+    text = (cluster / "penstock.toml").read_text()
+    (cluster / "penstock.toml").write_text(
+        text.replace('queue = "long"', 'queue = "long"\nrequirements = ["tide"]')
+    )
+    assert "packages: none: `penstock site provision cluster`" in penstock(
+        "site", "show", "cluster", "-C", cluster
+    ).output.replace("\n", " ")
+    made = penstock("site", "provision", "cluster", "-C", cluster)
+    assert made.exit_code == 0, made.output
+    assert made.stdout.startswith("cluster: tide==1.0 for Python 3.")
+    again = json.loads(penstock("site", "provision", "cluster", "--json", "-C", cluster).stdout)
+    assert (again["installed"], again["wheels"][0][0]) == (False, "tide-1.0-py3-none-any.whl")
+    assert again["python"] == f"{again['folder']}/bin/python"
+    shown = json.loads(penstock("site", "show", "cluster", "--json", "-C", cluster).stdout)
+    assert shown["packages"].startswith("tide==1.0 for Python")

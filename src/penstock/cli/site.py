@@ -30,7 +30,8 @@ T = TypeVar("T")
 Examples:
   penstock site list
   penstock site login coulson
-  penstock site test cluster"""
+  penstock site test cluster
+  penstock site provision coulson"""
 )
 def site() -> None:
     """Show and test the sites where jobs run.
@@ -124,6 +125,7 @@ def what_is_known(campaign: Campaign, name: str, limits: dict[str, Any] | None) 
         "jobs": jobs,
         "tasks": tasks,
         "trouble": trouble and {"why": trouble[0], "since": trouble[1]},
+        "packages": describe_packages(campaign, name),
         "notes": recorded(root, lambda db: [*notes_on(db, name, time.time())], []),
     }
 
@@ -167,6 +169,20 @@ def show_value(key: str, value: Any) -> str:
     return "; ".join(value) if isinstance(value, list) else str(value)  # type: ignore[reportUnknownArgumentType]
 
 
+def describe_packages(campaign: Campaign, name: str) -> str | None:
+    """Say which packages are installed at a site for its functions, if it asks for any."""
+    from penstock.site.environments import asked_of, read_environment
+
+    site = campaign.sites[name]
+    if not site.requirements:
+        return None
+    made = read_environment(campaign.root, site)
+    is_new = made is not None and made.asked == asked_of(site, campaign.root)
+    return f"{made or 'none'}" + (
+        "" if is_new else f": `penstock site provision {name}` installs what it requires"
+    )
+
+
 def state_lines(found: Site, told: dict[str, Any]) -> list[str]:
     """Describe what is known about a site, and its active jobs."""
     from penstock.site.findings import describe_limits
@@ -177,6 +193,8 @@ def state_lines(found: Site, told: dict[str, Any]) -> list[str]:
         lines.append(
             f"limits: {describe_limits(found.scheduler, limits_of(limits))}" if limits else NEVER_ASKED
         )
+    if packages := told["packages"]:
+        lines.append(f"packages: {packages}")
     lines.append(
         f"{count(told['jobs'], 'active job')} with {count(told['tasks'], 'task')}"
         if told["jobs"]
@@ -254,6 +272,36 @@ def login(name: str, root: Path) -> None:
     if not isinstance(way, NeedsLogin):
         raise DefinitionError(f"site '{name}' is not reached by SSH: there is nothing to log in to")
     click.echo(f"{name}: logged in to {host}" if way.login() else f"{name}: already logged in to {host}")
+
+
+@site.command(
+    epilog="""\b
+Examples:
+  penstock site provision coulson
+  penstock site provision coulson --upgrade"""
+)
+@name_argument
+@click.option("--upgrade", is_flag=True, help="Choose the versions anew.")
+@campaign_option
+@json_option
+def provision(name: str, upgrade: bool, root: Path, as_json: bool) -> None:
+    """Install the `requirements` of the site NAME there, for stages that are Python functions.
+
+    The packages are chosen and downloaded here, as wheels for the machine and the Python there; what was chosen once is
+    used again until the requirements change. There, neither pip nor a network is needed. The Python of all jobs of the
+    site has them from then on.
+    """
+    from penstock.site.provision import Provision
+
+    campaign = load(root)
+    found = find_site(campaign, name)
+    work = Provision(found, campaign.root, tell=lambda line: click.echo(visible(f"{name}: {line}"), err=True))
+    made, was_there = work.run(anew=upgrade)
+    if as_json:
+        print_json({"installed": not was_there, "python": made.python, **asdict(made)})
+        return
+    click.echo(visible(f"{name}: {made}"))
+    click.echo(visible(f"  {'was there already' if was_there else 'installed'}: {made.folder}"))
 
 
 def seconds_of(text: str) -> float:

@@ -85,6 +85,7 @@ def _site(name: str, table: SiteTable, places: Places) -> Site:
         )
     given: dict[str, Any] = table.model_dump(exclude=CONVERTED) | {
         "setup": tuple(table.setup),
+        "requirements": tuple(table.requirements),
         "lines": tuple(table.lines),
         "licences": tuple(table.licences),
         "partitions": tuple(

@@ -97,6 +97,10 @@ Reference = Annotated[str, Field(pattern=REFERENCE)]
 Names = Annotated[list[Name], BeforeValidator(listed, json_schema_input_type=str | list[str])]
 Line = Annotated[str, AfterValidator(_one_line)]
 Texts = Annotated[list[str], BeforeValidator(listed, json_schema_input_type=str | list[str])]
+Requirements = Annotated[
+    list[Annotated[str, Field(pattern=r"^[^\s-]")]],
+    BeforeValidator(listed, json_schema_input_type=str | list[str]),
+]
 Licences = Annotated[list[Line], BeforeValidator(listed, json_schema_input_type=str | list[str])]
 Params = Annotated[dict[Name, Any], BeforeValidator(_plain)]
 TypeName = Literal["int", "float", "datetime", "str", "bool"]

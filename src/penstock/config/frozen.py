@@ -160,6 +160,7 @@ _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
     Allowance: {"delays_s": tuple},
     Site: {
         "workdir": Path,
+        "requirements": tuple,
         "setup": tuple,
         "commands": Path,
         "lines": tuple,

@@ -20,6 +20,7 @@ from penstock.config.fieldtypes import (
     Outcome,
     Params,
     Reference,
+    Requirements,
     Scratch,
     Size,
     StageName,
@@ -282,6 +283,12 @@ class SiteTable(Table):
             description="the Python of at least 3.6 to run there [here: the one that runs penstock; there: python3]"
         ),
     ] = None
+    requirements: Annotated[
+        Requirements,
+        Field(
+            description="packages for functions there, or a requirements.txt; `penstock site provision` installs them"
+        ),
+    ] = []
     setup: Annotated[Texts, Field(description="shell lines before each job")] = []
     environment: Annotated[
         dict[str, str], Field(description="environment variables; no others are passed on")

@@ -7,15 +7,18 @@ import zipfile
 import zlib
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
-from typing import Dict
+from typing import Dict, List, Sequence
 
 PACKAGE = "penstock_runner"
 RECEIVER = "penstock_receiver"
 RECEIVERS = ("blocks.py", "digests.py", "errors.py", "files.py", "kinds.py", "receiver.py", "store.py")
-ELSEWHERE = ("__main__.py", "boot.py", "build.py", "receiver.py")
+INSTALLER = "penstock_installer"
+INSTALLERS = ("blocks.py", "files.py", "installer.py", "survey.py", "wheel.py")
+ELSEWHERE = ("__main__.py", "boot.py", "build.py", "installer.py", "receiver.py", "survey.py", "wheel.py")
 UNCHECKED = (1).to_bytes(4, "little")
 MARSHAL_WITHOUT_REFERENCES = 2  # later versions write other bytes for the same code
 MAIN = "import sys\nfrom {}.main import main\nsys.exit(main())\n".format(PACKAGE)
+INSTALL = "import sys\nfrom {}.installer import main\nmain(*sys.argv[1:])\n".format(INSTALLER)
 
 
 def runner_name(sources: Dict[str, bytes]) -> str:
@@ -46,9 +49,24 @@ def read_sources() -> Dict[str, bytes]:
 
 def build_receiver() -> bytes:
     """Return the file that answers for transports far away."""
+    return build_zip(packed(RECEIVER, RECEIVERS))
+
+
+def build_installer() -> bytes:
+    """Return the file that makes an environment out of wheels."""
+    return build_zip(dict(packed(INSTALLER, INSTALLERS), **{"__main__.py": INSTALL.encode("ascii")}))
+
+
+def packed(package: str, names: Sequence[str]) -> Dict[str, bytes]:
+    """Return some of our files as a package of another name."""
     here = Path(__file__).parent
-    files = {name: (here / name).read_bytes() for name in RECEIVERS}
-    return build_zip({RECEIVER + "/" + name: text for name, text in {"__init__.py": b"", **files}.items()})
+    files = {name: (here / name).read_bytes() for name in names}
+    return {package + "/" + name: text for name, text in {"__init__.py": b"", **files}.items()}
+
+
+def read_survey(environments: List[str]) -> str:
+    """Return what a far Python runs to tell what it is, and which of these environments are whole."""
+    return (Path(__file__).parent / "survey.py").read_text("utf-8") + "\nsurvey({!r})\n".format(environments)
 
 
 def read_boot(*arguments: str) -> bytes:

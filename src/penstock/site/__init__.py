@@ -45,7 +45,7 @@ class Sites:
     def check(self) -> None:
         """Raise DefinitionError for the first thing that a site cannot do."""
         for stage in self.campaign.stages:
-            refuse_bare(stage, self.campaign.site_of(stage))
+            refuse_bare(stage, self.campaign.site_of(stage), self.campaign.root)
         for name in self.used():
             if site := self.feeding_site(name):
                 for stage in self.stages_at(name):

@@ -16,6 +16,7 @@ from penstock.errors import DefinitionError, QueryFailed, SubmitRejected
 from penstock.ledger import FOLDER
 from penstock.schedulers import find_scheduler
 from penstock.schedulers.model import Known, Limits, Request, Scheduler, Sighting
+from penstock.site.environments import python_at
 from penstock.site.evidence import Product, look_again
 from penstock.site.folders import SCRIPT, SPEC, TASKS, WORDS, JobFolders
 from penstock.site.script import Digests, job_script
@@ -88,9 +89,12 @@ class ClusterSite(JobFolders):
 
     def script(self, request: Request, digests: Digests, runner: Path) -> str:
         """Return the script of a job, as it is submitted."""
-        folder = self.job_folder(request.token)
+        folder, site = (
+            self.job_folder(request.token),
+            replace(self.site, python=python_at(self.root, self.site)),
+        )
         return job_script(
-            self.scheduler.directives(self.named(request), self.site), self.site, root=self.root, folder=folder, runner=runner,
+            self.scheduler.directives(self.named(request), site), site, root=self.root, folder=folder, runner=runner,
             words=folder / WORDS, digests=digests,
         )  # fmt: skip
 

@@ -103,4 +103,6 @@ def remedy_for(words: str) -> str:
     """Return what to fix when a job's script ended before its program began."""
     if "set-up" in words:
         return "correct the site's `setup`"
+    if "/store/env/" in words:
+        return "install its `requirements` again with `penstock site provision`"
     return "correct the site's `python`, `container` or `setup`"
