@@ -372,7 +372,7 @@ class Attempts:
         """Distinguish a task's failure from its site's."""
         if result.outcome in ("error", "missing_product"):
             places = attempt.folders or [self._job.spec.root]
-            own = [attempt.scratch] if attempt.scratch else []
+            own = [attempt.private] if attempt.private else []
             trouble = disk_trouble([*places, *own, self._job.folder])
             if trouble:
                 return result._replace(outcome="node_failure", why="{} ({})".format(trouble, result.why))
@@ -388,7 +388,7 @@ class Attempts:
             kept = "{}; its scratch folder is kept: {}".format(result.why, attempt.scratch)
             result = result._replace(why=kept)
         else:
-            attempt.remove_scratch()
+            attempt.remove_private()
         if attempt.planned:
             attempt.slot.folders.sweep(attempt.folders)
         return result

@@ -1,6 +1,7 @@
 """What can go wrong, by who has to act.
 
 Unfit    the task as it is cannot be tried: its attempt ends as an error
+Gone     an input was taken from a site to which it was sent: its attempt did not start, and it is sent again
 Taken    the file at a product's path was not made by penstock
 Missing  a product does not exist, or is not what was declared (Astray: it was written under its final name)
 Unwell   the site cannot work (full disk, read-only folder): the element returns its tasks
@@ -50,6 +51,12 @@ class TaskFailure(Exception):
 
 class Unfit(TaskFailure):
     """The task cannot be tried as it is."""
+
+
+class Gone(TaskFailure):
+    """An input that was there is there no longer."""
+
+    outcome = "unstarted"
 
 
 class Taken(TaskFailure):

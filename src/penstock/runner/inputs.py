@@ -1,7 +1,7 @@
-"""The inputs of a task: their names, and where they are copied to when its stage works on copies."""
+"""The inputs of a task: their names, where they are, and where they are copied to when its stage works on copies."""
 
 import os
-from typing import Any, Dict, List, Union, cast
+from typing import Any, Dict, FrozenSet, List, NamedTuple, Union, cast
 
 from .errors import Unfit
 from .spec import Job
@@ -18,33 +18,57 @@ def named_inputs(given: Any, job_folder: str) -> List[str]:
         return [line for line in file.read().split("\n") if line]
 
 
-class Copies:
-    """The copies of one task's inputs in its scratch folder; of equal names each is in a folder of its own."""
+class Origin(NamedTuple):
+    """Where an input is: at a path, or in a store under a digest, there as a file, or as the manifest of a folder."""
 
-    def __init__(self, job: Job, scratch: str) -> None:
-        self.places: Dict[str, str] = {}  # input → its copy
+    name: str
+    path: str
+    store: str
+    digest: str = ""
+    is_tree: bool = False
+
+
+class Copies:
+    """The copies of one task's inputs in a folder for it alone; of equal names each is in a folder of its own."""
+
+    def __init__(self, job: Job, folder: str, task: Dict[str, Any]) -> None:
+        self.places: Dict[Origin, str] = {}  # input → its copy
         self._job = job
-        self._folder = os.path.join(scratch, ".inputs")
+        self._task = task
+        self._stored: Dict[str, Any] = task.get("stored") or {}
+        self._shared: FrozenSet[str] = frozenset(task.get("shared") or ())
+        self._folder = os.path.join(folder, ".inputs")
+        self._known: Dict[str, str] = {}
         self._named: Dict[str, int] = {}
 
     def of(self, path: str) -> str:
-        """Return where the copy of an input will be."""
+        """Return where the copy of an input will be; one that all share is used where it is."""
+        if path in self._shared:
+            return path
         source = os.path.join(self._job.spec.root, path)
-        if source not in self.places:
+        if source not in self._known:
             name = os.path.basename(source.rstrip("/"))
             if name in ("", ".", ".."):
                 raise Unfit("the input {} has no name and cannot be copied".format(path))
             self._named[name] = self._named.get(name, 0) + 1
-            self.places[source] = os.path.join(self._folder, str(self._named[name]), name)
-        return self.places[source]
+            place = self._known[source] = os.path.join(self._folder, str(self._named[name]), name)
+            self.places[self._origin_of(path, source)] = place
+        return self._known[source]
 
-    def stand_in(self, task: Dict[str, Any]) -> Dict[str, Any]:
-        """Return a task whose inputs are the copies."""
-        fields: Dict[str, Any] = task.get("fields") or {}
-        inputs: Dict[str, Any] = task.get("inputs") or {}
+    def _origin_of(self, path: str, source: str) -> Origin:
+        found, store = self._stored.get(path), self._job.spec.store
+        if found is None:
+            return Origin(path, source, store)
+        is_tree = isinstance(found, dict)
+        return Origin(path, source, store, found["tree"] if is_tree else found, is_tree)
+
+    def stand_in(self) -> Dict[str, Any]:
+        """Return the task with the copies as its inputs."""
+        fields: Dict[str, Any] = self._task.get("fields") or {}
+        inputs: Dict[str, Any] = self._task.get("inputs") or {}
         files = {name: self._stand_in(fields[name]) for name in PATH_FIELDS if fields.get(name)}
         copied = {stage: self._stand_in(self._named_in(given)) for stage, given in inputs.items()}
-        return dict(task, fields=dict(fields, **files), inputs=copied)
+        return dict(self._task, fields=dict(fields, **files), inputs=copied)
 
     def _stand_in(self, given: Union[str, List[str]]) -> Union[str, List[str]]:
         return self.of(given) if isinstance(given, str) else [self.of(path) for path in given]

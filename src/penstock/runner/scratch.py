@@ -22,7 +22,7 @@ PLACEHOLDER = re.compile(r"\{(\{)?([A-Za-z_][A-Za-z0-9_.]*)(?::([^{}\n]*))?\}(\}
 
 
 def make_scratch(job: Job, stage: Stage, slot: int, number: int) -> Tuple[str, Optional[int]]:
-    """Make the private folder in which one task runs; on the node, also return what holds it as long as we live."""
+    """Make the private folder of one task; on the node, also return what holds it as long as we live."""
     parent = scratch_of(job, stage)
     path = os.path.join(parent, "{}.{}.{}".format(job.tag, slot, number))
     try:
@@ -83,7 +83,7 @@ def remove_earlier_scratch(job: Job, whys: Sequence[str]) -> None:
 
     On the node's own disk, remove those of every runner that died.
     """
-    stages = [stage for stage in job.spec.stages.values() if stage.scratch]
+    stages = [stage for stage in job.spec.stages.values() if stage.has_private_folder]
     for parent in {place for stage in stages for place in _places(job, stage)}:
         for path in of_earlier_lives(job, parent):
             if not any(path in why for why in whys):

@@ -44,8 +44,9 @@ class Attempt:
     begun = 0.0
     offset = 0
     planned: Sequence[Planned] = ()
-    scratch: Optional[str] = None
-    hold: Optional[int] = None  # what keeps others from removing it
+    private: Optional[str] = None  # a folder for it alone,
+    hold: Optional[int] = None  # what keeps others from removing that,
+    scratch: Optional[str] = None  # and the same folder if it works there
     copies: Optional[Copies] = None
     argv: Sequence[str] = ()
     env: Optional[Dict[str, str]] = None
@@ -89,10 +90,10 @@ class Attempt:
         except OSError:
             on_answer(question(lambda _: None))
 
-    def remove_scratch(self) -> None:
-        """Remove its scratch folder, and let go of it."""
-        if self.scratch:
-            remove_scratch(self.scratch)
+    def remove_private(self) -> None:
+        """Remove its own folder, and let go of it."""
+        if self.private:
+            remove_scratch(self.private)
         if self.hold is not None:
             os.close(self.hold)
             self.hold = None
@@ -127,7 +128,7 @@ def prepare_attempt(job: Job, attempt: Attempt) -> Optional[Exception]:
 
 def abandon_attempt(attempt: Attempt) -> None:
     """Remove what was made for an attempt that does not start."""
-    attempt.remove_scratch()
+    attempt.remove_private()
     attempt.slot.folders.sweep(attempt.folders)
 
 
@@ -142,14 +143,8 @@ def _prepare(job: Job, attempt: Attempt) -> None:
             python=bool(stage.python),
         )
         refuse_taken(attempt.planned)
-    if stage.scratch:
-        slot.count += 1
-        attempt.scratch, attempt.hold = make_scratch(job, stage, slot.number, slot.count)
-        if stage.scratch_at:
-            attempt.planned = work_inside(attempt.scratch, attempt.planned)
-        if stage.copy_inputs:
-            attempt.copies = Copies(job, attempt.scratch)
-            task = attempt.task = attempt.copies.stand_in(task)
+    if stage.has_private_folder:
+        task = _prepare_folder(job, attempt)
     if stage.templates:
         folder = attempt.scratch or (
             os.path.dirname(attempt.planned[0].temporary) if attempt.planned else None
@@ -166,3 +161,19 @@ def _prepare(job: Job, attempt: Attempt) -> None:
     if not stage.python:
         argv: List[Any] = task.get("argv") or []
         attempt.argv = [references.render(item) for item in argv]
+
+
+def _prepare_folder(job: Job, attempt: Attempt) -> Dict[str, Any]:
+    """Make the attempt's own folder; return the task, which gets copies of its inputs if its stage asks for them."""
+    stage, slot = attempt.work.stage, attempt.slot
+    slot.count += 1
+    folder, attempt.hold = make_scratch(job, stage, slot.number, slot.count)
+    attempt.private = folder
+    if stage.scratch:
+        attempt.scratch = folder
+        if stage.scratch_at:
+            attempt.planned = work_inside(folder, attempt.planned)
+    if stage.copy_inputs:
+        attempt.copies = Copies(job, folder, attempt.task)
+        attempt.task = attempt.copies.stand_in()
+    return attempt.task

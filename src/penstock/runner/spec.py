@@ -49,6 +49,11 @@ class Stage(NamedTuple):
     gpus: int
 
     @property
+    def has_private_folder(self) -> bool:
+        """Return whether each attempt has a folder of its own, to work in or for copies of its inputs."""
+        return self.scratch or self.copy_inputs
+
+    @property
     def reads_log(self) -> bool:
         """Return whether the log of a failed attempt is searched."""
         return bool(self.rules) and any(rule.log for rule in self.rules)
@@ -68,6 +73,7 @@ class Spec(NamedTuple):
     grace_s: float
     environment: Dict[str, str]
     stages: Dict[str, Stage]
+    store: str = ""  # the folder of inputs that were sent here, by their digests
 
 
 class Job(NamedTuple):
@@ -114,6 +120,7 @@ def load_spec(folder: str) -> Spec:
         grace_s=data.get("grace_s", 10),
         environment=data.get("environment") or {},
         stages={name: parse_stage(name, stage) for name, stage in data["stages"].items()},
+        store=data.get("store") or "",
     )
 
 

@@ -37,7 +37,12 @@ def blob_of(digest: str) -> str:
     >>> blob_of("ab" * 32)
     'store/ab/abababababababababababababababababababababababababababababababab'
     """
-    return "{}/{}/{}".format(STORE, digest[:2], digest)
+    return blob_in(STORE, digest)
+
+
+def blob_in(store: str, digest: str) -> str:
+    """Return where a file is in a store."""
+    return os.path.join(store, digest[:2], digest)
 
 
 def is_digest(text: str) -> bool:

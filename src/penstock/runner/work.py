@@ -47,7 +47,7 @@ class Work:
     def plain(self) -> bool:
         """Return whether this is a Python task without preparation and without followers."""
         task, stage = self.task, self.stage
-        if not stage.python or stage.scratch or stage.templates or stage.reads_log:
+        if not stage.python or stage.has_private_folder or stage.templates or stage.reads_log:
             return False
         return not (task.get("products") or task.get("env") or task.get("then"))
 
