@@ -200,7 +200,7 @@ class Site:
     host: str | None = None
     transport: str = "local"  # how its commands and files are reached
     workdir: Path | None = None
-    cores: int | None = None  # local: how many at once; None: all this process may use
+    cores: int | None = None  # local: how many at once; None: all that may be used
     memory_bytes: int | None = None  # local: the same
     gpus: int | None = None  # local: the same
     python: str | None = None
@@ -230,6 +230,11 @@ class Site:
     shared_files: bool = True
     group: str | None = None
     fetch: Literal["all", "final", "none"] = "all"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this machine itself, which needs no scheduler and no way to it."""
+        return self.scheduler == "local" and self.transport == "local"
 
 
 @dataclass(frozen=True, slots=True)

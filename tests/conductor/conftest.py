@@ -19,7 +19,7 @@ from penstock.graph import build
 from penstock.ledger import Ledger
 from penstock.ledger.check import check_ledger
 from penstock.ledger.requests import ask
-from penstock.schedulers.local import end_leftovers
+from penstock.site.processes import end_leftovers
 from penstock.units import canonical
 
 HEAD = """\

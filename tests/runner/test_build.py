@@ -7,7 +7,7 @@ import subprocess
 import sys
 import zipfile
 
-from penstock.runner.build import build_zip, read_sources, runner_name
+from penstock.runner.build import build_spool, build_zip, read_sources, runner_name
 
 
 def test_the_file_is_named_by_its_content():
@@ -46,3 +46,11 @@ def test_the_module_runs_in_the_installed_package_too(lab):
         [sys.executable, "-m", "penstock.runner", str(lab.job)], env=lab.environment(None), check=True
     )
     assert json.dumps(lab.events()[-1]["why"]) == '"done"'
+
+
+def test_the_spool_is_one_file_of_sources_that_is_the_same_each_time():
+    assert build_spool() == build_spool()
+    with zipfile.ZipFile(io.BytesIO(build_spool())) as archive:
+        names = archive.namelist()
+    assert {"__main__.py", "penstock_spool/files.py", "penstock_spool/spool/supervisor.py"} <= {*names}
+    assert all(re.fullmatch(r"(penstock_spool/(spool/)?)?\w+\.py", name) for name in names)

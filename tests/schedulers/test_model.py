@@ -75,6 +75,7 @@ def test_only_an_end_has_a_class_of_failure(adapter):
 
 ENDS = {
     "gridengine": {"z"},
+    "local": {"exited", "killed", "vanished", "cancelled", "timeout", "restarted"},
     "lsf": {"DONE", "EXIT"},
     "pbs": {"F", "X"},
     "slurm": {
@@ -112,7 +113,10 @@ def test_a_command_that_is_not_there_took_no_job(adapter):
         adapter.parse_submit(Reply(127, "", "sh: 4: bsub: not found"))
 
 
-def test_a_raw_line_comes_last(adapter):
+def test_a_raw_line_comes_last_where_there_are_some(adapter):
+    if "lines" in getattr(adapter, "UNSUPPORTED", ()):
+        assert adapter.directives(Request("pabc", 2), Site("hpc")) == []
+        return
     lines = adapter.directives(Request("pabc", 2), Site("hpc", lines=("-Z z",)))
     assert lines[-1].endswith("-Z z")
     assert lines[-1].startswith("#")

@@ -18,7 +18,7 @@ from penstock.transports.local import LocalTransport
 
 @pytest.mark.parametrize(
     ("scheduler", "key"),
-    [("pbs", "qos"), ("torque", "qos"), ("torque", "constraint"), ("gridengine", "qos")],
+    [("pbs", "qos"), ("torque", "qos"), ("torque", "constraint"), ("gridengine", "qos"), ("local", "queue")],
 )
 def test_a_key_for_which_a_scheduler_has_no_word_is_refused(tmp_path, scheduler, key):
     with pytest.raises(DefinitionError, match=f"site 'c': {scheduler} has no `{key}`"):
@@ -33,6 +33,7 @@ def test_a_key_for_which_a_scheduler_has_no_word_is_refused(tmp_path, scheduler,
         ("gridengine", {"nodes": 2}, "`nodes`"),
         ("gridengine", {"gpus": 1}, "`gpus`"),
         ("pbs", {"scratch_disk_bytes": 1}, "`scratch_disk`"),
+        ("local", {"nodes": 2}, "`nodes`"),
     ],
 )
 def test_what_a_stage_asks_for_and_a_scheduler_has_no_word_for_is_refused(scheduler, asked, word):

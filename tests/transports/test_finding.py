@@ -7,6 +7,7 @@ import pytest
 
 from penstock.campaign import Campaign, Site
 from penstock.errors import DefinitionError
+from penstock.schedulers import local
 from penstock.site import ClusterSite, Sites
 from penstock.testing import make_campaign
 from penstock.transports import BUILT_IN, GROUP, find_transport
@@ -48,8 +49,8 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
 
 
-def campaign_at(root: Path, site: str) -> Campaign:
-    return make_campaign(root / "campaign", TOML + site).load()
+def campaign_at(root: Path, site: str, *, name: str = "lab") -> Campaign:
+    return make_campaign(root / "campaign", TOML.replace("lab", name) + site).load()
 
 
 def test_the_built_in_ones_are_entry_points_under_their_names() -> None:
@@ -79,11 +80,23 @@ def test_a_cluster_without_a_word_of_it_is_reached_from_here(tmp_path: Path) -> 
 
 
 def test_this_machine_needs_no_way(theirs: None, tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path, 'transport = "theirs"\n')
+    campaign = campaign_at(tmp_path, 'transport = "theirs"\n', name="local")
     with pytest.raises(
-        DefinitionError, match="this machine, to which there is no way: leave `transport` and `host` out"
+        DefinitionError, match="'local' is this machine, to which there is no way: give the other one another"
     ):
         Sites(campaign).check()
+
+
+@pytest.mark.parametrize(("way", "kind"), [('host = "desk"', SshTransport), ('transport = "theirs"', object)])
+def test_a_machine_without_a_scheduler_that_is_not_this_one_is_a_cluster(
+    theirs: None, tmp_path: Path, way: str, kind: type
+) -> None:
+    sites = Sites(campaign_at(tmp_path, f"{way}\n"))
+    assert sites.feeding_site("lab") is None
+    site = sites.cluster("lab")
+    assert isinstance(site, ClusterSite)
+    assert isinstance(site.transport, kind)
+    assert site.scheduler is local
 
 
 def test_a_host_is_reached_by_ssh_unless_something_else_is_named(theirs: None, tmp_path: Path) -> None:
@@ -98,7 +111,7 @@ def test_a_host_is_reached_by_ssh_unless_something_else_is_named(theirs: None, t
 @pytest.mark.parametrize(
     ("site", "why"),
     [
-        ('host = "head"', "is this machine, to which there is no way"),
+        ('host = "head"\ntransport = "local"', "has a `host` and is reached by `local`"),
         ('scheduler = "slurm"\nhost = "head"\ntransport = "local"', "has a `host` and is reached by `local`"),
         ('scheduler = "slurm"\ntransport = "ssh"', "is reached by `ssh` and has no `host`"),
     ],

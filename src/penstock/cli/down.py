@@ -65,12 +65,12 @@ def stop(root: Path, working: Holder, wait: float) -> None:
 def runners_left(root: Path, until: float) -> dict[str, int]:
     """Return the runners of this machine, job and process, that are at work at `until`; none once all have ended."""
     from penstock.ledger import Ledger, jobs
-    from penstock.schedulers import local
+    from penstock.site import processes
 
     with Ledger.open(root, readonly=True) as ledger:
         natives = {job["token"]: job["native"] for job in jobs.open_jobs(ledger.db) if job["feed"]}
-    while left := {token: native for token, native in natives.items() if native and local.alive(native)}:
+    while left := {token: native for token, native in natives.items() if native and processes.alive(native)}:
         if time.monotonic() >= until:
             break
         time.sleep(0.1)
-    return {token: local.process_of(native).pid for token, native in left.items()}
+    return {token: processes.process_of(native).pid for token, native in left.items()}

@@ -188,7 +188,7 @@ def state_lines(found: Site, told: dict[str, Any]) -> list[str]:
     from penstock.site.findings import describe_limits
 
     lines = list[str]()
-    if found.scheduler != "local":
+    if not found.is_here:
         limits = told["limits"]
         lines.append(
             f"limits: {describe_limits(found.scheduler, limits_of(limits))}" if limits else NEVER_ASKED
@@ -336,7 +336,7 @@ def cluster_of(campaign: Campaign, name: str) -> ClusterSite:
     """Return a site that has a scheduler to ask; raises DefinitionError for this machine."""
     from penstock.site import Sites
 
-    if find_site(campaign, name).scheduler == "local":
+    if find_site(campaign, name).is_here:
         raise DefinitionError(
             f"site '{name}' is this machine and has no scheduler to test: use `penstock run`"
         )

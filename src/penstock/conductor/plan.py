@@ -32,6 +32,7 @@ from penstock.ledger.registration import register
 from penstock.ledger.unitchanges import retry_unbegun
 from penstock.ledger.units import Values
 from penstock.rendering import Item
+from penstock.schedulers.text import shown
 from penstock.site import FeedingSite, LocalSite, Sites
 
 SHOWN = 3
@@ -115,7 +116,7 @@ def stage_text(stage: StagePlan) -> list[str]:
     if stage.script:
         lines += [
             f"  at {stage.site} its first array is submitted by",
-            f"  $ {' '.join(stage.submit)}",
+            f"  $ {shown(stage.submit)}",
             "  with the script",
         ]
         lines += [f"    {line}" for line in stage.script.splitlines()]
@@ -223,7 +224,7 @@ def outlook(
     batches = f"in batches of about {show_duration(LOCAL_S)}{most}" if ready > 1 else "by itself"
     here = f"here {count(min(ready, at_once), 'task')} at once on {count(cores, 'core')}, {batches}"
     size = batch_size(stage.batch, usage, workers=stage.workers)
-    clusters = [site.name for site in campaign.sites.values() if site.scheduler != "local"]
+    clusters = [site.name for site in campaign.sites.values() if not site.is_here]
     return [here, *(array_outlook(name, ready, size) for name in clusters)]
 
 

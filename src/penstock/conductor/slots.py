@@ -15,10 +15,10 @@ from penstock.hardware import Amounts, Node
 from penstock.ledger import jobs, tasks
 from penstock.ledger.tasks import READY
 from penstock.rendering import batch_text, job_spec, relative_to_root
-from penstock.schedulers.local import node_named
 from penstock.site import FeedingSite
 from penstock.site.fitting import roomiest, taken_by
 from penstock.site.folders import SPEC, TASKS
+from penstock.site.processes import node_named
 from penstock.site.tasksfile import read_devices
 
 SHORT_S = 0.5  # units quicker than this are fed one batch ahead, so that no slot waits for us

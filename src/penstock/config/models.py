@@ -272,10 +272,12 @@ class SiteTable(Table):
         ),
     ] = None
     workdir: Annotated[str | None, Field(description="the folder for jobs there")] = None
-    cores: Annotated[int | None, Field(ge=1, le=MOST, description="local: how many cores to use [all]")] = (
+    cores: Annotated[
+        int | None, Field(ge=1, le=MOST, description="without a scheduler: how many cores to use [all]")
+    ] = None
+    memory: Annotated[Size | None, Field(description="without a scheduler: how much memory to use [all]")] = (
         None
     )
-    memory: Annotated[Size | None, Field(description="local: how much memory to use [all]")] = None
     gpus: Annotated[int | None, Field(ge=0, le=MOST, description="local: how many GPUs to use [all]")] = None
     python: Annotated[
         str | None,

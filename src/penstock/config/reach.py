@@ -103,8 +103,7 @@ def _lines(file: Path | None) -> dict[tuple[str, ...], int]:
 
 
 def _runs_here(stage: Stage, campaign: Campaign) -> bool:
-    site = campaign.site_of(stage)
-    return site.scheduler == "local" and site.host is None
+    return campaign.site_of(stage).is_here
 
 
 def _check_command(stage: Stage, campaign: Campaign, places: Places) -> list[str]:

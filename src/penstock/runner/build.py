@@ -14,6 +14,8 @@ RECEIVER = "penstock_receiver"
 RECEIVERS = ("blocks.py", "digests.py", "errors.py", "files.py", "kinds.py", "receiver.py", "store.py")
 INSTALLER = "penstock_installer"
 INSTALLERS = ("blocks.py", "files.py", "installer.py", "survey.py", "wheel.py")
+SPOOL = "penstock_spool"
+SPOOLERS = ("files.py", "identity.py", "orphans.py")
 ELSEWHERE = ("__main__.py", "boot.py", "build.py", "installer.py", "receiver.py", "survey.py", "wheel.py")
 UNCHECKED = (1).to_bytes(4, "little")
 MARSHAL_WITHOUT_REFERENCES = 2  # later versions write other bytes for the same code
@@ -67,6 +69,26 @@ def packed(package: str, names: Sequence[str]) -> Dict[str, bytes]:
 def read_survey(environments: List[str]) -> str:
     """Return what a far Python runs to tell what it is, and which of these environments are whole."""
     return (Path(__file__).parent / "survey.py").read_text("utf-8") + "\nsurvey({!r})\n".format(environments)
+
+
+def build_spool() -> bytes:
+    """Return the file that makes a machine without a scheduler one, with sources alone: it goes with each question."""
+    here = Path(__file__).parent
+    paths = [*(here / name for name in SPOOLERS), *sorted((here / "spool").glob("[!b]*.py"))]
+    sources = {"{}/{}".format(SPOOL, path.relative_to(here).as_posix()): path.read_bytes() for path in paths}
+    main = "import sys\nfrom {}.spool.questions import main\nmain(sys.argv[1:])\n".format(SPOOL)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, text in sorted(
+            {**sources, SPOOL + "/__init__.py": b"", "__main__.py": main.encode()}.items()
+        ):
+            _add(archive, name, text)
+    return file.getvalue()
+
+
+def read_spool_boot() -> str:
+    """Return what a far Python runs to have that file."""
+    return (Path(__file__).parent / "spool" / "boot.py").read_text("ascii")
 
 
 def read_boot(*arguments: str) -> bytes:

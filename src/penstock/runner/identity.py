@@ -4,8 +4,10 @@ import os
 import re
 from typing import Mapping, Optional
 
+JOB, ELEMENT = "PENSTOCK_JOB", "PENSTOCK_ELEMENT"  # where our own spool is the scheduler
 # The scheduler's array index, and what it holds outside an array.
 INDEX_VARIABLES = {
+    ELEMENT: "",
     "SLURM_ARRAY_TASK_ID": "",
     "PBS_ARRAY_INDEX": "",
     "PBS_ARRAYID": "",
@@ -33,8 +35,8 @@ def _index(environ: Mapping[str, str]) -> Optional[int]:
 
 def find_native(given: Optional[str], environ: Mapping[str, str]) -> str:
     """Return the job's id at the scheduler without its array part; else pid and start time."""
-    if given:
-        return given
+    if given or environ.get(JOB):
+        return given or environ[JOB]
     for name in NATIVE_VARIABLES:
         if environ.get(name):
             return strip_index(environ[name])

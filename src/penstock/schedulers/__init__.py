@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, cast
 from penstock.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from penstock.schedulers import gridengine, lsf, pbs, slurm, torque
+    from penstock.schedulers import gridengine, local, lsf, pbs, slurm, torque
     from penstock.schedulers.model import Scheduler
 
     # by the type checker: they have all that is asked for
-    CHECKED: tuple[Scheduler, ...] = (gridengine, lsf, pbs, slurm, torque)
+    CHECKED: tuple[Scheduler, ...] = (gridengine, local, lsf, pbs, slurm, torque)
 
 GROUP = "penstock.schedulers"
-BUILT_IN = ("gridengine", "lsf", "pbs", "slurm", "torque")
+BUILT_IN = ("gridengine", "local", "lsf", "pbs", "slurm", "torque")
 
 
 def find_scheduler(name: str) -> Scheduler:
@@ -30,7 +30,7 @@ def find_scheduler(name: str) -> Scheduler:
 
     points = {point.name: point for point in entry_points(group=GROUP)}
     if name not in points:
-        raise _unknown(name, sorted({"local", *BUILT_IN, *points}))
+        raise _unknown(name, sorted({*BUILT_IN, *points}))
     return cast("Scheduler", points[name].load())
 
 

@@ -1,91 +1,215 @@
-"""This machine as a scheduler: detached processes, known by pid and start time."""
+"""A far machine without a scheduler, such as a workstation: our own spool there is one (`runner/spool`).
+
+- Each command is a Python that gets the program with the question, so nothing needs to be there but a Python 3.6 and
+  Linux. What the program prints is one line of JSON behind a mark.
+- A job is known by its name, the token, and is added once, however often it is submitted.
+- What starts elements there may be killed: a question starts it again. An element is never said to have ended before
+  that is written down there, and nothing of it lives.
+- Ended jobs are told for a week, so there is no history besides the queue.
+"""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
 
-from penstock.disk import private
-from penstock.host import Process, boot_id, hostname, space_id, start_time
-from penstock.runner.orphans import end_orphans
+from penstock.campaign import Site
+from penstock.decide import Outcome
+from penstock.display import count, show_bytes
+from penstock.errors import QueryFailed, SubmitRejected
+from penstock.runner.build import build_spool, read_spool_boot
+from penstock.schedulers.model import Known, Limits, Phase, Request, Sighting
+from penstock.schedulers.text import answer, last_match, refusal
+from penstock.transports.reply import Reply
+
+NAME: str = "local"
+COMMANDS: tuple[str, ...] = ("python3",)
+#: keys of a site, and of resources, that mean nothing to a single machine without a scheduler
+UNSUPPORTED = (
+    "queue", "partitions", "account", "qos", "reservation", "licences", "comment", "memory_per_cpu", "constraint",
+    "lines", "nodes", "gpus", "gpu_type", "scratch_disk_bytes",
+)  # fmt: skip
+
+#: word → where the element stands, and the class of its failure
+STATES: dict[str, tuple[Phase, Outcome | None]] = {
+    "waiting": (Phase.PENDING, None),  # for room, or for an earlier one
+    "running": (Phase.RUNNING, None),  # it has started, and no end is written down
+    "exited": (Phase.ENDED, None),  # with an exit code
+    "killed": (Phase.ENDED, None),  # by a signal: of a person, or because memory ran out
+    "vanished": (Phase.ENDED, None),  # it ended while nobody watched: nothing of it lives
+    "cancelled": (Phase.ENDED, "cancelled"),  # as was asked for
+    "timeout": (Phase.ENDED, "timeout"),  # it reached its walltime
+    "restarted": (Phase.ENDED, "node_failure"),  # the machine was restarted meanwhile
+}
+
+GRACE_S = 30.0  # from asking an element to end until it is killed
+MOST_NAMES = 5_000  # an argument may have 128 kB; without names all jobs are told
+ALL = 0  # of a limit: all there is
 
 
-def start(argv: Sequence[str], words: Path, *, cwd: Path, environment: Mapping[str, str]) -> str:
-    """Start a process that outlives us and our terminal; return its native id, `pid.start.boot.space`."""
-    with open(words, "ab", opener=private) as log:
-        process = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
+def directives(request: Request, site: Site) -> list[str]:
+    """Return no lines: all that a job needs is said when it is submitted."""
+    return []
+
+
+def submit(script: str, request: Request, site: Site) -> list[str]:
+    """Return the command that adds a job."""
+    return ask(
+        "submit", token=request.token, elements=request.elements, script=script, cores=request.cores,
+        memory=request.memory_bytes or 0, exclusive=request.exclusive, walltime_s=request.walltime_s,
+        grace_s=GRACE_S, parallel=request.max_parallel, most=(site.cores or ALL, site.memory_bytes or ALL),
+    )  # fmt: skip
+
+
+def parse_submit(reply: Reply) -> str:
+    """Return the name, which is the id."""
+    if reply.code != 0:
+        raise refusal(reply, ())
+    told = told_by(reply)
+    if "refused" in told:
+        there = f"{count(told['cores'], 'core')} and {show_bytes(told['memory'])} of memory"
+        raise SubmitRejected(
+            f"an element needs more than {told['refused']} has for it ({there}): ask for less in `resources`, or for"
+            " fewer `workers`"
         )
-    CHILDREN[process.pid] = process
-    return f"{process.pid}.{start_time(process.pid) or ''}.{boot_id()}.{space_id()}"
+    if not isinstance(told.get("job"), str):
+        raise QueryFailed("it is unknown whether the job was added: it is looked for by its name")
+    return told["job"]
 
 
-#: our own children must be waited for, or they stay as zombies
-CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
+def queue(jobs: Sequence[Known]) -> list[str]:
+    """Return the command that shows how jobs stand."""
+    return find([job.token for job in jobs])
 
 
-def alive(native: str) -> bool:
-    """Whether the process with that native id still runs, as far as can be seen from here."""
-    process = process_of(native)
-    child = CHILDREN.get(process.pid)
-    if child is not None and child.poll() is not None:
-        del CHILDREN[process.pid]
-    return not process.dead
+def find(tokens: Sequence[str]) -> list[str]:
+    """Return the same: a job is known by its name."""
+    return ask("queue", tokens=[*tokens] if len(tokens) <= MOST_NAMES else [])
 
 
-def seen(native: str) -> bool:
-    """Whether it is visible from here if the process with that native id still runs."""
-    return process_of(native).seen_from(hostname())
+def parse_queue(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
+    """Return what is said about these jobs, element by element."""
+    told = told_by(reply)
+    known = {job.token for job in jobs}
+    try:
+        return [
+            seen
+            for token, job in told["jobs"].items()
+            if token in known
+            for seen in sightings(token, job, told)
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise QueryFailed(f"the answer makes no sense ({error!r}): it is asked again") from error
 
 
-def process_of(native: str) -> Process:
-    """Return the process that a native id names."""
-    pid, started, boot, *space = native.partition("@")[0].split(".")
-    return Process(hostname(), boot, int(pid), started, space[0] if space else None)
+def sightings(token: str, job: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[Sighting]:
+    """Return how each element of a job stands."""
+    ended = {element: end for element, *end in job["ended"]}
+    running, waits = set[int](job["running"]), f"{told['taken']} of {count(told['cores'], 'core')} taken"
+    waits = f"{waits}, {told['trouble']}" if told["trouble"] else waits
+    for element in range(1, job["elements"] + 1):
+        word, code, signal = ended.get(element) or (
+            "running" if element in running else "waiting",
+            None,
+            None,
+        )
+        phase, outcome = STATES.get(word, (Phase.UNKNOWN, None))
+        yield Sighting(
+            native=token,
+            element=element if job["elements"] > 1 else None,
+            phase=phase,
+            word=word,
+            reason=waits if word == "waiting" else reason_of(code, signal),
+            outcome=outcome,
+            node="" if word == "waiting" else told["host"],
+            exit_code=code,
+            signal=signal,
+            token=token,
+        )
 
 
-def step_argv(node: str, cores: int) -> list[str]:
-    """Return what starts a command on another node of the allocation that we are in, beside others there.
-
-    Steps may overlap, and have all the cores and memory that the allocation has: it is known here what fits together.
-    """
-    return [
-        "srun", "--nodes=1", "--ntasks=1", "--overlap", "--mem=0", "--cpu-bind=none", "--input=none", "--quiet",
-        f"--cpus-per-task={cores}", f"--nodelist={node}",
-    ]  # fmt: skip
+def reason_of(code: int | None, signal: int | None) -> str:
+    """Say how a process ended."""
+    if code is not None:
+        return f"exit code {code}"
+    return "" if signal is None else f"signal {signal}"
 
 
-def on_node(native: str, node: str) -> str:
-    """Return the native id of a runner that was started on a node."""
-    return f"{native}@{node}" if node else native
+def history(jobs: Sequence[Known]) -> None:
+    """Return None: the queue tells of ends, too."""
 
 
-def node_named(native: str) -> str:
-    """Return the node where the runner with that native id was started; empty: this machine."""
-    return native.partition("@")[2]
+def parse_history(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
+    """Return nothing, as nothing was asked."""
+    return []
 
 
-def ask_to_end(native: str) -> None:
-    """Ask a runner to start nothing more and to give back the rest; `srun` hands on this signal, and ends all by the other."""
-    if alive(native) and seen(native):
-        os.kill(int(native.partition(".")[0]), signal.SIGUSR1 if node_named(native) else signal.SIGTERM)
+def parse_find(reply: Reply, tokens: Sequence[str]) -> Mapping[str, str]:
+    """Return token → native id of those that are there."""
+    there = told_by(reply).get("jobs")
+    if not isinstance(there, dict):
+        raise QueryFailed("the answer lists no jobs: it is asked again")
+    return {token: token for token in tokens if token in there}
 
 
-def end_leftovers(token: str) -> None:
-    """End what a dead runner's tasks left running, and wait for it (RULES 19)."""
-    end_orphans(f"{token}/1/1")
+def cancel(job: Known, elements: Sequence[int] | None) -> list[str]:
+    """Return the command that ends some elements, or all."""
+    return ask("cancel", token=job.native or job.token, elements=elements and [*elements])
 
 
-def runner_argv(pyz: Path, folder: Path, python: str | None) -> list[str]:
-    """Return the command that runs the one element of a local job; names are UTF-8 there, too, whatever the locale says."""
-    return [python or sys.executable, "-X", "utf8", str(pyz), str(folder)]
+def limits() -> list[str]:
+    """Return the command that tells what the machine is."""
+    return ask("limits")
+
+
+def parse_limits(reply: Reply) -> Limits:
+    """Return how much there is, and whether a logout would end all."""
+    told = told_by(reply)
+    try:
+        about = f"on {told['host']}, {count(told['cores'], 'core')}, {show_bytes(told['memory'])} of memory"
+    except (KeyError, TypeError) as error:
+        raise QueryFailed("the answer does not say what the machine is: it is asked again") from error
+    return Limits(about, accounting=None, faults=(ENDS_ALL,) if told.get("ends_all") else ())
+
+
+ENDS_ALL = (
+    "it ends all processes of a user who logs out (KillUserProcesses): ask its administrators for `loginctl"
+    " enable-linger` and KillExcludeUsers"
+)
+
+
+def ask(question: str, **asked: Any) -> list[str]:
+    """Return the command that asks the spool there."""
+    digest, packed = program()
+    return ["python3", "-I", "-S", "-c", BOOT, digest, packed, question, json.dumps(asked)]
+
+
+BOOT = f"""{read_spool_boot()}
+boot(*sys.argv[1:3])
+from penstock_spool.spool.questions import main
+main(sys.argv[3:])
+"""
+
+
+@cache
+def program() -> tuple[str, str]:
+    """Return the digest of the program that answers, and the program as a word of a command."""
+    data = build_spool()
+    return hashlib.sha256(data).hexdigest(), base64.b64encode(zlib.compress(data, 9)).decode("ascii")
+
+
+def told_by(reply: Reply) -> dict[str, Any]:
+    """Return what an answer tells; raises QueryFailed without one."""
+    found = last_match(answer(reply), r"penstock-local (\{.*\})")
+    try:
+        told: Any = json.loads(found[1]) if found else None
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise QueryFailed(f"the machine gave no answer ({reply.words})")
+    return told  # type: ignore[reportUnknownVariableType]

@@ -112,6 +112,8 @@ class Limits:
     accounting: bool | None = None
     """Whether it remembers finished jobs and reports them."""
     notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    """What is wrong there for jobs, each with its remedy."""
 
 
 class Scheduler(Protocol):

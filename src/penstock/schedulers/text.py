@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from shlex import quote
 from typing import NamedTuple
 
 from penstock.errors import QueryFailed, SiteError, SiteFull, SubmitRejected
 from penstock.transports.reply import Reply
 
 MOST_ELEMENTS = 10_000_000
+LONGEST = 2000  # characters of a word that a person may want to read
 RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
 
 
@@ -83,6 +85,15 @@ def raw_lines(prefix: str, lines: Iterable[str]) -> list[str]:
     """
     single = [line.strip() for text in lines for line in text.splitlines()]
     return [line if line.startswith("#") else f"{prefix} {line}" for line in single if line]
+
+
+def shown(argv: Sequence[str]) -> str:
+    """Return a command for a person, without the text of programs in it.
+
+    >>> shown(["python3", "-c", "import os\\nos.sync()", "a b"])
+    "python3 -c … 'a b'"
+    """
+    return " ".join("…" if "\n" in word or len(word) > LONGEST else quote(word) for word in argv)
 
 
 def last_match(text: str, pattern: str) -> re.Match[str] | None:

@@ -36,7 +36,7 @@ class Sites:
     def name_of(self, stage: Stage) -> str:
         """Return the name of the site where a stage's tasks run."""
         site = self.campaign.site_of(stage)
-        return self.here.name if self.here and is_here(site) else site.name
+        return self.here.name if self.here and site.is_here else site.name
 
     def used(self) -> list[str]:
         """Return the names of the sites that stages use."""
@@ -62,7 +62,7 @@ class Sites:
 
     def feeding_site(self, name: str) -> FeedingSite | None:
         """Return the site with that name if its runners are fed."""
-        if name not in self.feeding and name not in self.clusters and is_here(self.definition(name)):
+        if name not in self.feeding and name not in self.clusters and self.definition(name).is_here:
             self.feeding[name] = LocalSite(self.definition(name), self.campaign.root)
         return self.feeding.get(name)
 
@@ -95,15 +95,10 @@ class Sites:
 
 def contradiction(site: Site) -> str | None:
     """Return what does not fit together in a site, if anything."""
-    if is_here(site) and (site.host or site.transport != "local"):
-        return "is this machine, to which there is no way: leave `transport` and `host` out, or name a `scheduler`"
+    if site.name == "local" and not site.is_here and site.scheduler == "local":
+        return "is this machine, to which there is no way: give the other one another name"
     if site.host and site.transport == "local":
         return "has a `host` and is reached by `local`: remove one of both"
     if site.transport == "ssh" and not site.host:
         return "is reached by `ssh` and has no `host`: name one of ~/.ssh/config"
     return None
-
-
-def is_here(site: Site) -> bool:
-    """Whether a site is this machine itself."""
-    return site.scheduler == "local"

@@ -26,6 +26,7 @@ from penstock.transports.reply import Reply
 
 Job = TypeVar("Job", Known, Request)
 
+PYTHON = "python3"
 LATE_S, LOOK_S = 3.0, 0.5  # that a product which is not seen is waited for, once for all that end together
 SUBMIT_S, ASK_S = 120.0, 90.0  # a Slurm whose controller is down answers after 58 s
 
@@ -152,7 +153,9 @@ class ClusterSite(JobFolders):
         return f"at {self.site.host}" if self.site.host else "here"
 
     def ask(self, argv: Sequence[str], timeout_s: float = ASK_S) -> Reply:
-        """Run one command of the scheduler."""
+        """Run one command of the scheduler; one that is a Python program is run by the site's own Python."""
+        if argv[0] == PYTHON and self.site.python:
+            argv = [str(at_home(Path(self.site.python), self.transport)), *argv[1:]]
         begun = self.clock.monotonic()
         try:
             return self.transport.run(
@@ -186,7 +189,7 @@ def refuse_keys(site: Site, scheduler: Scheduler) -> None:
     for key in getattr(scheduler, "UNSUPPORTED", ()):
         if getattr(site, key, None):
             raise DefinitionError(
-                f"site '{site.name}': {site.scheduler} has no `{key}`: remove it, or use the scheduler's own words in `lines`"
+                f"site '{site.name}': {site.scheduler} has no `{key}`: remove it, or {otherwise(scheduler)}"
             )
     reserved = getattr(scheduler, "RESERVED", None)
     if reserved and (found := re.search(rf"(?<!\S)(?:{reserved})(?=[\s=]|$)", "\n".join(site.lines))):
@@ -203,9 +206,16 @@ def refuse_resources(stage: Stage, site: Site, scheduler: Scheduler) -> None:
         if asked != plain:
             word = {"gpu_type": "type of `gpus`"}.get(key, f"`{key.removesuffix('_bytes')}`")
             raise DefinitionError(
-                f"stage '{stage.name}': {site.scheduler} has no {word}: remove it from `resources`, and use the"
-                f" scheduler's own words in `lines` of [site.{site.name}]"
+                f"stage '{stage.name}': {site.scheduler} has no {word}: remove it from `resources`, and {otherwise(scheduler)}"
+                f" of [site.{site.name}]"
             )
+
+
+def otherwise(scheduler: Scheduler) -> str:
+    """Return how to say what a scheduler has no key for."""
+    if "lines" in getattr(scheduler, "UNSUPPORTED", ()):
+        return "run what needs it elsewhere, instead"
+    return "use the scheduler's own words in `lines`"
 
 
 def folder_of(site: Site, root: Path) -> Path:

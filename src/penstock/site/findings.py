@@ -21,7 +21,7 @@ MEDDLERS = frozenset(
 )
 
 #: how the names begin that schedulers set, and the names that every shell does
-SCHEDULERS = ("SLURM", "PBS_", "SGE_", "LSB_", "LSF_", "LS_", "EGO_")
+SCHEDULERS = ("PENSTOCK_", "SLURM", "PBS_", "SGE_", "LSB_", "LSF_", "LS_", "EGO_")
 SHELLS = frozenset(("PWD", "OLDPWD", "SHLVL", "_", "TMPDIR", "HOSTNAME", "SHELL", "TERM", "ENVIRONMENT"))
 
 

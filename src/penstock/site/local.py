@@ -20,7 +20,7 @@ from penstock.hardware import (
 from penstock.ledger import FOLDER
 from penstock.runner.errors import CROWDED
 from penstock.runner.share import THREADS
-from penstock.schedulers import local
+from penstock.site import processes
 from penstock.site.folders import TASKS, WORDS, JobFolders, writing
 from penstock.site.script import runner_words
 from penstock.transports.local import LocalTransport
@@ -61,10 +61,10 @@ class LocalSite(JobFolders):
         environment = {**ours, **self.site.environment, "PENSTOCK": f"{token}/1/1"}
         argv = self.runner_argv(self.put_runner(), folder)
         cores = next(one.room.cores for one in self.nodes if one.name == node)
-        argv = [*local.step_argv(node, cores), *argv] if node else argv
+        argv = [*processes.step_argv(node, cores), *argv] if node else argv
         try:
-            native = local.start(argv, folder / WORDS, cwd=self.root, environment=environment)
-            return local.on_node(native, node)
+            native = processes.start(argv, folder / WORDS, cwd=self.root, environment=environment)
+            return processes.on_node(native, node)
         except OSError as error:
             raise SubmitRejected(
                 f"site '{self.name}': no runner can be started with {argv[0]}, {remedy_for(error)}"
@@ -74,7 +74,7 @@ class LocalSite(JobFolders):
         """Return the command that starts the runner of a job, within the site's container if it has one."""
         if self.site.container:
             return runner_words(self.site, self.root, folder, runner)
-        return local.runner_argv(runner, folder, self.site.python)
+        return processes.runner_argv(runner, folder, self.site.python)
 
     def feed(self, token: str, data: bytes) -> None:
         """Give more batches to a running job."""
@@ -87,19 +87,19 @@ class LocalSite(JobFolders):
 
     def alive(self, native: str) -> bool:
         """Whether a job that was started still runs."""
-        return local.alive(native)
+        return processes.alive(native)
 
     def sees(self, native: str) -> bool:
         """Whether it is visible from here if a job still runs."""
-        return local.seen(native)
+        return processes.seen(native)
 
     def ask_to_end(self, native: str) -> None:
         """Ask a job to start nothing more and to return the rest."""
-        local.ask_to_end(native)
+        processes.ask_to_end(native)
 
     def end_leftovers(self, token: str) -> None:
         """End what a dead runner's tasks left running."""
-        local.end_leftovers(token)
+        processes.end_leftovers(token)
 
 
 def find_nodes(site: Site) -> Sequence[Node]:

@@ -7,7 +7,6 @@ another one. Nothing is recorded, and nothing stays behind.
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from penstock.errors import QueryFailed, SiteError, SiteFull, SubmitRejected
 from penstock.ledger.jobs import new_token
 from penstock.runner.identity import INDEX_VARIABLES
 from penstock.schedulers.model import Known, Limits, Phase, Request, Sighting
+from penstock.schedulers.text import shown
 from penstock.site.cluster import PASSED, ClusterSite
 from penstock.site.findings import SHELLS, Element, Findings, element_of, faults_of, show_all
 from penstock.site.folders import SCRIPT
@@ -75,7 +75,7 @@ class Trial:
         try:
             self.limits = self.site.limits()
         except QueryFailed as error:
-            command = shlex.join(self.site.scheduler.limits())
+            command = shown(self.site.scheduler.limits())
             self.faults.append(
                 f"{error}: check what `{command}` prints {self.site.where}, and wait if it is the same"
             )
@@ -83,6 +83,7 @@ class Trial:
         except SiteError as error:
             self.faults.append(str(error))
             return self.findings(reached=False)
+        self.faults += self.limits.faults
         try:
             self.place()
             self.out = self.submit()
@@ -235,7 +236,7 @@ class Trial:
             self.faults.append(f"the trial may still be in the queue as {self.request.token}: {error}")
             return
         if reply and reply.code and self.over_at is None:  # of what is over they complain, too
-            command = shlex.join(self.site.scheduler.cancel(self.known(), None))
+            command = shown(self.site.scheduler.cancel(self.known(), None))
             self.faults.append(
                 f"the trial was not cancelled ({reply.words}): do it with `{command}`, if it is still there"
             )
