@@ -16,6 +16,8 @@ WANTS = {
     r"systemd": "of units of systemd: apt-get install systemd",
     r"C compiler": "of programs in C: apt-get install gcc",
     r"ssh-keygen": "of keys of SSH: apt-get install openssh-client",
+    r"optuna": "of adaptive sweeps: pip install optuna",
+    r"LAMMPS": "of LAMMPS: apt-get install lammps openmpi-bin",
     r"hdf5plugin": "of compressed frames: `make setup` installs hdf5plugin",
     r"recordings": "of real recordings: PENSTOCK_AUDIO names their folder",
     r"root|mount|right|control group|let us|file system": "of mounts and limits: as root, in a container with --privileged",
