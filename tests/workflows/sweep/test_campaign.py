@@ -14,27 +14,12 @@ from click.testing import CliRunner
 from penstock.errors import DefinitionError
 from penstock.workflows.sweep import plugin
 from penstock.workflows.sweep.campaign import begin_campaign, lay_out
-from penstock.workflows.sweep.results import Results, average
-
-MODEL = """#!/bin/sh
-T=$(sed -n 's/^T //p' in.txt)
-case $T in 4) exit 9;; esac
-echo "$T $(sed -n '$s/.* //p' in.txt)" > out.dat
-"""
 
 
 def campaign(bench, sweep: str = "repeat = 2\n[vary]\nT = [3, 5]") -> Path:
-    program = bench.folder / "programs/model.toml"
-    program.write_text(program.read_text().replace("[program]", '[program]\nproducts = ["out.dat"]'))
-    with program.open("a") as file:
-        file.write(
-            '\n[result.T_out]\nfile = "out.dat"\ncolumn = 1\n[result.seed_out]\nfile = "out.dat"\ncolumn = 2\n'
-        )
-    (bench.folder / "model").write_text(MODEL)
-    (bench.folder / "model").chmod(0o755)
-    bench.sweep(sweep)
-    begin_campaign(bench.folder, "model")
-    return bench.folder
+    folder = bench.ready(sweep)
+    begin_campaign(folder, "model")
+    return folder
 
 
 def penstock(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -69,6 +54,21 @@ def test_every_point_runs_once_and_an_extended_sweep_runs_the_new_ones(bench) ->
     assert "src=" in (folder / "index.html").read_text()
 
 
+def test_what_is_dropped_is_told_from_what_is_planned_though_nothing_runs(bench) -> None:
+    folder = campaign(bench)
+    lay_out(folder)
+    assert penstock(folder, "run").returncode == 0
+    assert {row["planned"] for row in rows(folder)} == {"true"}
+    bench.sweep("repeat = 2\n[vary]\nT = [5]")
+    assert lay_out(folder).changes == {"new": 0, "kept": 2, "dropped": 2}
+    assert penstock(folder, "run").returncode == 0
+    assert [(row["T"], row["planned"]) for row in rows(folder)] == [
+        (T, {"3": "false", "5": "true"}[T]) for T in "3355"
+    ]
+    page = (folder / "index.html").read_text()
+    assert "<dt>left out, as no more planned</dt><dd>2</dd>" in page
+
+
 def test_a_point_that_fails_leaves_the_others_and_its_row_out(bench) -> None:
     folder = campaign(bench, "[vary]\nT = [3, 4]")
     lay_out(folder)
@@ -84,10 +84,11 @@ def test_other_inputs_or_another_executable_make_results_stale_and_nothing_else_
     lay_out(folder)
     assert penstock(folder, "run").returncode == 0
     assert states(folder) == {"done": 2, "stale": 0}
-    (folder / "model").write_text(MODEL + "# built again\n")
+    before = (folder / "model").read_text()
+    (folder / "model").write_text(before + "# built again\n")
     penstock(folder, "run")
     assert states(folder) == {"done": 2, "stale": 2}
-    (folder / "model").write_text(MODEL)
+    (folder / "model").write_text(before)
     penstock(folder, "run")
     assert states(folder) == {"done": 2, "stale": 0}
     template = folder / "programs/in.txt"
@@ -126,17 +127,6 @@ def test_a_campaign_of_a_ready_made_program_begins_with_a_sweep_to_edit(tmp_path
     assert penstock(folder, "check").returncode == 0
     with pytest.raises(DefinitionError, match="already exists"):
         begin_campaign(folder, name)
-
-
-def test_averages_are_over_the_repeats_and_missing_is_left_out() -> None:
-    table = [("1", "1", "2.0"), ("1", "2", "4.0"), ("2", "1", ""), ("2", "2", "7"), ("3", "1", "")]
-    results = Results(
-        ["T", "seed"], ["E"], [dict(zip(("T", "seed", "E"), row, strict=True)) for row in table]
-    )
-    one, two = average(results, "E", ["T"])
-    assert (one.at, one.mean, one.n, two.at, two.mean, two.n) == (("1",), 3.0, 2, ("2",), 7.0, 1)
-    assert one.deviation == pytest.approx(2**0.5)
-    assert one.error == pytest.approx(1.0)
 
 
 @pytest.mark.slow

@@ -25,7 +25,16 @@ def start(
     (home / "model").write_text(f"#!/bin/sh\n{shell}\n")
     (home / "model").chmod(0o755)
     contents = inputs or {}
-    told = {"arguments": [], "folders": [], "beside": [], "products": [], "results": {}, "log": None, **spec}
+    told = {
+        "arguments": [],
+        "folders": [],
+        "beside": [],
+        "products": [],
+        "results": {},
+        "log": None,
+        "restart": None,
+        **spec,
+    }
     told["inputs"] = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     contents = {**contents, "job.json": json.dumps(told).encode()}
     for name, content in contents.items():

@@ -19,6 +19,7 @@ from penstock.workflows.sweep.plan import Plan, describe_plan, plan_sweep
 from penstock.workflows.sweep.points import Point, Points, count_changes, extend, read_points, write_points
 from penstock.workflows.sweep.program import Program, find_program
 from penstock.workflows.sweep.programfile import read_program
+from penstock.workflows.sweep.results import Results, read_results
 from penstock.workflows.sweep.sweep import Sweep, read_sweep
 from penstock.workflows.sweep.template import Template
 from penstock.workflows.sweep.value import Value
@@ -29,6 +30,7 @@ __all__ = [
     "Point",
     "Points",
     "Program",
+    "Results",
     "Sweep",
     "Template",
     "Value",
@@ -41,6 +43,7 @@ __all__ = [
     "plan_sweep",
     "read_points",
     "read_program",
+    "read_results",
     "read_sweep",
     "write_points",
 ]

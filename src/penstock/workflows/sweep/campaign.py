@@ -6,11 +6,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from penstock.errors import DefinitionError
+from penstock.errors import DefinitionError, NothingYet
 from penstock.workflows.setup.definition import campaign_name, definition_in, table, write_definition
+from penstock.workflows.sweep.columns import columns_of, write_columns
 from penstock.workflows.sweep.plan import Plan, plan_sweep
 from penstock.workflows.sweep.points import (
     DIGEST,
@@ -26,11 +29,14 @@ from penstock.workflows.sweep.points import (
 from penstock.workflows.sweep.points import FILE as POINTS
 from penstock.workflows.sweep.program import Program, find_program
 from penstock.workflows.sweep.programfile import read_program
+from penstock.workflows.sweep.results import RUNS
 from penstock.workflows.sweep.sweep import FILE, HINT, read_sweep
+from penstock.workflows.sweep.tablefile import METADATA
 from penstock.workflows.sweep.value import Value
 
 JOB, JOB_SPEC = "job.py", "job.json"
-INPUTS, RUNS = "inputs", "runs"
+INPUTS = "inputs"
+TABLE, PAGE = "results.csv", "index.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,11 @@ def begin_campaign(folder: Path, program: str, *, executable: str | None = None)
     definition = definition_in(folder)
     found = read_program(find_program(program, folder))
     tables = campaign_tables(campaign_name(folder, "sweep"), found, executable or found.executable)
-    first = first_sweep(found, program)
+    first = None if (folder / FILE).exists() else first_sweep(found, program)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(Path(__file__).with_name(JOB), folder / JOB)
     (folder / JOB).chmod(0o755)
-    if not (folder / FILE).exists():
+    if first is not None:
         (folder / FILE).write_text(first, encoding="utf-8")
     return write_definition(definition, tables)
 
@@ -75,18 +81,18 @@ def campaign_tables(name: str, program: Program, executable: str) -> list[str]:
     run = {
         "each": NAME,
         "where": PLANNED,
-        "command": [f"./{JOB}", "{path}", "{product}", executable, f"{{{DIGEST}}}"],
+        "command": [f"./{JOB}", "{path}", "{product}", executable, f"{{{DIGEST}}}", *program.launcher],
         "products": {"product": {"path": f"{RUNS}/{{{NAME}}}", "folder": True}},
         "scratch": True,
+        "resources": {"cpus": program.cpus} if program.cpus else None,
         "success": {"log": program.success} if program.success else None,
     }
-    results = {
+    results: dict[str, Any] = {
         "each": "campaign",
         "after": ["run"],
         "members": "done",
         "python": "penstock.workflows.sweep.report:gather",
-        "params": {"seed": program.seed or ""},
-        "products": {"table": "results.csv", "page": "index.html"},
+        "products": {"table": TABLE, "columns": TABLE + METADATA, "page": PAGE},
     }
     return [
         table("campaign", {"name": name, "levels": [NAME]}),
@@ -106,7 +112,7 @@ def lay_out(folder: Path) -> Laid:
 
     Raises DefinitionError, with file and line, before anything is written.
     """
-    laid, points = _laid(folder)
+    laid, old, points = _laid(folder)
     program, names = laid.plan.program, points.names
     rendered = [
         point._replace(digest=write_inputs(folder / INPUTS / point.name, program, values_of(names, point)))
@@ -115,7 +121,24 @@ def lay_out(folder: Path) -> Laid:
         for point in points.points
     ]
     write_points(folder / POINTS, Points(names, rendered))
+    new_columns = write_columns(folder, columns_of(program))
+    if new_columns or _returned(old, points):
+        _redo_results(folder)
     return laid
+
+
+def _returned(old: Points, new: Points) -> bool:
+    """Whether a point that was there is planned no more, or again."""
+    return any(one.planned != two.planned for one, two in zip(old.points, new.points, strict=False))
+
+
+def _redo_results(folder: Path) -> None:
+    """Have the table of results made again, if it is there: other points are in it, though none of them is new."""
+    from penstock import record
+
+    with suppress(NothingYet), record.open(folder) as opened:
+        if any(task.state == "done" for task in opened.tasks("results")):
+            opened.ask("redo", stage="results", why="other points are planned")
 
 
 def read_campaign(folder: Path) -> Points:
@@ -123,11 +146,11 @@ def read_campaign(folder: Path) -> Points:
     return read_points(folder / POINTS, read_sweep(folder / FILE).program)
 
 
-def _laid(folder: Path) -> tuple[Laid, Points]:
+def _laid(folder: Path) -> tuple[Laid, Points, Points]:
     plan = plan_sweep(read_sweep(folder / FILE))
     old = read_points(folder / POINTS, plan.program)
     new = extend(old, plan)
-    return Laid(plan, count_changes(old, new)), new
+    return Laid(plan, count_changes(old, new)), old, new
 
 
 def values_of(names: Sequence[str], point: Point) -> dict[str, Value]:
@@ -138,14 +161,16 @@ def values_of(names: Sequence[str], point: Point) -> dict[str, Value]:
 def write_inputs(folder: Path, program: Program, values: Mapping[str, Value]) -> str:
     """Write what a point's job reads and return its digest; a file that is as it should be stays."""
     contents = program.render(values)
+    arguments = program.argv(values)[1:]
     spec = {
-        "arguments": program.argv(values)[1:],
+        "arguments": arguments,
         "inputs": {name: digest_of(content) for name, content in contents.items()},
         "folders": program.folders,
         "beside": program.beside,
         "products": program.products,
         "log": program.log,
-        "results": program.results,
+        "restart": {"args": arguments, **program.restart} if program.restart else None,
+        "results": {name: result.rule for name, result in program.results.items()},
     }
     contents[JOB_SPEC] = json.dumps(spec, ensure_ascii=False).encode()
     for name, content in contents.items():

@@ -140,8 +140,15 @@ def _work_out(sweep: Sweep, text: str, outer: Mapping[str, Value], asked: list[s
 def _table(sweep: Sweep) -> Design:
     if sweep.vary:
         raise sweep.error("vary", next(iter(sweep.vary)), "what varies stands in the table; remove [vary]")
+    return read_rows(sweep)
+
+
+def read_rows(sweep: Sweep) -> Design:
+    """Read the table of a sweep that has one. Raises DefinitionError, with file and line."""
     file = sweep.table
     assert file is not None
+    if sweep.more and not file.exists():
+        raise sweep.error("sweep", "more", f"{file} does not exist yet; `penstock sweep adapt` begins it")
     try:
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

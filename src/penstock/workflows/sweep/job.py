@@ -3,7 +3,7 @@
 
 It is copied beside a campaign and runs on the far side: Python 3.6, the standard library.
 
-    job.py INPUTS RESULTS EXECUTABLE DIGEST
+    job.py INPUTS RESULTS EXECUTABLE DIGEST [LAUNCHER ...]
 """
 
 import csv
@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -20,23 +21,27 @@ from itertools import islice
 from typing import Any, Dict, Iterator, List, Optional, TextIO, Tuple, cast
 
 NO_PRODUCT = 65  # EX_DATAERR of sysexits.h: the program ended well, and left not what it should
+PATIENCE_S = 5  # for a program that is to end; the runner kills us soon after
 
 
-def main(inputs: str, results: str, executable: str, digest: str) -> int:
+def main(inputs: str, results: str, executable: str, digest: str, *launcher: str) -> int:
     """Run the point whose inputs are in one folder, put what it makes into another; return the exit code."""
     job = cast("Dict[str, Any]", json.loads(read(inputs, "job.json", digest).decode()))
     home = os.path.dirname(os.path.abspath(__file__))
     prepare(inputs, job, home)
+    begun = "{}.{}".format(os.path.basename(os.path.normpath(inputs)), digest[:12])
+    saved = os.path.join(home, "restart", begun)
+    arguments = job["restart"]["args"] if job["restart"] and take_up(saved) else job["arguments"]
     own = os.path.join(home, executable)
-    command = [own if os.path.isfile(own) else executable]
-    command.extend(job["arguments"])
-    try:
-        code = subprocess.call(command, stdin=subprocess.DEVNULL)
-    except OSError as error:
-        sys.exit("the program {} cannot be started: {}".format(command[0], error.strerror))
+    command = [*launcher, own if os.path.isfile(own) else executable]
+    code, interrupted = run([*command, *arguments])
     tell(job["log"])
-    if code:
-        return 128 - code if code < 0 else code
+    if job["restart"] and interrupted:
+        save(job["restart"]["files"], saved)
+    else:
+        shutil.rmtree(saved, ignore_errors=True)
+    if code or interrupted:
+        return 128 - code if code < 0 else code or 128 + signal.SIGTERM
     made, missing = find(job["products"])
     if missing:
         sys.stderr.write("the program ended with 0 and made no {}\n".format(", ".join(missing)))
@@ -58,6 +63,51 @@ def prepare(inputs: str, job: Dict[str, Any], home: str) -> None:
         os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
         with open(name, "wb") as file:
             file.write(read(inputs, name, digest))
+
+
+def run(command: List[str]) -> Tuple[int, bool]:
+    """Run a program to its end; return its exit code, and whether we were asked to end meanwhile, as it was."""
+    try:
+        program = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    except OSError as error:
+        sys.exit("the program {} cannot be started: {}".format(command[0], error.strerror))
+    asked: List[int] = []
+
+    def end(number: int, _frame: Any) -> None:
+        asked.append(number)
+        signal.alarm(PATIENCE_S)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGALRM, lambda _number, _frame: program.kill())
+    code = program.wait()
+    signal.alarm(0)
+    return code, bool(asked)
+
+
+def take_up(saved: str) -> bool:
+    """Copy what an interrupted attempt left into this folder; whether there is something."""
+    if not os.path.isdir(saved):
+        return False
+    for folder, _, names in os.walk(saved):
+        place = os.path.relpath(folder, saved)
+        os.makedirs(place, exist_ok=True)
+        for name in names:
+            shutil.copy2(os.path.join(folder, name), os.path.join(place, name))
+    return True
+
+
+def save(patterns: List[str], saved: str) -> None:
+    """Keep the files with which the next attempt can go on, all of them or none."""
+    made, _ = find(patterns)
+    if not made:
+        return
+    aside = "{}.{}".format(saved, os.getpid())
+    for name in made:
+        place = os.path.join(aside, name)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        shutil.copy2(name, place)
+    shutil.rmtree(saved, ignore_errors=True)
+    os.rename(aside, saved)
 
 
 def read(folder: str, name: str, digest: str) -> bytes:
@@ -151,4 +201,4 @@ def mean(cells: Iterator[str]) -> Optional[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:5]))
+    sys.exit(main(*sys.argv[1:]))

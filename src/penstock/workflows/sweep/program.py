@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from penstock.errors import DefinitionError
 from penstock.workflows.sweep.template import Argument, Template, Values
@@ -19,10 +19,20 @@ RESERVED = frozenset(
 )
 
 
+class Result(NamedTuple):
+    """A number that is taken out of what a program makes: by which rule, and what it is."""
+
+    rule: Mapping[str, Any]
+    type: str
+    unit: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """A program as its file describes it; paths are as seen from that file's folder.
 
+    `launcher` are the words before the executable; `{cpus}` in them is how many a run has. `restart` says with which files,
+    and with which arguments, the next attempt goes on where one was interrupted.
     `seed` names the variable that repeats count up. `beside` are files that must stand beside the
     inputs, `folders` what the program does not make itself; `results` says how numbers are found in what it makes.
     """
@@ -39,9 +49,12 @@ class Program:
     log: str | None = None
     success: str | None = None
     seed: str | None = None
+    launcher: tuple[str, ...] = ()
+    cpus: int | None = None
+    restart: Mapping[str, Sequence[str]] | None = None
     core_hours: float | None = None
     help: str = ""
-    results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    results: Mapping[str, Result] = field(default_factory=dict[str, Result])
 
     @property
     def used(self) -> set[str]:

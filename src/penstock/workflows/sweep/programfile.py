@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from penstock.workflows.sweep.columns import READERS
 from penstock.workflows.sweep.keys import Table, listed, read_table
-from penstock.workflows.sweep.program import RESERVED, Program
+from penstock.workflows.sweep.program import RESERVED, Program, Result
 from penstock.workflows.sweep.template import Argument, Delimiters, Template
 from penstock.workflows.sweep.value import number
 from penstock.workflows.sweep.variable import Variable
@@ -38,6 +40,9 @@ def read_program(file: Path) -> Program:
         log=head.take("log", str),
         success=head.take("success", str),
         seed=head.take("seed", str),
+        launcher=_launcher(head),
+        cpus=head.take("cpus", int),
+        restart=_restart(head),
         core_hours=_hours(head),
         help=head.take("help", str) or "",
         results={name: _result(table) for name, table in top.tables("result")},
@@ -62,8 +67,15 @@ def _inputs_known(top: Table) -> Iterator[tuple[str, Table]]:
         yield name, table
 
 
-def _result(table: Table) -> Mapping[str, Any]:
+def _result(table: Table) -> Result:
     """Read how a number is found in a file that the program made."""
+    kind, unit = table.take("type", str) or "float", table.take("unit", str) or ""
+    if kind not in READERS:
+        raise table.error("type", f"a result is of the type {', '.join(READERS)}, not {kind!r}")
+    return Result(_rule(table), kind, unit)
+
+
+def _rule(table: Table) -> Mapping[str, Any]:
     rule: dict[str, Any] = {"file": table.need("file", str)}
     for key, kind in (
         ("column", int),
@@ -88,6 +100,27 @@ def _result(table: Table) -> Mapping[str, Any]:
     except re.error as error:
         raise table.error("regex", f"{rule['regex']!r} is not a regular expression: {error}") from None
     return rule
+
+
+def _launcher(head: Table) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(head.take("launcher", str) or ""))
+    except ValueError as error:
+        raise head.error("launcher", f"the launcher cannot be split into words: {error}") from None
+
+
+def _restart(head: Table) -> Mapping[str, Sequence[str]] | None:
+    """Read how an interrupted run goes on; without `args` it is started as at first."""
+    if "restart" not in head.values:
+        head.known.append("restart")
+        return None
+    table = head.table("restart")
+    made = {key: table.texts(key) for key in ("files", "args") if key in table.values or key == "files"}
+    table.known.append("args")
+    table.end()
+    if not made["files"]:
+        raise head.error("restart", "restart names the files to go on with: { files = [...], args = [...] }")
+    return made
 
 
 def _hours(head: Table) -> float | None:

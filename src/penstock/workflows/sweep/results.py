@@ -1,4 +1,4 @@
-"""The results of a sweep: a row a point, and the averages over its repeats."""
+"""The results of a sweep: a row a point, with its parameters, how it went, and the numbers that were taken out."""
 
 from __future__ import annotations
 
@@ -6,24 +6,189 @@ import csv
 import json
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from penstock.workflows.sweep.points import FILE, HEAD, NAME
+from penstock.errors import DefinitionError, NothingYet
+from penstock.units import Expression, unknown_name
+from penstock.workflows.sweep.columns import Column, Columns, read_columns
+from penstock.workflows.sweep.points import DIGEST, FILE, NAME, PLANNED
+from penstock.workflows.sweep.value import Plain
 
-VALUES = "values.json"
+VALUES, RUNS = "values.json", "runs"
+NEW = "new"  # the state of a point of which the record does not know yet
+POINT = (Column(NAME, "str"), Column(PLANNED, "bool"))
+RUN = (
+    Column("state", "str"),
+    Column("seconds", "float", "s"),
+    Column("memory", "int", "B"),
+    Column("why", "str"),
+)
 
-Cells = Mapping[str, str]
-"""What a row of a table has, as text; an empty one is missing."""
+Cells = Mapping[str, str | None]
+"""What a row of a table has, as it was written; None is missing, which neither NaN nor an empty text is."""
 
 
-class Results(NamedTuple):
-    """A table: the variables that vary, the numbers that were extracted, and a row a point."""
+@dataclass(frozen=True, slots=True)
+class Results:
+    """A table. `columns` are those that it shows; its rows also have the variables that do not vary.
 
-    varied: Sequence[str]
-    numbers: Sequence[str]
+    `varied` and `numbers` name the variables that vary and what was taken out; `seed` is the variable of repeats.
+    """
+
+    columns: tuple[Column, ...]
+    varied: tuple[str, ...]
+    numbers: tuple[str, ...]
     rows: Sequence[Cells]
+    known: Mapping[str, Column]
+    seed: str = ""
+
+    def column(self, name: str) -> Column:
+        """Return a column, also one that is not shown. Raises DefinitionError if there is none."""
+        if name not in self.known:
+            raise DefinitionError(unknown_name(name, list(self.known), "the table of results"))
+        return self.known[name]
+
+    def values(self, name: str) -> list[Plain | None]:
+        """Return the values of a column; None is missing."""
+        read = self.column(name).read
+        return [read(row.get(name)) for row in self.rows]
+
+    def where(self, condition: str) -> Results:
+        """Return the rows for which an expression over the columns holds; it does not where one of them is missing.
+
+        >>> results.where("temperature < 1 and state == 'done'")  # doctest: +SKIP
+        """
+        expression = Expression.parse(condition)
+        columns = [self.column(name) for name in expression.names]
+        return replace(self, rows=[row for row in self.rows if _holds(expression, columns, row)])
+
+    def planned(self) -> Results:
+        """Return the rows of the points that the sweep has today."""
+        rows = [row for row in self.rows if row[PLANNED] == "true"]
+        return replace(self, rows=rows, varied=_varied(self.varied, rows))
+
+    def first(self, limit: int) -> Results:
+        """Return the first so many rows; all of them if that is 0."""
+        return replace(self, rows=self.rows[:limit] if limit else self.rows)
+
+    def to_csv(self, file: Path) -> None:
+        """Write it as CSV, and what its columns are beside it; see `tablefile`."""
+        from penstock.workflows.sweep.tablefile import write_csv
+
+        write_csv(file, self)
+
+    def to_pandas(self) -> Any:
+        """Return it as a frame of pandas; see `frames`."""
+        from penstock.workflows.sweep.frames import to_pandas
+
+        return to_pandas(self)
+
+    def to_xarray(self, dims: Sequence[str] | None = None) -> Any:
+        """Return it as a dataset of xarray, a dimension for each variable that varies; see `frames`."""
+        from penstock.workflows.sweep.frames import to_xarray
+
+        return to_xarray(self, dims)
+
+    def to_parquet(self, file: Path) -> None:
+        """Write it as Parquet; see `frames`."""
+        from penstock.workflows.sweep.frames import write_parquet
+
+        write_parquet(file, self)
+
+
+def _holds(expression: Expression, columns: Sequence[Column], row: Cells) -> bool:
+    values = {each.name: each.read(row.get(each.name)) for each in columns}
+    return None not in values.values() and bool(expression.evaluate(values))
+
+
+def read_results(folder: Path) -> Results:
+    """Read all points of a sweep, with what the record says of them and what their runs left.
+
+    Raises DefinitionError if it has no points yet.
+    """
+    told = _recorded(folder)
+    made = [folder / RUNS / name for name, cells in told.items() if cells["state"] == "done"]
+    extracted = {path.name: values for path in made if (values := _extracted(path)) is not None}
+    return _tabulate(folder, extracted, told, columns=(*POINT, *RUN))
+
+
+def gather_results(root: Path, folders: Iterable[Path]) -> Results:
+    """Read the points that have left something in these folders, where no record is."""
+    extracted = {folder.name: _extracted(folder) or {} for folder in folders}
+    results = _tabulate(root, extracted, {}, columns=POINT)
+    return replace(results, rows=[row for row in results.rows if row[NAME] in extracted])
+
+
+def _extracted(folder: Path) -> dict[str, str | None] | None:
+    try:
+        return json.loads((folder / VALUES).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def _recorded(folder: Path) -> Mapping[str, Cells]:
+    """Return what the record says of each point; nothing if nobody has run the sweep yet."""
+    from penstock import record
+
+    try:
+        with record.open(folder) as opened:
+            told: dict[str, dict[str, str | None]] = {
+                task.unit: {"state": task.state, "why": task.why or task.stale}
+                for task in opened.tasks("run")
+            }
+            for row in opened.results("run"):
+                told[row.unit] |= {"seconds": _text(row.wall_s), "memory": _text(row.peak_bytes)}
+    except NothingYet:
+        return {}
+    return told
+
+
+def _text(value: float | None) -> str | None:
+    return None if value is None else repr(value)
+
+
+def _tabulate(
+    root: Path,
+    extracted: Mapping[str, Mapping[str, str | None]],
+    told: Mapping[str, Cells],
+    *,
+    columns: tuple[Column, ...],
+) -> Results:
+    known = read_columns(root)
+    try:
+        with (root / FILE).open(encoding="utf-8", newline="") as file:
+            points = list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise DefinitionError(f"{root} has no points yet; add them with `penstock sweep extend`") from None
+    names = [name for name in (points[0] if points else ()) if name not in (NAME, PLANNED, DIGEST)]
+    varied = _varied(names, points)
+    found = dict.fromkeys(name for values in extracted.values() for name in values)
+    numbers = tuple(dict.fromkeys((*known.results, *found)))
+    new = {"state": NEW}
+    rows = [
+        {**_without_digest(row), **told.get(row[NAME], new), **extracted.get(row[NAME], {})} for row in points
+    ]
+    variables = _columns(known, names)
+    results = {name: known.results.get(name, Column(name)) for name in numbers}
+    shown = (*columns, *(variables[name] for name in varied), *results.values())
+    everything = {each.name: each for each in (*columns, *variables.values(), *results.values())}
+    return Results(shown, varied, numbers, rows, everything, known.seed)
+
+
+def _varied(names: Iterable[str], rows: Sequence[Cells]) -> tuple[str, ...]:
+    return tuple(name for name in names if len({row.get(name) for row in rows}) > 1)
+
+
+def _without_digest(row: dict[str, str]) -> dict[str, str]:
+    del row[DIGEST]
+    return row
+
+
+def _columns(known: Columns, names: Sequence[str]) -> dict[str, Column]:
+    return {name: known.variables.get(name, Column(name, "str")) for name in names}
 
 
 class Average(NamedTuple):
@@ -40,49 +205,29 @@ class Average(NamedTuple):
         return self.deviation / math.sqrt(self.n)
 
 
-def read_results(root: Path, folders: Iterable[Path]) -> Results:
-    """Read what was extracted at each point, in the order of the points."""
-    extracted = {folder.name: _extracted(folder) for folder in folders}
-    with (root / FILE).open(encoding="utf-8", newline="") as file:
-        points = [row for row in csv.DictReader(file) if row[NAME] in extracted]
-    names = [name for name in (points[0] if points else ()) if name not in HEAD]
-    varied = [name for name in names if len({row[name] for row in points}) > 1]
-    numbers = list(dict.fromkeys(name for row in points for name in extracted[row[NAME]]))
-    rows = [
-        {NAME: row[NAME]}
-        | {name: row[name] for name in varied}
-        | {n: extracted[row[NAME]].get(n) or "" for n in numbers}
-        for row in points
-    ]
-    return Results(varied, numbers, rows)
-
-
-def _extracted(folder: Path) -> dict[str, str | None]:
-    return json.loads((folder / VALUES).read_text("utf-8"))
-
-
-def write_results(file: Path, results: Results) -> None:
-    """Write the table as CSV: numbers as they stood in their files, what is missing empty."""
-    with file.open("w", encoding="utf-8", newline="") as opened:
-        writer = csv.DictWriter(opened, [NAME, *results.varied, *results.numbers], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(results.rows)
-
-
 def average(results: Results, name: str, by: Sequence[str]) -> list[Average]:
-    """Average a number over all rows that agree on the variables `by`, in the order of their first; a missing one is left out."""
+    """Average a number over all rows that agree on the variables `by`, in the order of their first.
+
+    What is missing is left out; NaN is not.
+    """
     groups: dict[tuple[str, ...], list[float]] = {}
-    for row in results.rows:
-        if (value := _float(row[name])) is not None:
-            groups.setdefault(tuple(row[each] for each in by), []).append(value)
-    return [
-        Average(at, statistics.fmean(each), statistics.stdev(each) if len(each) > 1 else math.nan, len(each))
-        for at, each in groups.items()
-    ]
+    for row, value in zip(results.rows, results.values(name), strict=True):
+        if isinstance(value, (int, float)):
+            groups.setdefault(tuple(row.get(each) or "" for each in by), []).append(float(value))
+    return [Average(at, statistics.fmean(each), _deviation(each), len(each)) for at, each in groups.items()]
 
 
-def _float(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+def _deviation(values: Sequence[float]) -> float:
+    known = len(values) > 1 and all(map(math.isfinite, values))
+    return statistics.stdev(values) if known else math.nan
+
+
+def misread(results: Results) -> Iterator[str]:
+    """Yield what stands where a number should be and is none, a sentence a column."""
+    for name in results.numbers:
+        column = results.column(name)
+        wrong = [row for row in results.rows if row.get(name) is not None and column.read(row[name]) is None]
+        if wrong:
+            first: Any = wrong[0]
+            more = f", and {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
+            yield f"{name} of {first[NAME]} is {first[name]!r}, which is no {column.type}{more}"

@@ -24,7 +24,10 @@ MODES = ("grid", "zip", "nested", "table", *DRAWN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """A sweep. `vary` has what was typed for each variable, in order; `repeats` what was typed for the seeds."""
+    """A sweep. `vary` has what was typed for each variable, in order; `repeats` what was typed for the seeds.
+
+    `more` names the function that chooses further rows of its table.
+    """
 
     file: Path
     program: Program
@@ -38,6 +41,7 @@ class Sweep:
     draws: int
     seed: int
     table: Path | None
+    more: str | None
     places: Table
 
     def variable(self, name: str) -> Variable:
@@ -74,6 +78,7 @@ def read_sweep(file: Path) -> Sweep:
         draws=head.take("draws", int) or 0,
         seed=head.take("seed", int) or 0,
         table=None if table is None else file.parent / table,
+        more=head.take("more", str),
         places=top,
     )
     head.end()
@@ -138,6 +143,8 @@ def _check(sweep: Sweep) -> None:
         raise sweep.error("sweep", "repeat", f"{program.seed} is in [vary], too; remove one")
     if (sweep.mode == "table") != (sweep.table is not None):
         raise sweep.error("sweep", "mode", 'mode = "table" and table = "FILE.csv" go together')
+    if sweep.more is not None and (sweep.table is None or ":" not in sweep.more):
+        raise sweep.error("sweep", "more", 'more = "MODULE:FUNCTION" chooses rows of a table; name that, too')
     if sweep.mode in DRAWN and sweep.draws < 1:
         raise sweep.error("sweep", "mode", f"mode = {sweep.mode!r} needs draws = N")
     if sweep.mode not in DRAWN and sweep.draws:

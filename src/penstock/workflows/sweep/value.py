@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 Plain = bool | int | float | str
 
+NUMBER_TYPES = frozenset({"int", "float"})
+
 _WHOLE = re.compile(r"[+-]?[0-9]+").fullmatch
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?").fullmatch
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
@@ -68,6 +70,18 @@ def real(text: str) -> Value:
     """Read a number. Raises ValueError."""
     exact = number(text)
     return Value(text, float(exact), identity_of(exact))
+
+
+def measured(text: str) -> float:
+    """Read what a program wrote: a number, or one of its words for what is none. Raises ValueError.
+
+    >>> measured("1.5d-3"), measured("-Infinity")
+    (0.0015, -inf)
+    """
+    usual = text.strip().lower()
+    if usual.lstrip("+-") in ("nan", "inf", "infinity"):
+        return float(usual)
+    return float(number(text.strip()))
 
 
 def words(text: str) -> Value:

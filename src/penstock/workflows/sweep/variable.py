@@ -56,6 +56,11 @@ class Variable:
         """Whether formats that quote text quote its values."""
         return self.type in ("str", "choice", "path_with_int")
 
+    @property
+    def plain_type(self) -> str:
+        """The type of its values in a table: `int`, `float`, `bool` or `str`."""
+        return {"path_with_int": "int", "choice": "str"}.get(self.type, self.type)
+
     def read(self, given: object) -> Value:
         """Read a value that a person typed and check it. Raises ValueError."""
         value = self.parse(given)
