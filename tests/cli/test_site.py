@@ -1,6 +1,9 @@
 """`penstock site`: with commands of a scheduler that are shell scripts of this test."""
 
 import json
+import os
+import shutil
+import struct
 import sys
 import time
 from pathlib import Path
@@ -270,3 +273,24 @@ def test_packages_are_installed_shown_and_known_the_next_time(penstock, cluster,
     assert again["python"] == f"{again['folder']}/bin/python"
     shown = json.loads(penstock("site", "show", "cluster", "--json", "-C", cluster).stdout)
     assert shown["packages"].startswith("tide==1.0 for Python")
+
+
+def test_a_program_for_another_machine_is_told_before_any_job(penstock, cluster):
+    (cluster / "bin/sbatch").write_text("#!/bin/sh\ntouch submitted\n")
+    data = bytearray(Path(shutil.which("ls")).read_bytes())
+    data[18:20] = struct.pack("<H", 243)
+    (cluster / "solve").write_bytes(data)
+    text = (cluster / "penstock.toml").read_text()
+    (cluster / "penstock.toml").write_text(
+        text.replace('["cp", "{path}", "{product}"]', '["./solve", "{path}"]')
+    )
+    shown = penstock("site", "test", "cluster", "-C", cluster)
+    assert shown.exit_code == 1
+    assert shown.output.splitlines() == [
+        "cluster: slurm 22.05.8, arrays of up to 1000, accounting off",
+        f"! solve, which 'copy' runs, is compiled for riscv64, and the machine here is {os.uname().machine}: compile it there",
+    ]
+    assert not (cluster / "submitted").exists()
+    (cluster / "penstock.toml").write_text(text.replace('python = "', 'container = "lab.sif"\npython = "'))
+    penstock("site", "test", "cluster", "--wait", "1s", "-C", cluster)
+    assert (cluster / "submitted").exists(), "a container brings its own machine"

@@ -14,7 +14,8 @@ from penstock.ledger import FOLDER
 from penstock.schedulers.model import Request
 from penstock.site import ClusterSite, Sites
 from penstock.site.environments import Environment, asked_of, held, read_environment, write_environment
-from penstock.site.wheels import Platform, Wheel
+from penstock.site.surveys import Platform
+from penstock.site.wheels import Wheel
 
 TOML = """
 campaign = { name = "words", levels = ["file"], site = "far" }

@@ -9,7 +9,8 @@ import pytest
 from tests.wheels import make_wheel
 
 from penstock.errors import DefinitionError, Unreachable
-from penstock.site.wheels import Platform, Wheel, download, explain, tags_of
+from penstock.site.surveys import Platform
+from penstock.site.wheels import Wheel, download, explain, tags_of
 
 Choose = Callable[..., list[str]]
 

@@ -230,17 +230,26 @@ Examples:
 def test(name: str, wait: str, root: Path, as_json: bool) -> None:
     """Test the site NAME with one small job array that does no work.
 
+    Programs of the campaign's folder that are compiled for another machine, or need a newer C library or an interpreter
+    that is not there, are named first; then nothing is submitted.
+
     It is submitted with the queue, lines, set-up, environment and container of every job. Reports what the scheduler
     is and allows, how long the array waited, the nodes, their Python and clocks, how soon their files appear here, and
     the names of environment variables. Leaves nothing behind. Exit code: 0 all well, 1 a fault was found, 3 the
     scheduler cannot be asked.
     """
     from penstock.clock import SystemClock
+    from penstock.site.programs import programs_of
     from penstock.site.trial import Trial
 
-    cluster = cluster_of(load(root), name)
+    campaign = load(root)
+    stages = [stage for stage in campaign.stages if campaign.site_of(stage).name == name]
     trial = Trial(
-        cluster, SystemClock(), wait_s=seconds_of(wait), tell=lambda line: click.echo(visible(line), err=True)
+        cluster_of(campaign, name),
+        SystemClock(),
+        wait_s=seconds_of(wait),
+        programs=programs_of(stages, campaign.root),
+        tell=lambda line: click.echo(visible(line), err=True),
     )
     findings = trial.run()
     if as_json:

@@ -66,9 +66,10 @@ def packed(package: str, names: Sequence[str]) -> Dict[str, bytes]:
     return {package + "/" + name: text for name, text in {"__init__.py": b"", **files}.items()}
 
 
-def read_survey(environments: List[str]) -> str:
-    """Return what a far Python runs to tell what it is, and which of these environments are whole."""
-    return (Path(__file__).parent / "survey.py").read_text("utf-8") + "\nsurvey({!r})\n".format(environments)
+def read_survey(environments: List[str], files: List[str]) -> str:
+    """Return what a far Python runs to tell what it is, which environments are whole, and which files are missing."""
+    call = "\nsurvey({!r}, {!r})\n".format(environments, files)
+    return (Path(__file__).parent / "survey.py").read_text("utf-8") + call
 
 
 def build_spool() -> bytes:

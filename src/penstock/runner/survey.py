@@ -15,8 +15,8 @@ SAYS = "penstock says "
 MARK = "penstock.json"  # in an environment, written last: the sizes of its files
 
 
-def survey(environments: List[str]) -> None:
-    """Tell the machine, its C library and this Python, and which of some environments are whole."""
+def survey(environments: List[str], files: List[str]) -> None:
+    """Tell the machine, its C library and this Python; which environments are whole, and which files are missing."""
     say(
         {
             "machine": platform.machine(),
@@ -26,6 +26,7 @@ def survey(environments: List[str]) -> None:
             "abi": find_abi(),
             "markers": find_markers(),
             "whole": [path for path in environments if is_whole(path)],
+            "missing": [path for path in files if not os.path.exists(path)],
         }
     )
 

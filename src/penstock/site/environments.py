@@ -17,7 +17,8 @@ from penstock.campaign import Site, Stage
 from penstock.disk import make_private, private, read_whole, write_file
 from penstock.errors import DefinitionError, LedgerError
 from penstock.ledger import FOLDER
-from penstock.site.wheels import Platform, Wheel
+from penstock.site.surveys import Platform
+from penstock.site.wheels import Wheel
 
 FORMAT = 1  # of environments: another one is made anew
 
@@ -75,7 +76,7 @@ def refuse_unprovided(stage: Stage, site: Site, root: Path) -> None:
 
 def why_not_provisioned(site: Site) -> str | None:
     """Return why a site can have no packages of its own, if so."""
-    if site.scheduler == "local" and not site.host:
+    if site.is_here:
         return "is this machine: install its `requirements` beside penstock, or let `python` name one that has them"
     if site.container:
         return "has a `container`, which brings its own packages: keep that or its `requirements`"

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import shlex
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from penstock.campaign import Site
 from penstock.display import count, show_bytes
-from penstock.errors import DefinitionError, SiteError
+from penstock.errors import DefinitionError
 from penstock.host import hostname
 from penstock.ledger import FOLDER
-from penstock.runner.build import build_installer, read_survey
-from penstock.runner.survey import SAYS
-from penstock.site.cluster import PASSED
+from penstock.runner.build import build_installer
 from penstock.site.environments import (
     Environment,
     asked_of,
@@ -27,12 +23,12 @@ from penstock.site.environments import (
     why_not_provisioned,
     write_environment,
 )
-from penstock.site.script import setup_lines
-from penstock.site.wheels import Platform, Wheel, download, platform_of
+from penstock.site.surveys import Platform, ask_python, survey
+from penstock.site.wheels import Wheel, download
 from penstock.transports import find_transport
-from penstock.transports.protocol import Copy, at_home
+from penstock.transports.protocol import Copy
 
-SURVEY_S, INSTALL_S = 120.0, 1800.0
+INSTALL_S = 1800.0
 PROGRAM = "installer.pyz"
 
 
@@ -57,10 +53,11 @@ class Provision:
     def run_alone(self, *, anew: bool) -> tuple[Environment, bool]:
         """Do that, while nobody else does."""
         known = read_environment(self.root, self.site)
-        platform, whole = self.survey([known.folder] if known else [])
+        there = survey(self.site, self.store, environments=[known.folder] if known else [])
+        platform = there.platform
         pins: Sequence[Wheel] = ()
         if known and not anew and (known.asked, known.platform.identity) == (self.asked, platform.identity):
-            if whole:
+            if there.whole:
                 return known, True
             pins = known.wheels
         with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +68,7 @@ class Provision:
         wheels = self.choose(platform, here, pins)
         made = Environment(self.asked, platform, tuple(wheels), "")
         made = replace(made, folder=f"{self.store.folder}/{made.digest}")
-        _, whole = self.survey([made.folder])
+        whole = survey(self.site, self.store, environments=[made.folder]).whole
         if not whole:
             self.send(made, here)
             self.install(made)
@@ -109,31 +106,9 @@ class Provision:
         self.tell("installing")
         work = f"{self.store.folder}/{self.work_of(environment)}"
         listing = json.dumps([(wheel.name, wheel.digest) for wheel in environment.wheels])
-        self.ask(["-I", f"{work}/{PROGRAM}", work, environment.folder, listing], INSTALL_S)
-
-    def survey(self, folders: Sequence[str]) -> tuple[Platform, list[str]]:
-        """Ask the site's Python what it is, and which environments are whole."""
-        told = self.ask(["-I", "-c", read_survey([*folders])], SURVEY_S)
-        return platform_of(told), told["whole"]
-
-    def ask(self, words: Sequence[str], within_s: float) -> dict[str, Any]:
-        """Run the site's Python as its jobs would, after the set-up; return what it tells."""
-        python = str(at_home(Path(self.site.python), self.store)) if self.site.python else "python3"
-        lines = [*setup_lines(self.site.setup), f"exec {shlex.join([python, *words])}"]
-        given = {name: value for name, value in self.store.environment.items() if name in PASSED}
-        reply = self.store.run(
-            ["/bin/sh", "-c", "\n".join(lines)], cwd=Path("/"), environment={**given, **self.site.environment},
-            timeout_s=within_s,
-        )  # fmt: skip
-        line = next((line for line in reply.out.splitlines() if line.startswith(SAYS)), None)
-        if line is None:
-            raise SiteError(
-                f"site '{self.site.name}': {python} did not answer ({reply.words or 'no word'}): correct its `python` or `setup`"
-            )
-        told: dict[str, Any] = json.loads(line.removeprefix(SAYS))
-        if "refused" in told:
-            raise SiteError(f"site '{self.site.name}': {told['refused']}")
-        return told
+        ask_python(
+            self.site, self.store, ["-I", f"{work}/{PROGRAM}", work, environment.folder, listing], INSTALL_S
+        )
 
 
 def environments_of(site: Site, root: Path) -> Path:

@@ -7,7 +7,7 @@ another one. Nothing is recorded, and nothing stays behind.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from penstock.clock import Clock
@@ -20,7 +20,9 @@ from penstock.schedulers.text import shown
 from penstock.site.cluster import PASSED, ClusterSite
 from penstock.site.findings import SHELLS, Element, Findings, element_of, faults_of, show_all
 from penstock.site.folders import SCRIPT
+from penstock.site.programs import Named, interpreters_of, misfits
 from penstock.site.script import Digests, remedy_for
+from penstock.site.surveys import survey
 
 ELEMENTS = 2
 WALLTIME_S = 300.0
@@ -50,9 +52,16 @@ class Trial:
     """One trial of one cluster; `tell` is called with progress."""
 
     def __init__(
-        self, site: ClusterSite, clock: Clock, *, wait_s: float, tell: Callable[[str], None] = lambda _: None
+        self,
+        site: ClusterSite,
+        clock: Clock,
+        *,
+        wait_s: float,
+        programs: Sequence[Named] = (),
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.site, self.clock, self.wait_s, self.tell = site, clock, wait_s, tell
+        self.programs = programs
         walltime_s = min(WALLTIME_S, site.site.max_walltime_s or WALLTIME_S)
         self.request = Request(new_token(), ELEMENTS, walltime_s=walltime_s)
         self.limits = Limits()
@@ -84,6 +93,9 @@ class Trial:
             self.faults.append(str(error))
             return self.findings(reached=False)
         self.faults += self.limits.faults
+        if misfits := self.misfits():
+            self.faults += misfits
+            return self.findings(reached=True)
         try:
             self.place()
             self.out = self.submit()
@@ -95,6 +107,17 @@ class Trial:
             fault for one in self.elements.values() for fault in faults_of(one, self.site.site)
         )
         return self.findings(reached=True)
+
+    def misfits(self) -> list[str]:
+        """Return why programs of the campaign cannot run there; in a container they find another machine."""
+        if not self.programs or self.site.site.container:
+            return []
+        try:
+            there = survey(self.site.site, self.site.transport, files=interpreters_of(self.programs))
+        except SiteError as error:  # of which the elements will say more
+            self.tell(str(error))
+            return []
+        return misfits(self.programs, there, self.site.where)
 
     def findings(self, *, reached: bool) -> Findings:
         """Return the result so far."""

@@ -9,13 +9,13 @@ import re
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from penstock.errors import DefinitionError, SiteError, Unreachable
 from penstock.runner.blocks import digest_of
+from penstock.site.surveys import Platform
 
 #: older names of glibc versions (PEP 600), the first two for Intel's machines alone
 LEGACY = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
@@ -32,26 +32,6 @@ markers.default_environment = lambda: dict(there)
 from pip._internal.cli.main import main
 sys.exit(main())
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """A machine and a Python of it, as they told it."""
-
-    machine: str
-    libc: str
-    python: str
-    version: str
-    abi: str
-    markers: Mapping[str, str]
-
-    @property
-    def identity(self) -> list[str]:
-        """What an environment is made for."""
-        return [self.machine, self.libc, self.python, *self.version.split(".")[:2], self.abi]
-
-    def __str__(self) -> str:
-        return f"Python {self.version} on {self.machine} with {self.libc or 'another C library than glibc'}"
 
 
 class Wheel(NamedTuple):
@@ -176,8 +156,3 @@ def explain(said: str, platform: Platform) -> SiteError | DefinitionError:
 def short(text: str) -> str:
     """Return the end of a long text, which says most."""
     return text if len(text) <= 200 else f"…{text[-200:]}"
-
-
-def platform_of(told: Mapping[str, Any]) -> Platform:
-    """Return what a survey told."""
-    return Platform(**{name: told[name] for name in Platform.__dataclass_fields__})

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -125,3 +128,33 @@ def test_a_function_with_numpy_runs_at_a_bare_python_without_a_network(campaign:
     assert f"was there already: {environment}" in again.stdout
     assert again.stderr == ""
     assert "packages: numpy==" in campaign.penstock("site", "show", "far").stdout
+
+
+def test_programs_that_cannot_run_there_are_told_before_any_job(campaign: Campaign) -> None:
+    campaign.require("")
+    (campaign.bin / "sbatch").write_text("#!/bin/sh\nexit 1\n")
+    program = Path(shutil.which("ls") or "/bin/ls").read_bytes()
+    newest = max(re.findall(rb"GLIBC_2\.\d\d(?=\0)", program))
+    loader = re.search(rb"/lib[\w/.-]*/ld-[\w.-]+(?=\0)", program)
+    assert loader
+    for name, data in {
+        "other": program[:18] + struct.pack("<H", 183) + program[20:],
+        "newer": program.replace(newest, b"GLIBC_2.99"),
+        "lost": program.replace(loader[0], loader[0][:-1] + b"X"),
+        "fits": program,
+    }.items():
+        (campaign.root / name).write_bytes(data)
+    text = (campaign.root / "penstock.toml").read_text()
+    command = 'command = ["./fits", "other", "newer", "lost", "{path}"]'
+    (campaign.root / "penstock.toml").write_text(
+        text.replace('python = "sums:add"', command).replace('products = "out/{file}.txt"', "")
+    )
+    shown = campaign.penstock("site", "test", "far")
+    assert shown.returncode == 1
+    told = {line.split()[1].rstrip(","): line for line in shown.stdout.splitlines() if line.startswith("! ")}
+    assert sorted(told) == ["lost", "newer", "other"]
+    machine, (name, libc) = platform.machine(), platform.libc_ver()
+    assert f"is compiled for aarch64, and the machine at {HOST} is {machine}" in told["other"]
+    assert f"needs glibc 2.99, and {name} {libc} is what is at {HOST}" in told["newer"]
+    assert f"X, which is not at {HOST}: compile it there" in told["lost"]
+    assert "submitted" not in shown.stdout + shown.stderr
