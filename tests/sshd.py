@@ -26,7 +26,7 @@ PORTS_EACH = 30  # of one process of tests
 
 SERVER = """\
 Port {port}
-ListenAddress 127.0.0.1
+ListenAddress {address}
 HostKey {home}/host_key
 PidFile none
 AuthorizedKeysFile {home}/authorized_keys
@@ -44,7 +44,7 @@ SetEnv HOME={there} PATH={path}{environment}
 
 CLIENT = """\
 Host {host}
-  HostName 127.0.0.1
+  HostName {address}
   Port {port}
   User {user}
   IdentityFile {home}/key
@@ -68,6 +68,10 @@ class Sshd:
     home: Path
     options: str = ""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def address(self) -> str:
+        return "127.0.0.1"
 
     @property
     def there(self) -> Path:
@@ -116,6 +120,7 @@ class Sshd:
         )
         (self.home / "sshd_config").write_text(
             SERVER.format(
+                address=self.address,
                 port=self.port,
                 home=self.home,
                 there=self.there,
@@ -125,7 +130,8 @@ class Sshd:
             )
         )
         user = pwd.getpwuid(os.geteuid()).pw_name
-        self.config.write_text(CLIENT.format(host=HOST, port=self.port, user=user, home=self.home))
+        about = {"host": HOST, "address": self.address, "port": self.port, "user": user, "home": self.home}
+        self.config.write_text(CLIENT.format(**about))
 
     def make_key(self, name: str, passphrase: str = "") -> None:
         """Make a new key in place of another one."""
@@ -135,7 +141,7 @@ class Sshd:
 
     def trust(self, key: Path | None) -> None:
         """Let this key, or none, be that by which the host is known."""
-        line = f"[127.0.0.1]:{self.port} {' '.join(key.read_text().split()[:2])}\n" if key else ""
+        line = f"[{self.address}]:{self.port} {' '.join(key.read_text().split()[:2])}\n" if key else ""
         (self.home / "known_hosts").write_text(line)
 
     def fingerprint(self) -> str:

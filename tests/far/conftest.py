@@ -1,13 +1,17 @@
-"""Other machines: this one behind a real SSH server."""
+"""Other machines: this one behind a real SSH server, and a host that shares nothing with it (`tests/far/rig.py`)."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.cluster.packages import Unavailable
 from tests.desk import Desk
 from tests.far.lab import Lab
+from tests.far.rig import SLURM, Rig, slurm_in
 from tests.sshd import Sshd, bring_up
+
+LabAt = Callable[[Sshd], Lab]
 
 
 @pytest.fixture
@@ -35,3 +39,43 @@ def lab(server: Sshd, desk: Desk, tmp_path: Path) -> Iterator[Lab]:
     made = Lab(tmp_path / "lab", server.config)
     yield made
     made.end()
+
+
+def brought_up(made: Rig) -> Iterator[Rig]:
+    made.home.mkdir(exist_ok=True)
+    try:
+        yield made.up()
+    except Unavailable as reason:
+        if os.environ.get("CI") == "true" and os.geteuid() == 0:
+            raise
+        pytest.skip(f"a host of its own: {reason}")
+    finally:
+        made.down()
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    """A host that shares nothing with this one, without a scheduler, and a cable."""
+    yield from brought_up(Rig(tmp_path / "rig"))
+
+
+@pytest.fixture
+def rig_slurm(tmp_path: Path) -> Iterator[Rig]:
+    """The same with a Slurm of its own."""
+    for made in brought_up(Rig(tmp_path / "rig", environment=SLURM.env)):
+        slurm_in(made)
+        yield made
+
+
+@pytest.fixture
+def lab_at(tmp_path: Path) -> Iterator[LabAt]:
+    """Makes a campaign here whose site is reached by a server."""
+    labs = list[Lab]()
+
+    def make(server: Sshd) -> Lab:
+        labs.append(Lab(tmp_path / "lab", server.config))
+        return labs[-1]
+
+    yield make
+    for made in labs:
+        made.end()
