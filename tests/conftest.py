@@ -137,6 +137,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 class OneForClusters(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         folder = "tests/cluster/"
+        if nodeid.startswith("tests/torture/"):  # of one long campaign there are many tests
+            return nodeid.partition("::")[0]
         return folder if nodeid.startswith(folder) else nodeid
 
 

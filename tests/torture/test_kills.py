@@ -144,13 +144,15 @@ def word(unit: int) -> str:
 class Torture:
     """A campaign in `root`, and the blows that it gets."""
 
+    blows_of, definition, patience_s = BLOWS, DEFINITION, PATIENCE_S
+
     def __init__(self, root: Path) -> None:
         self.root, self.random = root, random.Random(SEED)
         self.blows = Counter[str]()
         self.output = root.with_suffix(".out")
         self.conductor: subprocess.Popen[bytes]
         for name, text in {
-            "penstock.toml": DEFINITION,
+            "penstock.toml": self.definition,
             "make.sh": MAKE,
             "merge.sh": MERGE,
             "lab.py": LAB,
@@ -159,10 +161,14 @@ class Torture:
         rows = "".join(f"{unit},{word(unit)}\n" for unit in range(1, UNITS + 1))
         (root / "units.csv").write_text("unit,word\n" + rows)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return dict(os.environ)
+
     def start(self, command: str = "run") -> subprocess.Popen[bytes]:
         with self.output.open("ab") as output:
             argv = [sys.executable, "-m", "penstock", command]
-            return subprocess.Popen(argv, cwd=self.root, stdout=output, stderr=output)
+            return subprocess.Popen(argv, cwd=self.root, env=self.environment, stdout=output, stderr=output)
 
     def goes_on(self) -> bool:
         """Whether there is a conductor, and so something to do."""
@@ -193,7 +199,7 @@ class Torture:
 
     def strike(self) -> None:
         """Kill somebody; a conductor that was hit is followed by another one."""
-        [blow] = self.random.choices(list(BLOWS), list(BLOWS.values()))
+        [blow] = self.random.choices(list(self.blows_of), list(self.blows_of.values()))
         victims = self.victims(blow)
         for pid in victims:
             kill(pid)
@@ -216,11 +222,11 @@ class Torture:
     def end(self) -> int | str:
         """Return the exit code of the last conductor; one that hangs is ended, with all that it started."""
         try:
-            return self.conductor.wait(PATIENCE_S)
+            return self.conductor.wait(self.patience_s)
         except subprocess.TimeoutExpired:
             for pid in self.victims("everybody"):
                 kill(pid)
-            return f"still at work after {PATIENCE_S:g} s"
+            return f"still at work after {self.patience_s:g} s"
 
     def wait_for_work(self) -> None:
         """Spread the blows over the work, however quick it goes."""
