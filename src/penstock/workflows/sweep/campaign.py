@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -173,19 +174,43 @@ def write_inputs(folder: Path, program: Program, values: Mapping[str, Value]) ->
         "results": {name: result.rule for name, result in program.results.items()},
     }
     contents[JOB_SPEC] = json.dumps(spec, ensure_ascii=False).encode()
+    write = write_file if make_folder(folder) else write_unless_same
     for name, content in contents.items():
-        write_unless_same(folder / name, content)
+        write(f"{folder}/{name}", content)
     return digest_of(contents[JOB_SPEC])
 
 
-def write_unless_same(file: Path, content: bytes) -> None:
-    """Write a file, and its folder, unless it has that content."""
+def make_folder(folder: Path) -> bool:
+    """Make a folder; whether it is new."""
     try:
-        if file.read_bytes() == content:
-            return
+        os.mkdir(folder)
+    except FileExistsError:
+        return False
     except FileNotFoundError:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content)
+        folder.mkdir(parents=True)
+    return True
+
+
+def write_unless_same(file: str, content: bytes) -> None:
+    """Write a file unless it has that content."""
+    try:
+        with open(file, "rb") as opened:
+            if opened.read() == content:
+                return
+    except FileNotFoundError:
+        pass
+    write_file(file, content)
+
+
+def write_file(file: str, content: bytes) -> None:
+    """Write a file, and the folders that are in its name."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(file))
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    with open(descriptor, "wb", buffering=0) as opened:
+        opened.write(content)
 
 
 def digest_of(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The demonstration: the Ising model, built here, through its transition."""
+"""The demonstration: the Ising model, built here, through its transition on three sizes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from penstock.workflows.sweep.sweep import FILE
 
 SWEEP = """[sweep]
 program = "ising"
-repeat = 5
+repeat = 3
 
 [vary]
 temperature = { start = 1.5, stop = 3.5, count = 11 }
-
-[set]
-size = 24
+size = [6, 12, 24]
 """
 
 

@@ -36,7 +36,7 @@ def init(folder: Path, program: str, executable: str | None) -> None:
 @click.command("sweep")
 @demo_options("sweep")
 def demo(folder: Path, scheduler: str | None) -> None:
-    """An Ising model in C through its transition: energy and magnetisation over temperature, with errors.
+    """An Ising model in C through its transition: energy and magnetisation over temperature and size.
 
     It is built with cc in DIR [demo-sweep].
     """
