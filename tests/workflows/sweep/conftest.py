@@ -102,4 +102,6 @@ def made_results(columns: list[Column], rows: list[tuple[str | None, ...]], *, n
         for n, row in enumerate(rows, 1)
     ]
     shown = (*own, *columns)
-    return Results(shown, tuple(varied), tuple(found), cells, {each.name: each for each in shown}, "seed")
+    return Results(
+        shown, tuple(varied), tuple(varied), tuple(found), cells, {each.name: each for each in shown}, "seed"
+    )

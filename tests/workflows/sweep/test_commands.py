@@ -115,6 +115,45 @@ def test_what_failed_points_left_comes_home_with_the_reason_and_goes_when_they_a
     assert list(heat.glob("failed/*")) == []
 
 
+def test_what_people_put_beside_what_failed_stays(heat: Path) -> None:
+    (heat / "failed/notes").mkdir(parents=True)
+    lines(heat, "receive")
+    assert len(list(heat.glob("failed/*"))) == 3
+    assert penstock(heat.parent, "sweep", "receive", str(heat)).returncode == 0
+    assert (heat / "failed/notes").is_dir()
+
+
+def test_what_was_never_submitted_is_not_received_and_nothing_begins(bench) -> None:
+    folder = bench.ready("[vary]\nT = [3]")
+    lines(folder, "extend")
+    told = penstock(folder, "sweep", "receive")
+    assert (told.returncode, "never submitted" in told.stderr) == (2, True)
+    assert not (folder / ".penstock").exists()
+
+
+def test_an_executable_that_is_not_there_is_told_before_anything_runs(bench) -> None:
+    folder = bench.ready("[vary]\nT = [3]")
+    (folder / "model").unlink()
+    told = penstock(folder, "sweep", "submit", "--wait")
+    assert told.returncode == 2
+    assert "model is neither in" in told.stderr
+    assert not (folder / ".penstock").exists()
+
+
+def test_nothing_that_a_program_wrote_controls_the_terminal(bench) -> None:
+    folder = bench.ready("[vary]\nT = [3]")
+    program = folder / "programs/model.toml"
+    program.write_text(
+        program.read_text() + '[result.word]\nfile = "out.dat"\nregex = "word(.*)"\ntype = "str"\n'
+    )
+    with (folder / "model").open("a") as file:
+        file.write("printf 'word\\033[31mred\\a\\302\\233' >> out.dat\n")
+    assert penstock(folder, "sweep", "submit", "--wait").returncode == 0
+    told = "\n".join(lines(folder, "list"))
+    assert "\\x1b[31mred\\x07\\x9b" in told
+    assert told.replace("\n", "").isprintable()
+
+
 def test_two_sweeps_are_compared_point_by_point(heat: Path) -> None:
     lines(heat, "copy", ".", "again")
     again = heat / "again"

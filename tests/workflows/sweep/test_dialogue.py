@@ -149,3 +149,20 @@ def test_without_a_folder_it_is_asked_for_and_the_end_of_input_leaves(bench) -> 
     program.expect_exact("name a folder")
     program.sendeof()
     assert finish(program)[0] == 0
+
+
+def test_a_program_of_this_folder_is_copied_to_a_new_sweep_with_what_it_needs(bench) -> None:
+    bench.ready()
+    program = at_terminal(bench.folder, "sweep", "new", "deep/heat")
+    answer(program, "Number of the program", "5")
+    program.expect_exact("copied model and what it needs to deep/heat")
+    for question, text in (
+        (MENU, "T"), ("How", "l"), ("Values", "5"), (MENU, "w"), ("Write deep/heat/sweep.toml", "y"),
+        ("Write the inputs", "y"), ("Run them now", "n"),
+    ):  # fmt: skip
+        answer(program, question, text)
+    assert finish(program)[0] == 0
+    folder = bench.folder / "deep/heat"
+    made = sorted(path.relative_to(folder).as_posix() for path in folder.glob("**/*"))
+    assert {"model", "programs/in.txt", "programs/model.toml"} <= set(made)
+    assert os.access(folder / "model", os.X_OK)

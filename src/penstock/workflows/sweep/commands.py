@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from penstock.errors import DefinitionError
 from penstock.workflows.setup.options import folder_argument
 from penstock.workflows.sweep.options import (
     complete_column,
@@ -92,10 +93,15 @@ Examples:
 def submit(ctx: click.Context, folder: Path, site: str | None, wait: bool) -> None:
     """Add the points of the sweep in DIR to its campaign and run them, in the background: you can log out."""
     from penstock.workflows.sweep.points import say_changes
-    from penstock.workflows.sweep.submitting import IN_BACKGROUND, run_penstock
+    from penstock.workflows.sweep.submitting import IN_BACKGROUND, find_executable, run_penstock
     from penstock.workflows.sweep.submitting import submit as lay_out
 
-    click.echo(say_changes(lay_out(folder).changes))
+    laid = lay_out(folder)
+    click.echo(say_changes(laid.changes))
+    if not site and not find_executable(folder, laid.plan.program.executable):
+        raise DefinitionError(
+            f"{laid.plan.program.executable} is neither in {folder} nor on PATH; put it there, then submit again"
+        )
     words = [*(("run",) if wait else IN_BACKGROUND), *(("--site", site) if site else ())]
     ctx.exit(run_penstock(folder, words))
 
@@ -305,7 +311,7 @@ def compare(first: Path, second: Path, on: Sequence[str], tolerance: float, as_j
 @click.argument("copied", metavar="NEW", type=click.Path(file_okay=False, path_type=Path))
 def copy(folder: Path, copied: Path) -> None:
     """Copy the sweep in DIR to NEW, with what it needs, to run it afresh: with results of its own."""
-    from penstock.workflows.sweep.deletion import copy_sweep
+    from penstock.workflows.sweep.belongings import copy_sweep
 
     copy_sweep(folder, copied)
     click.echo(f"copied to {copied}; next: penstock sweep submit {shlex.quote(str(copied))}")

@@ -46,7 +46,7 @@ def compare(first: Results, second: Results, *, on: Sequence[str] = (), toleranc
 
     Numbers are the same within a relative `tolerance`. Raises DefinitionError if that does not tell points apart.
     """
-    names = tuple(on) or tuple(name for name in _variables(first) if name in second.known)
+    names = tuple(on) or tuple(name for name in first.variables if name in second.variables)
     one, two = (_by_key(results, names) for results in (first, second))
     both = [key for key in one if key in two]
     shared = [name for name in first.numbers if name in second.numbers]
@@ -54,11 +54,6 @@ def compare(first: Results, second: Results, *, on: Sequence[str] = (), toleranc
         _difference(first.column(name), [(one[key], two[key]) for key in both], tolerance) for name in shared
     ]
     return Comparison(names, len(both), len(one) - len(both), len(two) - len(both), differences)
-
-
-def _variables(results: Results) -> list[str]:
-    shown = {column.name for column in results.columns} - set(results.varied)
-    return [name for name in results.known if name not in shown]
 
 
 def _by_key(results: Results, names: Sequence[str]) -> Mapping[Key, Cells]:

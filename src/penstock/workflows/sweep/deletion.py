@@ -11,6 +11,7 @@ from typing import NamedTuple
 from penstock.errors import DefinitionError, NothingYet, PenstockError
 from penstock.workflows.setup.definition import FILE as DEFINITION
 from penstock.workflows.sweep.analysis import FOLDER as ANALYSIS
+from penstock.workflows.sweep.belongings import files_of_sweep
 from penstock.workflows.sweep.campaign import INPUTS, JOB, PAGE, TABLE
 from penstock.workflows.sweep.columns import FILE as COLUMNS
 from penstock.workflows.sweep.draft import DRAFT
@@ -18,7 +19,7 @@ from penstock.workflows.sweep.listing import find_sweeps
 from penstock.workflows.sweep.points import FILE as POINTS
 from penstock.workflows.sweep.results import RUNS
 from penstock.workflows.sweep.submitting import FAILED, SUBMITTED
-from penstock.workflows.sweep.sweep import FILE, Sweep, read_sweep
+from penstock.workflows.sweep.sweep import FILE, read_sweep
 from penstock.workflows.sweep.tablefile import METADATA
 
 #: what penstock made, the sweep itself last, so that a deletion that was cut off can be begun again
@@ -84,28 +85,4 @@ def _needs(folder: Path) -> Iterator[Path]:
     """Yield what a sweep reads and has, wherever that is; of one that cannot be read, what it has."""
     yield from (path.resolve() for name in MADE if (path := folder / name).exists())
     with suppress(PenstockError):
-        yield from (path.resolve() for path in needed_files(read_sweep(folder / FILE)))
-
-
-def needed_files(sweep: Sweep) -> Iterator[Path]:
-    """Yield the files of people that a sweep needs: its program, the inputs, what is started and what stands beside."""
-    folder, program = sweep.file.parent, sweep.program
-    yield program.file
-    yield from (template.file for template in program.inputs)
-    yield from (folder / name for name in (program.executable, *program.beside) if (folder / name).exists())
-    if sweep.table:
-        yield sweep.table
-
-
-def copy_sweep(folder: Path, new: Path) -> Path:
-    """Copy a sweep to run it afresh, with results of its own: its file and what it needs. Raises DefinitionError."""
-    if (new / FILE).exists():
-        raise DefinitionError(f"there is a sweep in {new} already; choose another folder")
-    root = folder.resolve()
-    for path in needed_files(read_sweep(folder / FILE)):
-        if path.resolve().is_relative_to(root):
-            place = new / path.resolve().relative_to(root)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            (shutil.copytree if path.is_dir() else shutil.copy2)(path, place)
-    new.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copy(folder / FILE, new / FILE))
+        yield from (path.resolve() for path in files_of_sweep(read_sweep(folder / FILE)))

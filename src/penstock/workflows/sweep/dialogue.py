@@ -10,9 +10,10 @@ import click
 
 from penstock.errors import DefinitionError
 from penstock.workflows.sweep import steps
+from penstock.workflows.sweep.belongings import copy_files, files_of_program
 from penstock.workflows.sweep.draft import DRAFT, Draft, describe, find_draft, save_draft, settle_draft
 from penstock.workflows.sweep.plan import Plan, describe_plan, plan_sweep
-from penstock.workflows.sweep.program import FOLDER, Program, find_program, known_programs
+from penstock.workflows.sweep.program import FOLDER, READY, Program, find_program, programs_in
 from penstock.workflows.sweep.programfile import read_program
 from penstock.workflows.sweep.prompt import Left, ask, choose, confirm, in_columns
 from penstock.workflows.sweep.sweep import FILE, read_sweep
@@ -86,11 +87,16 @@ def begin(folder: Path) -> Dialogue:
 
 
 def choose_program(folder: Path) -> str:
-    """Ask which program to run. Raises Left."""
-    known = known_programs(folder)
+    """Ask which program to run; one of this folder is copied to that of the sweep. Raises Left, DefinitionError."""
+    here, own = programs_in(Path(FOLDER)), programs_in(folder / FOLDER)
+    known = programs_in(READY) | here | own
     told = {str(number): describe_program(path) for number, path in enumerate(known.values(), 1)}
-    click.echo(f"Programs (your own are {folder / FOLDER}/NAME.toml):")
-    return list(known)[int(choose("Number of the program", told)) - 1]
+    click.echo(f"Programs (your own are {FOLDER}/NAME.toml, here or in {folder}):")
+    name = list(known)[int(choose("Number of the program", told)) - 1]
+    if name in here and name not in own:
+        copy_files(files_of_program(read_program(known[name]), Path()), Path(), folder)
+        click.echo(f"copied {name} and what it needs to {folder}")
+    return name
 
 
 def describe_program(path: Path) -> str:

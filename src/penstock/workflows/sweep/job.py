@@ -39,7 +39,7 @@ def main(inputs: str, results: str, executable: str, digest: str, *launcher: str
     if job["restart"] and interrupted:
         save(job["restart"]["files"], saved)
     else:
-        shutil.rmtree(saved, ignore_errors=True)
+        forget(saved)
     if code or interrupted:
         return 128 - code if code < 0 else code or 128 + signal.SIGTERM
     made, missing = find(job["products"])
@@ -67,19 +67,24 @@ def prepare(inputs: str, job: Dict[str, Any], home: str) -> None:
 
 def run(command: List[str]) -> Tuple[int, bool]:
     """Run a program to its end; return its exit code, and whether we were asked to end meanwhile, as it was."""
-    try:
-        program = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    except OSError as error:
-        sys.exit("the program {} cannot be started: {}".format(command[0], error.strerror))
     asked: List[int] = []
+    running: List["subprocess.Popen[bytes]"] = []
 
     def end(number: int, _frame: Any) -> None:
         asked.append(number)
         signal.alarm(PATIENCE_S)
 
+    def kill(_number: int, _frame: Any) -> None:
+        for program in running:
+            program.kill()
+
     signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGALRM, lambda _number, _frame: program.kill())
-    code = program.wait()
+    signal.signal(signal.SIGALRM, kill)
+    try:
+        running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
+    except OSError as error:
+        sys.exit("the program {} cannot be started: {}".format(command[0], error.strerror))
+    code = running[0].wait()
     signal.alarm(0)
     return code, bool(asked)
 
@@ -108,6 +113,12 @@ def save(patterns: List[str], saved: str) -> None:
         shutil.copy2(name, place)
     shutil.rmtree(saved, ignore_errors=True)
     os.rename(aside, saved)
+
+
+def forget(saved: str) -> None:
+    """Remove what was kept of an interrupted attempt, and what a killed one had begun to keep."""
+    for folder in [saved, *glob.glob(glob.escape(saved) + ".*")]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read(folder: str, name: str, digest: str) -> bytes:

@@ -34,8 +34,14 @@ def point_lines(results: Results) -> list[str]:
     """Return the lines of a table of points: the state, what varies, what came of it, and the name."""
     names = ["state", *results.varied, *results.numbers, NAME]
     head = [results.column(name).title for name in names]
-    rows = [[ABSENT if row.get(name) is None else str(row[name]) for name in names] for row in results.rows]
-    return in_columns([head, *rows])
+    return in_columns([head, *([show_cell(row.get(name)) for name in names] for row in results.rows)])
+
+
+def show_cell(text: str | None) -> str:
+    """Write a cell for a terminal, to which nothing goes that a program wrote to control it."""
+    if text is None:
+        return ABSENT
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def results_to_json(results: Results) -> dict[str, Any]:

@@ -129,6 +129,11 @@ def ask_analysis(folder: Path) -> None:
     invoking(commands.analyse, by=names, only=(), where=None, output=None, parquet=False)(folder)
 
 
+def ask_copy(folder: Path) -> None:
+    """Ask for the folder of a copy."""
+    invoking(commands.copy, copied=ask("Folder of the copy", read_folder))(folder)
+
+
 ACTIONS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "l": ("list its points", ask_list),
     "e": ("change or extend it", make_sweep),
@@ -136,5 +141,6 @@ ACTIONS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "r": ("receive: what has come, and how far it is", invoking(commands.receive)),
     "a": ("analyse: averages, pictures, tables", ask_analysis),
     "t": ("retry what failed", ask_retry),
+    "c": ("copy it, to run it afresh", ask_copy),
     "d": ("delete it", invoking(commands.delete, yes=False)),
 }

@@ -102,12 +102,12 @@ def _lines(surface: Surface, along: int, other: int | None = None) -> Paint:
                 linestyle="-" if across.is_number else "none",
                 label=show(value),
             )
-        axes.set(xlabel=across.title, ylabel=surface.number.title)
+        axes.set(xlabel=plain(across.title), ylabel=plain(surface.number.title))
         axes.grid(color="0.92")
         axes.set_axisbelow(True)
         _scale(axes.xaxis, across, words)
         if other is not None:
-            axes.legend(title=surface.axes[other].title, fontsize=8, title_fontsize=8)
+            axes.legend(title=plain(surface.axes[other].title), fontsize=8, title_fontsize=8)
 
     return paint
 
@@ -121,10 +121,10 @@ def _map(surface: Surface) -> Paint:
         edges = [edges_of(axis, words) for axis, words in zip(surface.axes, (columns, rows), strict=True)]
         mesh = axes.pcolormesh(*edges, grid)
         axes.set_facecolor(NO_DATA)
-        axes.set(xlabel=surface.axes[0].title, ylabel=surface.axes[1].title)
+        axes.set(xlabel=plain(surface.axes[0].title), ylabel=plain(surface.axes[1].title))
         _scale(axes.xaxis, surface.axes[0], columns)
         _scale(axes.yaxis, surface.axes[1], rows)
-        figure.colorbar(mesh, label=surface.number.title)
+        figure.colorbar(mesh, label=plain(surface.number.title))
 
     return paint
 
@@ -179,7 +179,12 @@ def _scale(axis: Any, column: Column, values: Sequence[Plain]) -> None:
 
 def show(value: Plain) -> str:
     """Write a value at an axis."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else plain(str(value))
+
+
+def plain(text: str) -> str:
+    """Return a text that matplotlib writes as it is: a dollar would begin a formula."""
+    return text.replace("$", r"\$")
 
 
 def write_pictures(folder: Path, pictures: Sequence[Picture]) -> Mapping[str, Path]:

@@ -90,4 +90,9 @@ def find_program(name: str, folder: Path) -> Path:
 
 def known_programs(folder: Path) -> dict[str, Path]:
     """Return the files of all programs that a sweep in a folder may name: the ready-made ones, and its own."""
-    return {path.stem: path for place in (READY, folder / FOLDER) for path in sorted(place.glob("*.toml"))}
+    return programs_in(READY) | programs_in(folder / FOLDER)
+
+
+def programs_in(place: Path) -> dict[str, Path]:
+    """Return the files of programs by name."""
+    return {path.stem: path for path in sorted(place.glob("*.toml"))}

@@ -33,12 +33,14 @@ Cells = Mapping[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A table. `columns` are those that it shows; its rows also have the variables that do not vary.
+    """A table. `columns` are those that it shows, `known` are all that its rows have.
 
-    `varied` and `numbers` name the variables that vary and what was taken out; `seed` is the variable of repeats.
+    `variables` names all variables, `varied` those that vary, `numbers` what was taken out; `seed` is the variable of
+    repeats.
     """
 
     columns: tuple[Column, ...]
+    variables: tuple[str, ...]
     varied: tuple[str, ...]
     numbers: tuple[str, ...]
     rows: Sequence[Cells]
@@ -175,7 +177,7 @@ def _tabulate(
     results = {name: known.results.get(name, Column(name)) for name in numbers}
     shown = (*columns, *(variables[name] for name in varied), *results.values())
     everything = {each.name: each for each in (*columns, *variables.values(), *results.values())}
-    return Results(shown, varied, numbers, rows, everything, known.seed)
+    return Results(shown, tuple(names), varied, numbers, rows, everything, known.seed)
 
 
 def _varied(names: Iterable[str], rows: Sequence[Cells]) -> tuple[str, ...]:

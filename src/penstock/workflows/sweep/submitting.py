@@ -23,7 +23,7 @@ from penstock.workflows.sweep.points import NAME
 from penstock.workflows.sweep.results import Cells, Results, read_results
 from penstock.workflows.sweep.sweep import FILE, read_sweep
 
-SCRATCH = ".penstock/scratch"
+RECORD, SCRATCH = ".penstock", ".penstock/scratch"
 SUBMITTED, FAILED, WHY = "submitted.csv", "failed", "why.txt"
 SOME_FAILED = 1  # the exit code of a run whose failures are for the person, or the function, to judge
 IN_BACKGROUND = ("up", "--until-done")
@@ -58,6 +58,12 @@ def submit(folder: Path) -> Laid:
         by = f"{getpass.getuser()}@{socket.gethostname()}"
         writer.writerow(Submission(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", by, str(len(laid.plan.rows))))
     return laid
+
+
+def find_executable(folder: Path, name: str) -> str | None:
+    """Return where the executable of a program is on this machine; None if it is nowhere."""
+    own = folder / name
+    return str(own) if own.is_file() else shutil.which(name)
 
 
 def read_submissions(folder: Path) -> list[Submission]:
@@ -106,7 +112,7 @@ def receive(folder: Path) -> Iterator[str]:
 
     What failed points left is copied to `failed/POINT`, with the reason; of one that is done since, it goes away.
     """
-    if not (folder / DEFINITION).exists():
+    if not (folder / RECORD).exists():
         raise DefinitionError(f"the sweep in {folder} was never submitted; use `penstock sweep submit`")
     run_penstock(folder, ["tick"])
     results = read_results(folder).planned()
@@ -114,7 +120,7 @@ def receive(folder: Path) -> Iterator[str]:
     yield f"{counts['done']:,} of {len(results.rows):,} points are here, in {folder / 'runs'}"
     others = ", ".join(f"{count:,} {state}" for state, count in counts.items() if state != "done")
     if others:
-        yield f"{others}"
+        yield others
     copied = keep_failed(folder, results)
     if copied:
         yield f"what {copied:,} failed left is in {folder / FAILED}"
@@ -124,7 +130,7 @@ def keep_failed(folder: Path, results: Results) -> int:
     """Copy what failed points left, and remove what others left before they were done; return how many there are."""
     failed = {str(row[NAME]): row for row in results.rows if row["state"] == "failed"}
     for place in folder.glob(f"{FAILED}/*"):
-        if place.name not in failed:
+        if place.name not in failed and (place / WHY).exists():
             shutil.rmtree(place)
     for name, row in failed.items():
         _keep(folder, folder / FAILED / name, row)
