@@ -168,6 +168,43 @@ def test_a_master_that_is_killed_fails_no_login_and_the_next_one_is_a_persons(
     assert server.logins() == (2, 0)
 
 
+@pytest.mark.parametrize("side", ["here", "there"])
+def test_whenever_a_connection_is_killed_under_ten_callers_nobody_logs_in(
+    serve: Serve, open_way: Open, side: str
+) -> None:
+    server = serve("MaxSessions 3")
+    way = open_way()
+
+    def call_on(n: int) -> list[str]:
+        """Ask again and again, until nobody is logged in."""
+        told = list[str]()
+        while True:
+            try:
+                told.append(way.run(["/bin/echo", str(n)], cwd=Path("/"), environment={}, timeout_s=30).out)
+            except AuthNeeded:
+                return told
+            except SiteError:  # it was cut in the middle of its answer
+                continue
+
+    moments = (0.0, 0.05, 0.2, 0.5, 1.0)
+    for logins, moment in enumerate(moments, 1):
+        way.login()
+        with ThreadPoolExecutor(10) as threads:
+            told = [threads.submit(call_on, n) for n in range(10)]
+            time.sleep(moment)
+            kill_connection(way, server, side)
+        assert all({*answers.result()} <= {f"{n}\n"} for n, answers in enumerate(told))
+        assert server.logins() == (logins, 0), moment
+
+
+def kill_connection(way: SshTransport, server: Sshd, side: str) -> None:
+    """Kill who holds a connection, at one of its ends."""
+    process = server.daemon.process
+    assert process
+    for holder in [master_of(way)] if side == "here" else process.children():
+        holder.kill()
+
+
 def test_sessions_beyond_what_the_server_allows_wait_and_all_are_answered(
     serve: Serve, open_way: Open
 ) -> None:
