@@ -4,9 +4,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 KILLS ?= 200
 TRIES ?= 10000
+OLD ?= python3.6
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint test demo torture fuzz bench peers field docs clean
+.PHONY: help setup lock lint test demo torture fuzz bench peers field old docs clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +47,9 @@ peers: $(INSTALLED)  ## install snakemake, its plug-in for Slurm, and doit in .v
 
 field: $(INSTALLED)  ## install PyPAM, pbp and astropy, each in a .venv-NAME, for tests to compare with
 	sh tools/field.sh
+
+old: $(INSTALLED)  ## run the tests of the far end with an old Python there: OLD=python3.6
+	PENSTOCK_FAR_PYTHON="$$($(OLD) -c 'import sys; print(sys.executable)')" $(BIN)/python -m pytest -n 2 -q tests/runner
 
 docs: $(INSTALLED)  ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

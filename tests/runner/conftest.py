@@ -4,13 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.pythons import FAR
 
 from penstock.ledger.jobs import new_token
 from penstock.runner.build import build_zip, read_sources, runner_name
@@ -120,7 +120,7 @@ class Lab:
         """Start the runner and do not wait."""
         self.write_spec()
         process = subprocess.Popen(
-            [sys.executable, str(self.program), str(self.job), *options],
+            [FAR, str(self.program), str(self.job), *options],
             env=self.environment(env),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

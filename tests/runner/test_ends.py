@@ -210,12 +210,9 @@ def where(_):
 
 def test_helpers_that_python_itself_keeps_renew_nothing(lab):
     source = """
-import os
-from multiprocessing import shared_memory
+import multiprocessing, os
 def run(task):
-    memory = shared_memory.SharedMemory(create=True, size=10)
-    memory.close()
-    memory.unlink()
+    multiprocessing.get_context("spawn").Semaphore()
     return os.getpid()
 """
     lab.function(source)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.pythons import FAR, find_old
 from tests.wheels import make_wheel
 
 from penstock.runner.build import build_installer
@@ -22,7 +23,7 @@ MODULE = "import sys\ndef main(): print('hello from', sys.prefix); return 3\ncla
 class Far:
     """A folder there, with wheels that were sent."""
 
-    def __init__(self, folder: Path, python: str = sys.executable) -> None:
+    def __init__(self, folder: Path, python: str = FAR) -> None:
         self.folder, self.python = folder, python
         self.work, self.target = folder / ".work", folder / "env of mine"
         self.work.mkdir(parents=True)
@@ -59,9 +60,9 @@ def test_packages_are_seen_by_their_python_alone(far: Far) -> None:
     make_wheel(far.work, "tide", "2.1")
     assert far.install() == {"python": f"{far.target}/bin/python"}
     told = far.run(
-        "python", "-c", "import sys, tide, importlib.metadata as m; print(tide.version, m.version('tide'))"
+        "python", "-c", "import os, tide; print(tide.version, *os.listdir(os.path.dirname(tide.__file__)))"
     )
-    assert told.stdout == "2.1 2.1\n", told.stderr
+    assert {"2.1", "tide.py", "tide-2.1.dist-info"} <= {*told.stdout.split()}, told.stderr
     assert far.run("python3", "-c", "import sys; print(sys.prefix)").stdout == f"{far.target}\n"
     assert far.run("python", "-c", "import numpy").returncode == 1, "nothing else of that Python is there"
     assert not far.work.exists(), "the wheels are not kept"
@@ -231,3 +232,14 @@ def test_programs_keep_their_mode(far: Far) -> None:
     far.install()
     (program,) = far.target.glob("lib/*/site-packages/tide_helpers/solve")
     assert program.stat().st_mode & 0o111
+
+
+def test_an_old_python_gets_an_environment_too(tmp_path: Path) -> None:
+    if not (old := find_old()):
+        pytest.skip("there is no Python 3.6 or 3.7 here")
+    far = Far(tmp_path, old)
+    files = {"tide.py": MODULE, "tide-1.0.data/scripts/tides": "#!python\nimport tide\ntide.main()\n"}
+    make_wheel(far.work, "tide", files=files, scripts="[console_scripts]\nTide = tide:Deep.run\n")
+    assert far.install() == {"python": f"{far.target}/bin/python"}
+    assert far.run("Tide").stdout == far.run("tides").stdout == f"hello from {far.target}\n"
+    assert is_whole(str(far.target))

@@ -31,10 +31,12 @@ def test_each_is_opened_and_one_that_is_missing_is_left_to_the_task(tmp_path):
 
 def test_the_runner_looks_before_it_starts_a_task(lab):
     (lab.modules / "sitecustomize.py").write_text(
-        "import sys\n"
-        "def hook(event, arguments):\n"
-        "    if event == 'open' and str(arguments[0]).endswith('/upstream'): sys.stderr.write('looked\\n')\n"
-        "sys.addaudithook(hook)\n"
+        "import os, sys\n"
+        "real = os.open\n"
+        "def look(path, *rest, **named):\n"
+        "    if str(path).endswith('/upstream'): sys.stderr.write('looked\\n')\n"
+        "    return real(path, *rest, **named)\n"
+        "os.open = look\n"
     )
     (lab.root / "upstream").mkdir()
     tasks = [lab.command(n, "true", inputs={"a": [f"upstream/{n}"]}) for n in (1, 2)]

@@ -1,14 +1,13 @@
 """What goes to the far side must run on Python 3.6 with nothing installed: the runner, and the script of a sweep's point."""
 
 import ast
-import glob
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.pythons import find_old
 
 import penstock.runner
 
@@ -45,19 +44,8 @@ def test_no_name_newer_than_python_3_6_is_used_unguarded():
     assert done.returncode == 0, done.stdout
 
 
-def old_pythons():
-    """Return the Python 3.6 of this machine, else 3.7."""
-    for version in ("3.6", "3.7"):
-        found = shutil.which(f"python{version}")
-        places = glob.glob(os.path.expanduser(f"~/.pyenv/versions/{version}*/bin/python")) or [found]
-        for place in filter(None, places):
-            if subprocess.run([place, "-c", "pass"], capture_output=True).returncode == 0:
-                return place
-    return None
-
-
 def test_a_real_old_python_runs_commands_and_functions(lab):
-    old = old_pythons()
+    old = find_old()
     if old is None:
         pytest.skip("there is no Python 3.6 or 3.7 here")
     lab.function(

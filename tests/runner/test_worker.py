@@ -1,10 +1,10 @@
 """Forked workers: what a function finds there."""
 
-import json
 import os
-import sys
+import subprocess
 
 import pytest
+from tests.pythons import FAR
 
 from penstock.functions import find_function
 
@@ -66,8 +66,9 @@ def run(task):
     assert lab.ends()[2]["result"] == [str(lab.root), ["1", mark, None]]
 
 
-@pytest.mark.parametrize(("module", "found"), [("time", sys.executable), ("json", json.__file__)])
-def test_a_module_that_another_one_of_its_name_hides_is_told(lab, module, found):
+@pytest.mark.parametrize(("module", "place"), [("time", "sys.executable"), ("json", "json.__file__")])
+def test_a_module_that_another_one_of_its_name_hides_is_told(lab, module, place):
+    found = subprocess.check_output([FAR, "-c", f"import json, sys; print({place})"], text=True).strip()
     (lab.modules / f"{module}.py").write_text("def loads(task):\n    return 'own'\nsleep = loads\n")
     name = "sleep" if module == "time" else "loads"
     lab.stage("python", python=own_function(module, name), path=[str(lab.modules)])

@@ -4,10 +4,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.cluster.packages import Unavailable
+from tests.pythons import find_old
 from tests.sshd import HOST, Sshd, bring_up, end_connections
 
 from penstock.campaign import Site
@@ -49,7 +51,7 @@ def local(tmp_path: Path) -> Transport:
 
 
 @pytest.fixture
-def ssh(tmp_path: Path, server: Sshd, session_state: Path, monkeypatch: pytest.MonkeyPatch) -> Transport:
+def ssh(tmp_path: Path, server: Sshd, session_state: Path, monkeypatch: pytest.MonkeyPatch) -> SshTransport:
     """This machine by a real server, logged in."""
     monkeypatch.setenv("PENSTOCK_SSH_CONFIG", str(server.config))
     monkeypatch.setenv("PENSTOCK_STATE", str(session_state))
@@ -58,7 +60,15 @@ def ssh(tmp_path: Path, server: Sshd, session_state: Path, monkeypatch: pytest.M
     return transport
 
 
-@pytest.fixture(params=["local", "ssh"])
+@pytest.fixture
+def old_ssh(ssh: SshTransport) -> Transport:
+    """The same, where an old Python answers."""
+    if not (old := find_old()):
+        pytest.skip("there is no Python 3.6 or 3.7 here")
+    return SshTransport(replace(FAR, python=old), ssh.named_folder)
+
+
+@pytest.fixture(params=["local", "ssh", "old_ssh"])
 def transport(request: pytest.FixtureRequest) -> Transport:
     """A transport whose folder is not there yet; the test may look at it with its own eyes."""
     return request.getfixturevalue(request.param)

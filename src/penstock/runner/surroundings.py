@@ -53,6 +53,7 @@ LINGER_S = 0.2  # what is about to end may do so
 GIVE_UP_S = 5.0
 HELPERS = (  # processes that Python itself keeps for all who use multiprocessing
     ("multiprocessing.resource_tracker", "_resource_tracker", "_pid"),
+    ("multiprocessing.semaphore_tracker", "_semaphore_tracker", "_pid"),  # its name before 3.8
     ("multiprocessing.forkserver", "_forkserver", "_forkserver_pid"),
 )
 
