@@ -115,6 +115,21 @@ def test_what_failed_points_left_comes_home_with_the_reason_and_goes_when_they_a
     assert list(heat.glob("failed/*")) == []
 
 
+def test_points_of_another_executable_are_told_to_be_stale(heat: Path) -> None:
+    (heat / "model").write_text((heat / "model").read_text() + "# built again\n")
+    penstock(heat, "run")
+    told = penstock(heat, "sweep", "list").stderr
+    assert told.startswith("4 of these are stale, such as T=3_seed=1-")
+    assert told.endswith("`penstock run --stale` redoes them\n")
+
+
+def test_a_plan_as_json_has_the_count_and_the_first_and_last_points(bench) -> None:
+    folder = bench.ready("[vary]\nT = { start = 1, stop = 9, step = 1 }")
+    told = json.loads("\n".join(lines(folder, "plan", "--json")))
+    assert (told["program"], told["points"], told["new"], told["dropped"]) == ("model", 9, 9, 0)
+    assert [row["T"] for row in told["shown"]] == ["1", "2", "3", "7", "8", "9"]
+
+
 def test_what_people_put_beside_what_failed_stays(heat: Path) -> None:
     (heat / "failed/notes").mkdir(parents=True)
     lines(heat, "receive")

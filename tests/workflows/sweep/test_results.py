@@ -122,3 +122,14 @@ def test_the_type_of_a_result_is_one_that_there_is(bench, kind: str, why: str) -
             bench.plan("[vary]\nT = [1]")
     else:
         assert bench.plan("[vary]\nT = [1]").program.results["T_out"].type == "float"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("T", "is a variable, too"), ("seconds", "has a meaning of its own")]
+)
+def test_a_result_has_a_name_of_its_own(bench, name: str, why: str) -> None:
+    folder = bench.ready()
+    program = folder / "programs/model.toml"
+    program.write_text(program.read_text().replace("[result.T_out]", f"[result.{name}]"))
+    with pytest.raises(DefinitionError, match=f"'{name}' {why}; choose another name for the result"):
+        bench.plan("[vary]\nT = [1]")

@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 
 from penstock.errors import DefinitionError
-from penstock.workflows.setup.options import folder_argument
 from penstock.workflows.sweep.options import (
     complete_column,
     find_sweep,
@@ -54,21 +53,35 @@ def new(folder: Path | None) -> None:
     make_sweep(folder)
 
 
-@group.command()
+@group.command(
+    epilog="""\b
+Examples:
+  penstock sweep plan
+  penstock sweep plan heat --json"""
+)
 @sweep_argument
-def plan(folder: Path) -> None:
+@json_option
+def plan(folder: Path, as_json: bool) -> None:
     """Show what the sweep in DIR would run: how many points, the first and last; nothing is written."""
     from penstock.workflows.sweep.campaign import plan_changes
-    from penstock.workflows.sweep.plan import describe_plan
+    from penstock.workflows.sweep.plan import describe_plan, plan_to_json
     from penstock.workflows.sweep.points import say_changes
 
     planned = plan_changes(folder)
+    if as_json:
+        click.echo(json.dumps({**plan_to_json(planned.plan), **planned.changes}, indent=2))
+        return
     for line in describe_plan(planned.plan):
         click.echo(line)
     click.echo(say_changes(planned.changes))
 
 
-@group.command()
+@group.command(
+    epilog="""\b
+Examples:
+  penstock sweep extend
+  penstock sweep extend heat"""
+)
 @sweep_argument
 def extend(folder: Path) -> None:
     """Add the points of the sweep in DIR to its campaign: points.csv grows, and each new point gets its inputs."""
@@ -122,7 +135,12 @@ def adapt(ctx: click.Context, folder: Path, rounds: int | None) -> None:
     ctx.exit(go_on(folder, click.echo, rounds=rounds))
 
 
-@group.command()
+@group.command(
+    epilog="""\b
+Examples:
+  penstock sweep receive
+  penstock sweep receive heat"""
+)
 @sweep_argument
 def receive(folder: Path) -> None:
     """Take in what has come of the sweep in DIR, and say how far it is; what failed points left goes to failed/."""
@@ -181,6 +199,9 @@ def list_points(
         click.echo(line)
     if len(found.rows) > limit > 0:
         click.echo(f"… and {len(found.rows) - limit:,} more: --limit 0 shows all", err=True)
+    if stale := found.stale():
+        told = f"{len(stale):,} of these are stale, such as {stale[0]['point']}: {stale[0]['why']}"
+        click.echo(f"{told}; `penstock run --stale` redoes them", err=True)
 
 
 def _folder_of_sweeps(folder: Path) -> Path | None:
@@ -304,81 +325,3 @@ def compare(first: Path, second: Path, on: Sequence[str], tolerance: float, as_j
         return
     for line in comparison_lines(compared, str(first), str(second)):
         click.echo(line)
-
-
-@group.command()
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("copied", metavar="NEW", type=click.Path(file_okay=False, path_type=Path))
-def copy(folder: Path, copied: Path) -> None:
-    """Copy the sweep in DIR to NEW, with what it needs, to run it afresh: with results of its own."""
-    from penstock.workflows.sweep.belongings import copy_sweep
-
-    copy_sweep(folder, copied)
-    click.echo(f"copied to {copied}; next: penstock sweep submit {shlex.quote(str(copied))}")
-
-
-@group.command()
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def delete(folder: Path, yes: bool) -> None:
-    """Delete the sweep in DIR: its inputs, results and record. What people put there stays: programs, other files."""
-    from penstock.workflows.sweep.deletion import delete as delete_sweep
-    from penstock.workflows.sweep.deletion import plan_deletion
-    from penstock.workflows.sweep.listing import list_sweep
-
-    deletion = plan_deletion(folder)
-    listed = list_sweep(folder)
-    click.echo(
-        f"{listed.points:,} points, {listed.done:,} of them done; deletes {', '.join(p.name for p in deletion.gone)}"
-    )
-    if deletion.stays:
-        click.echo(f"stays: {', '.join(path.name for path in deletion.stays)}")
-    if not yes:
-        click.confirm(f"Delete the sweep in {folder}", abort=True)
-    delete_sweep(deletion)
-    click.echo(f"deleted the sweep in {folder}")
-
-
-@group.command("import")
-@click.argument("template", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@folder_argument
-@click.option(
-    "--name", required=True, help="What the program is called: it becomes programs/NAME.toml in DIR."
-)
-@click.option(
-    "--input", "given", required=True, metavar="INPUT", help="The input file that the program reads."
-)
-def import_program(template: Path, folder: Path, name: str, given: str) -> None:
-    """Make a program in DIR of FILE, a template of Batch-Manager with eight columns.
-
-    \b
-    penstock sweep import netmc_template.csv melt --name netmc --input netmc.inpt
-    """
-    from penstock.workflows.sweep.legacy import import_template, write_program
-    from penstock.workflows.sweep.program import FOLDER
-
-    imported = import_template(template, name, input_name=given)
-    click.echo(f"wrote {write_program(folder / FOLDER, name, imported, input_name=given)}")
-    for note in imported.notes:
-        click.echo(note)
-
-
-@group.command("pack")
-@folder_argument
-@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
-def pack_inputs(folder: Path, file: Path) -> None:
-    """Pack the inputs of the sweep in DIR into FILE, a zip with a folder a point."""
-    from penstock.workflows.sweep.archive import pack
-    from penstock.workflows.sweep.campaign import read_campaign
-
-    click.echo(f"packed {pack(folder, read_campaign(folder), file):,} points into {file}")
-
-
-@group.command("unpack")
-@click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@folder_argument
-def unpack_inputs(file: Path, folder: Path) -> None:
-    """Unpack FILE, which may come from anybody, into DIR: all is checked before anything is written."""
-    from penstock.workflows.sweep.archive import unpack
-
-    click.echo(f"unpacked {unpack(file, folder):,} points into {folder}")

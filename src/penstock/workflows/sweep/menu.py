@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from penstock.errors import PenstockError
-from penstock.workflows.sweep import commands
+from penstock.workflows.sweep import commands, filing
 from penstock.workflows.sweep.campaign import lay_out
 from penstock.workflows.sweep.dialogue import write_sweep
 from penstock.workflows.sweep.listing import find_sweeps, list_sweeps, sweep_lines
@@ -131,7 +131,7 @@ def ask_analysis(folder: Path) -> None:
 
 def ask_copy(folder: Path) -> None:
     """Ask for the folder of a copy."""
-    invoking(commands.copy, copied=ask("Folder of the copy", read_folder))(folder)
+    invoking(filing.copy, copied=ask("Folder of the copy", read_folder))(folder)
 
 
 ACTIONS: dict[str, tuple[str, Callable[[Path], object]]] = {
@@ -142,5 +142,5 @@ ACTIONS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a": ("analyse: averages, pictures, tables", ask_analysis),
     "t": ("retry what failed", ask_retry),
     "c": ("copy it, to run it afresh", ask_copy),
-    "d": ("delete it", invoking(commands.delete, yes=False)),
+    "d": ("delete it", invoking(filing.delete, yes=False)),
 }

@@ -141,15 +141,33 @@ def show_row(names: Sequence[str], row: Row) -> str:
     return ", ".join(f"{name} = {value.text}" for name, value in zip(names, row, strict=True))
 
 
+def first_and_last(plan: Plan) -> Sequence[Row]:
+    """Return the points that a person is shown: all if they are few."""
+    return plan.rows if len(plan.rows) <= 6 else (*plan.rows[:3], *plan.rows[-3:])
+
+
 def describe_plan(plan: Plan) -> Iterator[str]:
     """Yield what a person should see before anything is written: how many, the first and last, what they take."""
     count = len(plan.rows)
     left_out = f", {plan.left_out:,} more do not meet the conditions" if plan.left_out else ""
     yield f"{count:,} point{'s' * (count != 1)} of {plan.program.name}{left_out}"
-    shown = plan.rows if count <= 6 else (*plan.rows[:3], *plan.rows[-3:])
-    for number, row in enumerate(shown):
+    for number, row in enumerate(first_and_last(plan)):
         if count > 6 and number == 3:
             yield "  …"
         yield f"  {show_row(plan.names, row)}"
     if plan.program.core_hours is not None:
         yield f"about {count * plan.program.core_hours:,.4g} core-hours, at {plan.program.core_hours:g} each"
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """Return a plan as plain data: how many points, and the first and last of them."""
+    count, hours = len(plan.rows), plan.program.core_hours
+    return {
+        "program": plan.program.name,
+        "points": count,
+        "left_out": plan.left_out,
+        "core_hours": None if hours is None else count * hours,
+        "shown": [
+            {name: v.text for name, v in zip(plan.names, row, strict=True)} for row in first_and_last(plan)
+        ],
+    }

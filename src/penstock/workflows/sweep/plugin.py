@@ -9,8 +9,12 @@ import click
 
 from penstock.workflows.setup.options import demo_options, folder_argument
 from penstock.workflows.sweep.commands import group
+from penstock.workflows.sweep.filing import COMMANDS
 
 __all__ = ["demo", "group", "init"]
+
+for command in COMMANDS:
+    group.add_command(command)
 
 
 @click.command("sweep")

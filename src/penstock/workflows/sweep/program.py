@@ -14,8 +14,25 @@ from penstock.workflows.sweep.variable import Variable
 
 FOLDER = "programs"
 READY = Path(__file__).with_name("ready")
+#: what placeholders of commands, and columns of tables, mean already
 RESERVED = frozenset(
-    ["point", "planned", "digest", "path", "paths", "cpus", "scratch", "outdir", "product", "inputs", "fan"]
+    [
+        "point",
+        "planned",
+        "digest",
+        "path",
+        "paths",
+        "cpus",
+        "scratch",
+        "outdir",
+        "product",
+        "inputs",
+        "fan",
+        "state",
+        "seconds",
+        "memory",
+        "why",
+    ]
 )
 
 

@@ -45,7 +45,7 @@ def read_program(file: Path) -> Program:
         restart=_restart(head),
         core_hours=_hours(head),
         help=head.take("help", str) or "",
-        results={name: _result(table) for name, table in top.tables("result")},
+        results={name: _result(name, table, variables) for name, table in top.tables("result")},
     )
     if program.seed is not None and program.seed not in variables:
         raise head.error("seed", f"{program.seed} is not one of the variables: {', '.join(variables)}")
@@ -67,8 +67,11 @@ def _inputs_known(top: Table) -> Iterator[tuple[str, Table]]:
         yield name, table
 
 
-def _result(table: Table) -> Result:
+def _result(name: str, table: Table, variables: Mapping[str, Variable]) -> Result:
     """Read how a number is found in a file that the program made."""
+    if name in variables or name in RESERVED:
+        why = "is a variable, too" if name in variables else "has a meaning of its own"
+        raise table.places.error(table.path, f"{name!r} {why}; choose another name for the result")
     kind, unit = table.take("type", str) or "float", table.take("unit", str) or ""
     if kind not in READERS:
         raise table.error("type", f"a result is of the type {', '.join(READERS)}, not {kind!r}")

@@ -72,6 +72,10 @@ class Results:
         rows = [row for row in self.rows if row[PLANNED] == "true"]
         return replace(self, rows=rows, varied=_varied(self.varied, rows))
 
+    def stale(self) -> list[Cells]:
+        """Return the rows of points that are done, by inputs or an executable that have changed since."""
+        return [row for row in self.rows if row.get("state") == "done" and row.get("why")]
+
     def first(self, limit: int) -> Results:
         """Return the first so many rows; all of them if that is 0."""
         return replace(self, rows=self.rows[:limit] if limit else self.rows)
