@@ -105,6 +105,11 @@ class Sshd:
         self.daemon.wait_until(lambda: listens(self.port))
         return self
 
+    def up_again(self) -> None:
+        """Start it again, as it was."""
+        self.daemon.start()
+        self.daemon.wait_until(lambda: listens(self.port))
+
     def prepare(self) -> None:
         if not shutil.which("sshd", path=PATH):
             need("ssh")

@@ -227,7 +227,9 @@ class Site:
     max_walltime_s: float | None = None
     max_memory_bytes: int | None = None
     visibility_s: float = 60.0  # how long files may take to be seen here
-    shared_files: bool = True
+    shared_files: bool = True  # it sees the campaign's folder; else inputs and products travel
+    paths: Mapping[str, str] = field(default_factory=dict[str, str])  # folder here → the same one there
+    disk_bytes: int | None = None  # that inputs and products may take there
     group: str | None = None
     fetch: Literal["all", "final", "none"] = "all"
 

@@ -52,6 +52,14 @@ def hostname() -> str:
     return os.uname().nodename  # what socket.gethostname() returns, without its import
 
 
+def machine_id() -> str:
+    """Return what tells this machine from others of the same name: machine-id(5), or the name where there is none."""
+    try:
+        return Path("/etc/machine-id").read_text(encoding="ascii").strip() or hostname()
+    except OSError:
+        return hostname()
+
+
 @cache
 def boot_id() -> str:
     """Return the id that the kernel made at boot; empty where /proc is not mounted."""

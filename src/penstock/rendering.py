@@ -23,20 +23,48 @@ Paths = Mapping[str, Sequence[tuple[str, str]]]  # upstream stage → (product n
 Item = Any  # text, {"ref": name}, or a list of these that the runner joins
 
 
+class View(NamedTuple):
+    """The campaign's folder as tasks see it where they run, and the other folders of ours that they see there."""
+
+    root: Path
+    travels: bool = False  # it is another folder: tasks work on copies of what was sent
+    paths: Mapping[str, str] = {}
+
+    def shared(self, path: Path) -> str | None:
+        """Return where a path is that need not travel; None if it must.
+
+        >>> View(Path("/far"), True, {"/data": "/mnt/data"}).shared(Path("/data/a.wav"))
+        '/mnt/data/a.wav'
+        """
+        for here, there in self.paths.items():
+            if path.is_relative_to(here):
+                return str(Path(there, path.relative_to(here)))
+        return None
+
+
 class Line(NamedTuple):
-    """What one task becomes: the line's data, its products' (name, path), and the list files it needs."""
+    """What one task becomes: the line's data, its products' (name, path), and the inputs that it works on copies of."""
 
     data: dict[str, Any]
     products: list[tuple[str, str]]
+    copied: list[str]
 
 
 class Renderer:
     """Renders the tasks of one stage; everything that is the same for all of them is computed once."""
 
     def __init__(
-        self, stage: Stage, campaign: Campaign, *, list_file: Callable[[Sequence[str]], str]
+        self,
+        stage: Stage,
+        campaign: Campaign,
+        *,
+        list_file: Callable[[Sequence[str]], str],
+        view: View | None = None,
     ) -> None:
         self.stage, self.root, self.list_file = stage, campaign.root, list_file
+        self.view = view or View(campaign.root)
+        self.copies = stage.copy_inputs or self.view.travels
+        self.copied, self.shared = list[str](), list[str]()
         self.params = {f"param.{name}": value for name, value in stage.params.items()}
         self.argv = [self.compile(template) for template in stage.command] if not stage.shell else []
         self.script, self.environment = shell_script(stage) if stage.shell else ("", {})
@@ -47,8 +75,9 @@ class Renderer:
         """Render one task."""
         products = [(p.name, p.path_for(key, values)) for p in self.stage.products]
         data: dict[str, Any] = {"u": unit, "s": self.stage.name, "k": label}
+        self.copied, self.shared = list[str](), list[str]()
         if self.stage.python:
-            data |= {"key": key, "fields": values, "inputs": self.python_inputs(inputs)}
+            data |= {"key": key, "fields": self.fields(values), "inputs": self.python_inputs(inputs)}
         else:
             data |= self.command(values, inputs)
         if products:
@@ -56,17 +85,19 @@ class Renderer:
                 p.name: {"path": path, "optional": p.optional, "from": p.taken_from, "folder": p.folder}
                 for p, (_, path) in zip(self.stage.products, products, strict=True)
             }
-        return Line(data, products)
+        if self.shared:
+            data["shared"] = self.shared
+        return Line(data, products, self.copied)
 
     def command(self, values: Values, inputs: Paths) -> dict[str, Any]:
         """Return argv and environment of a command."""
         known = {**self.params, **values, "cpus": self.stage.resources.cpus}
         named = {
-            name: self.listed([path for _, path in paths])
+            name: self.listed(self.read_here([path for _, path in paths]))
             for name, paths in inputs.items()
             if name in self.lists
         }
-        extra = {"fields": values} if self.stage.templates else {}
+        extra = {"fields": self.fields(values)} if self.stage.templates else {}
         if self.stage.shell:
             env = {word: join(self.pieces(part, known, inputs)) for word, part in self.environment.items()}
             return {"argv": ["/bin/sh", "-c", self.script], "env": env, "inputs": named, **extra}
@@ -122,26 +153,57 @@ class Renderer:
 
     def input(self, path: str) -> Item:
         """Return an input as the command gets it: its path, or a reference to the copy that its runner makes."""
-        return {"ref": f"input.{path}"} if self.stage.copy_inputs else self.safe_path(path)
+        there = self.take(path)
+        return {"ref": f"input.{path}"} if there is None else there
+
+    def take(self, path: str) -> str | None:
+        """Return where an input is for a task; None if it works on a copy of it."""
+        if self.copies and (there := self.view.shared(self.root / path)) is not None:
+            return there
+        if self.copies:
+            self.copied.append(path)
+            return None
+        return self.safe_path(path)
 
     def safe_path(self, path: str) -> str:
         """Return a path that no program takes for an option, and that is valid in the folder where the command runs."""
         if path.startswith("/"):
             return path
-        return str(self.root / path) if self.stage.scratch else f"./{path}"
+        return str(self.view.root / path) if self.stage.scratch else f"./{path}"
+
+    def fields(self, values: Values) -> Values:
+        """Return the fields of a Python task; of its unit's files, those that it sees under another path have that."""
+        if not self.copies:
+            return values
+        files = {name: values[name] for name in PATH_WORDS if values.get(name)}
+        return {**values, **{name: self.seen(given) for name, given in files.items()}}
+
+    def seen(self, given: str | Sequence[str]) -> str | list[str]:
+        """Return inputs of a Python task as its runner reads them: it makes copies of those that are not shared."""
+        return self.seen_one(given) if isinstance(given, str) else [self.seen_one(path) for path in given]
+
+    def seen_one(self, path: str) -> str:
+        there = self.take(path)
+        if there is not None:
+            self.shared.append(there)
+        return path if there is None else there
 
     def python_inputs(self, inputs: Paths) -> dict[str, Any]:
         """Return the inputs of a Python task: by stage, and by stage and product where there are several."""
         named: dict[str, Any] = {}
         for stage, paths in inputs.items():
-            named[stage] = self.listed([path for _, path in paths])
+            named[stage] = self.listed(self.read_here([path for _, path in paths]))
             names = {name for name, _ in paths}
             if len(names) > 1:
                 named |= {
-                    f"{stage}.{n}": self.listed([path for made, path in paths if made == n])
+                    f"{stage}.{n}": self.listed(self.read_here([path for made, path in paths if made == n]))
                     for n in sorted(names)
                 }
         return named
+
+    def read_here(self, paths: Sequence[str]) -> Sequence[str]:
+        """Return upstream products as a list of inputs has them."""
+        return [self.seen_one(path) for path in paths] if self.copies else paths
 
     def listed(self, paths: Sequence[str]) -> Any:
         """Return a list of paths as it is, or the file that lists them when it is long."""
@@ -197,14 +259,16 @@ def shell_name(part: Placeholder, names: dict[str, Placeholder]) -> str:
     return name
 
 
-def stage_spec(stage: Stage, number: int, campaign: Campaign, *, time_scale: float = 1.0) -> dict[str, Any]:
+def stage_spec(
+    stage: Stage, number: int, campaign: Campaign, *, view: View | None = None, time_scale: float = 1.0
+) -> dict[str, Any]:
     """Return what the runner must know about a stage."""
-    limit = stage.resources.walltime_s
+    limit, view = stage.resources.walltime_s, view or View(campaign.root)
     return {
         "id": number,
         "python": stage.python and find_function(stage.python, stage.code).deliver(),
         "setup": stage.setup and find_function(stage.setup, stage.code).deliver(),
-        "path": [str(campaign.root)],
+        "path": [str(view.root)],
         "types": {name: kind for name, kind in campaign.types.items() if kind == "datetime"},
         "params": dict(stage.params),
         "ok_codes": list(stage.ok_codes),
@@ -215,7 +279,7 @@ def stage_spec(stage: Stage, number: int, campaign: Campaign, *, time_scale: flo
         "gpus": stage.resources.gpus,
         "scratch": stage.scratch,
         "scratch_at": stage.scratch_at,
-        "copy_inputs": stage.copy_inputs,
+        "copy_inputs": stage.copy_inputs or view.travels,
         "templates": dict(stage.templates),
         "environment": dict(stage.environment),
         "rules": [{"exit": r.exit, "log": r.log, "verdict": r.verdict, "why": r.why} for r in stage.rules],
@@ -242,13 +306,15 @@ def dump(data: Mapping[str, Any]) -> bytes:
 ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def job_spec(token: str, campaign: Campaign, stages: Mapping[str, Any], **more: Any) -> bytes:
+def job_spec(
+    token: str, campaign: Campaign, stages: Mapping[str, Any], *, root: Path | None = None, **more: Any
+) -> bytes:
     """Return `spec.json` of a job."""
     spec = {
         "format": 1,
         "token": token,
         "campaign": campaign.name,
-        "root": str(campaign.root),
+        "root": str(root or campaign.root),
         "stages": stages,
         **more,
     }

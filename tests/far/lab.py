@@ -19,14 +19,14 @@ from tests.started import Started
 
 NEEDED = "needs you: `penstock site login far`"
 
+TABLE = 'table = "units.csv"\ntypes = { unit = "int" }'
 HEAD = """\
 [campaign]
 name = "lab"
 levels = ["unit"]
 site = "far"
 [units]
-table = "units.csv"
-types = {{ unit = "int" }}
+{source}
 [site.far]
 host = "{host}"
 visibility = "2s"
@@ -49,10 +49,10 @@ class Lab:
     state: Path = field(default_factory=new_state)
     started: Started = field(default_factory=Started)
 
-    def define(self, stages: str, *, units: int, site: str = "") -> Lab:
+    def define(self, stages: str, *, units: int, site: str = "", source: str = TABLE) -> Lab:
         """Write the definition."""
         self.root.mkdir(exist_ok=True)
-        text = HEAD.format(host=HOST, site=site, stages=stages)
+        text = HEAD.format(host=HOST, site=site, stages=stages, source=source)
         (self.root / "penstock.toml").write_text(text)
         (self.root / "units.csv").write_text("unit\n" + "".join(f"{n}\n" for n in range(1, units + 1)))
         return self
@@ -104,3 +104,15 @@ class Lab:
         self.started.__exit__(None, None, None)
         end_connections(self.state)
         shutil.rmtree(self.state)
+
+
+def as_local(lab: Lab, root: Path) -> Lab:
+    """Return the same campaign, with its files, for this machine alone."""
+    root.mkdir()
+    for path in ("raw", "tools", "units.csv"):
+        if (lab.root / path).is_dir():
+            shutil.copytree(lab.root / path, root / path)
+    text = (lab.root / "penstock.toml").read_text()
+    head, _, rest = text.partition("[site.far]")
+    (root / "penstock.toml").write_text(head.replace('site = "far"', "") + rest[rest.index("[stage.") :])
+    return Lab(root, lab.config, lab.state)

@@ -10,7 +10,7 @@ from tests.sshd import Sshd
 SLOW = """
 [stage.count]
 each = "unit"
-command = ["sh", "-c", "echo $0 >> begun; sleep 0.3; echo $0 > $1", "{unit}", "{product}"]
+command = ["sh", "-c", "echo $0 >> ~/begun; sleep 0.3; echo $0 > $1", "{unit}", "{product}"]
 products = "count/{unit}.txt"
 batch = 3
 
@@ -39,7 +39,9 @@ def test_a_campaign_runs_there_and_a_lost_connection_costs_a_login(
     assert conductor.wait(120) == 0, slow.said()
     assert slow.states() == {"done": 21}
     assert slow.outcomes() == {"ok": 21}
-    assert sorted(map(int, (slow.root / "begun").read_text().split())) == [*range(1, 21)], "nothing ran twice"
+    assert sorted(map(int, (server.there / "begun").read_text().split())) == [*range(1, 21)], (
+        "nothing ran twice"
+    )
     assert (slow.root / "all.txt").read_text().split() == [str(n) for n in range(1, 21)]
     assert server.logins() == (2, 0)
     until(lambda: not desk.supervisors() and not desk.living(), "nothing is left there")
@@ -57,13 +59,13 @@ def test_the_site_is_tested_and_shown_as_others_are(slow: Lab, desk: Desk, tmp_p
     assert max(map(len, planned.stdout.splitlines())) < 1000
 
 
-def test_what_a_person_cancels_ends_there(slow: Lab, desk: Desk) -> None:
+def test_what_a_person_cancels_ends_there(slow: Lab, desk: Desk, server: Sshd) -> None:
     (slow.root / "penstock.toml").write_text(
         (slow.root / "penstock.toml").read_text().replace("sleep 0.3", "sleep 60")
     )
     slow.login()
     conductor = slow.start()
-    until(lambda: (slow.root / "begun").exists(), "the first run")
+    until(lambda: (server.there / "begun").exists(), "the first run")
     assert slow.penstock("cancel", "--all").returncode == 0
     assert conductor.wait(120) == 1, slow.said()
     until(lambda: not desk.living(), "nothing is left there")

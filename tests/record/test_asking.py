@@ -41,7 +41,7 @@ def test_what_is_made_again_may_be_chosen_by_its_fields(ran):
         ({"action": "delete"}, "choose one of retry, cancel, veto, unveto, redo"),
         ({"action": "veto", "units": ("a",), "why": " "}, "a veto needs a unit and the reason"),
         ({"action": "veto", "why": "clouds"}, "a veto needs a unit and the reason"),
-        ({"action": "retry", "where": "run > 1"}, "only redo takes an expression"),
+        ({"action": "retry", "where": "run > 1"}, "only redo and fetch take an expression"),
     ],
 )
 def test_a_wrong_question_is_refused_before_anything_is_asked(question, said):

@@ -68,7 +68,8 @@ def test_an_unknown_one_is_answered_with_the_known_ones_and_the_nearest() -> Non
 
 
 def test_a_cluster_is_reached_through_the_transport_of_another_package(theirs: None, tmp_path: Path) -> None:
-    campaign = campaign_at(tmp_path, 'scheduler = "slurm"\nhost = "head"\ntransport = "theirs"\n')
+    text = 'scheduler = "slurm"\nhost = "head"\ntransport = "theirs"\nshared_files = true\n'
+    campaign = campaign_at(tmp_path, text)
     site = Sites(campaign).cluster("lab")
     assert isinstance(site, ClusterSite)
     assert (type(site.transport).__name__, vars(site.transport)["host"]) == ("Theirs", "head")

@@ -32,6 +32,7 @@ COMMANDS = {
     "jobs": "List the jobs.",
     "retry": "Retry failed tasks.",
     "redo": "Redo finished tasks.",
+    "fetch": "Bring products home that are still at the site where they were made.",
     "cancel": "Cancel queued and running tasks.",
     "veto": "Keep a unit from being processed, and record why.",
     "unveto": "Lift a veto.",
@@ -45,7 +46,7 @@ COMMANDS = {
 GROUPS = {
     "Define a campaign": ("init", "check", "plan", "demo"),
     "Work on it": ("run", "tick", "watch", "up", "down"),
-    "Follow it": ("status", "why", "log", "units", "jobs", "report"),
+    "Follow it": ("status", "why", "log", "units", "jobs", "report", "fetch"),
     "Decide": ("retry", "redo", "cancel", "veto", "unveto"),
     "Sites and the record": ("site", "ledger"),
 }

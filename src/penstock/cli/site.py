@@ -132,7 +132,12 @@ def what_is_known(campaign: Campaign, name: str, limits: dict[str, Any] | None) 
 
 def by_key(frozen: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a site, under the keys of the definition."""
-    names = {"max_walltime_s": "max_walltime", "max_memory_bytes": "max_memory", "visibility_s": "visibility"}
+    names = {
+        "max_walltime_s": "max_walltime",
+        "max_memory_bytes": "max_memory",
+        "visibility_s": "visibility",
+        "disk_bytes": "disk",
+    }
     return {names.get(key, key): value for key, value in frozen.items() if key not in ("name", "scheduler")}
 
 
@@ -160,7 +165,7 @@ def show_value(key: str, value: Any) -> str:
         return ", ".join(part["name"] for part in value)
     if key in ("max_walltime", "visibility"):
         return show_duration(value)
-    if key == "max_memory":
+    if key in ("max_memory", "disk"):
         return show_bytes(value)
     if isinstance(value, bool):
         return str(value).lower()
@@ -263,11 +268,15 @@ def test(name: str, wait: str, root: Path, as_json: bool) -> None:
 @site.command(
     epilog="""\b
 Examples:
-  penstock site login coulson"""
+  penstock site login coulson
+  penstock site login coulson --take-over"""
 )
 @name_argument
+@click.option(
+    "--take-over", is_flag=True, help="Take this campaign's folder there from the machine that had it before."
+)
 @campaign_option
-def login(name: str, root: Path) -> None:
+def login(name: str, take_over: bool, root: Path) -> None:
     """Log in to the site NAME, which is reached by SSH: its password or code is asked for here, once.
 
     All other commands use this connection, and none of them ever tries to log in. It stays open after the terminal is
@@ -277,10 +286,14 @@ def login(name: str, root: Path) -> None:
 
     campaign = load(root)
     host = find_site(campaign, name).host
-    way = cluster_of(campaign, name).transport
+    cluster = cluster_of(campaign, name)
+    way = cluster.transport
     if not isinstance(way, NeedsLogin):
         raise DefinitionError(f"site '{name}' is not reached by SSH: there is nothing to log in to")
     click.echo(f"{name}: logged in to {host}" if way.login() else f"{name}: already logged in to {host}")
+    if take_over and cluster.far:
+        cluster.far.take_over()
+        click.echo(f"{name}: the campaign's folder there is this machine's now")
 
 
 @site.command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from penstock.campaign import Resources, Stage
@@ -25,14 +25,16 @@ from penstock.conductor.batching import (
 from penstock.conductor.capacity import Capacity
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
+from penstock.conductor.outbound import Outbound
 from penstock.conductor.submission import Submitter
 from penstock.errors import DefinitionError, OutOfReach, SiteError, SiteFull, SubmitRejected
-from penstock.ledger import jobs
+from penstock.ledger import FOLDER, jobs
 from penstock.ledger.experience import DAY_S
+from penstock.ledger.inputs import inputs_of
 from penstock.ledger.jobs import Ending
 from penstock.ledger.pauses import pause_stages, pause_stages_of
 from penstock.ledger.tasks import READY
-from penstock.rendering import batch_text, job_spec, relative_to_root
+from penstock.rendering import Line, batch_text, job_spec, relative_to_root
 from penstock.schedulers.model import Request
 from penstock.site import ClusterJobs
 from penstock.site.partitions import largest_bytes, longest_s, placed
@@ -46,8 +48,9 @@ class ArraySubmitter(Submitter):
     """Submits ready tasks to one cluster."""
 
     def __init__(self, context: Context, site: ClusterJobs, elements: Elements) -> None:
-        super().__init__(context, site.name)
+        super().__init__(context, site.name, site.view)
         self.site, self.elements = site, elements
+        self.outbound = Outbound(context, site.far, site.name) if site.far else None
         self.capacity = Capacity(context.ledger, context.campaign, site, context.clock)
         self.open_ended = False
         """Whether more units may come by themselves: batches that are not full then wait for company."""
@@ -98,6 +101,8 @@ class ArraySubmitter(Submitter):
         kind = kind_of(rows[0])
         units = [row["unit"] for row in rows if kind_of(row) == kind]
         alone, time_scale, memory_scale = kind
+        if self.outbound and not (units := self.outbound.at_hand(stage, units, self.copied_by(stage, units))):
+            return None
         if time_scale > 1:
             size = self.size(stage, time_scale)
         batches = cut(units, 1 if alone else size)
@@ -107,6 +112,32 @@ class ArraySubmitter(Submitter):
             batches.pop()
         batches = batches[: self.capacity.array_size()]
         return Array(batches, time_scale, memory_scale) if batches else None
+
+    def copied_by(self, stage: Stage, units: Sequence[int]) -> dict[int, list[str]]:
+        """Return what tasks, and those that follow them in the same worker, will work on copies of."""
+        inputs = inputs_of(self.ledger.db, self.graph, stage.name, units)
+        rendered = self.render(stage, units, {unit: inputs[unit].paths for unit in units})
+        copied = {unit: [*line.copied] for unit, line in rendered.items()}
+        for link in self.campaign.chain(stage)[1:]:
+            for unit, line in self.render(link, units, {}).items():
+                copied[unit] += line.copied
+        return copied
+
+    def let_replace(self, stage: Stage, lines: Mapping[int, Line]) -> None:
+        """Tell the runner which products may replace an existing file: in a folder there of our own, any."""
+        if not self.outbound:
+            super().let_replace(stage, lines)
+            return
+        for made in (line.data["products"] for line in lines.values() if line.products):
+            for product in made.values():
+                product["replace"] = True
+
+    def say_stored(self, lines: Mapping[int, Line]) -> None:
+        """Tell the runner which inputs are in the store there."""
+        if self.outbound:
+            for line in lines.values():
+                if stored := self.outbound.stored(line.copied):
+                    line.data["stored"] = stored
 
     def batch_size(self, stage: Stage, ready: int) -> int:
         """Return how many units a batch of a stage takes, whatever is ready."""
@@ -133,7 +164,7 @@ class ArraySubmitter(Submitter):
         turn = f"row_number() OVER (PARTITION BY {group} ORDER BY unit)," if self.is_shared(stage) else ""
         sql = (
             f"SELECT unit, alone, time_scale, memory_scale FROM {READY} AND {self.scope.where}"
-            f" ORDER BY {turn} due, unit LIMIT ?"
+            f" AND {self.held_up(stage)} ORDER BY {turn} due, unit LIMIT ?"
         )
         number, now = self.graph.ids[stage.name], self.clock.now()
         suspects = self.ledger.db.execute(sql, (number, 1, now, most)).fetchall()
@@ -224,6 +255,8 @@ class ArraySubmitter(Submitter):
 
     def submit(self, stage: Stage, array: Array) -> int:
         """Record an array, write its files, and submit it; return how many tasks it has."""
+        if self.outbound and not self.outbound.put_programs(self.campaign.chain(stage)):
+            return 0
         token, now = jobs.new_token(), self.clock.now()
         try:
             request = self.request(stage, array, token)
@@ -231,10 +264,9 @@ class ArraySubmitter(Submitter):
             pause_stages(self.ledger, [self.graph.ids[stage.name]], str(error))
             return 0
         with self.ledger.transaction() as db:
-            folder = relative_to_root(self.site.job_folder(token), self.campaign.root)
             job = jobs.plan_array(
-                self.ledger, token=token, site=self.site.name, folder=folder, elements=request.elements,
-                request=asdict(request), now=now,
+                self.ledger, token=token, site=self.site.name, folder=self.folder_of(token),
+                elements=request.elements, request=asdict(request), now=now,
             )  # fmt: skip
             texts = [
                 self.batch(db, stage, job, n, batch, request) for n, batch in enumerate(array.batches, 1)
@@ -245,6 +277,12 @@ class ArraySubmitter(Submitter):
         jobs.hand_in(self.ledger, job, self.clock.now())
         self.ledger.check_held()
         return sum(map(len, array.batches)) if self.handed_in(job, request) else 0
+
+    def folder_of(self, token: str) -> str:
+        """Return where the files of a job are, or will be when they have come home."""
+        if self.outbound:
+            return f"{FOLDER}/jobs/{token}"
+        return relative_to_root(self.site.job_folder(token), self.campaign.root)
 
     def batch(
         self,
@@ -269,11 +307,13 @@ class ArraySubmitter(Submitter):
         offsets = [0]
         for text in texts[:-1]:
             offsets.append(offsets[-1] + len(text))
-        stages = self.stage_specs(self.needs(stage).stages)
+        view = self.site.view._replace(root=self.site.root_there)
+        stages = self.stage_specs(self.needs(stage).stages, view)
         cap_limits(list(stages.values()), request.walltime_s)
+        stored = {"store": str(self.site.far.store)} if self.site.far else {}
         return job_spec(
-            request.token, self.campaign, stages, elements=request.elements, feed=False, offsets=offsets,
-            walltime_s=request.walltime_s and time_inside(request.walltime_s), idle_s=0, beat_s=60, grace_s=10,
+            request.token, self.campaign, stages, root=view.root, **stored, elements=request.elements, feed=False,
+            offsets=offsets, walltime_s=request.walltime_s and time_inside(request.walltime_s), idle_s=0, beat_s=60, grace_s=10,
             environment=dict(self.site.environment()),
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from penstock.conductor.context import Context
 from penstock.decide import FREE_AT_MOST
@@ -13,11 +14,8 @@ from penstock.ledger.experience import experience_of, learn
 from penstock.ledger.jobs import Ending, Finisher
 from penstock.ledger.pauses import pause_stages_of
 from penstock.ledger.products import note_possible
-from penstock.runner.scratch import remove_scratch
 from penstock.site import FeedingSite, JobSite
-from penstock.site.leftovers import remove_leftovers, scratch_of
 from penstock.site.script import remedy_for
-from penstock.site.tasksfile import product_folders
 
 WORDLESS = "its runner ended without a message, "
 
@@ -49,7 +47,7 @@ class Finishing:
         damaged = self.note_damage(site, job) if not left or "damaged" in lives[-1]["left"] else False
         if not left:
             site.end_leftovers(job["token"])
-            self.remove_leftovers(site, job, [1])
+            site.remove_leftovers(job["token"], [1], partial(self.is_kept, job))
         why = (
             lives[-1]["left"]
             if left
@@ -68,7 +66,7 @@ class Finishing:
         lives = [life for life in jobs.lives(self.ledger.db, job["id"]) if life["element"] in set(elements)]
         gone = sorted({life["element"] for life in lives if life["left"] is None})
         if gone:
-            self.remove_leftovers(site, job, gone)
+            site.remove_leftovers(job["token"], gone, partial(self.is_kept, job))
         self.note_unsaid(job)
         self.finisher.finish(job, ending, now=self.clock.now(), elements=elements)
         if jobs.is_finished(self.ledger.db, job["id"]):
@@ -123,14 +121,6 @@ class Finishing:
         learn(self.ledger, job["site"], false_starts=times)
         if times >= FALSE_STARTS[bool(words)]:
             pause_stages_of(self.ledger, job, f"{times} runners in a row could not start: {why}")
-
-    def remove_leftovers(self, site: JobSite, job: sqlite3.Row, elements: Sequence[int]) -> None:
-        """Remove what killed runners left beside products and in scratch."""
-        given = site.fed(job["token"])
-        remove_leftovers(self.campaign.root, product_folders(given), job["token"], elements)
-        for path in scratch_of(self.campaign.root, job["token"], elements):
-            if not self.is_kept(job, path.name):
-                remove_scratch(str(path))
 
     def is_kept(self, job: sqlite3.Row, scratch: str) -> bool:
         """Whether a failed attempt told people to look into this scratch folder."""

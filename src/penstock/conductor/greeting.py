@@ -22,6 +22,7 @@ def greet(context: Context, name: str) -> None:
 
 def tidy_up(ledger: Ledger, site: JobSite) -> None:
     """Pack the folders of jobs that are over, and stop jobs that the record does not know."""
+    site.check_owner()
     site.remove_drafts()
     for token in finished_ones(ledger, site.unpacked()):
         site.pack(token)

@@ -64,10 +64,15 @@ class Hearing:
         """Apply new bytes of one event file."""
         news = self.applier.apply(
             life, job["token"], data, now=self.clock.now(), prove=site.unproven if last else site.misfits,
-            in_array=not job["feed"], last=last,
+            in_array=not job["feed"], last=last, away=self.away(job["site"]),
         )  # fmt: skip
         self.heed(job, news)
         return news
+
+    def away(self, name: str) -> str | None:
+        """Return a site if what is made there has to come home."""
+        sites = self.context.sites
+        return name if not sites.feeding_site(name) and sites.cluster(name).far else None
 
     def row(self, job: sqlite3.Row, life: Life) -> sqlite3.Row:
         """Read a life's row as it is now."""

@@ -134,6 +134,7 @@ class Conductor:
         self.open_ended = True
         for slots in self.crew.slots:
             slots.seconds = TICK_S
+        self.crew.send_all()
         return self.turn(*STEPS)
 
     def run(self, *, observe: Observe | None = None, stale: bool = False, only: Only | None = None) -> Ending:
@@ -179,7 +180,7 @@ class Conductor:
         """Whether nothing can change without a new file or a person, and neither is awaited."""
         if self.open_ended or self.crew.found.settles_at is not None:
             return False
-        return not self.crew.context.scope.is_open(self.ledger, self.graph)
+        return not (self.crew.context.scope.is_open(self.ledger, self.graph) or self.crew.awaits_products())
 
     def wait(self, until: float) -> None:
         """Sleep until a runner has news, a source is due for a scan, or a while has passed."""
@@ -210,6 +211,8 @@ class Conductor:
             self.turn(collect)
             self.clock.sleep(LOOK_S)
         self.turn(reconcile, show)
+        if not self.stopping:
+            self.crew.leave()
         scope = self.crew.context.scope
         code, lines = say_ending(
             self.ledger,

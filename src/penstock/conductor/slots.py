@@ -14,7 +14,7 @@ from penstock.errors import DefinitionError
 from penstock.hardware import Amounts, Node
 from penstock.ledger import jobs, tasks
 from penstock.ledger.tasks import READY
-from penstock.rendering import batch_text, job_spec, relative_to_root
+from penstock.rendering import View, batch_text, job_spec, relative_to_root
 from penstock.site import FeedingSite
 from penstock.site.fitting import roomiest, taken_by
 from penstock.site.folders import SPEC, TASKS
@@ -58,8 +58,8 @@ class SlotSubmitter(Submitter):
     """Gives ready tasks to the runners of this machine."""
 
     def __init__(self, context: Context, site: FeedingSite) -> None:
-        super().__init__(context, site.name)
-        self.site = site
+        self.site, self.view = site, View(context.campaign.root)
+        super().__init__(context, site.name, self.view)
         self.nodes = {node.name: node for node in site.nodes}
         self.node = roomiest(site.nodes)
         self.closed: set[int] = set()  # jobs that take no more batches
@@ -225,7 +225,7 @@ class SlotSubmitter(Submitter):
     def pick(self, stage: Stage) -> tuple[list[int], bool]:
         """Return the units of the next batch of `stage`, and whether it is a suspect, which goes alone."""
         number, now = self.graph.ids[stage.name], self.clock.now()
-        sql = f"SELECT unit FROM {READY} AND {self.scope.where} LIMIT ?"
+        sql = f"SELECT unit FROM {READY} AND {self.scope.where} AND {self.held_up(stage)} LIMIT ?"
         suspects = self.ledger.db.execute(sql, (number, 1, now, 1)).fetchall()
         if suspects:
             return [suspects[0][0]], True
@@ -267,7 +267,7 @@ class SlotSubmitter(Submitter):
     def spec(self, token: str) -> bytes:
         """Return the spec of a local job: every stage, as it may be fed any."""
         return job_spec(
-            token, self.campaign, self.stage_specs(list(self.graph.stages)), elements=1, feed=True,
+            token, self.campaign, self.stage_specs(list(self.graph.stages), self.view), elements=1, feed=True,
             walltime_s=None, idle_s=IDLE_S, beat_s=60, grace_s=10, environment=dict(self.site.environment()),
         )  # fmt: skip
 

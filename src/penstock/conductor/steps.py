@@ -10,8 +10,10 @@ from penstock.conductor.collection import Collector
 from penstock.conductor.contact import visit
 from penstock.conductor.context import Context
 from penstock.conductor.discovery import Discoverer, Discovery, check_found
+from penstock.conductor.inbound import Inbound
 from penstock.conductor.looks import DAY_S, nothing_moved
 from penstock.conductor.losses import mark_lost
+from penstock.conductor.outbound import LOT_BYTES
 from penstock.conductor.products import check_products
 from penstock.conductor.reconciling import Reconciler
 from penstock.conductor.slots import SlotSubmitter
@@ -19,6 +21,7 @@ from penstock.conductor.staleness import EVERY, UNASKED, redo_stale, retry_cance
 from penstock.display import count
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger, jobs
+from penstock.ledger.locations import sites_with_files
 from penstock.ledger.requests import Requests
 
 Observe = Callable[[Ledger], None]
@@ -59,6 +62,11 @@ class Crew:
         self.slots = [SlotSubmitter(context, s) for n in names if (s := context.sites.feeding_site(n))]
         self.arrays = [self.submitter(n) for n in names if not context.sites.feeding_site(n)]
         self.reconcilers = [self.reconciler(name) for name in self.clusters()]
+        self.inbound = [
+            Inbound(context, far, name)
+            for name in self.sites_away()
+            if (far := context.sites.cluster(name).far)
+        ]
 
     def submitter(self, cluster: str) -> ArraySubmitter:
         """Return what submits to a cluster."""
@@ -74,6 +82,25 @@ class Crew:
         """Yield the clusters that stages name, and those with active jobs of earlier conductors."""
         out = [job["site"] for job in jobs.open_jobs(self.ledger.db) if not job["feed"]]
         yield from dict.fromkeys([*(array.site.name for array in self.arrays), *out])
+
+    def sites_away(self) -> list[str]:
+        """Return the clusters that stages name, and those where something of ours is."""
+        left = sites_with_files(self.ledger.db)
+        return list(dict.fromkeys([*(array.site.name for array in self.arrays), *left]))
+
+    def send_all(self) -> None:
+        """Send and bring home all at once that there is: nobody is here for the next slice."""
+        for one in (*self.inbound, *(array.outbound for array in self.arrays if array.outbound)):
+            one.slice_bytes = LOT_BYTES
+
+    def leave(self) -> None:
+        """Leave nothing at sites to which files travel, as far as it is not needed."""
+        for inbound in self.inbound:
+            visit(self.context, inbound.site, inbound.leave, None)
+
+    def awaits_products(self) -> bool:
+        """Whether products of tasks that are over are still to come home."""
+        return any(one.any_awaited() for one in self.inbound)
 
     def retire_slots(self) -> None:
         """Let the present runners of this machine exit after what they have."""
@@ -108,6 +135,13 @@ def reconcile(crew: Crew, turn: Turn) -> float:
     """Ask the schedulers about silent jobs."""
     for reconciler in crew.reconcilers:
         visit(crew.context, reconciler.site.name, reconciler.turn, None)
+    return ALWAYS
+
+
+def bring_home(crew: Crew, turn: Turn) -> float:
+    """Bring home what was made far away."""
+    for inbound in crew.inbound:
+        visit(crew.context, inbound.site, inbound.turn, 0)
     return ALWAYS
 
 
@@ -194,5 +228,5 @@ Step = Callable[[Crew, Turn], float]
 
 #: Ends come before what they make ready, and what is found before what is given out: a chain goes on within one turn.
 STEPS: tuple[Step, ...] = (
-    apply_requests, collect, reconcile, discover, look_after, bring_back, redo, submit, publish, show,
+    apply_requests, collect, reconcile, bring_home, discover, look_after, bring_back, redo, submit, publish, show,
 )  # fmt: skip

@@ -17,10 +17,11 @@ from penstock.errors import DefinitionError
 from penstock.graph import Graph
 from penstock.ledger import tasks
 from penstock.ledger.inputs import inputs_of, members_left_out
+from penstock.ledger.locations import note_wanted, units_waiting
 from penstock.ledger.products import replaceable
 from penstock.ledger.readiness import propagate
 from penstock.ledger.units import rows_of
-from penstock.rendering import Line, Paths, Renderer, stage_spec
+from penstock.rendering import Line, Paths, Renderer, View, stage_spec
 from penstock.units import show_key
 
 NAMED = 10  # members that a note names
@@ -29,9 +30,11 @@ NAMED = 10  # members that a note names
 class Rendered:
     """The renderers of all stages, and the files that list inputs which they ask for."""
 
-    def __init__(self, campaign: Campaign) -> None:
+    def __init__(self, campaign: Campaign, view: View) -> None:
         self.lists: dict[str, bytes] = {}
-        self.of = {s.name: Renderer(s, campaign, list_file=self.list_file) for s in campaign.stages}
+        self.of = {
+            s.name: Renderer(s, campaign, list_file=self.list_file, view=view) for s in campaign.stages
+        }
 
     def list_file(self, paths: Sequence[str]) -> str:
         """Keep a list of inputs for the job's folder, once for the same list, and return its name."""
@@ -53,12 +56,12 @@ class _NotMeant(Exception):
 class Submitter:
     """Gives the ready tasks of one site to its runners."""
 
-    def __init__(self, context: Context, site: str) -> None:
+    def __init__(self, context: Context, site: str, view: View) -> None:
         self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
         self.clock, self.values, self.durations = context.clock, context.values, context.durations
         self.overwrite, self.inputs = context.overwrite, Inputs(context)
         self.scope = context.scope
-        self.rendered = Rendered(context.campaign)
+        self.site_name, self.rendered = site, Rendered(context.campaign, view)
         self.mine = {s.name for s in context.campaign.stages if context.sites.name_of(s) == site}
 
     def active_stages(self) -> list[Stage]:
@@ -94,15 +97,18 @@ class Submitter:
             tasks.move(db, self.graph, stage.name, moves)
             propagate(db, self.graph, {stage.name: wrong})
 
-    def stage_specs(self, names: Sequence[str]) -> dict[str, Any]:
+    def stage_specs(self, names: Sequence[str], view: View) -> dict[str, Any]:
         """Return what a runner must know about these stages."""
-        return {n: stage_spec(self.graph.stages[n], self.graph.ids[n], self.campaign) for n in names}
+        return {
+            n: stage_spec(self.graph.stages[n], self.graph.ids[n], self.campaign, view=view) for n in names
+        }
 
     def lines(self, stage: Stage, batch: int, units: Sequence[int]) -> list[dict[str, Any]]:
         """Queue the tasks of a batch, their followers with them, and return what the runner reads of them."""
         inputs = inputs_of(self.ledger.db, self.graph, stage.name, units)
         lines = self.render(stage, units, {unit: inputs[unit].paths for unit in units})
         self.let_replace(stage, lines)
+        self.say_stored(lines)
         notes = self.note_missing(stage, lines) if stage.members == "done" else {}
         queued = [tasks.Queued(u, inputs[u].digest, line.products, notes.get(u)) for u, line in lines.items()]
         self.queue(stage, batch, queued, old="ready")
@@ -130,6 +136,21 @@ class Submitter:
             made = lines[wanted[path]].data["products"].values()
             mark = {"replace": True} if path in free or not self.inputs.hold(path) else {"keep": INPUT}
             next(product for product in made if product["path"] == path).update(mark)
+
+    def say_stored(self, lines: Mapping[int, Line]) -> None:
+        """Tell the runner which inputs are elsewhere than in the campaign's folder: none, where that is shared."""
+
+    def held_up(self, stage: Stage) -> str:
+        """Return the SQL condition for tasks of a stage that can run here: their inputs are not at another site.
+
+        Those are asked home.
+        """
+        waiting = units_waiting(self.ledger.db, self.graph, stage.name, self.site_name, self.mine)
+        if not waiting:
+            return "true"
+        with self.ledger.transaction() as db:
+            note_wanted(db, set[str]().union(*waiting.values()))
+        return f"unit NOT IN ({', '.join(map(str, waiting))})"
 
     def note_missing(self, stage: Stage, lines: Mapping[int, Line]) -> dict[int, str | None]:
         """Tell groups' tasks, and the record, which members they go without."""
@@ -165,6 +186,7 @@ class Submitter:
             inputs: dict[int, Paths] = {unit: {stage.name: lines[unit].products} for unit in units}
             following = self.render(follower, units, inputs)
             self.let_replace(follower, following)
+            self.say_stored(following)
             queued = [tasks.Queued(unit, "", line.products) for unit, line in following.items()]
             self.queue(follower, batch, queued, old="waiting")
             for unit, line in following.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -67,10 +68,12 @@ def _sites(definition: Definition, places: Places) -> dict[str, Site]:
     return sites
 
 
+WORKDIR = "~/penstock"  # where inputs and products travel to, unless the site names another folder
+
 #: fields of a site that have another name or form in `campaign`
 CONVERTED = {
     "max_walltime", "max_memory", "memory", "transport", "visibility", "workdir", "commands", "queue", "partition",
-    "partitions",
+    "partitions", "shared_files", "paths", "disk",
 }  # fmt: skip
 
 
@@ -92,10 +95,14 @@ def _site(name: str, table: SiteTable, places: Places) -> Site:
             Partition(p.name, p.max_walltime, p.max_memory, p.gpus) for p in table.partitions
         ),
     }
+    shared = not table.host if table.shared_files is None else table.shared_files
     return Site(
         name=name,
         transport=table.transport or ("ssh" if table.host else "local"),
-        workdir=_folder(table.workdir, table.host),
+        workdir=_folder(table.workdir or (None if shared else WORKDIR), table.host),
+        shared_files=shared,
+        paths=_mapped(name, table, places),
+        disk_bytes=table.disk,
         commands=_folder(table.commands, table.host),
         memory_bytes=table.memory,
         queue=table.queue or table.partition,
@@ -104,6 +111,15 @@ def _site(name: str, table: SiteTable, places: Places) -> Site:
         visibility_s=table.visibility,
         **given,
     )
+
+
+def _mapped(name: str, table: SiteTable, places: Places) -> dict[str, str]:
+    for here, there in table.paths.items():
+        if not (here.startswith("/") and there.startswith("/")):
+            raise places.error(
+                ("site", name, "paths"), f"[site.{name}] maps {here!r} to {there!r}: both must be absolute"
+            )
+    return {os.path.normpath(here): os.path.normpath(there) for here, there in table.paths.items()}
 
 
 def _folder(text: str | None, host: str | None) -> Path | None:

@@ -337,7 +337,18 @@ class SiteTable(Table):
     visibility: Annotated[
         Duration, Field(description="how long a file written by a node may take to appear here [60s]")
     ] = 60.0
-    shared_files: Annotated[bool, Field(description="false: inputs and products travel")] = True
+    shared_files: Annotated[
+        bool | None,
+        Field(
+            description="whether it sees the campaign's folder under the same path; if not, inputs and products travel"
+            " [with a `host`: false]"
+        ),
+    ] = None
+    paths: Annotated[
+        dict[str, str],
+        Field(description="folders that it sees under another path: what is in them does not travel"),
+    ] = {}
+    disk: Annotated[Size | None, Field(description="what inputs and products may take there")] = None
     group: Annotated[str | None, Field(description="the Unix group that may read and write the workdir")] = (
         None
     )

@@ -61,11 +61,13 @@ class Applier:
         prove: Prove = lambda products: {},
         in_array: bool = False,
         last: bool = False,
+        away: str | None = None,
     ) -> News:
         """Apply the new bytes of one event file and move its offset, in one transaction.
 
         An end whose products are not what it says, by `prove`, is not valid. In an array, what a signal ended is
-        left as it is: only the scheduler knows who sent it, and why. `last`: nothing more comes.
+        left as it is: only the scheduler knows who sent it, and why. `last`: nothing more comes. `away`: the site where
+        the products are, if that is not here.
         """
         chunk = parse_events(
             data, token=token, seq=life["seq"], names=self.graph.names, unread=life["unread"], last=last
@@ -77,8 +79,8 @@ class Applier:
         wrong = prove([product[:3] for end in chunk.ends.values() for product in end["products"].values()])
         with self.ledger.transaction():
             self.note_life(life, chunk, now)
-            changed = self.apply_ends(life, chunk, wrong, now)
-            self.apply_starts(life, chunk)
+            changed = self.apply_ends(life, chunk, wrong, now, away)
+            self.apply_starts(life, chunk, away)
             touched = self.apply_gives(life, chunk.gives)
             propagate(self.db, self.graph, changed, touched)
         walls: defaultdict[str, list[float]] = defaultdict(list)
@@ -150,7 +152,7 @@ class Applier:
         return {u: r for u, r in rows.items() if r["batch"] in ours and r["state"] in ("queued", "running")}
 
     def apply_ends(
-        self, life: sqlite3.Row, chunk: Chunk, wrong: Mapping[str, str], now: float
+        self, life: sqlite3.Row, chunk: Chunk, wrong: Mapping[str, str], now: float, away: str | None
     ) -> defaultdict[str, set[int]]:
         """Record attempts and give their tasks a new state; return the units whose tasks changed, by stage."""
         changed = defaultdict[str, set[int]](set)
@@ -172,7 +174,7 @@ class Applier:
                     for u, e in ends.items()
                 ],
             )
-            self.record_products(stage, ends, good)
+            self.record_products(stage, ends, good, away)
             tasks.finish(self.db, self.graph, stage, [current[u] for u in good])
             for unit, after in decisions.items():
                 tasks.come_back(self.db, self.graph, stage, current[unit], after, now=now)
@@ -277,9 +279,14 @@ class Applier:
             if own.get((unit, name)) != path
         }
 
-    def record_products(self, stage: str, ends: Mapping[int, Event], good: Mapping[int, Event]) -> None:
+    def record_products(
+        self, stage: str, ends: Mapping[int, Event], good: Mapping[int, Event], away: str | None
+    ) -> None:
         """Record what was made, what may have been made by a task that has moved on, and where nothing was."""
         number, others = self.graph.ids[stage], {u: e for u, e in ends.items() if u not in good}
+        if away is not None:
+            products.record_made_at(self.db, number, good, away)
+            return
         products.record_made(self.db, number, good)
         left = {u for u, e in others.items() if e["o"] in ("ok", "node_failure")}
         products.note_possible(self.db, number, left)
@@ -299,10 +306,10 @@ class Applier:
         difference = insert_children(self.db, self.graph.ids[stage], parent, children, now=now)
         admit(self.db, self.graph, self.values, difference)
 
-    def apply_starts(self, life: sqlite3.Row, chunk: Chunk) -> None:
+    def apply_starts(self, life: sqlite3.Row, chunk: Chunk, away: str | None) -> None:
         """Note which tasks run now."""
         for stage, starts in by_stage(chunk.starts).items():
-            if self.graph.stages[stage].products:
+            if self.graph.stages[stage].products and away is None:
                 clear = [unit for unit, event in starts.items() if event.get("clear") or event["e"] == "end"]
                 products.note_possible(self.db, self.graph.ids[stage], clear)
             current = self.current(life, stage, list(starts))

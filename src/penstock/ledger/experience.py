@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from penstock.display import count, show_time
+from penstock.display import count, show_bytes, show_time
 from penstock.ledger import Ledger
+from penstock.ledger.locations import count_away
 
 REST_AT_MOST_S = 600.0  # after a refusal
 ASK_AT_MOST_S = 600.0  # between two questions to a scheduler, however often it failed to answer
@@ -123,6 +124,20 @@ def notes_on(db: sqlite3.Connection, site: str, now: float) -> Iterator[str]:
     if absence := absence_of(db, site, now):
         yield absence
     yield from experience_of(db, site).notes(site, now)
+    if there := files_at(db, site):
+        yield there
+
+
+def files_at(db: sqlite3.Connection, site: str) -> str | None:
+    """Say how many products are at a site and not here; None: all are here."""
+    found = count_away(db, site)
+    if not found.products:
+        return None
+    are = "is" if found.products == 1 else "are"
+    return (
+        f"{count(found.products, 'product')} ({show_bytes(found.bytes)}) {are} at {site} and not here:"
+        " `penstock fetch` brings them"
+    )
 
 
 def notes_of(db: sqlite3.Connection, now: float) -> Iterator[tuple[str, str]]:

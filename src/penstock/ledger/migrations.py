@@ -8,7 +8,7 @@ from collections.abc import Callable
 from penstock.errors import Corrupt, LedgerError
 from penstock.ledger.files import REMEDY
 
-VERSION = 4
+VERSION = 5
 
 Step = Callable[[sqlite3.Connection], None]
 
@@ -97,8 +97,25 @@ def add_absences(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE site ADD COLUMN away_why TEXT")
 
 
+def add_travels(db: sqlite3.Connection) -> None:
+    """Add tables for what travels to sites that do not see the campaign's folder, and home again."""
+    db.execute(
+        "CREATE TABLE content (path TEXT PRIMARY KEY, bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,"
+        " digest TEXT NOT NULL) WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE sent (site TEXT NOT NULL, digest TEXT NOT NULL, unit INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+        " PRIMARY KEY (site, digest, unit)) WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE location (path TEXT PRIMARY KEY, site TEXT NOT NULL, home INTEGER NOT NULL DEFAULT 0,"
+        " wanted INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID"
+    )
+    db.execute("CREATE INDEX location_away ON location (site) WHERE NOT home")
+
+
 #: version → the step that leads from it to the next one
-STEPS: dict[int, Step] = {1: add_elements, 2: second_look, 3: add_absences}
+STEPS: dict[int, Step] = {1: add_elements, 2: second_look, 3: add_absences, 4: add_travels}
 
 
 def schema() -> str:

@@ -11,6 +11,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from penstock.ledger.locations import note_made_at, note_withdrawn
+
 Declared = Sequence[tuple[str, str]]  # name, path
 
 #: how the reason begins when a task is stale because of its product: seen by size and time, or by digest only
@@ -57,11 +59,12 @@ class Recorded(NamedTuple):
 
 
 def recorded(db: sqlite3.Connection) -> list[Recorded]:
-    """Return what is recorded of the products of all done tasks of the stages that are defined."""
+    """Return what is recorded of the products, as far as they are here, of all done tasks of the stages that are defined."""
     rows = db.execute(
         "SELECT p.path, p.bytes, p.digest, p.mtime_ns, p.stage, p.unit FROM product p"
         " CROSS JOIN task t ON t.stage = p.stage AND t.unit = p.unit AND t.state = 'done'"
         f" WHERE p.digest IS NOT NULL AND NOT p.{OF_REMOVED}"
+        " AND NOT EXISTS (SELECT 1 FROM location l WHERE l.path = p.path AND NOT l.home)"
     )
     return list(map(Recorded._make, rows))
 
@@ -95,6 +98,7 @@ def withdraw(db: sqlite3.Connection, stage_id: int, tasks: Mapping[int, Declared
         " mtime_ns = NULL, owned = CASE WHEN path = excluded.path THEN owned ELSE 0 END",
         declared,
     )
+    note_withdrawn(db, (path for *_, path in declared))
 
 
 def release(db: sqlite3.Connection, paths: Sequence[str]) -> None:
@@ -127,6 +131,22 @@ def record_made(db: sqlite3.Connection, stage_id: int, ends: Mapping[int, Mappin
         "UPDATE product SET bytes = ?, digest = ?, mtime_ns = ?, owned = 1 WHERE stage = ? AND unit = ? AND name = ?",
         rows,
     )
+
+
+def record_made_at(
+    db: sqlite3.Connection, stage_id: int, ends: Mapping[int, Mapping[str, Any]], site: str
+) -> None:
+    """Record the products of successful attempts that are at a site: what lies at their paths here is as it was."""
+    made = [
+        (stage_id, unit, name, *about)
+        for unit, end in ends.items()
+        for name, about in end["products"].items()
+    ]
+    db.executemany(
+        "UPDATE product SET bytes = ?4, digest = ?5, mtime_ns = ?6 WHERE stage = ?1 AND unit = ?2 AND name = ?3",
+        [(stage, unit, name, size, digest, mtime) for stage, unit, name, _, size, digest, mtime in made],
+    )
+    note_made_at(db, site, (path for _, _, _, path, *_ in made))
 
 
 def note_possible(db: sqlite3.Connection, stage_id: int, units: Iterable[int]) -> None:

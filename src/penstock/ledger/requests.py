@@ -18,9 +18,10 @@ from penstock.graph import Graph
 from penstock.ledger import FOLDER, Ledger, tasks
 from penstock.ledger.hosts.lease import find_holder, held
 from penstock.ledger.hosts.location import find_location
+from penstock.ledger.locations import note_wanted, paths_away
 from penstock.ledger.pauses import note_resumed
 from penstock.ledger.readiness import Touched, propagate
-from penstock.ledger.redoing import mark_again, mark_compared
+from penstock.ledger.redoing import choose, mark_again, mark_compared
 from penstock.ledger.stored import stored_graph
 from penstock.ledger.unitchanges import retry_failed, tasks_under, veto_tasks
 from penstock.ledger.units import ROOT
@@ -151,7 +152,7 @@ class Requests:
         """Apply one request, and return the answer."""
         actions: dict[str, Callable[[Target, str, float], str]] = {
             "retry": self.retry, "cancel": self.cancel, "veto": self.veto, "unveto": self.unveto, "redo": self.redo,
-            "compared": self.compared, "down": self.down,
+            "fetch": self.fetch, "compared": self.compared, "down": self.down,
         }  # fmt: skip
         action = actions.get(request["action"])
         if action is None:
@@ -182,6 +183,12 @@ class Requests:
     def redo(self, target: Target, by: str, now: float) -> str:
         """Mark done tasks, and what follows from them, to be redone."""
         return mark_again(self.ledger, self.graph, target, by)
+
+    def fetch(self, target: Target, by: str, now: float) -> str:
+        """Let products come home that are at a site, whatever it does with others."""
+        paths = paths_away(self.db, self.graph, choose(self.ledger, self.graph, target), target.get("file"))
+        note_wanted(self.db, paths)
+        return f"{count(len(paths), 'product')} will come home" if paths else "all of that is here already"
 
     def compared(self, target: Target, by: str, now: float) -> str:
         """Mark the tasks whose products were found to differ from the record."""

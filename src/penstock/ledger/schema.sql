@@ -167,6 +167,20 @@ CREATE TABLE site (
     away REAL, away_why TEXT            -- since when it cannot be reached; it is left alone until ask_due
 ) WITHOUT ROWID;
 
+-- Where a site does not see the campaign's folder. Contents are those of files here that were to travel.
+CREATE TABLE content (path TEXT PRIMARY KEY, bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
+-- What is in a site's store for tasks of a unit.
+CREATE TABLE sent (
+    site TEXT NOT NULL, digest TEXT NOT NULL, unit INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    PRIMARY KEY (site, digest, unit)
+) WITHOUT ROWID;
+-- Products that are at the site where they were made. home: 1 here, too; wanted: 1 whatever the site's `fetch` says,
+-- -1 what lies at its path here is not ours.
+CREATE TABLE location (
+    path TEXT PRIMARY KEY, site TEXT NOT NULL, home INTEGER NOT NULL DEFAULT 0, wanted INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX location_away ON location (site) WHERE NOT home;
+
 -- Groups that are still open, and why (RULE 1).
 CREATE TABLE opening (unit INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY (unit, why)) WITHOUT ROWID;
 

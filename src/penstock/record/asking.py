@@ -18,7 +18,8 @@ from penstock.explain.find import ROOT
 from penstock.ledger import Ledger
 from penstock.ledger.hosts.lease import find_holder
 
-ACTIONS = ("retry", "cancel", "veto", "unveto", "redo")
+ACTIONS = ("retry", "cancel", "veto", "unveto", "redo", "fetch")
+CHOOSING = ("redo", "fetch")  # from what is done, by one request
 
 Target = dict[str, Any]
 
@@ -32,15 +33,17 @@ class Question:
     stage: str | None = None
     where: str | None = None
     why: str | None = None
+    file: str | None = None
+    """Of `fetch`: a pattern of the products' paths."""
 
     def __post_init__(self) -> None:
         if self.action not in ACTIONS:
             raise DefinitionError(f"there is no action {self.action!r}: choose one of {', '.join(ACTIONS)}")
         if self.action == "veto" and not (self.units and (self.why or "").strip()):
             raise DefinitionError("a veto needs a unit and the reason, for the record: name both")
-        if self.where and self.action != "redo":
+        if self.where and self.action not in CHOOSING:
             raise DefinitionError(
-                f"only redo takes an expression: name the units that {self.action} is about"
+                f"only redo and fetch take an expression: name the units that {self.action} is about"
             )
 
 
@@ -61,11 +64,11 @@ def request(root: Path, action: str, target: Target) -> str:
 
 
 def targets_of(ledger: Ledger, question: Question) -> list[Target]:
-    """Return what the requests are about: one for each unit that is named, or one for all; of `redo`, one in all."""
+    """Return what the requests are about: one for each unit that is named, or one for all; one of what is done."""
     if question.stage:
         find_stage(ledger.db, question.stage)
-    if question.action == "redo":
-        return [redo_target(ledger, question)]
+    if question.action in CHOOSING:
+        return [done_target(ledger, question)]
     given = {"stage": question.stage, "why": question.why}
     common = {name: value for name, value in given.items() if value}
     if not question.units:
@@ -73,14 +76,16 @@ def targets_of(ledger: Ledger, question: Question) -> list[Target]:
     return [{**common, "unit": unit} for text in question.units for unit in meant(ledger, text)]
 
 
-def redo_target(ledger: Ledger, question: Question) -> Target:
-    """Return what is made again."""
+def done_target(ledger: Ledger, question: Question) -> Target:
+    """Return which finished tasks are meant."""
     from penstock.units import Expression
 
     if question.where:
         Expression.parse(question.where)
     units = [unit for text in question.units for unit in find_units(ledger, text)]
-    given = {"units": units, "stage": question.stage, "where": question.where, "why": question.why}
+    given = {
+        "units": units, "stage": question.stage, "where": question.where, "why": question.why, "file": question.file,
+    }  # fmt: skip
     return {name: value for name, value in given.items() if value}
 
 
@@ -101,11 +106,13 @@ def meant(ledger: Ledger, text: str) -> list[int]:
 def follow_up(root: Path, action: str) -> list[str]:
     """Do at once what a conductor would do after such a request, if none is running."""
     from penstock.conductor.cancelling import take_away
+    from penstock.conductor.fetching import fetch_asked
 
-    if action not in ("cancel", "veto") or find_holder(root, time.time()):
+    actions = {"cancel": take_away, "veto": take_away, "fetch": fetch_asked}
+    if action not in actions or find_holder(root, time.time()):
         return []
     with suppress(Held):
-        return take_away(root)
+        return actions[action](root)
     return []
 
 

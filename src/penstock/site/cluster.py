@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -14,12 +14,15 @@ from penstock.campaign import Resources, Site, Stage
 from penstock.clock import Clock, SystemClock
 from penstock.errors import DefinitionError, QueryFailed, SubmitRejected
 from penstock.ledger import FOLDER
+from penstock.rendering import View
 from penstock.schedulers import find_scheduler
 from penstock.schedulers.model import Known, Limits, Request, Scheduler, Sighting
 from penstock.site.environments import python_at
 from penstock.site.evidence import Product, look_again
+from penstock.site.far import FarFolder
 from penstock.site.folders import SCRIPT, SPEC, TASKS, WORDS, JobFolders
 from penstock.site.script import Digests, job_script
+from penstock.site.tasksfile import product_folders
 from penstock.transports import find_transport
 from penstock.transports.protocol import Transport, at_home
 from penstock.transports.reply import Reply
@@ -27,6 +30,7 @@ from penstock.transports.reply import Reply
 Job = TypeVar("Job", Known, Request)
 
 PYTHON = "python3"
+ARCHIVE = re.compile(r"p[a-z0-9]+\.zip")
 LATE_S, LOOK_S = 3.0, 0.5  # that a product which is not seen is waited for, once for all that end together
 SUBMIT_S, ASK_S = 120.0, 90.0  # a Slurm whose controller is down answers after 58 s
 
@@ -58,6 +62,12 @@ class ClusterSite(JobFolders):
     ) -> None:
         super().__init__(transport or find_transport(site.transport)(site, folder_of(site, root)), root)
         self.site, self.clock = site, clock or SystemClock()
+        mapped = View(root, paths=site.paths).shared(root)
+        travels = not site.shared_files and mapped is None
+        self.far = FarFolder(site, root, self.transport, mark_of(root)) if travels else None
+        """The campaign's folder there, where it is another one that files travel to."""
+        self.view = self.far.view if self.far else View(Path(mapped or root))
+        """How tasks there see the campaign's folder; `~` in it is the home there."""
         self.scheduler = scheduler or find_scheduler(site.scheduler)
         refuse_keys(site, self.scheduler)
         self.took_s = 0.0
@@ -72,15 +82,53 @@ class ClusterSite(JobFolders):
         """Return what is set for every task."""
         return self.site.environment
 
+    @property
+    def root_there(self) -> Path:
+        """The folder where tasks run."""
+        return at_home(self.view.root, self.transport)
+
+    def check_owner(self) -> None:
+        """Raise SiteError when the campaign's folder there belongs to another machine's campaign."""
+        if self.far:
+            self.far.check_owner()
+
+    def pack(self, token: str) -> None:
+        """Pack the files of a finished job into one, which comes home if files travel."""
+        super().pack(token)
+        if self.far:
+            self.far.bring_archive(f"{token}.zip")
+
+    def unpacked(self) -> Sequence[str]:
+        """Return the jobs of which something is still there."""
+        names = self.transport.list([""]).get("", {}) if self.far else ()
+        return [*super().unpacked(), *(name[:-4] for name in names if ARCHIVE.fullmatch(name))]
+
+    def remove_leftovers(self, token: str, elements: Sequence[int], is_kept: Callable[[str], bool]) -> None:
+        """Remove what killed runners left beside products and in scratch, but for what is kept."""
+        if not self.far:
+            super().remove_leftovers(token, elements, is_kept)
+            return
+        tags = [f"{token}.{element}" for element in elements]
+        self.far.remove_leftovers(product_folders(self.fed(token)), tags, is_kept)
+
     def misfits(self, products: Sequence[Product]) -> Mapping[str, str]:
         """Return products that are missing or have another size; what a node just made may appear late."""
-        wrong, waited = super().misfits(products), 0.0
+        wrong, waited = self.misfits_now(products), 0.0
         while wrong and waited < LATE_S:
-            look_again(self.root, wrong)
+            if not self.far:
+                look_again(self.root, wrong)
             self.clock.sleep(LOOK_S if waited else 0.0)
             waited += LOOK_S
-            wrong = super().misfits([product for product in products if product[0] in wrong])
+            wrong = self.misfits_now([product for product in products if product[0] in wrong])
         return wrong
+
+    def misfits_now(self, products: Sequence[Product]) -> Mapping[str, str]:
+        """Return products that are missing or have another size by a first look."""
+        return self.far.misfits(products) if self.far else super().misfits(products)
+
+    def unproven(self, products: Sequence[Product]) -> Mapping[str, str]:
+        """Return products that have other bytes than their digests say; make the others durable."""
+        return self.far.unproven(products) if self.far else super().unproven(products)
 
     def place_job(self, request: Request, spec: bytes, tasks: bytes, lists: Mapping[str, bytes]) -> None:
         """Write all that a job reads; the script comes last, so if it exists, the rest does."""
@@ -95,8 +143,8 @@ class ClusterSite(JobFolders):
             replace(self.site, python=python_at(self.root, self.site)),
         )
         return job_script(
-            self.scheduler.directives(self.named(request), site), site, root=self.root, folder=folder, runner=runner,
-            words=folder / WORDS, digests=digests,
+            self.scheduler.directives(self.named(request), site), site, root=self.root_there, folder=folder,
+            runner=runner, words=folder / WORDS, digests=digests,
         )  # fmt: skip
 
     def draft(self, request: Request) -> tuple[Sequence[str], str]:
@@ -159,7 +207,7 @@ class ClusterSite(JobFolders):
         begun = self.clock.monotonic()
         try:
             return self.transport.run(
-                argv, cwd=self.root, environment=self.command_environment(), timeout_s=timeout_s
+                argv, cwd=self.cwd, environment=self.command_environment(), timeout_s=timeout_s
             )
         except FileNotFoundError as error:
             raise SubmitRejected(f"site '{self.name}': {self.what_is_missing(argv[0], error)}") from error
@@ -169,10 +217,17 @@ class ClusterSite(JobFolders):
         finally:
             self.took_s = self.clock.monotonic() - begun
 
+    @property
+    def cwd(self) -> Path:
+        """Where a scheduler's commands run: a home is there before anything else."""
+        return Path(self.transport.environment["HOME"]) if self.far else self.root
+
     def what_is_missing(self, program: str, error: FileNotFoundError) -> str:
         """Say what was not found: the program, or the folder in which it was to run."""
-        if str(error.filename or "").endswith(str(self.root)):
-            return f"there is no folder {self.root} {self.where}: the campaign must have the same path everywhere"
+        if not self.far and str(error.filename or "").endswith(str(self.root)):
+            return (
+                f"there is no folder {self.root} {self.where}: remove `shared_files = true`, and files travel"
+            )
         return f"there is no `{program}` {self.where}: correct its `scheduler` or `commands`, or log in where it is"
 
     def command_environment(self) -> dict[str, str]:
@@ -222,5 +277,10 @@ def folder_of(site: Site, root: Path) -> Path:
     """Return where a site's job folders are: beside the campaign, or in the workdir under a name that no other campaign has."""
     if site.workdir is None:
         return root / FOLDER / "jobs"
+    return site.workdir / mark_of(root) / "jobs"
+
+
+def mark_of(root: Path) -> str:
+    """Return a name for a campaign that no other one of this machine has."""
     mark = hashlib.sha256(str(root).encode()).hexdigest()[:8]
-    return site.workdir / f"{root.name}-{mark}" / "jobs"
+    return f"{root.name.lstrip('.')[:100]}-{mark}"

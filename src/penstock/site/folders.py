@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from penstock.errors import LedgerError
+from penstock.runner.scratch import remove_scratch
 from penstock.runner.sealed import seal, unseal
 from penstock.site.evidence import Product, misfits, unproven
+from penstock.site.leftovers import remove_leftovers, scratch_of
 from penstock.site.protocols import Life, Task
 from penstock.site.script import script_damage
-from penstock.site.tasksfile import read_feed
+from penstock.site.tasksfile import product_folders, read_feed
 from penstock.transports.protocol import Entry, Transport, read_whole
 
 TASKS, SPEC, SCRIPT, WORDS = "tasks.jsonl", "spec.json", "script.sh", "runner.log"
@@ -57,6 +59,9 @@ class JobFolders:
     def job_folder(self, token: str) -> Path:
         """Return the folder of a job."""
         return self.folder / token
+
+    def check_owner(self) -> None:
+        """Raise SiteError when the folders are those of another machine's campaign, which cannot be where folders are shared."""
 
     def place(self, token: str, files: Mapping[str, bytes]) -> Path:
         """Give a job these files, each whole or not there, in their order."""
@@ -161,6 +166,13 @@ class JobFolders:
         """Return the runner's own messages, if any."""
         said = self.transport.read({f"{token}/{WORDS}": 0}).get(f"{token}/{WORDS}", b"")
         return said[:WORDS_BYTES].decode(errors="replace").strip()
+
+    def remove_leftovers(self, token: str, elements: Sequence[int], is_kept: Callable[[str], bool]) -> None:
+        """Remove what killed runners left beside products and in scratch, but for scratch folders that are kept."""
+        remove_leftovers(self.root, product_folders(self.fed(token)), token, elements)
+        for path in scratch_of(self.root, token, elements):
+            if not is_kept(path.name):
+                remove_scratch(str(path))
 
     def pack(self, token: str) -> None:
         """Pack the files of a finished job into one."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from penstock.campaign import Site
 from penstock.hardware import Node
+from penstock.rendering import View
 from penstock.schedulers.model import Known, Limits, Request, Scheduler, Sighting
 from penstock.transports.reply import Reply
+
+if TYPE_CHECKING:
+    from penstock.site.far import FarFolder
 
 Task = tuple[int, int]
 """Stage and unit, as numbers."""
@@ -32,6 +36,10 @@ class JobSite(Protocol):
 
     def environment(self) -> Mapping[str, str]:
         """Return what is set for every task."""
+        ...
+
+    def check_owner(self) -> None:
+        """Raise SiteError when what is there belongs to another machine's campaign."""
         ...
 
     def job_folder(self, token: str) -> Path:
@@ -90,6 +98,10 @@ class JobSite(Protocol):
 
     def runner_log(self, token: str) -> str:
         """Return the messages of a runner, or of the script that starts it, outside of tasks."""
+        ...
+
+    def remove_leftovers(self, token: str, elements: Sequence[int], is_kept: Callable[[str], bool]) -> None:
+        """Remove what killed runners left beside products and in scratch, but for scratch folders that are kept."""
         ...
 
     def pack(self, token: str) -> None:
@@ -156,6 +168,21 @@ class ClusterJobs(JobSite, Protocol):
     @site.setter
     def site(self, site: Site) -> None:
         """Take the limits of a newer definition."""
+        ...
+
+    @property
+    def far(self) -> FarFolder | None:
+        """The campaign's folder there, where it is another one."""
+        ...
+
+    @property
+    def view(self) -> View:
+        """How tasks there see the campaign's folder; `~` in it is the home there."""
+        ...
+
+    @property
+    def root_there(self) -> Path:
+        """The folder where tasks run."""
         ...
 
     @property

@@ -49,6 +49,7 @@ def job_script(
             *directives,
             f"# spec {digests.spec}",
             f"# tasks {digests.tasks}",
+            *([] if site.shared_files else [f"mkdir -p {quote(str(root))}"]),
             f"cd {quote(str(root))} && exec >>{quote(str(words))} 2>&1 || exit {NO_FOLDER}",
             f"unset {' '.join(THREADS)}",
             *(f"export {name}={quote(value)}" for name, value in sorted(site.environment.items())),
@@ -94,7 +95,10 @@ def runner_words(site: Site, root: Path, folder: Path, runner: Path) -> list[str
     words = [site.python or "python3", "-X", "utf8", str(runner), str(folder)]
     if not site.container:
         return words
-    binds = [word for path in dict.fromkeys((root, folder.parent)) for word in ("--bind", str(path))]
+    seen = (
+        (root, folder.parent) if site.shared_files else (root.parent.parent, *map(Path, site.paths.values()))
+    )
+    binds = [word for path in dict.fromkeys(seen) for word in ("--bind", str(path))]
     program = "singularity" if site.container.endswith(".simg") else "apptainer"
     return [program, "exec", *binds, site.container, *words]
 

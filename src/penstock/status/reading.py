@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from penstock.display import Labels, show_time, visible
 from penstock.ledger.experience import notes_of
 from penstock.ledger.hosts.lease import holder
+from penstock.ledger.locations import any_away
 from penstock.ledger.reading.failuregroups import read_failure_groups
 from penstock.ledger.reading.queuestate import QueueState, goes_on, queue_states, remedy_of
 from penstock.status.model import STATES, JobStatus, Problem, StageStatus, Status
@@ -43,7 +44,7 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
         failures=tuple(groups[: problems - sum(problem.stage is None for problem in named)]),
         settling=(settling := db.execute("SELECT count(*), min(path) FROM settling").fetchone())[0],
         settles=settling[1],
-        sites=tuple(notes_of(db, now)) if any(stage.left for stage in stages) else (),
+        sites=tuple(notes_of(db, now)) if any_away(db) or any(stage.left for stage in stages) else (),
         as_of=ledger.as_of,
     )
 

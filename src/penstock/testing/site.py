@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,9 @@ class PretendSite:
     def environment(self) -> Mapping[str, str]:
         """Return what is set for every task: nothing."""
         return {}
+
+    def check_owner(self) -> None:
+        """Do nothing: nobody else has it."""
 
     def job_folder(self, token: str) -> Path:
         """Return the folder of a job."""
@@ -187,6 +190,9 @@ class PretendSite:
         """Return what the runner itself had to say."""
         started = self.runners.get(token)
         return "" if started and started.events.count else "it died at once, as the test wanted"
+
+    def remove_leftovers(self, token: str, elements: Sequence[int], is_kept: Callable[[str], bool]) -> None:
+        """Do nothing: pretended runners leave nothing."""
 
     def pack(self, token: str) -> None:
         """Pack the files of a finished job into one."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import copy as clone
 from pathlib import Path
+from typing import Self
 
 from penstock.disk import append, make_private, write_file
 from penstock.runner import store
@@ -43,6 +45,12 @@ class LocalTransport:
     def environment(self) -> Mapping[str, str]:
         """What is set here."""
         return os.environ
+
+    def at(self, folder: Path) -> Self:
+        """Return this machine for another folder."""
+        other = clone(self)
+        other._folder = folder
+        return other
 
     def path_of(self, name: str) -> str:
         """Return where a file is; raises ValueError for a name that leads out of the folder."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 from penstock.runner.digests import Part
 from penstock.runner.store import is_digest, is_root
@@ -45,6 +45,10 @@ class Transport(Protocol):
     @property
     def folder(self) -> Path:
         """The folder that all names are relative to, as it is called there."""
+        ...
+
+    def at(self, folder: Path) -> Self:
+        """Return the same way to another folder there."""
         ...
 
     @property

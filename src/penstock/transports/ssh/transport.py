@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy as clone
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from penstock.campaign import Site
 from penstock.runner.blocks import held
@@ -55,11 +56,17 @@ class SshTransport:
         """The folder that all names are relative to, as it is called there."""
         return at_home(self.named_folder, self)
 
+    def at(self, folder: Path) -> Self:
+        """Return the same connection for another folder."""
+        other = clone(self)
+        other.named_folder, other.listings = folder, Listings()
+        return other
+
     @property
     def environment(self) -> Mapping[str, str]:
         """What a login shell sets there."""
         if not self.told_environment:
-            self.told_environment = self.ask("hello").told["environment"]
+            self.told_environment.update(self.ask("hello").told["environment"])
         return self.told_environment
 
     def run(

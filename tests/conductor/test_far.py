@@ -1,0 +1,228 @@
+"""A site that does not see the campaign's folder: inputs and programs travel there, products come home."""
+
+import json
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conductor.grid import Grid, taking
+
+from penstock.conductor.fetching import fetch_asked
+from penstock.ledger import Ledger
+from penstock.ledger.requests import record
+from penstock.runner.sealed import seal
+from penstock.testing import Fault
+
+HEAD = """
+[campaign]
+name = "far"
+levels = ["file"]
+site = "pretend"
+[units]
+files = "raw/{file}.dat"
+"""
+COPY = """
+[stage.copy]
+each = "file"
+command = ["sh", "tools/copy.sh", "{path}", "{product}"]
+products = "out/{file}.txt"
+batch = 2
+"""
+JOIN = """
+[stage.join]
+each = "campaign"
+after = "copy"
+command = ["cat", "{inputs.copy}"]
+products = "all.txt"
+"""
+
+
+class FarGrid(Grid):
+    """A campaign whose cluster has a folder of its own."""
+
+    def __init__(
+        self, root: Path, stages: str, *, units: int, site: str, fresh: bool, **cluster: Any
+    ) -> None:
+        (root / "home").mkdir(exist_ok=True)
+        super().__init__(root / "home", stages, units=units, fresh=fresh, **cluster)
+        self.there = root / "there"
+        own = f'[site.pretend]\nscheduler = "slurm"\nshared_files = false\nworkdir = "{self.there}"\n'
+        self.head = HEAD + own + site
+        self.define(stages)
+        for name in ("raw", "tools"):
+            (self.root / name).mkdir()
+        for number in range(units):
+            (self.root / f"raw/{number}.dat").write_text(f"data {number}\n")
+        (self.root / "tools/copy.sh").write_text('cp "$1" "$2"\n')
+
+    @property
+    def folder(self) -> Path:
+        """The campaign's folder there."""
+        return next(self.there.glob("home-*"))
+
+    def left(self) -> list[str]:
+        """Return what is there, of all campaigns."""
+        return sorted(str(path.relative_to(self.there)) for path in self.there.rglob("*") if path.is_file())
+
+    def blob(self, path: str) -> Path:
+        digest = sha256((self.root / path).read_bytes()).hexdigest()
+        return self.there / "store" / digest[:2] / digest
+
+    def fetched(self) -> dict[str, bytes]:
+        return {str(p.relative_to(self.root)): p.read_bytes() for p in (self.root / "out").glob("*.txt")}
+
+    def watch(self, look: Callable[[], object]) -> None:
+        """Look whenever something runs there."""
+        self.clock.watchers.append(lambda: look() if self.cluster.elements("RUNNING") else None)
+
+
+@pytest.fixture(params=[False, True], ids=["one conductor", "a new one every turn"])
+def far(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
+    def made(stages: str = COPY, *, units: int = 6, site: str = "", **options: Any) -> FarGrid:
+        return FarGrid(tmp_path, stages, units=units, site=site, fresh=request.param, **options)
+
+    return made
+
+
+def test_what_was_made_there_comes_home_and_nothing_is_left_there(far: Any) -> None:
+    it = far(COPY + JOIN)
+    seen = set[str]()
+    it.watch(lambda: seen.update(it.left()))
+    assert it.run().code == 0
+    assert it.states() == {"done": 6}
+    assert sorted(it.fetched()) == [f"out/{n}.txt" for n in range(6)]
+    assert (it.root / "all.txt").exists()
+    assert it.left() == []
+    assert {str(it.blob(f"raw/{n}.dat").relative_to(it.there)) for n in range(6)} <= seen
+    assert any(name.endswith("files/tools/copy.sh") for name in seen)
+    assert it.rows("SELECT * FROM location") == it.rows("SELECT * FROM sent") == []
+    assert it.outcomes() == ["ok"] * 6
+
+
+def test_a_runner_is_told_which_inputs_are_in_the_store(far: Any) -> None:
+    it = far(units=1)
+    lines = list[dict[str, Any]]()
+    it.watch(lambda: lines.extend(json.loads(line) for line in it.job().batch(1).splitlines()[1:]))
+    assert it.run().code == 0
+    digest = sha256(b"data 0\n").hexdigest()
+    assert lines[0]["stored"] == {"raw/0.dat": digest}
+    assert lines[0]["argv"][2] == {"ref": "input.raw/0.dat"}
+    assert it.job().spec["root"].endswith("/files")
+    assert it.job().spec["store"] == str(it.there / "store")
+
+
+def test_products_that_stay_there_are_done_and_are_fetched_on_request(far: Any) -> None:
+    it = far(COPY + JOIN, site='fetch = "final"\n')
+    assert it.run().code == 0
+    assert it.fetched() == {}
+    assert (it.root / "all.txt").exists()
+    assert it.states() == {"done": 6}
+    assert it.run().code == 0, "what is not here by intention is not lost"
+    with Ledger.open(it.root) as ledger:
+        record(ledger, "fetch", {"stage": "copy", "file": "out/[01].txt"}, "me@here", it.clock.now())
+    assert it.run().code == 0
+    assert sorted(it.fetched()) == ["out/0.txt", "out/1.txt"]
+
+
+def test_a_product_that_is_awaited_at_home_comes_home_for_it(far: Any, tmp_path: Path) -> None:
+    look = '[stage.look]\neach = "file"\nafter = "copy"\nsite = "local"\ncommand = ["cp", "{input}", "{product}"]\n'
+    it = far(
+        COPY + look.replace("{input}", "{inputs.copy}") + 'products = "look/{file}.txt"\n',
+        units=2,
+        site='fetch = "none"\n',
+    )
+    assert it.run().code == 0
+    assert (it.root / "look/1.txt").read_bytes() == it.fetched()["out/1.txt"]
+
+
+def test_what_a_purge_took_of_the_store_is_sent_again(far: Any) -> None:
+    it = far(units=4, queue_s=600.0)
+    it.at(300, lambda: shutil.rmtree(it.there / "store"))
+    assert it.run().code == 0
+    assert it.left() == []
+
+
+def test_products_that_disappeared_there_before_they_came_home_are_made_again(far: Any) -> None:
+    it = far(units=2, site='fetch = "none"\n')
+    assert it.run().code == 0
+    for path in it.folder.glob("files/out/*"):
+        path.unlink()
+    with Ledger.open(it.root) as ledger:
+        record(ledger, "fetch", {"stage": "copy"}, "me@here", it.clock.now())
+    assert it.run().code == 0
+    assert len(it.fetched()) == 2
+    assert it.outcomes() == ["ok"] * 4
+
+
+def test_a_file_of_hers_is_never_replaced_by_what_comes_home(far: Any) -> None:
+    it = far(units=2)
+    (it.root / "out").mkdir()
+    (it.root / "out/1.txt").write_text("hers")
+    ending = it.run()
+    assert (it.root / "out/1.txt").read_text() == "hers"
+    assert (it.root / "out/0.txt").exists()
+    assert "move it away" in "\n".join(ending.lines)
+    (it.root / "out/1.txt").unlink()
+    assert it.run().code == 0
+    assert (it.root / "out/1.txt").read_text() != "hers"
+
+
+def test_the_same_campaign_of_another_machine_is_left_alone(far: Any) -> None:
+    it = far(units=2, rule=taking(600.0))
+    other = {"machine": "another", "host": "laptop2", "root": "/home/her/winter"}
+    with it.conductor() as conductor:
+        while not it.cluster.jobs:
+            conductor.turn()
+            conductor.wait(0.0)
+    (it.folder / "files/.penstock/owner.json").write_bytes(seal(json.dumps(other).encode()))
+    with it.conductor() as conductor:
+        conductor.turn()
+    [[why]] = it.rows("SELECT away_why FROM site")
+    assert "laptop2 (/home/her/winter)" in why
+    assert "--take-over" in why
+    it.cluster.site(it.campaign().sites["pretend"], it.root).far.take_over()
+    assert it.run().code == 0
+
+
+@pytest.mark.parametrize("seconds", [1, 12, 20, 45, 60, 90])
+def test_a_cut_in_the_middle_of_anything_costs_nothing(far: Any, seconds: int) -> None:
+    it = far(COPY + JOIN, units=3)
+    it.at(seconds, lambda: it.cluster.inject(Fault.CUT_OFF, 2))
+    assert it.run().code == 0
+    assert it.left() == []
+    assert it.begun() == {str(n): 1 for n in range(3)}
+
+
+def test_a_site_with_little_room_gets_its_inputs_one_after_the_other(far: Any) -> None:
+    it = far(units=6, site='disk = "40B"\n')
+    most = [0]
+    it.watch(
+        lambda: most.append(sum(p.stat().st_size for p in (it.there / "store").rglob("*") if p.is_file()))
+    )
+    assert it.run().code == 0
+    assert 0 < max(most) <= 40
+
+
+def test_an_input_that_cannot_be_read_is_the_failure_of_its_task_alone(far: Any) -> None:
+    it = far(units=3)
+    (it.root / "raw/1.dat").unlink()
+    (it.root / "raw/1.dat").symlink_to("/proc/1/mem-that-is-not-there")
+    (it.root / "raw/2.dat").chmod(0o644)
+    it.run()
+    assert it.states().get("done") == 2
+
+
+def test_fetching_without_a_conductor(far: Any) -> None:
+    it = far(units=2, site='fetch = "none"\n')
+    assert it.run().code == 0
+    with Ledger.open(it.root) as ledger:
+        record(ledger, "fetch", {"stage": "copy"}, "me@here", it.clock.now())
+    it.tick()
+    assert len(it.fetched()) == 2
+    assert (
+        fetch_asked(it.root, there={"pretend": it.cluster.site(it.campaign().sites["pretend"], it.root)})
+        == []
+    )

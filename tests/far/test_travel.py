@@ -1,0 +1,116 @@
+"""Inputs and programs travel to a machine that shares nothing with this one, and results come home, whatever happens."""
+
+import random
+import shutil
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.desk import Desk, until
+from tests.far.lab import Lab, as_local
+from tests.sshd import Sshd
+
+TASKS = 60
+STAGES = """
+[stage.turn]
+each = "unit"
+command = ["./tools/turn.sh", "{path}", "{product}"]
+products = "turned/{unit}.txt"
+batch = 4
+
+[stage.split]
+each = "unit"
+after = "turn"
+command = ["sh", "-c", "mkdir $1 && split -n 3 $0 $1/part-", "{inputs.turn}", "{product}"]
+products = { product = { path = "parts/{unit}", folder = true } }
+
+[stage.all]
+each = "campaign"
+after = "split"
+command = ["sh", "-c", 'while read -r p; do cat "$p"/*; done < $0 | sort > $1', "{inputs_file.split}", "{product}"]
+products = "all.txt"
+"""
+TURN = """#!/bin/sh
+# what edits its input must spoil nothing
+sleep 0.2
+sort -r "$1" > "$2"
+echo spoilt > "$1"
+"""
+
+
+@pytest.fixture
+def turning(lab: Lab, tmp_path: Path) -> Lab:
+    """A campaign of files of very different sizes, some of them equal."""
+    lab.define(
+        STAGES, units=0, site=f'cores = 2\nworkdir = "{tmp_path}/far"\n', source='files = "raw/{unit}.txt"'
+    )
+    generator = random.Random(7)
+    (lab.root / "raw").mkdir()
+    for number in range(TASKS):
+        lines = generator.choices("abcdefgh", k=generator.choice([1, 10, 10, 60_000]))
+        (lab.root / f"raw/{number}.txt").write_text("\n".join(lines) + "\n")
+    (lab.root / "tools").mkdir()
+    (lab.root / "tools/turn.sh").write_text(TURN)
+    (lab.root / "tools/turn.sh").chmod(0o755)
+    return lab
+
+
+def results(root: Path) -> dict[str, bytes]:
+    """Return all products."""
+    made = [*(root / "turned").rglob("*"), *(root / "parts").rglob("*"), root / "all.txt"]
+    return {str(path.relative_to(root)): path.read_bytes() for path in made if path.is_file()}
+
+
+def expected(lab: Lab, tmp_path: Path) -> dict[str, bytes]:
+    """Return the products of a run of the same campaign on this machine alone."""
+    direct = as_local(lab, tmp_path / "direct")
+    done = direct.penstock("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return results(direct.root)
+
+
+def test_results_are_those_of_a_local_run_and_nothing_is_left(
+    turning: Lab, desk: Desk, server: Sshd, tmp_path: Path
+) -> None:
+    turning.login()
+    assert turning.start().wait(300) == 0, turning.said()
+    assert turning.outcomes() == {"ok": 2 * TASKS + 1}
+    assert results(turning.root) == expected(turning, tmp_path)
+    assert [*(tmp_path / "far").rglob("*")] == []
+    assert server.logins() == (1, 0)
+    log = turning.penstock("log", "3", "--stage", "turn")
+    assert log.returncode == 0, log.stderr
+
+
+def test_it_ends_by_itself_whatever_happens(turning: Lab, desk: Desk, server: Sshd, tmp_path: Path) -> None:
+    """The cable is pulled twice, sshd killed, the conductor killed, everything here killed, a third of the store purged."""
+    generator, far = random.Random(3), tmp_path / "far"
+    turning.login()
+    first = turning.start()
+    until(lambda: [*far.glob("store/*/*")], "inputs travel")
+    turning.cut()
+    until(lambda: "needs you" in turning.said(), "it says what it needs", 60)
+    turning.login()
+    until(lambda: [*(turning.root / "turned").glob("*.txt")], "a result came home", 90)
+    for blob in far.glob("store/*/*"):
+        if generator.random() < 0.3:
+            blob.unlink(missing_ok=True)
+    server.down()
+    server.up_again()
+    first.kill()
+    first.wait()
+    turning.login()
+    second = turning.start()
+    until(lambda: len([*(turning.root / "turned").glob("*.txt")]) > TASKS // 4, "more results came home", 90)
+    for process in [psutil.Process(second.pid), *psutil.Process(second.pid).children(recursive=True)]:
+        process.send_signal(signal.SIGKILL)
+    turning.cut()
+    second.wait()
+    turning.login()
+    assert turning.start().wait(300) == 0, turning.said()
+    assert turning.states() == {"done": 2 * TASKS + 1}
+    assert results(turning.root) == expected(turning, tmp_path)
+    assert [*far.rglob("*")] == []
+    assert server.logins()[1] == 0
+    shutil.rmtree(turning.root / "turned")
