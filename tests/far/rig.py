@@ -25,7 +25,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -88,10 +87,7 @@ class Rig(Sshd):
 
     def up(self) -> Rig:
         """Bring it up; raises Unavailable where the kernel or the tools do not allow it."""
-        if os.geteuid() != 0 or not all(
-            shutil.which(tool, path=PATH) for tool in ("unshare", "nsenter", "ip")
-        ):
-            raise Unavailable("a host of its own needs root, unshare, nsenter and ip")
+        need("rig", "ssh")
         self.prepare()
         try:
             self.start_inside()

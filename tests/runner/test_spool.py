@@ -1,5 +1,6 @@
 """A machine without a scheduler, for real: jobs outlive whoever started them, and none starts twice."""
 
+import fcntl
 import json
 import os
 import random
@@ -14,6 +15,7 @@ import pytest
 from tests.desk import SITE, Desk, until
 
 from penstock.errors import SubmitRejected
+from penstock.host import start_time
 from penstock.runner.identity import boot_id
 from penstock.schedulers import local
 
@@ -146,16 +148,16 @@ def test_a_killed_supervisor_ends_no_element_and_the_next_question_starts_anothe
 
 def test_whenever_its_supervisor_is_killed_each_element_runs_once(desk: Desk) -> None:
     chance = random.Random(7)
-    desk.submit("pabc", "echo $PENSTOCK_ELEMENT >> begun; sleep 0.0$(( $PENSTOCK_ELEMENT % 7 ))", elements=60)
+    desk.submit("pabc", "echo $PENSTOCK_ELEMENT >> begun; sleep 0.0$(( $PENSTOCK_ELEMENT % 7 ))", elements=30)
     kills = 0
-    while set(desk.words("pabc", 60)) & {"waiting", "running"}:
+    while set(desk.words("pabc", 30)) & {"waiting", "running"}:
         time.sleep(0.1 * chance.random())
         for process in desk.supervisors():
             process.kill()
             kills += 1
-    assert Counter(desk.said("begun")) == {str(n): 1 for n in range(1, 61)}
-    assert set(desk.words("pabc", 60)) <= {"exited", "vanished"}
-    assert kills > 5
+    assert Counter(desk.said("begun")) == {str(n): 1 for n in range(1, 31)}
+    assert set(desk.words("pabc", 30)) <= {"exited", "vanished"}
+    assert kills > 3
 
 
 def test_what_a_killed_element_left_running_is_ended_before_its_end_is_told(desk: Desk) -> None:
@@ -192,6 +194,27 @@ def test_a_process_that_got_the_number_of_an_element_is_not_touched(desk: Desk) 
         until(lambda: desk.words("pabc") == ["vanished"], "it is known to have ended")
         assert stranger.is_running()
         stranger.kill()
+
+
+def test_what_a_killed_supervisor_had_just_started_is_followed_by_the_next_one(desk: Desk) -> None:
+    desk.spool.mkdir(parents=True)
+    mark = {"PENSTOCK_JOB": desk.token_of("pabc"), "PENSTOCK_ELEMENT": "1"}
+    with (
+        desk.facts("pabc").open("w") as log,
+        psutil.Popen(["sleep", "60"], env={**os.environ, **mark}, start_new_session=True) as earlier,
+    ):
+        fcntl.flock(log, fcntl.LOCK_EX)
+        desk.submit("pabc", LINGER, site=ONE)
+        until(lambda: [p for s in desk.supervisors() for p in s.children()], "another one is about to start")
+        fact = ["started", 1, earlier.pid, start_time(earlier.pid), boot_id()]
+        log.write(json.dumps(fact) + "\n")
+        log.flush()
+        fcntl.flock(log, fcntl.LOCK_UN)
+        until(lambda: not [p for s in desk.supervisors() for p in s.children()], "it does not")
+        assert desk.words("pabc") == ["running"]
+        earlier.kill()
+        until(lambda: desk.words("pabc") == ["vanished"], "it was the first one that counts")
+    assert desk.said("begun") == []
 
 
 def test_a_line_that_was_cut_hides_no_other_one(desk: Desk) -> None:

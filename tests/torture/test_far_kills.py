@@ -105,7 +105,8 @@ class Far(Torture):
                 return super().victims(blow)
 
     def is_master(self, process: psutil.Process) -> bool:
-        return any(str(self.state) in word and "[mux]" in word for word in arguments_of(process))
+        words = arguments_of(process)
+        return "-fNMTa" in words and any(str(self.state) in word for word in words)
 
     def connections(self) -> list[psutil.Process]:
         """Return the processes of the server that have a connection each."""
@@ -148,6 +149,7 @@ def torture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
     tortured = Far(folder / "campaign", server)
     try:
         tortured.run()
+        print(dict(tortured.blows))
         yield tortured
     finally:
         if tortured.conductor.poll() is None:

@@ -122,10 +122,12 @@ class Supervisor:
         if end:
             job.refresh()
         process = job.started.get(element)
-        if process is None:
-            if end:
-                self.reap(job, element)
+        if end and (process is None or process.pid != pid):  # it did not become the element
+            self.reap(job, element)
+            if element in job.waiting:
                 self.rest("element {} of {} did not begin".format(element, job.token))
+            return
+        if process is None:
             return
         if not pid and not process.lives():
             end = End("vanished" if process.boot == boot_id() else "restarted")
