@@ -3,14 +3,20 @@
 import errno
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from penstock.runner.blocks import BLOCK, draft_of, held, receive
+from penstock.runner.blocks import BLOCK, TOGETHER, Wanted, draft_of, held, receive_all
 
 DATA = os.urandom(2 * BLOCK + 100)
 DIGEST = hashlib.sha256(DATA).hexdigest()
+
+
+def receive(path: str, digest: str, offset: int, data: Iterable[bytes], *, size: int = len(DATA)) -> None:
+    """Receive one file."""
+    receive_all([Wanted(path, size, digest, 0o600, offset)], lambda _: data)
 
 
 def cut_at(size: int, offset: int = 0):
@@ -65,3 +71,42 @@ def test_a_file_of_the_same_size_with_other_bytes_is_replaced(tmp_path: Path) ->
     (tmp_path / "a").write_bytes(b"12345")
     other = hashlib.sha256(b"other").hexdigest()
     assert held(str(tmp_path / "a"), 5, other) == 0
+
+
+def many(folder: Path, count: int, size: int) -> tuple[list[Wanted], dict[str, bytes]]:
+    """Return files that are to come, and their bytes."""
+    data = {str(folder / f"{n % 7}/{n}"): os.urandom(size) for n in range(count)}
+    return [
+        Wanted(path, size, hashlib.sha256(each).hexdigest(), 0o440, 0) for path, each in data.items()
+    ], data
+
+
+@pytest.mark.parametrize(("count", "size"), [(2 * TOGETHER + 1, 10), (9, BLOCK // 3), (3, 0), (0, 0)])
+def test_many_files_get_their_names_together(tmp_path: Path, count: int, size: int) -> None:
+    files, data = many(tmp_path, count, size)
+    receive_all(files, lambda file: [data[file.path]])
+    assert {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == data
+
+
+def test_what_is_whole_where_it_breaks_gets_its_name(tmp_path: Path) -> None:
+    files, data = many(tmp_path, 5, 10)
+
+    def until_the_third(file: Wanted) -> Iterator[bytes]:
+        yield data[file.path][:5]
+        if file is files[3]:
+            raise OSError(errno.EPIPE, "the connection broke")
+        yield data[file.path][5:]
+
+    with pytest.raises(OSError, match="broke") as caught:
+        receive_all(files, until_the_third)
+    assert caught.value.filename == files[3].path
+    whole = [file for file in files if held(file.path, file.size, file.digest) is None]
+    assert whole == files[:3]
+
+
+def test_what_cannot_get_its_name_is_told_by_its_name(tmp_path: Path) -> None:
+    files, data = many(tmp_path, 3, 10)
+    Path(files[1].path).mkdir(parents=True)
+    with pytest.raises(IsADirectoryError) as caught:
+        receive_all(files, lambda file: [data[file.path]])
+    assert str(caught.value) == f"[Errno {errno.EISDIR}] Is a directory: '{files[1].path}'"

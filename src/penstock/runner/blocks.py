@@ -8,11 +8,14 @@ import errno
 import hashlib
 import os
 import stat
-from typing import IO, Callable, Dict, Iterable, Iterator, NamedTuple, Optional
+from contextlib import contextmanager
+from typing import IO, Callable, Dict, Generator, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .files import CHUNK, make_folders, remove, sync_folder, write_all
 
 BLOCK = 1 << 20
+FLUSH = 8 << 20  # bytes of one file, after which these begin to be written
+TOGETHER = 200  # files, which are open as long
 
 
 class Wanted(NamedTuple):
@@ -48,50 +51,95 @@ def held(path: str, size: int, digest: str, mode: int = 0) -> Optional[int]:
 
 
 def receive_all(files: Iterable[Wanted], data_of: Callable[[Wanted], Iterable[bytes]]) -> None:
-    """Receive files, or what is missing of them, one after the other; their folders are made, and durable in the end."""
+    """Receive files, or what is missing of them; their folders are made, and durable in the end.
+
+    Small ones are flushed and get their names together, since a file system that flushes one has to write down all that
+    was renamed before. These are never more than a block, which is lost if this process is killed.
+    """
     folders: Dict[str, None] = {}
-    for file in files:
-        folder = os.path.dirname(file.path)
-        if folder not in folders:
-            make_folders(folder)
-            folders[folder] = None
-        receive(file.path, file.digest, file.offset, data_of(file), mode=file.mode)
+    whole: List[Tuple[int, Wanted]] = []
+    try:
+        for file in files:
+            folder = os.path.dirname(file.path)
+            if folder not in folders:
+                make_folders(folder)
+                folders[folder] = None
+            whole.append((receive(file, data_of(file)), file))
+            if len(whole) == TOGETHER or sum(each.size for _, each in whole) >= BLOCK:
+                name_all(whole)
+    finally:
+        name_all(whole)
     for folder in folders:
         sync_folder(folder)
 
 
-def receive(path: str, digest: str, offset: int, data: Iterable[bytes], *, mode: int = 0o600) -> None:
-    """Continue the draft of a file from `offset` on, and give it its name when its bytes have the digest."""
-    draft = draft_of(path, digest)
-    try:
-        found = fill(draft, offset, data, mode=mode)
-        if found != digest:
-            remove(draft)
-            raise OSError(errno.EIO, "its bytes have another digest than was told")
-        os.replace(draft, path)
-    except OSError as error:
-        if error.filename in (None, draft):
-            error.filename = path
-        raise
+def receive(file: Wanted, data: Iterable[bytes]) -> int:
+    """Continue the draft of a file, and return it opened when its bytes have the digest."""
+    draft = draft_of(file.path, file.digest)
+    with naming(file):
+        descriptor = open_draft(draft)
+        try:
+            found = fill(descriptor, file.offset, data)
+            if found != file.digest:
+                remove(draft)
+                raise OSError(errno.EIO, "its bytes have another digest than was told")
+        except BaseException:
+            os.close(descriptor)
+            raise
+    return descriptor
 
 
-def fill(draft: str, offset: int, data: Iterable[bytes], *, mode: int) -> str:
-    """Write to a draft from `offset` on, and flush it; return the digest of all of it."""
-    digest = hashlib.sha256()
-    descriptor = open_draft(draft)
+def name_all(whole: List[Tuple[int, Wanted]]) -> None:
+    """Flush whole drafts and give them their names, and forget them."""
     try:
-        os.ftruncate(descriptor, offset)
-        for piece in pieces_of(descriptor, 0, offset):
-            digest.update(piece)
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        for piece in data:
-            digest.update(piece)
-            write_all(descriptor, piece)
-        os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
+        for descriptor, file in whole:
+            os.fchmod(descriptor, file.mode)
+            start_flush(descriptor)
+        for descriptor, file in whole:
+            with naming(file):
+                os.fsync(descriptor)
+        for _, file in whole:
+            with naming(file):
+                os.replace(draft_of(file.path, file.digest), file.path)
     finally:
-        os.close(descriptor)
+        for descriptor, _ in whole:
+            os.close(descriptor)
+        whole.clear()
+
+
+@contextmanager
+def naming(file: Wanted) -> Generator[None, None, None]:
+    """Let an error name the file that was to be made, and not its draft."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename not in (None, draft_of(file.path, file.digest)):
+            raise
+        raise OSError(error.errno, error.strerror, file.path) from error
+
+
+def fill(descriptor: int, offset: int, data: Iterable[bytes]) -> str:
+    """Write to a draft from `offset` on, and return the digest of all of it."""
+    digest = hashlib.sha256()
+    os.ftruncate(descriptor, offset)
+    for piece in pieces_of(descriptor, 0, offset):
+        digest.update(piece)
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    begun = offset
+    for piece in data:
+        digest.update(piece)
+        write_all(descriptor, piece)
+        offset += len(piece)
+        if offset - begun >= FLUSH:
+            start_flush(descriptor, begun, offset - begun)
+            begun = offset
     return digest.hexdigest()
+
+
+def start_flush(descriptor: int, offset: int = 0, size: int = 0) -> None:
+    """Let the system begin to write what will be flushed; Linux does at this advice, which does not wait for it."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
 
 
 def open_draft(path: str) -> int:

@@ -9,7 +9,7 @@ import stat
 import sys
 from typing import Any, Dict, Iterable, Iterator, Optional, Tuple, Type
 
-CHUNK = 1 << 20  # bytes that are read and written at once
+CHUNK = 1 << 18  # bytes that are read and written at once; of larger pieces each would be new memory
 FAST = 1  # events and logs shrink to a tenth at the lowest level already
 
 # one by one

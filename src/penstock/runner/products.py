@@ -10,7 +10,7 @@ from typing import Any, Dict, Generator, List, NamedTuple, Optional, Sequence, T
 
 from .digests import EMPTY, digest_file, digest_folder, sync_tree
 from .errors import Astray, Missing, Taken, Unfit, explain
-from .files import CHUNK, remove
+from .files import remove
 from .folders import Private, PrivateFolders
 from .kinds import Odd, kind_of, refuse_stray, walk_files
 from .trees import copy_tree
@@ -18,7 +18,7 @@ from .trees import copy_tree
 Mark = Optional[Tuple[int, int, int, int]]  # what lies at a path: device, inode, size and mtime in ns
 
 STRANGE = "already exists and was not made by penstock: move it away, or use --overwrite"
-INLINE_BYTES = 8 * CHUNK  # above, looking at a product is left to another process
+INLINE_BYTES = 8 << 20  # above, looking at a product is left to another process
 
 
 class Planned(NamedTuple):
