@@ -180,9 +180,10 @@ def test_a_second_one_at_once_is_told_so(site: Site, root: Path) -> None:
 
 
 @pytest.mark.usefixtures("index")
-def test_what_another_version_of_penstock_kept_is_made_anew(site: Site, root: Path) -> None:
+@pytest.mark.parametrize(("old", "new"), [('"format": 1', '"format": 99'), ("}", "")])
+def test_what_is_kept_and_cannot_be_read_is_found_again(site: Site, root: Path, old: str, new: str) -> None:
     made, *_ = provision(site, root)
     path = root / FOLDER / "environments/cluster.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
+    path.write_text(path.read_text().replace(old, new))
     assert read_environment(root, site) is None
     assert provision(site, root)[:2] == (made, True)

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from penstock.campaign import Site
-from penstock.site.script import NO_FOLDER, NO_SETUP, Digests, job_script
+from penstock.site.script import NO_FOLDER, NO_SETUP, Digests, job_script, remedy_for
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=20)
 TOLD = r"""#!/bin/sh
@@ -95,3 +95,15 @@ def test_an_element_without_its_folder_says_so_by_its_exit_code(tmp_path):
         subprocess.run(["/bin/sh", "-c", text], check=False, stderr=subprocess.DEVNULL).returncode
         == NO_FOLDER
     )
+
+
+@pytest.mark.parametrize(
+    ("program", "remedy"),
+    [
+        ("/nosuch/python3", "correct the site's `python`, `container` or `setup`"),
+        ("/far/store/env/ab/bin/python", "install its `requirements` again with `penstock site provision`"),
+    ],
+)
+def test_the_remedy_for_a_python_that_is_not_there_is_what_brought_it(tmp_path, program, remedy):
+    _, words = run(tmp_path, program=program)
+    assert remedy_for(words.decode()) == remedy

@@ -102,7 +102,10 @@ def asked_of(site: Site, root: Path) -> str:
 
 def read_environment(root: Path, site: Site) -> Environment | None:
     """Return what was installed at a site; None: nothing that this version of penstock knows."""
-    told = json.loads(read_whole(file_of(root, site)) or b"{}")
+    try:
+        told = json.loads(read_whole(file_of(root, site)) or b"{}")
+    except ValueError:  # damaged; what is there is found again
+        return None
     if told.pop("format", None) != FORMAT:
         return None
     told |= {"platform": Platform(**told["platform"]), "wheels": tuple(Wheel(*row) for row in told["wheels"])}

@@ -1,0 +1,82 @@
+"""Functions with numpy at a host that has a bare Python and no network but the cable to here."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.desk import until
+from tests.far.lab import Lab
+from tests.far.rig import PYTHON, Rig
+from tests.sshd import Sshd
+from tests.wheels import repack
+
+STAGES = """
+[stage.norm]
+each = "unit"
+python = "norms:norm"
+products = "norms/{unit}.txt"
+"""
+SITE = f'python = "{PYTHON}"\nworkdir = "~/penstock"\nrequirements = "numpy"\n'
+FUNCTION = """\
+import sys
+
+def norm(task):
+    import numpy
+    with open(task.product(), "w") as file:
+        print(int(numpy.linalg.norm([3 * task.key[0], 4 * task.key[0]])), sys.executable, file=file)
+"""
+
+
+@pytest.fixture
+def lab(rig: Rig, lab_at: Callable[[Sshd], Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """A campaign whose functions need numpy, logged in; pip finds it in a folder where the Python there is like ours."""
+    if rig.run(PYTHON, "-V").stdout.split()[1].split(".")[:2] == [*platform.python_version_tuple()[:2]]:
+        repack("numpy", tmp_path / "index")
+        monkeypatch.setenv("PIP_NO_INDEX", "1")
+        monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    lab = lab_at(rig).define(STAGES, units=3, site=SITE)
+    (lab.root / "norms.py").write_text(FUNCTION)
+    lab.login()
+    return lab
+
+
+def test_packages_are_installed_where_nothing_can_be_had(lab: Lab, rig: Rig) -> None:
+    assert rig.run(PYTHON, "-c", "import numpy", check=False).returncode == 1
+    refused = lab.penstock("check")
+    assert refused.returncode == 2
+    assert "run `penstock site provision far`" in refused.stderr
+    made = lab.penstock("site", "provision", "far")
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert lab.penstock("check").returncode == 0
+    (there,) = rig.path("~/penstock/store/env").iterdir()
+    python = str(rig.there / f"penstock/store/env/{there.name}/bin/python")
+    told = rig.run(python, "-c", "import numpy; print(numpy.linalg.norm([3, 4]))")
+    assert told.stdout == "5.0\n"
+
+
+def large_files(rig: Rig) -> list[Path]:
+    """Return the wheels that are there, or a part of them is."""
+    return [path for path in rig.path("~/penstock").rglob("*.whl*") if path.stat().st_size > 1 << 21]
+
+
+def test_a_cut_cable_costs_a_login_and_what_arrived_is_kept(lab: Lab, rig: Rig) -> None:
+    going = lab.start("site", "provision", "far")
+    until(lambda: going.poll() is not None or large_files(rig), "wheels are on their way", 60)
+    lab.cut()
+    going.wait(60)
+    lab.login()
+    made = lab.penstock("site", "provision", "far")
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert len([*rig.path("~/penstock/store/env").iterdir()]) == 1
+
+
+def test_functions_run_with_them(lab: Lab, rig: Rig) -> None:
+    assert lab.penstock("site", "provision", "far").returncode == 0
+    assert lab.start().wait(120) == 0, lab.said()
+    (there,) = rig.path("~/penstock/store/env").iterdir()
+    for number in (1, 2, 3):
+        text = (lab.root / f"norms/{number}.txt").read_text()
+        assert text == f"{5 * number} {rig.there}/penstock/store/env/{there.name}/bin/python\n"
