@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import get_terminal_size
 
 import click
 
@@ -26,7 +27,6 @@ STEPS: dict[str, tuple[str, Callable[[Draft, Program], None]]] = {
     "r": ("repeats with other seeds", steps.change_repeats),
 }
 SHOW, DONE, LEAVE = "p", "w", "q"
-WIDEST = 40  # letters of a column
 
 
 @dataclass(slots=True)
@@ -164,12 +164,13 @@ def describe_state(dialogue: Dialogue) -> Iterator[str]:
     """Yield what a person sees between steps: the variables, the rest of the sweep, how many points there are."""
     draft, program = dialogue.draft, dialogue.program
     yield f"\nA sweep of {program.name} in {dialogue.folder}\n"
-    rows = [("", "variable", "type", "may be", "unit", "here")]
+    rows = [("", "variable", "type", "here", "unit", "may be")]
     for number, variable in enumerate(program.variables.values(), 1):
         here = describe_here(draft, variable.name, variable.default.text if variable.default else "")
-        allowed = shorten(variable.describe_allowed())
-        rows.append((str(number), variable.name, variable.type, allowed, variable.unit, here))
-    yield from in_columns(rows, right=[0])
+        allowed = variable.describe_allowed()
+        rows.append((str(number), variable.name, variable.type, here, variable.unit, allowed))
+    width = get_terminal_size().columns
+    yield from (shorten(line, width) for line in in_columns(rows, right=[0]))
     yield ""
     yield from steps.describe_head(draft)
     yield describe_count(dialogue)
@@ -179,9 +180,9 @@ def describe_state(dialogue: Dialogue) -> Iterator[str]:
     yield from (f"  {key}  {told}" for key, told in letters.items())
 
 
-def shorten(text: str) -> str:
-    """Cut a text that would make its column too wide."""
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+def shorten(line: str, width: int) -> str:
+    """Cut a line that a terminal would break: what is lost of it is shown where the variable is changed."""
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def describe_here(draft: Draft, name: str, default: str) -> str:
