@@ -239,6 +239,16 @@ def test_nothing_is_deleted_that_another_sweep_needs(heat: Path, need) -> None:
     assert penstock(home, "sweep", "delete", "heat", "--yes").returncode == 0
 
 
+def test_of_a_link_to_another_sweep_only_the_link_is_deleted(heat: Path) -> None:
+    other = heat.parent / "other"
+    shutil.copytree(heat / "programs", other / "programs")
+    shutil.copy(heat / "sweep.toml", other)
+    (other / "runs").symlink_to(heat / "runs")
+    assert penstock(heat.parent, "sweep", "delete", "other", "--yes").returncode == 0
+    assert not (other / "runs").is_symlink()
+    assert len(list(heat.glob("runs/*"))) == 4
+
+
 def test_a_sweep_at_work_is_not_deleted(bench) -> None:
     folder = bench.ready("[vary]\nT = [3]")
     (folder / "model").write_text("#!/bin/sh\nsleep 30\n")

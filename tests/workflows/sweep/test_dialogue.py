@@ -125,6 +125,13 @@ def test_the_modes_ask_for_what_they_need(bench) -> None:
     assert [tuple(value.plain for value in row) for row in rows] == [(3, 4), (3, 5), (3, 6), (4, 5), (4, 6)]
 
 
+def test_a_variable_that_is_called_like_a_letter_is_chosen_by_its_number(bench) -> None:
+    program = begin(bench, (MENU, "2"), ("How", "l"), ("Values", "7, 8"))
+    assert "2 points of model" in answer(program, MENU, "p")
+    assert "p = 7" in answer(program, MENU, "q")
+    finish(program)
+
+
 def test_a_sweep_that_is_there_is_changed_and_one_with_comments_is_left_alone(bench) -> None:
     file = bench.sweep("[vary]\nT = [1, 2]\nlow = [3, 4]")
     program = at_terminal(bench.folder, "sweep", "new", ".")

@@ -16,11 +16,13 @@ from penstock.workflows.sweep.program import READY
 
 SLOW = """#!/bin/sh
 echo "$@" >> {log}
-if [ "$1" = --again ]; then cat state.txt > out.dat; exit 0; fi
+if [ "$1" = --again ]; then cat state.txt deep/*/more.txt > out.dat; exit 0; fi
 echo half > state.txt
+mkdir -p deep/er
+echo more > deep/er/more.txt
 exec sleep 60
 """
-RESTART = 'restart = { files = ["state.txt"], args = ["--again"] }'
+RESTART = 'restart = { files = ["state.txt", "deep"], args = ["--again"] }'
 
 
 def head(bench, lines: str) -> None:
@@ -40,7 +42,7 @@ def test_an_attempt_after_a_timeout_goes_on_with_the_files_of_the_one_before(ben
     )
     assert penstock(folder, "sweep", "submit", "--wait").returncode == 0
     assert log.read_text() == "\n--again\n"
-    assert next(folder.glob("runs/*/out.dat")).read_text() == "half\n"
+    assert next(folder.glob("runs/*/out.dat")).read_text() == "half\nmore\n"
     assert not list((folder / "restart").iterdir()), "nothing of it is needed any more"
 
 

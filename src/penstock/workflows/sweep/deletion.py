@@ -43,9 +43,10 @@ def plan_deletion(folder: Path) -> Deletion:
         raise DefinitionError(f"there is no sweep in {folder}; name the folder of one")
     _refuse_at_work(folder)
     gone = [folder / name for name in MADE if (folder / name).exists()]
+    real = [path for path in gone if not path.is_symlink()]  # of a link, what it leads to stays
     for other in _others(folder):
         for needed in _needs(other):
-            if hit := next((path for path in gone if needed.is_relative_to(path.resolve())), None):
+            if hit := next((path for path in real if needed.is_relative_to(path.resolve())), None):
                 raise DefinitionError(
                     f"the sweep in {other} needs {needed}, so {hit} stays; delete that sweep first"
                 )

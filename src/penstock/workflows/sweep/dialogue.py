@@ -18,6 +18,7 @@ from penstock.workflows.sweep.program import FOLDER, READY, Program, find_progra
 from penstock.workflows.sweep.programfile import read_program
 from penstock.workflows.sweep.prompt import Left, ask, choose, confirm, in_columns
 from penstock.workflows.sweep.sweep import FILE, read_sweep
+from penstock.workflows.sweep.variable import Variable
 
 STEPS: dict[str, tuple[str, Callable[[Draft, Program], None]]] = {
     "m": ("the mode: how what varies is combined", steps.change_mode),
@@ -108,29 +109,34 @@ def describe_program(path: Path) -> str:
     return f"{path.stem}: {program.help or program.executable}, {len(program.variables)} variables"
 
 
-def known_answer(text: str, program: Program) -> str:
-    """Return an answer at the table of variables. Raises ValueError."""
-    names = list(program.variables)
-    if text in names:
-        return text
-    if text.isdecimal() and 1 <= int(text) <= len(names):
-        return names[int(text) - 1]
+def known_answer(text: str, program: Program) -> Variable | str:
+    """Return the variable or the letter that an answer at the table means. Raises ValueError.
+
+    A variable that is called like a letter is chosen by its number.
+    """
     if text in (*STEPS, SHOW, DONE, LEAVE):
         return text
-    raise ValueError(f"{text!r} is neither a variable's number, 1 to {len(names)}, nor one of the letters")
+    variables = list(program.variables.values())
+    if text in program.variables:
+        return program.variables[text]
+    if text.isdecimal() and 1 <= int(text) <= len(variables):
+        return variables[int(text) - 1]
+    raise ValueError(
+        f"{text!r} is neither a variable's number, 1 to {len(variables)}, nor one of the letters"
+    )
 
 
-def take_step(dialogue: Dialogue, answer: str) -> None:
+def take_step(dialogue: Dialogue, answer: Variable | str) -> None:
     """Do what an answer asks for; a step that is left changes nothing."""
     before = read_copy(dialogue.draft)
     try:
         if answer == SHOW:
             click.echo("\n".join(["", *describe_plan(dialogue.plan())]))
             return
-        if answer in STEPS:
-            STEPS[answer][1](dialogue.draft, dialogue.program)
+        if isinstance(answer, Variable):
+            steps.change_variable(dialogue.draft, answer)
         else:
-            steps.change_variable(dialogue.draft, dialogue.program.variables[answer])
+            STEPS[answer][1](dialogue.draft, dialogue.program)
     except Left:
         dialogue.draft = before
         click.echo("nothing changed")

@@ -110,7 +110,7 @@ def save(patterns: List[str], saved: str) -> None:
     for name in made:
         place = os.path.join(aside, name)
         os.makedirs(os.path.dirname(place), exist_ok=True)
-        shutil.copy2(name, place)
+        (shutil.copytree if os.path.isdir(name) else shutil.copy2)(name, place)
     shutil.rmtree(saved, ignore_errors=True)
     os.rename(aside, saved)
 
