@@ -3,6 +3,7 @@
 import random
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import psutil
@@ -114,3 +115,44 @@ def test_it_ends_by_itself_whatever_happens(turning: Lab, desk: Desk, server: Ss
     assert [*far.rglob("*")] == []
     assert server.logins()[1] == 0
     shutil.rmtree(turning.root / "turned")
+
+
+PYTHON = """
+[stage.measure]
+each = "unit"
+python = "lab.measure:measure"
+products = "made/{unit}.txt"
+
+[stage.total]
+each = "campaign"
+after = "measure"
+python = "lab.measure:total"
+products = "total.txt"
+"""
+MEASURE = """
+from lab.words import count
+
+
+def measure(task):
+    task.product().write_text(str(count(open(task.fields["path"]).read())))
+
+
+def total(task):
+    task.product().write_text(str(sum(int(open(path).read()) for path in task.inputs["measure"])))
+"""
+
+
+def test_functions_travel_with_the_modules_that_they_import(lab: Lab, desk: Desk, tmp_path: Path) -> None:
+    site = f'python = "{sys.executable}"\nworkdir = "{tmp_path}/far"\n'
+    lab.define(PYTHON, units=0, site=site, source='files = "raw/{unit}.txt"')
+    (lab.root / "lab").mkdir()
+    (lab.root / "lab/__init__.py").write_text("")
+    (lab.root / "lab/measure.py").write_text(MEASURE)
+    (lab.root / "lab/words.py").write_text("def count(text):\n    return len(text.split())\n")
+    (lab.root / "raw").mkdir()
+    for number in range(3):
+        (lab.root / f"raw/{number}.txt").write_text("word " * number)
+    lab.login()
+    assert lab.start().wait(120) == 0, lab.said()
+    assert (lab.root / "total.txt").read_text() == "3"
+    assert [*(tmp_path / "far").rglob("*")] == []
