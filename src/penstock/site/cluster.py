@@ -87,6 +87,12 @@ class ClusterSite(JobFolders):
         """The folder where tasks run."""
         return at_home(self.view.root, self.transport)
 
+    def leave(self) -> None:
+        """Remove the folders there, as far as they are empty."""
+        if self.far:
+            self.far.folder.leave()
+        self.transport.leave()
+
     def check_owner(self) -> None:
         """Raise SiteError when the campaign's folder there belongs to another machine's campaign."""
         if self.far:

@@ -247,7 +247,7 @@ class Trial:
         if self.out and len(self.elements) < ELEMENTS:
             self.take_back()
         self.site.transport.remove([self.request.token])
-        self.site.transport.leave()
+        self.site.leave()
 
     def take_back(self) -> None:
         """Cancel the trial, or report how a person can."""
