@@ -5,6 +5,7 @@ whole blocks count: what a crash took from its end is sent again.
 """
 
 import errno
+import fcntl
 import hashlib
 import os
 import stat
@@ -26,6 +27,14 @@ class Wanted(NamedTuple):
     digest: str
     mode: int
     offset: int
+
+
+class Draft(NamedTuple):
+    """The beginning of a file, opened to be continued; its lock keeps others from that."""
+
+    descriptor: int
+    path: str
+    file: Wanted
 
 
 def draft_of(path: str, digest: str) -> str:
@@ -57,15 +66,15 @@ def receive_all(files: Iterable[Wanted], data_of: Callable[[Wanted], Iterable[by
     was renamed before. These are never more than a block, which is lost if this process is killed.
     """
     folders: Dict[str, None] = {}
-    whole: List[Tuple[int, Wanted]] = []
+    whole: List[Draft] = []
     try:
         for file in files:
             folder = os.path.dirname(file.path)
             if folder not in folders:
                 make_folders(folder)
                 folders[folder] = None
-            whole.append((receive(file, data_of(file)), file))
-            if len(whole) == TOGETHER or sum(each.size for _, each in whole) >= BLOCK:
+            whole.append(receive(file, data_of(file)))
+            if len(whole) == TOGETHER or sum(draft.file.size for draft in whole) >= BLOCK:
                 name_all(whole)
     finally:
         name_all(whole)
@@ -73,36 +82,36 @@ def receive_all(files: Iterable[Wanted], data_of: Callable[[Wanted], Iterable[by
         sync_folder(folder)
 
 
-def receive(file: Wanted, data: Iterable[bytes]) -> int:
-    """Continue the draft of a file, and return it opened when its bytes have the digest."""
-    draft = draft_of(file.path, file.digest)
+def receive(file: Wanted, data: Iterable[bytes]) -> Draft:
+    """Continue the draft of a file until its bytes have the digest."""
     with naming(file):
-        descriptor = open_draft(draft)
+        draft = open_draft(file)
         try:
-            found = fill(descriptor, file.offset, data)
-            if found != file.digest:
-                remove(draft)
+            if fill(draft.descriptor, file.offset, data) != file.digest:
+                remove(draft.path)
                 raise OSError(errno.EIO, "its bytes have another digest than was told")
         except BaseException:
-            os.close(descriptor)
+            os.close(draft.descriptor)
+            if draft.path != draft_of(file.path, file.digest):
+                remove(draft.path)
             raise
-    return descriptor
+    return draft
 
 
-def name_all(whole: List[Tuple[int, Wanted]]) -> None:
+def name_all(whole: List[Draft]) -> None:
     """Flush whole drafts and give them their names, and forget them."""
     try:
-        for descriptor, file in whole:
+        for descriptor, _, file in whole:
             os.fchmod(descriptor, file.mode)
             start_flush(descriptor)
-        for descriptor, file in whole:
+        for descriptor, _, file in whole:
             with naming(file):
                 os.fsync(descriptor)
-        for _, file in whole:
+        for _, draft, file in whole:
             with naming(file):
-                os.replace(draft_of(file.path, file.digest), file.path)
+                os.replace(draft, file.path)
     finally:
-        for descriptor, _ in whole:
+        for descriptor, _, _ in whole:
             os.close(descriptor)
         whole.clear()
 
@@ -142,7 +151,42 @@ def start_flush(descriptor: int, offset: int = 0, size: int = 0) -> None:
         os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
 
 
-def open_draft(path: str) -> int:
+def open_draft(file: Wanted) -> Draft:
+    """Open the draft of a file; where another process receives the same one, make one of our own with as much in it."""
+    shared = draft_of(file.path, file.digest)
+    descriptor = open_to_write(shared)
+    if is_ours(descriptor, shared):
+        return Draft(descriptor, shared, file)
+    try:
+        own = Draft(*make_own(shared), file)
+        for piece in pieces_of(descriptor, 0, file.offset):
+            write_all(own.descriptor, piece)
+        return own
+    finally:
+        os.close(descriptor)
+
+
+def make_own(shared: str) -> Tuple[int, str]:
+    """Make a draft that nobody continues."""
+    path = "{}.{}".format(shared, os.urandom(4).hex())
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), path
+
+
+def is_ours(descriptor: int, path: str) -> bool:
+    """Whether a draft is locked for us, and did not get its name meanwhile; one that cannot be locked is ours."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def open_to_write(path: str) -> int:
     """Open a draft, also one that a kill left whole and without its name."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

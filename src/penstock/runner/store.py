@@ -13,7 +13,6 @@ import stat
 from contextlib import contextmanager
 from typing import Generator, Iterable, List, Mapping, NamedTuple, Set
 
-from .blocks import draft_of
 from .digests import Part
 from .files import lock, make_folders, remove_empty, write_file
 
@@ -96,8 +95,7 @@ def release(workdir: str, root: str, digests: Iterable[str]) -> None:
         for other in roots_in(roots):
             if other != root:
                 others |= digests_in(os.path.join(roots, other))
-        for digest in released - others:
-            remove_blob(workdir, digest)
+        remove_blobs(os.path.join(workdir, STORE), released - others)
         write_root(os.path.join(roots, root), digests_in(os.path.join(roots, root)) - released)
         leave(workdir, root)
 
@@ -124,12 +122,14 @@ def write_root(root: str, digests: Set[str]) -> None:
         unlink(root)
 
 
-def remove_blob(workdir: str, digest: str) -> None:
-    """Remove a file of the store, and what was received of it."""
-    path = os.path.join(workdir, blob_of(digest))
-    unlink(path)
-    unlink(draft_of(path, digest))
-    remove_empty(os.path.dirname(path))
+def remove_blobs(store: str, digests: Set[str]) -> None:
+    """Remove files of the store, and what was received of them."""
+    for folder in {os.path.dirname(blob_in(store, digest)) for digest in digests}:
+        if os.path.isdir(folder):
+            for name in os.listdir(folder):
+                if name.lstrip(".").partition(".")[0] in digests:
+                    unlink(os.path.join(folder, name))
+            remove_empty(folder)
 
 
 def leave(workdir: str, root: str) -> None:
