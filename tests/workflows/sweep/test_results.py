@@ -124,6 +124,32 @@ def test_the_type_of_a_result_is_one_that_there_is(bench, kind: str, why: str) -
         assert bench.plan("[vary]\nT = [1]").program.results["T_out"].type == "float"
 
 
+EXTRACT = """
+def length(folder):
+    text = (folder / "out.dat").read_text()
+    return None if text.startswith("5") else len(text)
+"""
+
+
+def test_a_function_may_take_a_result_out_of_the_files_of_a_point(bench) -> None:
+    folder = campaign(bench, "[vary]\nT = [3, 5, 123]")
+    with (folder / "programs/model.toml").open("a") as file:
+        file.write('[result.length]\npython = "extract:length"\ntype = "int"\nunit = "B"\n')
+    (folder / "extract.py").write_text(EXTRACT)
+    lay_out(folder)
+    assert penstock(folder, "run").returncode == 0
+    results = read_results(folder)
+    assert results.values("length") == [4, None, 6]
+    assert results.column("length").unit == "B"
+    with (folder / "results.csv").open(newline="") as file:
+        assert [row["length"] for row in csv.DictReader(file)] == ["4", "", "6"]
+    (folder / "extract.py").write_text("def length(folder):\n    return 1 / 0\n")
+    with pytest.raises(DefinitionError, match="function of length raised ZeroDivisionError at T="):
+        read_results(folder)
+    penstock(folder, "sweep", "copy", ".", "copy")
+    assert (folder / "copy/extract.py").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "why"), [("T", "is a variable, too"), ("seconds", "has a meaning of its own")]
 )

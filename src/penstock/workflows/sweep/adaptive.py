@@ -8,19 +8,15 @@ given the points that there are, a mapping each: the values of all variables, `p
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, cast
 
 from penstock.errors import DefinitionError
 from penstock.workflows.sweep.axis import text_of
 from penstock.workflows.sweep.columns import FILE as COLUMNS
 from penstock.workflows.sweep.design import Design, Row, read_rows
+from penstock.workflows.sweep.functions import load_function, plain_of
 from penstock.workflows.sweep.points import FILE as POINTS
 from penstock.workflows.sweep.results import read_results
 from penstock.workflows.sweep.sweep import FILE, Sweep, read_sweep
@@ -38,7 +34,7 @@ def grow(folder: Path) -> int:
         raise sweep.error(
             "sweep", "more", 'only a sweep with mode = "table" and more = "FILE:FUNCTION" asks for points'
         )
-    wanted = ask_for_more(sweep, load_function(sweep.more, folder), known_points(folder))
+    wanted = ask_for_more(sweep, cast("More", load_function(sweep.more, folder)), known_points(folder))
     known = read_rows(sweep) if sweep.table.exists() else Design((), [])
     if not wanted:
         return 0
@@ -71,40 +67,6 @@ def ask_for_more(sweep: Sweep, more: More, known: Known) -> list[Mapping[str, An
         ) from error
 
 
-def load_function(reference: str, folder: Path) -> More:
-    """Return the function that `MODULE:FUNCTION` means. Raises DefinitionError if there is none."""
-    module, _, name = reference.partition(":")
-    try:
-        function = getattr(_load(module, folder), name, None)
-    except ImportError as error:
-        raise DefinitionError(f"{reference} cannot be imported: {error}") from error
-    if not callable(function):
-        raise DefinitionError(f"{module} has no function {name!r}; write more = 'MODULE:FUNCTION'")
-    return cast("More", function)
-
-
-def _load(module: str, folder: Path) -> ModuleType:
-    file = folder / f"{module}.py"
-    if not file.exists():
-        return import_module(module)
-    spec = spec_from_file_location(module, file)
-    assert spec
-    assert spec.loader
-    loaded = module_from_spec(spec)
-    with _importing_from(folder):
-        spec.loader.exec_module(loaded)
-    return loaded
-
-
-@contextmanager
-def _importing_from(folder: Path) -> Generator[None]:
-    sys.path.insert(0, str(folder.resolve()))
-    try:
-        yield
-    finally:
-        sys.path.pop(0)
-
-
 def _rows(sweep: Sweep, names: Sequence[str], wanted: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
     """Read the points that a function gave, each of which has the columns of the table."""
     for number, point in enumerate(wanted, 1):
@@ -114,14 +76,9 @@ def _rows(sweep: Sweep, names: Sequence[str], wanted: Sequence[Mapping[str, Any]
                 file=sweep.file,
             )
         try:
-            yield tuple([sweep.variable(name).read(text_of(_plain(point[name]))) for name in names])
+            yield tuple([sweep.variable(name).read(text_of(plain_of(point[name]))) for name in names])
         except (KeyError, ValueError) as error:
             raise DefinitionError(f"point {number} of {sweep.more}: {error}", file=sweep.file) from None
-
-
-def _plain(value: Any) -> Any:
-    """Return a number of NumPy as one of Python."""
-    return value.item() if hasattr(value, "item") else value
 
 
 def _identity(row: Row) -> tuple[str, ...]:

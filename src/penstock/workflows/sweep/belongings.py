@@ -23,8 +23,10 @@ def files_of_sweep(sweep: Sweep) -> Iterator[Path]:
     yield from files_of_program(sweep.program, sweep.file.parent)
     if sweep.table and sweep.table.exists():
         yield sweep.table
-    if sweep.more and (module := sweep.file.with_name(f"{sweep.more.partition(':')[0]}.py")).exists():
-        yield module
+    functions = [each.rule["python"] for each in sweep.program.results.values() if "python" in each.rule]
+    for reference in (*functions, *([sweep.more] if sweep.more else [])):
+        if (module := sweep.file.with_name(f"{reference.partition(':')[0]}.py")).exists():
+            yield module
 
 
 def copy_files(files: Iterable[Path], folder: Path, new: Path) -> None:

@@ -171,7 +171,7 @@ def write_inputs(folder: Path, program: Program, values: Mapping[str, Value]) ->
         "products": program.products,
         "log": program.log,
         "restart": {"args": arguments, **program.restart} if program.restart else None,
-        "results": {name: result.rule for name, result in program.results.items()},
+        "results": {name: each.rule for name, each in program.results.items() if "file" in each.rule},
     }
     contents[JOB_SPEC] = json.dumps(spec, ensure_ascii=False).encode()
     write = write_file if make_folder(folder) else write_unless_same

@@ -52,11 +52,15 @@ READERS: dict[str, Callable[[str], Plain]] = {"float": measured, "int": _whole, 
 
 
 class Columns(NamedTuple):
-    """What a sweep's tables have: variables and results by name, and which variable repeats count up."""
+    """What a sweep's tables have: variables and results by name, and which variable repeats count up.
+
+    `functions` names those that take a result out of the files of a point.
+    """
 
     variables: Mapping[str, Column] = {}
     results: Mapping[str, Column] = {}
     seed: str = ""
+    functions: Mapping[str, str] = {}
 
 
 def columns_of(program: Program) -> Columns:
@@ -65,6 +69,7 @@ def columns_of(program: Program) -> Columns:
         {name: Column(name, each.plain_type, each.unit) for name, each in program.variables.items()},
         {name: Column(name, each.type, each.unit) for name, each in program.results.items()},
         program.seed or "",
+        {name: each.rule["python"] for name, each in program.results.items() if "python" in each.rule},
     )
 
 
@@ -72,6 +77,7 @@ def write_columns(folder: Path, columns: Columns) -> bool:
     """Write what the columns of a sweep are; whether that is something new."""
     content = {
         "seed": columns.seed,
+        "functions": columns.functions,
         "variables": _to_json(columns.variables.values()),
         "results": _to_json(columns.results.values()),
     }
@@ -97,4 +103,4 @@ def read_columns(folder: Path) -> Columns:
         {name: Column(name, each["type"], each["unit"]) for name, each in content[part].items()}
         for part in ("variables", "results")
     )
-    return Columns(variables, results, content["seed"])
+    return Columns(variables, results, content["seed"], content["functions"])

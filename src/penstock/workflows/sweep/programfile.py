@@ -79,6 +79,9 @@ def _result(name: str, table: Table, variables: Mapping[str, Variable]) -> Resul
 
 
 def _rule(table: Table) -> Mapping[str, Any]:
+    if python := table.take("python", str):
+        table.end()
+        return {"python": python}
     rule: dict[str, Any] = {"file": table.need("file", str)}
     for key, kind in (
         ("column", int),

@@ -6,14 +6,16 @@ import csv
 import json
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from penstock.errors import DefinitionError, NothingYet
 from penstock.units import Expression, unknown_name
+from penstock.workflows.sweep.axis import text_of
 from penstock.workflows.sweep.columns import Column, Columns, read_columns
+from penstock.workflows.sweep.functions import load_function, plain_of
 from penstock.workflows.sweep.points import DIGEST, FILE, NAME, PLANNED
 from penstock.workflows.sweep.value import Plain
 
@@ -117,22 +119,44 @@ def read_results(folder: Path) -> Results:
     """
     told = _recorded(folder)
     made = [folder / RUNS / name for name, cells in told.items() if cells["state"] == "done"]
-    extracted = {path.name: values for path in made if (values := _extracted(path)) is not None}
+    extract = _extractor(folder)
+    extracted = {path.name: extract(path) for path in made if path.is_dir()}
     return _tabulate(folder, extracted, told, columns=(*POINT, *RUN))
 
 
-def gather_results(root: Path, folders: Iterable[Path]) -> Results:
+def gather_results(root: Path, folders: Sequence[Path]) -> Results:
     """Read the points that have left something in these folders, where no record is."""
-    extracted = {folder.name: _extracted(folder) or {} for folder in folders}
+    extracted = dict(zip((folder.name for folder in folders), map(_extractor(root), folders), strict=True))
     results = _tabulate(root, extracted, {}, columns=POINT)
     return replace(results, rows=[row for row in results.rows if row[NAME] in extracted])
 
 
-def _extracted(folder: Path) -> dict[str, str | None] | None:
+def _extractor(root: Path) -> Callable[[Path], Cells]:
+    """Return what gives the results of a point by its folder: those taken out where it ran, and those of functions."""
+    functions = {name: load_function(each, root) for name, each in read_columns(root).functions.items()}
+
+    def extract(folder: Path) -> Cells:
+        return {**_taken_out(folder), **{name: _call(name, each, folder) for name, each in functions.items()}}
+
+    return extract
+
+
+def _taken_out(folder: Path) -> Cells:
     try:
         return json.loads((folder / VALUES).read_text("utf-8"))
     except FileNotFoundError:
-        return None
+        return {}
+
+
+def _call(name: str, function: Callable[..., Any], folder: Path) -> str | None:
+    """Call a function for a point. Raises DefinitionError for what it raises."""
+    try:
+        value = plain_of(function(folder))
+        return None if value is None else text_of(value)
+    except Exception as error:
+        raise DefinitionError(
+            f"the function of {name} raised {type(error).__name__} at {folder.name}: {error}"
+        ) from error
 
 
 def _recorded(folder: Path) -> Mapping[str, Cells]:
