@@ -19,7 +19,7 @@ from penstock.transports.ssh import SshTransport
 COUNTING = """
 [stage.count]
 each = "unit"
-command = ["sh", "-c", "echo $0 >> begun; sleep 0.5; echo $0 >> ended", "{unit}"]
+command = ["sh", "-c", "echo $0 >> ~/begun; sleep 0.5; echo $0 >> ~/ended", "{unit}"]
 batch = 2
 """
 LabAt = Callable[[Sshd], Lab]
@@ -39,15 +39,9 @@ def ask(way: SshTransport, words: str) -> Reply:
     return way.run(["sh", "-c", words], cwd=Path("/"), environment={"PATH": "/usr/bin:/bin"}, timeout_s=60)
 
 
-def defined(rig: Rig, lab: Lab, units: int, site: str) -> Lab:
-    """Return a campaign whose folder is there, too: files do not travel for it."""
-    rig.path(lab.root).mkdir(parents=True)
-    return lab.define(COUNTING, units=units, site=site)
-
-
-def numbers(rig: Rig, lab: Lab, name: str) -> list[int]:
-    """Return what its commands wrote into a file there."""
-    path = rig.path(lab.root / name)
+def numbers(rig: Rig, name: str) -> list[int]:
+    """Return what commands wrote into a file of the home there."""
+    path = rig.path(f"~/{name}")
     return sorted(map(int, path.read_text().split())) if path.exists() else []
 
 
@@ -95,29 +89,29 @@ def test_a_killed_server_ends_the_connection_and_no_command_logs_in(rig: Rig, wa
 
 
 def test_a_campaign_goes_on_after_pulls_and_a_killed_server(rig: Rig, lab_at: LabAt) -> None:
-    lab = defined(rig, lab_at(rig), 40, 'workdir = "~/penstock"\ncores = 2\n')
+    lab = lab_at(rig).define(COUNTING, units=40, site='workdir = "~/penstock"\ncores = 2\n')
     lab.login()
     conductor = lab.start()
-    until(lambda: numbers(rig, lab, "ended"), "the first are done")
+    until(lambda: numbers(rig, "ended"), "the first are done")
     rig.pull()
     time.sleep(2)
     rig.plug()
-    ended = len(numbers(rig, lab, "ended"))
-    until(lambda: len(numbers(rig, lab, "ended")) > ended, "others follow")
+    ended = len(numbers(rig, "ended"))
+    until(lambda: len(numbers(rig, "ended")) > ended, "others follow")
     rig.kill_sshd()
     until(lambda: NEEDED in lab.said(), "it says what it needs")
-    until(lambda: len(numbers(rig, lab, "ended")) == 40, "all are done there without us")
+    until(lambda: len(numbers(rig, "ended")) == 40, "all are done there without us")
     rig.start_sshd()
     lab.login()
     assert conductor.wait(120) == 0, lab.said()
     assert lab.outcomes() == {"ok": 40}
-    assert numbers(rig, lab, "begun") == [*range(1, 41)], "nothing ran twice"
+    assert numbers(rig, "begun") == [*range(1, 41)], "nothing ran twice"
     until(lambda: not rig.living(), "nothing is left there")
 
 
 def test_a_slurm_there_runs_a_campaign(rig_slurm: Rig, lab_at: LabAt) -> None:
-    lab = defined(rig_slurm, lab_at(rig_slurm), 8, 'scheduler = "slurm"\nworkdir = "~/penstock"\n')
+    lab = lab_at(rig_slurm).define(COUNTING, units=8, site='scheduler = "slurm"\nworkdir = "~/penstock"\n')
     lab.login()
     assert lab.start().wait(120) == 0, lab.said()
-    assert numbers(rig_slurm, lab, "begun") == [*range(1, 9)]
+    assert numbers(rig_slurm, "begun") == [*range(1, 9)]
     assert lab.outcomes() == {"ok": 8}

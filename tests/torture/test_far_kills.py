@@ -50,6 +50,7 @@ SITE = f"""\
 host = "{HOST}"
 python = "{{python}}"
 cores = 3
+shared_files = true
 visibility = "2s"
 """
 OFTEN = 'retry = { lost = 100, error = { times = 100, delays = ["1s"] } }\nbatch = 8\nbatch_wait = "0s"'
@@ -61,7 +62,7 @@ class Far(Torture):
     """A campaign here, whose runners are behind `server`."""
 
     blows_of: ClassVar = {
-        "conductor": 6, "master": 2, "connection": 2, "session": 4, "supervisor": 6, "task": 3, "runner": 1, "everybody": 1,
+        "conductor": 12, "master": 6, "connection": 4, "session": 10, "supervisor": 12, "task": 6, "runner": 1, "everybody": 1,
     }  # fmt: skip
     patience_s = 900.0
 
