@@ -16,7 +16,16 @@ INSTALLER = "penstock_installer"
 INSTALLERS = ("blocks.py", "files.py", "installer.py", "survey.py", "wheel.py")
 SPOOL = "penstock_spool"
 SPOOLERS = ("files.py", "identity.py", "orphans.py")
-ELSEWHERE = ("__main__.py", "boot.py", "build.py", "installer.py", "receiver.py", "survey.py", "wheel.py")
+ELSEWHERE = (
+    "__main__.py",
+    "blocks.py",
+    "boot.py",
+    "build.py",
+    "installer.py",
+    "receiver.py",
+    "survey.py",
+    "wheel.py",
+)
 UNCHECKED = (1).to_bytes(4, "little")
 MARSHAL_WITHOUT_REFERENCES = 2  # later versions write other bytes for the same code
 MAIN = "import sys\nfrom {}.main import main\nsys.exit(main())\n".format(PACKAGE)
