@@ -103,4 +103,4 @@ def read_columns(folder: Path) -> Columns:
         {name: Column(name, each["type"], each["unit"]) for name, each in content[part].items()}
         for part in ("variables", "results")
     )
-    return Columns(variables, results, content["seed"], content["functions"])
+    return Columns(variables, results, content["seed"], content.get("functions", {}))
