@@ -1,15 +1,17 @@
 """Inputs and programs travel to a machine that shares nothing with this one, and results come home, whatever happens."""
 
 import random
-import shutil
 import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.desk import Desk, until
 from tests.far.lab import Lab, as_local
+from tests.far.rig import Rig
 from tests.sshd import Sshd
 
 TASKS = 60
@@ -29,32 +31,38 @@ products = { product = { path = "parts/{unit}", folder = true } }
 [stage.all]
 each = "campaign"
 after = "split"
-command = ["sh", "-c", 'while read -r p; do cat "$p"/*; done < $0 | sort > $1', "{inputs_file.split}", "{product}"]
+command = ["sh", "-c", 'while read -r p; do cat "$p"/* | cksum; done < $0 | sort > $1', "{inputs_file.split}", "{product}"]
 products = "all.txt"
 """
 TURN = """#!/bin/sh
 # what edits its input must spoil nothing
 sleep 0.2
-sort -r "$1" > "$2"
+case "$1" in
+*/big.txt) seq 8000000 > "$2" ;;
+*) sort -r "$1" > "$2" ;;
+esac
 echo spoilt > "$1"
 """
 
 
-@pytest.fixture
-def turning(lab: Lab, tmp_path: Path) -> Lab:
-    """A campaign of files of very different sizes, some of them equal."""
-    lab.define(
-        STAGES, units=0, site=f'cores = 2\nworkdir = "{tmp_path}/far"\n', source='files = "raw/{unit}.txt"'
-    )
+def with_files(lab: Lab, site: str) -> Lab:
+    """Give a campaign files of very different sizes, some of them equal; one makes a large result."""
+    lab.define(STAGES, units=0, site=site, source='files = "raw/{unit}.txt"')
     generator = random.Random(7)
     (lab.root / "raw").mkdir()
-    for number in range(TASKS):
+    for number in range(TASKS - 1):
         lines = generator.choices("abcdefgh", k=generator.choice([1, 10, 10, 60_000]))
         (lab.root / f"raw/{number}.txt").write_text("\n".join(lines) + "\n")
+    (lab.root / "raw/big.txt").write_text("large\n")
     (lab.root / "tools").mkdir()
     (lab.root / "tools/turn.sh").write_text(TURN)
     (lab.root / "tools/turn.sh").chmod(0o755)
     return lab
+
+
+@pytest.fixture
+def turning(lab: Lab, tmp_path: Path) -> Lab:
+    return with_files(lab, f'cores = 2\nworkdir = "{tmp_path}/far"\n')
 
 
 def results(root: Path) -> dict[str, bytes]:
@@ -84,37 +92,58 @@ def test_results_are_those_of_a_local_run_and_nothing_is_left(
     assert log.returncode == 0, log.stderr
 
 
-def test_it_ends_by_itself_whatever_happens(turning: Lab, desk: Desk, server: Sshd, tmp_path: Path) -> None:
-    """The cable is pulled twice, sshd killed, the conductor killed, everything here killed, a third of the store purged."""
-    generator, far = random.Random(3), tmp_path / "far"
-    turning.login()
-    first = turning.start()
+@pytest.fixture(params=["rig", "rig_slurm"])
+def host(request: pytest.FixtureRequest) -> Rig:
+    """A host that shares nothing with this one: without a scheduler, and with Slurm."""
+    return request.getfixturevalue(request.param)
+
+
+def test_it_ends_by_itself_whatever_happens(
+    host: Rig, lab_at: Callable[[Rig], Lab], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The cable is pulled twice, once in the middle of a result; sshd is killed, then the conductor, then everything here;
+    a third of the store is purged.
+    """
+    scheduler = request.node.callspec.params["host"].replace("rig_slurm", "slurm").replace("rig", "local")
+    lab = with_files(lab_at(host), f'scheduler = "{scheduler}"\nworkdir = "~/penstock"\n')
+    generator, far = random.Random(3), host.path("~/penstock")
+    lab.login()
+    first = lab.start()
     until(lambda: [*far.glob("store/*/*")], "inputs travel")
-    turning.cut()
-    until(lambda: "needs you" in turning.said(), "it says what it needs", 60)
-    turning.login()
-    until(lambda: [*(turning.root / "turned").glob("*.txt")], "a result came home", 90)
+    host.pull()
+    time.sleep(2)
+    host.plug()
+    until(lambda: [*(lab.root / "turned").glob(".big.txt.*")], "a large result is on its way", 90)
+    host.pull()
+    until(lambda: "needs you" in lab.said(), "it says what it needs", 90)
+    host.plug()
     for blob in far.glob("store/*/*"):
         if generator.random() < 0.3:
             blob.unlink(missing_ok=True)
-    server.down()
-    server.up_again()
+    lab.login()
+    until(lambda: finished(lab) > TASKS // 4, "more results came home", 90)
+    host.kill_sshd()
     first.kill()
     first.wait()
-    turning.login()
-    second = turning.start()
-    until(lambda: len([*(turning.root / "turned").glob("*.txt")]) > TASKS // 4, "more results came home", 90)
-    for process in [psutil.Process(second.pid), *psutil.Process(second.pid).children(recursive=True)]:
+    host.start_sshd()
+    lab.login()
+    second = lab.start()
+    until(lambda: finished(lab) > TASKS // 2, "more results came home", 90)
+    for process in [*psutil.Process(second.pid).children(recursive=True), psutil.Process(second.pid)]:
         process.send_signal(signal.SIGKILL)
-    turning.cut()
     second.wait()
-    turning.login()
-    assert turning.start().wait(300) == 0, turning.said()
-    assert turning.states() == {"done": 2 * TASKS + 1}
-    assert results(turning.root) == expected(turning, tmp_path)
+    lab.cut()
+    lab.login()
+    assert lab.start().wait(300) == 0, lab.said()
+    assert lab.states() == {"done": 2 * TASKS + 1}
+    assert results(lab.root) == expected(lab, tmp_path)
     assert [*far.rglob("*")] == []
-    assert server.logins()[1] == 0
-    shutil.rmtree(turning.root / "turned")
+    assert host.logins()[1] == 0
+
+
+def finished(lab: Lab) -> int:
+    """Return how many results of the first stage are here."""
+    return len([*(lab.root / "turned").glob("[!.]*.txt")])
 
 
 PYTHON = """
