@@ -185,3 +185,15 @@ def test_functions_travel_with_the_modules_that_they_import(lab: Lab, desk: Desk
     assert lab.start().wait(120) == 0, lab.said()
     assert (lab.root / "total.txt").read_text() == "3"
     assert [*(tmp_path / "far").rglob("*")] == []
+
+
+def test_the_output_of_a_task_is_read_where_it_runs(lab: Lab, desk: Desk, tmp_path: Path) -> None:
+    talking = '[stage.talk]\neach = "unit"\ncommand = ["sh", "-c", "echo hello $0; sleep 60", "{unit}"]\n'
+    lab.define(talking, units=1, site=f'workdir = "{tmp_path}/far"\n')
+    lab.login()
+    lab.start()
+    until((lab.root / ".penstock/ledger.sqlite").exists, "the record is there")
+    until(lambda: lab.states().get("running"), "it runs", 60)
+    assert until(lambda: lab.penstock("log", "1").stdout, "its output is there") == "hello 1\n"
+    lab.cut()
+    assert "needs you" in lab.penstock("log", "1").stderr

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.display import count
 from penstock.errors import LedgerError
 from penstock.ledger.archive import read_stretch
+from penstock.ledger.stored import stored_campaign, stored_copy
 from penstock.runner.sealed import unseal
 from penstock.site.folders import WORDS, WORDS_BYTES
+from penstock.transports.protocol import read_whole
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
+    from penstock.transports.protocol import Transport
+
+MOST_BYTES = 256 << 20  # of a log or of events
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | No
     if attempt is None and (running := _read_running(ledger, unit, stage)):
         return running
     rows = db.execute(
-        "SELECT attempt.*, job.folder FROM attempt LEFT JOIN job ON job.id = attempt.job "
+        "SELECT attempt.*, job.folder, job.token, job.site FROM attempt LEFT JOIN job ON job.id = attempt.job "
         "WHERE stage = ? AND unit = ? ORDER BY attempt.id",
         (stage["id"], unit),
     ).fetchall()
@@ -55,12 +61,12 @@ def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | No
     if (
         row["log"] is None and row["folder"] and row["outcome"] != "ok"
     ):  # its runner ended before it could tell
-        file, raw = _read_words(ledger, row["folder"])
+        file, raw = _read_words(ledger, row)
         return Log(stage["name"], unit, number, row["outcome"], file, raw)
     if not (row["log"] and row["log_bytes"]):
         return Log(stage["name"], unit, number, row["outcome"], Path(), b"")
     file = ledger.root / row["folder"] / row["log"]
-    raw = read_stretch(file, row["log_offset"], row["log_bytes"])
+    raw = JobFiles(ledger, row).read(row["log"], row["log_offset"], row["log_bytes"])
     if raw is None:
         raise LedgerError(f"the log {file} no longer exists: `penstock retry` makes a new one")
     return Log(stage["name"], unit, number, row["outcome"], file, raw)
@@ -78,39 +84,71 @@ def _read_false_start(ledger: Ledger, unit: int, stage: sqlite3.Row) -> Log | No
         or ledger.db.execute("SELECT 1 FROM attempt WHERE job = ? LIMIT 1", (job["id"],)).fetchone()
     ):
         return None
-    file, raw = _read_words(ledger, job["folder"])
+    file, raw = _read_words(ledger, job)
     return Log(stage["name"], unit, None, "not begun", file, raw) if raw else None
 
 
-def _read_words(ledger: Ledger, folder: str) -> tuple[Path, bytes]:
+def _read_words(ledger: Ledger, job: sqlite3.Row) -> tuple[Path, bytes]:
     """What the runners of a job, and the script that starts them, said outside of tasks."""
-    file = ledger.root / folder / WORDS
-    return file, read_stretch(file, 0, WORDS_BYTES) or b""
+    return ledger.root / job["folder"] / WORDS, JobFiles(ledger, job).read(WORDS, 0, WORDS_BYTES) or b""
 
 
 def _read_running(ledger: Ledger, unit: int, stage: sqlite3.Row) -> Log | None:
     """What a running task has written since it started: its slot's log after the last task that ended."""
-    place = ledger.db.execute(
-        "SELECT job.folder, batch.element FROM task JOIN batch ON batch.id = task.batch "
+    job = ledger.db.execute(
+        "SELECT job.*, batch.element FROM task JOIN batch ON batch.id = task.batch "
         "JOIN job ON job.id = batch.job WHERE task.stage = ? AND task.unit = ? AND task.state = 'running'",
         (stage["id"], unit),
     ).fetchone()
-    if place is None:
+    if job is None:
         return None
-    folder, element = ledger.root / place[0], place[1]
-    lives = sorted(folder.glob(f"{element}.*.jsonl"), key=lambda path: int(path.suffixes[-2][1:]))
-    slot, offset = _find_start(lives[-1], stage["id"], unit) if lives else (None, 0)
+    files, element = JobFiles(ledger, job), job["element"]
+    lives = [int(name.split(".")[1]) for name in files.names() if fnmatchcase(name, f"{element}.*.jsonl")]
+    events = files.read(f"{element}.{max(lives)}.jsonl", 0, MOST_BYTES) if lives else None
+    slot, offset = _find_start(events, stage["id"], unit) if events else (None, 0)
     if slot is None:
         return None
-    file = folder / f"{element}.{slot}.log"
-    raw = file.read_bytes()[offset:] if file.exists() else b""
-    return Log(stage["name"], unit, None, "running", file, raw)
+    name = f"{element}.{slot}.log"
+    raw = files.read(name, offset, MOST_BYTES) or b""
+    return Log(stage["name"], unit, None, "running", ledger.root / job["folder"] / name, raw)
 
 
-def _find_start(events: Path, stage: int, unit: int) -> tuple[int | None, int]:
+class JobFiles:
+    """The files of one job: in its folder, in its archive, or there where it runs as long as they have not come home."""
+
+    def __init__(self, ledger: Ledger, job: sqlite3.Row) -> None:
+        self.ledger, self.job = ledger, job
+        self.folder = ledger.root / job["folder"]
+
+    def names(self) -> list[str]:
+        """Return the names in its folder."""
+        if self.folder.is_dir():
+            return [path.name for path in self.folder.iterdir()]
+        way = self.way_there()
+        return [*way.list([self.job["token"]]).get(self.job["token"], ())] if way else []
+
+    def read(self, name: str, offset: int, length: int) -> bytes | None:
+        """Return bytes of a file; None when there is none."""
+        found = read_stretch(self.folder / name, offset, length)
+        if found is None and (way := self.way_there()):
+            return read_whole(way, f"{self.job['token']}/{name}", offset, length)
+        return found
+
+    def way_there(self) -> Transport | None:
+        """Return the way to where it runs, if its files come home later; nothing is asked yet."""
+        from penstock.site import Sites
+
+        sites = (stored_copy(self.ledger.db) or {}).get("sites", {})
+        if sites.get(self.job["site"], {}).get("shared_files", True):
+            return None
+        campaign = replace(stored_campaign(self.ledger), root=self.ledger.root)
+        return Sites(campaign).open_cluster(self.job["site"]).transport
+
+
+def _find_start(events: bytes, stage: int, unit: int) -> tuple[int | None, int]:
     slots: dict[int, int] = {}
     slot = None
-    for line in events.read_bytes().splitlines():
+    for line in events.splitlines():
         event: dict[str, Any] = unseal(line) or {}
         if event.get("e") == "end" and event.get("log"):
             slots[event["w"]] = event["log"][1] + event["log"][2]

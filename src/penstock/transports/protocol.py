@@ -202,12 +202,13 @@ def refuse_odd(root: str, digests: Iterable[str]) -> None:
             raise ValueError(f"{digest!r} is no SHA-256")
 
 
-def read_whole(transport: Transport, name: str) -> bytes | None:
-    """Return all bytes of a file; None when there is none, or something else in its place."""
-    pieces, offset = list[bytes](), 0
+def read_whole(transport: Transport, name: str, offset: int = 0, most: int | None = None) -> bytes | None:
+    """Return all bytes of a file, or `most` of them, from an offset on; None when there is none, or something else."""
+    pieces, left = list[bytes](), most
     while (piece := transport.read({name: offset}).get(name)) is not None:
-        pieces.append(piece)
+        pieces.append(piece if left is None else piece[:left])
         offset += len(piece)
-        if len(piece) < AT_ONCE:
+        left = None if left is None else left - len(piece)
+        if len(piece) < AT_ONCE or (left is not None and left <= 0):
             return b"".join(pieces)
     return None
