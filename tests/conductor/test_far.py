@@ -11,6 +11,7 @@ import pytest
 from tests.conductor.grid import Grid, taking
 
 from penstock.conductor.fetching import fetch_asked
+from penstock.conductor.plan import plan
 from penstock.ledger import Ledger
 from penstock.ledger.requests import record
 from penstock.runner.sealed import seal
@@ -23,6 +24,7 @@ levels = ["file"]
 site = "pretend"
 [units]
 files = "raw/{file}.dat"
+settle = "0s"
 """
 COPY = """
 [stage.copy]
@@ -226,3 +228,18 @@ def test_fetching_without_a_conductor(far: Any) -> None:
         fetch_asked(it.root, there={"pretend": it.cluster.site(it.campaign().sites["pretend"], it.root)})
         == []
     )
+
+
+def test_a_plan_asks_nothing_there_and_sends_nothing(far: Any) -> None:
+    it = far(units=2)
+    planned = plan(it.campaign(), clock=it.clock)
+    assert "/files" in str(planned.stages[0].script)
+    assert it.left() == []
+
+
+def test_a_site_whose_room_is_used_up_says_so(far: Any) -> None:
+    it = far(units=4, site='disk = "10B"\nfetch = "none"\n')
+    for _ in range(8):
+        it.tick()
+    [[why]] = it.rows("SELECT why FROM problem WHERE source GLOB 'room*'")
+    assert "`disk` of 10 B is used up" in why

@@ -57,6 +57,7 @@ class ArraySubmitter(Submitter):
 
     def fill(self) -> int:
         """Submit what may be submitted now; return how many tasks that was."""
+        self.held.clear()
         stages = self.active_stages()
         if not stages:
             return 0
@@ -67,7 +68,7 @@ class ArraySubmitter(Submitter):
         """Submit arrays of one stage for as long as there is room and work."""
         given = 0
         while not self.capacity.resting and not self.is_paced(stage):
-            array = self.next_array(stage)
+            array = self.supplied(stage, self.next_array(stage))
             try:
                 taken = self.submit(stage, array) if array else 0
             except DefinitionError as error:
@@ -101,8 +102,6 @@ class ArraySubmitter(Submitter):
         kind = kind_of(rows[0])
         units = [row["unit"] for row in rows if kind_of(row) == kind]
         alone, time_scale, memory_scale = kind
-        if self.outbound and not (units := self.outbound.at_hand(stage, units, self.copied_by(stage, units))):
-            return None
         if time_scale > 1:
             size = self.size(stage, time_scale)
         batches = cut(units, 1 if alone else size)
@@ -112,6 +111,14 @@ class ArraySubmitter(Submitter):
             batches.pop()
         batches = batches[: self.capacity.array_size()]
         return Array(batches, time_scale, memory_scale) if batches else None
+
+    def supplied(self, stage: Stage, array: Array | None) -> Array | None:
+        """Return the tasks of an array whose inputs are there, where these travel; None as long as some are on their way."""
+        if array is None or not self.outbound:
+            return array
+        units = [unit for batch in array.batches for unit in batch]
+        there = self.outbound.at_hand(units, self.copied_by(stage, units))
+        return array._replace(batches=cut(there, array.largest)) if there else None
 
     def copied_by(self, stage: Stage, units: Sequence[int]) -> dict[int, list[str]]:
         """Return what tasks, and those that follow them in the same worker, will work on copies of."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from penstock.campaign import Resources
+
+T = TypeVar("T")
 
 #: unless the definition says otherwise, a batch is this much work
 LEARNED_S = 20 * 60.0
@@ -136,6 +138,21 @@ def kind_of(row: Mapping[str, Any] | sqlite3.Row) -> tuple[bool, float, float]:
 def cut(units: Sequence[int], size: int) -> list[Sequence[int]]:
     """Cut units into batches."""
     return [units[start : start + size] for start in range(0, len(units), size)]
+
+
+def first_within(things: Iterable[T], most: int, *, size: Callable[[T], int]) -> list[T]:
+    """Return the first things, one at least, that are not more than `most` bytes together.
+
+    >>> first_within([3, 4, 5], 8, size=int), first_within([9, 1], 8, size=int)
+    ([3, 4], [9])
+    """
+    first = list[T]()
+    for thing in things:
+        most -= size(thing)
+        if most < 0 and first:
+            break
+        first.append(thing)
+    return first
 
 
 def at_most(amount: Any, most: Any) -> Any:

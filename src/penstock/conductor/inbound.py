@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from penstock.conductor.batching import first_within
 from penstock.conductor.context import Context
 from penstock.display import count
 from penstock.errors import LedgerError
@@ -51,7 +52,7 @@ class Inbound:
         if not wanted:
             self.tidy_up_if_due()
             return 0
-        some = self.free(first_of(wanted, self.slice_bytes))
+        some = self.free(first_within(wanted, self.slice_bytes, size=lambda product: product.bytes))
         gone = forget_missing(self.context, self.far, self.site, [product.path for product in some])
         return self.bring([product for product in some if product.path not in gone])
 
@@ -176,14 +177,3 @@ def lose(context: Context, site: str, gone: Mapping[str, str]) -> None:
     if lost:
         why = f"{count(len(lost), 'product')} disappeared there before they came home: made again"
         ledger.set_problem(f"lost at {site}", why, context.clock.now())
-
-
-def first_of(products: Sequence[Away], most: int) -> list[Away]:
-    """Return the first products, one at least, that are not more than so many bytes together."""
-    first = list[Away]()
-    for product in products:
-        most -= product.bytes
-        if most < 0 and first:
-            break
-        first.append(product)
-    return first

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from penstock.campaign import Stage
+from penstock.conductor.batching import first_within
 from penstock.conductor.context import Context
 from penstock.conductor.inbound import THERE, forget_missing
+from penstock.display import show_bytes
 from penstock.errors import DefinitionError
 from penstock.ledger.locations import (
     bytes_at,
@@ -31,12 +33,9 @@ class Outbound:
         self.context, self.ledger, self.root = context, context.ledger, context.campaign.root
         self.far, self.site = far, site
         self.slice_bytes, self.is_settled = SLICE_BYTES, False
-        self.blobs = dict[
-            str, list[Blob]
-        ]()  # input → the file in the store that stands for it, and its parts
-        self.unreadable = dict[str, str]()  # input → why
+        self.inputs = Contents(self.root)  # of the array that is looked at
 
-    def at_hand(self, stage: Stage, units: Sequence[int], copied: Mapping[int, Sequence[str]]) -> list[int]:
+    def at_hand(self, units: Sequence[int], copied: Mapping[int, Sequence[str]]) -> list[int]:
         """Return the first of these units whose inputs are all there; none as long as some still have to be sent.
 
         `copied`: the inputs of each unit. A part of what is missing is sent.
@@ -48,12 +47,13 @@ class Outbound:
             return []
         self.inputs = self.contents(paths - there)
         units = self.first_lot(units, copied)
+        self.tell_room(is_full=not units)
         needed = {blob.digest: blob for unit in units for blob in self.needed_by(copied[unit])}
         if not needed:
             return units
         self.note(units, copied)
         missing = [needed[digest] for digest in self.far.hold(needed.values())]
-        sent = self.far.send(first_of(missing, self.slice_bytes))
+        sent = self.far.send(first_within(missing, self.slice_bytes, size=lambda blob: blob.size))
         return units if sent and sum(blob.size for blob in missing) <= self.slice_bytes else []
 
     def made_there(self, paths: Iterable[str]) -> set[str]:
@@ -79,6 +79,12 @@ class Outbound:
             seen.update(new)
             lot.append(unit)
         return lot
+
+    def tell_room(self, *, is_full: bool) -> None:
+        """Say that inputs wait for room there, or no longer do."""
+        limit = show_bytes(self.far.site.disk_bytes or 0)
+        why = f"its `disk` of {limit} is used up: inputs wait until something there is not needed any more; raise it, or fetch"
+        self.ledger.set_problem(f"room at {self.site}", why if is_full else None, self.context.clock.now())
 
     def note(self, units: Sequence[int], copied: Mapping[int, Sequence[str]]) -> None:
         """Record what the store has, or soon will, before anything is sent."""
@@ -113,14 +119,3 @@ class Outbound:
             with self.ledger.transaction() as db:
                 note_contents(db, found.fresh)
         return found
-
-
-def first_of(blobs: Sequence[Blob], most: int) -> list[Blob]:
-    """Return the first blobs, one at least, that are not more than so many bytes together."""
-    first = list[Blob]()
-    for blob in blobs:
-        most -= blob.size
-        if most < 0 and first:
-            break
-        first.append(blob)
-    return first

@@ -74,6 +74,7 @@ class SlotSubmitter(Submitter):
 
     def fill(self) -> int:
         """Feed every slot that can take more; return how many tasks that was."""
+        self.held.clear()
         slots, given = self.slots(), 0
         self.others = self.elsewhere(slots)
         for stage in reversed(self.active_stages()):

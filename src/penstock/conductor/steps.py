@@ -85,7 +85,8 @@ class Crew:
 
     def sites_away(self) -> list[str]:
         """Return the clusters that stages name, and those where something of ours is."""
-        left = sites_with_files(self.ledger.db)
+        defined = self.context.campaign.sites
+        left = [name for name in sites_with_files(self.ledger.db) if name in defined]
         return list(dict.fromkeys([*(array.site.name for array in self.arrays), *left]))
 
     def send_all(self) -> None:

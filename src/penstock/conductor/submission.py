@@ -62,6 +62,7 @@ class Submitter:
         self.overwrite, self.inputs = context.overwrite, Inputs(context)
         self.scope = context.scope
         self.site_name, self.rendered = site, Rendered(context.campaign, view)
+        self.held = dict[str, str]()  # stage → the condition of `held_up`, for one look
         self.mine = {s.name for s in context.campaign.stages if context.sites.name_of(s) == site}
 
     def active_stages(self) -> list[Stage]:
@@ -145,12 +146,13 @@ class Submitter:
 
         Those are asked home.
         """
-        waiting = units_waiting(self.ledger.db, self.graph, stage.name, self.site_name, self.mine)
-        if not waiting:
-            return "true"
-        with self.ledger.transaction() as db:
-            note_wanted(db, set[str]().union(*waiting.values()))
-        return f"unit NOT IN ({', '.join(map(str, waiting))})"
+        if stage.name not in self.held:
+            waiting = units_waiting(self.ledger.db, self.graph, stage.name, self.site_name, self.mine)
+            self.held[stage.name] = f"unit NOT IN ({', '.join(map(str, waiting))})" if waiting else "true"
+            if waiting:
+                with self.ledger.transaction() as db:
+                    note_wanted(db, set[str]().union(*waiting.values()))
+        return self.held[stage.name]
 
     def note_missing(self, stage: Stage, lines: Mapping[int, Line]) -> dict[int, str | None]:
         """Tell groups' tasks, and the record, which members they go without."""

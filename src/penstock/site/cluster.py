@@ -144,19 +144,21 @@ class ClusterSite(JobFolders):
 
     def script(self, request: Request, digests: Digests, runner: Path) -> str:
         """Return the script of a job, as it is submitted."""
-        folder, site = (
-            self.job_folder(request.token),
-            replace(self.site, python=python_at(self.root, self.site)),
-        )
+        return self.script_in(self.folder, self.root_there, request, digests, runner)
+
+    def script_in(self, jobs: Path, root: Path, request: Request, digests: Digests, runner: Path) -> str:
+        """Return the script of a job whose folder is in `jobs`, and whose tasks run in `root`."""
+        folder, site = jobs / request.token, replace(self.site, python=python_at(self.root, self.site))
         return job_script(
-            self.scheduler.directives(self.named(request), site), site, root=self.root_there, folder=folder,
-            runner=runner, words=folder / WORDS, digests=digests,
+            self.scheduler.directives(self.named(request), site), site, root=root, folder=folder, runner=runner,
+            words=folder / WORDS, digests=digests,
         )  # fmt: skip
 
     def draft(self, request: Request) -> tuple[Sequence[str], str]:
-        """Return the command and the script that a request would be submitted with."""
-        script = self.script(request, Digests("…", "…"), self.folder / "runner-….pyz")
-        path = str(self.job_folder(request.token) / SCRIPT)
+        """Return the command and the script that a request would be submitted with; nothing is asked there."""
+        jobs = folder_of(self.site, self.root)
+        script = self.script_in(jobs, self.view.root, request, Digests("…", "…"), jobs / "runner-….pyz")
+        path = str(jobs / request.token / SCRIPT)
         return self.scheduler.submit(path, self.named(request), self.site), script
 
     def submit(self, request: Request) -> str:
