@@ -110,3 +110,23 @@ def test_what_cannot_get_its_name_is_told_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError) as caught:
         receive_all(files, lambda file: [data[file.path]])
     assert str(caught.value) == f"[Errno {errno.EISDIR}] Is a directory: '{files[1].path}'"
+
+
+def test_what_another_finished_meanwhile_is_continued_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    draft_path = Path(draft_of(str(path), DIGEST))
+    draft_path.write_bytes(DATA[: BLOCK + 5])
+    offset = held(str(path), len(DATA), DIGEST)
+    assert offset == BLOCK
+    draft_path.unlink()
+    path.write_bytes(DATA)  # another has completed it, and its draft has this name now
+    receive(str(path), DIGEST, BLOCK, [DATA[BLOCK:]])
+    assert path.read_bytes() == DATA
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_what_is_neither_here_nor_finished_has_to_be_asked_for_again(tmp_path: Path) -> None:
+    path = str(tmp_path / "a")
+    with pytest.raises(FileNotFoundError):
+        receive(path, DIGEST, BLOCK, [DATA[BLOCK:]])
+    assert held(path, len(DATA), DIGEST) == 0

@@ -156,6 +156,8 @@ def open_draft(file: Wanted) -> Draft:
     shared = draft_of(file.path, file.digest)
     descriptor = open_to_write(shared)
     if is_ours(descriptor, shared):
+        if os.fstat(descriptor).st_size < file.offset:
+            begin_again(descriptor, file)
         return Draft(descriptor, shared, file)
     try:
         own = Draft(*make_own(shared), file)
@@ -164,6 +166,16 @@ def open_draft(file: Wanted) -> Draft:
         return own
     finally:
         os.close(descriptor)
+
+
+def begin_again(descriptor: int, file: Wanted) -> None:
+    """Begin a draft with what was in another one, which has got its name since it was asked how much that is."""
+    try:
+        for piece in pieces_of_file(file.path, 0, file.offset):
+            write_all(descriptor, piece)
+    except OSError:
+        os.close(descriptor)
+        raise
 
 
 def make_own(shared: str) -> Tuple[int, str]:
