@@ -192,7 +192,7 @@ def test_the_output_of_a_task_is_read_where_it_runs(lab: Lab, desk: Desk, tmp_pa
     lab.define(talking, units=1, site=f'workdir = "{tmp_path}/far"\n')
     lab.login()
     lab.start()
-    until((lab.root / ".penstock/ledger.sqlite").exists, "the record is there")
+    until(lambda: lab.penstock("status").returncode == 0, "there is a record", 60)
     until(lambda: lab.states().get("running"), "it runs", 60)
     assert until(lambda: lab.penstock("log", "1").stdout, "its output is there") == "hello 1\n"
     lab.cut()
