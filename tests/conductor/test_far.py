@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from tests.conductor.grid import Grid, taking
 
+from penstock.campaign import Site
 from penstock.conductor.fetching import fetch_asked
 from penstock.conductor.plan import plan
 from penstock.ledger import Ledger
 from penstock.ledger.requests import record
+from penstock.runner.digests import digest_folder
 from penstock.runner.sealed import seal
+from penstock.site import ClusterSite
 from penstock.testing import Fault
 
 HEAD = """
@@ -243,3 +246,40 @@ def test_a_site_whose_room_is_used_up_says_so(far: Any) -> None:
         it.tick()
     [[why]] = it.rows("SELECT why FROM problem WHERE source GLOB 'room*'")
     assert "`disk` of 10 B is used up" in why
+
+
+def test_a_folder_comes_home_whole_and_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    (here := tmp_path / "here").mkdir()
+    (outside := tmp_path / "outside").mkdir()
+    site = Site("far", "slurm", shared_files=False, workdir=tmp_path / "there")
+    far = ClusterSite(site, here).far
+    assert far
+    made = tmp_path / "there" / far.mark / "files/parts/1"
+    (made / "sub").mkdir(parents=True)
+    (made / "sub/a").write_text("a")
+    (made / "link").symlink_to("sub/a")
+    size, digest = digest_folder(str(made))
+    draft = here / f"parts/.1.{digest[:16]}"
+    draft.mkdir(parents=True)
+    (draft / "sub").symlink_to(outside)
+    far.fetch_folder("parts/1", digest)
+    assert digest_folder(str(here / "parts/1")) == (size, digest)
+    assert [*outside.iterdir()] == []
+    assert not draft.exists()
+
+
+def test_an_input_that_changes_while_it_is_sent_is_looked_at_again_and_told(far: Any) -> None:
+    it = far(units=2)
+    stamp = (it.root / "raw/1.dat").stat()
+    with it.conductor():
+        pass
+    with Ledger.open(it.root) as ledger, ledger.transaction() as db:
+        wrong = sha256(b"something else").hexdigest()
+        row = ("raw/1.dat", stamp.st_size, stamp.st_mtime_ns, wrong)
+        db.execute("INSERT INTO content (path, bytes, mtime_ns, digest) VALUES (?, ?, ?, ?)", row)
+    said = list[str]()
+    it.clock.watchers.append(lambda: said.extend(row[0] for row in it.rows("SELECT why FROM problem")))
+    assert it.run().code == 0
+    assert it.states() == {"done": 2}
+    assert any("it is looked at again" in why for why in said)
+    assert it.rows("SELECT * FROM problem") == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from penstock.campaign import Stage
@@ -14,13 +14,14 @@ from penstock.errors import DefinitionError
 from penstock.ledger.locations import (
     bytes_at,
     contents_of,
+    forget_contents,
     held_at,
     locations_of,
     note_contents,
     note_sent,
 )
 from penstock.site.contents import Blob, Contents, look_at
-from penstock.site.far import FarFolder
+from penstock.site.far import Changed, FarFolder
 
 SLICE_BYTES = 256 << 20  # that one turn sends: others are waiting
 LOT_BYTES = 4 << 30  # of inputs that are sent before their tasks are submitted
@@ -53,8 +54,22 @@ class Outbound:
             return units
         self.note(units, copied)
         missing = [needed[digest] for digest in self.far.hold(needed.values())]
-        sent = self.far.send(first_within(missing, self.slice_bytes, size=lambda blob: blob.size))
-        return units if sent and sum(blob.size for blob in missing) <= self.slice_bytes else []
+        some = first_within(missing, self.slice_bytes, size=lambda blob: blob.size)
+        sent = self.deliver(lambda: self.far.send(some), paths)
+        return units if sent and len(some) == len(missing) else []
+
+    def deliver(self, send: Callable[[], None], paths: Iterable[str]) -> bool:
+        """Send what these files of ours hold; return False, and say so, when one changed meanwhile and is looked at again."""
+        problem = f"sending to {self.site}"
+        try:
+            send()
+        except Changed as error:
+            with self.ledger.transaction() as db:
+                forget_contents(db, paths)
+            self.ledger.set_problem(problem, f"{error}: it is looked at again", self.context.clock.now())
+            return False
+        self.ledger.set_problem(problem, None, self.context.clock.now())
+        return True
 
     def made_there(self, paths: Iterable[str]) -> set[str]:
         """Return those inputs that were made at the site, where they are used as they are."""
@@ -110,7 +125,8 @@ class Outbound:
     def put_programs(self, stages: Sequence[Stage]) -> bool:
         """Put the campaign's own files that stages run where they run there; return False if one changed meanwhile."""
         names = {name for stage in stages for name in stage.code if not name.startswith("/")}
-        return self.far.put(self.contents(names).programs())
+        programs = self.contents(names).programs()
+        return self.deliver(lambda: self.far.put(programs), names)
 
     def contents(self, paths: Iterable[str]) -> Contents:
         """Look at inputs or programs; what has to be digested is digested once for a size and time."""

@@ -253,6 +253,11 @@ def contents_of(db: sqlite3.Connection, seen: Mapping[str, tuple[int, int]]) -> 
     return {path: digest for path, size, mtime_ns, digest in rows if seen[path] == (size, mtime_ns)}
 
 
+def forget_contents(db: sqlite3.Connection, paths: Iterable[str]) -> None:
+    """Let files be digested anew."""
+    db.executemany("DELETE FROM content WHERE path = ?", [(path,) for path in paths])
+
+
 def note_contents(db: sqlite3.Connection, rows: Iterable[tuple[str, int, int, str]]) -> None:
     """Keep the digests of files: path, bytes, time in ns, digest."""
     db.executemany("INSERT OR REPLACE INTO content (path, bytes, mtime_ns, digest) VALUES (?, ?, ?, ?)", rows)

@@ -19,7 +19,7 @@ from penstock.errors import DefinitionError, SiteError
 from penstock.host import hostname, machine_id
 from penstock.ledger import FOLDER
 from penstock.rendering import View
-from penstock.runner.digests import digest_folder
+from penstock.runner.digests import digest_folder, sync_path, sync_tree
 from penstock.runner.files import make_folders, remove
 from penstock.runner.sealed import seal, unseal
 from penstock.runner.store import STORE, blob_of
@@ -29,11 +29,8 @@ from penstock.site.folders import writing
 from penstock.transports.protocol import Copy, Part, Transport, read_whole
 
 READ_ONLY = 0o444
-CHANGED = (
-    errno.ESTALE,
-    errno.EIO,
-    errno.ENOENT,
-)  # of files here: they have another size, other bytes, or are gone
+#: of files here: they have another size, other bytes, or are gone
+CHANGED = (errno.ESTALE, errno.EIO, errno.ENOENT)
 SCRATCH, OWNER = f"{FOLDER}/scratch", f"{FOLDER}/owner.json"
 DRAFT = ".{}.{}"
 
@@ -61,8 +58,8 @@ class FarFolder:
         """Keep these for our tasks there, and return the digests of those that the store does not have."""
         return self.base.hold(self.mark, {blob.digest: blob.size for blob in blobs})
 
-    def send(self, blobs: Iterable[Blob]) -> bool:
-        """Send what the store does not have; return False for what changed meanwhile, and has to be looked at again."""
+    def send(self, blobs: Iterable[Blob]) -> None:
+        """Send what the store does not have; raises Changed for what has to be looked at again."""
         texts, files = dict[str, bytes](), list[Copy]()
         for blob in blobs:
             if isinstance(blob.source, bytes):
@@ -71,11 +68,11 @@ class FarFolder:
                 files.append(Copy(blob_of(blob.digest), blob.source, blob.size, blob.digest, READ_ONLY))
         with writing(self.base.folder):
             self.base.write(texts)
-        return send_all(self.base, files)
+        send_all(self.base, files)
 
-    def put(self, programs: Sequence[Copy]) -> bool:
-        """Put programs where tasks run, as far as they are not there as they are here; return False if one changed meanwhile."""
-        return send_all(self.folder, programs)
+    def put(self, programs: Sequence[Copy]) -> None:
+        """Put programs where tasks run, as far as they are not there as they are here; raises Changed."""
+        send_all(self.folder, programs)
 
     def release(self, digests: Sequence[str]) -> None:
         """Let the store forget what no task of ours there needs any more."""
@@ -157,6 +154,7 @@ class FarFolder:
         final, parts = self.root / path, self.folder.walk([path])[path]
         draft = final.with_name(DRAFT.format(final.name[:200], digest[:16]))
         make_folders(str(draft))
+        remove_links(draft)
         self.folder.fetch([part_of(path, draft, part) for part in parts if not part.link])
         for part in (part for part in parts if part.link):
             make_link(draft / part.name, part.link)
@@ -165,6 +163,8 @@ class FarFolder:
             raise OSError(errno.EIO, "it has other bytes than were made", str(final))
         remove(str(final))
         os.rename(draft, final)
+        sync_tree(str(final))
+        sync_path(str(final.parent))
 
     def bring_archive(self, name: str) -> None:
         """Bring the archive of a finished job home, and remove it there; one that is not there stays away."""
@@ -176,16 +176,26 @@ class FarFolder:
             self.jobs.remove([name])
 
 
-def send_all(way: Transport, files: Sequence[Copy]) -> bool:
-    """Send files; return False if one changed meanwhile."""
+class Changed(Exception):
+    """A file of ours was not as it had been looked at when it was sent."""
+
+
+def send_all(way: Transport, files: Sequence[Copy]) -> None:
+    """Send files; raises Changed if one is not as it was."""
     with writing(way.folder):
         try:
             way.send(files)
         except OSError as error:
             if error.errno not in CHANGED:
                 raise
-            return False
-    return True
+            raise Changed(f"{error.filename or 'a file'} could not be sent ({error.strerror})") from error
+
+
+def remove_links(folder: Path) -> None:
+    """Remove the links that an earlier try made, since nothing is to be written through one."""
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            path.unlink()
 
 
 def part_of(path: str, draft: Path, part: Part) -> Copy:
