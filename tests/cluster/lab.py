@@ -9,7 +9,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
@@ -132,13 +131,3 @@ class Lab:
 def most_in_a_minute(times: list[float]) -> int:
     """Return the most of these that fall within one minute."""
     return max((sum(1 for other in times if one <= other < one + 60) for one in times), default=0)
-
-
-def until(condition: Any, what: str, seconds: float = 120.0) -> Any:
-    """Wait for something to be true; returns it."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"{what}: not within {seconds:g} s")

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cluster.lab import Lab, until
+from tests.cluster.lab import Lab
 from tests.cluster.packages import Unavailable
 from tests.cluster.slurm import Slurm
 from tests.sshd import HOST, Sshd, bring_up, end_connections
+from tests.until import until
 
 STAGES = """
 [stage.count]

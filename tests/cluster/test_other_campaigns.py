@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.base import Cluster
-from tests.cluster.lab import Lab, most_in_a_minute, until
+from tests.cluster.lab import Lab, most_in_a_minute
+from tests.until import until
 
 UNITS, BATCH = 120, 10
 FAILING = [unit for unit in range(1, UNITS + 1) if unit % 20 == 7]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.base import Cluster
-from tests.cluster.lab import Lab, until
+from tests.cluster.lab import Lab
+from tests.until import until
 
 STAGES = """
 [stage.a]

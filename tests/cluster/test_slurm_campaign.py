@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.cluster.lab import Lab, most_in_a_minute, until
+from tests.cluster.lab import Lab, most_in_a_minute
 from tests.cluster.slurm import Slurm
+from tests.until import until
 
 UNITS = int(os.environ.get("PENSTOCK_CLUSTER_UNITS", "600"))
 BATCH = 50 if UNITS >= 5000 else 15

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import psutil
 from tests.cluster.daemon import is_named
-from tests.cluster.lab import Lab, until
+from tests.cluster.lab import Lab
 from tests.cluster.slurm import Slurm
+from tests.until import until
 
 TOLD = """
 [stage.told]

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.desk import until
 from tests.far.lab import NEEDED, Lab
 from tests.far.rig import Rig
 from tests.sshd import Sshd
+from tests.until import until
 
 from penstock.campaign import Site
 from penstock.errors import AuthNeeded

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.desk import Desk, until
+from tests.desk import Desk
 from tests.far.lab import NEEDED, Lab
 from tests.sshd import Sshd
+from tests.until import until
 
 SLOW = """
 [stage.count]

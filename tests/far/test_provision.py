@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.desk import until
 from tests.far.lab import Lab
 from tests.far.rig import PYTHON, Rig
 from tests.sshd import Sshd
+from tests.until import until
 from tests.wheels import repack
 
 STAGES = """

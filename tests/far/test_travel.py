@@ -9,10 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.desk import Desk, until
+from tests.desk import Desk
 from tests.far.lab import Lab, as_local
 from tests.far.rig import Rig
 from tests.sshd import Sshd
+from tests.until import until
 
 TASKS = 60
 STAGES = """

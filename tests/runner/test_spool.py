@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.desk import SITE, Desk, until
+from tests.desk import SITE, Desk
+from tests.until import until
 
 from penstock.errors import SubmitRejected
 from penstock.host import start_time

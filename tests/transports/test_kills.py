@@ -2,36 +2,18 @@
 
 import os
 import signal
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-import pytest
+from tests.kills import kill_at
 
 from penstock.runner.store import blob_of, digests_in, roots_in
 from penstock.transports.local import LocalTransport
 from penstock.transports.protocol import Copy
 
-CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod"}
+OTHERS = {"os.rmdir", "os.truncate", "os.chmod"}  # changes of files
 ROUNDS, CAMPAIGNS = 60, 4
-
-
-def kill_at(step: int) -> None:
-    """Kill this process right before its n-th change of a file."""
-    left = [step]
-
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        writes = (
-            event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        )
-        if event in CHANGES or writes:
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(hook)
 
 
 def start(work: Callable[[], None]) -> int:
@@ -48,16 +30,6 @@ def start(work: Callable[[], None]) -> int:
 
 def code_of(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory if there is such: a kill of a process, unlike one of a machine, does not ask for flushes."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        yield Path(folder)
 
 
 def made(folder: Path, *data: bytes) -> list[Copy]:
@@ -103,7 +75,7 @@ def killed_campaign(way: LocalTransport, copies: list[Copy], home: Path, *, step
     """Let a campaign come and go, and kill it at a step; return its exit code."""
 
     def work() -> None:
-        kill_at(step)
+        kill_at(step, OTHERS)
         campaign(way, copies, home)
 
     return code_of(start(work))

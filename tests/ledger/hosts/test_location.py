@@ -6,14 +6,13 @@ import shutil
 import signal
 import socket
 import sqlite3
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.kills import kill_at
 
 from penstock.errors import Held, LedgerError, NothingYet
 from penstock.ledger import FILE, FOLDER, Ledger
@@ -491,34 +490,6 @@ def test_a_request_that_a_crash_left_behind_is_taken_in_once(cluster: Cluster, o
 # What becomes of it when the process is killed at each step that changes a file, from taking the record to giving
 # it back. Nothing that was committed is ever silently missing, and the same host always goes on by itself.
 
-CHANGES = {"os.rename", "os.remove", "os.mkdir", "sqlite3.connect"}
-
-
-def kill_at(step: int) -> None:
-    """Kill this process right before its n-th change of a file."""
-    left = [step]
-
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        writes = (
-            event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        )
-        if event in CHANGES or writes:
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(hook)
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory if there is such: a kill of a process, unlike one of a machine, does not ask for flushes."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        yield Path(folder)
-
 
 def no_baseline(cluster: Cluster) -> None:
     """Nothing was done before."""
@@ -566,7 +537,7 @@ def work_until(cluster: Cluster, step: int, kind: str) -> bool:
     told, tell = os.pipe()
 
     def work() -> None:
-        kill_at(step)
+        kill_at(step, {"sqlite3.connect"})
         with held(
             cluster.root,
             command="run",
