@@ -13,12 +13,16 @@ from tests.conductor.grid import Grid, taking
 from penstock.campaign import Site
 from penstock.conductor.fetching import fetch_asked
 from penstock.conductor.plan import plan
+from penstock.errors import LedgerError
 from penstock.ledger import Ledger
 from penstock.ledger.requests import record
 from penstock.runner.digests import digest_folder
 from penstock.runner.sealed import seal
 from penstock.site import ClusterSite
+from penstock.site.contents import Blob
+from penstock.site.far import FarFolder
 from penstock.testing import Fault
+from penstock.transports.local import LocalTransport
 
 HEAD = """
 [campaign]
@@ -266,6 +270,16 @@ def test_a_folder_comes_home_whole_and_nothing_is_written_through_a_link(tmp_pat
     assert digest_folder(str(here / "parts/1")) == (size, digest)
     assert [*outside.iterdir()] == []
     assert not draft.exists()
+
+
+def test_a_work_folder_that_cannot_be_made_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (here := tmp_path / "here").mkdir()
+    (tmp_path / "there").write_text("no folder")
+    jobs = LocalTransport(tmp_path / "there/mark/jobs")
+    far = FarFolder(Site("far", shared_files=False, workdir=tmp_path / "there"), here, jobs, "mark")
+    for ask in (far.own, lambda: far.hold([Blob("ab" * 32, 3, b"abc")])):
+        with pytest.raises(LedgerError, match=r"there.* cannot be (written|made) \(.*\): .+"):
+            ask()
 
 
 def test_an_input_that_changes_while_it_is_sent_is_looked_at_again_and_told(far: Any) -> None:

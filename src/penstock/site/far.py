@@ -56,7 +56,8 @@ class FarFolder:
 
     def hold(self, blobs: Iterable[Blob]) -> Sequence[str]:
         """Keep these for our tasks there, and return the digests of those that the store does not have."""
-        return self.base.hold(self.mark, {blob.digest: blob.size for blob in blobs})
+        with writing(self.base.folder):
+            return self.base.hold(self.mark, {blob.digest: blob.size for blob in blobs})
 
     def send(self, blobs: Iterable[Blob]) -> None:
         """Send what the store does not have; raises Changed for what has to be looked at again."""
@@ -76,7 +77,8 @@ class FarFolder:
 
     def release(self, digests: Sequence[str]) -> None:
         """Let the store forget what no task of ours there needs any more."""
-        self.base.release(self.mark, digests)
+        with writing(self.base.folder):
+            self.base.release(self.mark, digests)
 
     def misfits(self, products: Sequence[Product]) -> Mapping[str, str]:
         """Return products that are missing there or have another size, and what is wrong."""
@@ -116,7 +118,8 @@ class FarFolder:
         """Let the campaign's folder there be this machine's, unless it is."""
         if not self.check_owner():
             ours = {"machine": machine_id(), "host": hostname(), "root": str(self.root)}
-            self.folder.write({OWNER: seal(json.dumps(ours).encode())})
+            with writing(self.folder.folder):
+                self.folder.write({OWNER: seal(json.dumps(ours).encode())})
 
     def take_over(self) -> None:
         """Let the campaign's folder there be this machine's."""
