@@ -25,6 +25,7 @@ CABLE = Path(__file__).with_name("cable.py")
 PORTS_EACH = 30  # of one process of tests
 
 SERVER = """\
+{options}
 Port {port}
 ListenAddress {address}
 HostKey {home}/host_key
@@ -39,7 +40,6 @@ UseDNS no
 MaxStartups 100
 LogLevel VERBOSE
 SetEnv HOME={there} PATH={path}{environment}
-{options}
 """
 
 CLIENT = """\

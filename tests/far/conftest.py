@@ -54,9 +54,9 @@ def brought_up(made: Rig) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    """A host that shares nothing with this one, without a scheduler, and a cable."""
-    yield from brought_up(Rig(tmp_path / "rig"))
+def rig(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """A host that shares nothing with this one, without a scheduler, and a cable; a parameter is lines for its sshd."""
+    yield from brought_up(Rig(tmp_path / "rig", getattr(request, "param", "")))
 
 
 @pytest.fixture

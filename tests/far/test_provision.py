@@ -80,3 +80,14 @@ def test_functions_run_with_them(lab: Lab, rig: Rig) -> None:
     for number in (1, 2, 3):
         text = (lab.root / f"norms/{number}.txt").read_text()
         assert text == f"{5 * number} {rig.there}/penstock/store/env/{there.name}/bin/python\n"
+
+
+def test_functions_are_refused_before_a_job_where_nothing_says_what_python_they_get(
+    lab: Lab, rig: Rig
+) -> None:
+    lab.define(STAGES, units=3, site='workdir = "~/penstock"\n')
+    for command in ("check", "run"):
+        refused = lab.penstock(command)
+        assert refused.returncode == 2, refused.stdout + refused.stderr
+        assert "does not say which Python at coulson has what it needs" in refused.stderr
+    assert not rig.path("~/penstock").exists()

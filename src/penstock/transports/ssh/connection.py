@@ -21,6 +21,7 @@ from penstock.transports.ssh.failures import (
     SESSION_REFUSED,
     UNKNOWN,
     explain_login,
+    last_line,
     needs_login,
     shown_key,
 )
@@ -113,6 +114,12 @@ class Connection:
             said = self.said()
             shown = self.host_key() if UNKNOWN.search(said) else ""
             raise explain_login(said, self.host, self.site, shown=shown)
+        self.try_call("exit 0", hear)
+        if not self.is_open():
+            raise SiteError(
+                f"{self.host} let you in and closed the connection at once ({last_line(self.said()) or 'without a word'}):"
+                f" see what `ssh {self.host}` says, and ask its administrators"
+            )
 
     def host_key(self) -> str:
         """Return the fingerprint of the key that the host shows, without logging in."""
@@ -165,6 +172,11 @@ class Connection:
         finally:
             end(process)
         return Called(process.returncode, out, err.decode(errors="replace"))
+
+
+def hear(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """Talk to a command that needs nothing."""
+    return process.communicate(timeout=CONNECT_S)
 
 
 def is_refused(called: Called) -> bool:
