@@ -11,9 +11,10 @@ import pytest
 from tests.conductor.grid import Grid, taking
 
 from penstock.campaign import Site
+from penstock.conductor import Conductor
 from penstock.conductor.fetching import fetch_asked
 from penstock.conductor.plan import plan
-from penstock.errors import LedgerError
+from penstock.errors import DefinitionError, LedgerError
 from penstock.ledger import Ledger
 from penstock.ledger.requests import record
 from penstock.runner.digests import digest_folder
@@ -134,6 +135,35 @@ def test_products_that_stay_there_are_done_and_are_fetched_on_request(far: Any) 
         record(ledger, "fetch", {"stage": "copy", "file": "out/[01].txt"}, "me@here", it.clock.now())
     assert it.run().code == 0
     assert sorted(it.fetched()) == ["out/0.txt", "out/1.txt"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("shared_files = false", "shared_files = true", r"`shared_files` of \[site.pretend\] has changed"),
+        ("/there", "/elsewhere", r"`workdir` of \[site.pretend\] has changed"),
+        ('[site.pretend]\nscheduler', '[site.other]\nscheduler', r"\[site.pretend\] is gone"),
+    ],
+)  # fmt: skip
+def test_products_that_are_only_there_keep_their_site_as_it_is(
+    far: Any, old: str, new: str, told: str
+) -> None:
+    it = far(site='fetch = "none"\n')
+    assert it.run().code == 0
+    kept = it.head
+    it.head = kept.replace('site = "pretend"', 'site = "local"').replace(old, new)
+    it.define(COPY)
+    refusal = rf"6 products \(\d+ B\) made at site 'pretend' .*{told}"
+    with pytest.raises(DefinitionError, match=refusal), Conductor(it.campaign(), command="run"):
+        pass
+    it.head = kept.replace('"none"', '"all"')
+    it.define(COPY)
+    assert it.run().code == 0
+    assert len(it.fetched()) == 6
+    it.head = kept.replace('site = "pretend"', 'site = "local"').replace(old, new)
+    it.define(COPY)
+    with Conductor(it.campaign(), command="run"):
+        pass  # nothing is only there any more
 
 
 def test_a_product_that_is_awaited_at_home_comes_home_for_it(far: Any, tmp_path: Path) -> None:

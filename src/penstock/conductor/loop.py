@@ -18,6 +18,7 @@ from penstock.conductor.context import Context
 from penstock.conductor.durations import Durations
 from penstock.conductor.recovery import take_over
 from penstock.conductor.scope import Only
+from penstock.conductor.staying import refuse_to_forget
 from penstock.conductor.steps import (
     STEPS,
     Crew,
@@ -107,6 +108,7 @@ class Conductor:
     def _prepare(self) -> None:
         """Register the definition, and find what earlier conductors left."""
         campaign, ledger, clock = self.campaign, self.ledger, self.clock
+        refuse_to_forget(ledger, campaign)
         self.graph = graph = register(ledger, campaign, config.to_json(campaign), now=clock.now())
         ledger.check_in(clock.monotonic())
         context = Context(

@@ -97,6 +97,11 @@ def sites_with_files(db: sqlite3.Connection) -> list[str]:
     return [row[0] for row in db.execute("SELECT site FROM location UNION SELECT site FROM sent")]
 
 
+def sites_away(db: sqlite3.Connection) -> list[str]:
+    """Return the sites that have products which are not here."""
+    return [row[0] for row in db.execute("SELECT DISTINCT site FROM location WHERE NOT home")]
+
+
 def is_needed(db: sqlite3.Connection, site: str) -> bool:
     """Whether products that are not here, or unfinished jobs, are at a site."""
     away = "SELECT 1 FROM location WHERE site = ?1 AND NOT home"
