@@ -109,9 +109,11 @@ class Lab:
 def as_local(lab: Lab, root: Path) -> Lab:
     """Return the same campaign, with its files, for this machine alone."""
     root.mkdir()
-    for path in ("raw", "tools", "units.csv"):
+    for path in ("raw", "tools"):
         if (lab.root / path).is_dir():
             shutil.copytree(lab.root / path, root / path)
+    for path in (*lab.root.glob("*.csv"), *lab.root.glob("*.py")):
+        shutil.copy2(path, root)
     text = (lab.root / "penstock.toml").read_text()
     head, _, rest = text.partition("[site.far]")
     (root / "penstock.toml").write_text(head.replace('site = "far"', "") + rest[rest.index("[stage.") :])

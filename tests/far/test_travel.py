@@ -4,18 +4,21 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.desk import Desk
 from tests.far.lab import Lab, as_local
+from tests.far.rig import PYTHON as PYTHON_THERE
 from tests.far.rig import Rig
+from tests.far.wire import listen_in, sent_home
 from tests.sshd import Sshd
 from tests.until import until
 
 TASKS = 60
+CUTS, LOST_BYTES = 4, 3 << 20  # that may be under way each time that a result is cut off
 STAGES = """
 [stage.turn]
 each = "unit"
@@ -63,7 +66,8 @@ def with_files(lab: Lab, site: str) -> Lab:
 
 @pytest.fixture
 def turning(lab: Lab, tmp_path: Path) -> Lab:
-    return with_files(lab, f'cores = 2\nworkdir = "{tmp_path}/far"\n')
+    python = listen_in(tmp_path / "wire", tmp_path / "wire", sys.executable)
+    return with_files(lab, f'cores = 2\nworkdir = "{tmp_path}/far"\npython = "{python}"\n')
 
 
 def results(root: Path) -> dict[str, bytes]:
@@ -88,9 +92,25 @@ def test_results_are_those_of_a_local_run_and_nothing_is_left(
     assert turning.outcomes() == {"ok": 2 * TASKS + 1}
     assert results(turning.root) == expected(turning, tmp_path)
     assert [*(tmp_path / "far").rglob("*")] == []
+    once = {name: [range(len(data))] for name, data in results(turning.root).items()}
+    assert came_home(tmp_path / "wire") == once
     assert server.logins() == (1, 0)
     log = turning.penstock("log", "3", "--stage", "turn")
     assert log.returncode == 0, log.stderr
+
+
+def came_home(wire: Path) -> dict[str, list[range]]:
+    """Return by product which of its bytes were sent home, each time."""
+    return {path.partition("/files/")[2]: sent for path, sent in sent_home(wire).items()}
+
+
+def bytes_again(sent: Sequence[range]) -> int:
+    """Return how many bytes were sent that had been sent before."""
+    again = end = 0
+    for each in sorted(sent, key=lambda each: each.start):
+        again += max(0, min(end, each.stop) - each.start)
+        end = max(end, each.stop)
+    return again
 
 
 @pytest.fixture(params=["rig", "rig_slurm"])
@@ -106,7 +126,10 @@ def test_it_ends_by_itself_whatever_happens(
     a third of the store is purged.
     """
     scheduler = request.node.callspec.params["host"].replace("rig_slurm", "slurm").replace("rig", "local")
-    lab = with_files(lab_at(host), f'scheduler = "{scheduler}"\nworkdir = "~/penstock"\n')
+    python = listen_in(host.path("~/wire"), host.there / "wire", PYTHON_THERE, "/mnt/tests/far/wire.py")
+    lab = with_files(
+        lab_at(host), f'scheduler = "{scheduler}"\nworkdir = "~/penstock"\npython = "{python}"\n'
+    )
     generator, far = random.Random(3), host.path("~/penstock")
     lab.login()
     first = lab.start()
@@ -140,6 +163,10 @@ def test_it_ends_by_itself_whatever_happens(
     assert results(lab.root) == expected(lab, tmp_path)
     assert [*far.rglob("*")] == []
     assert host.logins()[1] == 0
+    came = came_home(host.path("~/wire"))
+    assert came.keys() == results(lab.root).keys()
+    again = {name: more for name, sent in came.items() if (more := bytes_again(sent))}
+    assert sum(again.values()) <= CUTS * LOST_BYTES, again
 
 
 def finished(lab: Lab) -> int:

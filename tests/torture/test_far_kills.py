@@ -1,10 +1,12 @@
 """The same torture with a network in between: the site is a machine without a scheduler, behind a real SSH server.
 
-Besides those who are hit here, blows fall on the connection at both of its ends, on commands there in the middle of a
-question, and on what starts elements there. A person logs in again each time. What dies there without a word is noticed
-after three minutes, so runners are hit more rarely.
+The campaign's folder is seen there, or files travel. Besides those who are hit here, blows fall on the connection at both
+of its ends, on commands there in the middle of a question or of a transfer, and on what starts elements there. A person
+logs in again each time. `PENSTOCK_KILLS` says how often for each form; without it they share 25 kills.
 """
 
+import os
+import random
 import shutil
 import sys
 import tempfile
@@ -19,12 +21,13 @@ from tests.cluster.packages import Unavailable
 from tests.desk import Desk
 from tests.sshd import HOST, Sshd, bring_up, end_connections
 from tests.torture.test_kills import (
-    DEFINITION,
-    KILLS,
     RETRY,
     SEED,
+    Ticked,
     Torture,
     arguments_of,
+    keep_no_big_folder,
+    kept_of,
     kill,
     test_a_merge_has_all_its_members_once,
     test_a_task_runs_once_for_each_attempt_that_is_recorded_and_succeeds_once,
@@ -33,9 +36,11 @@ from tests.torture.test_kills import (
     test_nothing_else_is_left_on_the_disk,
     test_the_tallies_equal_a_recount,
     test_what_was_done_never_ran_again,
+    word,
 )
 
 __all__ = [
+    "keep_no_big_folder",
     "test_a_merge_has_all_its_members_once",
     "test_a_task_runs_once_for_each_attempt_that_is_recorded_and_succeeds_once",
     "test_all_blows_fell_before_the_work_was_over",
@@ -48,33 +53,35 @@ __all__ = [
 SITE = f"""\
 [site.far]
 host = "{HOST}"
-python = "{{python}}"
 cores = 3
-shared_files = true
 visibility = "2s"
 """
 OFTEN = 'retry = { lost = 100, error = { times = 100, delays = ["1s"] } }\nbatch = 8\nbatch_wait = "0s"'
 CONNECTED = ("master", "connection", "everybody")
 LOOK_S = 2.0  # that a command there is awaited which can be hit
+LARGE, LARGE_EACH = 1 << 20, 16  # bytes of a file that travels, and of how many units one has such a file
 
 
 class Far(Torture):
-    """A campaign here, whose runners are behind `server`."""
+    """A campaign here, whose runners are behind `server`, where its folder is seen, too."""
 
     blows_of: ClassVar = {
         "conductor": 12, "master": 6, "connection": 4, "session": 10, "supervisor": 12, "task": 6, "runner": 1, "everybody": 1,
     }  # fmt: skip
     patience_s = 900.0
 
-    def __init__(self, root: Path, server: Sshd) -> None:
+    def __init__(self, root: Path, kills: int, server: Sshd) -> None:
         self.server, self.desk = server, Desk(server.there)
         self.state = Path(tempfile.mkdtemp(prefix="penstock-ssh-"))
-        local = "[site.local]\ncores = 3\n"
-        site = SITE.format(python=sys.executable)
-        self.definition = DEFINITION.replace(local, site).replace(RETRY, OFTEN)
-        self.definition = self.definition.replace('name = "torture"', 'name = "torture"\nsite = "far"')
-        super().__init__(root)
+        super().__init__(root, kills)
         self.log_in()
+
+    def definition(self) -> str:
+        text = super().definition().replace("[site.local]\ncores = 3\n", self.site()).replace(RETRY, OFTEN)
+        return text.replace('name = "torture"', 'name = "torture"\nsite = "far"')
+
+    def site(self) -> str:
+        return f'{SITE}python = "{sys.executable}"\nshared_files = true\n'
 
     @property
     def environment(self) -> dict[str, str]:
@@ -95,8 +102,8 @@ class Far(Torture):
                 return [p.pid for p in psutil.process_iter() if self.is_master(p)]
             case "connection":
                 return [p.pid for p in self.connections()]
-            case "session":
-                return self.session()
+            case "session" | "transfer":
+                return self.session(blow)
             case "supervisor":
                 return [p.pid for p in self.desk.supervisors()]
             case "everybody":
@@ -114,14 +121,19 @@ class Far(Torture):
         process = self.server.daemon.process
         return process.children() if process else []
 
-    def session(self) -> list[int]:
+    def session(self, blow: str) -> list[int]:
         """Wait for a command there that answers a question, and return it."""
         until = time.monotonic() + LOOK_S
         while time.monotonic() < until:
-            if found := [child.pid for each in self.connections() for child in each.children()]:
+            found = [child.pid for each in self.connections() for child in each.children()]
+            if found and (blow != "transfer" or self.is_transferring()):
                 return found[:1]
             time.sleep(0.001)
         return []
+
+    def is_transferring(self) -> bool:
+        """Whether a file is under way."""
+        return False
 
     def strike(self) -> None:
         """Kill somebody, and log in where that ended the connection."""
@@ -129,6 +141,18 @@ class Far(Torture):
         super().strike()
         if any(self.blows[blow] > before[blow] for blow in CONNECTED):
             self.log_in()
+
+    def end(self) -> int | str:
+        """Let `run` go on until the jobs of killed runners are over, too, which is noticed after their tasks were done again."""
+        until = time.monotonic() + self.patience_s
+        code = super().end()
+        while code == 0 and self.rows("SELECT 1 FROM job WHERE state <> 'finished' LIMIT 1"):
+            if time.monotonic() > until:
+                return "a job is never over"
+            time.sleep(1)
+            self.conductor = self.start("run")
+            code = super().end()
+        return code
 
     def close(self) -> None:
         """End all that is there."""
@@ -138,16 +162,67 @@ class Far(Torture):
         self.server.down()
 
 
-@pytest.fixture(scope="module")
-def torture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Far]:
-    print(f"PENSTOCK_SEED={SEED} PENSTOCK_KILLS={KILLS}")
+class Travelling(Far):
+    """The same where files travel, some of them large."""
+
+    blows_of: ClassVar = {**Far.blows_of, "transfer": 12}
+
+    def definition(self) -> str:
+        return super().definition().replace('"{product}"]', '"{product}", "{path}"]', 1)
+
+    def site(self) -> str:
+        return f'{SITE}python = "{sys.executable}"\nworkdir = "{self.work}"\n'
+
+    @property
+    def work(self) -> Path:
+        """The work folder there."""
+        return self.server.there / "work"
+
+    def write_files(self) -> None:
+        super().write_files()
+        (self.root / "raw").mkdir()
+        rows = list[str]()
+        for unit in self.units:
+            (self.root / f"raw/{unit}.txt").write_text(self.raw(unit))
+            rows.append(f"{unit},{word(unit)},raw/{unit}.txt\n")
+        (self.root / "units.csv").write_text("unit,word,path\n" + "".join(rows))
+
+    def raw(self, unit: int) -> str:
+        size = 100 if unit % LARGE_EACH else LARGE
+        return f"{unit} {random.Random(unit).randbytes(size // 2).hex()}\n"
+
+    @property
+    def jobs(self) -> str:
+        return str(self.work)
+
+    @property
+    def scratch(self) -> Path:
+        return next(self.work.glob("*/files/.penstock/scratch"), self.work)
+
+    def is_transferring(self) -> bool:
+        drafts = (self.work.glob("store/*/.*"), (self.root / "out").glob("*/.*.txt.*"))
+        return any(map(any, drafts))
+
+
+class TickedTravelling(Ticked, Travelling):
+    """The same, where no conductor knows more than the record."""
+
+
+#: the forms, and how often there are blows if nobody says it
+FORMS = {Far: 7, Travelling: 9, TickedTravelling: 9}
+
+
+@pytest.fixture(scope="module", params=FORMS, ids=lambda form: form.__name__)
+def torture(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Far]:
+    kills = int(os.environ.get("PENSTOCK_KILLS", FORMS[request.param]))
+    print(f"PENSTOCK_SEED={SEED} PENSTOCK_KILLS={kills}")
     folder = tmp_path_factory.mktemp("far")
     try:
         server = bring_up(folder / "sshd")
     except Unavailable as reason:
         pytest.skip(f"sshd: {reason}")
     (folder / "campaign").mkdir()
-    tortured = Far(folder / "campaign", server)
+    tortured = request.param(folder / "campaign", kills, server)
     try:
         tortured.run()
         print(dict(tortured.blows))
@@ -167,3 +242,11 @@ def test_nobody_logged_in_but_the_person(torture: Far) -> None:
 def test_nothing_is_left_running_there(torture: Far) -> None:
     assert torture.desk.supervisors() == []
     assert torture.desk.living() == set(), torture.story()
+
+
+def test_nothing_is_left_in_the_home_there_but_what_a_person_was_told_of(torture: Far) -> None:
+    there, told = torture.server.there, [torture.scratch / name for name in kept_of(torture)]
+    ours = [there / ".cache", there / ".local", *told]
+    left = [path for path in there.rglob("*") if not any(path.is_relative_to(folder) for folder in ours)]
+    ways = {there / "work"}.union(*(folder.parents for folder in told))
+    assert set(left) <= ways, torture.story()

@@ -27,7 +27,6 @@ from penstock.ledger.archive import read_stretch
 
 KILLS = int(os.environ.get("PENSTOCK_KILLS", "25"))
 SEED = int(os.environ.get("PENSTOCK_SEED") or secrets.randbelow(10**6))
-UNITS = 30 + 6 * KILLS
 PATIENCE_S = 120.0
 ROUNDED_S = 0.0005  # the ledger has times in milliseconds
 TOLD = 3  # units whose whole history a failure tells
@@ -37,7 +36,6 @@ TOLD_LINES = 60
 BLOWS = {"conductor": 3, "runner": 4, "task": 4, "everybody": 1}
 
 EXPANDED, PARTS = 20, 3
-TASKS = 4 * UNITS + EXPANDED * (1 + PARTS) + 1
 
 # Each blow may hit the same unit again, however small the chance: here retries must not run out.
 RETRY = "retry = { lost = 100, error = 100 }"
@@ -95,14 +93,14 @@ products = "out/all.txt"
 """
 
 MAKE = """\
-echo "$1 $2 $(date +%s.%N)" >> runs.log
+echo "$1 $2 $(date +%s.%N)" >> 'RUNS'
 printf half > "$4"
 sleep 0.0$(( ${2%%.*} % 5 ))
 { echo "$1 $3"; [ -z "$5" ] || cat "$5"; } > "$4"
 """
 
 MERGE = """\
-echo "all  $(date +%s.%N)" >> runs.log
+echo "all  $(date +%s.%N)" >> 'RUNS'
 printf half > "$1"
 while read -r path; do cat "$path" || exit 1; done < "$2" > "$1"
 """
@@ -112,7 +110,7 @@ import os, time
 from pathlib import Path
 
 def note(stage, task):
-    run = os.open(Path(__file__).parent / "runs.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    run = os.open("RUNS", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(run, f"{{stage}} {{task.key[0]}} {{time.time()}}\\n".encode())
     os.close(run)
 
@@ -142,24 +140,45 @@ def word(unit: int) -> str:
 
 
 class Torture:
-    """A campaign in `root`, and the blows that it gets."""
+    """A campaign in `root`, and the blows that it gets; tasks write into the file `runs` that they begin."""
 
-    blows_of, definition, patience_s = BLOWS, DEFINITION, PATIENCE_S
+    blows_of, patience_s = BLOWS, PATIENCE_S
 
-    def __init__(self, root: Path) -> None:
-        self.root, self.random = root, random.Random(SEED)
+    def __init__(self, root: Path, kills: int) -> None:
+        self.root, self.kills, self.random = root, kills, random.Random(SEED)
+        self.units = range(1, 31 + 6 * kills)
+        self.tasks_in_all = 4 * len(self.units) + EXPANDED * (1 + PARTS) + 1
         self.blows = Counter[str]()
-        self.output = root.with_suffix(".out")
+        self.output, self.runs = root.with_suffix(".out"), root.with_suffix(".runs")
         self.conductor: subprocess.Popen[bytes]
-        for name, text in {
-            "penstock.toml": self.definition,
-            "make.sh": MAKE,
-            "merge.sh": MERGE,
-            "lab.py": LAB,
-        }.items():
-            (root / name).write_text(text)
-        rows = "".join(f"{unit},{word(unit)}\n" for unit in range(1, UNITS + 1))
-        (root / "units.csv").write_text("unit,word\n" + rows)
+        self.write_files()
+
+    def definition(self) -> str:
+        return DEFINITION
+
+    def write_files(self) -> None:
+        """Write the definition, the programs, and what the source finds."""
+        texts = {"penstock.toml": self.definition(), "make.sh": MAKE, "merge.sh": MERGE, "lab.py": LAB}
+        for name, text in texts.items():
+            (self.root / name).write_text(text.replace("RUNS", str(self.runs)))
+        rows = "".join(f"{unit},{word(unit)}\n" for unit in self.units)
+        (self.root / "units.csv").write_text("unit,word\n" + rows)
+
+    def raw(self, unit: int) -> str:
+        """Return what is in a unit's own file, if it has one."""
+        return ""
+
+    def products_of(self, unit: int) -> dict[str, str]:
+        """Return what a unit's products must be."""
+        first = f"a {word(unit)}\n{self.raw(unit)}"
+        return {
+            f"a/{unit}.txt": first,
+            f"b/{unit}.txt": f"b {word(unit)}\n{first}",
+            f"p/{unit}.txt": f"p {first}",
+            f"q/{unit}.txt": f"q p {first}",
+            **{f"parts/{unit}/{part}": word(unit) for part in range(3)},
+            **{f"x/{unit}/{part}.txt": f"x {10 * part}\n" for part in range(PARTS) if unit <= EXPANDED},
+        }
 
     @property
     def environment(self) -> dict[str, str]:
@@ -176,8 +195,17 @@ class Torture:
 
     def runners(self) -> list[psutil.Process]:
         """Return the processes that run jobs of this campaign, forked workers too."""
-        jobs = str(self.root / ".penstock" / "jobs")
-        return [p for p in psutil.process_iter() if any(jobs in word for word in arguments_of(p))]
+        return [p for p in psutil.process_iter() if any(self.jobs in word for word in arguments_of(p))]
+
+    @property
+    def jobs(self) -> str:
+        """The folder of jobs, which runners are started with."""
+        return str(self.root / ".penstock" / "jobs")
+
+    @property
+    def scratch(self) -> Path:
+        """The folder in which tasks have private ones."""
+        return self.root / ".penstock" / "scratch"
 
     def tasks(self) -> list[psutil.Process]:
         """Return the processes at work on tasks: forked workers, and commands with what they started."""
@@ -211,7 +239,7 @@ class Torture:
     def run(self) -> None:
         """Run to the end, under blows."""
         self.conductor = self.start()
-        while sum(self.blows.values()) < KILLS and self.goes_on():
+        while sum(self.blows.values()) < self.kills and self.goes_on():
             if self.random.random() < 0.7:
                 self.wait_for_work()
             time.sleep(self.random.choice([0.02, 0.1, 0.5]) * self.random.random())
@@ -230,7 +258,7 @@ class Torture:
 
     def wait_for_work(self) -> None:
         """Spread the blows over the work, however quick it goes."""
-        share = 0.9 * TASKS * sum(self.blows.values()) / KILLS
+        share = 0.9 * self.tasks_in_all * sum(self.blows.values()) / self.kills
         while self.goes_on() and len(runs_of(self)) < share:
             time.sleep(0.01)
 
@@ -292,14 +320,14 @@ class Ticked(Torture):
     def all_done(self) -> bool:
         if not (self.root / ".penstock" / "ledger.sqlite").exists():
             return False
-        return self.rows("SELECT count(*) FROM task WHERE state = 'done'") == [(TASKS,)]
+        return self.rows("SELECT count(*) FROM task WHERE state = 'done'") == [(self.tasks_in_all,)]
 
     def end(self) -> int | str:
         """Tick until all is done, and let a `run` find that it is."""
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + self.patience_s
         while self.goes_on() and time.monotonic() < until:
             time.sleep(0.05)
-        self.conductor.wait(PATIENCE_S)
+        self.conductor.wait(self.patience_s)
         self.conductor = self.start("run")
         return super().end()
 
@@ -340,36 +368,28 @@ def torture(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     print(f"PENSTOCK_SEED={SEED} PENSTOCK_KILLS={KILLS}")
     root = tmp_path_factory.mktemp("torture") / "campaign"
     root.mkdir()
-    tortured = request.param(root)
+    tortured = request.param(root, KILLS)
     tortured.run()
     return tortured
 
 
 def test_all_blows_fell_before_the_work_was_over(torture: Torture) -> None:
-    assert sum(torture.blows.values()) == KILLS, torture.story()
+    assert sum(torture.blows.values()) == torture.kills, torture.story()
 
 
 def test_every_unit_has_its_products_with_the_right_content(torture: Torture) -> None:
     wrong: dict[int, list[str]] = {}
-    for unit in range(1, UNITS + 1):
-        expected = {
-            f"a/{unit}.txt": f"a {word(unit)}\n",
-            f"b/{unit}.txt": f"b {word(unit)}\na {word(unit)}\n",
-            f"p/{unit}.txt": f"p a {word(unit)}\n",
-            f"q/{unit}.txt": f"q p a {word(unit)}\n",
-            **{f"parts/{unit}/{part}": word(unit) for part in range(3)},
-            **{f"x/{unit}/{part}.txt": f"x {10 * part}\n" for part in range(PARTS) if unit <= EXPANDED},
-        }
-        if other := [name for name, text in expected.items() if text_of(torture.root / "out" / name) != text]:
+    for unit in torture.units:
+        expected = torture.products_of(unit).items()
+        if other := [name for name, text in expected if text_of(torture.root / "out" / name) != text]:
             wrong[unit] = other
     assert not wrong, torture.story(wrong)
 
 
 def test_a_merge_has_all_its_members_once(torture: Torture) -> None:
-    merged = sorted((torture.root / "out/all.txt").read_text().splitlines())
-    assert merged == sorted(f"{stage} {word(n)}" for n in range(1, UNITS + 1) for stage in "ab"), (
-        torture.story()
-    )
+    merged = (torture.root / "out/all.txt").read_text().splitlines()
+    members = [torture.products_of(unit)[f"b/{unit}.txt"] for unit in torture.units]
+    assert Counter(merged) == Counter("".join(members).splitlines()), torture.story()
 
 
 def test_nothing_else_is_left_on_the_disk(torture: Torture) -> None:
@@ -379,18 +399,17 @@ def test_nothing_else_is_left_on_the_disk(torture: Torture) -> None:
     left = [path for path in left if path.name.partition(".")[0] not in not_over]
     assert not left, f"{left}\n{torture.story()}"
     known = re.compile(r"ledger\.sqlite(-wal|-shm)?|now|jobs|scratch|runner-\w+\.pyz|p\w{10}\.zip")
-    folders = [torture.root / ".penstock" / name for name in ("", "jobs", "scratch")]
+    folders = [torture.root / ".penstock", torture.root / ".penstock/jobs", torture.scratch]
     names = {path.name for folder in folders for path in folder.glob("*")}.difference(not_over)
     strange = {name for name in names if not known.fullmatch(name)}
-    kept = torture.rows("SELECT why FROM attempt WHERE instr(why, 'its scratch folder is kept')")
-    assert strange == {why.rpartition("/")[2] for (why,) in kept}, torture.story()
+    assert strange == kept_of(torture), torture.story()
 
 
 def test_what_was_done_never_ran_again(torture: Torture) -> None:
     done = {(stage, key): ended for stage, key, outcome, ended in attempts_of(torture) if outcome == "ok"}
     again = [run for run in runs_of(torture) if run[2] > done[run[:2]] + ROUNDED_S]
     assert not again, torture.story(units_of(again))
-    assert len(done) == TASKS
+    assert len(done) == torture.tasks_in_all
 
 
 def test_a_task_runs_once_for_each_attempt_that_is_recorded_and_succeeds_once(torture: Torture) -> None:
@@ -425,10 +444,15 @@ def test_no_process_is_left_over(torture: Torture) -> None:
     assert not left, torture.story()
 
 
+def kept_of(torture: Torture) -> set[str]:
+    """Return the scratch folders into which people were told to look."""
+    told = torture.rows("SELECT why FROM attempt WHERE instr(why, 'its scratch folder is kept')")
+    return {why.rpartition("/")[2] for (why,) in told}
+
+
 def runs_of(torture: Torture) -> list[tuple[str, str, float]]:
     """Return what the tasks themselves wrote: (stage, key, when it began)."""
-    log = torture.root / "runs.log"
-    text = log.read_text() if log.exists() else ""
+    text = torture.runs.read_text() if torture.runs.exists() else ""
     lines = text[: text.rfind("\n") + 1].splitlines()  # the last one may be half written
     return [(stage, key, float(at)) for stage, key, at in (line.split(" ") for line in lines)]
 
