@@ -17,8 +17,7 @@ from penstock.ledger.experience import experience_of, learn, longer
 
 T = TypeVar("T")
 
-ALONE_S, ALONE_AT_MOST_S = 30.0, 300.0  # between two tries, the longer the more of them there were
-LOGIN_S = 30.0  # until it is looked whether a person has logged in, which asks nobody there
+ALONE_S, ALONE_AT_MOST_S = 2.0, 300.0  # between two tries, the longer the more of them there were
 
 
 def visit(context: Context, name: str, do: Callable[[], T], otherwise: T) -> T:
@@ -37,14 +36,20 @@ def visit(context: Context, name: str, do: Callable[[], T], otherwise: T) -> T:
 
 
 def note_away(context: Context, name: str, error: SiteError) -> None:
-    """Record that a site cannot be reached, since when and why, and when to try again."""
+    """Record that a site cannot be reached, since when and why, and when to try again.
+
+    Whether a person has logged in asks nobody there, so that is looked at in every turn.
+    """
     known, now = experience_of(context.ledger.db, name), context.clock.now()
-    failures = 1 if known.away is None else known.failures + 1
-    pause = longer(ALONE_S, failures - 1, at_most=ALONE_AT_MOST_S)
-    if isinstance(error, AuthNeeded):
-        pause = LOGIN_S
     why = str(error).removeprefix(f"site '{name}'").lstrip(": ")
-    learn(context.ledger, name, away=known.away or now, away_why=why, failures=failures, ask_due=now + pause)
+    if isinstance(error, AuthNeeded):
+        failures, due = 0, None
+    else:
+        failures = 1 if known.away is None else known.failures + 1
+        due = now + longer(ALONE_S, failures - 1, at_most=ALONE_AT_MOST_S)
+    if (known.away_why, known.ask_due) == (why, due):
+        return  # as it was a turn ago
+    learn(context.ledger, name, away=known.away or now, away_why=why, failures=failures, ask_due=due)
     context.ledger.set_problem(
         f"site {name}", None, now
     )  # what its scheduler said before may not hold any more

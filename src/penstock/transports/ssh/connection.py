@@ -142,6 +142,8 @@ class Connection:
 
     def call(self, command: str, talk: Exchange) -> Called:
         """Run a command of the login shell, and talk to it; raises AuthNeeded when nobody is logged in, and Unreachable."""
+        if not self.is_open():
+            raise needs_login(self.host, self.site, self.said())
         until = time.monotonic() + REFUSED_S
         while True:
             with self.sessions.one() as number:
