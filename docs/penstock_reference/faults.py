@@ -26,7 +26,7 @@ REMEDIES = {
 EXIT_CODES = {
     0: "all well; also when a command such as `status` has shown failed tasks",
     1: "something failed: tasks, a paused stage, or the record; `run` also when rows or files of a source were not understood,"
-    " or suspiciously many products are missing, unless `--allow-problems`",
+    " suspiciously many products are missing, or one cannot come home, unless `--allow-problems`",
     2: "wrong use of the command line, or a wrong definition",
     3: "a site cannot be reached or does not work",
     4: "another conductor, or another host, holds the campaign; a `tick` ends with 0 then",

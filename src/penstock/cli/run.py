@@ -42,7 +42,8 @@ Examples:
 @click.option(
     "--allow-problems",
     is_flag=True,
-    help="Exit with 0 even if rows or files were not understood, or suspiciously many products are missing.",
+    help="Exit with 0 even if rows or files were not understood, suspiciously many products are missing, or one cannot come"
+    " home.",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, as `plan` does.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing unless something failed.")
@@ -63,7 +64,8 @@ def run(
 
     Interrupt it at any time: the same command continues. Ctrl-C once stops submitting and asks running work on
     this machine to return the rest; twice exits at once. Jobs at clusters continue. The exit code is 1 when tasks
-    failed, when rows or files of a source were not understood, or when it was stopped.
+    failed, when rows or files of a source were not understood, when a file here is in the way of a product that comes
+    home, or when it was stopped.
     """
     campaign, only = load_campaign(root, overrides), None
     if units or stage:

@@ -69,8 +69,8 @@ def problem_lines(ledger: Ledger) -> list[str]:
 
 
 def has_data_problem(ledger: Ledger) -> bool:
-    """Whether a file or row could not become a unit, or too many products are missing at once."""
-    sql = "SELECT 1 FROM problem WHERE source GLOB 'unit*.*' OR source = 'products' LIMIT 1"
+    """Whether a file or row could not become a unit, too many products are missing at once, or one cannot come home."""
+    sql = "SELECT 1 FROM problem WHERE source GLOB 'unit*.*' OR source GLOB 'home *' OR source = 'products' LIMIT 1"
     return ledger.db.execute(sql).fetchone() is not None
 
 
