@@ -14,7 +14,7 @@ from penstock.campaign import Site
 from penstock.conductor import Conductor
 from penstock.conductor.fetching import fetch_asked
 from penstock.conductor.plan import plan
-from penstock.errors import DefinitionError, LedgerError
+from penstock.errors import DefinitionError, Held, LedgerError
 from penstock.ledger import Ledger
 from penstock.ledger.requests import record
 from penstock.runner.digests import digest_folder
@@ -76,6 +76,11 @@ class FarGrid(Grid):
     def left(self) -> list[str]:
         """Return what is there, of all campaigns."""
         return sorted(str(path.relative_to(self.there)) for path in self.there.rglob("*") if path.is_file())
+
+    def lose_to_another_machine(self) -> None:
+        """Let the same campaign of another machine take the folder there over."""
+        other = {"machine": "another", "host": "laptop2", "root": "/home/her/winter"}
+        (self.folder / "jobs/owner.json").write_bytes(seal(json.dumps(other).encode()))
 
     def blob(self, path: str) -> Path:
         digest = sha256((self.root / path).read_bytes()).hexdigest()
@@ -201,6 +206,7 @@ def test_a_file_of_hers_is_never_replaced_by_what_comes_home(far: Any) -> None:
     (it.root / "out").mkdir()
     (it.root / "out/1.txt").write_text("hers")
     ending = it.run()
+    assert ending.code == 1
     assert (it.root / "out/1.txt").read_text() == "hers"
     assert (it.root / "out/0.txt").exists()
     assert "move it away" in "\n".join(ending.lines)
@@ -211,19 +217,49 @@ def test_a_file_of_hers_is_never_replaced_by_what_comes_home(far: Any) -> None:
 
 def test_the_same_campaign_of_another_machine_is_left_alone(far: Any) -> None:
     it = far(units=2, rule=taking(600.0))
-    other = {"machine": "another", "host": "laptop2", "root": "/home/her/winter"}
     with it.conductor() as conductor:
         while not it.cluster.jobs:
             conductor.turn()
             conductor.wait(0.0)
-    (it.folder / "files/.penstock/owner.json").write_bytes(seal(json.dumps(other).encode()))
-    with it.conductor() as conductor:
-        conductor.turn()
-    [[why]] = it.rows("SELECT away_why FROM site")
-    assert "laptop2 (/home/her/winter)" in why
-    assert "--take-over" in why
+    it.lose_to_another_machine()
+    with pytest.raises(Held, match=r"laptop2 \(/home/her/winter\).*--take-over"):
+        it.run()
     it.cluster.site(it.campaign().sites["pretend"], it.root).far.take_over()
     assert it.run().code == 0
+
+
+@pytest.mark.parametrize("seconds", [5, 20, 45, 90])
+def test_a_machine_from_which_it_was_taken_over_stops_and_takes_nothing_away(far: Any, seconds: int) -> None:
+    it = far(COPY + JOIN, units=8, slots=2)
+    there = set[str]()
+
+    def lose() -> None:
+        it.lose_to_another_machine()
+        there.update(it.left())
+
+    it.at(seconds, lose)
+    with pytest.raises(Held, match="--take-over"):
+        it.run()
+    assert there <= {*it.left()}
+
+
+def test_jobs_that_were_submitted_after_the_campaign_was_copied_are_called_off(
+    far: Any, tmp_path: Path
+) -> None:
+    it = far(units=2, rule=taking(600.0))
+    with it.conductor():
+        pass
+    shutil.copytree(it.root / ".penstock", tmp_path / "copy")
+    with it.conductor() as conductor:
+        while not it.cluster.jobs:
+            conductor.turn()
+            conductor.wait(0.0)
+    shutil.rmtree(it.root / ".penstock")
+    shutil.copytree(tmp_path / "copy", it.root / ".penstock")
+    assert it.run().code == 0
+    assert it.begun() == {"0": 2, "1": 1}, "one had begun"
+    assert it.outcomes() == ["ok", "ok"]
+    assert it.left() == []
 
 
 @pytest.mark.parametrize("seconds", [1, 12, 20, 45, 60, 90])

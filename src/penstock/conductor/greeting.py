@@ -39,7 +39,7 @@ def finished_ones(ledger: Ledger, tokens: Sequence[str]) -> list[str]:
 def strangers(ledger: Ledger, site: JobSite) -> list[str]:
     """Return the jobs of this campaign that its record lacks: submitted after the copy that it continues from."""
     known = {row[0] for row in ledger.db.execute("SELECT token FROM job")}
-    return [t for t in site.unpacked() if t not in known and site.root_of(t) == str(ledger.root)]
+    return [t for t in site.unpacked() if t not in known and site.is_of_campaign(t)]
 
 
 def revoke_at(context: Context, name: str, which: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from penstock.conductor.batching import first_within
 from penstock.conductor.context import Context
+from penstock.conductor.greeting import strangers
 from penstock.display import count
 from penstock.errors import LedgerError
 from penstock.ledger import tasks
@@ -60,7 +61,7 @@ class Inbound:
         """Leave nothing at the site, if something of ours is there that is not needed any more."""
         if self.ledger.meta(f"{THERE}.{self.site}") and not is_needed(self.ledger.db, self.site):
             self.tidy_up()
-            self.far.leave()
+            self.far.leave(strangers(self.ledger, self.context.sites.cluster(self.site)))
             with self.ledger.transaction() as db:
                 db.execute("DELETE FROM meta WHERE name = ?", (f"{THERE}.{self.site}",))
 

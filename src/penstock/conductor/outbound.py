@@ -33,7 +33,7 @@ class Outbound:
     def __init__(self, context: Context, far: FarFolder, site: str) -> None:
         self.context, self.ledger, self.root = context, context.ledger, context.campaign.root
         self.far, self.site = far, site
-        self.slice_bytes, self.is_settled = SLICE_BYTES, False
+        self.slice_bytes = SLICE_BYTES
         self.inputs = Contents(self.root)  # of the array that is looked at
 
     def at_hand(self, units: Sequence[int], copied: Mapping[int, Sequence[str]]) -> list[int]:
@@ -41,7 +41,6 @@ class Outbound:
 
         `copied`: the inputs of each unit. A part of what is missing is sent.
         """
-        self.settle()
         paths = set[str]().union(*copied.values())
         there = self.made_there(paths)
         if forget_missing(self.context, self.far, self.site, there):
@@ -49,6 +48,8 @@ class Outbound:
         self.inputs = self.contents(paths - there)
         units = self.first_lot(units, copied)
         self.tell_room(is_full=not units)
+        if units:
+            self.settle()
         needed = {blob.digest: blob for unit in units for blob in self.needed_by(copied[unit])}
         if not needed:
             return units
@@ -114,13 +115,11 @@ class Outbound:
         return {path: self.inputs.named(path) for path in paths if path in self.inputs.blobs}
 
     def settle(self) -> None:
-        """Take the campaign's folder there, once; raises SiteError when another machine's campaign has it."""
-        if self.is_settled:
-            return
-        with self.ledger.transaction():
-            self.ledger.set_meta(f"{THERE}.{self.site}", "1")
+        """Take the campaign's folder there; raises Held when another machine's campaign has it."""
+        if not self.ledger.meta(f"{THERE}.{self.site}"):
+            with self.ledger.transaction():
+                self.ledger.set_meta(f"{THERE}.{self.site}", "1")
         self.far.own()
-        self.is_settled = True
 
     def put_programs(self, stages: Sequence[Stage]) -> bool:
         """Put the campaign's own files that stages run where they run there; return False if one changed meanwhile."""

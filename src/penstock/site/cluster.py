@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -19,12 +19,12 @@ from penstock.schedulers import find_scheduler
 from penstock.schedulers.model import Known, Limits, Request, Scheduler, Sighting
 from penstock.site.environments import python_at
 from penstock.site.evidence import Product, look_again
-from penstock.site.far import FarFolder
+from penstock.site.far import OWNER, FarFolder
 from penstock.site.folders import SCRIPT, SPEC, TASKS, WORDS, JobFolders
 from penstock.site.script import Digests, job_script
 from penstock.site.tasksfile import product_folders
 from penstock.transports import find_transport
-from penstock.transports.protocol import Transport, at_home
+from penstock.transports.protocol import Entry, Transport, at_home
 from penstock.transports.reply import Reply
 
 Job = TypeVar("Job", Known, Request)
@@ -94,9 +94,19 @@ class ClusterSite(JobFolders):
         self.transport.leave()
 
     def check_owner(self) -> None:
-        """Raise SiteError when the campaign's folder there belongs to another machine's campaign."""
+        """Raise Held when the campaign's folder there belongs to another machine's campaign."""
         if self.far:
             self.far.check_owner()
+
+    def look(
+        self, folders: Collection[str], offsets: Mapping[str, int]
+    ) -> tuple[Mapping[str, Mapping[str, Entry]], dict[str, bytes]]:
+        """List and read files of jobs, and raise Held when they are another machine's by now."""
+        if not self.far:
+            return super().look(folders, offsets)
+        listed, found = super().look(folders, {OWNER: 0, **offsets})
+        self.far.is_ours(found.pop(OWNER, None))
+        return listed, found
 
     def pack(self, token: str) -> None:
         """Pack the files of a finished job into one, which comes home if files travel."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from penstock.campaign import Site
 from penstock.disk import write_file
-from penstock.errors import DefinitionError, SiteError
+from penstock.errors import DefinitionError, Held
 from penstock.host import hostname, machine_id
 from penstock.ledger import FOLDER
 from penstock.rendering import View
@@ -31,7 +31,8 @@ from penstock.transports.protocol import Copy, Part, Transport, read_whole
 READ_ONLY = 0o444
 #: of files here: they have another size, other bytes, or are gone
 CHANGED = (errno.ESTALE, errno.EIO, errno.ENOENT)
-SCRATCH, OWNER = f"{FOLDER}/scratch", f"{FOLDER}/owner.json"
+SCRATCH = f"{FOLDER}/scratch"
+OWNER = "owner.json"  # beside the jobs: it is read in the round trip that reads their events
 DRAFT = ".{}.{}"
 
 
@@ -76,7 +77,8 @@ class FarFolder:
         send_all(self.folder, programs)
 
     def release(self, digests: Sequence[str]) -> None:
-        """Let the store forget what no task of ours there needs any more."""
+        """Let the store forget what no task of ours there needs any more; raises Held."""
+        self.check_owner()
         with writing(self.base.folder):
             self.base.release(self.mark, digests)
 
@@ -89,7 +91,8 @@ class FarFolder:
         return self.folder.check(products) if products else {}
 
     def remove(self, paths: Sequence[str]) -> None:
-        """Remove products there."""
+        """Remove products there; raises Held."""
+        self.check_owner()
         self.folder.remove(paths)
 
     def remove_leftovers(
@@ -105,33 +108,42 @@ class FarFolder:
         self.folder.remove([path for path in left if not is_kept(path.rpartition("/")[2])])
 
     def check_owner(self) -> bool:
-        """Whether the campaign's folder there is ours, or will be; raises SiteError when another machine's campaign has it."""
-        found: dict[str, str] | None = unseal(read_whole(self.folder, OWNER) or b"")
+        """Whether the campaign's folder there is ours by now; raises Held when another machine's campaign has it."""
+        return self.is_ours(read_whole(self.jobs, OWNER))
+
+    def is_ours(self, told: bytes | None) -> bool:
+        """Whether this is what a campaign of this machine wrote there; raises Held when it is another machine's."""
+        found: dict[str, str] | None = unseal(told or b"")
         if found and found["machine"] != machine_id():
-            raise SiteError(
+            raise Held(
                 f"site '{self.site.name}': {self.mark} there belongs to the same campaign on {found['host']} ({found['root']}):"
                 f" continue there, or take it over with `penstock site login {self.site.name} --take-over`"
             )
         return found is not None
 
     def own(self) -> None:
-        """Let the campaign's folder there be this machine's, unless it is."""
+        """Let the campaign's folder there be this machine's, unless it is; raises Held."""
         if not self.check_owner():
             ours = {"machine": machine_id(), "host": hostname(), "root": str(self.root)}
-            with writing(self.folder.folder):
-                self.folder.write({OWNER: seal(json.dumps(ours).encode())})
+            with writing(self.jobs.folder):
+                self.jobs.write({OWNER: seal(json.dumps(ours).encode())})
 
     def take_over(self) -> None:
         """Let the campaign's folder there be this machine's."""
-        self.folder.remove([OWNER])
+        self.jobs.remove([OWNER])
         self.own()
 
-    def leave(self) -> None:
-        """Remove what is there of a campaign that needs nothing there any more; scratch folders that were kept stay."""
+    def leave(self, strangers: Sequence[str]) -> None:
+        """Remove what is there of a campaign that needs nothing there any more; scratch folders that were kept stay.
+
+        `strangers`: jobs that were called off. Raises Held.
+        """
+        self.check_owner()
         kept = self.folder.list([SCRATCH]).get(SCRATCH, {})
         self.folder.remove([name for name in self.folder.list([""]).get("", {}) if name != FOLDER])
-        self.folder.remove([OWNER] if kept else [FOLDER])
-        self.jobs.remove([name for name in self.jobs.list([""]).get("", {}) if name.endswith(".pyz")])
+        self.folder.remove([] if kept else [FOLDER])
+        left = [name for name in self.jobs.list([""]).get("", {}) if name.endswith(".pyz")]
+        self.jobs.remove([*strangers, *left, OWNER])
         self.folder.leave()
         self.jobs.leave()
 

@@ -61,7 +61,7 @@ class JobFolders:
         return self.folder / token
 
     def check_owner(self) -> None:
-        """Raise SiteError when the folders are those of another machine's campaign, which cannot be where folders are shared."""
+        """Raise Held when the folders are those of another machine's campaign, which cannot be where folders are shared."""
 
     def place(self, token: str, files: Mapping[str, bytes]) -> Path:
         """Give a job these files, each whole or not there, in their order."""
@@ -134,10 +134,15 @@ class JobFolders:
         with writing(self.job_folder(token)):
             self.transport.write({f"{token}/{element}.revoked": ALL for element in range(1, most + 1)})
 
-    def root_of(self, token: str) -> str | None:
-        """Return the folder of the campaign that a job is of; None if that is unknown."""
+    @property
+    def root_there(self) -> Path:
+        """The folder where tasks run."""
+        return self.root
+
+    def is_of_campaign(self, token: str) -> bool:
+        """Whether a job is one of this campaign, as far as that is known."""
         spec = unseal(read_whole(self.transport, f"{token}/{SPEC}") or b"")
-        return str(spec["root"]) if spec and "root" in spec else None
+        return bool(spec) and spec.get("root") == str(self.root_there)
 
     def event_files(self, tokens: Collection[str]) -> list[Life]:
         """Return the event files of these jobs."""
@@ -149,10 +154,16 @@ class JobFolders:
         """Return what event files have after these offsets, and from the beginning those of `tokens` that are not known."""
         offsets = {life: offset for life, offset in known.items() if offset is not None}
         names = {life: event_file(life) for life in offsets}
-        listed, found = self.transport.look(tokens, {names[life]: at for life, at in offsets.items()})
+        listed, found = self.look(tokens, {names[life]: at for life, at in offsets.items()})
         if new := {life: event_file(life) for life in event_files_in(listed) if life not in known}:
             found |= self.transport.read(dict.fromkeys(new.values(), 0))
         return {life: found[name] for life, name in (names | new).items() if name in found}
+
+    def look(
+        self, folders: Collection[str], offsets: Mapping[str, int]
+    ) -> tuple[Mapping[str, Mapping[str, Entry]], dict[str, bytes]]:
+        """List folders of jobs and read files from these offsets on, by one question."""
+        return self.transport.look(folders, offsets)
 
     def misfits(self, products: Sequence[Product]) -> Mapping[str, str]:
         """Return those products that are missing or have another size, and what is wrong."""

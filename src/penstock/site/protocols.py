@@ -39,7 +39,7 @@ class JobSite(Protocol):
         ...
 
     def check_owner(self) -> None:
-        """Raise SiteError when what is there belongs to another machine's campaign."""
+        """Raise Held when what is there belongs to another machine's campaign."""
         ...
 
     def job_folder(self, token: str) -> Path:
@@ -74,8 +74,8 @@ class JobSite(Protocol):
         """Revoke all tasks of every element of a job."""
         ...
 
-    def root_of(self, token: str) -> str | None:
-        """Return the folder of the campaign that a job is of; None if that is unknown."""
+    def is_of_campaign(self, token: str) -> bool:
+        """Whether a job is one of this campaign, as far as that is known."""
         ...
 
     def new_events(

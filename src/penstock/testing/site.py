@@ -136,9 +136,9 @@ class PretendSite:
         if token in self.runners:
             self.runners[token].stopped = True
 
-    def root_of(self, token: str) -> str | None:
-        """Return the folder of the campaign that a job is of."""
-        return str(self.root) if token in self.runners else None
+    def is_of_campaign(self, token: str) -> bool:
+        """Whether a job is one of this campaign: all are."""
+        return token in self.runners
 
     def new_events(
         self, known: Mapping[Life, int | None], tokens: Collection[str] = ()
