@@ -28,12 +28,14 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "success": models.SuccessTable,
     "[site.NAME]": models.SiteTable,
     "partitions": models.PartitionTable,
+    "[program.NAME]": models.ProgramTable,
 }
 
 COMPLETE: list[str] = re.findall(r'"([^"]+)"', FORMS)
 
 #: heading → how it is written
 WRITTEN = {
+    "[program.NAME]": "an executable that is built where it runs: [how](../howto/programs.md)",
     "[units]": "where units come from: one of `files`, `table` and `python`, and how",
     "[site.NAME]": "where jobs run; `local`, this machine, always exists. How the keys work together:"
     " [use a cluster](../howto/clusters.md). `shared_files`, `group` and `fetch` are checked and kept for later",
@@ -75,6 +77,7 @@ PLACEHOLDERS = (
     ("`{path}` `{name}` `{stem}` `{size}`", "of a file's unit: the file itself"),
     ("`{paths}`", "of a unit of `many` files: all of them, sorted; a whole argument of its own"),
     ("`{param.NAME}`", "a parameter of the stage, or a shared one"),
+    ("`{program.NAME}`", "what was built of `[program.NAME]` where the command runs"),
     ("`{product}`, `{product.NAME}`", "where the program has to write; `{outdir}` is its folder"),
     (
         "`{fan}`",
@@ -118,7 +121,7 @@ def keys_of(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
 
 def _top() -> Iterator[tuple[str, str]]:
     for name, field in keys_of(models.Definition):
-        keyed = {"stage": "[stage.NAME]", "site": "[site.NAME]", "close": "[close.LEVEL]"}
+        keyed = {name: f"[{name}.NAME]" for name in ("stage", "program", "site")} | {"close": "[close.LEVEL]"}
         later = " (not in this version)" if name == "close" else ""
         yield keyed.get(name, f"[{name}]"), sentence((field.description or "") + later)
 

@@ -101,6 +101,17 @@ class After:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """An executable that is built, at each site anew, from files of the campaign. Paths are as seen from its folder."""
+
+    name: str
+    build: str  # shell text
+    executable: str  # what that makes
+    sources: tuple[str, ...]  # files, folders and patterns
+    files: Mapping[str, str] = field(default_factory=dict[str, str])  # what these are: file → SHA-256
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """What is done at a level."""
 
@@ -140,6 +151,7 @@ class Stage:
     code: Mapping[str, str] = field(
         default_factory=dict[str, str]
     )  # file of the campaign that is run → digest
+    programs: tuple[Program, ...] = ()  # those that its command names
     digest: str = ""
 
 

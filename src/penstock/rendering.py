@@ -121,7 +121,7 @@ class Renderer:
         name = part.name
         if name == "product":
             return [{"ref": f"product.{self.stage.products[0].name}"}]
-        if name.startswith(("product.", "inputs_file.")) or name in ("scratch", "outdir"):
+        if name.startswith(("product.", "inputs_file.", "program.")) or name in ("scratch", "outdir"):
             return [{"ref": name}]
         if several(name):
             found = self.many(name, values, inputs)
@@ -219,7 +219,9 @@ def several(name: str) -> bool:
 
 def special(name: str) -> bool:
     """Whether a placeholder is more than a value of the unit."""
-    return name.split(".")[0] in ("product", "inputs", "inputs_file", "scratch", "outdir", "path", "paths")
+    return name.split(".")[0] in (
+        "product", "program", "inputs", "inputs_file", "scratch", "outdir", "path", "paths",
+    )  # fmt: skip
 
 
 def part_text(part: Placeholder, values: Values) -> str:

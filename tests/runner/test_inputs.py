@@ -174,6 +174,6 @@ def test_other_tasks_run_while_inputs_are_copied(lab, node):
 
 @pytest.mark.parametrize("name", ["..", "a/..", "a/.", "/"])
 def test_a_copy_never_leaves_its_folder(name):
-    spec = Spec("p", "/root", 1, True, [0], None, 1, 1, 1, {}, {})
+    spec = Spec("p", "/root", 1, True, [0], None, 1, 1, 1, {}, {}, {})
     with pytest.raises(Unfit, match="has no name"):
         Copies(Job("/job", spec, 1, 1), "/scratch", {}).of(name)

@@ -236,7 +236,8 @@ def test(name: str, wait: str, root: Path, as_json: bool) -> None:
     """Test the site NAME with one small job array that does no work.
 
     Programs of the campaign's folder that are compiled for another machine, or need a newer C library or an interpreter
-    that is not there, are named first; then nothing is submitted.
+    that is not there, are named first, and the programs `[program.NAME]` of its stages are built; when something is
+    wrong with these, nothing is submitted.
 
     It is submitted with the queue, lines, set-up, environment and container of every job. Reports what the scheduler
     is and allows, how long the array waited, the nodes, their Python and clocks, how soon their files appear here, and
@@ -254,6 +255,7 @@ def test(name: str, wait: str, root: Path, as_json: bool) -> None:
         SystemClock(),
         wait_s=seconds_of(wait),
         programs=programs_of(stages, campaign.root),
+        built=list({program.name: program for stage in stages for program in stage.programs}.values()),
         tell=lambda line: click.echo(visible(line), err=True),
     )
     findings = trial.run()

@@ -315,13 +315,14 @@ class ArraySubmitter(Submitter):
         for text in texts[:-1]:
             offsets.append(offsets[-1] + len(text))
         view = self.site.view._replace(root=self.site.root_there)
-        stages = self.stage_specs(self.needs(stage).stages, view)
+        names = self.needs(stage).stages
+        stages = self.stage_specs(names, view)
         cap_limits(list(stages.values()), request.walltime_s)
         stored = {"store": str(self.site.far.store)} if self.site.far else {}
         return job_spec(
             request.token, self.campaign, stages, root=view.root, **stored, elements=request.elements, feed=False,
             offsets=offsets, walltime_s=request.walltime_s and time_inside(request.walltime_s), idle_s=0, beat_s=60, grace_s=10,
-            environment=dict(self.site.environment()),
+            environment=dict(self.site.environment()), programs=self.building.executables(names),
         )  # fmt: skip
 
     def handed_in(self, job: int, request: Request) -> bool:

@@ -271,20 +271,21 @@ def reasons_of(ledger: Ledger, stage_id: int, states: Mapping[str, int], where: 
 
 
 def command_text(line: Mapping[str, Any], stage: Stage) -> str:
-    """Return what would be run; products and inputs stand under the names that they have in the campaign."""
+    """Return what would be run; products, programs and inputs stand under the names that they have in the campaign."""
     if stage.python:
         return f"{stage.python} for {line['k']}"
-    products = {f"product.{name}": made["path"] for name, made in line.get("products", {}).items()}
-    text = shlex.join(item_text(item, products) for item in line["argv"])
-    settings = "".join(f"{k}={shlex.quote(item_text(v, products))} " for k, v in line.get("env", {}).items())
+    names = {f"product.{name}": made["path"] for name, made in line.get("products", {}).items()}
+    names |= {f"program.{program.name}": program.executable for program in stage.programs}
+    text = shlex.join(item_text(item, names) for item in line["argv"])
+    settings = "".join(f"{k}={shlex.quote(item_text(v, names))} " for k, v in line.get("env", {}).items())
     return settings + text
 
 
-def item_text(item: Item, products: Mapping[str, str]) -> str:
+def item_text(item: Item, names: Mapping[str, str]) -> str:
     """Return one argument as text."""
     if isinstance(item, str):
         return item
     if isinstance(item, dict):
         name = str(item["ref"])  # type: ignore[reportUnknownArgumentType]
-        return name[6:] if name.startswith("input.") else products.get(name, f"<{name}>")
-    return "".join(item_text(piece, products) for piece in item)
+        return name[6:] if name.startswith("input.") else names.get(name, f"<{name}>")
+    return "".join(item_text(piece, names) for piece in item)

@@ -270,6 +270,7 @@ class SlotSubmitter(Submitter):
         return job_spec(
             token, self.campaign, self.stage_specs(list(self.graph.stages), self.view), elements=1, feed=True,
             walltime_s=None, idle_s=IDLE_S, beat_s=60, grace_s=10, environment=dict(self.site.environment()),
+            programs=self.building.executables(self.mine),
         )  # fmt: skip
 
     def give(self, stage: Stage, slot: Slot, units: Sequence[int], given: Given) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from penstock.campaign import Campaign, Stage
+from penstock.conductor.building import Building
 from penstock.conductor.context import Context
 from penstock.conductor.replacing import INPUT, Inputs
 from penstock.display import count
@@ -60,18 +61,19 @@ class Submitter:
         self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
         self.clock, self.values, self.durations = context.clock, context.values, context.durations
         self.overwrite, self.inputs = context.overwrite, Inputs(context)
-        self.scope = context.scope
+        self.scope, self.building = context.scope, Building(context)
         self.site_name, self.rendered = site, Rendered(context.campaign, view)
         self.held = dict[str, str]()  # stage → the condition of `held_up`, for one look
         self.mine = {s.name for s in context.campaign.stages if context.sites.name_of(s) == site}
 
     def active_stages(self) -> list[Stage]:
-        """Return the stages of this site with ready tasks that may run, in the order of the definition."""
+        """Return the stages of this site with ready tasks and built programs, in the order of the definition."""
         rows = self.ledger.db.execute(
             "SELECT s.name FROM stage s JOIN tally y ON y.stage = s.id AND y.unit = 1 AND y.state = 'ready' AND y.n > 0"
             " WHERE s.paused IS NULL AND NOT s.removed ORDER BY s.position"
         )
-        return [self.graph.stages[row[0]] for row in rows if row[0] in self.mine and self.scope.has(row[0])]
+        ready = [row[0] for row in rows if row[0] in self.mine and self.scope.has(row[0])]
+        return [stage for name in ready if self.building.has_built(stage := self.graph.stages[name])]
 
     def preview(self, stage: Stage, units: Sequence[int]) -> list[dict[str, Any]]:
         """Render tasks as for a runner, without submitting them; raises DefinitionError if one cannot be."""

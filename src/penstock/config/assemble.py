@@ -15,6 +15,7 @@ from penstock.config.draft import Draft
 from penstock.config.models import Definition, SiteTable
 from penstock.config.overrides import apply_overrides
 from penstock.config.places import Places, nearest
+from penstock.config.programs import assemble_programs
 from penstock.config.shape import shaped
 from penstock.config.sources import assemble_sources
 from penstock.config.stages import assemble_stages
@@ -30,7 +31,8 @@ def assemble(draft: Draft) -> Campaign:
         raise places.error(("close", level), f"[close.{level}] is not supported by this version; remove it")
     sources, fields = assemble_sources(definition, draft.root, places)
     check_complete(definition, fields, places)
-    stages = assemble_stages(definition, fields, places)
+    programs = assemble_programs(definition, draft.root, places)
+    stages = assemble_stages(definition, fields, places, programs)
     sites = _sites(definition, places)
     default = _default_site(definition, places)
     stages = in_containers(stages, sites, default)

@@ -42,6 +42,7 @@ def named_files(campaign: Campaign) -> Iterator[Path]:
             yield source.path
     for stage in campaign.stages:
         yield from (campaign.root / name for name in (*stage.templates.values(), *stage.code))
+        yield from (campaign.root / name for program in stage.programs for name in program.files)
 
 
 def why_named(product: Product, campaign: Campaign, named: dict[str, Path]) -> str | None:

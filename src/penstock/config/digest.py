@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from penstock.campaign import DIGESTS, FileSource, Source, Stage
 from penstock.config.code import Code
@@ -33,6 +34,7 @@ def digested_stage(stage: Stage, commands: Commands) -> Stage:
     made_of = commands.of_stage(stage) | code.of_functions([function.meaning() for function in functions])
     for path in stage.templates.values():
         made_of |= code.of_file(root / path)
+    code.looked.update(root / path for program in stage.programs for path in program.files)
     uses, places = fields_used(stage, root), fields_placed(stage)
     stage = replace(stage, code=dict(sorted(made_of.items())), uses=uses, places=places)
     return replace(stage, digest=digest_of_stage(stage))
@@ -40,7 +42,7 @@ def digested_stage(stage: Stage, commands: Commands) -> Stage:
 
 def digest_of_stage(stage: Stage) -> str:
     """Digest what a stage does, not how it is run: no resources, batch, workers, site or retry."""
-    meaning = {
+    meaning: dict[str, Any] = {
         "command": [template.text for template in stage.command],
         "shell": stage.shell,
         "python": [stage.python, stage.setup],
@@ -57,6 +59,8 @@ def digest_of_stage(stage: Stage) -> str:
         "version": stage.version,
         "success": [stage.ok_codes, stage.success_log],
     }
+    if stage.programs:
+        meaning["programs"] = [[p.name, p.build, p.executable, p.files] for p in stage.programs]
     if stage.container:
         meaning["container"] = stage.container
     return DIGESTS + hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()

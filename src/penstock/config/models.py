@@ -251,6 +251,19 @@ class StageTable(Table):
     site: Annotated[str | None, Field(description="the site where it runs [local]")] = None
 
 
+class ProgramTable(Table):
+    """`[program.NAME]`: an executable that is built where it runs, `{program.NAME}` in commands."""
+
+    sources: Annotated[
+        Texts,
+        Field(min_length=1, description="files, folders and patterns of the campaign that it is built from"),
+    ]
+    build: Annotated[
+        Texts, Field(min_length=1, description="shell lines that build it, where a copy of these lies alone")
+    ]
+    executable: Annotated[str | None, Field(description="the path of what they make [its name]")] = None
+
+
 class PartitionTable(Table):
     """A queue of a cluster and the jobs that it takes."""
 
@@ -362,6 +375,9 @@ class Definition(Table):
     params: Annotated[Params, Field(description="parameters that all stages share")] = {}
     units: Annotated[UnitsTable, Field(default_factory=dict, description="where units come from")]
     stage: Annotated[dict[StageName, StageTable], Field(description="what is done, by name")] = {}
+    program: Annotated[
+        dict[Name, ProgramTable], Field(description="executables that are built where they run, by name")
+    ] = {}
     site: Annotated[dict[StageName, SiteTable], Field(description="where jobs run, by name")] = {}
     close: Annotated[dict[str, dict[str, Any]], Field(description="the end of a group, by level")] = {}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.config.code import mark_of
 from penstock.config.draft import Draft
+from penstock.config.programs import listing_of
 from penstock.csvfile import read_header
 
 CODE = ("campaign.py", "config", "functions.py", "units")  # that makes a campaign out of a draft
@@ -25,6 +26,7 @@ def origin_of(draft: Draft, copy: Mapping[str, Any]) -> str:
         repr(draft.tables),
         [*draft.overrides],
         [mark_of(draft.root / path) for path in copy.get("looked", ())],
+        [listing_of(stage, draft.root) for stage in copy["stages"]],
         [read_header(Path(source["path"])) for source in copy["sources"] if source["kind"] == "table"],
     )
     return hashlib.sha256(repr(read).encode(errors="surrogateescape")).hexdigest()

@@ -113,12 +113,14 @@ class _Check:
                 self.param(name, ("command",))
             elif head == "product":
                 self.product(name, rest)
+            elif head == "program" and rest:
+                continue  # one that is defined, or it would not have come here
             elif head in ("inputs", "inputs_file") and rest:
                 self.upstream(head, rest)
             elif rest:
                 self.refuse(
                     ("command",),
-                    f"{{{name}}} is unknown; {nearest(head, ['param', 'product', 'inputs', 'inputs_file'])}",
+                    f"{{{name}}} is unknown; {nearest(head, ['param', 'product', 'program', 'inputs', 'inputs_file'])}",
                 )
             elif name == FAN:
                 self.refuse(

@@ -8,9 +8,10 @@ import os
 import re
 import shutil
 import sys
+from itertools import pairwise
 from pathlib import Path
 
-from penstock.campaign import Campaign, FunctionSource, Stage
+from penstock.campaign import Campaign, FunctionSource, Program, Site, Stage
 from penstock.config.code import MOST_BYTES, is_large
 from penstock.config.collisions import check_collisions
 from penstock.config.places import Places, find_lines
@@ -84,6 +85,8 @@ def check_reach(campaign: Campaign) -> list[str]:
                 _check_function(reference, campaign.root, places, ("stage", stage.name, key))
         if stage.command and _runs_here(stage, campaign):
             warnings += _check_command(stage, campaign, places)
+        for program in stage.programs:
+            _check_build(program, campaign.site_of(stage), places)
         _check_templates(stage, campaign, places)
         warnings += _large_files(stage, campaign.root)
     _check_extras(campaign, places)
@@ -121,6 +124,37 @@ def _check_command(stage: Stage, campaign: Campaign, places: Places) -> list[str
     if stage.shell:
         return [f"{message}; {remedy}"]
     raise places.error(("stage", stage.name, "command"), f"{message}; {remedy}")
+
+
+MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
+
+
+def _check_build(program: Program, site: Site, places: Places) -> None:
+    """Raise if a build misses what can be known here: the tool on this machine, the Makefile among what it is built from."""
+    tool, keys = _first_word(program.build), ("program", program.name, "build")
+    if (
+        tool
+        and "/" not in tool
+        and site.is_here
+        and not (site.setup or site.container)
+        and not shutil.which(tool)
+    ):
+        message = (
+            f"{tool!r}, which builds [program.{program.name}], is not on PATH; install it, or correct `build`"
+        )
+        raise places.error(keys, message)
+    makefiles = _makefiles(program.build.splitlines()[0])
+    if tool == "make" and not any(name in program.files for name in makefiles):
+        message = f"[program.{program.name}] is built by `make`, and none of its `sources` is {makefiles[-1]}; add it"
+        raise places.error(keys, message)
+
+
+def _makefiles(line: str) -> list[str]:
+    """Return the files of which `make` reads one, by the options -C and -f."""
+    words = line.split()
+    given = {word: after for word, after in pairwise(words) if word in ("-C", "-f")}
+    names = [given["-f"]] if "-f" in given else MAKEFILES
+    return [os.path.normpath(os.path.join(given.get("-C", ""), name)) for name in names]
 
 
 def _first_word(text: str) -> str:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.campaign import After, Allowance, Product, Resources, Rule, Stage
+from penstock.campaign import After, Allowance, Product, Program, Resources, Rule, Stage
 from penstock.config.amounts import gpus
 from penstock.config.graph import in_order
 from penstock.config.models import Definition, RetryTable, StageTable
 from penstock.config.placeholders import check_placeholders
 from penstock.config.places import Keys, Places, nearest
+from penstock.config.programs import programs_named
 from penstock.config.sources import Fields, placed
 from penstock.errors import DefinitionError
 from penstock.units import FAN, Expression, Pattern, Template
 
 
-def assemble_stages(definition: Definition, fields: Fields, places: Places) -> tuple[Stage, ...]:
+def assemble_stages(
+    definition: Definition, fields: Fields, places: Places, programs: Mapping[str, Program]
+) -> tuple[Stage, ...]:
     """Build all stages of a definition."""
-    build = _Stages(definition, fields, places)
+    build = _Stages(definition, fields, places, programs)
     for name in definition.stage:
         build.check_links(name)
     order = in_order(build.upstreams(), places)
@@ -30,9 +33,11 @@ def assemble_stages(definition: Definition, fields: Fields, places: Places) -> t
 
 
 class _Stages:
-    def __init__(self, definition: Definition, fields: Fields, places: Places) -> None:
+    def __init__(
+        self, definition: Definition, fields: Fields, places: Places, programs: Mapping[str, Program]
+    ) -> None:
         self.tables, self.shared = definition.stage, definition.params
-        self.sites = definition.site
+        self.sites, self.programs = definition.site, programs
         self.fields, self.places = fields, places
         self.with_source = {*fields.given}
         self.levels = {name: self.level_of(name, table.each) for name, table in self.tables.items()}
@@ -153,7 +158,12 @@ class _Stages:
             environment=table.environment,
             version=table.version,
             site=self.site(name, table),
+            programs=self.programs_of(name, command),
         )
+
+    def programs_of(self, name: str, command: Sequence[Template]) -> tuple[Program, ...]:
+        with placed(self.places, ("stage", name, "command")):
+            return tuple(programs_named(name, command, self.programs))
 
     def resources(self, name: str, table: StageTable) -> Resources:
         asked = _resources(table)

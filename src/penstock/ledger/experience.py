@@ -5,8 +5,9 @@ Times are wall-clock seconds. A clock may be put back, so none is believed furth
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from penstock.ledger.locations import count_away
 REST_AT_MOST_S = 600.0  # after a refusal
 ASK_AT_MOST_S = 600.0  # between two questions to a scheduler, however often it failed to answer
 DAY_S = 86_400.0
+BUILDING = "building."  # and a site's name, in `meta`
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ def notes_on(db: sqlite3.Connection, site: str, now: float) -> Iterator[str]:
     if absence := absence_of(db, site, now):
         yield absence
     yield from experience_of(db, site).notes(site, now)
+    for program, since in builds_at(db, site).items():
+        yield f"{program} is being built at {site} since {show_time(since, now=now)}: its stages wait"
     if there := files_at(db, site):
         yield there
 
@@ -142,8 +146,24 @@ def files_at(db: sqlite3.Connection, site: str) -> str | None:
 
 def notes_of(db: sqlite3.Connection, now: float) -> Iterator[tuple[str, str]]:
     """Yield each site with what a person should know about it."""
-    for (site,) in db.execute("SELECT name FROM site ORDER BY name").fetchall():
+    sql = "SELECT name FROM site UNION SELECT substr(name, ?) FROM meta WHERE name GLOB ? ORDER BY 1"
+    for (site,) in db.execute(sql, (len(BUILDING) + 1, f"{BUILDING}*")).fetchall():
         yield from ((site, note) for note in notes_on(db, site, now))
+
+
+def note_building(ledger: Ledger, site: str, program: str, since: float | None) -> None:
+    """Note since when a program is being built at a site; None: it is not."""
+    known = dict(builds_at(ledger.db, site))
+    new = {name: at for name, at in {**known, program: since}.items() if at is not None}
+    if new != known:
+        with ledger.transaction():
+            ledger.set_meta(f"{BUILDING}{site}", json.dumps(new))
+
+
+def builds_at(db: sqlite3.Connection, site: str) -> Mapping[str, float]:
+    """Return the programs that are being built at a site, and since when."""
+    row = db.execute("SELECT value FROM meta WHERE name = ?", (f"{BUILDING}{site}",)).fetchone()
+    return json.loads(row[0]) if row else {}
 
 
 def absence_of(db: sqlite3.Connection, site: str, now: float) -> str | None:

@@ -145,16 +145,31 @@ def differences(old: Copy, new: Copy) -> Iterator[Changed]:
         if old.get(key) != new.get(key):
             yield Changed(what, old.get(key), new.get(key))
     for key, what in TABLES.items():
-        was, now = table(old.get(key)), table(new.get(key))
-        for name in sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name)):
-            yield Changed(f"{what} {name}", was.get(name), now.get(name))
-    if "code" in old:
-        for file in sorted(
-            f for f in old["code"].keys() | new["code"].keys() if old["code"].get(f) != new["code"].get(f)
-        ):
-            yield Changed(
-                role_of(file, new), digest_part(old["code"].get(file)), digest_part(new["code"].get(file))
-            )
+        for name, was, now in differing(table(old.get(key)), table(new.get(key))):
+            yield Changed(f"{what} {name}", was, now)
+    for what, was, now in differing(builds_of(old), builds_of(new)):
+        yield Changed(what, was, now)
+    for file, was, now in differing(sources_of(old), sources_of(new)):
+        yield Changed(f"{file}, which its program is built from,", digest_part(was), digest_part(now))
+    for file, was, now in differing(old.get("code", new["code"]), new["code"]):
+        yield Changed(role_of(file, new), digest_part(was), digest_part(now))
+
+
+def differing(old: Copy, new: Copy) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what differs between two tables: its name, what it was and what it is."""
+    for name in sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)):
+        yield name, old.get(name), new.get(name)
+
+
+def builds_of(stage: Copy) -> dict[str, str]:
+    """Return how the programs of a frozen stage are built."""
+    programs = stage.get("programs", ())
+    return {f"the build of {one['name']}": f"{one['build']} makes {one['executable']}" for one in programs}
+
+
+def sources_of(stage: Copy) -> dict[str, str]:
+    """Return what the programs of a frozen stage are built from, by file."""
+    return {file: digest for one in stage.get("programs", ()) for file, digest in one["files"].items()}
 
 
 def table(value: Any) -> Copy:

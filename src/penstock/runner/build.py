@@ -14,6 +14,8 @@ RECEIVER = "penstock_receiver"
 RECEIVERS = ("blocks.py", "digests.py", "errors.py", "files.py", "kinds.py", "receiver.py", "store.py")
 INSTALLER = "penstock_installer"
 INSTALLERS = ("blocks.py", "files.py", "installer.py", "survey.py", "wheel.py")
+BUILDER = "penstock_builder"
+BUILDERS = ("builder.py", "digests.py", "errors.py", "files.py", "kinds.py", "orphans.py", "survey.py")
 SPOOL = "penstock_spool"
 SPOOLERS = ("files.py", "identity.py", "orphans.py")
 ELSEWHERE = (
@@ -21,6 +23,7 @@ ELSEWHERE = (
     "blocks.py",
     "boot.py",
     "build.py",
+    "builder.py",
     "installer.py",
     "receiver.py",
     "survey.py",
@@ -29,6 +32,7 @@ ELSEWHERE = (
 UNCHECKED = (1).to_bytes(4, "little")
 MARSHAL_WITHOUT_REFERENCES = 2  # later versions write other bytes for the same code
 MAIN = "import sys\nfrom {}.main import main\nsys.exit(main())\n".format(PACKAGE)
+BUILD = "import sys\nfrom {}.builder import main\nmain(*sys.argv[1:])\n".format(BUILDER)
 INSTALL = "import sys\nfrom {}.installer import main\nmain(*sys.argv[1:])\n".format(INSTALLER)
 
 
@@ -66,6 +70,11 @@ def build_receiver() -> bytes:
 def build_installer() -> bytes:
     """Return the file that makes an environment out of wheels."""
     return build_zip(dict(packed(INSTALLER, INSTALLERS), **{"__main__.py": INSTALL.encode("ascii")}))
+
+
+def build_builder() -> bytes:
+    """Return the file that builds programs."""
+    return build_zip(dict(packed(BUILDER, BUILDERS), **{"__main__.py": BUILD.encode("ascii")}))
 
 
 def packed(package: str, names: Sequence[str]) -> Dict[str, bytes]:

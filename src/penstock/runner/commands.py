@@ -54,6 +54,8 @@ class References:
             return os.path.dirname(self._planned[0].temporary)
         elif kind == "scratch" and self._scratch:
             return self._scratch
+        elif kind == "program" and rest in self._job.spec.programs:
+            return self._job.spec.programs[rest]
         elif kind == "input" and self._copies:
             return self._copies.of(rest)
         elif kind == "inputs_file" and rest in (self._task.get("inputs") or {}):

@@ -8,9 +8,9 @@ import platform
 import shutil
 import subprocess
 import sysconfig
-from typing import Dict, List, Tuple
+from typing import List, Tuple
 
-from .survey import MARK, find_base, is_whole, python_of, say
+from .survey import MARK, find_base, find_sizes, is_whole, python_of, say
 from .wheel import Refused, Wheel
 
 
@@ -106,14 +106,3 @@ def refuse_strange(folder: str, packages: str) -> None:
         raise Refused(
             "{} does not see the packages of an environment ({})".format(find_base(), said[-300:].strip())
         )
-
-
-def find_sizes(folder: str) -> Dict[str, int]:
-    """Return the sizes of all files but links and compiled modules, which may be made anew."""
-    found: Dict[str, int] = {}
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        for path in (os.path.join(place, name) for name in names):
-            if not os.path.islink(path):
-                found[os.path.relpath(path, folder)] = os.stat(path).st_size
-    return found

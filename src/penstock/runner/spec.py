@@ -73,6 +73,7 @@ class Spec(NamedTuple):
     grace_s: float
     environment: Dict[str, str]
     stages: Dict[str, Stage]
+    programs: Dict[str, str]  # name → executable that was built here
     store: str = ""  # the folder of inputs that were sent here, by their digests
 
 
@@ -120,6 +121,7 @@ def load_spec(folder: str) -> Spec:
         grace_s=data.get("grace_s", 10),
         environment=data.get("environment") or {},
         stages={name: parse_stage(name, stage) for name, stage in data["stages"].items()},
+        programs=data.get("programs") or {},
         store=data.get("store") or "",
     )
 

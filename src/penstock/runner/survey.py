@@ -12,7 +12,7 @@ import sysconfig
 from typing import Any, Dict, List
 
 SAYS = "penstock says "
-MARK = "penstock.json"  # in an environment, written last: the sizes of its files
+MARK = "penstock.json"  # in what was made here, such as an environment, written last: the sizes of its files
 
 
 def survey(environments: List[str], files: List[str]) -> None:
@@ -73,15 +73,29 @@ def find_markers() -> Dict[str, str]:
 
 
 def is_whole(folder: str) -> bool:
-    """Whether an environment is there with all its files, of which a purge may have taken some."""
+    """Whether an environment is there with all its files, and the Python that it is for."""
+    return os.path.exists(python_of(folder)) and has_all(folder)
+
+
+def has_all(folder: str) -> bool:
+    """Whether what was made in a folder is there with all its files, of which a purge may have taken some."""
     try:
         with open(os.path.join(folder, MARK), "rb") as file:
             sizes: Dict[str, int] = json.loads(file.read().decode("utf-8"))
-        return os.path.exists(python_of(folder)) and all(
-            os.stat(os.path.join(folder, name)).st_size == size for name, size in sizes.items()
-        )
+        return all(os.stat(os.path.join(folder, name)).st_size == size for name, size in sizes.items())
     except (OSError, ValueError):
         return False
+
+
+def find_sizes(folder: str) -> Dict[str, int]:
+    """Return the sizes of all files but links and compiled modules, which may be made anew."""
+    found: Dict[str, int] = {}
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        for path in (os.path.join(place, name) for name in names):
+            if not os.path.islink(path):
+                found[os.path.relpath(path, folder)] = os.stat(path).st_size
+    return found
 
 
 def python_of(folder: str) -> str:

@@ -56,6 +56,8 @@ class Findings:
     leaked: tuple[str, ...]
     """Names that are set here too and were not passed on: by a profile there, or by raw `lines`."""
     faults: tuple[str, ...]
+    built: tuple[str, ...] = ()
+    """The programs that were built there, now or before."""
 
     @property
     def exit_code(self) -> int:
@@ -93,6 +95,7 @@ class Findings:
             ("files", f"seen here {show_duration(max(0.0, *(e.delay_s for e in seen)))} after they were written there"),
             ("environment", f"{len(names) - len(own)} names of the scheduler, and {', '.join(own)}"),
             ("from here", ", ".join(self.leaked) or "nothing but what is passed explicitly"),
+            *([("built", ", ".join(self.built))] if self.built else []),
         ]  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
@@ -93,14 +93,19 @@ def setup_lines(setup: Sequence[str]) -> list[str]:
 def runner_words(site: Site, root: Path, folder: Path, runner: Path) -> list[str]:
     """Return the command that runs one element, within the site's container if it has one."""
     words = [site.python or "python3", "-X", "utf8", str(runner), str(folder)]
-    if not site.container:
-        return words
-    seen = (
-        (root, folder.parent) if site.shared_files else (root.parent.parent, *map(Path, site.paths.values()))
-    )
+    if not site.shared_files:
+        return contained(site.container, (root.parent.parent, *map(Path, site.paths.values())), words)
+    jobs = folder.parent
+    return contained(site.container, (root, jobs.parent.parent if site.workdir else jobs), words)
+
+
+def contained(image: str | None, seen: Iterable[Path], words: Sequence[str]) -> list[str]:
+    """Return a command as it runs within an image, where these folders are seen under their own paths."""
+    if not image:
+        return [*words]
     binds = [word for path in dict.fromkeys(seen) for word in ("--bind", str(path))]
-    program = "singularity" if site.container.endswith(".simg") else "apptainer"
-    return [program, "exec", *binds, site.container, *words]
+    program = "singularity" if image.endswith(".simg") else "apptainer"
+    return [program, "exec", *binds, image, *words]
 
 
 def remedy_for(words: str) -> str:

@@ -15,6 +15,7 @@ from penstock.runner.build import read_survey
 from penstock.runner.survey import SAYS
 from penstock.site.script import setup_lines
 from penstock.transports.protocol import Transport, at_home
+from penstock.transports.reply import Reply
 
 SURVEY_S = 120.0
 
@@ -66,16 +67,30 @@ def ask_python(site: Site, way: Transport, words: Sequence[str], within_s: float
     """Run the Python of a site; return what it tells. Raises SiteError."""
     python = str(at_home(Path(site.python), way)) if site.python else "python3"
     lines = [*setup_lines(site.setup), f"exec {shlex.join([python, *words])}"]
-    given = {name: value for name, value in way.environment.items() if name in GIVEN}
     reply = way.run(
-        ["/bin/sh", "-c", "\n".join(lines)], cwd=Path("/"), environment={**given, **site.environment}, timeout_s=within_s
-    )  # fmt: skip
-    line = next((line for line in reply.out.splitlines() if line.startswith(SAYS)), None)
-    if line is None:
+        ["/bin/sh", "-c", "\n".join(lines)],
+        cwd=Path("/"),
+        environment=given_to(site, way),
+        timeout_s=within_s,
+    )
+    told = told_in(reply, site)
+    if told is None:
         raise SiteError(
             f"site '{site.name}': {python} did not answer ({reply.words}): correct its `python` or `setup`"
         )
-    told: dict[str, Any] = json.loads(line.removeprefix(SAYS))
-    if "refused" in told:
+    return told
+
+
+def given_to(site: Site, way: Transport) -> dict[str, str]:
+    """Return the environment of what is run at a site for itself: no more of a login than jobs get."""
+    given = {name: value for name, value in way.environment.items() if name in GIVEN}
+    return {**given, **site.environment}
+
+
+def told_in(reply: Reply, site: Site) -> dict[str, Any] | None:
+    """Return what a program of ours told among what else was said; None without it. Raises SiteError for a refusal."""
+    line = next((line for line in reply.out.splitlines() if line.startswith(SAYS)), None)
+    told: dict[str, Any] | None = json.loads(line.removeprefix(SAYS)) if line else None
+    if told and "refused" in told:
         raise SiteError(f"site '{site.name}': {told['refused']}")
     return told

@@ -10,13 +10,16 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from penstock.campaign import Program
 from penstock.clock import Clock
 from penstock.display import show_duration
 from penstock.errors import QueryFailed, SiteError, SiteFull, SubmitRejected
 from penstock.ledger.jobs import new_token
+from penstock.runner.builder import BUILDING
 from penstock.runner.identity import INDEX_VARIABLES
 from penstock.schedulers.model import Known, Limits, Phase, Request, Sighting
 from penstock.schedulers.text import shown
+from penstock.site.builds import Build, Builds
 from penstock.site.cluster import PASSED, ClusterSite
 from penstock.site.findings import SHELLS, Element, Findings, element_of, faults_of, show_all
 from penstock.site.folders import SCRIPT
@@ -58,10 +61,12 @@ class Trial:
         *,
         wait_s: float,
         programs: Sequence[Named] = (),
+        built: Sequence[Program] = (),
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.site, self.clock, self.wait_s, self.tell = site, clock, wait_s, tell
-        self.programs = programs
+        self.programs, self.to_build = programs, built
+        self.built = list[str]()
         walltime_s = min(WALLTIME_S, site.site.max_walltime_s or WALLTIME_S)
         self.request = Request(new_token(), ELEMENTS, walltime_s=walltime_s)
         self.limits = Limits()
@@ -93,8 +98,8 @@ class Trial:
             self.faults.append(str(error))
             return self.findings(reached=False)
         self.faults += self.limits.faults
-        if misfits := self.misfits():
-            self.faults += misfits
+        if faults := [*self.misfits(), *self.build()]:
+            self.faults += faults
             return self.findings(reached=True)
         try:
             self.place()
@@ -119,11 +124,36 @@ class Trial:
             return []
         return misfits(self.programs, there, self.site.where)
 
+    def build(self) -> list[str]:
+        """Have programs built there; return why some were not."""
+        builds, why = Builds(self.site.site, self.site.root), list[str]()
+        for program in self.to_build:
+            self.tell(f"building {program.name}")
+            try:
+                found = self.await_build(builds, program)
+            except SiteError as error:
+                return [str(error)]
+            if found.is_built:
+                self.built.append(program.name)
+            else:
+                still = f"{program.name} is still being built {self.site.where}: try again later"
+                why.append(found.why or still)
+        return why
+
+    def await_build(self, builds: Builds, program: Program) -> Build:
+        """Return how a program stands when its build, or our time, is over."""
+        until = self.clock.monotonic() + self.wait_s
+        while True:
+            found = builds.ask(program, wait_s=LOOK_S)
+            if found.state != BUILDING or self.clock.monotonic() >= until:
+                return found
+            self.clock.sleep(LOOK_S)
+
     def findings(self, *, reached: bool) -> Findings:
         """Return the result so far."""
         return Findings(
             self.site.name, self.site.site.scheduler, reached, self.limits, self.native, self.file_skew_s,
-            tuple(self.elements.values()), self.leaked(), tuple(self.faults),
+            tuple(self.elements.values()), self.leaked(), tuple(self.faults), tuple(self.built),
         )  # fmt: skip
 
     def leaked(self) -> tuple[str, ...]:
