@@ -94,7 +94,7 @@ def test_a_cut_cable_and_a_killed_build_cost_a_login_and_a_build(lab: Lab, rig: 
     until(lambda: "needs you" in lab.said(), "it says what it needs", 60)
     lab.login()
     (sleep,) = [one for one in rig.living() if one.name() == "sleep"]
-    (builder,) = [one for one in sleep.parents() if any(".builder-" in word for word in one.cmdline())]
+    builder = next(one for one in sleep.parents() if any(".builder-" in word for word in one.cmdline()))
     builder.kill()
     assert conductor.wait(180) == 0, lab.said()
     assert made(lab) == {n: n // 2 for n in range(1, 9)}
