@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.runner.blocks import BLOCK, TOGETHER, Wanted, draft_of, held, receive_all
+from penstock.runner.blocks import TOGETHER, Wanted, draft_of, held, receive_all
+from penstock.runner.pace import BLOCK
 
 DATA = os.urandom(2 * BLOCK + 100)
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -35,14 +36,14 @@ def test_a_file_appears_when_it_is_whole_and_its_draft_goes(tmp_path: Path) -> N
     assert held(path, len(DATA), DIGEST) is None
 
 
-@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 99])
-def test_what_was_cut_is_continued_from_its_last_whole_block(tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize("size", [0, 1, BLOCK, 2 * BLOCK + 99, 2 * BLOCK + 100])
+def test_what_was_cut_is_continued_with_the_very_next_byte(tmp_path: Path, size: int) -> None:
     path = str(tmp_path / "a")
     with pytest.raises(OSError, match="broke"):
         receive(path, DIGEST, 0, cut_at(size))
     assert not (tmp_path / "a").exists()
     offset = held(path, len(DATA), DIGEST)
-    assert offset == size // BLOCK * BLOCK
+    assert offset == size
     receive(path, DIGEST, offset, [DATA[offset:]])
     assert (tmp_path / "a").read_bytes() == DATA
     assert os.listdir(tmp_path) == ["a"]
@@ -117,10 +118,10 @@ def test_what_another_finished_meanwhile_is_continued_all_the_same(tmp_path: Pat
     draft_path = Path(draft_of(str(path), DIGEST))
     draft_path.write_bytes(DATA[: BLOCK + 5])
     offset = held(str(path), len(DATA), DIGEST)
-    assert offset == BLOCK
+    assert offset == BLOCK + 5
     draft_path.unlink()
     path.write_bytes(DATA)  # another has completed it, and its draft has this name now
-    receive(str(path), DIGEST, BLOCK, [DATA[BLOCK:]])
+    receive(str(path), DIGEST, offset, [DATA[offset:]])
     assert path.read_bytes() == DATA
     assert os.listdir(tmp_path) == ["a"]
 

@@ -11,8 +11,9 @@ from zipfile import ZipFile
 import pytest
 
 from penstock.errors import LedgerError
-from penstock.runner.blocks import BLOCK, draft_of
+from penstock.runner.blocks import draft_of
 from penstock.runner.digests import digest_folder, digest_parts
+from penstock.runner.pace import BLOCK
 from penstock.runner.store import blob_of
 from penstock.transports.protocol import AT_ONCE, MOST, Copy, Part, Transport, at_home, read_whole
 
@@ -310,12 +311,12 @@ def test_a_file_that_differs_is_replaced(transport: Transport, tmp_path: Path) -
     assert (transport.folder / copy.name).read_bytes() == copy.path.read_bytes()
 
 
-def test_a_file_of_which_some_blocks_are_there_is_continued(transport: Transport, tmp_path: Path) -> None:
+def test_a_file_of_which_a_part_is_there_is_continued(transport: Transport, tmp_path: Path) -> None:
     (copy,) = made(tmp_path / "here", 3 * BLOCK, mode=0o444)
     data = copy.path.read_bytes()
     draft = Path(draft_of(str(transport.folder / copy.name), copy.digest))
     transport.write({f"sent/0/{draft.name}": data[: BLOCK + 5]})
-    copy.path.write_bytes(bytes(BLOCK) + data[BLOCK:])  # of the first block nothing is read again
+    copy.path.write_bytes(bytes(BLOCK) + data[BLOCK:])  # of what is there nothing is read again
     transport.send([copy])
     assert (transport.folder / copy.name).read_bytes() == data
 

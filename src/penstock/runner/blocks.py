@@ -1,7 +1,6 @@
 """Large files, and many: digested and flushed in the pass that writes them, and continued where they were cut.
 
-What is not whole is a draft that is named by the digest of the whole, so that nothing else is ever continued. Of a draft
-whole blocks count: what a crash took from its end is sent again.
+What is not whole is a draft that is named by the digest of the whole, so that nothing else is ever continued.
 """
 
 import errno
@@ -13,8 +12,8 @@ from contextlib import contextmanager
 from typing import IO, Callable, Dict, Generator, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .files import CHUNK, make_folders, remove, sync_folder, write_all
+from .pace import BLOCK
 
-BLOCK = 1 << 20
 FLUSH = 8 << 20  # bytes of one file, after which these begin to be written
 TOGETHER = 200  # files, which are open as long
 
@@ -54,7 +53,7 @@ def held(path: str, size: int, digest: str, mode: int = 0) -> Optional[int]:
     except FileNotFoundError:
         pass
     try:
-        return min(os.stat(draft_of(path, digest)).st_size, size) // BLOCK * BLOCK
+        return min(os.stat(draft_of(path, digest)).st_size, size)
     except FileNotFoundError:
         return 0
 
@@ -63,7 +62,7 @@ def receive_all(files: Iterable[Wanted], data_of: Callable[[Wanted], Iterable[by
     """Receive files, or what is missing of them; their folders are made, and durable in the end.
 
     Small ones are flushed and get their names together, since a file system that flushes one has to write down all that
-    was renamed before. These are never more than a block, which is lost if this process is killed.
+    was renamed before.
     """
     folders: Dict[str, None] = {}
     whole: List[Draft] = []

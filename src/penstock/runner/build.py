@@ -11,9 +11,18 @@ from typing import Dict, List, Sequence
 
 PACKAGE = "penstock_runner"
 RECEIVER = "penstock_receiver"
-RECEIVERS = ("blocks.py", "digests.py", "errors.py", "files.py", "kinds.py", "receiver.py", "store.py")
+RECEIVERS = (
+    "blocks.py",
+    "digests.py",
+    "errors.py",
+    "files.py",
+    "kinds.py",
+    "pace.py",
+    "receiver.py",
+    "store.py",
+)
 INSTALLER = "penstock_installer"
-INSTALLERS = ("blocks.py", "files.py", "installer.py", "survey.py", "wheel.py")
+INSTALLERS = ("blocks.py", "files.py", "installer.py", "pace.py", "survey.py", "wheel.py")
 BUILDER = "penstock_builder"
 BUILDERS = ("builder.py", "digests.py", "errors.py", "files.py", "kinds.py", "orphans.py", "survey.py")
 SPOOL = "penstock_spool"
@@ -25,6 +34,7 @@ ELSEWHERE = (
     "build.py",
     "builder.py",
     "installer.py",
+    "pace.py",
     "receiver.py",
     "survey.py",
     "wheel.py",

@@ -10,7 +10,7 @@ import os
 import signal
 import stat
 import sys
-from typing import IO, Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .blocks import Wanted, held, pieces_of_file, receive_all, refuse_changed, taken
 from .files import (
@@ -21,8 +21,12 @@ from .files import (
     refresh_listing,
     remove,
     remove_empty,
+    write_all,
     write_file,
 )
+from .pace import Receipt, paced
+
+SILENT_S = 60  # a client that waits longer for its server gives up
 
 Asked = Dict[str, Any]
 
@@ -45,7 +49,8 @@ NOTHING = Answer({}, [])
 def main(token: str) -> None:
     """Answer the question of standard input."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
-    answer = answer_question(json.loads(source.readline().decode("ascii")), source)
+    asked = dict(json.loads(source.readline().decode("ascii")), token=token)
+    answer = answer_question(asked, source)
     sizes = [len(blob) for blob in answer.blobs] if answer.sizes is None else answer.sizes
     told = dict(answer.told, sizes=sizes)
     sink.write("\n<<{} {}\n".format(token, json.dumps(told)).encode("ascii"))
@@ -152,20 +157,40 @@ def tell_held(asked: Asked, _source: IO[bytes]) -> Answer:
 
 
 def take_files(asked: Asked, source: IO[bytes]) -> Answer:
-    """Receive files, or what is missing of them; where the connection breaks, blocks of a draft stay."""
+    """Receive files, or what is missing of them; where the connection breaks, what was written of a draft stays."""
+
+    def tell(written: int) -> None:
+        write_all(sys.stdout.fileno(), "\n{} {}\n".format(asked["token"], written).encode("ascii"))
+
+    def take(size: int) -> Iterator[bytes]:
+        return awaited(taken(source, size))
+
     make_private(path_of(asked, ""))
     files = [Wanted(path_of(asked, name), *about) for name, *about in asked["files"]]
-    receive_all(files, lambda file: taken(source, file.size - file.offset))
+    receipt = Receipt(tell)
+    receive_all(files, lambda file: receipt.of(take, file.size - file.offset))
     return NOTHING
 
 
-def give_files(asked: Asked, _source: IO[bytes]) -> Answer:
+def awaited(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what comes; from who is silent so long nothing will, and this process ends."""
+    while True:
+        signal.alarm(SILENT_S)
+        piece = next(pieces, None)
+        signal.alarm(0)
+        if piece is None:
+            return
+        yield piece
+
+
+def give_files(asked: Asked, source: IO[bytes]) -> Answer:
     """Send files, or what is missing of them: what is no longer as long as it was ends the answer."""
     wanted = [(path_of(asked, name), size, offset) for name, size, offset in asked["files"]]
     for path, size, _ in wanted:
         refuse_changed(path, size)
-    blobs = (piece for path, size, offset in wanted for piece in pieces_of_file(path, offset, size))
-    return Answer({}, blobs, [size - offset for _, size, offset in wanted])
+    pieces = (piece for path, size, offset in wanted for piece in pieces_of_file(path, offset, size))
+    sizes = [size - offset for _, size, offset in wanted]
+    return Answer({}, paced(pieces, sum(sizes), sys.stdout.buffer, map(int, source)), sizes)
 
 
 def list_folders(asked: Asked, _source: IO[bytes]) -> Answer:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import IO, Any
 
 from penstock.runner.blocks import Wanted, pieces_of_file, receive_all, taken
+from penstock.runner.pace import Receipt, paced
 from penstock.transports.protocol import Copy
-from penstock.transports.ssh.wire import begin_of
+from penstock.transports.ssh.wire import ack_of, begin_of
 
 Process = subprocess.Popen[bytes]
 
@@ -28,13 +30,18 @@ def talk_whole(within_s: float | None) -> Talk:
 
 def sending(files: Sequence[tuple[Copy, int]]) -> Talk:
     """Give files, each from an offset on, behind the question."""
+    size = sum(copy.size - offset for copy, offset in files)
 
-    def talk(process: Process, question: bytes, _token: str) -> tuple[bytes, bytes]:
+    def talk(process: Process, question: bytes, token: str) -> tuple[bytes, bytes]:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        said = list[bytes]()
+        acks = acks_in(process.stdout, token, said)
+        pieces = (p for copy, offset in files for p in pieces_of_file(str(copy.path), offset, copy.size))
         feed(process, [question])
-        for copy, offset in files:
-            if not feed(process, pieces_of_file(str(copy.path), offset, copy.size)):
-                break  # there is an answer already, or none any more
-        return process.communicate()
+        feed(process, paced(pieces, size, process.stdin, acks), last=True)
+        return b"".join(said) + process.stdout.read(), process.stderr.read()
 
     return talk
 
@@ -45,11 +52,12 @@ def fetching(files: Sequence[tuple[Copy, int]]) -> Talk:
     def talk(process: Process, question: bytes, token: str) -> tuple[bytes, bytes]:
         assert process.stdout
         assert process.stderr
-        feed(process, [question], last=True)
+        feed(process, [question])
         line = find_answer(process.stdout, token)
         told: dict[str, Any] = json.loads(line) if line else {"sizes": []}
+        receipt = Receipt(lambda written: feed(process, [b"%d\n" % written]))
         with suppress(BrokenPipeError):
-            write_files(files if told["sizes"] else [], process.stdout)
+            write_files(files if told["sizes"] else [], process.stdout, receipt)
             told["sizes"] = []
         head = begin_of(token) + json.dumps(told).encode() + b"\n" if line else b""
         return head + process.stdout.read(), process.stderr.read()
@@ -57,26 +65,37 @@ def fetching(files: Sequence[tuple[Copy, int]]) -> Talk:
     return talk
 
 
-def feed(process: Process, pieces: Iterable[bytes], *, last: bool = False) -> bool:
-    """Give bytes to a command; return False when it takes no more."""
+def feed(process: Process, pieces: Iterable[bytes], *, last: bool = False) -> None:
+    """Give bytes to a command, as long as it takes them."""
     assert process.stdin
-    try:
+    with suppress(BrokenPipeError):
         for piece in pieces:
             process.stdin.write(piece)
-        if last:
+        process.stdin.flush()
+    if last:
+        with suppress(BrokenPipeError):
             process.stdin.close()
-    except BrokenPipeError:
-        return False
-    return True
 
 
-def find_answer(source: IO[bytes], token: str) -> bytes:
+def acks_in(source: Iterable[bytes], token: str, said: list[bytes]) -> Iterator[int]:
+    """Yield how many bytes are written there, until there is an answer; all else goes to `said`."""
+    mark, begin = ack_of(token), begin_of(token).lstrip()
+    for line in source:
+        if line.startswith(mark):
+            yield int(line[len(mark) :])
+            continue
+        said.append(line)
+        if line.startswith(begin):
+            return
+
+
+def find_answer(source: Iterable[bytes], token: str) -> bytes:
     """Read on to the answer, and return what it tells; nothing if there is none."""
     begin = begin_of(token).lstrip()
     return next((line[len(begin) :] for line in source if line.startswith(begin)), b"")
 
 
-def write_files(files: Sequence[tuple[Copy, int]], source: IO[bytes]) -> None:
+def write_files(files: Sequence[tuple[Copy, int]], source: IO[bytes], receipt: Receipt) -> None:
     """Write files as they come, each under its name when it is whole."""
     wanted = [Wanted(str(copy.path), copy.size, copy.digest, copy.mode, offset) for copy, offset in files]
-    receive_all(wanted, lambda file: taken(source, file.size - file.offset))
+    receive_all(wanted, lambda file: receipt.of(partial(taken, source), file.size - file.offset))

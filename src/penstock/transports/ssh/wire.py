@@ -65,6 +65,11 @@ def begin_of(token: str) -> bytes:
     return f"\n<<{token} ".encode()
 
 
+def ack_of(token: str) -> bytes:
+    """Return what a line begins with that tells before an answer how many bytes are written there."""
+    return f"{token} ".encode()
+
+
 def end_of(token: str) -> bytes:
     """Return what an answer ends with."""
     return f"\n{token}>>\n".encode()
