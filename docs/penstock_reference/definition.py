@@ -86,6 +86,10 @@ PLACEHOLDERS = (
     ("`{inputs.STAGE}`", "the products of an upstream; several are several arguments"),
     ("`{inputs_file.STAGE}`", "a file that lists them, one on each line, for merges of thousands"),
     ("`{cpus}`", "the cores that the stage requests"),
+    (
+        "`{python}`",
+        "the Python that runs there; a worker runs the [script](../howto/python.md#a-script-in-place-of-a-function) that follows",
+    ),
     ("`{scratch}`", "the private folder of a stage with `scratch`"),
     ("`{{` and `}}`", "the braces themselves"),
 )

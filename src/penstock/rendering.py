@@ -17,6 +17,7 @@ from penstock.units import Placeholder, Template
 ARGV_MOST = 100_000  # bytes of one several-valued placeholder; above it a file that lists them is the way
 LISTED_FROM = 50  # inputs of a Python task: more than these travel as a list file
 PATH_WORDS = frozenset({"path", "paths"})
+RUNNER_WORDS = frozenset({"scratch", "outdir", "python"})
 
 Values = Mapping[str, Any]
 Paths = Mapping[str, Sequence[tuple[str, str]]]  # upstream stage → (product name, path)
@@ -121,7 +122,7 @@ class Renderer:
         name = part.name
         if name == "product":
             return [{"ref": f"product.{self.stage.products[0].name}"}]
-        if name.startswith(("product.", "inputs_file.", "program.")) or name in ("scratch", "outdir"):
+        if name.startswith(("product.", "inputs_file.", "program.")) or name in RUNNER_WORDS:
             return [{"ref": name}]
         if several(name):
             found = self.many(name, values, inputs)
@@ -219,9 +220,8 @@ def several(name: str) -> bool:
 
 def special(name: str) -> bool:
     """Whether a placeholder is more than a value of the unit."""
-    return name.split(".")[0] in (
-        "product", "program", "inputs", "inputs_file", "scratch", "outdir", "path", "paths",
-    )  # fmt: skip
+    named = {"product", "program", "inputs", "inputs_file"}
+    return name.split(".")[0] in named | RUNNER_WORDS | PATH_WORDS
 
 
 def part_text(part: Placeholder, values: Values) -> str:

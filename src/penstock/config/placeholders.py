@@ -20,7 +20,7 @@ FORMATTED = {
     "datetime": ("datetime", "str"),
 }
 
-PLAIN = ("cpus", "scratch", "outdir")
+PLAIN = ("cpus", "python", "scratch", "outdir")
 
 
 def check_placeholders(stage: Stage, stages: Mapping[str, Stage], fields: Fields, places: Places) -> None:

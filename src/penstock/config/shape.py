@@ -35,6 +35,7 @@ RESERVED = frozenset(
         "path",
         "paths",
         "product",
+        "python",
         "scratch",
         "size",
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from penstock.campaign import Stage
 
 IN_TEMPLATE = re.compile(r"\{([A-Za-z_][\w.-]*)(?::[^{}]*)?\}")
-SHARED = frozenset({"product", "cpus", "scratch", "outdir", "fan"})  # the same whatever the unit is
+SHARED = frozenset({"product", "cpus", "python", "scratch", "outdir", "fan"})  # the same whatever the unit is
 
 
 def fields_used(stage: Stage, root: Path) -> tuple[str, ...] | None:

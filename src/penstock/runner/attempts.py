@@ -123,7 +123,7 @@ class Attempts:
         try:
             if unfit:
                 raise unfit
-            if attempt.work.stage.python:
+            if attempt.in_worker:
                 self._hand_over(attempt.slot)
             else:
                 self._spawn(attempt)
@@ -152,7 +152,7 @@ class Attempts:
         if attempt.errand:
             attempt.errand.kill()
             return
-        if attempt.work.stage.python:
+        if attempt.in_worker:
             attempt.slot.doomed = True
         attempt.kin |= self._leftovers.below(attempt)
         signal_group(attempt.group, signal.SIGTERM)
@@ -232,10 +232,12 @@ class Attempts:
         attempt = slot.attempt
         if attempt is None:
             return
-        outcome, why, verdict, result, children, rows, left, *measured = message
+        outcome, why, verdict, result, children, rows, left, code, *measured = message
         attempt.wall, attempt.cpu, attempt.rss, attempt.log_end = measured
         made = tuple([Made(*row) for row in rows])
         reply = Result(outcome, why, verdict, None, None, result, children, made)
+        if code is not None:
+            reply = outcome_of_exit(attempt.work.stage, attempt.argv, code << 8, slot.log)
         if left:  # the worker ends itself
             attempt.reply = reply
             attempt.limit_at = NEVER
@@ -245,11 +247,11 @@ class Attempts:
             self._complete(attempt, Result(*attempt.ending))
         else:
             slot.doomed = False  # it was told to end before this task, and did not
-            self._complete(attempt, reply)
+            self._judge(attempt, reply)
 
     def _worker_died(self, slot: Slot, status: int, usage: Any) -> None:
         attempt, doomed, slot.doomed = slot.attempt, slot.doomed, False
-        idle = attempt is None or attempt.errand or not attempt.work.stage.python
+        idle = attempt is None or attempt.errand or not attempt.in_worker
         if attempt is None or idle:  # be it beside a command
             return
         if not attempt.ending and not attempt.reply and doomed:  # it was not meant
@@ -277,15 +279,23 @@ class Attempts:
         if attempt.ending:
             self._stopped(attempt)
         elif attempt.reply:
-            self._take_products(attempt, attempt.reply)
+            self._judge(attempt, attempt.reply)
         elif attempt.work.stage.python:
             self._complete(attempt, self._explain_death(outcome_of_death(attempt.exit or 0)))
         else:
-            result = outcome_of_exit(attempt.work.stage, attempt.argv, attempt.exit or 0, attempt.slot.log)
-            if result.outcome == "ok":
-                self._patterns.hold(attempt, result, self._take_products)
-            else:
-                self._complete(attempt, self._explain_death(result))
+            self._judge(
+                attempt,
+                outcome_of_exit(attempt.work.stage, attempt.argv, attempt.exit or 0, attempt.slot.log),
+            )
+
+    def _judge(self, attempt: Attempt, result: Result) -> None:
+        """Go on with the end of what ran: with its log and products if it was well."""
+        if attempt.work.stage.python:
+            (self._take_products if attempt.reply else self._complete)(attempt, result)
+        elif result.outcome == "ok":
+            self._patterns.hold(attempt, result, self._take_products)
+        else:
+            self._complete(attempt, self._explain_death(result))
 
     def _explain_death(self, result: Result) -> Result:
         if was_killed(result) and self._oom.grew():

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
 from .errors import CROWDED, Unfit, Unwell, explain
@@ -56,6 +57,8 @@ class References:
             return self._scratch
         elif kind == "program" and rest in self._job.spec.programs:
             return self._job.spec.programs[rest]
+        elif kind == "python":
+            return sys.executable
         elif kind == "input" and self._copies:
             return self._copies.of(rest)
         elif kind == "inputs_file" and rest in (self._task.get("inputs") or {}):

@@ -78,7 +78,7 @@ class Leftovers:
         return mark if mark.startswith(self._job.mark + "/") else ""
 
     def _mark(self, attempt: Attempt) -> str:
-        return self._job.mark_slot(attempt.slot.number, worker=bool(attempt.work.stage.python))
+        return self._job.mark_slot(attempt.slot.number, worker=attempt.in_worker)
 
 
 def ask_to_end(attempt: Attempt) -> None:

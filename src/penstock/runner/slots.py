@@ -16,6 +16,7 @@ from .logs import SlotLog
 from .outcomes import Result
 from .products import Planned, plan_products, refuse_taken
 from .scratch import make_scratch, remove_scratch, render_templates, work_inside
+from .scripts import is_script
 from .spec import Job
 from .work import Work
 
@@ -49,6 +50,7 @@ class Attempt:
     scratch: Optional[str] = None  # and the same folder if it works there
     copies: Optional[Copies] = None
     argv: Sequence[str] = ()
+    is_script = False  # `argv` is a script of Python and its arguments
     env: Optional[Dict[str, str]] = None
     group = 0  # the process group of its command or worker
     limit_at = NEVER
@@ -89,6 +91,11 @@ class Attempt:
             self.errand = Errand(children, question, on_answer=on_answer, seconds=seconds)
         except OSError:
             on_answer(question(lambda _: None))
+
+    @property
+    def in_worker(self) -> bool:
+        """Return whether the slot's worker runs it."""
+        return self.is_script or self.work.stage.python is not None
 
     def remove_private(self) -> None:
         """Remove its own folder, and let go of it."""
@@ -160,7 +167,8 @@ def _prepare(job: Job, attempt: Attempt) -> None:
         attempt.env = {name: references.render(item) for name, item in env.items()}
     if not stage.python:
         argv: List[Any] = task.get("argv") or []
-        attempt.argv = [references.render(item) for item in argv]
+        attempt.is_script = is_script(argv)
+        attempt.argv = [references.render(item) for item in (argv[1:] if attempt.is_script else argv)]
 
 
 def _prepare_folder(job: Job, attempt: Attempt) -> Dict[str, Any]:

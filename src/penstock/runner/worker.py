@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 import traceback
+from functools import partial
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .digests import sync_tree
@@ -14,6 +15,7 @@ from .errors import LIMITS, TaskFailure, Unfit
 from .messages import Inbox, pack, write_all
 from .orphans import TASK
 from .products import Made, Planned, explained, find_products, is_heavy, secure_products
+from .scripts import Scripts
 from .spec import Function, Job, Stage
 from .surroundings import Environment, Surroundings
 from .task import Task, Verdict
@@ -23,6 +25,7 @@ CHILDREN_LIMIT = 900000  # the event that carries them must stay below 1 MB
 UNHEARD_LIMIT = 32 * 1024
 OPENING = 4 * 1024
 NEGLIGIBLE_BYTES = 4 << 20
+OURS = (__name__, Scripts.__module__)
 CAME_BACK = 70  # what a process ends with that a function forked and did not end
 
 
@@ -36,6 +39,7 @@ class Reply(NamedTuple):
     children: str = ""
     made: Tuple[Tuple[Any, ...], ...] = ()
     left: bool = False  # something that the next task must not find: this worker ends
+    code: Optional[int] = None  # the exit code of a script
 
 
 class Voice:
@@ -67,7 +71,7 @@ def serve(job: Job, inbox: Inbox, voice: Voice, own: Dict[str, str]) -> None:
     """Run the tasks of one message after the other until the runner closes the pipe, or until one of them changed the worker."""
     surroundings = Surroundings(own[TASK])
     functions = Functions(
-        dict(os.environ, **{**job.spec.environment, **own, "PENSTOCK": job.mark}), surroundings
+        dict(os.environ, **{**job.spec.environment, **own, "PENSTOCK": job.mark}), surroundings, job.spec.root
     )
     root = os.open(job.spec.root, os.O_RDONLY)
     usage = Usage()
@@ -91,15 +95,20 @@ def serve(job: Job, inbox: Inbox, voice: Voice, own: Dict[str, str]) -> None:
 
 def run_task(job: Job, functions: "Functions", message: Tuple[Any, ...]) -> Reply:
     """Run one task in its folder with its environment; return how it ended."""
-    stage_name, data, env, rows, scratch = message
+    stage_name, data, env, rows, scratch, argv = message
     stage = job.spec.stages[stage_name]
     planned = [Planned(*row) for row in rows]
     functions.environment.set(stage, env)
     if scratch:
         os.chdir(scratch)
-    products = {plan.name: plan.temporary for plan in planned}
-    task = Task(data, stage, products=products, scratch=scratch, root=job.spec.root, job_folder=job.folder)
-    reply = _run(stage, functions, task)
+    if argv:
+        reply = _run_script(functions, argv)
+    else:
+        products = {plan.name: plan.temporary for plan in planned}
+        task = Task(
+            data, stage, products=products, scratch=scratch, root=job.spec.root, job_folder=job.folder
+        )
+        reply = _run(stage, functions, task)
     left = functions.surroundings.find_left()
     functions.surroundings.put_back()
     _flush()
@@ -127,11 +136,22 @@ def _run(stage: Stage, functions: "Functions", task: Task) -> Reply:
         return Reply("error", _sentence(error))
 
 
-def _call(function: Callable[[Task], Any], task: Task) -> Any:
-    """Call a stage's function; a process that it forked and that returns here must not answer for this one."""
+def _run_script(functions: "Functions", argv: List[str]) -> Reply:
+    def failed(error: BaseException) -> None:
+        functions.surroundings.put_back()
+        _trace(error)
+
+    try:
+        return Reply(code=_call(partial(functions.scripts.run, argv), failed))
+    except TaskFailure as trouble:
+        return Reply(trouble.outcome, str(trouble), trouble.verdict)
+
+
+def _call(function: Callable[[Any], Any], given: Any) -> Any:
+    """Call a function; a process that it forked and that returns here must not answer for this one."""
     worker = os.getpid()
     try:
-        return function(task)
+        return function(given)
     finally:
         if os.getpid() != worker:
             os._exit(CAME_BACK)
@@ -140,7 +160,7 @@ def _call(function: Callable[[Task], Any], task: Task) -> Any:
 def _trace(error: BaseException) -> None:
     """Print the traceback from the function on."""
     frames = error.__traceback__
-    while frames and frames.tb_frame.f_globals is globals():
+    while frames and frames.tb_frame.f_globals["__name__"] in OURS:
         frames = frames.tb_next
     try:
         traceback.print_exception(type(error), error, frames)
@@ -238,9 +258,10 @@ def _flush() -> None:
 class Functions:
     """The stages' functions, imported and set up when first needed; what that changed is kept for all tasks."""
 
-    def __init__(self, variables: Dict[str, str], surroundings: Surroundings) -> None:
+    def __init__(self, variables: Dict[str, str], surroundings: Surroundings, root: str) -> None:
         self.environment = Environment(variables)
         self.surroundings = surroundings
+        self.scripts = Scripts(root)
         self._ready: Dict[str, Callable[[Task], Any]] = {}
 
     def get(self, stage: Stage) -> Callable[[Task], Any]:
@@ -284,11 +305,12 @@ def _place_of(file: str) -> str:
 
 
 class Usage:
-    """Seconds, CPU seconds and peak memory of one task after the other."""
+    """Seconds, CPU seconds and peak memory of one task after the other, with the processes that it waits for."""
 
     def __init__(self) -> None:
         self._wall = self._cpu = 0.0
-        self._floor = 0
+        self._floor = self._waited_for = 0
+        os.waitpid = self._wait  # the kernel tells the peak of a child only to who asks `wait4`
         try:
             self._peak = os.open("/proc/self/clear_refs", os.O_WRONLY)
         except OSError:
@@ -305,10 +327,16 @@ class Usage:
     def lap(self) -> Tuple[float, float, int]:
         """Return wall time, CPU and peak memory since the last lap."""
         wall, cpu = self._wall, self._cpu
-        rss = self.begin()
+        rss, waited_for = self.begin(), self._waited_for
         if rss > self._floor + NEGLIGIBLE_BYTES:
             self._reset_peak()
-        return self._wall - wall, self._cpu - cpu, rss
+        self._waited_for = 0
+        return self._wall - wall, self._cpu - cpu, max(rss, waited_for)
+
+    def _wait(self, pid: int, options: int) -> Tuple[int, int]:
+        found, status, usage = os.wait4(pid, options)
+        self._waited_for = max(self._waited_for, usage.ru_maxrss * 1024)
+        return found, status
 
     def _reset_peak(self) -> None:
         if self._peak >= 0:

@@ -117,5 +117,7 @@ class Workers:
 
 
 def _message(attempt: Attempt) -> Tuple[Any, ...]:
-    rows = [tuple(plan) for plan in attempt.planned]
-    return (attempt.work.stage.name, attempt.task, attempt.env, rows, attempt.scratch)
+    stage, env, scratch = attempt.work.stage.name, attempt.env, attempt.scratch
+    if attempt.is_script:  # of which only the runner takes the products
+        return (stage, {}, env, [], scratch, attempt.argv)
+    return (stage, attempt.task, env, [tuple(plan) for plan in attempt.planned], scratch, None)
