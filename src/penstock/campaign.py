@@ -85,6 +85,7 @@ class Product:
     optional: bool = False
     taken_from: str | None = None
     folder: bool = False
+    fetch: bool = True  # it comes home from a far site by itself
 
     def path_for(self, key: Sequence[Value], values: Mapping[str, Any]) -> str:
         """Return the path for the task of a key."""
@@ -93,11 +94,12 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """An upstream: a stage, and its key when fields name it (RULE 4)."""
+    """An upstream: a stage, its key when fields name it (RULE 4), and which of its products are inputs; none: all."""
 
     stage: str
     key: tuple[Template, ...] = ()
     optional: bool = False
+    products: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -363,3 +363,24 @@ def test_an_input_that_changes_while_it_is_sent_is_looked_at_again_and_told(far:
     assert it.states() == {"done": 2}
     assert any("it is looked at again" in why for why in said)
     assert it.rows("SELECT * FROM problem") == []
+
+
+def test_a_product_that_is_not_fetched_stays_there_until_it_is_asked_for(far: Any) -> None:
+    two = COPY.replace(
+        'products = "out/{file}.txt"',
+        'products = { product = "out/{file}.txt", dump = { path = "dump/{file}.bin", fetch = false } }',
+    )
+    assert two != COPY
+    total = (
+        '[stage.join]\neach = "campaign"\nsite = "local"\nafter = [{ stage = "copy", products = ["product"] }]\n'
+        'command = ["sh", "-c", "cat $@ > $0", "{product}", "{inputs.copy}"]\nproducts = "all.txt"\n'
+    )
+    it = far(two + total, units=2)
+    assert it.run().code == 0
+    assert (it.root / "all.txt").exists()
+    assert not (it.root / "dump").exists()
+    assert sorted(path for (path,) in it.rows("SELECT path FROM location")) == ["dump/0.bin", "dump/1.bin"]
+    with Ledger.open(it.root) as ledger:
+        record(ledger, "fetch", {"stage": "copy", "file": "dump/1.bin"}, "me@here", it.clock.now())
+    assert it.run().code == 0
+    assert [path.name for path in (it.root / "dump").iterdir()] == ["1.bin"]

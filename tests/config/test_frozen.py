@@ -43,7 +43,7 @@ def test_a_copy_has_every_key_of_every_stage(define: Define):
     assert a["where"] == "run > 3"
     assert a["products"][0]["path"] == "out/{run:05d}_{night:%Y-%m-%d}.h5"
     assert a["resources"]["memory_bytes"] == 2 * 10**9
-    assert b["after"] == [{"stage": "a", "key": [], "optional": False}]
+    assert b["after"] == [{"stage": "a", "key": [], "optional": False, "products": []}]
 
 
 def test_a_copy_has_every_key_of_the_campaign(define: Define):

@@ -44,6 +44,7 @@ CASES = [
     (A + 'after = "b"\n', 10, "there is no stage 'b'"),
     (A + 'after = ["a"]\n', 10, "'a' waits for itself"),
     (A + B + 'after = ["a", "a"]\n', 13, "names 'a' twice"),
+    (A + B + 'after = [{ stage = "a", products = ["dump"] }]\n', 13, "names the product 'dump' of 'a'"),
     (A + B + 'after = [{ stage = "a", key = ["{run}"] }]\n', 13, "has 1 parts"),
     (A + 'after = "c"\n' + B + 'after = "a"\n[stage.c]\neach = "file"\ncommand = ["true"]\nafter = "b"\n',
      10, "wait for each other: a after c after b after a"),

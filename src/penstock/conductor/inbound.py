@@ -42,7 +42,7 @@ class Inbound:
         self.context, self.ledger, self.graph = context, context.ledger, context.graph
         self.root, self.far, self.site = context.campaign.root, far, site
         self.slice_bytes, self.tidy_at, self.is_first = SLICE_BYTES, 0.0, True
-        self.fetched = awaited_stages(context, site)
+        self.fetched = awaited_products(context, site)
         self.mine = [s.name for s in context.campaign.stages if context.sites.name_of(s) == site]
 
     def turn(self) -> int:
@@ -149,13 +149,15 @@ class Inbound:
                 note_released(db, self.site, digests)
 
 
-def awaited_stages(context: Context, site: str) -> list[int]:
-    """Return the stages whose products come home from a site by themselves."""
+def awaited_products(context: Context, site: str) -> list[tuple[int, str]]:
+    """Return the products, as stage and name, that come home from a site by themselves."""
     graph, fetch = context.graph, context.sites.cluster(site).site.fetch
     if fetch == "none":
         return []
     names = [name for name in graph.stages if fetch == "all" or not graph.downstreams[name]]
-    return [graph.ids[name] for name in names]
+    return [
+        (graph.ids[name], made.name) for name in names for made in graph.stages[name].products if made.fetch
+    ]
 
 
 def forget_missing(context: Context, far: FarFolder, site: str, paths: Collection[str]) -> set[str]:

@@ -49,7 +49,15 @@ def digest_of_stage(stage: Stage) -> str:
         "code": stage.code,
         "products": [[p.name, p.path.text, p.optional, p.taken_from, p.folder] for p in stage.products],
         "params": stage.params,
-        "after": [[a.stage, [template.text for template in a.key], a.optional] for a in stage.after],
+        "after": [
+            [
+                a.stage,
+                [template.text for template in a.key],
+                a.optional,
+                *([a.products] if a.products else []),
+            ]
+            for a in stage.after
+        ],
         "with": stage.follows,
         "where": stage.where.text if stage.where else None,
         "expands": stage.expands,

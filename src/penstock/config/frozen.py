@@ -159,7 +159,7 @@ _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
     },
     Program: {"sources": tuple},
     Product: {"path": Pattern.parse},
-    After: {"key": _templates},
+    After: {"key": _templates, "products": tuple},
     Allowance: {"delays_s": tuple},
     Site: {
         "workdir": Path,

@@ -101,6 +101,9 @@ class ProductTable(Table):
     ] = None
     folder: Annotated[bool, Field(description="it is a folder")] = False
     optional: Annotated[bool, Field(description="it may be missing")] = False
+    fetch: Annotated[
+        bool, Field(description="it comes home from a far site by itself, as `fetch` of the site says")
+    ] = True
 
 
 class AfterTable(Table):
@@ -111,6 +114,7 @@ class AfterTable(Table):
     optional: Annotated[
         bool, Field(description="a key that the upstream's `where` excludes does not block")
     ] = False
+    products: Annotated[Names, Field(description="which of its products are inputs [all]")] = []
 
 
 class ResourcesTable(Table):

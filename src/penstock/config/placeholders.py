@@ -153,7 +153,7 @@ class _Check:
         if name not in known:
             message = f"{{{head}.{rest}}} names a stage that {self.stage.name!r} is not after; {nearest(name, known)}"
             self.refuse(("command",), message)
-        products = [one.name for one in self.stages[name].products]
+        products = self.products_read(name)
         if not products:
             self.refuse(("command",), f"{{{head}.{rest}}} is empty, as {name!r} has no products; remove it")
         if product and (head == "inputs_file" or product not in products):
@@ -164,12 +164,17 @@ class _Check:
                 ("command",), f"{{{head}.{rest}}} is not an input; {nearest(f'{head}.{rest}', right)}"
             )
 
+    def products_read(self, name: str) -> list[str]:
+        """Name the products of an upstream that are inputs."""
+        read = next(after.products for after in self.stage.after if after.stage == name)
+        return [one.name for one in self.stages[name].products if not read or one.name in read]
+
     def is_list(self, name: str) -> bool:
         head, _, rest = name.partition(".")
         if head == "inputs":
             upstream, _, product = rest.partition(".")
             above = self.stages[upstream]
-            return above.level > self.stage.level or (len(above.products) > 1 and not product)
+            return above.level > self.stage.level or (len(self.products_read(upstream)) > 1 and not product)
         return name in self.fields.lists
 
     def whole_element(self, template: Template, name: str) -> None:

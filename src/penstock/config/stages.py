@@ -253,7 +253,8 @@ class _Stages:
                 f"every {level_name} of {name!r} would write the same product {text!r}; add {{{level_name}}}"
             )
             raise self.places.error(keys, message)
-        return Product(product, path, optional, written.taken_from, written.folder or text.endswith("/"))
+        is_folder = written.folder or text.endswith("/")
+        return Product(product, path, optional, written.taken_from, is_folder, written.fetch)
 
     def after(self, name: str, table: StageTable, level: int) -> tuple[After, ...]:
         if table.follows:
@@ -266,8 +267,16 @@ class _Stages:
                 key = tuple(Template.parse(text, self.fields.time_specs) for text in after.key)
             self.check_upstream_key(name, after.stage, key)
             self.check_key_types(name, after.stage, key)
-            found.append(After(after.stage, key, after.optional))
+            self.check_products_read(name, after.stage, after.products)
+            found.append(After(after.stage, key, after.optional, tuple(after.products)))
         return tuple(found)
+
+    def check_products_read(self, name: str, upstream: str, products: Sequence[str]) -> None:
+        known = [*self.tables[upstream].products]
+        for product in products:
+            if product not in known:
+                message = f"`after` names the product {product!r} of {upstream!r}; {nearest(product, known)}"
+                raise self.error(name, "after", message)
 
     def check_upstream_key(self, name: str, upstream: str, key: tuple[Template, ...]) -> None:
         wanted = self.fields.levels[: self.levels[upstream]]

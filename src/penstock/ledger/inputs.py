@@ -76,10 +76,17 @@ def products_seen(db: sqlite3.Connection, graph: Graph, edge: Edge, units: Seque
     query = (
         f"SELECT {looking} AS looking, {member} AS member, p.name, p.path, p.digest FROM {joined}"
         f" JOIN task t ON t.stage = {up} AND t.unit = {member} AND t.state = 'done'"
-        f" LEFT JOIN product p ON p.stage = {up} AND p.unit = {member} AND p.digest IS NOT NULL ORDER BY looking, member, p.name"
+        f" LEFT JOIN product p ON p.stage = {up} AND p.unit = {member} AND p.digest IS NOT NULL AND {is_read(edge)}"
+        " ORDER BY looking, member, p.name"
     )
     for row in db.execute(query, (json.dumps(list(units)),)):
         yield Made(*row)
+
+
+def is_read(edge: Edge) -> str:
+    """Return the SQL condition for a row of `product` (p) that is an input along an edge."""
+    names = edge.after.products if edge.after else ()
+    return f"p.name IN ({', '.join(map(repr, names))})" if names else "true"
 
 
 def members_of(db: sqlite3.Connection, graph: Graph, edge: Edge, units: Iterable[int]) -> set[int]:

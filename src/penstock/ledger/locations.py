@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from penstock.graph import Graph
-from penstock.ledger.inputs import seen_along
+from penstock.ledger.inputs import is_read, seen_along
 
 UNFINISHED = "('waiting', 'ready', 'queued', 'running')"
 
@@ -148,19 +148,22 @@ def any_away(db: sqlite3.Connection) -> bool:
     return db.execute("SELECT 1 FROM location WHERE NOT home LIMIT 1").fetchone() is not None
 
 
-def is_awaited(stages: Iterable[int]) -> str:
-    """Return the SQL condition for a row of `location` (l) and `product` (p) that is to come home by itself."""
-    ids = ", ".join(map(str, stages)) or "NULL"
-    return f"NOT l.home AND (l.wanted = 1 OR (l.wanted = 0 AND p.stage IN ({ids})))"
+def is_awaited(made: Iterable[tuple[int, str]]) -> str:
+    """Return the SQL condition for a row of `location` (l) and `product` (p) that is to come home.
+
+    `made`: the products, as stage and name, that do so without being asked for.
+    """
+    names = ", ".join(map(str, made)) or "(NULL, NULL)"
+    return f"NOT l.home AND (l.wanted = 1 OR (l.wanted = 0 AND (p.stage, p.name) IN (VALUES {names})))"
 
 
-def awaited(db: sqlite3.Connection, site: str, stages: Iterable[int], most: int) -> list[Away]:
-    """Return products of a site that are to come home: those of these stages, and what was asked for."""
+def awaited(db: sqlite3.Connection, site: str, made: Iterable[tuple[int, str]], most: int) -> list[Away]:
+    """Return products of a site that are to come home: those that do by themselves, and what was asked for."""
     rows = db.execute(
         "SELECT p.stage, p.unit, p.name, p.path, p.bytes, p.digest, p.mtime_ns, p.owned FROM location l"
         " JOIN product p ON p.path = l.path AND p.digest IS NOT NULL"
         " JOIN task t ON t.stage = p.stage AND t.unit = p.unit AND t.state = 'done' AND NOT t.redo & 2"
-        f" WHERE l.site = ? AND {is_awaited(stages)} LIMIT ?",
+        f" WHERE l.site = ? AND {is_awaited(made)} LIMIT ?",
         (site, most),
     )
     return list(map(Away._make, rows))
@@ -178,7 +181,7 @@ def units_waiting(
         looking, member, joined = seen_along(graph, edge)
         sql = (
             f"SELECT {looking}, p.path FROM {joined} JOIN product p ON p.stage = {graph.ids[edge.up]} AND p.unit = {member}"
-            " JOIN location l ON l.path = p.path AND NOT l.home AND l.site <> ?"
+            f" AND {is_read(edge)} JOIN location l ON l.path = p.path AND NOT l.home AND l.site <> ?"
         )
         ready = "SELECT unit FROM task WHERE stage = ? AND state = 'ready'"
         units = json.dumps([row[0] for row in db.execute(ready, (graph.ids[stage],))])
