@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.workflows.sweep.conftest import INPUT, PROGRAM
 
 from penstock.errors import DefinitionError
 from penstock.workflows.sweep import (
@@ -17,6 +18,7 @@ from penstock.workflows.sweep import (
     read_sweep,
     write_points,
 )
+from penstock.workflows.sweep.points import MISSING
 
 EMPTY = Points()
 
@@ -197,3 +199,18 @@ def test_no_extension_ever_renames_or_moves_a_point(tmp_path_factory, steps: lis
             (p.name, p.values) for p in before.points
         ]
         assert sorted(p.values[0].plain for p in points.planned()) == sorted(values)
+
+
+def test_missing_and_empty_are_two_things_and_read_back_as_they_were(bench) -> None:
+    first = grown(bench, '[vary]\nlabel = ["", "a, \\"b\\""]')
+    added = 'extra = { type = "str" }\n'
+    bench.program(PROGRAM + added, INPUT.replace("<<label>>", "<<label>> <<extra>>"))
+    second = grown(bench, '[set]\nextra = ""\n[vary]\nlabel = ["", "c"]', first)
+    third = grown(bench, '[set]\nextra = ""\n[vary]\nlabel = ["", "c"]', second)
+    assert third == second
+    column = second.names.index("extra")
+    assert [point.values[column] is MISSING for point in second.points] == [True, True, False, False]
+    lines = (bench.folder / "points.csv").read_text().splitlines()
+    assert [text.split(",")[-1] for text in lines[1:]] == ["", "", '""', '""']
+    with pytest.raises(DefinitionError, match="extra has no value"):
+        bench.plan('[vary]\nlabel = ["", "c"]')

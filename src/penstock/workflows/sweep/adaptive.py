@@ -14,13 +14,13 @@ from typing import Any, cast
 
 from penstock.errors import DefinitionError
 from penstock.workflows.sweep.axis import text_of
+from penstock.workflows.sweep.cells import line
 from penstock.workflows.sweep.columns import FILE as COLUMNS
 from penstock.workflows.sweep.design import Design, Row, read_rows
 from penstock.workflows.sweep.functions import load_function, plain_of
 from penstock.workflows.sweep.points import FILE as POINTS
 from penstock.workflows.sweep.results import read_results
 from penstock.workflows.sweep.sweep import FILE, Sweep, read_sweep
-from penstock.workflows.sweep.tablefile import cell
 from penstock.workflows.sweep.value import Plain
 
 Known = Sequence[Mapping[str, Plain | None]]
@@ -87,9 +87,9 @@ def _identity(row: Row) -> tuple[str, ...]:
 
 def append_rows(table: Path, names: Sequence[str], rows: Sequence[Row]) -> None:
     """Append rows to a table, of which a new one begins with the names."""
-    lines = [[value.text for value in row] for row in rows]
+    texts = [[value.text for value in row] for row in rows]
     with table.open("a", encoding="utf-8", newline="") as file:
         head = [] if file.tell() else [list(names)]
-        file.write("".join([f"{','.join(map(cell, line))}\n" for line in (*head, *lines)]))
+        file.write("".join(map(line, (*head, *texts))))
         file.flush()
         os.fsync(file.fileno())

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from penstock.errors import DefinitionError
 from penstock.units import unknown_name
+from penstock.workflows.sweep.cells import line
 from penstock.workflows.sweep.report import write_report
 from penstock.workflows.sweep.results import Results, average, read_results
-from penstock.workflows.sweep.tablefile import cell
 
 FOLDER = "analysis"
 
@@ -69,7 +69,7 @@ def write_averages(file: Path, results: Results, by: Sequence[str]) -> None:
                 [name, *each.at, repr(each.mean), *_spread(each.error, each.deviation, each.n), str(each.n)]
                 for each in average(results, name, by)
             ]
-    file.write_text("".join([f"{','.join(map(cell, line))}\n" for line in lines]), encoding="utf-8")
+    file.write_text("".join(map(line, lines)), encoding="utf-8")
 
 
 def _spread(error: float, deviation: float, count: int) -> tuple[str | None, str | None]:

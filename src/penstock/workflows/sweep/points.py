@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from penstock.errors import DefinitionError
+from penstock.workflows.sweep.cells import line, read_rows
 from penstock.workflows.sweep.design import Row
 from penstock.workflows.sweep.plan import Plan
 from penstock.workflows.sweep.program import Program
@@ -20,8 +21,8 @@ from penstock.workflows.sweep.value import Value
 FILE = "points.csv"
 NAME, PLANNED, DIGEST = HEAD = "point", "planned", "digest"
 LABEL, HASH = 60, 12  # letters; names that meet in spite of it are told apart
-MISSING = Value("", "", "")
-"""What a point has of a variable that its program did not have."""
+MISSING = Value("", "", "\0")
+"""What a point has of a variable that its program did not have; an empty text is something else."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+-]")
 
@@ -159,10 +160,12 @@ def write_points(file: Path, points: Points) -> None:
         with temporary.open("w", encoding="utf-8", newline="") as opened:
             writer = csv.writer(opened, lineterminator="\n")
             writer.writerow((*HEAD, *points.names))
-            writer.writerows(
-                [name, "true" if planned else "false", digest, *[value.text for value in values]]
-                for name, values, planned, digest in points.points
-            )
+            for name, values, planned, digest in points.points:
+                head, texts = (name, "true" if planned else "false", digest or None), [v.text for v in values]
+                if "" in texts:
+                    opened.write(line([*head, *map(_written, values)]))
+                else:
+                    writer.writerow([*head, *texts])
             opened.flush()
             os.fsync(opened.fileno())
         temporary.replace(file)
@@ -170,12 +173,16 @@ def write_points(file: Path, points: Points) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def _written(value: Value) -> str | None:
+    return None if value.identity == MISSING.identity else value.text
+
+
 def read_points(file: Path, program: Program) -> Points:
     """Read the table; an empty one if there is none yet. Raises DefinitionError, with the line."""
     try:
         with file.open(encoding="utf-8", newline="") as opened:
-            rows = csv.reader(opened)
-            header = tuple(next(rows, list[str]()))
+            rows = read_rows(opened)
+            header = tuple(map(str, next(rows, ())))
             if header[:3] != HEAD or len(set(header)) < len(header):
                 message = f"the table of points does not begin with {','.join(HEAD)}; restore it"
                 raise DefinitionError(message, file=file, line=1)
@@ -186,30 +193,30 @@ def read_points(file: Path, program: Program) -> Points:
         raise DefinitionError(f"the table of points cannot be read: {error}; restore it", file=file) from None
 
 
-def _read_rows(rows: Iterable[list[str]], header: Sequence[str], program: Program, file: Path) -> list[Point]:
-    known: list[dict[str, Value]] = [{} for _ in header[3:]]
+def _read_rows(
+    rows: Iterable[Sequence[str | None]], header: Sequence[str], program: Program, file: Path
+) -> list[Point]:
+    known: list[dict[str | None, Value]] = [{None: MISSING} for _ in header[3:]]
     points, names = list[Point](), set[str]()
-    for line, cells in enumerate(rows, 2):
-        if len(cells) != len(header) or cells[0] in names:
-            what = (
-                "has another number of cells than the header"
-                if len(cells) != len(header)
-                else "is there twice"
-            )
-            raise DefinitionError(f"the point {cells[:1]} {what}; restore the table", file=file, line=line)
-        names.add(cells[0])
+    for number, cells in enumerate(rows, 2):
+        what = "has another number of cells than the header" if len(cells) != len(header) else None
+        name, planned, digest = (cell or "" for cell in cells[:3]) if what is None else ("", "", "")
+        if what or name in names:
+            message = f"the point {cells[:1]} {what or 'is there twice'}; restore the table"
+            raise DefinitionError(message, file=file, line=number)
+        names.add(name)
         values = [
-            values.get(cell) or values.setdefault(cell, _read(program, name, cell))
-            for name, cell, values in zip(header[3:], cells[3:], known, strict=True)
+            values.get(cell) or values.setdefault(cell, _read(program, variable, cell or ""))
+            for variable, cell, values in zip(header[3:], cells[3:], known, strict=True)
         ]
-        points.append(Point(cells[0], tuple(values), cells[1] == "true", cells[2]))
+        points.append(Point(name, tuple(values), planned == "true", digest))
     return points
 
 
 def _read(program: Program, name: str, text: str) -> Value:
     """Read a value; one that its variable could not have today stays a text of its own."""
     variable = program.variables.get(name)
-    if not text or variable is None:
+    if variable is None:
         return Value(text, text, text)
     try:
         return variable.parse(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import statistics
@@ -14,12 +13,13 @@ from typing import Any, NamedTuple
 from penstock.errors import DefinitionError, NothingYet
 from penstock.units import Expression, unknown_name
 from penstock.workflows.sweep.axis import text_of
+from penstock.workflows.sweep.cells import read_rows
 from penstock.workflows.sweep.columns import Column, Columns, read_columns
 from penstock.workflows.sweep.functions import load_function, plain_of
 from penstock.workflows.sweep.points import DIGEST, FILE, NAME, PLANNED
 from penstock.workflows.sweep.value import Plain
 
-VALUES, RUNS = "values.json", "runs"
+VALUES, RUNS, REST = "values.json", "runs", "rest"
 NEW = "new"  # the state of a point of which the record does not know yet
 POINT = (Column(NAME, "str"), Column(PLANNED, "bool"))
 RUN = (
@@ -190,16 +190,18 @@ def _tabulate(
     known = read_columns(root)
     try:
         with (root / FILE).open(encoding="utf-8", newline="") as file:
-            points = list(csv.DictReader(file))
+            head, *lines = read_rows(file)
     except FileNotFoundError:
         raise DefinitionError(f"{root} has no points yet; add them with `penstock sweep extend`") from None
-    names = [name for name in (points[0] if points else ()) if name not in (NAME, PLANNED, DIGEST)]
+    points = [dict(zip(map(str, head), cells, strict=True)) for cells in lines]
+    names = [name for name in map(str, head) if name not in (NAME, PLANNED, DIGEST)]
     varied = _varied(names, points)
     found = dict.fromkeys(name for values in extracted.values() for name in values)
     numbers = tuple(dict.fromkeys((*known.results, *found)))
     new = {"state": NEW}
     rows = [
-        {**_without_digest(row), **told.get(row[NAME], new), **extracted.get(row[NAME], {})} for row in points
+        {**_without_digest(row), **told.get(str(row[NAME]), new), **extracted.get(str(row[NAME]), {})}
+        for row in points
     ]
     variables = _columns(known, names)
     results = {name: known.results.get(name, Column(name)) for name in numbers}
@@ -212,7 +214,7 @@ def _varied(names: Iterable[str], rows: Sequence[Cells]) -> tuple[str, ...]:
     return tuple(name for name in names if len({row.get(name) for row in rows}) > 1)
 
 
-def _without_digest(row: dict[str, str]) -> dict[str, str]:
+def _without_digest(row: dict[str, str | None]) -> dict[str, str | None]:
     del row[DIGEST]
     return row
 

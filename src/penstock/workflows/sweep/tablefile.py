@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from penstock.workflows.sweep.cells import line
 from penstock.workflows.sweep.columns import Column
 from penstock.workflows.sweep.results import Results
 
 METADATA = "-metadata.json"
 DATATYPES = {"float": "number", "int": "integer", "bool": "boolean", "str": "string"}
-_PLAIN = re.compile(r'[^",\r\n]+').fullmatch
 
 
 def write_csv(file: Path, results: Results, *, metadata: Path | None = None) -> None:
@@ -23,21 +22,9 @@ def write_csv(file: Path, results: Results, *, metadata: Path | None = None) -> 
     """
     names = [column.name for column in results.columns]
     lines = [names, *([row.get(name) for name in names] for row in results.rows)]
-    text = "".join([f"{','.join(map(cell, line))}\n" for line in lines])
-    file.write_text(text, encoding="utf-8", newline="")
+    file.write_text("".join(map(line, lines)), encoding="utf-8", newline="")
     described = json.dumps(describe_table(file.name, results.columns), indent=1, ensure_ascii=False)
     (metadata or file.with_name(file.name + METADATA)).write_text(described + "\n", encoding="utf-8")
-
-
-def cell(text: str | None) -> str:
-    """Write a cell.
-
-    >>> cell(None), cell(""), cell("a, b"), cell("1E-07")
-    ('', '""', '"a, b"', '1E-07')
-    """
-    if text is None:
-        return ""
-    return text if _PLAIN(text) else '"' + text.replace('"', '""') + '"'
 
 
 def describe_table(name: str, columns: Sequence[Column]) -> Mapping[str, Any]:
