@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench.measure import Cost, median, run
+from bench.measure import Cost, adopt_orphans, median, medians, run
 
 POINTS = 100_000
 PACKED = 10_000
@@ -82,6 +83,76 @@ def packing(scratch: Path) -> Callable[[], Cost]:
     return lambda: run([sys.executable, "-c", PACK], cwd=folder)
 
 
+RUN = 1_000
+MODEL = """
+#include <stdio.h>
+int main(void) {
+    double T;
+    FILE *file = fopen("in.txt", "r");
+    if (!file || fscanf(file, "T %lf", &T) != 1)
+        return 1;
+    fclose(file);
+    file = fopen("out.dat", "w");
+    fprintf(file, "%g\\n", 2 * T);
+    return fclose(file);
+}
+"""
+PROGRAM = """
+[program]
+executable = "model"
+products = ["out.dat"]
+[input."in.txt"]
+[variable.T]
+type = "float"
+[result.twice]
+file = "out.dat"
+column = 1
+"""
+RUNNING = f'[sweep]\nprogram = "model"\n[vary]\nT = {{ start = 1, stop = {RUN}, step = 1 }}\n'
+BEGIN = """
+from pathlib import Path
+from penstock.workflows.sweep.campaign import begin_campaign, lay_out
+begin_campaign(Path(), "model")
+lay_out(Path())
+"""
+LOOP = """
+mkdir "work/$1" && cd "work/$1" && sed "s/{T}/$1/" ../../programs/in.txt > in.txt && ../../model &&
+mkdir "../../runs/$1" && cp out.dat "../../runs/$1/"
+"""
+
+
+def running(scratch: Path) -> Mapping[str, Callable[[], Cost]]:
+    """Run a quick program in C for each point, by penstock and by a loop that also makes a folder, renders and copies."""
+    return {
+        "sweep": lambda: _run_points(scratch / "sweep"),
+        "xargs -P2": lambda: _run_loop(scratch / "loop"),
+    }
+
+
+def _begin_model(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "programs").mkdir(parents=True)
+    (folder / "programs/in.txt").write_text("T {T}\n", encoding="utf-8")
+    (folder / "model.c").write_text(MODEL, encoding="utf-8")
+    run(["cc", "-O2", "-o", "model", "model.c"], cwd=folder)
+
+
+def _run_points(folder: Path) -> Cost:
+    _begin_model(folder)
+    (folder / "programs/model.toml").write_text(PROGRAM, encoding="utf-8")
+    (folder / "sweep.toml").write_text(RUNNING, encoding="utf-8")
+    run([sys.executable, "-c", BEGIN], cwd=folder)
+    return run([sys.executable, "-m", "penstock", "run", "--stage", "run"], cwd=folder)
+
+
+def _run_loop(folder: Path) -> Cost:
+    _begin_model(folder)
+    (folder / "loop.sh").write_text(LOOP, encoding="utf-8")
+    for name in ("work", "runs"):
+        (folder / name).mkdir()
+    return run(["sh", "-c", f"seq {RUN} | xargs -P2 -I{{}} sh loop.sh {{}}"], cwd=folder)
+
+
 def _run(folder: Path, *, write: bool) -> Cost:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "points.csv").unlink(missing_ok=True)
@@ -91,6 +162,7 @@ def _run(folder: Path, *, write: bool) -> Cost:
 
 def main() -> None:
     """Measure in three rounds and print the medians."""
+    adopt_orphans()
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name:
         contests = {
             "planned": planning(Path(name)),
@@ -101,6 +173,9 @@ def main() -> None:
             cost = median([contest() for _ in range(3)])
             peak = cost.peak_bytes / 1e6
             print(f"{what}: {cost.cpu_s:.2f} s CPU, {cost.wall_s:.2f} s, {peak:.0f} MB")
+        ours, theirs = medians(running(Path(name)), rounds=3).values()
+        print(f"{RUN:,} points run: {ours.cpu_s:.2f} s CPU, {ours.wall_s:.2f} s;", end=" ")
+        print(f"by xargs: {theirs.cpu_s:.2f} s CPU, {theirs.wall_s:.2f} s")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,14 @@
 """Inputs and programs travel to a machine that shares nothing with this one, and results come home, whatever happens."""
 
 import random
-import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import psutil
 import pytest
 from tests.desk import Desk
 from tests.far.lab import Lab, as_local
+from tests.far.misfortunes import run_through
 from tests.far.rig import PYTHON as PYTHON_THERE
 from tests.far.rig import Rig
 from tests.far.wire import listen_in, sent_home
@@ -122,47 +120,14 @@ def host(request: pytest.FixtureRequest) -> Rig:
 def test_it_ends_by_itself_whatever_happens(
     host: Rig, lab_at: Callable[[Rig], Lab], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """The cable is pulled twice, once in the middle of a result; sshd is killed, then the conductor, then everything here;
-    a third of the store is purged.
-    """
     scheduler = request.node.callspec.params["host"].replace("rig_slurm", "slurm").replace("rig", "local")
     python = listen_in(host.path("~/wire"), host.there / "wire", PYTHON_THERE, "/mnt/tests/far/wire.py")
     lab = with_files(
         lab_at(host), f'scheduler = "{scheduler}"\nworkdir = "~/penstock"\npython = "{python}"\n'
     )
-    generator, far = random.Random(3), host.path("~/penstock")
-    lab.login()
-    first = lab.start()
-    until(lambda: [*far.glob("store/*/*")], "inputs travel")
-    host.pull()
-    time.sleep(2)
-    host.plug()
-    until(lambda: [*(lab.root / "turned").glob(".big.txt.*")], "a large result is on its way", 90)
-    host.pull()
-    until(lambda: "needs you" in lab.said(), "it says what it needs", 90)
-    host.plug()
-    for blob in far.glob("store/*/*"):
-        if generator.random() < 0.3:
-            blob.unlink(missing_ok=True)
-    lab.login()
-    until(lambda: finished(lab) > TASKS // 4, "more results came home", 90)
-    host.kill_sshd()
-    first.kill()
-    first.wait()
-    host.start_sshd()
-    lab.login()
-    second = lab.start()
-    until(lambda: finished(lab) > TASKS // 2, "more results came home", 90)
-    for process in [*psutil.Process(second.pid).children(recursive=True), psutil.Process(second.pid)]:
-        process.send_signal(signal.SIGKILL)
-    second.wait()
-    lab.cut()
-    lab.login()
-    assert lab.start().wait(300) == 0, lab.said()
+    run_through(lab, host, large="turned/.big.txt.*", finished=lambda: finished(lab), of=TASKS)
     assert lab.states() == {"done": 2 * TASKS + 1}
     assert results(lab.root) == expected(lab, tmp_path)
-    assert [*far.rglob("*")] == []
-    assert host.logins()[1] == 0
     came = came_home(host.path("~/wire"))
     assert came.keys() == results(lab.root).keys()
     again = {name: more for name, sent in came.items() if (more := bytes_again(sent))}

@@ -304,3 +304,16 @@ def test_outside_of_a_sweep_one_sentence_says_what_to_do(tmp_path: Path) -> None
     assert "write one with `penstock sweep new`" in told.stderr
     alone = penstock(tmp_path, "sweep")
     assert (alone.returncode, "Commands:" in alone.stdout) == (0, True)
+
+
+def test_a_program_that_only_the_cluster_of_the_definition_has_is_not_looked_for_here(bench) -> None:
+    folder = bench.ready("[vary]\nT = [3]")
+    (folder / "model").unlink()
+    assert penstock(folder, "init", "sweep", ".", "--program", "model").returncode == 0
+    definition = folder / "penstock.toml"
+    text = definition.read_text().replace("[campaign]", '[campaign]\nsite = "far"')
+    definition.write_text(text + '[site.far]\nhost = "nowhere.invalid"\nscheduler = "slurm"\n')
+    told = penstock(folder, "sweep", "submit")
+    assert "is neither in" not in told.stderr
+    assert penstock(folder, "down").returncode == 0
+    assert penstock(folder, "sweep", "submit", "--site", "local").stderr.count("is neither in") == 1

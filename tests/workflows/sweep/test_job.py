@@ -41,7 +41,15 @@ def start(
         (given / name).parent.mkdir(parents=True, exist_ok=True)
         (given / name).write_bytes(content + (b"x" if name == spoil else b""))
     digest = hashlib.sha256(contents["job.json"]).hexdigest()
-    command = [sys.executable, home / "job.py", given, folder / "runs/one", "./model", digest]
+    command = [
+        sys.executable,
+        home / "job.py",
+        given,
+        folder / "runs/one",
+        folder / "rest/one",
+        "./model",
+        digest,
+    ]
     done = subprocess.run(command, cwd=scratch, capture_output=True, check=False)
     return done, folder / "runs/one"
 
@@ -58,6 +66,19 @@ def test_inputs_arguments_and_products_go_their_way(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (0, b"told\n")
     assert (results / "out/$(x) '\" *").read_bytes() == b"a\r\nb\xffseed"
+
+
+def test_what_is_not_to_be_fetched_goes_to_a_folder_of_its_own(tmp_path: Path) -> None:
+    shell = "mkdir out; echo 7 > out/a.dat; echo large > dump.bin; echo x > other.dat"
+    rule = {"n": {"file": "dump.bin", "regex": "l.*"}}
+    spec = {"products": ["out/*", "*.bin", "*.dat"], "fetch": ["out/*.dat", "o*.dat"], "results": rule}
+    done, results = start(tmp_path, shell, **spec)
+    assert done.returncode == 0, done.stderr
+    assert sorted(str(p.relative_to(results)) for p in results.rglob("*") if p.is_file()) == [
+        "other.dat", "out/a.dat", "values.json",
+    ]  # fmt: skip
+    assert json.loads((results / "values.json").read_text()) == {"n": "large"}
+    assert [path.name for path in (tmp_path / "rest/one").iterdir()] == ["dump.bin"]
 
 
 @pytest.mark.parametrize(("shell", "code"), [("exit 3", 3), ("kill -FPE $$", 136), ("kill -KILL $$", 137)])

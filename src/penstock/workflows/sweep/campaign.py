@@ -30,7 +30,7 @@ from penstock.workflows.sweep.points import (
 from penstock.workflows.sweep.points import FILE as POINTS
 from penstock.workflows.sweep.program import Program, find_program
 from penstock.workflows.sweep.programfile import read_program
-from penstock.workflows.sweep.results import RUNS
+from penstock.workflows.sweep.results import REST, RUNS
 from penstock.workflows.sweep.sweep import FILE, HINT, read_sweep
 from penstock.workflows.sweep.tablefile import METADATA
 from penstock.workflows.sweep.value import Value
@@ -79,20 +79,26 @@ def first_sweep(program: Program, name: str) -> str:
 def campaign_tables(name: str, program: Program, executable: str) -> list[str]:
     """Return the tables of the definition; the command names the executable, so that another one makes results stale."""
     units = {"table": POINTS, "types": {PLANNED: "bool"}, "derive": {"path": f"'{INPUTS}/' + {NAME}"}}
+    made: dict[str, Any] = {"product": {"path": f"{RUNS}/{{{NAME}}}", "folder": True}}
+    home, rest, after = "{product}", "{product}", ["run"]
+    if program.fetch:
+        made["rest"] = {"path": f"{REST}/{{{NAME}}}", "folder": True, "optional": True, "fetch": False}
+        home, rest, after = "{product.product}", "{product.rest}", [{"stage": "run", "products": ["product"]}]
     run = {
         "each": NAME,
         "where": PLANNED,
-        "command": [f"./{JOB}", "{path}", "{product}", executable, f"{{{DIGEST}}}", *program.launcher],
-        "products": {"product": {"path": f"{RUNS}/{{{NAME}}}", "folder": True}},
+        "command": ["{python}", JOB, "{path}", home, rest, executable, f"{{{DIGEST}}}", *program.launcher],
+        "products": made,
         "scratch": True,
         "resources": {"cpus": program.cpus} if program.cpus else None,
         "success": {"log": program.success} if program.success else None,
     }
     results: dict[str, Any] = {
         "each": "campaign",
-        "after": ["run"],
+        "after": after,
         "members": "done",
         "python": "penstock.workflows.sweep.report:gather",
+        "site": "local",  # wherever the points run: what it needs beside them is here
         "products": {"table": TABLE, "columns": TABLE + METADATA, "page": PAGE},
     }
     return [
@@ -169,6 +175,7 @@ def write_inputs(folder: Path, program: Program, values: Mapping[str, Value]) ->
         "folders": program.folders,
         "beside": program.beside,
         "products": program.products,
+        **({"fetch": program.fetch} if program.fetch else {}),
         "log": program.log,
         "restart": {"args": arguments, **program.restart} if program.restart else None,
         "results": {name: each.rule for name, each in program.results.items() if "file" in each.rule},

@@ -106,12 +106,13 @@ Examples:
 def submit(ctx: click.Context, folder: Path, site: str | None, wait: bool) -> None:
     """Add the points of the sweep in DIR to its campaign and run them, in the background: you can log out."""
     from penstock.workflows.sweep.points import say_changes
-    from penstock.workflows.sweep.submitting import IN_BACKGROUND, find_executable, run_penstock
+    from penstock.workflows.sweep.submitting import IN_BACKGROUND, find_executable, run_penstock, site_of
     from penstock.workflows.sweep.submitting import submit as lay_out
 
     laid = lay_out(folder)
     click.echo(say_changes(laid.changes))
-    if not site and not find_executable(folder, laid.plan.program.executable):
+    is_here = (site or site_of(folder)) == "local"
+    if is_here and not find_executable(folder, laid.plan.program.executable):
         raise DefinitionError(
             f"{laid.plan.program.executable} is neither in {folder} nor on PATH; put it there, then submit again"
         )

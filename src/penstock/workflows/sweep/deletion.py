@@ -17,14 +17,14 @@ from penstock.workflows.sweep.columns import FILE as COLUMNS
 from penstock.workflows.sweep.draft import DRAFT
 from penstock.workflows.sweep.listing import find_sweeps
 from penstock.workflows.sweep.points import FILE as POINTS
-from penstock.workflows.sweep.results import RUNS
+from penstock.workflows.sweep.results import REST, RUNS
 from penstock.workflows.sweep.submitting import FAILED, SUBMITTED
 from penstock.workflows.sweep.sweep import FILE, read_sweep
 from penstock.workflows.sweep.tablefile import METADATA
 
 #: what penstock made, the sweep itself last, so that a deletion that was cut off can be begun again
 MADE = (
-    RUNS, FAILED, "restart", INPUTS, ANALYSIS, TABLE, TABLE + METADATA, PAGE, ".penstock", POINTS, COLUMNS, SUBMITTED, JOB,
+    RUNS, REST, FAILED, "restart", INPUTS, ANALYSIS, TABLE, TABLE + METADATA, PAGE, ".penstock", POINTS, COLUMNS, SUBMITTED, JOB,
     DRAFT, DEFINITION, FILE,
 )  # fmt: skip
 

@@ -3,7 +3,9 @@
 
 It is copied beside a campaign and runs on the far side: Python 3.6, the standard library.
 
-    job.py INPUTS RESULTS EXECUTABLE DIGEST [LAUNCHER ...]
+    job.py INPUTS RESULTS REST EXECUTABLE DIGEST [LAUNCHER ...]
+
+What is to be fetched goes to RESULTS, and all else that the program makes to REST, which may be the same folder.
 """
 
 import csv
@@ -24,8 +26,8 @@ NO_PRODUCT = 65  # EX_DATAERR of sysexits.h: the program ended well, and left no
 PATIENCE_S = 5  # for a program that is to end; the runner kills us soon after
 
 
-def main(inputs: str, results: str, executable: str, digest: str, *launcher: str) -> int:
-    """Run the point whose inputs are in one folder, put what it makes into another; return the exit code."""
+def main(inputs: str, results: str, rest: str, executable: str, digest: str, *launcher: str) -> int:
+    """Run the point whose inputs are in one folder, put what it makes into others; return the exit code."""
     job = cast("Dict[str, Any]", json.loads(read(inputs, "job.json", digest).decode()))
     home = os.path.dirname(os.path.abspath(__file__))
     prepare(inputs, job, home)
@@ -47,7 +49,10 @@ def main(inputs: str, results: str, executable: str, digest: str, *launcher: str
         sys.stderr.write("the program ended with 0 and made no {}\n".format(", ".join(missing)))
         return NO_PRODUCT
     values = {name: extract(rule) for name, rule in job["results"].items()}
-    keep(made, results)
+    asked_for = set(find(job["fetch"])[0] if "fetch" in job else made)
+    keep([name for name in made if name in asked_for], results)
+    keep([name for name in made if name not in asked_for], rest)
+    os.makedirs(results, exist_ok=True)
     with open(os.path.join(results, "values.json"), "w", encoding="utf-8") as file:
         json.dump(values, file)
     return 0
@@ -148,8 +153,7 @@ def find(patterns: List[str]) -> Tuple[List[str], List[str]]:
 
 
 def keep(made: List[str], results: str) -> None:
-    """Move what the program made into its results, under the same names."""
-    os.makedirs(results, exist_ok=True)
+    """Move what the program made into a folder, under the same names."""
     for name in made:
         place = os.path.join(results, name)
         os.makedirs(os.path.dirname(place), exist_ok=True)

@@ -25,6 +25,7 @@ RESERVED = frozenset(
         "cpus",
         "scratch",
         "outdir",
+        "python",
         "product",
         "inputs",
         "fan",
@@ -50,6 +51,7 @@ class Program:
 
     `launcher` are the words before the executable; `{cpus}` in them is how many a run has. `restart` says with which files,
     and with which arguments, the next attempt goes on where one was interrupted.
+    `fetch` are patterns of those products that come home from a far site; none: all of them.
     `seed` names the variable that repeats count up. `beside` are files that must stand beside the
     inputs, `folders` what the program does not make itself; `results` says how numbers are found in what it makes.
     """
@@ -61,6 +63,7 @@ class Program:
     inputs: tuple[Template, ...]
     variables: Mapping[str, Variable]
     products: tuple[str, ...] = ()
+    fetch: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     log: str | None = None

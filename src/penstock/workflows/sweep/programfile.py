@@ -35,6 +35,7 @@ def read_program(file: Path) -> Program:
         inputs=inputs,
         variables=variables,
         products=head.texts("products"),
+        fetch=head.texts("fetch"),
         beside=head.texts("beside"),
         folders=head.texts("folders"),
         log=head.take("log", str),

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -64,6 +65,14 @@ def find_executable(folder: Path, name: str) -> str | None:
     """Return where the executable of a program is on this machine; None if it is nowhere."""
     own = folder / name
     return str(own) if own.is_file() else shutil.which(name)
+
+
+def site_of(folder: Path) -> str:
+    """Return the site where the definition of a sweep's campaign has its points run."""
+    with (folder / DEFINITION).open("rb") as file:
+        tables = tomllib.load(file)
+    own = tables.get("stage", {}).get("run", {}).get("site")
+    return own or tables.get("campaign", {}).get("site", "local")
 
 
 def read_submissions(folder: Path) -> list[Submission]:

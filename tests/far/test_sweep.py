@@ -1,0 +1,144 @@
+"""A sweep whose points run at a machine that shares nothing with this one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from tests.desk import Desk
+from tests.far.lab import Lab
+from tests.far.misfortunes import run_through
+from tests.far.rig import Rig
+from tests.sshd import HOST
+
+from penstock.workflows.sweep.demo import build_model
+
+POINTS = 60
+SWEEP = """
+[sweep]
+program = "ising"
+repeat = 5
+
+[vary]
+temperature = { start = 1.7, stop = 2.8, step = 0.1 }
+
+[set]
+size = 4
+
+[derive]
+sweeps = "2000000 if temperature == 1.7 and seed == 1 else 20000"
+"""
+SITE = f'\n[site.far]\nhost = "{HOST}"\nvisibility = "2s"\nworkdir = "~/penstock"\n'
+
+
+def begin(lab: Lab, site: str = "") -> Lab:
+    """Set the sweep up as a person does."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    lab.root.mkdir()
+    build_model(compiler, lab.root)
+    (lab.root / "sweep.toml").write_text(SWEEP)
+    assert lab.penstock("init", "sweep", ".", "--program", "ising").returncode == 0
+    definition = lab.root / "penstock.toml"
+    text = definition.read_text().replace("[campaign]", '[campaign]\nsite = "far"')
+    definition.write_text(f"{text}{SITE}{site}\n")
+    assert lab.penstock("sweep", "extend", ".").returncode == 0
+    return lab
+
+
+def results(root: Path) -> Mapping[str, bytes]:
+    """Return what the points left, and the table."""
+    made = [*(path for path in root.glob("runs/*/*") if path.is_file()), root / "results.csv"]
+    return {str(path.relative_to(root)): path.read_bytes() for path in made}
+
+
+def expected(lab: Lab, root: Path) -> Mapping[str, bytes]:
+    """Return the same of a run on this machine alone."""
+    assert lab.penstock("sweep", "copy", ".", str(root)).returncode == 0
+    alone = Lab(root, lab.config, lab.state)
+    done = alone.penstock("sweep", "submit", ".", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return results(root)
+
+
+def test_a_sweep_has_the_bytes_of_a_local_run_whatever_happens(
+    rig_slurm: Rig, lab_at: Callable[[Rig], Lab], tmp_path: Path
+) -> None:
+    lab = begin(lab_at(rig_slurm), 'scheduler = "slurm"')
+    run_through(
+        lab,
+        rig_slurm,
+        large="runs/.temperature=1.7_seed=1_*/*",
+        finished=lambda: len([*lab.root.glob("runs/[!.]*")]),
+        of=POINTS,
+    )
+    assert lab.states() == {"done": POINTS + 1}
+    assert len(results(lab.root)) == 2 * POINTS + 1
+    assert results(lab.root) == expected(lab, tmp_path / "alone")
+
+
+DUMPING = """#!/bin/sh -e
+T=$(cat in.txt)
+echo "$T $(cat table.txt)" > out.dat
+seq "$T"00000 > dump.bin
+echo "energy -$T" >> dump.bin
+"""
+PROGRAM = """
+[program]
+executable = "dump"
+beside = ["table.txt"]
+products = ["*.dat", "dump.bin"]
+fetch = ["*.dat"]
+
+[input."in.txt"]
+
+[variable.T]
+type = "int"
+
+[result.energy]
+file = "dump.bin"
+regex = "energy (.*)"
+[result.twice]
+python = "extract:twice"
+"""
+EXTRACT = "def twice(folder):\n    return 2 * int((folder / 'out.dat').read_text().split()[0])\n"
+
+
+def dumping(lab: Lab, site: str) -> Lab:
+    """A sweep whose program leaves far more than what is asked for."""
+    for name, text in {
+        "dump": DUMPING,
+        "table.txt": "7\n",
+        "extract.py": EXTRACT,
+        "programs/dump.toml": PROGRAM,
+        "programs/in.txt": "{T}\n",
+        "sweep.toml": '[sweep]\nprogram = "dump"\n[vary]\nT = [1, 2, 3]\n',
+    }.items():
+        (lab.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (lab.root / name).write_text(text)
+    (lab.root / "dump").chmod(0o755)
+    done = lab.penstock("init", "sweep", ".", "--program", "dump")
+    assert done.returncode == 0, done.stderr
+    with (lab.root / "penstock.toml").open("a") as definition:
+        definition.write(SITE + site)
+    return lab
+
+
+def test_a_dump_stays_there_and_the_table_is_complete(lab: Lab, desk: Desk) -> None:
+    dumping(lab, "")
+    lab.login()
+    done = lab.penstock("sweep", "submit", "--site", "far", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in lab.root.glob("runs/*/*")} == {"out.dat", "values.json"}
+    table = (lab.root / "results.csv").read_text().splitlines()
+    assert [line.split(",")[2:] for line in table] == [
+        ["T", "energy", "twice"], ["1", "-1", "2"], ["2", "-2", "4"], ["3", "-3", "6"],
+    ]  # fmt: skip
+    assert not (lab.root / "rest").exists()
+    there = lab.rows("SELECT path FROM location")
+    assert {path.partition("/")[0] for (path,) in there} == {"rest"}
+    assert lab.penstock("fetch", "--file", "rest/T=2*").returncode == 0
+    assert [path.name for path in lab.root.glob("rest/*/*")] == ["dump.bin"]
