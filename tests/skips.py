@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 # What a reason of a skip speaks of → what these tests want. The first that is found counts.
 WANTS = {
+    r"openssl": "of mail and web servers: apt-get install openssl",
     r"daemons|dpkg|apt-get|controllers|Grid Engine|torque|cluster": "of schedulers: as root on Debian 12 they install them",
     r"sshd": "of SSH: apt-get install openssh-server",
     r"sshfs|sftp|FUSE": "of SSHFS: apt-get install sshfs openssh-sftp-server, /dev/fuse writable",

@@ -25,8 +25,9 @@ LAYERS = (
     {"ledger"},
     {"site"},
     {"unattended"},  # what starts a conductor without a person
-    {"conductor"},
     {"status"},
+    {"notify"},  # what tells people
+    {"conductor"},
     {"report", "explain"},
     {"record"},  # what may be read and asked
     {"build"},  # the Python API, which also runs

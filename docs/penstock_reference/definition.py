@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from penstock.conductor.completeness import FORMS
-from penstock.config import amounts, models
+from penstock.config import amounts, channels, models
 from penstock.config.sources import FILE_FIELDS, GROUP_FIELDS
 from penstock.units.expression import FUNCTIONS
 from penstock.units.formats import DIRECTIVES
@@ -29,6 +29,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[site.NAME]": models.SiteTable,
     "partitions": models.PartitionTable,
     "[program.NAME]": models.ProgramTable,
+    "[notify.NAME]": channels.ChannelTable,
+    "password": channels.SecretTable,
 }
 
 COMPLETE: list[str] = re.findall(r'"([^"]+)"', FORMS)
@@ -49,6 +51,9 @@ WRITTEN = {
     "success": 'as in `success = { log = "finished normally" }`',
     "partitions": 'of a site, as in `partitions = [{ name = "short", max_walltime = "1h" }, { name = "gpu", gpus = 4 }]`: a job'
     " gets the first that is large enough",
+    "[notify.NAME]": "how people are told what happens: by e-mail, webhook or program."
+    " [What is told, and when](../howto/unattended.md#who-is-told)",
+    "password": 'as in `password = { file = "~/.config/lab/smtp" }`; so is `secret_url`',
 }
 
 #: by what checks a value → what to write

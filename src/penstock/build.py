@@ -58,7 +58,8 @@ class Campaign(Draft):
     """A definition under construction; `freeze` checks it, `run` runs it, `status` reports on it.
 
     `units` is what `files`, `table` or `function` give; `params` are shared by all stages; `sites` are the
-    tables `[site.NAME]`; `root` is the campaign's folder, that of the calling file by default.
+    tables `[site.NAME]`, `notify` the tables `[notify.NAME]`; `root` is the campaign's folder, that of the calling file
+    by default.
     """
 
     def __init__(
@@ -69,14 +70,21 @@ class Campaign(Draft):
         units: Tables | None = None,
         params: Tables | None = None,
         sites: Mapping[str, Tables] | None = None,
+        notify: Mapping[str, Tables] | None = None,
+        heartbeat: str | None = None,
         root: Path | str | None = None,
     ) -> None:
         file, line = _caller()
         tables: dict[str, Any] = {
-            "campaign": {"name": name, "levels": list(levels)},
+            "campaign": {
+                "name": name,
+                "levels": list(levels),
+                **({"heartbeat": heartbeat} if heartbeat else {}),
+            },
             "units": dict(units or {}),
             "params": dict(params or {}),
             "site": {site: dict(keys) for site, keys in (sites or {}).items()},
+            "notify": {channel: dict(keys) for channel, keys in (notify or {}).items()},
             "stage": {},
         }
         folder = Path(root) if root is not None else file.parent if file else Path.cwd()
@@ -130,7 +138,7 @@ class Campaign(Draft):
             with record.open(self.root) as opened:
                 return opened.status()
         except NothingYet:
-            from penstock.status.foreseen import foresee
+            from penstock.conductor.foreseen import foresee
 
             return foresee(self.freeze())
 

@@ -15,6 +15,7 @@ from penstock.errors import DefinitionError
 from penstock.units import Template, read_value
 
 UNITS_S = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+DAY_S = 86_400.0
 FORMS = '"not_before 08:00 next day", "quiet 30min", "file {night}.done" or "count n_subruns"'
 GRAMMAR = re.compile(
     r"not_before (?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])(?P<next> next day)?"
@@ -120,6 +121,17 @@ class Condition:
             ):
                 return int(number)
         raise DefinitionError(f"its {self.count!r} is {given!r}, which is not a number of members")
+
+
+def last_hour(clock: str, now: float) -> float:
+    """Return when it was last so late on a day, UTC.
+
+    >>> last_hour("07:00", 86_400.0)
+    25200.0
+    """
+    hour, minute = map(int, clock.split(":"))
+    today = now - now % DAY_S + 3600 * hour + 60 * minute
+    return today if today <= now else today - DAY_S
 
 
 def moment_on(day: str, after: timedelta) -> datetime:

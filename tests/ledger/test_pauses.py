@@ -34,7 +34,7 @@ def paused(engine: Engine) -> str | None:
 
 def test_a_halt_lasts_until_somebody_starts_a_run(engine: Engine) -> None:
     job = job_of(engine, 1)
-    pause_stages_of(engine.ledger, job, "the disk is full")
+    pause_stages_of(engine.ledger, job, "the disk is full", now=1.0)
     assert paused(engine) == "halt"
     end_halts(engine.ledger)
     assert paused(engine) is None

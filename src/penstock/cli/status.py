@@ -57,7 +57,7 @@ def status(root: Path, as_json: bool, watch: bool, every: float, problems: int) 
 
 
 def _foresee(root: Path, problems: int) -> Status:
-    from penstock.status.foreseen import foresee
+    from penstock.conductor.foreseen import foresee
 
     return foresee(load_campaign(root, ()), problems=problems)
 

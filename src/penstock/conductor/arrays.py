@@ -268,7 +268,7 @@ class ArraySubmitter(Submitter):
         try:
             request = self.request(stage, array, token)
         except SubmitRejected as error:  # before anything was recorded
-            pause_stages(self.ledger, [self.graph.ids[stage.name]], str(error))
+            pause_stages(self.ledger, [self.graph.ids[stage.name]], str(error), now=now)
             return 0
         with self.ledger.transaction() as db:
             job = jobs.plan_array(
@@ -332,7 +332,7 @@ class ArraySubmitter(Submitter):
         except SubmitRejected as error:
             row = self.take_back(job, str(error))
             if not self.capacity.is_worth_another_try(request):
-                pause_stages_of(self.ledger, row, str(error))
+                pause_stages_of(self.ledger, row, str(error), now=self.clock.now())
         except SiteFull as error:
             self.take_back(job, str(error))
             self.capacity.note_full(request.elements, str(error))

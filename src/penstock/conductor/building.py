@@ -58,7 +58,8 @@ class Building:
                 self.due[program.name] = self.clock.monotonic() + BUILT_S
             case "failed":
                 self.note_over(builds, program)
-                pause_stages(self.ledger, self.numbers_of(builds, program), found.why)
+                numbers = self.numbers_of(builds, program)
+                pause_stages(self.ledger, numbers, found.why, now=self.clock.now())
             case _:
                 self.note_begun(builds, program)
         return found.is_built

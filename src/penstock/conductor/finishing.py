@@ -120,7 +120,8 @@ class Finishing:
         times = 0 if began else experience_of(self.ledger.db, job["site"]).false_starts + n
         learn(self.ledger, job["site"], false_starts=times)
         if times >= FALSE_STARTS[bool(words)]:
-            pause_stages_of(self.ledger, job, f"{times} runners in a row could not start: {why}")
+            said = f"{times} runners in a row could not start: {why}"
+            pause_stages_of(self.ledger, job, said, now=self.clock.now())
 
     def is_kept(self, job: sqlite3.Row, scratch: str) -> bool:
         """Whether a failed attempt told people to look into this scratch folder."""

@@ -11,7 +11,7 @@ from penstock.conductor.finishing import refund_tries
 from penstock.decide import Seen, fuse
 from penstock.ledger import jobs
 from penstock.ledger.applying import Applier, News
-from penstock.ledger.pauses import may_be_mended, pause_stages_of
+from penstock.ledger.pauses import blow_fuse, may_be_mended, pause_stages_of
 from penstock.site.protocols import JobSite, Life
 from penstock.transports.protocol import AT_ONCE
 
@@ -85,7 +85,7 @@ class Hearing:
         if news.halt:
             refund_tries(self.ledger, job)
             if not may_be_mended(self.ledger, job):
-                pause_stages_of(self.ledger, job, news.halt)
+                pause_stages_of(self.ledger, job, news.halt, now=self.clock.now())
         self.durations.note(news.walls)
         for stage in news.failed:
             self.check_fuse(stage)
@@ -107,11 +107,7 @@ class Hearing:
             "SELECT why FROM attempt WHERE stage = ? AND why IS NOT NULL ORDER BY id DESC LIMIT 1", (number,)
         ).fetchone()
         why += f": {said[0]}" if said else ""
-        with self.ledger.transaction():
-            db.execute(
-                "UPDATE stage SET paused = 'fuse', paused_why = ? WHERE id = ? AND paused IS NULL",
-                (why, number),
-            )
+        blow_fuse(self.ledger, number, why, now=self.clock.now())
         revoke(self.context, f"t.state = 'queued' AND t.stage = {number}")
 
 

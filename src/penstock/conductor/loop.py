@@ -42,6 +42,7 @@ from penstock.ledger.registration import register
 from penstock.ledger.unitchanges import retry_unbegun
 from penstock.ledger.units import Values
 from penstock.machine import Machine
+from penstock.notify import sending
 from penstock.site import ClusterJobs, FeedingSite, Sites
 
 LOOK_S = 0.01  # between looks at event files while something runs here
@@ -116,6 +117,7 @@ class Conductor:
             Durations(ledger, graph), allowances_of(campaign, self.sites), self.overwrite,
         )  # fmt: skip
         take_over(context)
+        self.sender = self.exits.enter_context(sending(ledger, campaign, clock))
         self.crew = Crew(context, accept_gone=self.accept_gone)
         self.crew.collector.revoke_cancelled()
 
@@ -206,6 +208,8 @@ class Conductor:
     def end(self) -> Ending:
         """Dismiss the runners, collect their last events, and return how it ended."""
         self.crew.retire_slots()
+        if self.sender:
+            self.sender.last = not self.open_ended
         if self.stopping:
             self._ask_to_end()
         until = self.clock.monotonic() + LEAVING_S

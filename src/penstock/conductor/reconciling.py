@@ -182,7 +182,8 @@ class Reconciler:
         if job["tries"] >= HANDED_IN_AT_MOST:
             why = f"site '{self.site.name}' was sent job {job['token']} {job['tries']} times, but does not list it"
             self.forget(job, why)
-            pause_stages_of(self.ledger, job, f"{why}: see what its submit command says")
+            said = f"{why}: see what its submit command says"
+            pause_stages_of(self.ledger, job, said, now=self.clock.now())
             return
         if self.elements.finishing.note_damage(self.site, job):
             self.forget(job, "its files are damaged")
@@ -195,7 +196,7 @@ class Reconciler:
         except SubmitRejected as error:
             self.forget(job, str(error))
             if not self.capacity.is_worth_another_try(request):
-                pause_stages_of(self.ledger, job, str(error))
+                pause_stages_of(self.ledger, job, str(error), now=self.clock.now())
             return
         except SiteFull as error:
             self.forget(job, str(error))

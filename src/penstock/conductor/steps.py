@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from penstock.complete import last_hour
 from penstock.conductor.arrays import ArraySubmitter
 from penstock.conductor.collection import Collector
 from penstock.conductor.contact import visit
@@ -22,12 +23,14 @@ from penstock.display import count
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.locations import sites_with_files
+from penstock.ledger.outbox import announce_digest, announce_recovery
 from penstock.ledger.requests import Requests
 
 Observe = Callable[[Ledger], None]
 
 ALWAYS, NEVER = 0.0, float("inf")
 OBSERVE_S = 0.2
+TELL_S = 60.0
 LOOKED = "products.looked"  # in `meta`: when one who watches last looked at the products
 
 
@@ -210,8 +213,23 @@ def submit(crew: Crew, turn: Turn) -> float:
     return ALWAYS
 
 
+def tell(crew: Crew, turn: Turn) -> float:
+    """Put into the outbox what people are to know because of the time that it is, or because all is well again."""
+    campaign = crew.context.campaign
+    if not campaign.notify:
+        return NEVER
+    now = crew.clock.now()
+    with crew.ledger.transaction() as db:
+        announce_recovery(db, now)
+        for channel in campaign.notify.values():
+            if channel.digest:
+                announce_digest(db, channel.name, last_hour(channel.digest, now), now)
+    return turn.at + TELL_S
+
+
 def publish(crew: Crew, turn: Turn) -> float:
-    """Checkpoint the record's file, and publish it to other hosts."""
+    """Note that a turn was taken, checkpoint the record's file, and publish it to other hosts."""
+    crew.ledger.note_turn(crew.clock.now())
     crew.ledger.check_in(turn.at)
     crew.ledger.publish_if_due(now=crew.clock.now(), monotonic=turn.at)
     return ALWAYS
@@ -229,5 +247,5 @@ Step = Callable[[Crew, Turn], float]
 
 #: Ends come before what they make ready, and what is found before what is given out: a chain goes on within one turn.
 STEPS: tuple[Step, ...] = (
-    apply_requests, collect, reconcile, bring_home, discover, look_after, bring_back, redo, submit, publish, show,
+    apply_requests, collect, reconcile, bring_home, discover, look_after, bring_back, redo, submit, tell, publish, show,
 )  # fmt: skip

@@ -96,8 +96,8 @@ class Submitter:
         if not wrong:
             raise error
         with self.ledger.transaction() as db:
-            moves = [tasks.Move(unit, "ready", "failed", f"cannot run: {why}") for unit, why in wrong.items()]
-            tasks.move(db, self.graph, stage.name, moves)
+            reasons = {unit: f"cannot run: {why}" for unit, why in wrong.items()}
+            tasks.fail(db, self.graph, stage.name, reasons, now=self.clock.now())
             propagate(db, self.graph, {stage.name: wrong})
 
     def stage_specs(self, names: Sequence[str], view: View) -> dict[str, Any]:

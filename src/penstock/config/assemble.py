@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.campaign import Campaign, Partition, Site, Stage
+from penstock.config.channels import channels_of, check_heartbeat
 from penstock.config.completeness import check_complete
 from penstock.config.digest import digest_stages
 from penstock.config.draft import Draft
@@ -49,6 +50,8 @@ def assemble(draft: Draft) -> Campaign:
         types=fields.types,
         complete=definition.units.complete,
         site=default,
+        notify=channels_of(definition.notify),
+        heartbeat=check_heartbeat(definition.campaign.heartbeat, places),
         overrides=tuple(draft.overrides),
         file=draft.file,
         looked=looked,

@@ -13,17 +13,22 @@ from penstock.campaign import (
     After,
     Allowance,
     Campaign,
+    Channel,
+    Command,
     FileSource,
     FunctionSource,
+    Mail,
     Partition,
     Product,
     Program,
     Resources,
     Rule,
+    Secret,
     Site,
     Source,
     Stage,
     TableSource,
+    Webhook,
 )
 from penstock.units import Expression, Pattern, Template
 
@@ -51,7 +56,14 @@ def to_json(campaign: Campaign) -> dict[str, Any]:
         "sites": {name: _plain(site) for name, site in campaign.sites.items()},
     }
     copy["digest"] = hashlib.sha256(json.dumps(copy, sort_keys=True).encode()).hexdigest()
-    return {**copy, "site": campaign.site, "looked": list(campaign.looked), "origin": campaign.origin}
+    return {
+        **copy,
+        "site": campaign.site,
+        "notify": {name: _channel(channel) for name, channel in campaign.notify.items()},
+        "heartbeat": campaign.heartbeat,
+        "looked": list(campaign.looked),
+        "origin": campaign.origin,
+    }
 
 
 def _source(source: Source) -> dict[str, Any]:
@@ -62,6 +74,11 @@ def _source(source: Source) -> dict[str, Any]:
 def _stage(stage: Stage, levels: tuple[str, ...]) -> dict[str, Any]:
     each = levels[stage.level - 1] if stage.level else "campaign"
     return {**_plain(stage), "each": each}
+
+
+def _channel(channel: Channel) -> dict[str, Any]:
+    kind = next(name for name, kind in _WAYS.items() if isinstance(channel.way, kind))
+    return {**_plain(channel), "kind": kind}
 
 
 def _plain(value: Any) -> Any:
@@ -92,6 +109,8 @@ def from_json(copy: Mapping[str, Any]) -> Campaign:
         types=copy["types"],
         complete=copy["complete"],
         site=copy["site"],
+        notify={name: _channel_of(channel) for name, channel in copy.get("notify", {}).items()},
+        heartbeat=copy.get("heartbeat"),
         overrides=tuple(copy["overrides"]),
         file=copy["file"] and Path(copy["file"]),
         looked=tuple(copy.get("looked", ())),
@@ -106,6 +125,15 @@ def _source_of(copy: Mapping[str, Any]) -> Source:
 
 def _stage_of(copy: Mapping[str, Any]) -> Stage:
     return _made(Stage, {name: value for name, value in copy.items() if name != "each"})
+
+
+def _channel_of(copy: Mapping[str, Any]) -> Channel:
+    way = _made(_WAYS[copy["kind"]], copy["way"])
+    return _made(Channel, {**{name: value for name, value in copy.items() if name != "kind"}, "way": way})
+
+
+def _secret(copy: Any) -> Any:
+    return copy if isinstance(copy, str) else _made(Secret, copy)
 
 
 def _made(kind: type[T], copy: Mapping[str, Any]) -> T:
@@ -131,6 +159,8 @@ def _expressions(texts: Mapping[str, str]) -> dict[str, Expression]:
 
 
 _KINDS: Mapping[str, type[Source]] = {"files": FileSource, "table": TableSource, "python": FunctionSource}
+
+_WAYS: Mapping[str, type[Mail | Webhook | Command]] = {"mail": Mail, "webhook": Webhook, "command": Command}
 
 #: how the values of a frozen object are made from those of its copy, where they are not the same
 _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
@@ -161,6 +191,11 @@ _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
     Product: {"path": Pattern.parse},
     After: {"key": _templates, "products": tuple},
     Allowance: {"delays_s": tuple},
+    Channel: {"on": tuple},
+    Mail: {"to": tuple, "password": _secret},
+    Webhook: {"url": _secret},
+    Command: {"command": tuple},
+    Secret: {"command": tuple},
     Site: {
         "workdir": Path,
         "requirements": tuple,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from penstock.errors import Corrupt, LedgerError
 from penstock.ledger.files import REMEDY
 
-VERSION = 5
+VERSION = 6
 
 Step = Callable[[sqlite3.Connection], None]
 
@@ -114,8 +114,30 @@ def add_travels(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX location_away ON location (site) WHERE NOT home")
 
 
+def add_notices(db: sqlite3.Connection) -> None:
+    """Add tables for what people are told, and for deadlines that were missed."""
+    db.execute("ALTER TABLE task ADD COLUMN failed REAL")
+    db.execute("ALTER TABLE lease ADD COLUMN turned REAL")
+    db.execute("CREATE INDEX task_trouble ON task (failed) WHERE failed IS NOT NULL")
+    db.execute(
+        "CREATE TABLE missed (stage INTEGER NOT NULL, unit INTEGER NOT NULL, due REAL NOT NULL, at REAL NOT NULL,"
+        " over REAL, PRIMARY KEY (stage, unit)) WITHOUT ROWID"
+    )
+    db.execute("CREATE INDEX missed_open ON missed (at) WHERE over IS NULL")
+    db.execute(
+        "CREATE TABLE listener (channel TEXT NOT NULL, kind TEXT NOT NULL, told REAL NOT NULL, at REAL NOT NULL,"
+        " PRIMARY KEY (kind, channel)) WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE notice (id INTEGER PRIMARY KEY, channel TEXT NOT NULL, kind TEXT NOT NULL, at REAL NOT NULL,"
+        " message TEXT, sealed REAL, due REAL, tries INTEGER NOT NULL DEFAULT 0, sent REAL, why TEXT)"
+    )
+    db.execute("CREATE UNIQUE INDEX notice_growing ON notice (channel, kind) WHERE message IS NULL")
+    db.execute("CREATE INDEX notice_due ON notice (due) WHERE due IS NOT NULL")
+
+
 #: version → the step that leads from it to the next one
-STEPS: dict[int, Step] = {1: add_elements, 2: second_look, 3: add_absences, 4: add_travels}
+STEPS: dict[int, Step] = {1: add_elements, 2: second_look, 3: add_absences, 4: add_travels, 5: add_notices}
 
 
 def schema() -> str:

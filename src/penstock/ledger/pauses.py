@@ -6,23 +6,36 @@ import sqlite3
 from collections.abc import Sequence
 
 from penstock.ledger import Ledger
+from penstock.ledger.outbox import announce
 
 RESUMED = "resumed"  # the newest job when a person last let stages go on
 
 
-def pause_stages_of(ledger: Ledger, job: sqlite3.Row, why: str) -> None:
+def pause_stages_of(ledger: Ledger, job: sqlite3.Row, why: str, *, now: float) -> None:
     """Pause the stages that a job worked for, until a person has fixed the place."""
     rows = ledger.db.execute("SELECT DISTINCT stage FROM batch WHERE job = ?", (job["id"],))
-    pause_stages(ledger, [row[0] for row in rows], why)
+    pause_stages(ledger, [row[0] for row in rows], why, now=now)
 
 
-def pause_stages(ledger: Ledger, stages: Sequence[int], why: str) -> None:
+def pause_stages(ledger: Ledger, stages: Sequence[int], why: str, *, now: float) -> None:
     """Pause stages, by their numbers, until a person has fixed what `why` names."""
     with ledger.transaction() as db:
-        db.executemany(
-            "UPDATE stage SET paused = 'halt', paused_why = ? WHERE id = ?",
-            [(why, stage) for stage in stages],
+        changed = db.executemany(
+            "UPDATE stage SET paused = 'halt', paused_why = ? WHERE id = ? AND paused_why IS NOT ?",
+            [(why, stage, why) for stage in stages],
         )
+        if changed.rowcount > 0:
+            announce(db, "failure", now)
+
+
+def blow_fuse(ledger: Ledger, stage: int, why: str, *, now: float) -> None:
+    """Pause a stage whose first attempts fail the same way, unless it is paused already."""
+    with ledger.transaction() as db:
+        changed = db.execute(
+            "UPDATE stage SET paused = 'fuse', paused_why = ? WHERE id = ? AND paused IS NULL", (why, stage)
+        )
+        if changed.rowcount:
+            announce(db, "failure", now)
 
 
 def end_halts(ledger: Ledger) -> None:

@@ -13,6 +13,7 @@ from penstock.errors import DefinitionError
 from penstock.graph import Graph, build
 from penstock.ledger import Ledger, tasks
 from penstock.ledger.evaluating import forget_topics
+from penstock.ledger.outbox import listen
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.rebasing import rebase_definitions, rebase_inputs
 from penstock.ledger.unitchanges import add_tasks, drop_left_out, link_again, not_begun, retry_failed
@@ -41,6 +42,7 @@ def register(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], *, n
             ledger.set_meta("digests", DIGESTS)
         write_copy(ledger, campaign, frozen, now)
         remove_missing(ledger, graph)
+        listen(db, [(c.name, kind) for c in campaign.notify.values() for kind in c.on], now)
         if not known:
             welcome_stages(ledger, campaign, graph, before)
     return graph

@@ -50,12 +50,14 @@ CREATE TABLE task (
     stale TEXT,                         -- why it is stale (a mark on done)
     redo INTEGER NOT NULL DEFAULT 0,    -- of a stale one, added up: 1 it is so whatever its input is, 2 it is made again unasked
     why TEXT,                           -- the reason of the state, where the state alone does not say it
+    failed REAL,                        -- since when it needs a person, until it is done
     PRIMARY KEY (stage, unit)
 ) WITHOUT ROWID;
 CREATE INDEX task_ready ON task (stage, alone, due, unit) WHERE state = 'ready';
 CREATE INDEX task_batch ON task (batch) WHERE batch IS NOT NULL;
 CREATE INDEX task_redo ON task (stage, unit) WHERE redo <> 0;
 CREATE INDEX task_failed ON task (stage, unit) WHERE state = 'failed'; -- status shows the first ones
+CREATE INDEX task_trouble ON task (failed) WHERE failed IS NOT NULL;
 
 -- Tasks of a stage under a group (unit; 1 is the campaign) by state; 'stale' is counted beside 'done'.
 CREATE TABLE tally (
@@ -208,8 +210,39 @@ CREATE INDEX history_unit ON history (unit);
 -- What a person should look at; those of one source are replaced by its next scan.
 CREATE TABLE problem (id INTEGER PRIMARY KEY, source TEXT NOT NULL, subject TEXT NOT NULL, why TEXT NOT NULL, at REAL NOT NULL);
 
+-- Groups that were not done by the deadline of a stage.
+CREATE TABLE missed (
+    stage INTEGER NOT NULL, unit INTEGER NOT NULL,
+    due REAL NOT NULL, at REAL NOT NULL, -- the deadline, and when it was noticed
+    over REAL,                          -- since when it is done all the same
+    PRIMARY KEY (stage, unit)
+) WITHOUT ROWID;
+CREATE INDEX missed_open ON missed (at) WHERE over IS NULL;
+
+-- Which channels want to be told of which kind of news.
+CREATE TABLE listener (
+    channel TEXT NOT NULL, kind TEXT NOT NULL, -- failure recovery deadline digest
+    told REAL NOT NULL,                 -- up to when it knows all; of a digest, up to which attempt
+    at REAL NOT NULL,                   -- when it was last told
+    PRIMARY KEY (kind, channel)
+) WITHOUT ROWID;
+
+-- The outbox. A notice grows, without a message, until it is first sent; from then on it stays as it is.
+CREATE TABLE notice (
+    id INTEGER PRIMARY KEY, channel TEXT NOT NULL, kind TEXT NOT NULL,
+    at REAL NOT NULL,                   -- when its first cause came
+    message TEXT,                       -- JSON
+    sealed REAL,                        -- when its message was written
+    due REAL,                           -- when it is sent, or tried again; NULL: it was sent, or given up
+    tries INTEGER NOT NULL DEFAULT 0,
+    sent REAL, why TEXT                 -- why the last try failed
+);
+CREATE UNIQUE INDEX notice_growing ON notice (channel, kind) WHERE message IS NULL;
+CREATE INDEX notice_due ON notice (due) WHERE due IS NOT NULL;
+
 -- Who drives the campaign.
 CREATE TABLE lease (
     id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL,
-    host TEXT, boot TEXT, pid INTEGER, start TEXT, space TEXT, command TEXT, since REAL, expires REAL
+    host TEXT, boot TEXT, pid INTEGER, start TEXT, space TEXT, command TEXT, since REAL, expires REAL,
+    turned REAL                         -- when the last turn ended, to half a minute
 );

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from penstock.decide import Next
 from penstock.graph import Graph
 from penstock.ledger.evaluating import work_out
+from penstock.ledger.outbox import announce
 from penstock.ledger.products import withdraw
 from penstock.ledger.units import ROOT, Values
 from penstock.units import Expression
@@ -231,23 +232,36 @@ def finish(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqli
     unmarked = [(row["unit"], "stale", -1) for row in rows if row["stale"] not in (None, MEANWHILE)]
     if unmarked:
         add_to_tally(db, graph, stage, unmarked)
+    mended = [(number, row["unit"]) for row in rows if row["failed"] is not None]
+    db.executemany("UPDATE task SET failed = NULL WHERE stage = ? AND unit = ?", mended)
 
 
 def come_back(
     db: sqlite3.Connection, graph: Graph, stage: str, row: sqlite3.Row, after: Next, *, now: float
 ) -> None:
-    """Take a task out of its batch after an unsuccessful attempt."""
+    """Take a task out of its batch after an unsuccessful attempt; who wants to know is told if it was the last one."""
     due = now + after.delay_s if after.delay_s else None
+    failed = after.state == "failed"
     db.execute(
         "UPDATE task SET state = ?, why = ?, due = ?, batch = NULL, tries = ?, free = ?, alone = ?,"
-        " time_scale = time_scale * ?, memory_scale = memory_scale * ? WHERE stage = ? AND unit = ?",
+        " time_scale = time_scale * ?, memory_scale = memory_scale * ?, failed = ? WHERE stage = ? AND unit = ?",
         (
-            after.state, after.why, due, after.tries, after.free, int(after.alone),
-            after.time_scale, after.memory_scale, graph.ids[stage], row["unit"],
+            after.state, after.why, due, after.tries, after.free, int(after.alone), after.time_scale,
+            after.memory_scale, now if failed else row["failed"], graph.ids[stage], row["unit"],
         ),
     )  # fmt: skip
     count_moves(db, graph, stage, [Move(row["unit"], row["state"], after.state)])
     unmark(db, graph, stage, [row])
+    if failed:
+        announce(db, "failure", now)
+
+
+def fail(db: sqlite3.Connection, graph: Graph, stage: str, reasons: Mapping[int, str], *, now: float) -> None:
+    """Count ready tasks as failed that cannot even begin."""
+    move(db, graph, stage, [Move(unit, "ready", "failed", why) for unit, why in reasons.items()])
+    rows = [(now, graph.ids[stage], unit) for unit in reasons]
+    db.executemany("UPDATE task SET failed = ? WHERE stage = ? AND unit = ?", rows)
+    announce(db, "failure", now)
 
 
 def give_back(

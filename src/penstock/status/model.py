@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from penstock.display import count, show_command, show_duration, visible
+from penstock.ledger.reading.channels import ChannelState
 from penstock.ledger.reading.failuregroups import FailureGroup
 from penstock.ledger.reading.queuestate import QueueState, together
 
@@ -145,6 +146,8 @@ class Status:
     settles: str | None = None  # one of them
     sites: tuple[tuple[str, str], ...] = ()
     """What was learned of the sites where something is still to be done: its name, and a sentence."""
+    channels: tuple[ChannelState, ...] = ()
+    """What people were told, and what could not be sent."""
     as_of: float | None = None  # when the copy was made that this was read from; None: from the record itself
 
     @classmethod
@@ -169,14 +172,19 @@ class Status:
             "failures": [one.to_json() for one in self.failures],
             "settling": self.settling,
             "sites": [{"name": name, "note": note} for name, note in self.sites],
+            "channels": [channel.to_json() for channel in self.channels],
             "as_of": self.as_of,
         }
 
     def to_text(self) -> str:
         """Return plain lines in aligned columns, without colour."""
+        return "\n".join([*self.counted(), *self.notes()])
+
+    def counted(self) -> list[str]:
+        """Return the lines of the table, below a headline."""
         rows = [["stage", "each", *self.columns(), "left"]]
         rows += [[visible(s.name), s.each, *self.counts(s), show_left(s)] for s in self.stages]
-        return "\n".join([f"{visible(self.campaign)}: {self.headline()}", *_align(rows), *self.notes()])
+        return [f"{visible(self.campaign)}: {self.headline()}", *_align(rows)]
 
     def __rich__(self) -> Group:
         from penstock.status.table import render_status
@@ -217,6 +225,7 @@ class Status:
                 yield visible(f"! {stage.name} is paused: {stage.paused}{then}")
         yield from self.at_clusters()
         yield from (visible(note) for _, note in self.sites)
+        yield from (visible(note) for channel in self.channels for note in channel.notes(self.at))
         if self.settling:
             files = "1 file is" if self.settling == 1 else f"{self.settling} files are"
             which = f", such as {visible(self.settles)}" if self.settles else ""

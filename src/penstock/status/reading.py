@@ -12,6 +12,7 @@ from penstock.display import Labels, show_time, visible
 from penstock.ledger.experience import notes_of
 from penstock.ledger.hosts.lease import holder
 from penstock.ledger.locations import any_away
+from penstock.ledger.reading.channels import channel_states
 from penstock.ledger.reading.failuregroups import read_failure_groups
 from penstock.ledger.reading.queuestate import QueueState, goes_on, queue_states, remedy_of
 from penstock.status.model import STATES, JobStatus, Problem, StageStatus, Status
@@ -45,6 +46,7 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
         settling=(settling := db.execute("SELECT count(*), min(path) FROM settling").fetchone())[0],
         settles=settling[1],
         sites=tuple(notes_of(db, now)) if any_away(db) or any(stage.left for stage in stages) else (),
+        channels=tuple(channel_states(db)),
         as_of=ledger.as_of,
     )
 

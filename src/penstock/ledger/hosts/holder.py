@@ -39,6 +39,11 @@ class Holder:
         return f"`penstock {self.command}`, process {self.pid} on {self.host}, since {since:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def last_turn(db: sqlite3.Connection) -> float | None:
+    """Return when the last turn ended, to half a minute; None before the first one."""
+    return db.execute("SELECT turned FROM lease").fetchone()[0]
+
+
 def holder(db: sqlite3.Connection) -> Holder | None:
     """Return who has the lease, running or not; None when it was released."""
     row = db.execute("SELECT * FROM lease").fetchone()

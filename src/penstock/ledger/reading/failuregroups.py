@@ -47,22 +47,24 @@ class FailureGroup:
         return f"{self.stage}: {self.count} failed the same way, such as {self.task}"
 
 
-def read_failure_groups(db: sqlite3.Connection, labels: Labels) -> list[FailureGroup]:
-    """Return the failed tasks of the stages that are defined, the most alike first."""
+def read_failure_groups(
+    db: sqlite3.Connection, labels: Labels, *, since: float | None = None
+) -> list[FailureGroup]:
+    """Return the failed tasks of the stages that are defined, the most alike first; or those that failed `since` then."""
     found = dict[tuple[str, str], FailureGroup]()
-    for new in _failed(db, labels):
+    for new in _failed(db, labels, "" if since is None else f" AND task.failed > {since!r}"):
         like = new.stage, shape_of(new.why, new.task)
         found[like] = replace(found[like], count=found[like].count + 1) if like in found else new
     return sorted(found.values(), key=lambda one: -one.count)
 
 
-def _failed(db: sqlite3.Connection, labels: Labels) -> Iterator[FailureGroup]:
+def _failed(db: sqlite3.Connection, labels: Labels, condition: str) -> Iterator[FailureGroup]:
     rows = db.execute(
         "SELECT stage.name, unit.key, coalesce(task.why, (SELECT attempt.why FROM attempt"
         " WHERE stage = task.stage AND unit = task.unit AND NOT late ORDER BY attempt.id DESC LIMIT 1), 'failed'),"
         " EXISTS (SELECT 1 FROM attempt WHERE stage = task.stage AND unit = task.unit)"
         " FROM stage JOIN task ON task.stage = stage.id AND task.state = 'failed' JOIN unit ON unit.id = task.unit"
-        " WHERE NOT stage.removed LIMIT ?",
+        f" WHERE NOT stage.removed{condition} LIMIT ?",
         (LOOKED_AT,),
     )
     for stage, key, why, tried in rows:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from penstock.campaign import Campaign
 from penstock.conductor.plan import drafted
-from penstock.status.model import SHOWN_PROBLEMS, Status
+from penstock.status import Status
+from penstock.status.model import SHOWN_PROBLEMS
 
 
 def foresee(campaign: Campaign, *, problems: int = SHOWN_PROBLEMS) -> Status:
