@@ -154,6 +154,7 @@ class Stage:
         default_factory=dict[str, str]
     )  # file of the campaign that is run → digest
     programs: tuple[Program, ...] = ()  # those that its command names
+    needs: tuple[str, ...] = ()  # files, folders and patterns that it reads without naming them
     digest: str = ""
 
 

@@ -41,6 +41,8 @@ CASES = [
     (A + "retry = { eror = 3 }\n", 10, "must be one of 'error'"),
     ('[stage.a]\neach = "file"\npython = "module.function"\n', 9, "a Python function written as package.module:function"),
     ('[stage.a]\neach = "file"\ncommand = "cp {path} b"\n', 9, "is one text; write a list (one item for each argument)"),
+    (A + 'needs = ["tables"]\n', 10, "has no such file; correct its `needs`"),
+    (A + 'needs = ["../tables"]\n', 10, "is not below the campaign's folder"),
     (A + 'after = "b"\n', 10, "there is no stage 'b'"),
     (A + 'after = ["a"]\n', 10, "'a' waits for itself"),
     (A + B + 'after = ["a", "a"]\n', 13, "names 'a' twice"),

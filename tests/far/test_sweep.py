@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.far.misfortunes import run_through
 from tests.far.rig import Rig
 from tests.sshd import HOST
 
-from penstock.workflows.sweep.demo import build_model
+from penstock.workflows.sweep.program import READY
 
 POINTS = 60
 SWEEP = """
@@ -33,15 +34,13 @@ sweeps = "2000000 if temperature == 1.7 and seed == 1 else 20000"
 SITE = f'\n[site.far]\nhost = "{HOST}"\nvisibility = "2s"\nworkdir = "~/penstock"\n'
 
 
-def begin(lab: Lab, site: str = "") -> Lab:
-    """Set the sweep up as a person does."""
-    compiler = shutil.which("cc")
-    if compiler is None:
+def begin(lab: Lab, sweep: str, site: str = "", *words: str) -> Lab:
+    """Set a sweep of the Ising model up as a person does."""
+    if not shutil.which("cc"):
         pytest.skip("no C compiler")
-    lab.root.mkdir()
-    build_model(compiler, lab.root)
-    (lab.root / "sweep.toml").write_text(SWEEP)
-    assert lab.penstock("init", "sweep", ".", "--program", "ising").returncode == 0
+    lab.root.mkdir(exist_ok=True)
+    (lab.root / "sweep.toml").write_text(sweep)
+    assert lab.penstock("init", "sweep", ".", "--program", "ising", *words).returncode == 0
     definition = lab.root / "penstock.toml"
     text = definition.read_text().replace("[campaign]", '[campaign]\nsite = "far"')
     definition.write_text(f"{text}{SITE}{site}\n")
@@ -59,6 +58,8 @@ def expected(lab: Lab, root: Path) -> Mapping[str, bytes]:
     """Return the same of a run on this machine alone."""
     assert lab.penstock("sweep", "copy", ".", str(root)).returncode == 0
     alone = Lab(root, lab.config, lab.state)
+    if (lab.root / "ising").exists():
+        alone.penstock("init", "sweep", ".", "--program", "ising", "--executable", "ising")
     done = alone.penstock("sweep", "submit", ".", "--wait")
     assert done.returncode == 0, done.stdout + done.stderr
     return results(root)
@@ -67,7 +68,10 @@ def expected(lab: Lab, root: Path) -> Mapping[str, bytes]:
 def test_a_sweep_has_the_bytes_of_a_local_run_whatever_happens(
     rig_slurm: Rig, lab_at: Callable[[Rig], Lab], tmp_path: Path
 ) -> None:
-    lab = begin(lab_at(rig_slurm), 'scheduler = "slurm"')
+    lab = lab_at(rig_slurm)
+    lab.root.mkdir()
+    subprocess.run(["cc", "-O2", "-o", lab.root / "ising", READY / "ising.c", "-lm"], check=True)
+    begin(lab, SWEEP, 'scheduler = "slurm"', "--executable", "ising")
     run_through(
         lab,
         rig_slurm,
@@ -80,16 +84,28 @@ def test_a_sweep_has_the_bytes_of_a_local_run_whatever_happens(
     assert results(lab.root) == expected(lab, tmp_path / "alone")
 
 
-DUMPING = """#!/bin/sh -e
+def test_a_program_that_is_built_there_gives_what_one_that_is_built_here_gives(
+    lab: Lab, desk: Desk, tmp_path: Path
+) -> None:
+    begin(lab, '[sweep]\nprogram = "ising"\nrepeat = 2\n[vary]\nsize = [4, 8]\n')
+    lab.login()
+    done = lab.penstock("sweep", "submit", ".", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (lab.root / "ising").exists()
+    assert results(lab.root) == expected(lab, tmp_path / "alone")
+
+
+DUMPING = """#!/bin/sh
 T=$(cat in.txt)
-echo "$T $(cat table.txt)" > out.dat
+cat seed/first.txt seed/more/second.txt > out.dat || exit 3
+echo $T >> out.dat
 seq "$T"00000 > dump.bin
 echo "energy -$T" >> dump.bin
 """
 PROGRAM = """
 [program]
 executable = "dump"
-beside = ["table.txt"]
+beside = ["seed"]
 products = ["*.dat", "dump.bin"]
 fetch = ["*.dat"]
 
@@ -104,14 +120,15 @@ regex = "energy (.*)"
 [result.twice]
 python = "extract:twice"
 """
-EXTRACT = "def twice(folder):\n    return 2 * int((folder / 'out.dat').read_text().split()[0])\n"
+EXTRACT = "def twice(folder):\n    return 2 * int((folder / 'out.dat').read_text().split()[2])\n"
 
 
 def dumping(lab: Lab, site: str) -> Lab:
     """A sweep whose program leaves far more than what is asked for."""
     for name, text in {
         "dump": DUMPING,
-        "table.txt": "7\n",
+        "seed/first.txt": "1\n",
+        "seed/more/second.txt": "2\n",
         "extract.py": EXTRACT,
         "programs/dump.toml": PROGRAM,
         "programs/in.txt": "{T}\n",

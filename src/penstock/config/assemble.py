@@ -16,7 +16,7 @@ from penstock.config.draft import Draft
 from penstock.config.models import Definition, SiteTable
 from penstock.config.overrides import apply_overrides
 from penstock.config.places import Places, nearest
-from penstock.config.programs import assemble_programs
+from penstock.config.programs import assemble_programs, check_needs
 from penstock.config.shape import shaped
 from penstock.config.sources import assemble_sources
 from penstock.config.stages import assemble_stages
@@ -33,6 +33,7 @@ def assemble(draft: Draft) -> Campaign:
     sources, fields = assemble_sources(definition, draft.root, places)
     check_complete(definition, fields, places)
     programs = assemble_programs(definition, draft.root, places)
+    check_needs(definition, draft.root, places)
     stages = assemble_stages(definition, fields, places, programs)
     sites = _sites(definition, places)
     default = _default_site(definition, places)

@@ -12,6 +12,7 @@ from typing import Any
 from penstock.campaign import DIGESTS, FileSource, Source, Stage
 from penstock.config.code import Code
 from penstock.config.commands import Commands
+from penstock.config.programs import find_needs
 from penstock.config.uses import fields_placed, fields_used
 from penstock.functions import Folder, find_function
 
@@ -32,7 +33,7 @@ def digested_stage(stage: Stage, commands: Commands) -> Stage:
     code, root = commands.code, commands.code.root
     functions = [find_function(named, Folder(root)) for named in (stage.python, stage.setup) if named]
     made_of = commands.of_stage(stage) | code.of_functions([function.meaning() for function in functions])
-    for path in stage.templates.values():
+    for path in (*stage.templates.values(), *find_needs(root, stage.needs)):
         made_of |= code.of_file(root / path)
     code.looked.update(root / path for program in stage.programs for path in program.files)
     uses, places = fields_used(stage, root), fields_placed(stage)

@@ -186,6 +186,7 @@ _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "uses": tuple,
         "places": tuple,
         "programs": _all_made(Program),
+        "needs": tuple,
     },
     Program: {"sources": tuple},
     Product: {"path": Pattern.parse},

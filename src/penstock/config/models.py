@@ -242,6 +242,10 @@ class StageTable(Table):
     copy_inputs: Annotated[bool, Field(description="copy the task's inputs into scratch first")] = False
     templates: Annotated[dict[str, str], Field(description="input file in scratch = template to render")] = {}
     environment: Annotated[dict[str, str], Field(description="environment variables")] = {}
+    needs: Annotated[
+        Texts,
+        Field(description="files, folders and patterns of the campaign that it reads without naming them"),
+    ] = []
     version: Annotated[str, Field(description="a new one makes finished tasks stale")] = ""
     site: Annotated[str | None, Field(description="the site where it runs [local]")] = None
 

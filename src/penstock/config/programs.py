@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def program_of(name: str, table: ProgramTable, root: Path, places: Places) -> Pr
             message = f"[program.{name}] names {path!r}, which is not below the campaign's folder; write a path in it"
             raise places.error(("program", name, key), message)
     for text in table.sources:
-        if not [*files_named(root, text)]:
+        if not [*files_named(root, text, but=MADE)]:
             message = (
                 f"[program.{name}] is built from {text!r}, and {root} has no such file; correct its `sources`"
             )
@@ -48,6 +48,19 @@ def program_of(name: str, table: ProgramTable, root: Path, places: Places) -> Pr
     return Program(name, "\n".join(table.build), executable, tuple(table.sources), files)
 
 
+def check_needs(definition: Definition, root: Path, places: Places) -> None:
+    """Refuse what a stage needs and is not there."""
+    for name, table in definition.stage.items():
+        for text in table.needs:
+            if is_outside(text):
+                why = "which is not below the campaign's folder; write a path in it"
+            elif not [*files_named(root, text)]:
+                why = f"and {root} has no such file; correct its `needs`"
+            else:
+                continue
+            raise places.error(("stage", name, "needs"), f"{name!r} needs {text!r}, {why}")
+
+
 def is_outside(path: str) -> bool:
     """Whether a path leads out of the campaign, or into penstock's own folder."""
     steps = path.split("/")
@@ -56,19 +69,24 @@ def is_outside(path: str) -> bool:
 
 def find_sources(root: Path, named: Iterable[str], executable: str) -> list[str]:
     """Return the files that sources are: all in a folder, or that fit a pattern, but what was made of them there."""
-    found = set[str]().union(*(files_named(root, text) for text in named))
+    found = set[str]().union(*(files_named(root, text, but=MADE) for text in named))
     return sorted(found - {os.path.normpath(executable)})
 
 
-def files_named(root: Path, text: str) -> Iterator[str]:
-    """Yield the files that one text names."""
+def find_needs(root: Path, named: Iterable[str]) -> list[str]:
+    """Return the files that a stage needs: all in a folder, or that fit a pattern."""
+    return sorted(set[str]().union(*(files_named(root, text) for text in named)))
+
+
+def files_named(root: Path, text: str, *, but: Container[str] = ()) -> Iterator[str]:
+    """Yield the files that one text names, in folders without those of some suffixes."""
     if (root / text).is_file():
         yield os.path.normpath(text)
         return
     pattern = f"{text.rstrip('/')}/**/*" if (root / text).is_dir() else text
     for path in root.glob(pattern):
         steps = path.relative_to(root).parts
-        if not any(step.startswith(".") for step in steps) and path.suffix not in MADE and path.is_file():
+        if not any(step.startswith(".") for step in steps) and path.suffix not in but and path.is_file():
             yield "/".join(steps)
 
 
@@ -91,5 +109,6 @@ def programs_named(
 
 
 def listing_of(copy: Mapping[str, Any], root: Path) -> list[list[str]]:
-    """Return which files the sources of a frozen stage's programs are now."""
-    return [find_sources(root, one["sources"], one["executable"]) for one in copy.get("programs", ())]
+    """Return which files a frozen stage needs now, and which the sources of its programs are."""
+    sources = [find_sources(root, one["sources"], one["executable"]) for one in copy.get("programs", ())]
+    return [find_needs(root, copy.get("needs", ())), *sources]

@@ -159,6 +159,7 @@ class _Stages:
             version=table.version,
             site=self.site(name, table),
             programs=self.programs_of(name, command),
+            needs=tuple(table.needs),
         )
 
     def programs_of(self, name: str, command: Sequence[Template]) -> tuple[Program, ...]:

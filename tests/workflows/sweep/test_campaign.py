@@ -14,6 +14,8 @@ from click.testing import CliRunner
 from penstock.errors import DefinitionError
 from penstock.workflows.sweep import plugin
 from penstock.workflows.sweep.campaign import begin_campaign, lay_out
+from penstock.workflows.sweep.program import READY
+from penstock.workflows.sweep.programfile import read_program
 
 
 def campaign(bench, sweep: str = "repeat = 2\n[vary]\nT = [3, 5]") -> Path:
@@ -124,9 +126,52 @@ def test_a_campaign_of_a_ready_made_program_begins_with_a_sweep_to_edit(tmp_path
     done = CliRunner().invoke(plugin.init, [str(folder), "--program", name])
     assert done.exit_code == 0, done.output
     assert lay_out(folder).changes == {"new": 1, "kept": 0, "dropped": 0}
+    for beside in read_program(READY / f"{name}.toml").beside:
+        assert f"needs '{beside}'" in penstock(folder, "check").stderr
+        (folder / beside).mkdir()
+        (folder / beside / "1").touch()
     assert penstock(folder, "check").returncode == 0
     with pytest.raises(DefinitionError, match="already exists"):
         begin_campaign(folder, name)
+
+
+BUILT = """
+[program]
+executable = "model"
+sources = ["model.sh"]
+build = ["cp model.sh model", "chmod +x model"]
+beside = ["seeds"]
+products = ["out.dat"]
+[input."in.txt"]
+[variable.T]
+type = "int"
+[result.sum]
+file = "out.dat"
+column = 1
+type = "int"
+"""
+
+
+def test_a_program_is_built_and_results_are_stale_when_a_source_or_what_stands_beside_changes(bench) -> None:
+    folder = bench.folder
+    bench.program(BUILT, "{T}\n")
+    (folder / "model.sh").write_text("#!/bin/sh\necho $(($(cat in.txt) + $(cat seeds/*))) > out.dat\n")
+    (folder / "seeds").mkdir()
+    (folder / "seeds/a").write_text("10\n")
+    bench.sweep("[vary]\nT = [3, 5]")
+    assert penstock(folder, "sweep", "submit", "--wait").returncode == 0
+    assert [row["sum"] for row in rows(folder)] == ["13", "15"]
+    assert not (folder / "model").exists()
+    assert states(folder) == {"done": 2, "stale": 0}
+    (folder / "seeds/b").write_text("+ 1\n")
+    penstock(folder, "run")
+    assert states(folder) == {"done": 2, "stale": 2}
+    assert penstock(folder, "run", "--stale").returncode == 0
+    assert [row["sum"] for row in rows(folder)] == ["14", "16"]
+    with (folder / "model.sh").open("a") as file:
+        file.write("# another\n")
+    penstock(folder, "run")
+    assert states(folder) == {"done": 2, "stale": 2}
 
 
 @pytest.mark.slow

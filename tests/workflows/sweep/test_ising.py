@@ -39,7 +39,7 @@ def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not shutil.which("cc"):
         pytest.skip("no C compiler")
     made = tmp_path_factory.mktemp("ising") / "ising"
-    source = READY / "ising/ising.c"
+    source = READY / "ising.c"
     subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", made, source, "-lm"], check=True)
     return made
 

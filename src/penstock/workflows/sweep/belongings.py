@@ -15,7 +15,11 @@ def files_of_program(program: Program, folder: Path) -> Iterator[Path]:
     """Yield what a program needs in the folder of a sweep: its file, its inputs, what is started and stands beside."""
     yield program.file
     yield from (template.file for template in program.inputs)
-    yield from (folder / name for name in (program.executable, *program.beside) if (folder / name).exists())
+    yield from (
+        folder / name
+        for name in (program.executable, *program.beside, *program.sources)
+        if (folder / name).exists()
+    )
 
 
 def files_of_sweep(sweep: Sweep) -> Iterator[Path]:

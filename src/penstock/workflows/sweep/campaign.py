@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,25 @@ def begin_campaign(folder: Path, program: str, *, executable: str | None = None)
     """Write `penstock.toml` for a program, and a `sweep.toml` to edit unless there is one. Raises DefinitionError."""
     definition = definition_in(folder)
     found = read_program(find_program(program, folder))
-    tables = campaign_tables(campaign_name(folder, "sweep"), found, executable or found.executable)
+    if executable:
+        found = replace(found, executable=executable, sources=(), build=())
+    tables = campaign_tables(campaign_name(folder, "sweep"), found)
     first = None if (folder / FILE).exists() else first_sweep(found, program)
     folder.mkdir(parents=True, exist_ok=True)
+    for source in found.sources:
+        bring_source(found.file.parent / source, folder / source)
     shutil.copy(Path(__file__).with_name(JOB), folder / JOB)
     (folder / JOB).chmod(0o755)
     if first is not None:
         (folder / FILE).write_text(first, encoding="utf-8")
     return write_definition(definition, tables)
+
+
+def bring_source(source: Path, place: Path) -> None:
+    """Copy a source of a ready-made program into a campaign that does not have it."""
+    if source.is_file() and not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, place)
 
 
 def first_sweep(program: Program, name: str) -> str:
@@ -76,8 +88,10 @@ def first_sweep(program: Program, name: str) -> str:
     )
 
 
-def campaign_tables(name: str, program: Program, executable: str) -> list[str]:
+def campaign_tables(name: str, program: Program) -> list[str]:
     """Return the tables of the definition; the command names the executable, so that another one makes results stale."""
+    built = re.sub(r"\W", "_", program.file.stem, flags=re.ASCII)
+    executable = f"{{program.{built}}}" if program.build else program.executable
     units = {"table": POINTS, "types": {PLANNED: "bool"}, "derive": {"path": f"'{INPUTS}/' + {NAME}"}}
     made: dict[str, Any] = {"product": {"path": f"{RUNS}/{{{NAME}}}", "folder": True}}
     home, rest, after = "{product}", "{product}", ["run"]
@@ -89,6 +103,7 @@ def campaign_tables(name: str, program: Program, executable: str) -> list[str]:
         "where": PLANNED,
         "command": ["{python}", JOB, "{path}", home, rest, executable, f"{{{DIGEST}}}", *program.launcher],
         "products": made,
+        "needs": [*program.beside] or None,
         "scratch": True,
         "resources": {"cpus": program.cpus} if program.cpus else None,
         "success": {"log": program.success} if program.success else None,
@@ -104,9 +119,15 @@ def campaign_tables(name: str, program: Program, executable: str) -> list[str]:
     return [
         table("campaign", {"name": name, "levels": [NAME]}),
         table("units", units),
+        *([table(f"program.{built}", how_built(program))] if program.build else []),
         table("stage.run", run),
         table("stage.results", results),
     ]
+
+
+def how_built(program: Program) -> Mapping[str, Any]:
+    """Return the table that says how the executable of a program is built."""
+    return {"sources": [*program.sources], "build": [*program.build], "executable": program.executable}
 
 
 def plan_changes(folder: Path) -> Laid:

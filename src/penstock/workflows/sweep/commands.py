@@ -112,7 +112,7 @@ def submit(ctx: click.Context, folder: Path, site: str | None, wait: bool) -> No
     laid = lay_out(folder)
     click.echo(say_changes(laid.changes))
     is_here = (site or site_of(folder)) == "local"
-    if is_here and not find_executable(folder, laid.plan.program.executable):
+    if is_here and not laid.plan.program.build and not find_executable(folder, laid.plan.program.executable):
         raise DefinitionError(
             f"{laid.plan.program.executable} is neither in {folder} nor on PATH; put it there, then submit again"
         )

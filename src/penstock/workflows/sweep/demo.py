@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 from penstock.errors import DefinitionError
@@ -11,7 +10,6 @@ from penstock.workflows.setup import demo
 from penstock.workflows.setup.demo import Say
 from penstock.workflows.sweep.campaign import begin_campaign, lay_out
 from penstock.workflows.sweep.plan import describe_plan
-from penstock.workflows.sweep.program import READY
 from penstock.workflows.sweep.sweep import FILE
 
 SWEEP = """[sweep]
@@ -25,25 +23,16 @@ size = [6, 12, 24]
 
 
 def run_demo(folder: Path, say: Say, scheduler: str | None = None) -> None:
-    """Build the model, lay its sweep out, run it, say where to look. Raises DefinitionError without a C compiler."""
+    """Lay a sweep of the model out, run it, say where to look. Raises DefinitionError without a C compiler."""
     demo.run_demo(folder, lambda: _set_up(folder, say), say=say, scheduler=scheduler)
     say(f"and at {folder}/results.csv")
 
 
 def _set_up(folder: Path, say: Say) -> None:
-    compiler = shutil.which("cc")
-    if compiler is None:
+    if not shutil.which("cc"):
         raise DefinitionError("there is no C compiler `cc` on PATH, which builds the model; install one")
     folder.mkdir(parents=True, exist_ok=True)
-    build_model(compiler, folder)
     (folder / FILE).write_text(SWEEP, encoding="utf-8")
     begin_campaign(folder, "ising")
     for line in describe_plan(lay_out(folder).plan):
         say(line)
-
-
-def build_model(compiler: str, folder: Path) -> Path:
-    """Build the Ising model into a folder."""
-    made = folder / "ising"
-    subprocess.run([compiler, "-O2", "-o", str(made), str(READY / "ising/ising.c"), "-lm"], check=True)
-    return made

@@ -52,6 +52,7 @@ class Program:
     `launcher` are the words before the executable; `{cpus}` in them is how many a run has. `restart` says with which files,
     and with which arguments, the next attempt goes on where one was interrupted.
     `fetch` are patterns of those products that come home from a far site; none: all of them.
+    `build` are shell lines that make the executable of `sources` where it runs; none: it is there.
     `seed` names the variable that repeats count up. `beside` are files that must stand beside the
     inputs, `folders` what the program does not make itself; `results` says how numbers are found in what it makes.
     """
@@ -64,6 +65,8 @@ class Program:
     variables: Mapping[str, Variable]
     products: tuple[str, ...] = ()
     fetch: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    build: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     log: str | None = None

@@ -36,6 +36,7 @@ def read_program(file: Path) -> Program:
         variables=variables,
         products=head.texts("products"),
         fetch=head.texts("fetch"),
+        **_build(head),
         beside=head.texts("beside"),
         folders=head.texts("folders"),
         log=head.take("log", str),
@@ -107,6 +108,14 @@ def _rule(table: Table) -> Mapping[str, Any]:
     except re.error as error:
         raise table.error("regex", f"{rule['regex']!r} is not a regular expression: {error}") from None
     return rule
+
+
+def _build(head: Table) -> dict[str, tuple[str, ...]]:
+    """Read how the executable is built, of what."""
+    sources, build = head.texts("sources"), head.texts("build")
+    if bool(sources) != bool(build):
+        raise head.error("build" if build else "sources", "sources and build go together; give both")
+    return {"sources": sources, "build": build}
 
 
 def _launcher(head: Table) -> tuple[str, ...]:
