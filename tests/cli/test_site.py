@@ -294,3 +294,26 @@ def test_a_program_for_another_machine_is_told_before_any_job(penstock, cluster)
     (cluster / "penstock.toml").write_text(text.replace('python = "', 'container = "lab.sif"\npython = "'))
     penstock("site", "test", "cluster", "--wait", "1s", "-C", cluster)
     assert (cluster / "submitted").exists(), "a container brings its own machine"
+
+
+def test_what_was_built_is_listed_and_removed(penstock, cluster):
+    text = (cluster / "penstock.toml").read_text()
+    stage = '[stage.run]\neach = "file"\ncommand = ["{program.tide}"]\n'
+    program = '[program.tide]\nsources = "tide.sh"\nbuild = "cp tide.sh tide; chmod +x tide"\n'
+    (cluster / "penstock.toml").write_text(text + program + stage)
+    (cluster / "tide.sh").write_text("#!/bin/sh\n")
+    assert (
+        "nothing is installed or built there"
+        in penstock("site", "provision", "cluster", "--list", "-C", cluster).stdout
+    )
+    tested = penstock("site", "test", "cluster", "-C", cluster)
+    assert "  built        tide\n" in tested.stdout, tested.stdout
+    (row,) = json.loads(penstock("site", "provision", "cluster", "--list", "--json", "-C", cluster).stdout)
+    listed = penstock("site", "provision", "cluster", "--list", "-C", cluster).stdout
+    assert listed.startswith(row["digest"][:12])
+    assert "tide; used by this campaign" in listed
+    refused = penstock("site", "provision", "cluster", "--remove", "zz", "-C", cluster)
+    assert (refused.exit_code, "nothing there begins with zz" in refused.stderr) == (2, True)
+    removed = penstock("site", "provision", "cluster", "--remove", row["digest"][:6], "-C", cluster)
+    assert (removed.exit_code, removed.stderr) == (0, "cluster: 1 removed\n")
+    assert "nothing is installed or built there" in removed.stdout

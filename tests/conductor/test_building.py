@@ -91,6 +91,9 @@ def test_an_edited_source_makes_stale_what_it_made_and_touching_it_does_not(buil
     built.run(stale=True)
     assert built.read("a/u1.txt") == "2 u1 u1\n"
     assert builds(built) == 2
+    assert len([*(built.root / ".penstock/store/build").glob("*/files")]) == 1, (
+        "the first is not needed any more"
+    )
 
 
 def test_a_build_that_fails_pauses_its_stage_and_others_go_on(built: Lab) -> None:

@@ -12,8 +12,10 @@ from tests.wheels import make_wheel
 from penstock.campaign import Site
 from penstock.errors import DefinitionError, LedgerError, SiteError
 from penstock.ledger import FOLDER
+from penstock.site.cluster import mark_of
 from penstock.site.environments import Environment, file_of, held, python_at, read_environment
-from penstock.site.provision import Provision
+from penstock.site.inventory import Inventory
+from penstock.site.provision import Provision, clear
 
 
 @pytest.fixture
@@ -187,3 +189,24 @@ def test_what_is_kept_and_cannot_be_read_is_found_again(site: Site, root: Path, 
     path.write_text(path.read_text().replace(old, new))
     assert read_environment(root, site) is None
     assert provision(site, root)[:2] == (made, True)
+
+
+@pytest.mark.usefixtures("index")
+def test_what_is_installed_is_listed_and_removed(site: Site, root: Path) -> None:
+    made, *_ = provision(site, root)
+    (one,) = Inventory(site, root).take()
+    assert (one.kind, one.digest, [*one.holds]) == ("env", made.digest, ["moon==1.0", "tide==1.0"])
+    assert one.python.startswith("3.")
+    assert one.users == [mark_of(root)]
+    assert clear(site, root, [], unused=True) == []
+    assert clear(site, root, [made.digest[:10]], unused=False) == [made.digest]
+    assert read_environment(root, site) is None, "functions are refused from now on"
+    assert not provision(site, root)[1]
+
+
+def test_an_environment_that_is_not_used_any_more_is_nobodys(site: Site, root: Path, index: Path) -> None:
+    first, *_ = provision(site, root)
+    make_wheel(index, "sun")
+    second, *_ = provision(replace(site, requirements=("sun",)), root)
+    assert clear(site, root, [], unused=True) == [first.digest]
+    assert [thing.digest for thing in Inventory(site, root).take()] == [second.digest]

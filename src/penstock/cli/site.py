@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,12 +12,12 @@ import click
 
 from penstock.cli.complete import complete_site
 from penstock.cli.options import campaign_option, json_option, print_json
-from penstock.display import count, show_time, visible
-from penstock.errors import DefinitionError, NothingYet
+from penstock.cli.siteshow import definition_lines, recorded, state_lines, what_is_known
+from penstock.display import count, visible
+from penstock.errors import DefinitionError
 
 if TYPE_CHECKING:
     from penstock.campaign import Campaign, Site
-    from penstock.schedulers.model import Limits
     from penstock.site import ClusterSite
 
 T = TypeVar("T")
@@ -107,120 +105,6 @@ def show(name: str, ask: bool, root: Path, as_json: bool) -> None:
         click.echo(visible(f"  {line}"))
 
 
-def what_is_known(campaign: Campaign, name: str, limits: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what definition and record say about a site; `limits` if they were just asked for."""
-    from penstock.config import to_json
-    from penstock.ledger.experience import Experience, experience_of, notes_on
-    from penstock.ledger.reading.queuestate import out_by_site, trouble_of
-
-    root = campaign.root
-    known = recorded(root, lambda db: experience_of(db, name), Experience())
-    told = {"version": known.version, "array_size": known.array_size, "accounting": known.accounting}
-    jobs, tasks = recorded(root, out_by_site, {}).get(name, (0, 0))
-    trouble = recorded(root, lambda db: trouble_of(db, name), None)
-    return {
-        "definition": by_key(to_json(campaign)["sites"][name]),
-        "default": name == campaign.site,
-        "limits": limits or (told if known.limits_told else None),
-        "jobs": jobs,
-        "tasks": tasks,
-        "trouble": trouble and {"why": trouble[0], "since": trouble[1]},
-        "packages": describe_packages(campaign, name),
-        "notes": recorded(root, lambda db: [*notes_on(db, name, time.time())], []),
-    }
-
-
-def by_key(frozen: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a site, under the keys of the definition."""
-    names = {
-        "max_walltime_s": "max_walltime",
-        "max_memory_bytes": "max_memory",
-        "visibility_s": "visibility",
-        "disk_bytes": "disk",
-    }
-    return {names.get(key, key): value for key, value in frozen.items() if key not in ("name", "scheduler")}
-
-
-def definition_lines(definition: dict[str, Any]) -> list[str]:
-    """Describe each key that has a value, and name the others."""
-    from penstock.config.models import SiteTable
-
-    about = {
-        key: (field.description or "").partition("[")[0] for key, field in SiteTable.model_fields.items()
-    }
-    said = {key: value for key, value in definition.items() if value not in (None, "", [], {})}
-    width = max(map(len, said))
-    lines = [
-        f"{key:<{width}}  {show_value(key, value)}  ({about[key].strip()})" for key, value in said.items()
-    ]
-    silent = [key for key in definition if key not in said]
-    return [*lines, f"not set: {', '.join(silent)}"]
-
-
-def show_value(key: str, value: Any) -> str:
-    """Write a value of a site as a person reads it."""
-    from penstock.display import show_bytes, show_duration
-
-    if key == "partitions":
-        return ", ".join(part["name"] for part in value)
-    if key in ("max_walltime", "visibility"):
-        return show_duration(value)
-    if key in ("max_memory", "disk"):
-        return show_bytes(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return ", ".join(f"{name}={text}" for name, text in value.items())  # type: ignore[reportUnknownVariableType]
-    return "; ".join(value) if isinstance(value, list) else str(value)  # type: ignore[reportUnknownArgumentType]
-
-
-def describe_packages(campaign: Campaign, name: str) -> str | None:
-    """Say which packages are installed at a site for its functions, if it asks for any."""
-    from penstock.site.environments import asked_of, read_environment
-
-    site = campaign.sites[name]
-    if not site.requirements:
-        return None
-    made = read_environment(campaign.root, site)
-    is_new = made is not None and made.asked == asked_of(site, campaign.root)
-    return f"{made or 'none'}" + (
-        "" if is_new else f": `penstock site provision {name}` installs what it requires"
-    )
-
-
-def state_lines(found: Site, told: dict[str, Any]) -> list[str]:
-    """Describe what is known about a site, and its active jobs."""
-    from penstock.site.findings import describe_limits
-
-    lines = list[str]()
-    if not found.is_here:
-        limits = told["limits"]
-        lines.append(
-            f"limits: {describe_limits(found.scheduler, limits_of(limits))}" if limits else NEVER_ASKED
-        )
-    if packages := told["packages"]:
-        lines.append(f"packages: {packages}")
-    lines.append(
-        f"{count(told['jobs'], 'active job')} with {count(told['tasks'], 'task')}"
-        if told["jobs"]
-        else "no active jobs"
-    )
-    lines += told["notes"]
-    if trouble := told["trouble"]:
-        lines.append(f"! {trouble['why']} (since {show_time(trouble['since'], now=time.time())})")
-    return lines
-
-
-NEVER_ASKED = "its limits are not known yet: `--ask` asks the scheduler for them"
-
-
-def limits_of(found: dict[str, Any]) -> Limits:
-    """Return limits as they were recorded."""
-    from penstock.schedulers.model import Limits
-
-    return Limits(found["version"], found["array_size"], found["accounting"])
-
-
 @site.command(
     epilog="""\b
 Examples:
@@ -306,19 +190,35 @@ Examples:
 )
 @name_argument
 @click.option("--upgrade", is_flag=True, help="Choose the versions anew.")
+@click.option(
+    "--list", "listing", is_flag=True, help="List what was installed and built there, and who uses it."
+)
+@click.option("--remove", metavar="DIGEST", multiple=True, help="Remove one of these from there.")
+@click.option("--unused", is_flag=True, help="Remove those that no campaign uses.")
 @campaign_option
 @json_option
-def provision(name: str, upgrade: bool, root: Path, as_json: bool) -> None:
+def provision(
+    name: str, upgrade: bool, listing: bool, remove: tuple[str, ...], unused: bool, root: Path, as_json: bool
+) -> None:
     """Install the `requirements` of the site NAME there, for stages that are Python functions.
 
     The packages are chosen and downloaded here, as wheels for the machine and the Python there; what was chosen once is
     used again until the requirements change. There, neither pip nor a network is needed. The Python of all jobs of the
     site has them from then on.
+
+    With --list, --remove or --unused nothing is installed: these are about all environments, and programs that were
+    built, of all campaigns in the workdir of the site. What a job needs that is not over stays.
     """
-    from penstock.site.provision import Provision
+    from penstock.site.provision import Provision, clear
 
     campaign = load(root)
     found = find_site(campaign, name)
+    if remove or unused:
+        gone = clear(found, campaign.root, remove, unused=unused)
+        click.echo(f"{name}: {len(gone)} removed", err=True)
+    if listing or remove or unused:
+        list_things(found, campaign.root, as_json=as_json)
+        return
     work = Provision(found, campaign.root, tell=lambda line: click.echo(visible(f"{name}: {line}"), err=True))
     made, was_there = work.run(anew=upgrade)
     if as_json:
@@ -326,6 +226,21 @@ def provision(name: str, upgrade: bool, root: Path, as_json: bool) -> None:
         return
     click.echo(visible(f"{name}: {made}"))
     click.echo(visible(f"  {'was there already' if was_there else 'installed'}: {made.folder}"))
+
+
+def list_things(found: Site, root: Path, *, as_json: bool) -> None:
+    """Print what was installed and built at a site."""
+    from penstock.site.cluster import mark_of
+    from penstock.site.inventory import Inventory
+
+    things = Inventory(found, root).take()
+    if as_json:
+        print_json([asdict(thing) for thing in things])
+        return
+    for thing in things:
+        click.echo(visible(thing.to_text(us=mark_of(root), now=time.time())))
+    if not things:
+        click.echo(f"{found.name}: nothing is installed or built there")
 
 
 def seconds_of(text: str) -> float:
@@ -365,14 +280,3 @@ def cluster_of(campaign: Campaign, name: str) -> ClusterSite:
             f"site '{name}' is this machine and has no scheduler to test: use `penstock run`"
         )
     return Sites(campaign).open_cluster(name)
-
-
-def recorded(root: Path, question: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
-    """Query the record, which may not exist yet."""
-    from penstock.ledger import Ledger
-
-    try:
-        with Ledger.open(root, readonly=True) as ledger:
-            return question(ledger.db)
-    except NothingYet:
-        return otherwise

@@ -38,6 +38,16 @@ class Building:
         stages = [stage for stage in self.campaign.stages if stage.name in names]
         return {p.name: self.builds_for(stage).executable(p) for stage in stages for p in stage.programs}
 
+    def leave(self) -> None:
+        """Keep the builds of the present definition, and remove earlier ones that nobody uses, once it has others."""
+        for name, builds in self.sites.items():
+            here = [stage for stage in self.campaign.stages if self.campaign.site_of(stage) == builds.site]
+            kept = sorted({builds.digest(program) for stage in here for program in stage.programs})
+            if self.ledger.meta(f"built.{name}") != (now := " ".join(kept)):
+                builds.keep(kept)
+                with self.ledger.transaction():
+                    self.ledger.set_meta(f"built.{name}", now)
+
     def builds_for(self, stage: Stage) -> Builds:
         """Return what builds programs where a stage runs."""
         site = self.campaign.site_of(stage)

@@ -98,7 +98,11 @@ class Crew:
             one.slice_bytes = LOT_BYTES
 
     def leave(self) -> None:
-        """Leave nothing at sites to which files travel, as far as it is not needed."""
+        """Leave nothing at sites that is not needed: of what was built, and of what travelled there."""
+        for slots in self.slots:
+            slots.building.leave()
+        for array in self.arrays:
+            visit(self.context, array.site.name, array.building.leave, None)
         for inbound in self.inbound:
             visit(self.context, inbound.site, inbound.leave, None)
 

@@ -35,6 +35,7 @@ ELSEWHERE = (
     "builder.py",
     "installer.py",
     "pace.py",
+    "inventory.py",
     "receiver.py",
     "survey.py",
     "wheel.py",
@@ -98,6 +99,11 @@ def read_survey(environments: List[str], files: List[str]) -> str:
     """Return what a far Python runs to tell what it is, which environments are whole, and which files are missing."""
     call = "\nsurvey({!r}, {!r})\n".format(environments, files)
     return (Path(__file__).parent / "survey.py").read_text("utf-8") + call
+
+
+def read_inventory() -> str:
+    """Return what a far Python runs to tell what is in a store, or to remove some of it; a call is added."""
+    return (Path(__file__).parent / "inventory.py").read_text("utf-8")
 
 
 def build_spool() -> bytes:

@@ -7,24 +7,24 @@ import json
 import os
 import re
 import shlex
-import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from penstock.campaign import Program, Site
 from penstock.errors import SiteError
-from penstock.ledger import FOLDER
 from penstock.runner.build import build_builder
 from penstock.runner.builder import ASKED, BUILDING, BUILT, FAILED, FILES, SOURCES, WANTING
 from penstock.site.cluster import mark_of
 from penstock.site.contents import PROGRAM, TEXT
 from penstock.site.far import Changed, send_all
 from penstock.site.folders import writing
+from penstock.site.inventory import Inventory, store_of
 from penstock.site.script import contained, setup_lines
-from penstock.site.surveys import given_to, told_in
+from penstock.site.surveys import run_bare, told_in
 from penstock.transports import find_transport
-from penstock.transports.protocol import Copy, at_home
+from penstock.transports.protocol import Copy
 
 FORMAT = 1  # of builds: those of another one are made anew
 LIMIT_S = 3600.0  # of one build
@@ -50,7 +50,7 @@ class Builds:
 
     def __init__(self, site: Site, root: Path) -> None:
         self.site, self.root = site, root
-        folder = (site.workdir or root / FOLDER) / "store" / "build"
+        folder = store_of(site, root) / "build"
         self.way = find_transport(site.transport)(site, folder)
 
     @property
@@ -81,6 +81,10 @@ class Builds:
             return Build(FAILED, self.why_failed(program, told))
         return Build(BUILT if told["state"] == BUILT else BUILDING)
 
+    def keep(self, digests: Sequence[str]) -> None:
+        """Let this campaign use only these, and remove those that no campaign and no job uses."""
+        Inventory(self.site, self.root).settle_builds(mark_of(self.root), digests)
+
     def question(self, program: Program, wait_s: float) -> dict[str, Any]:
         """Ask what builds programs there, which is sent if it is absent."""
         name = f".builder-{builder()[0]}.pyz"
@@ -90,32 +94,17 @@ class Builds:
             mark_of(self.root),
             str(wait_s),
         ]
-        reply = self.run(words, wait_s)
+        reply = run_bare(self.site, self.way, words, wait_s + ASK_S)
         if (told := told_in(reply, self.site)) is None:
             with writing(self.way.folder):
                 self.way.write({name: builder()[1]})
-            reply = self.run(words, wait_s)
+            reply = run_bare(self.site, self.way, words, wait_s + ASK_S)
             told = told_in(reply, self.site)
         if told is None:
-            raise SiteError(f"site '{self.site.name}': {self.python} did not answer ({reply.words})")
+            raise SiteError(
+                f"site '{self.site.name}': its Python did not answer ({reply.words}): correct its `python`"
+            )
         return told
-
-    def run(self, words: list[str], wait_s: float) -> Any:
-        """Run a Python there, without the set-up, which is that of the build."""
-        here = self.site.is_here
-        environment = (
-            {**self.way.environment, **self.site.environment} if here else given_to(self.site, self.way)
-        )
-        argv = [self.python, "-I", *words]
-        return self.way.run(argv, cwd=Path("/"), environment=environment, timeout_s=wait_s + ASK_S)
-
-    @property
-    def python(self) -> str:
-        """The Python that builds: that of a container is not outside of it."""
-        if self.site.transport == "local":
-            return sys.executable
-        named = None if self.site.container else self.site.python
-        return str(at_home(Path(named), self.way)) if named else "python3"
 
     def send(self, program: Program) -> None:
         """Send the sources, and what is to be done with them; raises Changed for one that is not as it was."""

@@ -117,6 +117,11 @@ def write_environment(root: Path, site: Site, environment: Environment) -> None:
     write_file(file_of(root, site), json.dumps({"format": FORMAT, **asdict(environment)}, indent=1).encode())
 
 
+def forget_environment(root: Path, site: Site) -> None:
+    """Forget what was installed at a site, as it is there no longer."""
+    file_of(root, site).unlink(missing_ok=True)
+
+
 @contextmanager
 def held(root: Path, site: Site) -> Generator[None]:
     """Keep a second process from installing at a site for the same campaign; raises LedgerError."""

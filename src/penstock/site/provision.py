@@ -13,16 +13,19 @@ from penstock.campaign import Site
 from penstock.display import count, show_bytes
 from penstock.errors import DefinitionError
 from penstock.host import hostname
-from penstock.ledger import FOLDER
 from penstock.runner.build import build_installer
+from penstock.runner.inventory import USERS
+from penstock.site.cluster import mark_of
 from penstock.site.environments import (
     Environment,
     asked_of,
+    forget_environment,
     held,
     read_environment,
     why_not_provisioned,
     write_environment,
 )
+from penstock.site.inventory import Inventory, choose, store_of
 from penstock.site.surveys import Platform, ask_python, survey
 from penstock.site.wheels import Wheel, download
 from penstock.transports import find_transport
@@ -40,7 +43,7 @@ class Provision:
             raise DefinitionError(f"site '{site.name}' {why}")
         self.site, self.root, self.tell = site, root, tell
         self.asked = asked_of(site, root)
-        self.store = find_transport(site.transport)(site, environments_of(site, root))
+        self.store = find_transport(site.transport)(site, store_of(site, root) / "env")
 
     def run(self, *, anew: bool = False) -> tuple[Environment, bool]:
         """Install what is asked for, and keep what that came to; return it, and whether it was there before.
@@ -58,6 +61,7 @@ class Provision:
         pins: Sequence[Wheel] = ()
         if known and not anew and (known.asked, known.platform.identity) == (self.asked, platform.identity):
             if there.whole:
+                self.note_use(known)
                 return known, True
             pins = known.wheels
         with tempfile.TemporaryDirectory() as folder:
@@ -72,6 +76,7 @@ class Provision:
         if not whole:
             self.send(made, here)
             self.install(made)
+        self.note_use(made)
         write_environment(self.root, self.site, made)
         return made, bool(whole)
 
@@ -85,6 +90,13 @@ class Provision:
                 f" `penstock site provision {self.site.name} --upgrade` chooses anew"
             )
         return wheels
+
+    def note_use(self, made: Environment) -> None:
+        """Note there which environment this campaign uses, and that it uses no other any more."""
+        user, known = mark_of(self.root), read_environment(self.root, self.site)
+        if known and known.digest != made.digest:
+            self.store.remove([f"{known.digest}/{USERS}/{user}"])
+        self.store.write({f"{made.digest}/{USERS}/{user}": b""})
 
     def work_of(self, environment: Environment) -> str:
         """Return the folder there of this campaign alone, in which an environment is made."""
@@ -111,6 +123,17 @@ class Provision:
         )
 
 
-def environments_of(site: Site, root: Path) -> Path:
-    """Return the folder there that has the environments of all campaigns of a workdir."""
-    return (site.workdir or root / FOLDER) / "store" / "env"
+def clear(site: Site, root: Path, digests: Sequence[str], *, unused: bool) -> list[str]:
+    """Remove things that penstock made at a site: those that are named, and those that no campaign uses.
+
+    Raises DefinitionError for one that is not there, or that a job needs.
+    """
+    inventory, gone = Inventory(site, root), list[str]()
+    if digests:
+        gone += inventory.remove([choose(inventory.take(), digest) for digest in digests])
+    if unused:
+        gone += inventory.remove([])
+    known = read_environment(root, site)
+    if known and known.digest in gone:
+        forget_environment(root, site)
+    return gone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,9 +82,16 @@ def ask_python(site: Site, way: Transport, words: Sequence[str], within_s: float
     return told
 
 
+def run_bare(site: Site, way: Transport, words: Sequence[str], within_s: float) -> Reply:
+    """Run a Python of a site without its set-up: not that of its container, which is not there outside of it."""
+    named = None if site.container else site.python
+    python = sys.executable if site.transport == "local" else str(at_home(Path(named or "python3"), way))
+    return way.run([python, "-I", *words], cwd=Path("/"), environment=given_to(site, way), timeout_s=within_s)
+
+
 def given_to(site: Site, way: Transport) -> dict[str, str]:
-    """Return the environment of what is run at a site for itself: no more of a login than jobs get."""
-    given = {name: value for name, value in way.environment.items() if name in GIVEN}
+    """Return the environment of what is run at a site: no more of a login than jobs get, which is all on this machine."""
+    given = {name: value for name, value in way.environment.items() if site.is_here or name in GIVEN}
     return {**given, **site.environment}
 
 
