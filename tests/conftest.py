@@ -2,8 +2,9 @@
 
 import json
 import os
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,27 @@ def start() -> Iterator[Started]:
     """Starts commands, and ends them with the test: `process = start(["sleep", "60"])`."""
     with Started() as started:
         yield started
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[[Path, str], Path]]:
+    """Mount a small file system in memory, or mount it anew with other options; needs root."""
+    mounted: list[Path] = []
+
+    def make(folder: Path, options: str) -> Path:
+        if os.geteuid() != 0:
+            pytest.skip("only root may mount a small file system")
+        again = "remount," if folder in mounted else ""
+        folder.mkdir(exist_ok=True)
+        argv = ["mount", "-t", "tmpfs", "-o", again + options, "tmpfs", str(folder)]
+        if subprocess.run(argv, capture_output=True, check=False).returncode:
+            pytest.skip("this machine does not let us mount a small file system")
+        mounted.append(folder)
+        return folder
+
+    yield make
+    for folder in set(mounted):
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,29 +18,6 @@ after = "a"
 command = ["sh", "-c", "wc -c < $1 > $0", "{product}", "{inputs.a}"]
 products = "small/{unit}"
 """
-
-Mount = Callable[..., None]
-
-
-@pytest.fixture
-def mount() -> Iterator[Mount]:
-    """Mount a small disk of its own, or mount it anew with other options."""
-    mounted: list[Path] = []
-
-    def mount(folder: Path, options: str) -> None:
-        again = "remount," if folder in mounted else ""
-        folder.mkdir(exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", again + options, "tmpfs", str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"needs the right to mount: {done.stderr.strip()}")
-        mounted.append(folder)
-
-    if os.geteuid():
-        pytest.skip("needs root, to mount a small disk")
-    yield mount
-    for folder in set(mounted):
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk_under_the_products_stops_the_stage_and_nothing_is_lost(lab, mount):

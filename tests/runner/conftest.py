@@ -195,26 +195,6 @@ def lab(tmp_path: Path, program: Path) -> Iterator[Lab]:
     made.kill_all()
 
 
-@pytest.fixture
-def mount() -> Iterator[Callable[[Path, str], Path]]:
-    """Mount small file systems; needs root."""
-    mounted: list[Path] = []
-
-    def make(folder: Path, options: str) -> Path:
-        folder.mkdir(exist_ok=True)
-        argv = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        if os.geteuid() != 0:
-            pytest.skip("only root may mount a small file system")
-        if subprocess.run(argv, capture_output=True).returncode:
-            pytest.skip("this machine does not let us mount a small file system")
-        mounted.append(folder)
-        return folder
-
-    yield make
-    for folder in mounted:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def write_runner(folder: Path) -> Path:
     """Write the runner as a file; return its path."""
     path = folder / runner_name(read_sources())

@@ -26,6 +26,7 @@ from tests.torture.test_kills import (
     Ticked,
     Torture,
     arguments_of,
+    children_of,
     keep_no_big_folder,
     kept_of,
     kill,
@@ -125,7 +126,7 @@ class Far(Torture):
         """Wait for a command there that answers a question, and return it."""
         until = time.monotonic() + LOOK_S
         while time.monotonic() < until:
-            found = [child.pid for each in self.connections() for child in each.children()]
+            found = [child.pid for each in self.connections() for child in children_of(each)]
             if found and (blow != "transfer" or self.is_transferring()):
                 return found[:1]
             time.sleep(0.001)

@@ -3,7 +3,6 @@
 import errno
 import os
 import pty
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -287,24 +286,18 @@ def test_a_folder_of_the_home_there_is_found(serve: Serve, open_way: Open) -> No
     assert (server.there / "work/jobs/a").read_bytes() == b"x"
 
 
-def test_a_full_disk_there_is_told_with_its_place(serve: Serve, open_way: Open, tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
+def test_a_full_disk_there_is_told_with_its_place(
+    serve: Serve, open_way: Open, tmp_path: Path, mount: Callable[[Path, str], Path]
+) -> None:
     serve()
     way = open_way()
     way.login()
     way.write({"p1/a": b"old"})
-    small = tmp_path / "jobs/p1"
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "none", small], check=False)
-    if mounted.returncode:
-        pytest.skip("this machine does not let us mount a small file system")
-    try:
-        with pytest.raises(OSError, match=f"No space left on device: 'coulson:{small}/b'") as caught:
-            way.write({"p1/a": b"new", "p1/b": bytes(1 << 20), "p1/c": b""})
-        assert caught.value.errno == errno.ENOSPC
-        assert os.listdir(small) == ["a"], "no draft takes the rest"
-    finally:
-        subprocess.run(["umount", small], check=True)
+    small = mount(tmp_path / "jobs/p1", "size=64k,mode=700")
+    with pytest.raises(OSError, match=f"No space left on device: 'coulson:{small}/b'") as caught:
+        way.write({"p1/a": b"new", "p1/b": bytes(1 << 20), "p1/c": b""})
+    assert caught.value.errno == errno.ENOSPC
+    assert os.listdir(small) == ["a"], "no draft takes the rest"
 
 
 def test_a_server_that_opens_no_session_is_told(
