@@ -3,7 +3,10 @@
 import errno
 import os
 import pty
+import socket
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +19,7 @@ from tests.sshd import HOST, Sshd
 from penstock.errors import AuthNeeded, SiteError, Unreachable
 from penstock.machine import Machine
 from penstock.transports.ssh import SshTransport, connection
-from penstock.transports.ssh.connection import LONGEST, socket_folder
+from penstock.transports.ssh.connection import LONGEST, Connection, socket_folder
 
 Serve = Callable[..., Sshd]
 Open = Callable[..., SshTransport]
@@ -24,11 +27,11 @@ Open = Callable[..., SshTransport]
 
 def master_of(transport: SshTransport) -> psutil.Process:
     """Return the process that keeps a connection."""
-    socket = str(transport.connection.socket)
+    path = str(transport.connection.socket)
     return next(
         process
         for process in psutil.process_iter(["name", "cmdline"])
-        if process.info["name"] == "ssh" and f"-S {socket} -fNMTa" in " ".join(process.info["cmdline"] or [])
+        if process.info["name"] == "ssh" and f"-S {path} -fNMTa" in " ".join(process.info["cmdline"] or [])
     )
 
 
@@ -165,6 +168,17 @@ def test_a_master_that_is_killed_fails_no_login_and_the_next_one_is_a_persons(
     assert way.login()
     assert ask(1) == "1\n"
     assert server.logins() == (2, 0)
+
+
+def test_a_killed_master_has_ended_although_its_socket_outlives_its_calls() -> None:
+    connection = Connection("coulson", site="far")
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as master:
+        connection.socket = Path(folder) / "s"
+        master.bind(str(connection.socket))
+        master.listen()
+        assert not connection.has_ended()
+        threading.Timer(0.1, master.close).start()
+        assert connection.has_ended()
 
 
 @pytest.mark.parametrize("side", ["here", "there"])

@@ -61,7 +61,7 @@ def test_what_start_up_files_do_is_not_taken_for_an_answer(
 
 
 def test_a_start_up_file_that_ends_the_shell_is_told(serve: Serve, open_way: Open) -> None:
-    server = serve(BASH_ENV="{there}/.bashrc")
+    server = serve(force("bash"), BASH_ENV="{there}/.bashrc")
     (server.there / ".bashrc").write_text("echo Only for people; exit\n")
     way = open_way()
     way.login()

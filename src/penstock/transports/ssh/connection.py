@@ -31,6 +31,7 @@ CONFIG = "PENSTOCK_SSH_CONFIG"
 LONGEST = 88  # bytes of a socket's path: the kernel takes 108, and ssh itself adds 17 and a zero
 CONNECT_S, ALIVE_S = 20, 10
 REFUSED_S, AGAIN_S = 30.0, 0.2
+DYING_S, LOOK_S = 0.5, 0.02
 
 #: what the connection is, whatever ~/.ssh/config says of others: no forwarding, no end by itself, no key taken over
 MASTER = (
@@ -84,6 +85,13 @@ class Connection:
         """Whether somebody is logged in."""
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(str(self.socket)) == 0
+
+    def has_ended(self) -> bool:
+        """Whether nobody is logged in, also in a moment: what is killed lets go of its calls and its socket one by one."""
+        until = time.monotonic() + DYING_S
+        while self.is_open() and time.monotonic() < until:
+            time.sleep(LOOK_S)
+        return not self.is_open()
 
     def open(self) -> bool:
         """Log in, with whatever the host asks the person at the terminal for; return False if that was done before."""
@@ -156,7 +164,7 @@ class Connection:
                     f"{self.host} refuses to open a session: ask its administrators, or log in anew"
                 )
             time.sleep(AGAIN_S)
-        if called.code == 255 and not self.is_open():
+        if called.code == 255 and self.has_ended():
             raise needs_login(self.host, self.site, self.said())
         return called
 
