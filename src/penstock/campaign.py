@@ -132,6 +132,9 @@ class Stage:
     members: Members = "all"
     empty: Literal["block", "run"] = "block"
     late: Late = "redo"
+    deadline: Mapping[str, str] = field(
+        default_factory=dict[str, str]
+    )  # level → by when its groups are to be done
     batch: int | float | None = None  # units, or (float) seconds of work; None: learned
     batch_wait_s: float | None = None
     workers: int = 1

@@ -17,8 +17,9 @@ from penstock.units import Template, read_value
 UNITS_S = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 DAY_S = 86_400.0
 FORMS = '"not_before 08:00 next day", "quiet 30min", "file {night}.done" or "count n_subruns"'
+CLOCK = r"(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])(?P<next> next day)?"
 GRAMMAR = re.compile(
-    r"not_before (?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])(?P<next> next day)?"
+    rf"not_before {CLOCK}"
     r"|quiet (?P<quiet>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>s|min|h|d)"
     r"|file (?P<file>.+)"
     r"|count (?P<count>[A-Za-z_]\w*|[0-9]{1,9})"
@@ -51,15 +52,12 @@ class Condition:
         if not found:
             raise DefinitionError(f"{text!r} is not a condition; write {FORMS}")
         part = found.groupdict()
-        clock = None
-        if part["hour"]:
-            clock = timedelta(days=bool(part["next"]), hours=int(part["hour"]), minutes=int(part["minute"]))
         return cls(
             text,
             count=int(part["count"]) if part["count"] and part["count"].isdigit() else part["count"],
             file=Template.parse(part["file"]) if part["file"] else None,
             quiet_s=float(part["quiet"]) * UNITS_S[part["unit"]] if part["quiet"] else None,
-            not_before=clock,
+            not_before=since_midnight(found) if part["hour"] else None,
         )
 
     @property
@@ -123,6 +121,23 @@ class Condition:
         raise DefinitionError(f"its {self.count!r} is {given!r}, which is not a number of members")
 
 
+def since_midnight(found: re.Match[str]) -> timedelta:
+    """Return how long after the beginning of a day a clock time is."""
+    return timedelta(days=bool(found["next"]), hours=int(found["hour"]), minutes=int(found["minute"]))
+
+
+def parse_deadline(text: str) -> timedelta:
+    """Read by when a group must be done, since the beginning of its day; raises DefinitionError.
+
+    >>> parse_deadline("18:00 next day")
+    datetime.timedelta(days=1, seconds=64800)
+    """
+    found = re.fullmatch(CLOCK, text)
+    if not found:
+        raise DefinitionError(f'{text!r} is not a deadline; write "18:00" or "18:00 next day" (UTC)')
+    return since_midnight(found)
+
+
 def last_hour(clock: str, now: float) -> float:
     """Return when it was last so late on a day, UTC.
 
@@ -140,5 +155,5 @@ def moment_on(day: str, after: timedelta) -> datetime:
         return datetime.fromisoformat(day[:10]).replace(tzinfo=UTC) + after
     except (ValueError, OverflowError):
         raise DefinitionError(
-            f"{day!r} is not a date such as 2020-01-17: `not_before` needs a level of days"
+            f"{day!r} is not a date such as 2020-01-17: `not_before` and `deadline` need a level of days"
         ) from None

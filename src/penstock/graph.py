@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from penstock.campaign import After, Campaign, FileSource, Stage
@@ -43,6 +43,10 @@ class Graph(NamedTuple):
     def names(self) -> dict[int, str]:
         return {number: name for name, number in self.ids.items()}
 
+    def needed_by(self, stage: str) -> set[str]:
+        """Return a stage and all that it waits for, directly or not."""
+        return needed_by(stage, [edge for edges in self.upstreams.values() for edge in edges])
+
     def is_group(self, stage: str) -> bool:
         """Whether the stage is coarser than one of its upstreams: then its groups can be open."""
         return any(edge.kind == "finer" for edge in self.upstreams[stage])
@@ -60,7 +64,10 @@ def build(campaign: Campaign, ids: Mapping[str, int]) -> Graph:
     """Return the graph of `campaign`, whose stages have these ids in the ledger."""
     stages = {stage.name: stage for stage in campaign.stages}
     edges = [edge for stage in campaign.stages for edge in edges_of(stage, stages)]
-    counted = {name: (0, *sorted(levels_counted(name, stages, edges))) for name in stages}
+    counted = {
+        name: (0, *sorted(levels_counted(name, stages, edges) | levels_with_deadlines(name, campaign, edges)))
+        for name in stages
+    }
     return Graph(
         stages={name: stages[name] for name in in_order(stages, edges, campaign)},
         ids={name: ids[name] for name in stages},
@@ -127,3 +134,22 @@ def relation(up: Stage, down: Stage) -> Kind:
 def levels_counted(name: str, stages: Mapping[str, Stage], edges: list[Edge]) -> set[int]:
     """Return the levels, the campaign's apart, at which a downstream needs to know this stage's states."""
     return {stages[e.down].level for e in edges if e.up == name and e.kind == "finer"} - {0}
+
+
+def levels_with_deadlines(name: str, campaign: Campaign, edges: list[Edge]) -> set[int]:
+    """Return the levels of whose groups a deadline wants this stage, or one that waits for it, to be done."""
+    numbers = {
+        campaign.levels.index(level) + 1
+        for stage in campaign.stages
+        if stage.deadline and name in needed_by(stage.name, edges)
+        for level in stage.deadline
+    }
+    return {number for number in numbers if number <= campaign.stage(name).level}
+
+
+def needed_by(name: str, edges: Iterable[Edge]) -> set[str]:
+    """Return a stage and all that it waits for, directly or not."""
+    found = {name}
+    while more := {edge.up for edge in edges if edge.down in found} - found:
+        found |= more
+    return found

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from penstock.cli.options import campaign_option, json_option, load_campaign, open_record, print_json
+from penstock.display import show_duration
 from penstock.errors import NothingYet
 from penstock.ledger import Ledger
 from penstock.status import Status
+
+
+class DurationType(click.ParamType[float]):
+    """A time such as 90s, 10min, 1h or 1d."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from penstock.config.amounts import seconds
+
+        try:
+            return seconds(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command(
@@ -20,6 +37,7 @@ from penstock.status import Status
 Examples:
   penstock status
   penstock status --watch
+  penstock status --fresh 1h      # exit code 1 if nobody has worked for an hour
   penstock status --json | jq '.stages[].tasks.failed'"""
 )
 @campaign_option
@@ -32,12 +50,19 @@ Examples:
     metavar="SECONDS",
     help="How often to refresh, with --watch.",
 )
+@click.option(
+    "--fresh",
+    type=DurationType(),
+    metavar="TIME",
+    help="Exit with 1 if the last turn is older than that, such as 1h.",
+)
 @click.option("--problems", type=click.IntRange(0), default=10, show_default=True, help="How many to show.")
-def status(root: Path, as_json: bool, watch: bool, every: float, problems: int) -> None:
+def status(root: Path, as_json: bool, watch: bool, every: float, fresh: float | None, problems: int) -> None:
     """Show where the campaign stands.
 
     Failed tasks are listed below the table with the reason and the command that prints their output. The exit code is 0
-    even if tasks have failed. Before the first run it shows what that run would do.
+    even if tasks have failed. Before the first run it shows what that run would do. For cron and monitors, --fresh
+    makes it 1 when nobody has taken a turn for so long.
     """
     if watch:
         _watch(root, every)
@@ -54,6 +79,18 @@ def status(root: Path, as_json: bool, watch: bool, every: float, problems: int) 
         click.echo(hint)
     else:
         _show(current)
+    if fresh is not None:
+        refuse_old(current, fresh)
+
+
+def refuse_old(current: Status, fresh: float) -> None:
+    """Exit with 1, and say why, if the last turn is older than `fresh` seconds."""
+    age = None if current.turned is None else time.time() - current.turned
+    if age is not None and age <= fresh:
+        return
+    last = "no turn has been taken yet" if age is None else f"the last turn was {show_duration(age)} ago"
+    click.echo(f"penstock: {last}: start `penstock up`, or see .penstock/conductor.log", err=True)
+    sys.exit(1)
 
 
 def _foresee(root: Path, problems: int) -> Status:

@@ -22,6 +22,7 @@ from penstock.conductor.staleness import EVERY, UNASKED, redo_stale, retry_cance
 from penstock.display import count
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger, jobs
+from penstock.ledger.deadlines import check_deadlines
 from penstock.ledger.locations import sites_with_files
 from penstock.ledger.outbox import announce_digest, announce_recovery
 from penstock.ledger.requests import Requests
@@ -218,11 +219,11 @@ def submit(crew: Crew, turn: Turn) -> float:
 
 
 def tell(crew: Crew, turn: Turn) -> float:
-    """Put into the outbox what people are to know because of the time that it is, or because all is well again."""
-    campaign = crew.context.campaign
-    if not campaign.notify:
+    """Note missed deadlines, and put into the outbox what comes with the time, or because all is well again."""
+    campaign, now = crew.context.campaign, crew.clock.now()
+    if not campaign.notify and not any(stage.deadline for stage in campaign.stages):
         return NEVER
-    now = crew.clock.now()
+    check_deadlines(crew.ledger, crew.context.graph, now)
     with crew.ledger.transaction() as db:
         announce_recovery(db, now)
         for channel in campaign.notify.values():

@@ -216,6 +216,12 @@ class StageTable(Table):
     late: Annotated[Literal["redo", "ask", "ignore"], Field(description="what to do about late members")] = (
         "redo"
     )
+    deadline: Annotated[
+        dict[str, str],
+        Field(
+            description='level = when all of its groups\' tasks must be done, such as "18:00 next day" (UTC)'
+        ),
+    ] = {}
     params: Annotated[Params, Field(description="parameters, which override the shared ones")] = {}
     batch: Annotated[
         Batch, Field(description="units in a batch, or its time [learned from finished units]")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.campaign import After, Allowance, Product, Program, Resources, Rule, Stage
+from penstock.complete import parse_deadline
 from penstock.config.amounts import gpus
 from penstock.config.graph import in_order
 from penstock.config.models import Definition, RetryTable, StageTable
@@ -143,6 +144,7 @@ class _Stages:
             members=table.members,
             empty=table.empty,
             late=table.late,
+            deadline=self.deadline(name, table, level),
             batch=table.batch,
             batch_wait_s=table.batch_wait,
             workers=table.workers,
@@ -307,6 +309,19 @@ class _Stages:
             return None
         with placed(self.places, ("stage", name, "where")):
             return Expression.parse(table.where)
+
+    def deadline(self, name: str, table: StageTable, level: int) -> Mapping[str, str]:
+        for group, text in table.deadline.items():
+            known = list(self.fields.levels[:level])
+            if group not in known:
+                message = f"{name!r} has no groups {group!r}; {nearest(group, known)}"
+                raise self.error(name, "deadline", message)
+            if self.fields.types.get(group, "str") not in ("datetime", "str"):
+                message = f"a deadline needs a date, and {group!r} is not one; name another level"
+                raise self.error(name, "deadline", message)
+            with placed(self.places, ("stage", name, "deadline", group)):
+                parse_deadline(text)
+        return table.deadline
 
     def site(self, name: str, table: StageTable) -> str | None:
         known = ["local", *self.sites]

@@ -13,6 +13,7 @@ from penstock.display import Labels, count, show_command, show_duration, show_pr
 from penstock.explain.changed import changed_inputs
 from penstock.explain.find import find_stage
 from penstock.ledger.experience import absence_of, experience_of, notes_on
+from penstock.ledger.reading.late import Late, late_of
 from penstock.ledger.reading.queuestate import (
     QueueState,
     goes_on,
@@ -67,6 +68,7 @@ class Explanation:
     at: float
     changed: tuple[Changed, ...] = ()  # since it was made, of what is stale
     made_with: tuple[Setting, ...] = ()  # each `--set` of then that is gone
+    late: tuple[Late, ...] = ()  # the deadlines that its groups missed
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as `why --json` prints it."""
@@ -78,6 +80,7 @@ class Explanation:
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.stage} {self.unit}: {self.state}, {self.why}"
+        yield from (f"  late: {late.to_text(self.at)}" for late in self.late)
         yield from (f"  {line}" for line in self.changed)
         yield from (f"  {setting}" for setting in self.made_with)
         yield from (f"  {line}" for line in self.upstream)
@@ -119,8 +122,9 @@ class _Reader:
         upstream = tuple(self._upstream(task, 0)) if state in ("waiting", "blocked") else ()
         label = self.labels.label(task["key"])
         changed, made_with = self._changed(task)
+        late = tuple(late_of(self.db, self.labels, task["stage"], task["unit"]))
         return Explanation(
-            task["name"], label, state, why, remedy, upstream, tries, self.now, changed, made_with
+            task["name"], label, state, why, remedy, upstream, tries, self.now, changed, made_with, late
         )
 
     def _changed(self, task: sqlite3.Row) -> tuple[tuple[Changed, ...], tuple[Setting, ...]]:

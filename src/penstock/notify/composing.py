@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from penstock.display import Labels, count, show_time
+from penstock.display import Labels, count
 from penstock.ledger import Ledger
 from penstock.ledger.outbox import Notice
 from penstock.ledger.reading.failuregroups import FailureGroup, read_failure_groups
+from penstock.ledger.reading.late import late_groups
 from penstock.ledger.reading.queuestate import goes_on
 from penstock.notify.letter import Draft, Letter
 from penstock.status import Status
@@ -104,26 +105,16 @@ def digest(ledger: Ledger, notice: Notice, now: float) -> News:
 
 def deadline(ledger: Ledger, notice: Notice, now: float) -> News | None:
     """Tell which groups were not done in time."""
-    db = ledger.db
-    rows = db.execute(
-        "SELECT s.name, u.key, m.due, m.at FROM missed m JOIN stage s ON s.id = m.stage JOIN unit u ON u.id = m.unit"
-        " WHERE m.over IS NULL AND m.at > ? AND NOT s.removed ORDER BY m.due DESC, s.position",
-        (notice.told,),
-    ).fetchall()
-    if not rows:
+    late = late_groups(ledger.db, Labels.read(ledger.db), since=notice.told)
+    if not late:
         return None
-    labels = Labels.read(db)
-    names = [f"{row[0]} {labels.label(row[1])}" for row in rows]
-    lines = [
-        f"{name} was to be done by {show_time(row[2], now=now)} UTC"
-        for name, row in zip(names[:SHOWN], rows, strict=False)
-    ]
-    lines += [f"… and {len(rows) - SHOWN:,} more: penstock status"] if len(rows) > SHOWN else []
-    facts = {
-        "missed": [{"stage": row[0], "task": labels.label(row[1]), "due": row[2]} for row in rows[:SHOWN]]
-    }
-    what = f"{names[0]} is late" if len(rows) == 1 else f"{count(len(rows), 'group')} late"
-    return News(Draft(what, lines, facts), max(row[3] for row in rows))
+    lines = [one.to_text(now) for one in late[:SHOWN]]
+    lines += [f"… and {len(late) - SHOWN:,} more: penstock status"] if len(late) > SHOWN else []
+    what = (
+        f"{late[0].stage} {late[0].group} is late" if len(late) == 1 else f"{count(len(late), 'group')} late"
+    )
+    draft = Draft(what, lines, {"late": [one.to_json() for one in late[:SHOWN]]})
+    return News(draft, max(one.noticed for one in late))
 
 
 _KINDS: dict[str, Callable[[Ledger, Notice, float], News | None]] = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from penstock.display import count, show_command, show_duration, visible
 from penstock.ledger.reading.channels import ChannelState
 from penstock.ledger.reading.failuregroups import FailureGroup
+from penstock.ledger.reading.late import Late
 from penstock.ledger.reading.queuestate import QueueState, together
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ STATES = tuple(COLOURS)
 OPEN = ("waiting", "ready", "queued", "running")
 SHOWN_PROBLEMS = 10
 SHOWN_STANDINGS = 5
+SHOWN_LATE = 5
 
 
 class StageStatus(NamedTuple):
@@ -146,6 +148,9 @@ class Status:
     settles: str | None = None  # one of them
     sites: tuple[tuple[str, str], ...] = ()
     """What was learned of the sites where something is still to be done: its name, and a sentence."""
+    late: tuple[Late, ...] = ()
+    """The groups that missed a deadline and are not done yet."""
+    turned: float | None = None  # when the last turn ended
     channels: tuple[ChannelState, ...] = ()
     """What people were told, and what could not be sent."""
     as_of: float | None = None  # when the copy was made that this was read from; None: from the record itself
@@ -172,6 +177,8 @@ class Status:
             "failures": [one.to_json() for one in self.failures],
             "settling": self.settling,
             "sites": [{"name": name, "note": note} for name, note in self.sites],
+            "late": [late.to_json() for late in self.late],
+            "turned": self.turned,
             "channels": [channel.to_json() for channel in self.channels],
             "as_of": self.as_of,
         }
@@ -223,6 +230,9 @@ class Status:
             if stage.paused:
                 then = f"; {stage.goes_on}" if stage.goes_on else ""
                 yield visible(f"! {stage.name} is paused: {stage.paused}{then}")
+        yield from (visible(f"! {late.to_text(self.at)}") for late in self.late[:SHOWN_LATE])
+        if len(self.late) > SHOWN_LATE:
+            yield f"! … and {count(len(self.late) - SHOWN_LATE, 'late group')} more"
         yield from self.at_clusters()
         yield from (visible(note) for _, note in self.sites)
         yield from (visible(note) for channel in self.channels for note in channel.notes(self.at))

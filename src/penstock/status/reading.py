@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from penstock.display import Labels, show_time, visible
 from penstock.ledger.experience import notes_of
-from penstock.ledger.hosts.lease import holder
+from penstock.ledger.hosts.holder import holder, last_turn
 from penstock.ledger.locations import any_away
 from penstock.ledger.reading.channels import channel_states
 from penstock.ledger.reading.failuregroups import read_failure_groups
+from penstock.ledger.reading.late import late_groups
 from penstock.ledger.reading.queuestate import QueueState, goes_on, queue_states, remedy_of
 from penstock.status.model import STATES, JobStatus, Problem, StageStatus, Status
 
@@ -46,6 +47,8 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
         settling=(settling := db.execute("SELECT count(*), min(path) FROM settling").fetchone())[0],
         settles=settling[1],
         sites=tuple(notes_of(db, now)) if any_away(db) or any(stage.left for stage in stages) else (),
+        late=tuple(late_groups(db, labels)),
+        turned=last_turn(db),
         channels=tuple(channel_states(db)),
         as_of=ledger.as_of,
     )
