@@ -1,14 +1,16 @@
 """Runners are heard all at once, however many they are and however much they wrote."""
 
 import json
-from collections.abc import Collection, Mapping
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from penstock.conductor import Conductor
+from penstock.ledger import jobs
 from penstock.site.protocols import Life
-from penstock.testing import ManualClock, PretendSite, make_campaign
+from penstock.testing import ManualClock, Outcome, PretendSite, make_campaign
 from penstock.transports.protocol import AT_ONCE
 
 TOML = """
@@ -31,12 +33,17 @@ class CountingSite(PretendSite):
     def __init__(self, root: Path) -> None:
         super().__init__(root, rule=None, clock=ManualClock(), cores=4)
         self.questions: list[int] = []
+        self.proofs: list[int] = []
 
     def new_events(
         self, known: Mapping[Life, int | None], tokens: Collection[str] = ()
     ) -> Mapping[Life, bytes]:
         self.questions.append(len(known))
         return super().new_events(known, tokens)
+
+    def misfits(self, products: Sequence[tuple[str, int, str]]) -> Mapping[str, str]:
+        self.proofs.append(len(products))
+        return super().misfits(products)
 
 
 def conductor_of(root: Path) -> tuple[Conductor, CountingSite]:
@@ -91,3 +98,23 @@ def test_what_no_mark_follows_is_not_asked_for_again_in_the_same_turn(tmp_path: 
         )
         assert json.loads(runner.events.data[offset:].split(b"\n")[0])["e"] == "end"
         assert len(site.questions) <= 2
+
+
+def test_what_all_wrote_is_looked_at_by_one_question_and_recorded_together(tmp_path: Path) -> None:
+    conductor, site = conductor_of(tmp_path)
+    with conductor:
+        conductor.tick()
+        for runner in site.runners.values():
+            line = runner.batches[0].lines.popleft()
+            runner.begin(line)
+            runner.end(line, Outcome())
+        statements = list[str]()
+        conductor.ledger.db.set_trace_callback(statements.append)
+        assert conductor.crew.collector.hearing.hear(site, heard_by(conductor)) == 4
+        conductor.ledger.db.set_trace_callback(None)
+        assert site.proofs == [4]
+        assert statements.count("COMMIT") == 1
+
+
+def heard_by(conductor: Conductor) -> dict[str, sqlite3.Row]:
+    return {job["token"]: job for job in jobs.open_jobs(conductor.ledger.db)}

@@ -19,7 +19,7 @@ from penstock.conductor.slots import Given, Slot, SlotSubmitter
 from penstock.conductor.staleness import redo_stale
 from penstock.decide import RETRIES_LOCAL
 from penstock.ledger import Ledger, jobs
-from penstock.ledger.applying import Applier
+from penstock.ledger.applying import Applier, Piece
 from penstock.ledger.jobs import Ending, Finisher, allowances_for
 from penstock.ledger.registration import register
 from penstock.ledger.requests import Requests
@@ -123,7 +123,8 @@ class Engine:
         job = self.db.execute("SELECT id FROM job WHERE token = ?", (token,)).fetchone()[0]
         (life,) = jobs.lives(self.db, job)
         while data := self.site.events_of(token, life["offset"]):
-            if not self.applier.apply(life, token, data, now=self.clock.now()).consumed:
+            (news,) = self.applier.apply([Piece(life, token, data)], now=self.clock.now())
+            if not news.consumed:
                 break
             (life,) = jobs.lives(self.db, job)
 

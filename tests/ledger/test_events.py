@@ -12,6 +12,7 @@ from tests.ledger.model import Found, Key
 from tests.ledger.shapes import SHAPES, campaign_of
 
 from penstock.ledger import jobs
+from penstock.ledger.applying import Piece
 from penstock.ledger.events import LONGEST_LINE, parse_events
 from penstock.testing import EventFile, ManualClock, Outcome
 
@@ -283,7 +284,7 @@ def test_a_spoiled_event_file_brings_the_same_states_as_a_clean_one(engine: Engi
 def test_the_same_bytes_twice_change_nothing(engine: Engine) -> None:
     engine.end("make", ONE, Outcome())
     (life,) = jobs.lives(engine.db, 1)
-    engine.applier.apply(life, token(engine), bytes(events(engine).data), now=1.0)
+    engine.applier.apply([Piece(life, token(engine), bytes(events(engine).data))], now=1.0)
     assert attempts(engine) == [("ok", 0)]
 
 
@@ -321,9 +322,8 @@ def test_an_end_whose_product_is_not_there_proves_nothing(engine: Engine) -> Non
     engine.site.runners[token(engine)].end(engine.lines["make", ONE][1], Outcome())
     (life,) = jobs.lives(engine.db, 1)
     new = bytes(events(engine).data)[life["offset"] :]
-    engine.applier.apply(
-        life, token(engine), new, now=1.0, prove=lambda products: {products[0][0]: "make/p/p cannot be found"}
-    )
+    wrong = {"make/p/p": "make/p/p cannot be found"}
+    engine.applier.apply([Piece(life, token(engine), new)], now=1.0, prove=lambda _: wrong)
     assert (state(engine, ONE), attempts(engine)) == ("running", [])
     assert "make/p/p cannot be found; the task is run again" in problems(engine)[0]
 
@@ -414,6 +414,6 @@ def test_however_the_bytes_are_cut_the_facts_are_the_same(tmp_path: Path, sizes:
     for size in [*sizes, len(whole)]:
         (life,) = jobs.lives(engine.db, 1)
         piece = whole[life["offset"] :][: max(size, whole[life["offset"] :].find(b"\n") + 1)]
-        engine.applier.apply(life, token(engine), piece, now=1.0)
+        engine.applier.apply([Piece(life, token(engine), piece)], now=1.0)
     assert (state(engine, ONE), state(engine, TWO)) == ("done", "failed")
     assert attempts(engine) == [("ok", 0), ("error", 0)]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from penstock.conductor.batching import first_within
 from penstock.conductor.contact import revoke
 from penstock.conductor.context import Context
 from penstock.conductor.finishing import refund_tries
 from penstock.decide import Seen, fuse
 from penstock.ledger import jobs
-from penstock.ledger.applying import Applier, News
+from penstock.ledger.applying import Applier, News, Piece
 from penstock.ledger.pauses import blow_fuse, may_be_mended, pause_stages_of
 from penstock.site.protocols import JobSite, Life
 from penstock.transports.protocol import AT_ONCE
+
+TOGETHER = 4 << 20  # bytes of events in one transaction: half a second, for which others wait
 
 Jobs = Mapping[str, sqlite3.Row]
 """Rows of jobs, by token."""
@@ -46,38 +49,44 @@ class Hearing:
         """Apply new bytes as far as they count, and ask on for what had no room in the answer; return how many ended."""
         ended = 0
         while new:
-            is_all, left = sum(map(len, new.values())) < AT_ONCE, dict[Life, int | None]()
-            for life, data in new.items():
-                if data or not is_all:
-                    job = heard[life[0]]
-                    row = self.row(job, life)
-                    news = self.apply_one(site, job, row, data, last=last) if data else News()
+            is_all = sum(map(len, new.values())) < AT_ONCE
+            left = {life: self.row(heard, life)["offset"] for life in new if not (is_all or new[life])}
+            rest = [(life, data) for life, data in new.items() if data]
+            while some := first_within(rest, TOGETHER, size=lambda one: len(one[1])):
+                rest = rest[len(some) :]
+                for life, (offset, news) in self.apply_some(site, dict(some), heard, last=last).items():
                     ended += news.ended
-                    if news.consumed or not data:
-                        left[life] = row["offset"] + news.consumed
+                    if news.consumed:
+                        left[life] = offset + news.consumed
             new = {} if is_all else site.new_events(left)
         return ended
 
-    def apply_one(
-        self, site: JobSite, job: sqlite3.Row, life: sqlite3.Row, data: bytes, *, last: bool
-    ) -> News:
-        """Apply new bytes of one event file."""
-        news = self.applier.apply(
-            life, job["token"], data, now=self.clock.now(), prove=site.unproven if last else site.misfits,
-            in_array=not job["feed"], last=last, away=self.away(job["site"]),
-        )  # fmt: skip
-        self.heed(job, news)
-        return news
+    def apply_some(
+        self, site: JobSite, new: Mapping[Life, bytes], heard: Jobs, *, last: bool
+    ) -> dict[Life, tuple[int, News]]:
+        """Apply new bytes of event files; return where each was read from, and its news."""
+        rows = {life: self.row(heard, life) for life in new}
+        pieces = [self.piece(rows[life], heard[life[0]], data) for life, data in new.items()]
+        prove = site.unproven if last else site.misfits
+        told = self.applier.apply(pieces, now=self.clock.now(), prove=prove, last=last)
+        for piece, news in zip(pieces, told, strict=True):
+            self.heed(heard[piece.token], news)
+        return {life: (rows[life]["offset"], news) for life, news in zip(new, told, strict=True)}
+
+    def piece(self, life: sqlite3.Row, job: sqlite3.Row, data: bytes) -> Piece:
+        """Return new bytes of one event file, with what is to know of its job."""
+        return Piece(life, job["token"], data, in_array=not job["feed"], away=self.away(job["site"]))
 
     def away(self, name: str) -> str | None:
         """Return a site if what is made there has to come home."""
         sites = self.context.sites
         return name if not sites.feeding_site(name) and sites.cluster(name).far else None
 
-    def row(self, job: sqlite3.Row, life: Life) -> sqlite3.Row:
+    def row(self, heard: Jobs, life: Life) -> sqlite3.Row:
         """Read a life's row as it is now."""
         return self.ledger.db.execute(
-            "SELECT * FROM life WHERE job = ? AND element = ? AND life = ?", (job["id"], *life[1:])
+            "SELECT * FROM life WHERE job = ? AND element = ? AND life = ?",
+            (heard[life[0]]["id"], *life[1:]),
         ).fetchone()
 
     def heed(self, job: sqlite3.Row, news: News) -> None:

@@ -7,7 +7,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from penstock.campaign import Allowance
 from penstock.decide import Failure, Next, after_failure
@@ -28,6 +28,20 @@ ATTEMPT = (
     "INSERT INTO attempt (stage, unit, job, outcome, began, ended, wall_s, cpu_s, rss, exit_code, signal, host, log,"
     " log_offset, log_bytes, why, next, result, late) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
+
+
+class Piece(NamedTuple):
+    """New bytes of one event file.
+
+    In an array, what a signal ended is left as it is: only the scheduler knows who sent it, and why. `away`: the site
+    where the products are, if that is not here.
+    """
+
+    life: sqlite3.Row
+    token: str
+    data: bytes
+    in_array: bool = False
+    away: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,43 +66,38 @@ class Applier:
         self.graph, self.values, self.allowances = graph, values, allowances
 
     def apply(
-        self,
-        life: sqlite3.Row,
-        token: str,
-        data: bytes,
-        *,
-        now: float,
-        prove: Prove = lambda products: {},
-        in_array: bool = False,
-        last: bool = False,
-        away: str | None = None,
-    ) -> News:
-        """Apply the new bytes of one event file and move its offset, in one transaction.
+        self, pieces: Sequence[Piece], *, now: float, prove: Prove = lambda products: {}, last: bool = False
+    ) -> list[News]:
+        """Apply new bytes of event files and move their offsets, in one transaction; return the result of each.
 
-        An end whose products are not what it says, by `prove`, is not valid. In an array, what a signal ended is
-        left as it is: only the scheduler knows who sent it, and why. `last`: nothing more comes. `away`: the site where
-        the products are, if that is not here.
+        An end whose products are not what it says, by `prove`, is not valid. `last`: nothing more comes.
         """
-        chunk = parse_events(
-            data, token=token, seq=life["seq"], names=self.graph.names, unread=life["unread"], last=last
-        )
-        if not chunk.consumed:
-            return News()
-        if in_array:
-            self.hold(life, chunk)
-        wrong = prove([product[:3] for end in chunk.ends.values() for product in end["products"].values()])
+        chunks = [self.parse(piece, last=last) for piece in pieces]
+        ends = [end for chunk in chunks for end in chunk.ends.values()]
+        wrong = prove([product[:3] for end in ends for product in end["products"].values()])
         with self.ledger.transaction():
-            self.note_life(life, chunk, now)
-            changed = self.apply_ends(life, chunk, wrong, now, away)
-            self.apply_starts(life, chunk, away)
-            touched = self.apply_gives(life, chunk.gives)
-            propagate(self.db, self.graph, changed, touched)
-        walls: defaultdict[str, list[float]] = defaultdict(list)
-        for (stage, _), event in chunk.ends.items():
-            if event["o"] == "ok":
-                walls[stage].append(event["wall"] or 0.0)
-        failed = frozenset(stage for (stage, _), event in chunk.ends.items() if event["o"] != "ok")
-        return News(chunk.consumed, len(chunk.ends), chunk.halt, walls, failed)
+            for piece, chunk in zip(pieces, chunks, strict=True):
+                if chunk.consumed:
+                    self.apply_chunk(piece, chunk, wrong, now)
+        return [news_of(chunk) for chunk in chunks]
+
+    def parse(self, piece: Piece, *, last: bool) -> Chunk:
+        """Sort the lines of new bytes."""
+        life = piece.life
+        return parse_events(
+            piece.data, token=piece.token, seq=life["seq"], names=self.graph.names, unread=life["unread"], last=last
+        )  # fmt: skip
+
+    def apply_chunk(self, piece: Piece, chunk: Chunk, wrong: Mapping[str, str], now: float) -> None:
+        """Apply the events of one file."""
+        life = piece.life
+        if piece.in_array:
+            self.hold(life, chunk)
+        self.note_life(life, chunk, now)
+        changed = self.apply_ends(life, chunk, wrong, now, piece.away)
+        self.apply_starts(life, chunk, piece.away)
+        touched = self.apply_gives(life, chunk.gives)
+        propagate(self.db, self.graph, changed, touched)
 
     def hold(self, life: sqlite3.Row, chunk: Chunk) -> None:
         """Forget the ends of tasks that a signal cut short and that are still this element's."""
@@ -325,6 +334,16 @@ class Applier:
             tasks.give_back(self.db, self.graph, stage, rows)
             touched.add(stage, [row["unit"] for row in rows])
         return touched
+
+
+def news_of(chunk: Chunk) -> News:
+    """Return the result of applying a chunk."""
+    walls: defaultdict[str, list[float]] = defaultdict(list)
+    for (stage, _), event in chunk.ends.items():
+        if event["o"] == "ok":
+            walls[stage].append(event["wall"] or 0.0)
+    failed = frozenset(stage for (stage, _), event in chunk.ends.items() if event["o"] != "ok")
+    return News(chunk.consumed, len(chunk.ends), chunk.halt, walls, failed)
 
 
 def unfit(stage: str, good: Mapping[int, Event], wrong: Mapping[str, str]) -> dict[int, str]:
