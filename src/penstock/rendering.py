@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from penstock.campaign import Campaign, Stage
+from penstock.campaign import Campaign, FileSource, Stage
 from penstock.errors import DefinitionError
 from penstock.functions import find_function
 from penstock.runner.sealed import digest_of, seal
@@ -66,6 +66,8 @@ class Renderer:
         self.view = view or View(campaign.root)
         self.copies = stage.copy_inputs or self.view.travels
         self.copied, self.shared = list[str](), list[str]()
+        sources = [s for s in campaign.sources if isinstance(s, FileSource) and s.level <= stage.level]
+        self.companions = max(sources, key=lambda source: source.level).companions if sources else ()
         self.params = {f"param.{name}": value for name, value in stage.params.items()}
         self.argv = [self.compile(template) for template in stage.command] if not stage.shell else []
         self.script, self.environment = shell_script(stage) if stage.shell else ("", {})
@@ -88,7 +90,16 @@ class Renderer:
             }
         if self.shared:
             data["shared"] = self.shared
+        if self.companions and (own := self.own_copied(values)):
+            beside = [template.render(values) for template in self.companions]
+            data["beside"] = {own: beside}
+            self.copied += beside
         return Line(data, products, self.copied)
+
+    def own_copied(self, values: Values) -> str | None:
+        """Return the first file of the unit that the task works on a copy of."""
+        own = (values.get("path"), *values.get("paths", ()))
+        return next((path for path in own if path in self.copied), None)
 
     def command(self, values: Values, inputs: Paths) -> dict[str, Any]:
         """Return argv and environment of a command."""

@@ -317,3 +317,12 @@ def test_what_was_built_is_listed_and_removed(penstock, cluster):
     removed = penstock("site", "provision", "cluster", "--remove", row["digest"][:6], "-C", cluster)
     assert (removed.exit_code, removed.stderr) == (0, "cluster: 1 removed\n")
     assert "nothing is installed or built there" in removed.stdout
+
+
+def test_the_amounts_of_a_machine_are_shown(penstock, cluster):
+    text = (cluster / "penstock.toml").read_text()
+    (cluster / "penstock.toml").write_text(text + '[site.desk]\nhost = "desk"\ncores = 8\nmemory = "16GB"\n')
+    shown = penstock("site", "show", "desk", "-C", cluster)
+    assert shown.exit_code == 0, shown.output
+    assert any(line.split()[:3] == ["memory", "16", "GB"] for line in shown.stdout.splitlines()), shown.stdout
+    assert any(line.split()[:2] == ["cores", "8"] for line in shown.stdout.splitlines())

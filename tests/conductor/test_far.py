@@ -117,6 +117,24 @@ def test_what_was_made_there_comes_home_and_nothing_is_left_there(far: Any) -> N
     assert it.outcomes() == ["ok"] * 6
 
 
+def test_companions_go_with_their_file(far: Any) -> None:
+    it = far(units=1)
+    it.head = it.head.replace(
+        'settle = "0s"', 'settle = "0s"\ncompanions = ["raw/{file}.hdr", "tables/all.txt"]'
+    )
+    it.define(COPY)
+    (it.root / "tables").mkdir()
+    (it.root / "tables/all.txt").write_text("for all\n")
+    (it.root / "raw/0.hdr").write_text("header\n")
+    lines = list[dict[str, Any]]()
+    it.watch(lambda: lines.extend(json.loads(line) for line in it.job().batch(1).splitlines()[1:]))
+    assert it.run().code == 0
+    assert lines[0]["beside"] == {"raw/0.dat": ["raw/0.hdr", "tables/all.txt"]}
+    assert lines[0]["stored"]["raw/0.hdr"] == sha256(b"header\n").hexdigest()
+    assert [*lines[0]["stored"]] == ["raw/0.dat", "raw/0.hdr", "tables/all.txt"]
+    assert it.left() == []
+
+
 def test_a_runner_is_told_which_inputs_are_in_the_store(far: Any) -> None:
     it = far(units=1)
     lines = list[dict[str, Any]]()

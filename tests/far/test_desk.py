@@ -79,3 +79,26 @@ def test_a_task_that_is_too_large_for_it_pauses_its_stage_with_what_there_is(slo
     slow.login()
     assert slow.start("run", "--stage", "large").wait(60) == 1
     assert "(2 cores and" in slow.said() or "(1 core and" in slow.said(), slow.said()
+
+
+COMPANIONS = """
+[stage.join]
+each = "unit"
+command = ["sh", "-c", 'd=$(dirname "$0"); cat $d/*.dat $d/*.hdr $d/../tables/all.txt > "$1"', "{path}", "{product}"]
+products = "join/{unit}.txt"
+"""
+FILES = """
+files = "raw/{unit}.dat"
+settle = "0s"
+companions = ["raw/{unit}.hdr", "tables/all.txt"]
+"""
+
+
+def test_companions_are_beside_the_copy_of_their_file_there(lab: Lab, tmp_path: Path) -> None:
+    lab.define(COMPANIONS, units=0, site=f'workdir = "{tmp_path}/far"\nshared_files = false\n', source=FILES)
+    for name in ("raw/a.dat", "raw/a.hdr", "raw/b.dat", "raw/b.hdr", "tables/all.txt"):
+        (lab.root / name).parent.mkdir(exist_ok=True)
+        (lab.root / name).write_text(f"{name}\n")
+    lab.login()
+    assert lab.start().wait(60) == 0, lab.said()
+    assert (lab.root / "join/b.txt").read_text().split() == ["raw/b.dat", "raw/b.hdr", "tables/all.txt"]

@@ -89,6 +89,23 @@ def test_a_function_gets_copies_of_its_file_and_of_what_came_before(lab, tmp_pat
     ]  # fmt: skip
 
 
+def test_companions_are_found_from_the_copy_as_from_the_file(lab, tmp_path):
+    lab.function(
+        "def run(task):\n"
+        "    path = task.fields['path']\n"
+        "    there = [path.replace('.dat', '.hdr'), path.replace('raw/', ''), path + '/../../index/a.idx']\n"
+        "    return [open(name).read() for name in (there[0], __import__('os').path.normpath(there[2]))]\n",
+        scratch=True,
+        scratch_at=str(tmp_path),
+        copy_inputs=True,
+    )
+    for name in ("raw/a.dat", "raw/a.hdr", "index/a.idx", "beyond"):
+        write(lab, name, name)
+    beside = {"raw/a.dat": ["raw/a.hdr", "index/a.idx", "../beyond"]}
+    end = lab.end(lab.python(1, fields={"path": "raw/a.dat"}, inputs={}, beside=beside))
+    assert end["result"] == ["raw/a.hdr", "index/a.idx"]
+
+
 def test_a_template_names_the_copy(lab, node):
     write(lab, "raw/a", "x")
     write(lab, "in.tmpl", "file = {path}\n")

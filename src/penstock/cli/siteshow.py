@@ -46,6 +46,7 @@ def by_key(frozen: dict[str, Any]) -> dict[str, Any]:
     names = {
         "max_walltime_s": "max_walltime",
         "max_memory_bytes": "max_memory",
+        "memory_bytes": "memory",
         "visibility_s": "visibility",
         "disk_bytes": "disk",
     }
@@ -76,7 +77,7 @@ def show_value(key: str, value: Any) -> str:
         return ", ".join(part["name"] for part in value)
     if key in ("max_walltime", "visibility"):
         return show_duration(value)
-    if key in ("max_memory", "disk"):
+    if key in ("max_memory", "memory", "disk"):
         return show_bytes(value)
     if isinstance(value, bool):
         return str(value).lower()

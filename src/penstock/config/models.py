@@ -63,7 +63,9 @@ class SourceTable(Table):
         Duration | None, Field(description="a file is used once it has not changed for this long [10s]")
     ] = None
     many: Annotated[Names, Field(description="fields that differ between the files of one unit")] = []
-    companions: Annotated[Texts, Field(description="companion files that must exist")] = []
+    companions: Annotated[
+        Texts, Field(description="companion files that must exist, and go where the file goes")
+    ] = []
     partial: Annotated[
         str | None,
         Field(

@@ -37,6 +37,7 @@ class Copies:
         self._task = task
         self._stored: Dict[str, Any] = task.get("stored") or {}
         self._shared: FrozenSet[str] = frozenset(task.get("shared") or ())
+        self._beside: Dict[str, List[str]] = task.get("beside") or {}
         self._folder = os.path.join(folder, ".inputs")
         self._known: Dict[str, str] = {}
         self._named: Dict[str, int] = {}
@@ -53,7 +54,18 @@ class Copies:
             self._named[name] = self._named.get(name, 0) + 1
             place = self._known[source] = os.path.join(self._folder, str(self._named[name]), name)
             self.places[self._origin_of(path, source)] = place
+            for companion in self._beside.get(path, ()):
+                self._put_beside(companion, source, place)
         return self._known[source]
+
+    def _put_beside(self, path: str, file: str, place: str) -> None:
+        """Let a companion of a file be copied, to where it is found from the copy of that file as it is from the file."""
+        source = os.path.join(self._job.spec.root, path)
+        way = os.path.relpath(source, os.path.dirname(file))
+        target = os.path.normpath(os.path.join(os.path.dirname(place), way))
+        if source not in self._known and target.startswith(self._folder + os.sep):
+            self._known[source] = target
+            self.places[self._origin_of(path, source)] = target
 
     def _origin_of(self, path: str, source: str) -> Origin:
         found, store = self._stored.get(path), self._job.spec.store
