@@ -58,9 +58,11 @@ class Inbound:
         return self.bring([product for product in some if product.path not in gone])
 
     def leave(self) -> None:
-        """Leave nothing at the site, if something of ours is there that is not needed any more."""
-        if self.ledger.meta(f"{THERE}.{self.site}") and not is_needed(self.ledger.db, self.site):
-            self.tidy_up()
+        """Remove at the site what is not needed any more, and leave nothing there if nothing is."""
+        if not self.ledger.meta(f"{THERE}.{self.site}"):
+            return
+        self.tidy_up()
+        if not is_needed(self.ledger.db, self.site):
             self.far.leave(strangers(self.ledger, self.context.sites.cluster(self.site)))
             with self.ledger.transaction() as db:
                 db.execute("DELETE FROM meta WHERE name = ?", (f"{THERE}.{self.site}",))
