@@ -154,7 +154,7 @@ def test_the_inputs_that_a_job_names_stay_in_the_archive(tmp_path: Path) -> None
         manifest = {"format": 1, "points": {"p": hashlib.sha256(spec).hexdigest()}}
         archive.writestr("manifest.json", json.dumps(manifest))
         archive.writestr("points.csv", "")
-        archive.writestr("inputs/p/job.json", spec)
+        archive.writestr("inputs/p/job.jsonl", spec)
     with pytest.raises(DefinitionError, match="is not a packed sweep"):
         unpack(tmp_path / "a.zip", tmp_path / "there")
 

@@ -135,6 +135,39 @@ def test_a_campaign_of_a_ready_made_program_begins_with_a_sweep_to_edit(tmp_path
         begin_campaign(folder, name)
 
 
+def test_numbers_found_by_another_rule_are_taken_out_of_what_is_here(bench) -> None:
+    folder = campaign(bench, "[vary]\nT = [3, 5]")
+    lay_out(folder)
+    assert penstock(folder, "run").returncode == 0
+    program = folder / "programs/model.toml"
+    program.write_text(program.read_text().replace("column = 1", "column = 2"))
+    lay_out(folder)
+    assert penstock(folder, "run").returncode == 0
+    assert states(folder) == {"done": 2, "stale": 0}
+    assert [row["T_out"] for row in rows(folder)] == ["1", "1"]
+    assert penstock(folder, "sweep", "list").stderr == ""
+
+
+def test_points_whose_numbers_are_in_a_file_that_is_not_here_are_told_and_run_again_on_request(bench) -> None:
+    folder = campaign(bench, "[vary]\nT = [3, 5]")
+    with (folder / "model").open("a") as file:
+        file.write('echo "energy $T" > dump.txt\n')
+    lay_out(folder)
+    assert penstock(folder, "run").returncode == 0
+    with (folder / "programs/model.toml").open("a") as file:
+        file.write('[result.energy]\nfile = "dump.txt"\nregex = "energy (.*)"\n')
+    lay_out(folder)
+    assert penstock(folder, "run").returncode == 0
+    assert states(folder) == {"done": 2, "stale": 0}
+    told = penstock(folder, "sweep", "list").stderr
+    assert "2 of these are stale, such as T=3-" in told
+    assert ": energy is found by another rule now, in a file that is not here; " in told
+    assert penstock(folder, "sweep", "retry", "--missing").returncode == 0
+    assert penstock(folder, "run").returncode == 0
+    assert [row["energy"] for row in rows(folder)] == ["3", "5"]
+    assert penstock(folder, "sweep", "list").stderr == ""
+
+
 BUILT = """
 [program]
 executable = "model"

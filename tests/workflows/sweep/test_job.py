@@ -30,17 +30,17 @@ def start(
         "folders": [],
         "beside": [],
         "products": [],
-        "results": {},
         "log": None,
         "restart": None,
         **spec,
     }
     told["inputs"] = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    contents = {**contents, "job.json": json.dumps(told).encode()}
+    made_of, rules = json.dumps(told).encode(), json.dumps(spec.pop("results", {})).encode()
+    contents = {**contents, "job.jsonl": made_of + b"\n" + rules + b"\n"}
     for name, content in contents.items():
         (given / name).parent.mkdir(parents=True, exist_ok=True)
-        (given / name).write_bytes(content + (b"x" if name == spoil else b""))
-    digest = hashlib.sha256(contents["job.json"]).hexdigest()
+        (given / name).write_bytes((b" " if name == spoil else b"") + content)
+    digest = hashlib.sha256(made_of).hexdigest()
     command = [
         sys.executable,
         home / "job.py",
@@ -77,7 +77,7 @@ def test_what_is_not_to_be_fetched_goes_to_a_folder_of_its_own(tmp_path: Path) -
     assert sorted(str(p.relative_to(results)) for p in results.rglob("*") if p.is_file()) == [
         "other.dat", "out/a.dat", "values.json",
     ]  # fmt: skip
-    assert json.loads((results / "values.json").read_text()) == {"n": "large"}
+    assert json.loads((results / "values.json").read_text()) == {"n": {"value": "large", "rule": rule["n"]}}
     assert [path.name for path in (tmp_path / "rest/one").iterdir()] == ["dump.bin"]
 
 
@@ -107,7 +107,7 @@ def test_a_program_that_cannot_be_started_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in again.stderr
 
 
-@pytest.mark.parametrize("spoilt", ["in.txt", "job.json"])
+@pytest.mark.parametrize("spoilt", ["in.txt", "job.jsonl"])
 def test_inputs_that_are_not_what_the_sweep_wrote_are_refused(tmp_path: Path, spoilt: str) -> None:
     done, _ = start(tmp_path, "true", inputs={"in.txt": b"a"}, spoil=spoilt)
     assert done.returncode == 1

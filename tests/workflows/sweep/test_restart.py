@@ -115,6 +115,6 @@ def test_without_arguments_of_its_own_a_restart_is_started_as_at_first(bench) ->
     folder = bench.ready("[vary]\nT = [3]")
     head(bench, 'arguments = ["<<T>>"]\nrestart = { files = ["*.chk"] }')
     assert penstock(folder, "sweep", "extend").returncode == 0
-    spec = json.loads(next(folder.glob("inputs/*/job.json")).read_text())
+    spec = json.loads(next(folder.glob("inputs/*/job.jsonl")).read_text().splitlines()[0])
     assert spec["restart"] == {"args": ["3"], "files": ["*.chk"]}
     assert len(plan_sweep(read_sweep(folder / "sweep.toml")).rows) == 1

@@ -52,7 +52,7 @@ def _add_point(archive: ZipFile, folder: Path, point: Point) -> None:
     own = f"{INPUTS}/{point.name}"
     try:
         spec = (folder / own / JOB_SPEC).read_bytes()
-        contents = {name: (folder / own / name).read_bytes() for name in json.loads(spec)["inputs"]}
+        contents = {name: (folder / own / name).read_bytes() for name in _made_of(spec)["inputs"]}
     except OSError as error:
         raise DefinitionError(f"{error.filename} cannot be read; run `penstock sweep extend`") from None
     _check_point(own, point.digest, spec, contents)
@@ -146,15 +146,19 @@ def _extract(archive: ZipFile, names: set[str], aside: Path, file: Path) -> int:
 
 def _read_point(archive: ZipFile, own: str, digest: str) -> Iterator[tuple[str, bytes]]:
     spec = archive.read(f"{own}/{JOB_SPEC}")
-    contents = {str(name): archive.read(f"{own}/{name}") for name in json.loads(spec)["inputs"]}
+    contents = {str(name): archive.read(f"{own}/{name}") for name in _made_of(spec)["inputs"]}
     _check_point(own, digest, spec, contents)
     yield f"{own}/{JOB_SPEC}", spec
     yield from ((f"{own}/{name}", content) for name, content in contents.items())
 
 
+def _made_of(spec: bytes) -> Mapping[str, Any]:
+    return json.loads(spec.partition(b"\n")[0])
+
+
 def _check_point(own: str, digest: str, spec: bytes, contents: Mapping[str, bytes]) -> None:
-    told = json.loads(spec)["inputs"]
+    told = _made_of(spec)["inputs"]
     wrong = [name for name, content in contents.items() if digest_of(content) != told[name]]
-    if digest_of(spec) != digest or wrong:
+    if digest_of(spec.partition(b"\n")[0]) != digest or wrong:
         name = wrong[0] if wrong else JOB_SPEC
         raise DefinitionError(f"{own}/{name} is not what the sweep wrote; extend the sweep and pack it again")

@@ -36,7 +36,7 @@ from penstock.workflows.sweep.sweep import FILE, HINT, read_sweep
 from penstock.workflows.sweep.tablefile import METADATA
 from penstock.workflows.sweep.value import Value
 
-JOB, JOB_SPEC = "job.py", "job.json"
+JOB, JOB_SPEC = "job.py", "job.jsonl"
 INPUTS = "inputs"
 TABLE, PAGE = "results.csv", "index.html"
 
@@ -187,7 +187,10 @@ def values_of(names: Sequence[str], point: Point) -> dict[str, Value]:
 
 
 def write_inputs(folder: Path, program: Program, values: Mapping[str, Value]) -> str:
-    """Write what a point's job reads and return its digest; a file that is as it should be stays."""
+    """Write what a point's job reads and return the digest of what it is made of; a file that is as it should be stays.
+
+    How numbers are taken out is a line of its own: another rule makes no result stale.
+    """
     contents = program.render(values)
     arguments = program.argv(values)[1:]
     spec = {
@@ -199,13 +202,13 @@ def write_inputs(folder: Path, program: Program, values: Mapping[str, Value]) ->
         **({"fetch": program.fetch} if program.fetch else {}),
         "log": program.log,
         "restart": {"args": arguments, **program.restart} if program.restart else None,
-        "results": {name: each.rule for name, each in program.results.items() if "file" in each.rule},
     }
-    contents[JOB_SPEC] = json.dumps(spec, ensure_ascii=False).encode()
+    made_of, rules = (json.dumps(each, ensure_ascii=False).encode() for each in (spec, program.rules))
+    contents[JOB_SPEC] = made_of + b"\n" + rules + b"\n"
     write = write_file if make_folder(folder) else write_unless_same
     for name, content in contents.items():
         write(f"{folder}/{name}", content)
-    return digest_of(contents[JOB_SPEC])
+    return digest_of(made_of)
 
 
 def make_folder(folder: Path) -> bool:

@@ -54,13 +54,14 @@ READERS: dict[str, Callable[[str], Plain]] = {"float": measured, "int": _whole, 
 class Columns(NamedTuple):
     """What a sweep's tables have: variables and results by name, and which variable repeats count up.
 
-    `functions` names those that take a result out of the files of a point.
+    `functions` names those that take a result out of the files of a point, `rules` say how others are taken out.
     """
 
     variables: Mapping[str, Column] = {}
     results: Mapping[str, Column] = {}
     seed: str = ""
     functions: Mapping[str, str] = {}
+    rules: Mapping[str, Mapping[str, Any]] = {}
 
 
 def columns_of(program: Program) -> Columns:
@@ -70,6 +71,7 @@ def columns_of(program: Program) -> Columns:
         {name: Column(name, each.type, each.unit) for name, each in program.results.items()},
         program.seed or "",
         {name: each.rule["python"] for name, each in program.results.items() if "python" in each.rule},
+        program.rules,
     )
 
 
@@ -78,6 +80,7 @@ def write_columns(folder: Path, columns: Columns) -> bool:
     content = {
         "seed": columns.seed,
         "functions": columns.functions,
+        "rules": columns.rules,
         "variables": _to_json(columns.variables.values()),
         "results": _to_json(columns.results.values()),
     }
@@ -103,4 +106,4 @@ def read_columns(folder: Path) -> Columns:
         {name: Column(name, each["type"], each["unit"]) for name, each in content[part].items()}
         for part in ("variables", "results")
     )
-    return Columns(variables, results, content["seed"], content.get("functions", {}))
+    return Columns(variables, results, content["seed"], content["functions"], content["rules"])

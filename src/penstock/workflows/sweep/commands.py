@@ -202,7 +202,10 @@ def list_points(
         click.echo(f"… and {len(found.rows) - limit:,} more: --limit 0 shows all", err=True)
     if stale := found.stale():
         told = f"{len(stale):,} of these are stale, such as {stale[0]['point']}: {stale[0]['why']}"
-        click.echo(f"{told}; `penstock run --stale` redoes them", err=True)
+        again = (
+            "`penstock run --stale` redoes them, `penstock sweep retry --missing` those that lack a result"
+        )
+        click.echo(f"{told}; {again}", err=True)
 
 
 def _folder_of_sweeps(folder: Path) -> Path | None:

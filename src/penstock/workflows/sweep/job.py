@@ -28,7 +28,7 @@ PATIENCE_S = 5  # for a program that is to end; the runner kills us soon after
 
 def main(inputs: str, results: str, rest: str, executable: str, digest: str, *launcher: str) -> int:
     """Run the point whose inputs are in one folder, put what it makes into others; return the exit code."""
-    job = cast("Dict[str, Any]", json.loads(read(inputs, "job.json", digest).decode()))
+    job, rules = read_spec(inputs, digest)
     home = os.path.dirname(os.path.abspath(__file__))
     prepare(inputs, job, home)
     begun = "{}.{}".format(os.path.basename(os.path.normpath(inputs)), digest[:12])
@@ -48,7 +48,7 @@ def main(inputs: str, results: str, rest: str, executable: str, digest: str, *la
     if missing:
         sys.stderr.write("the program ended with 0 and made no {}\n".format(", ".join(missing)))
         return NO_PRODUCT
-    values = {name: extract(rule) for name, rule in job["results"].items()}
+    values = {name: {"value": extract(rule), "rule": rule} for name, rule in rules.items()}
     asked_for = set(find(job["fetch"])[0] if "fetch" in job else made)
     keep([name for name in made if name in asked_for], results)
     keep([name for name in made if name not in asked_for], rest)
@@ -126,13 +126,26 @@ def forget(saved: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def read_spec(inputs: str, digest: str) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """Read what a point is made of, and how results are taken out of what it makes."""
+    with open(os.path.join(inputs, "job.jsonl"), "rb") as file:
+        made_of, rules = file.read().split(b"\n")[:2]
+    refuse_other(inputs, "job.jsonl", made_of, digest)
+    return json.loads(made_of.decode()), json.loads(rules.decode())
+
+
 def read(folder: str, name: str, digest: str) -> bytes:
     """Read a file of the inputs, which must be what its point was given."""
     with open(os.path.join(folder, name), "rb") as file:
         content = file.read()
+    refuse_other(folder, name, content, digest)
+    return content
+
+
+def refuse_other(folder: str, name: str, content: bytes, digest: str) -> None:
+    """End with a sentence if a content is not what the sweep wrote."""
     if hashlib.sha256(content).hexdigest() != digest:
         sys.exit("{} in {} is not what the sweep wrote; run `penstock sweep extend`".format(name, folder))
-    return content
 
 
 def tell(log: Optional[str]) -> None:

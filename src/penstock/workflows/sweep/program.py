@@ -84,6 +84,11 @@ class Program:
         """Name the variables that an input or an argument has."""
         return {name for part in (*self.inputs, *self.arguments) for name in part.names}
 
+    @property
+    def rules(self) -> dict[str, Mapping[str, Any]]:
+        """How results are taken out of files, by name."""
+        return {name: each.rule for name, each in self.results.items() if "file" in each.rule}
+
     def defaults(self) -> dict[str, Value]:
         """Return what variables are that nobody varies."""
         return {name: each.default for name, each in self.variables.items() if each.default is not None}

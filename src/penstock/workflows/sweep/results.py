@@ -16,6 +16,7 @@ from penstock.workflows.sweep.axis import text_of
 from penstock.workflows.sweep.cells import read_rows
 from penstock.workflows.sweep.columns import Column, Columns, read_columns
 from penstock.workflows.sweep.functions import load_function, plain_of
+from penstock.workflows.sweep.job import extract as extract_result
 from penstock.workflows.sweep.points import DIGEST, FILE, NAME, PLANNED
 from penstock.workflows.sweep.value import Plain
 
@@ -121,6 +122,11 @@ def read_results(folder: Path) -> Results:
     made = [folder / RUNS / name for name, cells in told.items() if cells["state"] == "done"]
     extract = _extractor(folder)
     extracted = {path.name: extract(path) for path in made if path.is_dir()}
+    rules = read_columns(folder).rules
+    for name, cells in extracted.items():
+        if unread := [each for each in rules if each not in cells]:
+            why = f"{', '.join(unread)} is found by another rule now, in a file that is not here"
+            told[name] = {**told[name], "why": told[name]["why"] or why}
     return _tabulate(folder, extracted, told, columns=(*POINT, *RUN))
 
 
@@ -133,19 +139,37 @@ def gather_results(root: Path, folders: Sequence[Path]) -> Results:
 
 def _extractor(root: Path) -> Callable[[Path], Cells]:
     """Return what gives the results of a point by its folder: those taken out where it ran, and those of functions."""
-    functions = {name: load_function(each, root) for name, each in read_columns(root).functions.items()}
+    known = read_columns(root)
+    functions = {name: load_function(each, root) for name, each in known.functions.items()}
 
     def extract(folder: Path) -> Cells:
-        return {**_taken_out(folder), **{name: _call(name, each, folder) for name, each in functions.items()}}
+        places = (folder, root / REST / folder.name)
+        taken_out = dict(_taken_out(known.rules, _values_of(folder), places))
+        return {**taken_out, **{name: _call(name, each, folder) for name, each in functions.items()}}
 
     return extract
 
 
-def _taken_out(folder: Path) -> Cells:
+def _values_of(folder: Path) -> Mapping[str, Mapping[str, Any]]:
     try:
         return json.loads((folder / VALUES).read_text("utf-8"))
     except FileNotFoundError:
         return {}
+
+
+def _taken_out(
+    rules: Mapping[str, Mapping[str, Any]], values: Mapping[str, Mapping[str, Any]], places: Sequence[Path]
+) -> Iterator[tuple[str, str | None]]:
+    """Yield the results of a point; one whose rule is another now is taken out of its file anew, if that is here.
+
+    Else it is left out.
+    """
+    for name, rule in rules.items():
+        found = values.get(name)
+        if found and found["rule"] == rule:
+            yield name, found["value"]
+        elif here := next((place for place in places if (place / rule["file"]).exists()), None):
+            yield name, extract_result({**rule, "file": str(here / rule["file"])})
 
 
 def _call(name: str, function: Callable[..., Any], folder: Path) -> str | None:
@@ -159,18 +183,19 @@ def _call(name: str, function: Callable[..., Any], folder: Path) -> str | None:
         ) from error
 
 
-def _recorded(folder: Path) -> Mapping[str, Cells]:
+def _recorded(folder: Path) -> dict[str, Cells]:
     """Return what the record says of each point; nothing if nobody has run the sweep yet."""
     from penstock import record
 
     try:
         with record.open(folder) as opened:
-            told: dict[str, dict[str, str | None]] = {
+            told: dict[str, Cells] = {
                 task.unit: {"state": task.state, "why": task.why or task.stale}
                 for task in opened.tasks("run")
             }
             for row in opened.results("run"):
-                told[row.unit] |= {"seconds": _text(row.wall_s), "memory": _text(row.peak_bytes)}
+                measured = {"seconds": _text(row.wall_s), "memory": _text(row.peak_bytes)}
+                told[row.unit] = {**told[row.unit], **measured}
     except NothingYet:
         return {}
     return told
