@@ -157,5 +157,11 @@ def test_a_dump_stays_there_and_the_table_is_complete(lab: Lab, desk: Desk) -> N
     assert not (lab.root / "rest").exists()
     there = lab.rows("SELECT path FROM location")
     assert {path.partition("/")[0] for (path,) in there} == {"rest"}
+    assert "3 of 3 points are here" in lab.penstock("sweep", "receive").stdout
+    listed = lab.penstock("sweep", "list", "energy < -1")
+    assert [line.split()[:4] for line in listed.stdout.splitlines()[1:]] == [
+        ["done", n, f"-{n}", f"{2 * int(n)}"] for n in "23"
+    ]
+    assert "3 points; see" in lab.penstock("sweep", "analyse").stdout
     assert lab.penstock("fetch", "--file", "rest/T=2*").returncode == 0
     assert [path.name for path in lab.root.glob("rest/*/*")] == ["dump.bin"]
