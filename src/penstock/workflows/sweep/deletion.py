@@ -17,6 +17,7 @@ from penstock.workflows.sweep.columns import FILE as COLUMNS
 from penstock.workflows.sweep.draft import DRAFT
 from penstock.workflows.sweep.listing import find_sweeps
 from penstock.workflows.sweep.points import FILE as POINTS
+from penstock.workflows.sweep.program import READY
 from penstock.workflows.sweep.results import REST, RUNS
 from penstock.workflows.sweep.submitting import FAILED, SUBMITTED
 from penstock.workflows.sweep.sweep import FILE, read_sweep
@@ -42,7 +43,7 @@ def plan_deletion(folder: Path) -> Deletion:
     if not (folder / FILE).exists():
         raise DefinitionError(f"there is no sweep in {folder}; name the folder of one")
     _refuse_at_work(folder)
-    gone = [folder / name for name in MADE if (folder / name).exists()]
+    gone = [path for path in (*brought(folder), *(folder / name for name in MADE)) if path.exists()]
     real = [path for path in gone if not path.is_symlink()]  # of a link, what it leads to stays
     for other in _others(folder):
         for needed in _needs(other):
@@ -52,6 +53,20 @@ def plan_deletion(folder: Path) -> Deletion:
                 )
     known = {path.name for path in gone}
     return Deletion(folder, gone, [path for path in sorted(folder.iterdir()) if path.name not in known])
+
+
+def brought(folder: Path) -> list[Path]:
+    """Return the sources of a ready-made program that are in a sweep as they were brought there."""
+    with suppress(PenstockError):
+        program = read_sweep(folder / FILE).program
+        places = [(program.file.parent / name, folder / name) for name in program.sources]
+        return [place for source, place in places if READY in source.parents and is_same(source, place)]
+    return []
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two files have the same content."""
+    return other.is_file() and one.read_bytes() == other.read_bytes()
 
 
 def delete(deletion: Deletion) -> None:
