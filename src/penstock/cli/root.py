@@ -36,6 +36,7 @@ COMMANDS = {
     "cancel": "Cancel queued and running tasks.",
     "veto": "Keep a unit from being processed, and record why.",
     "unveto": "Lift a veto.",
+    "metrics": "Print numbers for Prometheus.",
     "report": "Show what the stages used, and suggest what to request.",
     "site": "Show and test the sites where jobs run.",
     "ledger": "Check, back up and restore the record.",
@@ -46,7 +47,7 @@ COMMANDS = {
 GROUPS = {
     "Define a campaign": ("init", "check", "plan", "demo"),
     "Work on it": ("run", "tick", "watch", "up", "down"),
-    "Follow it": ("status", "why", "log", "units", "jobs", "report", "fetch"),
+    "Follow it": ("status", "why", "log", "units", "jobs", "report", "metrics", "fetch"),
     "Decide": ("retry", "redo", "cancel", "veto", "unveto"),
     "Sites and the record": ("site", "ledger"),
 }

@@ -62,6 +62,7 @@ class Crew:
         self.collector = Collector(context)
         self.discoverer, self.found = Discoverer(context), Discovery()
         self.has_looked = False
+        self.scanned: float | None = None
         names = context.sites.used()
         self.slots = [SlotSubmitter(context, s) for n in names if (s := context.sites.feeding_site(n))]
         self.arrays = [self.submitter(n) for n in names if not context.sites.feeding_site(n)]
@@ -162,7 +163,7 @@ def discover(crew: Crew, turn: Turn) -> float:
         check_found(crew.ledger, crew.context.campaign, found)
     if found.new or found.changed:
         look_for_clashes(crew, turn)
-    crew.has_looked = True
+    crew.has_looked, crew.scanned = True, crew.clock.now()
     crew.context.scope.refresh(crew.ledger, crew.context.graph)
     turn.new += found.new
     took = crew.clock.monotonic() - begun
@@ -234,7 +235,7 @@ def tell(crew: Crew, turn: Turn) -> float:
 
 def publish(crew: Crew, turn: Turn) -> float:
     """Note that a turn was taken, checkpoint the record's file, and publish it to other hosts."""
-    crew.ledger.note_turn(crew.clock.now())
+    crew.ledger.note_turn(crew.clock.now(), scanned=crew.scanned)
     crew.ledger.check_in(turn.at)
     crew.ledger.publish_if_due(now=crew.clock.now(), monotonic=turn.at)
     return ALWAYS

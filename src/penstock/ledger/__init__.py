@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CHECK_IN_S, BUSY_S = 60.0, 5.0  # between two moves of what was written into the record's own file,
 TURNED_S = 30.0
+SCANNED = "scanned"  # in `meta`: when sources were last scanned
 FEW_BYTES, MANY_BYTES = 1 << 17, 4 << 20  # of which so many may wait, or wait for a minute
 DRAFT_KIB = 65_536  # of a draft kept in memory; what is larger goes to a temporary file
 
@@ -157,12 +158,14 @@ class Ledger:
         if self.publisher:
             check_newest(self.root, self.publisher.claim)
 
-    def note_turn(self, now: float) -> None:
-        """Record that a turn has ended, but not more often than every half minute."""
+    def note_turn(self, now: float, *, scanned: float | None) -> None:
+        """Record that a turn has ended, and when sources were last scanned, but not more often than every half minute."""
         turned = self.db.execute("SELECT turned FROM lease").fetchone()[0]
         if turned is None or not turned <= now < turned + TURNED_S:
             with self.transaction() as db:
                 db.execute("UPDATE lease SET turned = ?", (now,))
+                if scanned is not None:
+                    self.set_meta(SCANNED, repr(scanned))
 
     def publish_if_due(self, *, now: float, monotonic: float) -> None:
         """Publish what is new to other hosts, where they cannot see the record itself."""
