@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from penstock.conductor.completeness import FORMS
-from penstock.config import amounts, channels, models
+from penstock.config import amounts, channels, models, sitetables
 from penstock.config.sources import FILE_FIELDS, GROUP_FIELDS
 from penstock.units.expression import FUNCTIONS
 from penstock.units.formats import DIRECTIVES
@@ -27,7 +27,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "rules": models.RuleTable,
     "success": models.SuccessTable,
     "[site.NAME]": models.SiteTable,
-    "partitions": models.PartitionTable,
+    "partitions": sitetables.PartitionTable,
     "[program.NAME]": models.ProgramTable,
     "[notify.NAME]": channels.ChannelTable,
     "password": channels.SecretTable,
