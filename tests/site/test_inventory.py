@@ -84,3 +84,11 @@ def test_a_digest_names_exactly_one(site: Site, tmp_path: Path) -> None:
         clear(site, tmp_path / "winter", ["zz"], unused=False)
     with pytest.raises(DefinitionError, match="more than one there begins with"):
         clear(site, tmp_path / "winter", [""], unused=False)
+
+
+def test_what_is_on_its_way_is_not_taken_for_unused(site: Site, tmp_path: Path) -> None:
+    digest = build(site, tmp_path / "winter")
+    half = tmp_path / "work/store/build" / ("0" * 32)
+    (half / "sources").mkdir(parents=True)
+    assert clear(site, tmp_path / "winter", [], unused=True) == []
+    assert there(site, tmp_path / "winter") == [half.name, digest]

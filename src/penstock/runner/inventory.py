@@ -36,7 +36,10 @@ def clear_out(workdir: str, kinds: List[str], digests: List[str], user: str, kep
             digest = os.path.basename(folder)
             if user and digest not in kept:
                 give_up(folder, user)
-            is_meant = digest in digests or (not digests and not users_of(folder))
+            is_there = os.path.exists(
+                os.path.join(folder, ASKED if kind == "build" else MARK)
+            )  # not on its way
+            is_meant = digest in digests or (not digests and is_there and not users_of(folder))
             if is_meant and not job_with(digest, named) and take_away(folder, anyway=bool(digests)):
                 removed.append(digest)
     print("\n" + SAYS + json.dumps({"removed": removed}))

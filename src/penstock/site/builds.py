@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from penstock.campaign import Program, Site
 from penstock.errors import SiteError
 from penstock.runner.build import build_builder
-from penstock.runner.builder import ASKED, BUILDING, BUILT, FAILED, FILES, SOURCES, WANTING
+from penstock.runner.builder import ASKED, BUILDING, BUILT, FAILED, FILES, SOURCES, USERS, WANTING
 from penstock.site.cluster import mark_of
 from penstock.site.contents import PROGRAM, TEXT
 from penstock.site.far import Changed, send_all
@@ -120,7 +120,8 @@ class Builds:
             "limit_s": LIMIT_S,
         }
         with writing(self.way.folder):
-            self.way.write({f"{digest}/{ASKED}": json.dumps(asked).encode()})
+            user = f"{digest}/{USERS}/{mark_of(self.root)}"
+            self.way.write({user: b"", f"{digest}/{ASKED}": json.dumps(asked).encode()})
 
     def copy_of(self, target: str, name: str, digest: str) -> Copy:
         """Return a source as it is sent."""
