@@ -234,8 +234,8 @@ class Attempts:
             return
         outcome, why, verdict, result, children, rows, left, code, *measured = message
         attempt.wall, attempt.cpu, attempt.rss, attempt.log_end = measured
-        made = tuple([Made(*row) for row in rows])
-        reply = Result(outcome, why, verdict, None, None, result, children, made)
+        made = [Made(*row) for row in rows]
+        reply = Result(outcome, why, verdict, None, None, result, children, tuple(made))
         if code is not None:
             reply = outcome_of_exit(attempt.work.stage, attempt.argv, code << 8, slot.log)
         if left:  # the worker ends itself
@@ -251,8 +251,7 @@ class Attempts:
 
     def _worker_died(self, slot: Slot, status: int, usage: Any) -> None:
         attempt, doomed, slot.doomed = slot.attempt, slot.doomed, False
-        idle = attempt is None or attempt.errand or not attempt.in_worker
-        if attempt is None or idle:  # be it beside a command
+        if attempt is None or attempt.errand or not attempt.in_worker:  # idle, be it beside a command
             return
         if not attempt.ending and not attempt.reply and doomed:  # it was not meant
             self._launch(attempt, None)
@@ -283,10 +282,8 @@ class Attempts:
         elif attempt.work.stage.python:
             self._complete(attempt, self._explain_death(outcome_of_death(attempt.exit or 0)))
         else:
-            self._judge(
-                attempt,
-                outcome_of_exit(attempt.work.stage, attempt.argv, attempt.exit or 0, attempt.slot.log),
-            )
+            result = outcome_of_exit(attempt.work.stage, attempt.argv, attempt.exit or 0, attempt.slot.log)
+            self._judge(attempt, result)
 
     def _judge(self, attempt: Attempt, result: Result) -> None:
         """Go on with the end of what ran: with its log and products if it was well."""
