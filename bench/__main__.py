@@ -46,6 +46,7 @@ def page(scratch: Path) -> list[str]:
         *scale_section(scratch),
         *latency_section(scratch),
         *cluster_section(),
+        *far_section(),
     ]
 
 
@@ -144,13 +145,26 @@ def latency_section(scratch: Path) -> list[str]:
 
 
 def cluster_section() -> list[str]:
-    """Measure a campaign on a real Slurm, in a process of its own: its daemons are nobody's orphans to wait for."""
-    command = [sys.executable, "-m", "bench.clusters", "--rounds", str(ROUNDS)]
+    """Measure a campaign on a real Slurm."""
+    return section("On a cluster", "bench.clusters", "--rounds", str(ROUNDS))
+
+
+def far_section() -> list[str]:
+    """Measure files that travel, and a campaign that is far away, over a real SSH server."""
+    return [
+        *section("Files over SSH", "bench.transfers", "--rounds", str(ROUNDS)),
+        *section("A campaign far away", "bench.far", "1"),
+    ]
+
+
+def section(title: str, module: str, *words: str) -> list[str]:
+    """Return what a module prints, in a process of its own: its daemons are nobody's orphans to wait for."""
+    command = [sys.executable, "-m", module, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        print(f"no cluster was measured: {done.stderr.strip()[-500:]}", file=sys.stderr)
+        print(f"{title}: not measured: {done.stderr.strip()[-500:]}", file=sys.stderr)
         return []
-    return ["## On a cluster", "", *done.stdout.splitlines(), ""]
+    return [f"## {title}", "", *done.stdout.splitlines(), ""]
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import psutil
 from tests.sshd import HOST, Sshd, bring_up, end_connections
 
 from bench.campaigns import make
+from bench.table import Row, render
 from penstock import config
 from penstock.conductor import Conductor
 from penstock.transports.ssh import SshTransport
@@ -163,39 +164,46 @@ def questions(server: Sshd) -> int:
     return server.daemon.log.read_text().count("Starting session: command")
 
 
-def measure(name: str, far: Far, server: Sshd, state: Path) -> None:
-    """Print what an idle turn costs, and what it costs to take news."""
+def measure(name: str, far: Far, server: Sshd, state: Path) -> list[Row]:
+    """Return what an idle turn costs, and what it costs to take news."""
     with far.conducted() as conductor:
         connections = masters(state)
         before = questions(server)
         idle = [cost(partial(look, conductor), connections) for _ in range(IDLE)]
         asked = (questions(server) - before) / IDLE
-        cpus, walls = (1000 * statistics.median(column) for column in zip(*idle, strict=True))
-        print(f"{name}: idle turn {cpus:.1f} ms CPU, {walls:.1f} ms, {asked:g} commands of ssh", flush=True)
+        cpus, walls = (statistics.median(column) for column in zip(*idle, strict=True))
+        rows = [row(f"an idle turn, {name}", cpus, walls, f"{asked:g}")]
         for _ in range(ROUNDS):
-            done = far.write_news(NEWS)
+            done, before = far.write_news(NEWS), questions(server)
             used, took = cost(partial(look, conductor), connections)
-            print(
-                f"{name}: {NEWS / 1e6:g} MB of events of {done:,} tasks: {used:.2f} s CPU, {took:.2f} s",
-                flush=True,
-            )
+            told = f"{NEWS / 1e6:g} MB of events of {done:,} tasks, {name}"
+            rows.append(row(told, used, took, f"{questions(server) - before}"))
+    return rows
+
+
+def row(name: str, cpu_s: float, wall_s: float, asked: str) -> Row:
+    """Return a row of the table."""
+    return name, f"{cpu_s:.3f}", f"{wall_s:.3f}", asked
 
 
 def main() -> None:
-    """Measure both, in turns."""
+    """Measure both, in turns, and print a table."""
+    rows: list[Row] = [("", "CPU s", "wall s", "commands of ssh")]
     state = Path(tempfile.mkdtemp(prefix="penstock-ssh-"))
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
         server = bring_up(Path(folder) / "sshd")
         os.environ |= {"PENSTOCK_STATE": str(state), "PENSTOCK_SSH_CONFIG": str(server.config)}
         try:
             for turn in range(int(sys.argv[1]) if len(sys.argv) > 1 else 2):
-                far = Far(Path(folder) / f"far{turn}", f'host = "{HOST}"')
+                far = Far(Path(folder) / f"far{turn}", f'host = "{HOST}"\nshared_files = true')
                 SshTransport(config.load(far.folder).sites["there"], Path("~")).login()
-                measure("far", far, server, state)
-                measure("here", Far(Path(folder) / f"here{turn}", ""), server, state)
+                rows += measure("far away", far, server, state)
+                rows += measure("here", Far(Path(folder) / f"here{turn}", ""), server, state)
         finally:
             end_connections(state)
             server.down()
+    print(f"{UNITS:,} tasks in {UNITS // (BATCH * ARRAY)} jobs (targets: 0.050 s CPU, 2 s):", "", sep="\n")
+    print(*render(rows), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
-"""Files to a far site and back: one large one, beside `scp`, and ten thousand small ones.
+"""Files to a far site and back: one large one, beside `scp`, and ten thousand small ones, beside what else is installed.
 
     python -m bench.transfers [--rounds 3]
 
 Starts an SSH server of its own on the loopback (see tests/sshd.py). Contestants take turns. Ours is flushed to the disk and
-compared by digests at both ends, `scp` is neither; the digests of what is sent are known before, as they are in a campaign.
+compared by digests at both ends, theirs are neither; the digests of what is sent are known before, as they are in a campaign.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.sshd import HOST, bring_up, end_connections
@@ -40,9 +42,13 @@ def main() -> None:
     with far_site() as (way, folder, config):
         large = medians(one_large(way, folder, config), rounds)
         small = medians(many_small(way, folder, config), rounds)
-    print(f"1 GiB over the loopback, {rounds} rounds, medians (target: at least 0.8 × as fast as `scp`):", "")
+    print(
+        f"1 GiB over the loopback, {rounds} rounds, medians (target: at least 0.8 × as fast as `scp`):",
+        "",
+        sep="\n",
+    )
     print(*render(beside_scp(large)), "", sep="\n")
-    print(f"{COUNT:,} files of {SMALL} bytes (target: 10 s):", "")
+    print(f"{COUNT:,} files of {SMALL} bytes (target: 10 s):", "", sep="\n")
     print(*render([("", "wall s"), *((name, f"{wall:.2f}") for name, wall in small.items())]), sep="\n")
 
 
@@ -100,15 +106,16 @@ def many_small(way: SshTransport, folder: Path, config: Path) -> dict[str, Calla
     back = [copy._replace(path=folder / "returned" / copy.path.name) for copy in copies]
     return {
         "penstock, there": timed(lambda: way.send(copies), gone=[way.folder / "store"]),
-        "scp -r, there": timed(
-            lambda: scp(config, "-r", f"{folder}/small", f"{HOST}:{folder}/scps"), gone=[folder / "scps"]
-        ),
+        **{
+            f"{name}, there": timed(partial(subprocess.run, argv, check=True), gone=[folder / "peer"])
+            for name, argv in peers(config, folder / "small", folder / "peer").items()
+        },
         "penstock, back": timed(lambda: way.fetch(back), gone=[folder / "returned"]),
         "penstock, there again, where all is there": timed(lambda: way.send(copies), gone=[]),
     }
 
 
-def timed(transfer: Callable[[], None], *, gone: list[Path]) -> Callable[[], float]:
+def timed(transfer: Callable[[], object], *, gone: list[Path]) -> Callable[[], float]:
     """Return what takes the time of a transfer, from a quiet disk on and to where nothing is."""
 
     def measure() -> float:
@@ -122,13 +129,30 @@ def timed(transfer: Callable[[], None], *, gone: list[Path]) -> Callable[[], flo
     return measure
 
 
+def peers(config: Path, here: Path, there: Path) -> dict[str, list[str]]:
+    """Return the commands by which others copy a folder, as far as they are installed."""
+    ssh = shlex.join(["ssh", *plain(config)])
+    commands = {
+        "scp -r": ["scp", "-qr", *plain(config), str(here), f"{HOST}:{there}"],
+        "rsync -a": ["rsync", "-a", "-e", ssh, f"{here}/", f"{HOST}:{there}"],
+        "tar through ssh": [
+            "sh",
+            "-c",
+            f"tar -C {here} -c . | {ssh} {HOST} 'mkdir {there} && tar -C {there} -x'",
+        ],
+    }
+    return {name: argv for name, argv in commands.items() if shutil.which(name.split()[0])}
+
+
 def scp(config: Path, *words: str) -> None:
-    """Copy by `scp` on a connection of its own, as people do."""
-    options = as_options(
-        ("ClearAllForwardings=yes", "ControlPath=none", "RemoteCommand=none", "RequestTTY=no")
-    )
-    argv = ["scp", "-q", "-F", str(config), *options, *words]
-    subprocess.run(argv, check=True)
+    """Copy by `scp`."""
+    subprocess.run(["scp", "-q", *plain(config), *words], check=True)
+
+
+def plain(config: Path) -> list[str]:
+    """Return the words for a connection of its own, as people have."""
+    options = ("ClearAllForwardings=yes", "ControlPath=none", "RemoteCommand=none", "RequestTTY=no")
+    return ["-F", str(config), *as_options(options)]
 
 
 def medians(contests: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
