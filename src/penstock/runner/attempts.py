@@ -18,13 +18,7 @@ from .health import OomCounter, disk_trouble
 from .leftovers import Leftovers, ask_to_end
 from .logs import LIMIT
 from .nfs import FreshListings
-from .outcomes import (
-    Result,
-    outcome_of_death,
-    outcome_of_exit,
-    split_status,
-    was_killed,
-)
+from .outcomes import Result, outcome_of_death, outcome_of_exit, split_status, was_killed
 from .patterns import Patterns
 from .products import Made, explained, find_products, is_heavy
 from .revoked import Revocations

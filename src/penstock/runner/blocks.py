@@ -235,10 +235,21 @@ def pieces_of(descriptor: int, offset: int, end: int) -> Iterator[bytes]:
         yield piece
 
 
-def refuse_changed(path: str, size: int) -> None:
-    """Raise OSError for a file that has no longer the size that it had."""
-    if os.stat(path).st_size != size:
+def look_at(path: str, size: int) -> bool:
+    """Return whether a file is executable; raise OSError for one that has no longer the size that it had."""
+    status = os.stat(path)
+    if status.st_size != size:
         raise OSError(errno.ESTALE, "it has another size than is known", path)
+    return bool(status.st_mode & stat.S_IXUSR)
+
+
+def mode_of(mode: int, executable: bool) -> int:
+    """Return the mode of a new file, which may be run by whoever may read it if it is executable.
+
+    >>> oct(mode_of(0o640, True))
+    '0o750'
+    """
+    return mode | (mode & 0o444) >> 2 if executable else mode
 
 
 def pieces_of_file(path: str, offset: int, end: int) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ import stat
 import sys
 from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
-from .blocks import Wanted, held, pieces_of_file, receive_all, refuse_changed, taken
+from .blocks import Wanted, held, look_at, pieces_of_file, receive_all, taken
 from .files import (
     entries_of,
     make_folders,
@@ -186,11 +186,12 @@ def awaited(pieces: Iterator[bytes]) -> Iterator[bytes]:
 def give_files(asked: Asked, source: IO[bytes]) -> Answer:
     """Send files, or what is missing of them: what is no longer as long as it was ends the answer."""
     wanted = [(path_of(asked, name), size, offset) for name, size, offset in asked["files"]]
-    for path, size, _ in wanted:
-        refuse_changed(path, size)
+    executable = [look_at(path, size) for path, size, _ in wanted]
     pieces = (piece for path, size, offset in wanted for piece in pieces_of_file(path, offset, size))
     sizes = [size - offset for _, size, offset in wanted]
-    return Answer({}, paced(pieces, sum(sizes), sys.stdout.buffer, map(int, source)), sizes)
+    return Answer(
+        {"executable": executable}, paced(pieces, sum(sizes), sys.stdout.buffer, map(int, source)), sizes
+    )
 
 
 def list_folders(asked: Asked, _source: IO[bytes]) -> Answer:

@@ -159,7 +159,7 @@ class FarFolder:
 
     def fetch_files(self, products: Sequence[Product]) -> None:
         """Bring files home, each whole or not there; raises OSError for one that is not there as it was made."""
-        mode = mode_for(executable=False)
+        mode = usual_mode()
         self.folder.fetch(
             [Copy(path, self.root / path, size, digest, mode) for path, size, digest in products]
         )
@@ -215,8 +215,7 @@ def remove_links(folder: Path) -> None:
 
 def part_of(path: str, draft: Path, part: Part) -> Copy:
     """Return where a file of a folder product comes from and goes to."""
-    mode = mode_for(executable=bool(part.mode & 0o100))
-    return Copy(f"{path}/{part.name}", draft / part.name, part.size, part.digest, mode)
+    return Copy(f"{path}/{part.name}", draft / part.name, part.size, part.digest, usual_mode())
 
 
 def make_link(path: Path, target: str) -> None:
@@ -226,7 +225,7 @@ def make_link(path: Path, target: str) -> None:
     path.symlink_to(target)
 
 
-def mode_for(*, executable: bool) -> int:
+def usual_mode() -> int:
     """Return the mode that a program of ours would give a new file."""
     os.umask(umask := os.umask(0o077))
-    return (0o777 if executable else 0o666) & ~umask
+    return 0o666 & ~umask

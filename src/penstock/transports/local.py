@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy as clone
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Self
 
 from penstock.disk import append, make_private, write_file
 from penstock.runner import store
-from penstock.runner.blocks import Wanted, held, pieces_of_file, receive_all, refuse_changed
+from penstock.runner.blocks import Wanted, held, look_at, mode_of, pieces_of_file, receive_all
 from penstock.runner.digests import faults_in, walk
 from penstock.runner.files import pack_folder, read_from, refresh_listing, remove, remove_empty
 from penstock.transports.commands import Run, run_command
@@ -133,11 +133,13 @@ class LocalTransport:
         """Copy whole files from here, as far as they are missing there."""
         if copies:
             make_private(self.folder)
-        copy_files([(str(copy.path), self.path_of(copy.name), copy) for copy in copies])
+        ways = [(str(copy.path), self.path_of(copy.name), copy) for copy in copies]
+        copy_files(ways, lambda copy, _: copy.mode)
 
     def fetch(self, copies: Sequence[Copy]) -> None:
         """Copy whole files to here, in the same way."""
-        copy_files([(self.path_of(copy.name), str(copy.path), copy) for copy in copies])
+        ways = [(self.path_of(copy.name), str(copy.path), copy) for copy in copies]
+        copy_files(ways, lambda copy, executable: mode_of(copy.mode, executable))
 
     def hold(self, root: str, blobs: Mapping[str, int]) -> Sequence[str]:
         """Let a campaign refer to these files of the store, and return those that are not there."""
@@ -159,15 +161,18 @@ class LocalTransport:
         return {folder: walk(self.path_of(folder)) for folder in folders}
 
 
-def copy_files(ways: Sequence[tuple[str, str, Copy]]) -> None:
-    """Copy files from one place to another of this machine, as far as they are missing there."""
+def copy_files(ways: Sequence[tuple[str, str, Copy]], mode: Callable[[Copy, bool], int]) -> None:
+    """Copy files from one place to another of this machine, as far as they are missing there.
+
+    `mode` is that of a copy, by whether its source is executable.
+    """
     sources, missing = dict[str, str](), list[Wanted]()
     for source, target, copy in ways:
         have = held(target, copy.size, copy.digest, copy.mode)
         if have is not None:
-            refuse_changed(source, copy.size)
+            executable = look_at(source, copy.size)
             sources[target] = source
-            missing.append(Wanted(target, copy.size, copy.digest, copy.mode, have))
+            missing.append(Wanted(target, copy.size, copy.digest, mode(copy, executable), have))
     receive_all(missing, lambda file: pieces_of_file(sources[file.path], file.offset, file.size))
 
 

@@ -120,7 +120,7 @@ class Transport(Protocol):
         ...
 
     def fetch(self, copies: Sequence[Copy]) -> None:
-        """Fetch whole files to here, in the same way."""
+        """Fetch whole files to here, in the same way; what is executable there is so here."""
         ...
 
     def hold(self, root: str, blobs: Mapping[str, int]) -> Sequence[str]:

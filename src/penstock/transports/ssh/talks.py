@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import IO, Any
+from typing import Any
 
-from penstock.runner.blocks import Wanted, pieces_of_file, receive_all, taken
+from penstock.runner.blocks import Wanted, mode_of, pieces_of_file, receive_all, taken
 from penstock.runner.pace import Receipt, paced
 from penstock.transports.protocol import Copy
 from penstock.transports.ssh.wire import ack_of, begin_of
@@ -55,9 +55,14 @@ def fetching(files: Sequence[tuple[Copy, int]]) -> Talk:
         feed(process, [question])
         line = find_answer(process.stdout, token)
         told: dict[str, Any] = json.loads(line) if line else {"sizes": []}
+        wanted = [
+            Wanted(str(copy.path), copy.size, copy.digest, mode_of(copy.mode, executable), offset)
+            for (copy, offset), executable in zip(files, told.get("executable", ()), strict=False)
+        ]
         receipt = Receipt(lambda written: feed(process, [b"%d\n" % written]))
         with suppress(BrokenPipeError):
-            write_files(files if told["sizes"] else [], process.stdout, receipt)
+            take = partial(taken, process.stdout)
+            receive_all(wanted, lambda file: receipt.of(take, file.size - file.offset))
             told["sizes"] = []
         head = begin_of(token) + json.dumps(told).encode() + b"\n" if line else b""
         return head + process.stdout.read(), process.stderr.read()
@@ -93,9 +98,3 @@ def find_answer(source: Iterable[bytes], token: str) -> bytes:
     """Read on to the answer, and return what it tells; nothing if there is none."""
     begin = begin_of(token).lstrip()
     return next((line[len(begin) :] for line in source if line.startswith(begin)), b"")
-
-
-def write_files(files: Sequence[tuple[Copy, int]], source: IO[bytes], receipt: Receipt) -> None:
-    """Write files as they come, each under its name when it is whole."""
-    wanted = [Wanted(str(copy.path), copy.size, copy.digest, copy.mode, offset) for copy, offset in files]
-    receive_all(wanted, lambda file: receipt.of(partial(taken, source), file.size - file.offset))
