@@ -9,7 +9,7 @@ from tests.cluster.packages import Unavailable, need
 from tests.desk import Desk
 from tests.far.conftest import LabAt
 from tests.far.lab import Lab
-from tests.sshd import bring_up
+from tests.sshd import Sshd, bring_up
 
 HOUR = 3600
 LIBRARY = "/usr/$LIB/faketime/libfaketime.so.1"
@@ -23,24 +23,34 @@ FILES = 'files = "raw/{unit}.dat"\nsettle = "1s"'
 
 
 @pytest.fixture(params=["-5h", "+26h"])
-def lab(request: pytest.FixtureRequest, tmp_path: Path, lab_at: LabAt) -> Iterator[Lab]:
-    """A campaign whose site is behind a server that lives in another hour; what runs there believes it."""
+def hour(request: pytest.FixtureRequest) -> str:
+    """By how much the clock there is off."""
+    return request.param
+
+
+@pytest.fixture
+def server(tmp_path: Path, hour: str) -> Iterator[Sshd]:
+    """A server whose receivers believe that it is another hour."""
     try:
         need("clock")
-        server = bring_up(tmp_path / "sshd", LD_PRELOAD=LIBRARY, FAKETIME=request.param)
+        made = bring_up(tmp_path / "sshd", LD_PRELOAD=LIBRARY, FAKETIME=hour)
     except Unavailable as reason:
         pytest.skip(f"sshd and faketime: {reason}")
-    setup = [f"export LD_PRELOAD='{LIBRARY}' FAKETIME={request.param}"]  # jobs do not inherit it
+    yield made
+    made.down()
+
+
+@pytest.fixture
+def lab(server: Sshd, desk: Desk, lab_at: LabAt, hour: str, tmp_path: Path) -> Lab:
+    """A campaign whose site is there; jobs do not inherit what a login has."""
+    setup = [f"export LD_PRELOAD='{LIBRARY}' FAKETIME={hour}"]
     site = f'workdir = "{tmp_path}/far"\nsetup = {setup}\n'
     made = lab_at(server).define(STAGE, units=0, source=FILES, site=site)
     (made.root / "raw").mkdir()
     for name in "abcd":
         (made.root / f"raw/{name}.dat").write_text(name)
     made.login()
-    desk = Desk(server.there)
-    yield made
-    desk.end()
-    server.down()
+    return made
 
 
 def test_nothing_rests_on_it(lab: Lab) -> None:

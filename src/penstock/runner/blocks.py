@@ -15,7 +15,7 @@ from .files import CHUNK, make_folders, remove, sync_folder, write_all
 from .pace import BLOCK
 
 FLUSH = 8 << 20  # bytes of one file, after which these begin to be written
-TOGETHER = 200  # files, which are open as long
+TOGETHER = 500  # files, which are open as long: a flush costs as much for one as for all
 
 
 class Wanted(NamedTuple):

@@ -28,6 +28,7 @@ FAULTS = [
     ('[vary]\nlabel = "all"', 4, "label has no choices"),
     ("[vary]\nfast = [2]", 4, "fast: '2' is not true or false"),
     ("[vary]\nT = [nan]", 4, "T: 'nan' is not a number"),
+    ('[vary]\nT = ["1:2:0.5"]', 4, "T: '1:2:0.5' is not a number; a range is written { start = 0.1, "),
     ("[set]\nT = 0", 4, "T: 0 is not above 0"),
     ("[set]\nT = 2\n[vary]\nT = [1, 2]", 6, "T is set twice"),
     ('where = ["low <"]', 3, "cannot be read"),

@@ -13,6 +13,7 @@ from penstock.workflows.sweep.value import Typed, Value, number, shown
 from penstock.workflows.sweep.variable import Variable
 
 EVERY = "all"
+_LIKE_A_RANGE = re.compile(r"[\d.]+ *(:|\.\.|to|by) *[\d.]+").match
 _SPAN = re.compile(r"\s*(-?[0-9]+)\s*\.\.\s*(-?[0-9]+)\s*").fullmatch
 
 Ends = Callable[[str], str]
@@ -53,7 +54,18 @@ def list_values(variable: Variable, given: object, ends: Ends | None = None) -> 
         raise ValueError(f'{given!r} is neither a list, nor a range, nor "all"; one value belongs into [set]')
     if not texts:
         raise ValueError("the list is empty; give at least one value")
-    return Axis(variable, distinct(variable, [variable.read(text) for text in texts]))
+    return Axis(variable, distinct(variable, [read_one(variable, text) for text in texts]))
+
+
+def read_one(variable: Variable, text: object) -> Value:
+    """Read one value of a list; raises ValueError, which explains ranges where one was meant."""
+    try:
+        return variable.read(text)
+    except ValueError as error:
+        if isinstance(text, str) and _LIKE_A_RANGE(text):
+            example = "{ start = 0.1, stop = 2, step = 0.1 }"
+            raise ValueError(f"{error}; a range is written {example}, without brackets") from None
+        raise
 
 
 def distinct(variable: Variable, values: Sequence[Value]) -> tuple[Value, ...]:
