@@ -152,10 +152,10 @@ def test_status_watch_waits_for_the_first_run(penstock, winter, start):
     assert process.stderr.readline() == "not run yet: waiting for `penstock run` (Ctrl-C stops)\n"
     penstock("run", "-C", winter)
     assert process.stdout.readline().startswith("winter: ")
+    assert any("copy" in line for line in process.stdout), "the stages"
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (0, "")
-    assert "copy" in out
 
 
 def test_status_watch_may_be_ended_while_it_waits(winter, start):

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -211,7 +212,9 @@ class Travelling(Far):
 
     def is_transferring(self) -> bool:
         drafts = (self.work.glob("store/*/.*"), (self.root / "out").glob("*/.*.txt.*"))
-        return any(map(any, drafts))
+        with suppress(FileNotFoundError):  # what is looked at comes and goes
+            return any(map(any, drafts))
+        return False
 
 
 class TickedTravelling(Ticked, Travelling):

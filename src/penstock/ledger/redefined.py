@@ -181,7 +181,8 @@ def table(value: Any) -> Copy:
 
 def plain(product: Copy) -> bool:
     """Whether a product is nothing but its path."""
-    return not any(product[key] for key in product if key not in ("name", "path"))
+    more = {key: value for key, value in product.items() if key not in ("name", "path") and value}
+    return more in ({}, {"fetch": True})
 
 
 def digest_part(digest: str | None) -> dict[str, str] | None:
