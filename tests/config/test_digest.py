@@ -1,6 +1,8 @@
 """The digest of a stage changes with what it does, and with nothing else (RULE 26)."""
 
 import ast
+import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -325,3 +327,14 @@ def test_the_frozen_copy_changes_with_anything(define: Define):
     one, two = to_json(define(STAGE)), to_json(define(STAGE, "stage.a.workers=2"))
     assert one["digest"] != two["digest"]
     assert one["stages"][1]["digest"] == two["stages"][1]["digest"]
+
+
+def test_a_change_within_the_same_second_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "campaign.py"
+    digests = list[str]()
+    for text in (PYTHON, PYTHON.replace('["cp",', '["ln",')):
+        file.write_text(text)
+        os.utime(file, (1e9, 1e9))
+        digests.append(next(s.digest for s in load(tmp_path).stages if s.name == "copy"))
+    assert digests[0] != digests[1]
