@@ -10,7 +10,7 @@ import pytest
 
 from penstock.runner import receiver
 from penstock.runner.blocks import taken
-from penstock.runner.pace import BLOCK, FIRST, NEAR, STEP, Receipt, paced
+from penstock.runner.pace import BLOCK, STEP, Receipt, paced
 
 PIECE = 1 << 16
 
@@ -21,63 +21,54 @@ class Way:
     def __init__(self, size: int, *, most: int = 1 << 60) -> None:
         self.sink, self.pieces, self.most = io.BytesIO(), [bytes(PIECE)] * (size // PIECE), most
         self.sent = self.written = self.ahead = 0
-        self.told = [0]
+        self.told = list[int]()
         self.receipt = Receipt(self.told.append)
 
     def acks(self) -> Iterator[int]:
         while self.written < self.most:
             while self.told:
                 yield self.told.pop(0)
-            self.write_piece()
-
-    def write_piece(self) -> None:
-        piece = min(PIECE, self.sent - self.written) if self.written else FIRST
-        assert piece > 0, "it waits for nothing"
-        [*self.receipt.of(lambda size: [bytes(size)] if size else [], piece)]
-        self.written += piece
+            assert self.written < self.sent, "it waits for nothing"
+            [*self.receipt.of([bytes(PIECE)])]
+            self.written += PIECE
 
     def send(self) -> int:
-        size = PIECE * len(self.pieces)
-        for piece in paced(iter(self.pieces), size, self.sink, self.acks()):
+        for piece in paced(self.pieces, PIECE * len(self.pieces), self.sink, self.acks()):
             self.sent += len(piece)
             self.ahead = max(self.ahead, self.sent - self.written)
         return self.sent
 
 
 def test_what_is_little_is_sent_without_waiting() -> None:
-    way = Way(NEAR, most=0)
-    assert way.send() == NEAR
+    assert Way(BLOCK, most=0).send() == BLOCK
 
 
 def test_all_is_sent_and_never_more_than_a_block_is_on_its_way() -> None:
     way = Way(5 * BLOCK)
     assert way.send() == 5 * BLOCK
-    assert NEAR - PIECE < way.ahead <= BLOCK
+    assert way.ahead == BLOCK
 
 
 def test_it_ends_when_no_more_is_acknowledged() -> None:
-    way = Way(5 * BLOCK, most=BLOCK)
-    assert way.send() <= 2 * BLOCK
-    assert Way(5 * BLOCK, most=0).send() == 0
+    assert Way(5 * BLOCK, most=BLOCK).send() <= 2 * BLOCK
+    assert Way(5 * BLOCK, most=0).send() == BLOCK
 
 
-def test_the_first_bytes_are_acknowledged_at_once_and_then_each_step() -> None:
+def test_what_is_written_is_acknowledged_each_step_whichever_file_it_is_of() -> None:
     told = list[int]()
     receipt = Receipt(told.append)
-    source = io.BytesIO(bytes(4 * STEP))
     for size in (0, 3, STEP, 3 * STEP - 3):
-        for _ in receipt.of(lambda size: taken(source, size), size):
+        for _ in receipt.of(taken(io.BytesIO(bytes(size)), size)):
             pass
-    assert told[:2] == [0, 3]
-    assert all(later - earlier >= STEP for earlier, later in pairwise(told[1:]))
+    assert all(later - earlier >= STEP for earlier, later in pairwise([0, *told]))
     assert told[-1] > 3 * STEP
 
 
 def test_a_piece_is_acknowledged_when_the_next_one_is_asked_for() -> None:
     told = list[int]()
-    pieces = Receipt(told.append).of(lambda size: [b"x" * size] if size else [], FIRST + 9)
-    assert (len(next(pieces)), told) == (FIRST, [0])
-    assert (len(next(pieces)), told) == (9, [0, FIRST])
+    pieces = Receipt(told.append).of([bytes(STEP), b"x"])
+    assert (len(next(pieces)), told) == (STEP, [])
+    assert (next(pieces), told) == (b"x", [STEP])
 
 
 def test_a_receiver_whose_sender_is_silent_ends_and_keeps_nothing_locked(

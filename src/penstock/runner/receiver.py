@@ -168,7 +168,7 @@ def take_files(asked: Asked, source: IO[bytes]) -> Answer:
     make_private(path_of(asked, ""))
     files = [Wanted(path_of(asked, name), *about) for name, *about in asked["files"]]
     receipt = Receipt(tell)
-    receive_all(files, lambda file: receipt.of(take, file.size - file.offset))
+    receive_all(files, lambda file: receipt.of(take(file.size - file.offset)))
     return NOTHING
 
 

@@ -62,7 +62,7 @@ def fetching(files: Sequence[tuple[Copy, int]]) -> Talk:
         receipt = Receipt(lambda written: feed(process, [b"%d\n" % written]))
         with suppress(BrokenPipeError):
             take = partial(taken, process.stdout)
-            receive_all(wanted, lambda file: receipt.of(take, file.size - file.offset))
+            receive_all(wanted, lambda file: receipt.of(take(file.size - file.offset)))
             told["sizes"] = []
         head = begin_of(token) + json.dumps(told).encode() + b"\n" if line else b""
         return head + process.stdout.read(), process.stderr.read()
