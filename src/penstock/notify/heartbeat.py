@@ -28,7 +28,9 @@ class Heartbeat:
             within(limit_s, lambda: self._show(turned))
         except (OSError, ValueError) as error:
             where = "the URL" if "://" in self.target else self.target
-            return f"{where} cannot be reached or written ({reason_of(error, [self.target])})"
+            return reason_of(
+                error, [self.target] if "://" in self.target else [], f"{where} cannot be reached or written"
+            )
         return None
 
     def _show(self, turned: float) -> None:

@@ -53,7 +53,7 @@ def deliver(channel: Channel, letter: Letter, *, root: Path, limit_s: float = LI
     try:
         return within(limit_s, send)
     except (OSError, smtplib.SMTPException, http.client.HTTPException, ValueError, Unreadable) as error:
-        raise Undelivered(reason_of(error, known)) from None
+        raise Undelivered(reason_of(error, known, unanswered(way))) from None
 
 
 def within(limit_s: float, work: Callable[[], str | None]) -> str | None:
@@ -142,8 +142,10 @@ def run(way: Command, letter: Letter, root: Path, limit_s: float) -> None:
         raise OSError(f"{way.command[0]} ended with exit code {process.returncode}{said}")
 
 
-def reason_of(error: Exception, secrets: list[str]) -> str:
-    """Say in one line why a delivery failed, without what must not be known."""
+def reason_of(error: Exception, secrets: list[str], failed: str) -> str:
+    """Say in one line why a delivery failed, without what must not be known; `failed` is what the system could not do."""
+    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError):
+        error = error.reason
     match error:
         case smtplib.SMTPRecipientsRefused():
             text = "; ".join(f"{who}: {said(*answer)}" for who, answer in error.recipients.items())
@@ -153,11 +155,24 @@ def reason_of(error: Exception, secrets: list[str]) -> str:
             text = f"the server answered {error.code} {error.reason}"
         case urllib.error.URLError():
             text = str(error.reason)
+        case OSError(errno=int(), strerror=str()):
+            text = f"{failed} ({error.strerror})"
         case _:
             text = str(error) or type(error).__name__
     for secret in secrets:
         text = text.replace(secret, "…")
     return shorten(text)
+
+
+def unanswered(way: Mail | Webhook | Command) -> str:
+    """Say what the system could not do for a way."""
+    match way:
+        case Mail():
+            return f"the mail server {way.server}:{way.port} cannot be reached"
+        case Webhook():
+            return "the server of the URL cannot be reached"
+        case Command():
+            return f"{way.command[0]} cannot be run"
 
 
 def said(code: int, answer: bytes | str) -> str:
