@@ -187,3 +187,19 @@ def test_a_draft_is_a_copy_and_leaves_the_ledger_alone(tmp_path: Path) -> None:
         draft.set_meta("name", "summer")
     with Ledger.open(tmp_path, readonly=True) as ledger:
         assert ledger.meta("name") == "winter"
+
+
+def test_what_changed_before_the_history_said_by_whom_stays_in_it_in_its_order(tmp_path: Path) -> None:
+    path = old_ledger(tmp_path, 6)
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(
+            "INSERT INTO history (at, unit, what, old, new) VALUES (5, 2, 'files', '1:2', '3:4'), (5, 1, 'field a', '1',"
+            " '2'), (7, 2, 'files', '3:4', '1:2')"
+        )
+    with Ledger.open(tmp_path) as ledger:
+        rows = ledger.db.execute("SELECT unit, n, at, what, old, new, stage, cause FROM history").fetchall()
+    assert [tuple(row) for row in rows] == [
+        (1, 1, 5.0, "field a", "1", "2", None, None),
+        (2, 1, 5.0, "files", "1:2", "3:4", None, None),
+        (2, 2, 7.0, "files", "3:4", "1:2", None, None),
+    ]

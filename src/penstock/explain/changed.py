@@ -22,7 +22,7 @@ WIDE = 3  # upstream tasks that are named
 FOUND = (
     "SELECT h.what, h.old, h.new, u.level, u.key, u.fields FROM unit t"
     " JOIN history h ON h.unit IN (t.id, t.g1, t.g2, t.g3, t.g4, t.g5) AND h.at >= ? JOIN unit u ON u.id = h.unit"
-    " WHERE t.id = ? ORDER BY h.id"
+    " WHERE t.id = ? ORDER BY h.at, h.unit, h.n"
 )
 MADE_SINCE = (
     "SELECT u.key FROM json_each(?) j JOIN attempt a ON a.unit = j.value AND a.stage = ? AND a.outcome = 'ok'"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from penstock.errors import Corrupt, LedgerError
 from penstock.ledger.files import REMEDY
 
-VERSION = 6
+VERSION = 7
 
 Step = Callable[[sqlite3.Connection], None]
 
@@ -136,8 +136,40 @@ def add_notices(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX notice_due ON notice (due) WHERE due IS NOT NULL")
 
 
+def stand_for_years(db: sqlite3.Connection) -> None:
+    """Add what a record needs that is kept for years."""
+    add_causes(db)
+
+
+def add_causes(db: sqlite3.Connection) -> None:
+    """Let the history say of which stage, by whom and why, and note what people marked and put away."""
+    db.execute(
+        "CREATE TABLE cause (id INTEGER PRIMARY KEY, by TEXT NOT NULL, why TEXT NOT NULL, UNIQUE (by, why))"
+    )
+    db.execute("ALTER TABLE unit ADD COLUMN archived INTEGER")
+    db.execute("ALTER TABLE task ADD COLUMN marked INTEGER")
+    db.execute("DROP INDEX history_unit")
+    db.execute("ALTER TABLE history RENAME TO old")
+    db.execute(
+        "CREATE TABLE history (unit INTEGER NOT NULL, n INTEGER NOT NULL, at REAL NOT NULL, stage INTEGER,"
+        " what TEXT NOT NULL, old TEXT, new TEXT, cause INTEGER, PRIMARY KEY (unit, n)) WITHOUT ROWID"
+    )
+    db.execute(
+        "INSERT INTO history (unit, n, at, what, old, new)"
+        " SELECT unit, row_number() OVER (PARTITION BY unit ORDER BY id), at, what, old, new FROM old"
+    )
+    db.execute("DROP TABLE old")
+
+
 #: version → the step that leads from it to the next one
-STEPS: dict[int, Step] = {1: add_elements, 2: second_look, 3: add_absences, 4: add_travels, 5: add_notices}
+STEPS: dict[int, Step] = {
+    1: add_elements,
+    2: second_look,
+    3: add_absences,
+    4: add_travels,
+    5: add_notices,
+    6: stand_for_years,
+}
 
 
 def schema() -> str:

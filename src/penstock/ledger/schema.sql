@@ -27,6 +27,7 @@ CREATE TABLE unit (
     fingerprint TEXT,                   -- of its input files: size and mtime; empty if it has none
     at REAL,                            -- when it was first seen, or last changed
     gone REAL,                          -- since when its input is missing
+    archived INTEGER,                   -- who said that its input was put away, and why: a `cause`
     UNIQUE (level, key)
 );
 CREATE INDEX unit_g1 ON unit (g1, level) WHERE level > 1;
@@ -51,6 +52,7 @@ CREATE TABLE task (
     redo INTEGER NOT NULL DEFAULT 0,    -- of a stale one, added up: 1 it is so whatever its input is, 2 it is made again unasked
     why TEXT,                           -- the reason of the state, where the state alone does not say it
     failed REAL,                        -- since when it needs a person, until it is done
+    marked INTEGER,                     -- of done: who said so, as we did not make it, and why: a `cause`
     PRIMARY KEY (stage, unit)
 ) WITHOUT ROWID;
 CREATE INDEX task_ready ON task (stage, alone, due, unit) WHERE state = 'ready';
@@ -201,11 +203,16 @@ CREATE TABLE veto (
 );
 CREATE INDEX veto_unit ON veto (unit) WHERE lifted IS NULL;
 
--- What changed of units that tasks are made from: `files` by their fingerprints, `field NAME` by its JSON.
+-- What happened to units and is in no other table; n counts for each unit. what: `files` changed (by their
+-- fingerprints) or `field NAME` (by its JSON), gone returned stale marked unmarked archived unarchived.
 CREATE TABLE history (
-    id INTEGER PRIMARY KEY, at REAL NOT NULL, unit INTEGER NOT NULL, what TEXT NOT NULL, old TEXT, new TEXT
-);
-CREATE INDEX history_unit ON history (unit);
+    unit INTEGER NOT NULL, n INTEGER NOT NULL,
+    at REAL NOT NULL, stage INTEGER, what TEXT NOT NULL, old TEXT, new TEXT, cause INTEGER,
+    PRIMARY KEY (unit, n)
+) WITHOUT ROWID;
+
+-- Who wanted something, and why: by is empty when nobody did. Each is there once.
+CREATE TABLE cause (id INTEGER PRIMARY KEY, by TEXT NOT NULL, why TEXT NOT NULL, UNIQUE (by, why));
 
 -- What a person should look at; those of one source are replaced by its next scan.
 CREATE TABLE problem (id INTEGER PRIMARY KEY, source TEXT NOT NULL, subject TEXT NOT NULL, why TEXT NOT NULL, at REAL NOT NULL);

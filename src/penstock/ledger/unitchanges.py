@@ -11,6 +11,7 @@ from typing import Any
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
 from penstock.ledger.evaluating import forget_wrong, work_out
+from penstock.ledger.history import Entry, append
 from penstock.ledger.readiness import RESTING, Touched, candidates, dependents, propagate
 from penstock.ledger.units import Change, Difference, Values, beneath, under
 from penstock.ledger.uses import Uses, write
@@ -52,12 +53,8 @@ def note_changes(db: sqlite3.Connection, graph: Graph, difference: Difference) -
     """Record what changed of all that a stage uses, to explain later why a task is stale."""
     level, uses = difference.level, [Uses(graph, stage) for stage in graph.stages]
     near = [one for one in uses if 0 < level <= one.level]
-    rows = [
-        (difference.at, change.unit, *said)
-        for change in difference.changed
-        for said in used(change, level, near)
-    ]
-    db.executemany("INSERT INTO history (at, unit, what, old, new) VALUES (?, ?, ?, ?, ?)", rows)
+    rows = [Entry(change.unit, *said) for change in difference.changed for said in used(change, level, near)]
+    append(db, difference.at, rows)
 
 
 def used(change: Change, level: int, uses: Sequence[Uses]) -> Iterator[tuple[str, str | None, str | None]]:

@@ -16,7 +16,7 @@ SELECT attempt.ended, stage.name, attempt.outcome, attempt.why, attempt.next, at
 FROM attempt JOIN stage ON stage.id = attempt.stage WHERE attempt.unit = ?
 """
 VETOES = "SELECT veto.*, stage.name FROM veto LEFT JOIN stage ON stage.id = veto.stage WHERE veto.unit = ?"
-CHANGES = "SELECT at, what, old, new FROM history WHERE unit = ?"
+CHANGES = "SELECT at, what, old, new FROM history WHERE unit = ? AND (old IS NOT NULL OR new IS NOT NULL) ORDER BY n"
 
 
 def read_history(ledger: Ledger, text: str) -> list[Event]:
