@@ -3,11 +3,12 @@
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 KILLS ?= 200
+RUNS ?= 2000
 TRIES ?= 10000
 OLD ?= python3.6
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint test demo torture fuzz bench peers field old docs clean
+.PHONY: help setup lock lint test demo torture day fuzz bench peers field old docs clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +35,9 @@ demo: $(INSTALLED)  ## process half an hour of made-up recordings; AUDIO=dir tak
 
 torture: $(INSTALLED)  ## kill everything at random moments, KILLS=200 times
 	PENSTOCK_KILLS=$(KILLS) $(BIN)/python -m pytest tests/torture
+
+day: $(INSTALLED)  ## live a day of standing operation in minutes: RUNS=2000 arrive, crons and a watch are killed
+	PENSTOCK_RUNS=$(RUNS) $(BIN)/python -m pytest -s tests/torture/test_day.py
 
 fuzz: $(INSTALLED)  ## try TRIES=10000 made-up campaigns, data, histories and damages: only sentences may come of them
 	PENSTOCK_TRIES=$(TRIES) $(BIN)/python -m pytest -n 2 -q tests/fuzz
