@@ -11,6 +11,7 @@ from penstock.runner.products import (
     Found,
     Made,
     Planned,
+    is_heavy,
     mark_of,
     move,
     publish,
@@ -196,6 +197,35 @@ def test_big_products_are_hashed_beside_the_loop(lab):
     expected = [20_000_000, sha(bytes(20_000_000))]
     assert [lab.ends()[unit]["products"]["product"][1:3] for unit in (1, 2)] == [expected, expected]
     assert (lab.root / "out/2").stat().st_size == 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("files", "size", "heavy"), [(0, 0, False), (60, 10, False), (70, 0, True), (2, 5 << 20, True)]
+)
+def test_a_folder_is_hashed_beside_the_loop_when_it_holds_much(tmp_path, files, size, heavy):
+    (tmp_path / "in").mkdir()
+    for number in range(files):
+        with open(tmp_path / "in" / str(number), "wb") as file:
+            file.truncate(size)
+    path = str(tmp_path)
+    plan = Planned("set", "set", path, path, path, True, False, None, "", None, "{product}")
+    assert is_heavy([Found(plan, path, 0)]) is heavy
+
+
+def test_a_folder_with_many_folders_is_hashed_beside_the_loop(tmp_path):
+    for number in range(70):
+        (tmp_path / str(number)).mkdir()
+    path = str(tmp_path)
+    plan = Planned("set", "set", path, path, path, True, False, None, "", None, "{product}")
+    assert is_heavy([Found(plan, path, 0)])
+
+
+def test_a_folder_product_has_the_same_digest_however_much_it_holds(lab):
+    text = 'mkdir "$P" && for n in $(seq $N); do echo "$n" > "$P/$n"; done'
+    lab.run([lab.shell(n, f"N={n}; {text}", products=lab.product(f"out/{n}", folder=True)) for n in (3, 99)])
+    for n in (3, 99):
+        ((path, size, digest, *_),) = lab.ends()[n]["products"].values()
+        assert (size, digest) == digest_folder(str(lab.root / path))
 
 
 def test_products_of_functions_are_treated_alike(lab):

@@ -5,8 +5,9 @@ import glob
 import hashlib
 import os
 import stat
-from contextlib import contextmanager
-from typing import Any, Dict, Generator, List, NamedTuple, Optional, Sequence, Tuple
+from contextlib import contextmanager, suppress
+from itertools import chain
+from typing import Any, Dict, Generator, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from .digests import EMPTY, digest_file, digest_folder, sync_tree
 from .errors import Astray, Missing, Taken, Unfit, explain
@@ -18,7 +19,7 @@ from .trees import copy_tree
 Mark = Optional[Tuple[int, int, int, int]]  # what lies at a path: device, inode, size and mtime in ns
 
 STRANGE = "already exists and was not made by penstock: move it away, or use --overwrite"
-INLINE_BYTES = 8 << 20  # above, looking at a product is left to another process
+INLINE_BYTES, INLINE_FILES = 8 << 20, 64  # above, looking at products is left to another process
 
 
 class Planned(NamedTuple):
@@ -189,7 +190,27 @@ def _digest(product: Found) -> Tuple[int, str, str]:
 
 def is_heavy(found: List[Found]) -> bool:
     """Return whether securing takes so long that it should not be done in the runner's loop."""
-    return any(product.plan.folder for product in found) or sum(one.size for one in found) > INLINE_BYTES
+    total = 0
+    for count, size in enumerate(chain.from_iterable(_sizes(product) for product in found), 1):
+        total += size
+        if count > INLINE_FILES or total > INLINE_BYTES:
+            return True
+    return False
+
+
+def _sizes(product: Found) -> Iterator[int]:
+    """Yield the size of a file, or of all that is in a folder; what cannot be read is told by who takes it."""
+    if not product.plan.folder:
+        yield product.size
+        return
+    folders = [product.path]
+    with suppress(OSError):
+        while folders:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    yield entry.stat(follow_symlinks=False).st_size
 
 
 def _by_pattern(plan: Planned, scratch: Optional[str]) -> str:
