@@ -104,13 +104,14 @@ def test_history_tells_attempts_and_vetoes_in_their_order(ran, record):
     record.ask("unveto", "2020-01-18/00002")
     events = record.history("2020-01-18/00002")
     assert [(event.what, event.why) for event in events] == [
+        ("first seen", None),
         ("error", "lamp off"),
         ("vetoed", "clouds"),
         ("veto lifted", None),
     ]
-    assert "@" in events[1].by
-    assert events[1].at >= before
-    assert events[0].then
+    assert "@" in events[2].by
+    assert events[2].at >= before
+    assert events[1].then
 
 
 def test_history_of_a_pattern_is_that_of_all_its_units(record):

@@ -27,6 +27,7 @@ COMMANDS = {
     "down": "Stop the conductor that works on the campaign.",
     "status": "Show where the campaign stands.",
     "why": "Explain the state of a unit's tasks, and what would change it.",
+    "history": "Tell what happened to a unit, by whom and why.",
     "log": "Print a task's output.",
     "units": "List tasks by state, stage or name.",
     "jobs": "List the jobs.",
@@ -47,7 +48,7 @@ COMMANDS = {
 GROUPS = {
     "Define a campaign": ("init", "check", "plan", "demo"),
     "Work on it": ("run", "tick", "watch", "up", "down"),
-    "Follow it": ("status", "why", "log", "units", "jobs", "report", "metrics", "fetch"),
+    "Follow it": ("status", "why", "history", "log", "units", "jobs", "report", "metrics", "fetch"),
     "Decide": ("retry", "redo", "cancel", "veto", "unveto"),
     "Sites and the record": ("site", "ledger"),
 }

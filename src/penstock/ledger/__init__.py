@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from penstock.disk import make_private
 from penstock.errors import Held, LedgerError, NothingYet
 from penstock.ledger import migrations
-from penstock.ledger.files import UNJOURNALED, connect, connect_copy, explained
+from penstock.ledger.files import UNJOURNALED, connect, connect_copy, explained, set_clock
 from penstock.ledger.generation import begin_generation, check_generation, pending
 from penstock.ledger.hosts.handover import check_newest
 from penstock.ledger.hosts.holder import holder
@@ -251,6 +251,7 @@ def draft_database() -> sqlite3.Connection:
     """Open a database that is discarded when it is closed."""
     db = sqlite3.connect("", isolation_level=None, cached_statements=512)
     db.row_factory = sqlite3.Row
+    set_clock(db, time.time)
     db.execute("PRAGMA synchronous = OFF")
     db.execute("PRAGMA journal_mode = MEMORY")
     db.execute(f"PRAGMA cache_size = -{DRAFT_KIB}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import sqlite3
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -42,7 +43,13 @@ def opened(path: Path, options: str) -> sqlite3.Connection:
             f"file:{uri(path)}?{options}", uri=True, isolation_level=None, timeout=30, cached_statements=512
         )
         db.row_factory = sqlite3.Row
+    set_clock(db, time.time)
     return db
+
+
+def set_clock(db: sqlite3.Connection, now: Callable[[], float]) -> None:
+    """Let `clock()` be the time in what is written through a connection."""
+    db.create_function("clock", 0, now)
 
 
 def keep_private(path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -24,9 +24,20 @@ INSERT = (
 )
 
 
-def append(db: sqlite3.Connection, at: float, entries: Iterable[Entry]) -> None:
+def append(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
     """Add to the history what happened just now."""
-    db.executemany(INSERT, ({**one._asdict(), "at": at} for one in entries))
+    rows = [one._asdict() for one in entries]
+    if rows:
+        at = db.execute("SELECT clock()").fetchone()[0]
+        db.executemany(INSERT, ({**row, "at": at} for row in rows))
+
+
+def append_with(
+    db: sqlite3.Connection, what: str, whys: Mapping[int, str], *, stage: int | None = None, by: str = ""
+) -> None:
+    """Add one and the same for units, each with its reason."""
+    causes = {why: cause_of(db, by, why) for why in {*whys.values()}}
+    append(db, (Entry(unit, what, stage=stage, cause=causes[why]) for unit, why in whys.items()))
 
 
 def cause_of(db: sqlite3.Connection, by: str, why: str) -> int:

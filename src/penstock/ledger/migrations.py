@@ -146,6 +146,10 @@ def add_causes(db: sqlite3.Connection) -> None:
     db.execute(
         "CREATE TABLE cause (id INTEGER PRIMARY KEY, by TEXT NOT NULL, why TEXT NOT NULL, UNIQUE (by, why))"
     )
+    db.execute("ALTER TABLE unit ADD COLUMN seen REAL")
+    db.execute(
+        "UPDATE unit SET seen = min(at, coalesce((SELECT min(h.at) FROM history h WHERE h.unit = unit.id), at))"
+    )
     db.execute("ALTER TABLE unit ADD COLUMN archived INTEGER")
     db.execute("ALTER TABLE task ADD COLUMN marked INTEGER")
     db.execute("DROP INDEX history_unit")

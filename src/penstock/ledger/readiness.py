@@ -11,6 +11,7 @@ from typing import Any
 from penstock.decide import OPEN, Upstream, Verdict, readiness
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
+from penstock.ledger.history import append_with
 from penstock.ledger.inputs import digests_of, members_of
 from penstock.ledger.rebasing import former_digests
 from penstock.ledger.tasks import KEPT, MEANWHILE, REDEFINED, chunks
@@ -131,6 +132,8 @@ def judge(
     ]
     tasks.move(db, graph, stage, moves)
     tasks.forget_tries(db, graph, stage, [m.unit for m in moves if m.new in ("gone", "vetoed")])
+    blocked = {m.unit: m.why or "" for m in moves if m.new == "blocked" != m.old}
+    append_with(db, "blocked", blocked, stage=graph.ids[stage])
     done = [unit for unit, row in rows.items() if row["state"] == "done"]
     redone = look_again(db, graph, stage, done, reasons)
     return [m.unit for m in moves if m.old != m.new] + redone
@@ -187,6 +190,7 @@ def compare_inputs(
     tasks.clear_stale(db, graph, stage, [unit for unit in marked if unit not in stale])
     fresh = {unit: why for unit, why in stale.items() if rows[unit]["stale"] is None}
     tasks.mark_stale(db, graph, stage, fresh)
+    append_with(db, "stale", fresh, stage=graph.ids[stage])
     return late
 
 

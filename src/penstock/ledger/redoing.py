@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from penstock.display import Labels, count, them
 from penstock.graph import Graph
 from penstock.ledger import Ledger, tasks
+from penstock.ledger.history import append_with
 from penstock.ledger.products import ALTERED, marked
 from penstock.ledger.readiness import dependents, overruled
 from penstock.ledger.stored import stored_campaign
@@ -121,6 +122,8 @@ def mark_again(ledger: Ledger, graph: Graph, target: Mapping[str, Any], by: str)
     for stage, units in redoing.chosen.items():
         again = tasks.KEPT | tasks.UNASKED
         tasks.mark_stale(ledger.db, graph, stage, dict.fromkeys(units, why), redo=again)
+        whys = dict.fromkeys(units, str(target.get("why", "")))
+        append_with(ledger.db, "redo", whys, stage=graph.ids[stage], by=by)
     return str(redoing)
 
 

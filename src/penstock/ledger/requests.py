@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from penstock.display import count, them
 from penstock.errors import Held, LedgerError
 from penstock.graph import Graph
 from penstock.ledger import FOLDER, Ledger, tasks
+from penstock.ledger.history import append_with
 from penstock.ledger.hosts.lease import find_holder, held
 from penstock.ledger.hosts.location import find_location
 from penstock.ledger.locations import note_wanted, paths_away
@@ -159,6 +160,11 @@ class Requests:
             return f"nothing done: {request['action']} is unknown to this version"
         return action(json.loads(request["target"]), request["by"], now)
 
+    def note(self, what: str, stage: str, units: Iterable[int], target: Target, by: str) -> None:
+        """Add to the history of units what was asked for their tasks of a stage."""
+        whys = dict.fromkeys(units, str(target.get("why", "")))
+        append_with(self.db, what, whys, stage=self.graph.ids[stage], by=by)
+
     def stages(self, target: Target) -> list[str]:
         """Return the stages that a request selects."""
         return [name for name in self.graph.stages if target.get("stage") in (None, name)]
@@ -174,6 +180,7 @@ class Requests:
         for stage in self.stages(target):
             units = [row["unit"] for row in self.rows(stage, target, "failed")]
             done += len(retry_failed(self.db, self.graph, stage, units, why=f"requested by {by}"))
+            self.note("retry", stage, units, target, by)
             self.changed[stage].update(units)
             self.touched.add(stage, units)
             resumed += [f"stage '{stage}' resumed"] * self.resume(stage)
@@ -216,6 +223,7 @@ class Requests:
             )
             marked = [row["unit"] for row in rows if row["stale"] is not None]
             tasks.clear_stale(self.db, self.graph, stage, marked)
+            self.note("cancel", stage, [row["unit"] for row in rows], target, by)
             self.changed[stage].update(row["unit"] for row in rows)
             done += len(rows)
         back = f"; `penstock retry` brings {them(done)} back" if done else ""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from penstock.decide import Next
 from penstock.graph import Graph
 from penstock.ledger.evaluating import work_out
+from penstock.ledger.history import append_with
 from penstock.ledger.outbox import announce
 from penstock.ledger.products import withdraw
 from penstock.ledger.units import ROOT, Values
@@ -228,6 +229,7 @@ def finish(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqli
         "UPDATE task SET stale = ?, inputs = ? WHERE stage = ? AND unit = ?",
         [(MEANWHILE, row["inputs"] or UNKNOWN, number, row["unit"]) for row in meanwhile],
     )
+    append_with(db, "stale", {row["unit"]: MEANWHILE for row in meanwhile}, stage=number)
     count_moves(db, graph, stage, [Move(row["unit"], row["state"], "done") for row in rows])
     unmarked = [(row["unit"], "stale", -1) for row in rows if row["stale"] not in (None, MEANWHILE)]
     if unmarked:
@@ -325,6 +327,7 @@ def mark_fresh(
     rows = states_of(db, graph.ids[stage], reasons) if reasons else {}
     fresh = {unit: reasons[unit] for unit, row in rows.items() if row["stale"] is None}
     mark_stale(db, graph, stage, fresh, redo=redo)
+    append_with(db, "stale", fresh, stage=graph.ids[stage])
 
 
 def clear_stale(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> None:

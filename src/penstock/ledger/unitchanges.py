@@ -25,6 +25,8 @@ def admit(db: sqlite3.Connection, graph: Graph, values: Values, difference: Diff
     if changed:
         values.forget()
         note_changes(db, graph, difference)
+    append(db, (Entry(unit, "gone") for unit in difference.gone))
+    append(db, (Entry(unit, "returned") for unit in difference.back))
     if difference.gone:
         forget_wrong(values, difference.gone)
     for stage in graph.stages:
@@ -54,7 +56,7 @@ def note_changes(db: sqlite3.Connection, graph: Graph, difference: Difference) -
     level, uses = difference.level, [Uses(graph, stage) for stage in graph.stages]
     near = [one for one in uses if 0 < level <= one.level]
     rows = [Entry(change.unit, *said) for change in difference.changed for said in used(change, level, near)]
-    append(db, difference.at, rows)
+    append(db, rows)
 
 
 def used(change: Change, level: int, uses: Sequence[Uses]) -> Iterator[tuple[str, str | None, str | None]]:

@@ -108,7 +108,7 @@ def merge_found(
     known = count_living(db, level)
     if present == known == count_same(db, level):
         return Difference(present, 0, highest, same=True)
-    insert_groups(db, level, highest)
+    insert_groups(db, level, highest, now)
     changed, back = changed_and_back(db, level)
     upsert(db, level, highest, now)
     sought = known and believe_gone
@@ -165,12 +165,12 @@ def typed(fields: Mapping[str, Any], name: str) -> tuple[type, Any] | None:
     return (fields[name].__class__, fields[name]) if name in fields else None
 
 
-def insert_groups(db: sqlite3.Connection, level: int, highest: int) -> None:
+def insert_groups(db: sqlite3.Connection, level: int, highest: int, now: float) -> None:
     """Add the groups above the staged units that are not there yet."""
     for above in range(1, level):
         columns, values, joins = ancestry(above)
         db.execute(
-            f"INSERT INTO unit (level, key, origin{columns}) SELECT {above}, f.key, 'group'{values}"
+            f"INSERT INTO unit (level, key, origin, seen{columns}) SELECT {above}, f.key, 'group', {now}{values}"
             f" FROM (SELECT DISTINCT p{above} AS key, {', '.join(f'p{n}' for n in range(1, above + 1))} FROM found{level}"
             f" WHERE resting) f {joins} WHERE true ON CONFLICT DO NOTHING"
         )
@@ -181,8 +181,9 @@ def upsert(db: sqlite3.Connection, level: int, highest: int, now: float) -> None
     """Add the staged units that are new, and renew those that changed."""
     columns, values, joins = ancestry(level)
     db.execute(
-        f"INSERT INTO unit (level, key, origin, fields, fingerprint, at{columns})"
-        f" SELECT {level}, f.key, 'source', f.fields, f.fingerprint, {now}{values} FROM found{level} f {joins} WHERE f.resting"
+        f"INSERT INTO unit (level, key, origin, fields, fingerprint, at, seen{columns})"
+        f" SELECT {level}, f.key, 'source', f.fields, f.fingerprint, {now}, {now}{values}"
+        f" FROM found{level} f {joins} WHERE f.resting"
         " ON CONFLICT (level, key) DO UPDATE SET fields = excluded.fields, fingerprint = excluded.fingerprint,"
         " at = excluded.at, origin = 'source', gone = NULL WHERE fields <> excluded.fields"
         " OR fingerprint IS NOT excluded.fingerprint OR gone IS NOT NULL OR origin <> 'source'"
@@ -253,7 +254,7 @@ def insert_children(
     groups = {f"g{n}": parent[f"g{n}"] for n in range(1, level)}
     for key, fields in given.items():
         if key not in known:
-            insert_unit(db, level, key, str(stage_id), fields, groups)
+            insert_unit(db, level, key, str(stage_id), fields, groups, now=now)
     changes = [
         change_of(known[k]["id"], known[k]["fields"], f, None, None) for k, f in given.items() if k in known
     ]
@@ -305,14 +306,21 @@ def children_of(db: sqlite3.Connection, stage_id: int, parent: sqlite3.Row) -> d
 
 
 def insert_unit(
-    db: sqlite3.Connection, level: int, key: str, origin: str, fields: str, groups: Mapping[str, int]
+    db: sqlite3.Connection,
+    level: int,
+    key: str,
+    origin: str,
+    fields: str,
+    groups: Mapping[str, int],
+    *,
+    now: float,
 ) -> int:
     """Add one unit under `groups` and return its id."""
     columns = "".join(f", {name}" for name in groups)
     marks = ", ?" * len(groups)
     cursor = db.execute(
-        f"INSERT INTO unit (level, key, origin, fields{columns}) VALUES (?, ?, ?, ?{marks})",
-        (level, key, origin, fields, *groups.values()),
+        f"INSERT INTO unit (level, key, origin, fields, seen{columns}) VALUES (?, ?, ?, ?, ?{marks})",
+        (level, key, origin, fields, now, *groups.values()),
     )
     db.execute(f"UPDATE unit SET g{level} = id WHERE id = ?", (cursor.lastrowid,))
     return int(cursor.lastrowid or 0)

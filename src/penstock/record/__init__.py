@@ -95,7 +95,7 @@ class Record:
         return Status.read(self.ledger, problems=problems)
 
     def history(self, unit: str) -> list[Event]:
-        """Return what befell a unit, a group or those of a pattern, oldest first: attempts, changes, vetoes."""
+        """Return what happened to a unit, a group or those of a pattern, oldest first, by whom and why."""
         from penstock.record.history import read_history
 
         return read_history(self.ledger, unit)

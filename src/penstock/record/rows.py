@@ -57,7 +57,7 @@ class ProductRow:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that befell a unit: an attempt's outcome, a changed file or field, a veto, its end."""
+    """Something that happened to a unit: an attempt's outcome, a changed file, a decision of a person."""
 
     at: datetime
     unit: str

@@ -27,6 +27,7 @@ CREATE TABLE unit (
     fingerprint TEXT,                   -- of its input files: size and mtime; empty if it has none
     at REAL,                            -- when it was first seen, or last changed
     gone REAL,                          -- since when its input is missing
+    seen REAL,                          -- when it was first seen
     archived INTEGER,                   -- who said that its input was put away, and why: a `cause`
     UNIQUE (level, key)
 );

@@ -15,7 +15,7 @@ from penstock.disk import make_private
 from penstock.errors import Held, LedgerError
 from penstock.host import this_process
 from penstock.ledger import FOLDER, Ledger, connect
-from penstock.ledger.files import explained
+from penstock.ledger.files import explained, set_clock
 from penstock.ledger.generation import begin_generation
 from penstock.ledger.hosts import claims
 from penstock.ledger.hosts.claims import LASTS_S, Claim
@@ -95,6 +95,7 @@ def held(
         ledger.note = f"others could read {root / FOLDER}: it is private now" if mended else None
         ledger.publisher = claim and Publisher(root, claim)
         ledger.epoch = acquire(ledger, command=command, clock=clock)
+        set_clock(ledger.db, clock.now)
         begin_generation(ledger.db)
         if ledger.publisher:
             ledger.publisher.begin()
