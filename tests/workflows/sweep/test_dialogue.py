@@ -14,11 +14,19 @@ MENU = "A number or a letter"
 def begin(bench, *answers: tuple[str, str]):
     """Begin a sweep of the bench's program and answer questions."""
     program = at_terminal(bench.folder, "sweep", "new", ".")
-    told = answer(program, "Number of the program", "5")
+    told = answer(program, "Number or name of the program", "5")
     assert "model: model, 8 variables" in told
     for question, text in answers:
         answer(program, question, text)
     return program
+
+
+def test_a_program_is_chosen_by_its_name_too(bench) -> None:
+    program = at_terminal(bench.folder, "sweep", "new", ".")
+    answer(program, "Number or name of the program", "modell")
+    program.expect_exact("'modell' is none of 1, 2, 3, 4, 5")
+    answer(program, "Number or name of the program", "model")
+    program.expect_exact("A sweep of model in .")
 
 
 def test_a_whole_sweep_is_what_a_person_would_have_written(bench) -> None:
@@ -161,7 +169,7 @@ def test_without_a_folder_it_is_asked_for_and_the_end_of_input_leaves(bench) -> 
 def test_a_program_of_this_folder_is_copied_to_a_new_sweep_with_what_it_needs(bench) -> None:
     bench.ready()
     program = at_terminal(bench.folder, "sweep", "new", "deep/heat")
-    answer(program, "Number of the program", "5")
+    answer(program, "Number or name of the program", "5")
     program.expect_exact("copied model and what it needs to deep/heat")
     for question, text in (
         (MENU, "T"), ("How", "l"), ("Values", "5"), (MENU, "w"), ("Write deep/heat/sweep.toml", "y"),

@@ -24,7 +24,7 @@ def make(program: pexpect.spawn) -> None:
     """Write a sweep of two points, of which one fails."""
     assert "There is no sweep here yet" in answer(program, MENU, "n")
     for question, text in (
-        ("Folder of the sweep", "heat"), ("Number of the program", "5"),
+        ("Folder of the sweep", "heat"), ("Number or name of the program", "5"),
         (MENU, "T"), ("How", "l"), ("Values", "3, 4"), (MENU, "w"), ("Write heat/sweep.toml", "y"),
         ("Write the inputs", "y"), ("Run them now", "n"),
     ):  # fmt: skip

@@ -92,8 +92,10 @@ def choose_program(folder: Path) -> str:
     here, own = programs_in(Path(FOLDER)), programs_in(folder / FOLDER)
     known = programs_in(READY) | here | own
     told = {str(number): describe_program(path) for number, path in enumerate(known.values(), 1)}
+    numbers = dict(zip(known, told, strict=True))
     click.echo(f"Programs (your own are {FOLDER}/NAME.toml, here or in {folder}):")
-    name = list(known)[int(choose("Number of the program", told)) - 1]
+    number = choose("Number or name of the program", told, also=numbers)
+    name = list(known)[int(number) - 1]
     if name in here and name not in own:
         copy_files(files_of_program(read_program(known[name]), Path()), Path(), folder)
         click.echo(f"copied {name} and what it needs to {folder}")

@@ -42,11 +42,18 @@ def read_line(question: str) -> str:
         raise Left from None
 
 
-def choose(question: str, options: Mapping[str, str], *, default: str | None = None) -> str:
-    """Show what there is to choose, a line each, and ask for one by its key. Raises Left."""
+def choose(
+    question: str,
+    options: Mapping[str, str],
+    *,
+    default: str | None = None,
+    also: Mapping[str, str] | None = None,
+) -> str:
+    """Show what there is to choose, a line each, and ask for one by its key, or by a word that means one. Raises Left."""
     for key, told in options.items():
         click.echo(f"  {key:<2} {told}")
-    return ask(question, lambda text: one_of(text, list(options)), default=default)
+    words = {**(also or {}), **{key: key for key in options}}
+    return ask(question, lambda text: one_of(words.get(text, text), list(options)), default=default)
 
 
 def one_of(text: str, known: Sequence[str]) -> str:
