@@ -37,6 +37,10 @@ COMMANDS = {
     "cancel": "Cancel queued and running tasks.",
     "veto": "Keep a unit from being processed, and record why.",
     "unveto": "Lift a veto.",
+    "mark": "Count tasks as done that somebody else did.",
+    "unmark": "Take back a mark.",
+    "archive": "Put units away whose data leave the disk on purpose.",
+    "unarchive": "Bring archived units back.",
     "metrics": "Print numbers for Prometheus.",
     "report": "Show what the stages used, and suggest what to request.",
     "site": "Show and test the sites where jobs run.",
@@ -49,7 +53,7 @@ GROUPS = {
     "Define a campaign": ("init", "check", "plan", "demo"),
     "Work on it": ("run", "tick", "watch", "up", "down"),
     "Follow it": ("status", "why", "history", "log", "units", "jobs", "report", "metrics", "fetch"),
-    "Decide": ("retry", "redo", "cancel", "veto", "unveto"),
+    "Decide": ("retry", "redo", "cancel", "veto", "unveto", "mark", "unmark", "archive", "unarchive"),
     "Sites and the record": ("site", "ledger"),
 }
 

@@ -17,6 +17,7 @@ from penstock.cli.options import (
 from penstock.display import Labels, show_command, visible
 from penstock.explain import explain, find_units
 from penstock.ledger import Ledger
+from penstock.ledger.reading.decided import archived_of
 
 SHOWN = 20
 
@@ -54,7 +55,12 @@ def why(unit: str, stage: str | None, root: Path, as_json: bool) -> None:
 
 
 def _explain_empty(ledger: Ledger, text: str, unit: int) -> str:
-    row = ledger.db.execute("SELECT level FROM unit WHERE id = ?", (unit,)).fetchone()
-    level = Labels.read(ledger.db).level(row[0])
+    labels, row = (
+        Labels.read(ledger.db),
+        ledger.db.execute("SELECT level FROM unit WHERE id = ?", (unit,)).fetchone(),
+    )
+    if archived := archived_of(ledger.db, [unit]).get(unit):
+        return visible(f"{text}: {archived}; `{archived.undoing(labels)}` brings it back")
+    level = labels.level(row[0])
     listing = show_command("units", text)
     return f"{visible(text)}: no stage works on this {level}; `{listing}` lists the tasks in it"

@@ -13,6 +13,7 @@ from penstock.display import Labels, count, show_command, show_duration, show_pr
 from penstock.explain.changed import changed_inputs
 from penstock.explain.find import find_stage
 from penstock.ledger.experience import absence_of, experience_of, notes_on
+from penstock.ledger.reading.decided import archived_of
 from penstock.ledger.reading.late import Late, late_of
 from penstock.ledger.reading.queuestate import (
     QueueState,
@@ -158,6 +159,8 @@ class _Reader:
                 return self._done(task)
             case "vetoed":
                 return task["why"] or "vetoed by a person", f"{self._unveto(task)} lets it run"
+            case "gone" if archived := archived_of(self.db, [task["unit"]]).get(task["unit"]):
+                return str(archived), f"{archived.undoing(self.labels)} brings it back"
             case _:
                 default, remedy = _STATES[task["state"]]
                 if task["state"] == "failed" and not tried:
@@ -259,16 +262,21 @@ class _Reader:
                 return f"{handed} {site}{said}{due}"
 
     def _done(self, task: sqlite3.Row) -> tuple[str, str]:
+        label = self.labels.label(task["key"])
         rows = self.db.execute(
             "SELECT path FROM product WHERE stage = ? AND unit = ? ORDER BY name",
             (task["stage"], task["unit"]),
         ).fetchall()
         paths = [row[0] for row in rows[:_WIDE]] + ["…"] * (len(rows) > _WIDE)
-        made = f"made {', '.join(paths)}" if rows else "done"
+        made = f"made {', '.join(paths)}" if rows and not task["marked"] else "done"
         if task["why"]:
             made += f", {task['why']}"
-        if task["gone"]:
+        if archived := archived_of(self.db, [task["unit"]]).get(task["unit"]):
+            made += f" ({archived})"
+        elif task["gone"]:
             made += " (its input has disappeared since)"
+        if task["marked"] and not task["stale"]:
+            return made, f"nothing to do; {show_command('unmark', label, task['name'])} lets penstock do it"
         if not task["stale"]:
             return made, "nothing to do while its definition and its input stay the same"
         return f"{made}, but stale: {task['stale']}", "penstock run --stale redoes it"

@@ -18,7 +18,7 @@ CONTRADICTIONS = {
     ),
     "done tasks without their recorded product": (
         "SELECT count(*) FROM task t JOIN product p ON p.stage = t.stage AND p.unit = t.unit"
-        " WHERE t.state = 'done' AND p.digest IS NULL AND NOT EXISTS (SELECT 1 FROM product q"
+        " WHERE t.state = 'done' AND t.marked IS NULL AND p.digest IS NULL AND NOT EXISTS (SELECT 1 FROM product q"
         " WHERE q.stage = t.stage AND q.unit = t.unit AND q.digest IS NOT NULL)"
     ),
     "tasks that are marked stale but are not done, queued or running": (

@@ -152,6 +152,8 @@ def add_causes(db: sqlite3.Connection) -> None:
     )
     db.execute("ALTER TABLE unit ADD COLUMN archived INTEGER")
     db.execute("ALTER TABLE task ADD COLUMN marked INTEGER")
+    db.execute("CREATE INDEX unit_archived ON unit (level) WHERE archived IS NOT NULL")
+    db.execute("CREATE INDEX task_marked ON task (stage) WHERE marked IS NOT NULL")
     db.execute("DROP INDEX history_unit")
     db.execute("ALTER TABLE history RENAME TO old")
     db.execute(

@@ -144,8 +144,14 @@ def overruled(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[
     if not units:
         return {}
     ids = json.dumps(list(units))
-    sql = "SELECT u.id FROM json_each(?) j CROSS JOIN unit u ON u.id = j.value WHERE u.gone IS NOT NULL"
-    found = {row[0]: Verdict("gone", "its input disappeared") for row in db.execute(sql, (ids,))}
+    sql = (
+        "SELECT u.id, c.by, c.why FROM json_each(?) j CROSS JOIN unit u ON u.id = j.value"
+        " LEFT JOIN cause c ON c.id = u.archived WHERE u.gone IS NOT NULL"
+    )
+    found = {
+        row[0]: Verdict("gone", f"archived by {row[1]}: {row[2]}" if row[1] else "its input disappeared")
+        for row in db.execute(sql, (ids,))
+    }
     vetoes = vetoes_of(db, graph.ids[stage], units)
     return found | {unit: Verdict("vetoed", str(veto)) for unit, veto in vetoes.items()}
 
@@ -183,7 +189,7 @@ def compare_inputs(
         own_now, _, members_now = digests[unit].partition(".")
         if members != members_now and not ignored:
             stale[unit] = LATE
-            late.append(unit)
+            late += [unit] if rows[unit]["marked"] is None else []
         elif own != own_now:
             stale[unit] = reasons.get(unit, "its inputs changed")
     marked = {u for u in done if rows[u]["stale"] not in (None, REDEFINED) and not rows[u]["redo"] & KEPT}
@@ -202,6 +208,7 @@ def redo(db: sqlite3.Connection, graph: Graph, stage: str, whys: Mapping[int, st
     tasks.move(db, graph, stage, [tasks.Move(unit, "done", "ready", f"redo: {whys[unit]}") for unit in free])
     rows = tasks.states_of(db, graph.ids[stage], free)
     tasks.clear_stale(db, graph, stage, [unit for unit, row in rows.items() if row["stale"] is not None])
+    tasks.forget_marks(db, graph, stage, free)
     return free
 
 

@@ -12,6 +12,7 @@ from penstock.ledger import Ledger, tasks
 from penstock.ledger.history import append_with
 from penstock.ledger.products import ALTERED, marked
 from penstock.ledger.readiness import dependents, overruled
+from penstock.ledger.reading.decided import archived_of
 from penstock.ledger.stored import stored_campaign
 from penstock.ledger.unitchanges import tasks_under
 from penstock.ledger.units import ROOT, Values, rows_of
@@ -108,8 +109,11 @@ def split(ledger: Ledger, graph: Graph, selected: Chosen) -> tuple[Chosen, list[
     for stage, units in selected.items():
         never = overruled(ledger.db, graph, stage, units)
         vetoes = vetoes_of(ledger.db, graph.ids[stage], list(never))
+        archived = archived_of(ledger.db, never)
         for unit, verdict in never.items():
             remedy = f"lift the veto with `{vetoes[unit].lifting(labels)}`" if unit in vetoes else RESTORE
+            if unit in archived:
+                remedy = f"bring it back with `{archived[unit].undoing(labels)}`"
             left.append(Left(stage, unit, verdict.why or verdict.state, remedy))
         chosen[stage] = [unit for unit in units if unit not in never]
     return {stage: units for stage, units in chosen.items() if units}, left

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,18 @@ from penstock.display import count, them
 from penstock.errors import Held, LedgerError
 from penstock.graph import Graph
 from penstock.ledger import FOLDER, Ledger, tasks
+from penstock.ledger.archiving import archive, unarchive
 from penstock.ledger.history import append_with
 from penstock.ledger.hosts.lease import find_holder, held
 from penstock.ledger.hosts.location import find_location
 from penstock.ledger.locations import note_wanted, paths_away
+from penstock.ledger.marks import mark, unmark
 from penstock.ledger.pauses import note_resumed
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.redoing import choose, mark_again, mark_compared
-from penstock.ledger.stored import stored_graph
+from penstock.ledger.stored import stored_campaign, stored_graph
 from penstock.ledger.unitchanges import retry_failed, tasks_under, veto_tasks
-from penstock.ledger.units import ROOT
+from penstock.ledger.units import ROOT, Values
 from penstock.ledger.vetoes import vetoes_of
 from penstock.machine import Machine
 from penstock.runner.sealed import seal, unseal
@@ -153,7 +155,8 @@ class Requests:
         """Apply one request, and return the answer."""
         actions: dict[str, Callable[[Target, str, float], str]] = {
             "retry": self.retry, "cancel": self.cancel, "veto": self.veto, "unveto": self.unveto, "redo": self.redo,
-            "fetch": self.fetch, "compared": self.compared, "down": self.down,
+            "fetch": self.fetch, "compared": self.compared, "down": self.down, "mark": self.mark, "unmark": self.unmark,
+            "archive": self.archive, "unarchive": self.unarchive,
         }  # fmt: skip
         action = actions.get(request["action"])
         if action is None:
@@ -264,6 +267,30 @@ class Requests:
             self.touched.add(name, [*units, *late])
             done += len(units)
         return f"{count(done, 'task')} no longer vetoed"
+
+    def mark(self, target: Target, by: str, now: float) -> str:
+        """Count tasks as done that somebody else did."""
+        return self.moved(*mark(self.db, self.graph, target, by))
+
+    def unmark(self, target: Target, by: str, now: float) -> str:
+        """Let marked tasks be done."""
+        return self.moved(*unmark(self.db, self.graph, target, by))
+
+    def moved(self, units: Mapping[str, Iterable[int]], answer: str) -> str:
+        """Note which tasks have another state now."""
+        for stage, some in units.items():
+            self.changed[stage].update(some)
+            self.touched.add(stage, some)
+        return answer
+
+    def archive(self, target: Target, by: str, now: float) -> str:
+        """Put units away: they are never processed and never missed."""
+        return archive(self.db, self.graph, target, by, self.touched)
+
+    def unarchive(self, target: Target, by: str, now: float) -> str:
+        """Bring archived units back."""
+        values = Values(self.db, stored_campaign(self.ledger))
+        return unarchive(self.db, self.graph, values, target, by, self.touched)
 
     def down(self, target: Target, by: str, now: float) -> str:
         """Do nothing here: the conductor that sees it stops."""

@@ -300,6 +300,12 @@ def forget_tries(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequen
     db.executemany(sql, [(graph.ids[stage], unit) for unit in units])
 
 
+def forget_marks(db: sqlite3.Connection, graph: Graph, stage: str, units: Iterable[int]) -> None:
+    """Forget that somebody else did these tasks: penstock does them now."""
+    sql = "UPDATE task SET marked = NULL, made = NULL, inputs = NULL WHERE stage = ? AND unit = ? AND marked IS NOT NULL"
+    db.executemany(sql, [(graph.ids[stage], unit) for unit in units])
+
+
 KEPT, UNASKED = 1, 2  # of a stale mark: it stays whatever the input is; the task is made again unasked
 
 

@@ -29,17 +29,31 @@ def admit(db: sqlite3.Connection, graph: Graph, values: Values, difference: Diff
     append(db, (Entry(unit, "returned") for unit in difference.back))
     if difference.gone:
         forget_wrong(values, difference.gone)
+    again = changed or difference.back or joins_archived(db, graph, difference)
     for stage in graph.stages:
         reasons = affected(db, Uses(graph, stage), difference)
         drop_left_out(db, graph, values, stage, changed, touched)
         link_again(db, graph, values, stage, changed, touched)
-        add_tasks(
-            db, graph, values, stage, 0 if changed or difference.back else difference.new_after, touched
-        )
+        add_tasks(db, graph, values, stage, 0 if again else difference.new_after, touched)
         touched.add(stage, (*difference.gone, *difference.back, *reasons))
         touched.reasons[stage] = reasons
         moved[stage].update(renew(db, graph, stage, list(reasons)))
     propagate(db, graph, moved, touched)
+
+
+def joins_archived(db: sqlite3.Connection, graph: Graph, difference: Difference) -> bool:
+    """Whether new units are in groups with archived ones, which may have no task any more."""
+    if (
+        not difference.new
+        or not db.execute("SELECT 1 FROM unit WHERE archived IS NOT NULL LIMIT 1").fetchone()
+    ):
+        return False
+    sql = (
+        "SELECT 1 FROM unit n JOIN unit a ON a.g{0} = n.g{0} AND a.level > {0} AND a.archived IS NOT NULL"
+        " WHERE n.id > ? AND n.level > {0} LIMIT 1"
+    )
+    levels = range(1, len(graph.levels))
+    return any(db.execute(sql.format(level), (difference.new_after,)).fetchone() for level in levels)
 
 
 def affected(db: sqlite3.Connection, uses: Uses, difference: Difference) -> dict[int, str]:

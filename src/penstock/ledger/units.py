@@ -103,6 +103,7 @@ def merge_found(
     db: sqlite3.Connection, level: int, *, now: float, accept_gone: bool, believe_gone: bool = True
 ) -> Difference:
     """Update the unit table from the staging table."""
+    leave_archived(db, level)
     highest = db.execute("SELECT max(id) FROM unit").fetchone()[0]
     present = db.execute(f"SELECT count(*) FROM found{level} WHERE resting").fetchone()[0]
     known = count_living(db, level)
@@ -116,6 +117,14 @@ def merge_found(
     db.executemany("UPDATE unit SET gone = ? WHERE id = ?", ((now, unit) for unit in gone))
     new = count_new(db, level, highest)
     return Difference(present, new, highest, changed, gone, back, suspicious, level, now)
+
+
+def leave_archived(db: sqlite3.Connection, level: int) -> None:
+    """Forget that archived units were found: whether they are there changes nothing."""
+    db.execute(
+        f"DELETE FROM found{level} WHERE key IN (SELECT key FROM unit WHERE level = ? AND archived IS NOT NULL)",
+        (level,),
+    )
 
 
 def count_living(db: sqlite3.Connection, level: int) -> int:

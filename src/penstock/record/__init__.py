@@ -109,10 +109,12 @@ class Record:
         where: str | None = None,
         why: str | None = None,
     ) -> list[str]:
-        """Ask for `retry`, `cancel`, `veto`, `unveto` or `redo` as the command of that name does; return the answers.
+        """Ask for what the command of that name does, and return the answers.
+
+        That is `retry`, `cancel`, `redo`, `veto`, `unveto`, `mark`, `unmark`, `archive` or `unarchive`.
 
         It is done at once when nobody works on the campaign, else by the conductor in its next turn. Only `redo` takes
-        a `where`; a `veto` needs a `unit` and a `why`. Without `unit` and `stage` the whole campaign is meant.
+        a `where`; `veto`, `mark` and `archive` need a `unit` and a `why`. Without `unit` and `stage` the whole campaign is meant.
 
         Example: `record.ask("veto", "2020-01-17/01807", why="clouds")`.
 

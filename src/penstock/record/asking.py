@@ -18,7 +18,9 @@ from penstock.explain.find import ROOT
 from penstock.ledger import Ledger
 from penstock.ledger.hosts.lease import find_holder
 
-ACTIONS = ("retry", "cancel", "veto", "unveto", "redo", "fetch")
+ACTIONS = ("retry", "cancel", "veto", "unveto", "redo", "fetch", "mark", "unmark", "archive", "unarchive")
+REASONED = ("veto", "mark", "archive")  # which others will ask about
+TOGETHER = ("mark", "unmark", "archive", "unarchive")  # all their units in one request
 CHOOSING = ("redo", "fetch")  # from what is done, by one request
 
 Target = dict[str, Any]
@@ -39,8 +41,10 @@ class Question:
     def __post_init__(self) -> None:
         if self.action not in ACTIONS:
             raise DefinitionError(f"there is no action {self.action!r}: choose one of {', '.join(ACTIONS)}")
-        if self.action == "veto" and not (self.units and (self.why or "").strip()):
-            raise DefinitionError("a veto needs a unit and the reason, for the record: name both")
+        if self.action in REASONED and not (self.units and (self.why or "").strip()):
+            raise DefinitionError(f"to {self.action} needs a unit and the reason, for the record: name both")
+        if self.action in TOGETHER and not self.units:
+            raise DefinitionError(f"to {self.action} needs a unit: name one")
         if self.where and self.action not in CHOOSING:
             raise DefinitionError(
                 f"only redo and fetch take an expression: name the units that {self.action} is about"
@@ -71,9 +75,21 @@ def targets_of(ledger: Ledger, question: Question) -> list[Target]:
         return [done_target(ledger, question)]
     given = {"stage": question.stage, "why": question.why}
     common = {name: value for name, value in given.items() if value}
+    if question.action in TOGETHER:
+        units = [unit for text in question.units for unit in meant(ledger, text)]
+        return [with_products(ledger, question.action, {**common, "units": [*dict.fromkeys(units)]})]
     if not question.units:
         return [{**common, "all": True}]
     return [{**common, "unit": unit} for text in question.units for unit in meant(ledger, text)]
+
+
+def with_products(ledger: Ledger, action: str, target: Target) -> Target:
+    """Add what lies where the products of tasks will be that are to be marked as done."""
+    if action != "mark":
+        return target
+    from penstock.record.lying import find_lying
+
+    return {**target, "products": find_lying(ledger, target)}
 
 
 def done_target(ledger: Ledger, question: Question) -> Target:

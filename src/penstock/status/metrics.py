@@ -9,6 +9,7 @@ from typing import NamedTuple
 from penstock.ledger import SCANNED, Ledger
 from penstock.ledger.hosts.holder import last_turn
 from penstock.ledger.reading.channels import channel_states
+from penstock.ledger.reading.decided import count_archived, count_marked
 from penstock.status.model import STATES
 
 Labels = Mapping[str, str]
@@ -64,6 +65,7 @@ def metrics_of(ledger: Ledger, now: float) -> Iterator[Metric]:
         "Groups that missed a deadline and are not done.",
         one(counted(db, "missed WHERE over IS NULL")),
     )
+    yield Metric("penstock_archived_units", "Units that were put away.", one(count_archived(db)))
     channels = list(channel_states(db))
     for name, text in (
         ("waiting", "Notices still to be sent."),
@@ -75,7 +77,7 @@ def metrics_of(ledger: Ledger, now: float) -> Iterator[Metric]:
 
 def of_stages(db: sqlite3.Connection, now: float) -> Iterator[Metric]:
     """Yield the metrics that each stage has."""
-    tasks, stale, paused, oldest = (list[tuple[Labels, float]]() for _ in range(4))
+    tasks, stale, marked, paused, oldest = (list[tuple[Labels, float]]() for _ in range(5))
     rows = db.execute("SELECT id, name, paused FROM stage WHERE NOT removed ORDER BY position").fetchall()
     for number, stage, pause in rows:
         counts = dict(
@@ -84,12 +86,14 @@ def of_stages(db: sqlite3.Connection, now: float) -> Iterator[Metric]:
         )
         tasks += [({"stage": stage, "state": state}, counts.get(state, 0)) for state in STATES]
         stale.append(({"stage": stage}, counts.get("stale", 0)))
+        marked.append(({"stage": stage}, count_marked(db, number)))
         paused.append(({"stage": stage}, int(pause is not None)))
         first = db.execute(FIRST_READY, (number,)).fetchone()
         if first and first[0] is not None:
             oldest.append(({"stage": stage}, max(0.0, now - first[0])))
     yield Metric("penstock_tasks", "Tasks by stage and state.", tasks)
     yield Metric("penstock_stale_tasks", "Done tasks whose definition or input changed since.", stale)
+    yield Metric("penstock_marked_tasks", "Done tasks that a person marked as done.", marked)
     yield Metric("penstock_stage_paused", "1 while a stage waits for a person.", paused)
     yield Metric(
         "penstock_oldest_ready_seconds",

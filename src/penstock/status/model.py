@@ -45,6 +45,7 @@ class StageStatus(NamedTuple):
     each: str
     tasks: Mapping[str, int]
     stale: int = 0
+    marked: int = 0  # of the done ones: by a person, not by penstock
     rate: float | None = None  # tasks done per second, lately
     paused: str | None = None
     goes_on: str | None = None  # what a person does to end the pause
@@ -71,6 +72,7 @@ class StageStatus(NamedTuple):
             "each": self.each,
             "tasks": dict(self.tasks),
             "stale": self.stale,
+            "marked": self.marked,
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
             "paused": self.paused,
             "goes_on": self.goes_on,
@@ -153,6 +155,7 @@ class Status:
     turned: float | None = None  # when the last turn ended
     channels: tuple[ChannelState, ...] = ()
     """What people were told, and what could not be sent."""
+    archived: int = 0  # units that were put away
     as_of: float | None = None  # when the copy was made that this was read from; None: from the record itself
 
     @classmethod
@@ -180,6 +183,7 @@ class Status:
             "late": [late.to_json() for late in self.late],
             "turned": self.turned,
             "channels": [channel.to_json() for channel in self.channels],
+            "archived": self.archived,
             "as_of": self.as_of,
         }
 
@@ -216,13 +220,16 @@ class Status:
             yield visible(f"{site}: {count(len(jobs), 'job')}, {', '.join(words)}{more}")
 
     def columns(self) -> list[str]:
-        """Return the states that tasks are in, and `stale`: what a table has columns for."""
+        """Return the states that tasks are in, and the marks on done ones: what a table has columns for."""
         used = [s for s in STATES if s == "done" or any(stage.tasks[s] for stage in self.stages)]
-        return used + ["stale"] * any(stage.stale for stage in self.stages)
+        return used + [
+            mark for mark in ("stale", "marked") if any(getattr(stage, mark) for stage in self.stages)
+        ]
 
     def counts(self, stage: StageStatus) -> list[str]:
         """Return the numbers of one stage, in the order of the columns."""
-        return [str(stage.stale if c == "stale" else stage.tasks[c]) for c in self.columns()]
+        marks = {"stale": stage.stale, "marked": stage.marked}
+        return [str(marks[c] if c in marks else stage.tasks[c]) for c in self.columns()]
 
     def notes(self) -> Iterator[str]:
         """Yield what a person should know besides the counts."""
@@ -236,6 +243,8 @@ class Status:
         yield from self.at_clusters()
         yield from (visible(note) for _, note in self.sites)
         yield from (visible(note) for channel in self.channels for note in channel.notes(self.at))
+        if self.archived:
+            yield f"{count(self.archived, 'unit')} archived: penstock units --archived"
         if self.settling:
             files = "1 file is" if self.settling == 1 else f"{self.settling} files are"
             which = f", such as {visible(self.settles)}" if self.settles else ""

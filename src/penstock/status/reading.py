@@ -13,6 +13,7 @@ from penstock.ledger.experience import notes_of
 from penstock.ledger.hosts.holder import holder, last_turn
 from penstock.ledger.locations import any_away
 from penstock.ledger.reading.channels import channel_states
+from penstock.ledger.reading.decided import count_archived, count_marked
 from penstock.ledger.reading.failuregroups import read_failure_groups
 from penstock.ledger.reading.late import late_groups
 from penstock.ledger.reading.queuestate import QueueState, goes_on, queue_states, remedy_of
@@ -50,6 +51,7 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
         late=tuple(late_groups(db, labels)),
         turned=last_turn(db),
         channels=tuple(channel_states(db)),
+        archived=count_archived(db),
         as_of=ledger.as_of,
     )
 
@@ -70,6 +72,7 @@ def _read_stages(db: sqlite3.Connection, labels: Labels, now: float) -> tuple[St
             each=labels.level(row[2]),
             tasks={state: counts[row[0]].get(state, 0) for state in STATES},
             stale=counts[row[0]].get("stale", 0),
+            marked=count_marked(db, row[0]),
             rate=rates.get(row[0]),
             paused=row[4] or row[3],
             goes_on=goes_on(row[1], row[3]) if row[3] else None,

@@ -31,6 +31,7 @@ CREATE TABLE unit (
     archived INTEGER,                   -- who said that its input was put away, and why: a `cause`
     UNIQUE (level, key)
 );
+CREATE INDEX unit_archived ON unit (level) WHERE archived IS NOT NULL;
 CREATE INDEX unit_g1 ON unit (g1, level) WHERE level > 1;
 CREATE INDEX unit_g2 ON unit (g2, level) WHERE level > 2;
 CREATE INDEX unit_g3 ON unit (g3, level) WHERE level > 3;
@@ -60,6 +61,7 @@ CREATE INDEX task_ready ON task (stage, alone, due, unit) WHERE state = 'ready';
 CREATE INDEX task_batch ON task (batch) WHERE batch IS NOT NULL;
 CREATE INDEX task_redo ON task (stage, unit) WHERE redo <> 0;
 CREATE INDEX task_failed ON task (stage, unit) WHERE state = 'failed'; -- status shows the first ones
+CREATE INDEX task_marked ON task (stage) WHERE marked IS NOT NULL;
 CREATE INDEX task_trouble ON task (failed) WHERE failed IS NOT NULL;
 
 -- Tasks of a stage under a group (unit; 1 is the campaign) by state; 'stale' is counted beside 'done'.
