@@ -39,8 +39,8 @@ def test_what_is_made_again_may_be_chosen_by_its_fields(ran):
     ("question", "said"),
     [
         ({"action": "delete"}, "choose one of retry, cancel, veto, unveto, redo"),
-        ({"action": "veto", "units": ("a",), "why": " "}, "a veto needs a unit and the reason"),
-        ({"action": "veto", "why": "clouds"}, "a veto needs a unit and the reason"),
+        ({"action": "veto", "units": ("a",), "why": " "}, "veto needs a unit and the reason"),
+        ({"action": "veto", "why": "clouds"}, "veto needs a unit and the reason"),
         ({"action": "retry", "where": "run > 1"}, "only redo and fetch take an expression"),
     ],
 )

@@ -22,5 +22,8 @@ Examples:
 @campaign_option
 @json_option
 def unmark(units: tuple[str, ...], stage: str | None, dry_run: bool, root: Path, as_json: bool) -> None:
-    """Take back a mark, so that penstock does these tasks."""
+    """Take back a mark, so that penstock does these tasks.
+
+    UNIT is a unit, a group with everything in it, or a pattern.
+    """
     ask_together(root, Question("unmark", units, stage), dry_run=dry_run, as_json=as_json)

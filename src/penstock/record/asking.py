@@ -42,9 +42,9 @@ class Question:
         if self.action not in ACTIONS:
             raise DefinitionError(f"there is no action {self.action!r}: choose one of {', '.join(ACTIONS)}")
         if self.action in REASONED and not (self.units and (self.why or "").strip()):
-            raise DefinitionError(f"to {self.action} needs a unit and the reason, for the record: name both")
+            raise DefinitionError(f"{self.action} needs a unit and the reason, for the record: name both")
         if self.action in TOGETHER and not self.units:
-            raise DefinitionError(f"to {self.action} needs a unit: name one")
+            raise DefinitionError(f"{self.action} needs a unit: name one")
         if self.where and self.action not in CHOOSING:
             raise DefinitionError(
                 f"only redo and fetch take an expression: name the units that {self.action} is about"
