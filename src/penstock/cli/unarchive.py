@@ -23,6 +23,7 @@ Examples:
 def unarchive(units: tuple[str, ...], dry_run: bool, root: Path, as_json: bool) -> None:
     """Bring archived units back.
 
-    UNIT is a unit, a group with everything in it, or a pattern. They are processed as any other once the next scan finds their files.
+    UNIT is a unit, a group with everything in it, or a pattern. What is brought back is processed once the next scan
+    finds its files.
     """
     ask_together(root, Question("unarchive", units), dry_run=dry_run, as_json=as_json)
