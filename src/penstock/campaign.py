@@ -11,6 +11,7 @@ from penstock.units import FAN, Expression, Pattern, Template, Value, fan
 
 Members = Literal["all", "done"]
 Late = Literal["redo", "ask", "ignore"]
+Order = Literal["oldest", "newest"] | Expression
 
 DIGESTS = "2:"  # how digests of stages and of inputs begin that are made in the present way
 
@@ -138,6 +139,10 @@ class Stage:
     batch: int | float | None = None  # units, or (float) seconds of work; None: learned
     batch_wait_s: float | None = None
     workers: int = 1
+    order: Order = "oldest"  # which of its tasks go first; of an expression those with the least of it
+    fair: int = 0  # the level of the groups that take turns; 0: none do
+    priority: int = 0  # its tasks go before those of stages with less
+    max_running: int | None = None  # of its tasks, queued and running at once
     resources: Resources = Resources()
     retry: Mapping[str, Allowance] = field(default_factory=dict[str, Allowance])
     rules: tuple[Rule, ...] = ()
@@ -346,3 +351,8 @@ class Campaign:
         for link in chain:
             chain += [follower for follower in self.stages if follower.follows == link.name]
         return chain
+
+    def at_once(self, stage: Stage) -> int | None:
+        """Return how many tasks of a stage may be queued and running at once, with those that follow them; None: any."""
+        most = (link.max_running for link in self.chain(stage))
+        return min((each for each in most if each is not None), default=None)

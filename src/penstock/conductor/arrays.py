@@ -9,6 +9,7 @@ from dataclasses import asdict
 from penstock.campaign import Resources, Stage
 from penstock.conductor.batching import (
     LEAVE_S,
+    MANY,
     START_S,
     Array,
     Needs,
@@ -32,8 +33,8 @@ from penstock.ledger import FOLDER, jobs
 from penstock.ledger.experience import DAY_S
 from penstock.ledger.inputs import inputs_of
 from penstock.ledger.jobs import Ending
+from penstock.ledger.order import Waiting, note_served
 from penstock.ledger.pauses import pause_stages, pause_stages_of
-from penstock.ledger.tasks import READY
 from penstock.rendering import Line, batch_text, job_spec, relative_to_root
 from penstock.schedulers.model import Request
 from penstock.site import ClusterJobs
@@ -58,17 +59,17 @@ class ArraySubmitter(Submitter):
     def fill(self) -> int:
         """Submit what may be submitted now; return how many tasks that was."""
         self.held.clear()
-        stages = self.active_stages()
-        if not stages:
+        line = self.in_line()
+        if not line:
             return 0
         self.capacity.refresh()
-        return sum(self.fill_stage(stage) for stage in reversed(stages))
+        return sum(map(self.fill_from, line))
 
-    def fill_stage(self, stage: Stage) -> int:
+    def fill_from(self, waiting: Waiting) -> int:
         """Submit arrays of one stage for as long as there is room and work."""
-        given = 0
-        while not self.capacity.resting and not self.is_paced(stage):
-            array = self.supplied(stage, self.next_array(stage))
+        given, stage = 0, waiting.stage
+        while not self.capacity.resting and not self.is_paced(waiting):
+            array = self.supplied(stage, self.next_array(waiting))
             try:
                 taken = self.submit(stage, array) if array else 0
             except DefinitionError as error:
@@ -81,22 +82,26 @@ class ArraySubmitter(Submitter):
             given += taken
         return given
 
-    def is_paced(self, stage: Stage) -> bool:
+    def is_paced(self, waiting: Waiting) -> bool:
         """Whether a partly filled array of a stage was just submitted: what trickles in is to go together."""
         now = self.clock.now()
         row = self.ledger.db.execute(
             "SELECT 1 FROM job j WHERE site = ? AND submitted > ? AND submitted <= ? AND elements < ?"
-            " AND EXISTS (SELECT 1 FROM batch WHERE job = j.id AND stage = ?)",
-            (self.site.name, now - PACE_S, now, self.capacity.array_size(), self.graph.ids[stage.name]),
+            " AND EXISTS (SELECT 1 FROM batch WHERE job = j.id AND stage = ?)"
+            " AND coalesce(json_extract(request, '$.behind'), 0) = ?",
+            (self.site.name, now - PACE_S, now, self.capacity.array_size(), waiting.number, waiting.behind),
         ).fetchone()
         return row is not None
 
     # what goes together
 
-    def next_array(self, stage: Stage) -> Array | None:
-        """Return the next batches of a stage that may be submitted, as far as the site's limits allow."""
-        size = self.size(stage)
-        rows = self.ready(stage, min(self.capacity.room(), size * self.capacity.array_size()))
+    def next_array(self, waiting: Waiting) -> Array | None:
+        """Return the next batches of a stage that may be submitted, as far as all limits allow."""
+        stage, behind = waiting.stage, waiting.behind
+        size, elements = self.size(stage), self.capacity.backfill() if behind else self.capacity.array_size()
+        room = self.room(stage)
+        most = min(self.capacity.room(), size * elements, MANY if room is None else room)
+        rows = self.first(waiting, most)
         if not rows:
             return None
         kind = kind_of(rows[0])
@@ -105,12 +110,12 @@ class ArraySubmitter(Submitter):
         if time_scale > 1:
             size = self.size(stage, time_scale)
         batches = cut(units, 1 if alone else size)
-        if len(batches[-1]) == size:
+        if len(batches[-1]) == size and not behind:
             self.forget_wait(stage)
-        elif not alone and not self.may_leave(stage):
+        elif not (alone or behind or len(rows) == room or self.may_leave(stage)):
             batches.pop()
-        batches = batches[: self.capacity.array_size()]
-        return Array(batches, time_scale, memory_scale) if batches else None
+        batches = batches[:elements]
+        return Array(batches, time_scale, memory_scale, behind) if batches else None
 
     def supplied(self, stage: Stage, array: Array | None) -> Array | None:
         """Return the tasks of an array whose inputs are there, where these travel; None as long as some are on their way."""
@@ -153,7 +158,8 @@ class ArraySubmitter(Submitter):
     def size(self, stage: Stage, time_scale: float = 1.0) -> int:
         """Return how many units a batch of a stage takes: as wanted or learned, and never more than its job has time for."""
         needs, site = self.needs(stage), self.site.site
-        wanted = batch_size(stage.batch, needs.usage, workers=stage.workers)
+        at_once = self.campaign.at_once(stage)
+        wanted = batch_size(stage.batch, needs.usage, workers=stage.workers, at_once=at_once)
         limit = needs.resources.walltime_s
         longest = longest_s(site, gpus=needs.resources.gpus * stage.workers)
         most = longest and max(1.0, longest - START_S - LEAVE_S)
@@ -164,22 +170,6 @@ class ArraySubmitter(Submitter):
             workers=stage.workers,
             most_s=most,
         )
-
-    def ready(self, stage: Stage, most: int) -> list[sqlite3.Row]:
-        """Return ready tasks, suspects first, and from each group in turn when not all can go (fair share)."""
-        group = "(SELECT g1 FROM unit WHERE id = unit)"
-        turn = f"row_number() OVER (PARTITION BY {group} ORDER BY unit)," if self.is_shared(stage) else ""
-        sql = (
-            f"SELECT unit, alone, time_scale, memory_scale FROM {READY} AND {self.scope.where}"
-            f" AND {self.held_up(stage)} ORDER BY {turn} due, unit LIMIT ?"
-        )
-        number, now = self.graph.ids[stage.name], self.clock.now()
-        suspects = self.ledger.db.execute(sql, (number, 1, now, most)).fetchall()
-        return suspects or self.ledger.db.execute(sql, (number, 0, now, most)).fetchall()
-
-    def is_shared(self, stage: Stage) -> bool:
-        """Whether groups take turns: they do where not all of their tasks can be submitted at once."""
-        return stage.level > 1 and self.site.site.max_queued_tasks is not None
 
     def may_leave(self, stage: Stage) -> bool:
         """Whether a partly filled batch may be submitted: nothing can join it, or it has waited long enough."""
@@ -245,6 +235,7 @@ class ArraySubmitter(Submitter):
             scratch_disk_bytes=disk and disk * workers,
             max_parallel=site.max_parallel,
             excluded=self.excluded(),
+            behind=array.behind,
         )
         return placed(request, site)
 
@@ -278,6 +269,7 @@ class ArraySubmitter(Submitter):
             texts = [
                 self.batch(db, stage, job, n, batch, request) for n, batch in enumerate(array.batches, 1)
             ]
+            note_served(self.ledger, stage, self.graph.ids[stage.name], array.batches[-1])
         self.site.place_job(
             request, self.spec(stage, request, texts), b"".join(texts), self.rendered.take_lists()
         )
@@ -357,5 +349,5 @@ class ArraySubmitter(Submitter):
 
     def draft(self, stage: Stage) -> tuple[Sequence[str], str] | None:
         """Return the command and the script of the next array, as they would be; None when nothing would be submitted."""
-        array = self.next_array(stage)
+        array = next(filter(None, map(self.next_array, self.lanes(stage))), None)
         return array and self.site.draft(self.request(stage, array, "p" + "…" * 10))

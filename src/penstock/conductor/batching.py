@@ -20,6 +20,10 @@ LOCAL_S = 1.0
 LOCAL_MOST = 500
 UNLEARNED_LOCAL = 8
 UNLEARNED = 50
+MANY = 1 << 40  # where nothing limits a number
+SPREAD = (
+    8  # into so many batches go as many tasks as may be out at once, unless the definition says otherwise
+)
 MEASURED_ENOUGH = 20
 START_S, LEAVE_S = 60.0, 30.0  # of a job's time for what comes before the runner, and for leaving in order
 
@@ -41,18 +45,19 @@ class Usage(NamedTuple):
         return sorted(self.walls_s)[math.ceil(0.95 * len(self.walls_s)) - 1]
 
 
-def batch_size(wanted: int | float | None, usage: Usage, *, workers: int = 1) -> int:
+def batch_size(
+    wanted: int | float | None, usage: Usage, *, workers: int = 1, at_once: int | None = None
+) -> int:
     """Return how many units a batch on a cluster takes: `wanted` units, or seconds of work (float).
 
-    >>> batch_size(1200.0, Usage([60.0] * 20), workers=4)
-    80
+    >>> batch_size(1200.0, Usage([60.0] * 20), workers=4), batch_size(None, Usage(), at_once=24)
+    (80, 3)
     """
     if isinstance(wanted, int):
-        return wanted
+        return min(wanted, at_once or wanted)
     mean = usage.mean_s
-    if mean is None:
-        return UNLEARNED
-    return max(1, int((wanted or LEARNED_S) * workers / max(mean, 1e-4)))
+    learned = UNLEARNED if mean is None else int((wanted or LEARNED_S) * workers / max(mean, 1e-4))
+    return max(1, min(learned, math.ceil((at_once or MANY) / SPREAD)))
 
 
 def local_batch_size(
@@ -115,6 +120,7 @@ class Array(NamedTuple):
     batches: Sequence[Sequence[int]]
     time_scale: float = 1.0
     memory_scale: float = 1.0
+    behind: bool = False  # backfill
 
     @property
     def largest(self) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from penstock import config
 from penstock.campaign import Campaign, Site
 from penstock.clock import Clock
+from penstock.conductor.batching import MANY
 from penstock.disk import time_of
 from penstock.errors import OutOfReach, PenstockError, SiteError
 from penstock.ledger import Ledger, jobs
@@ -26,6 +27,13 @@ from penstock.site import ClusterJobs
 ARRAY_SIZE = 1000  # where no scheduler says how many elements an array may have
 UNTOLD_S = 600.0  # until limits are asked for again that were not told
 FULL_S = 60.0
+QUEUED_SHARE = 4  # of so many elements of backfill that work one more is submitted ahead
+#: how many elements of backfill wait in the queue of a site, and how many have begun
+BACKFILL = (
+    "SELECT count(*) FILTER (WHERE NOT begun), count(*) FILTER (WHERE begun) FROM (SELECT EXISTS (SELECT 1 FROM life l"
+    " WHERE l.job = e.job AND l.element = e.element) AS begun FROM job j JOIN element e ON e.job = j.id AND NOT e.finished"
+    " WHERE j.site = ? AND j.state <> 'finished' AND json_extract(j.request, '$.behind'))"
+)
 LIVE = ("max_jobs", "max_queued_tasks", "max_parallel", "array_size", "max_walltime_s", "max_memory_bytes")
 
 
@@ -85,7 +93,7 @@ class Capacity:
             return 0
         most = self.site.site.max_queued_tasks
         if most is None:
-            return 1 << 40
+            return MANY
         out = self.ledger.db.execute(
             "SELECT count(*) FROM job j JOIN batch b ON b.job = j.id JOIN task t ON t.batch = b.id"
             " WHERE j.site = ? AND j.state <> 'finished' AND t.state IN ('queued', 'running')",
@@ -93,10 +101,20 @@ class Capacity:
         ).fetchone()[0]
         return max(0, most - out)
 
-    def jobs_left(self) -> bool:
-        """Whether the site may get another job."""
+    def jobs_left(self, keep: int = 0) -> bool:
+        """Whether the site may get another job, and then still so many more."""
         most = self.site.site.max_jobs
-        return most is None or len(self.jobs_out()) < most
+        return most is None or len(self.jobs_out()) < max(1, most - keep)
+
+    def backfill(self) -> int:
+        """Return how many elements of backfill may be submitted: none while one still waits in the queue.
+
+        So new data find few before them, though the queue is the scheduler's, and one job is left for them.
+        """
+        waits, works = self.ledger.db.execute(BACKFILL, (self.site.name,)).fetchone()
+        if waits or not self.jobs_left(keep=1):
+            return 0
+        return min(max(1, works // QUEUED_SHARE), self.array_size())
 
     def jobs_out(self) -> list[sqlite3.Row]:
         """Return the active jobs of this site."""

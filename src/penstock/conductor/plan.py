@@ -179,7 +179,8 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
     states = states_of(ledger, number) if where == "true" else count_states(ledger, number, where)
     ready = states.get("ready", 0)
     size = submitter.batch_size(stage, ready)
-    lines, wrong = previewed(submitter, stage, first_ready(ledger, number, where)) if ready else ([], [])
+    units = [row["unit"] for lane in submitter.lanes(stage) for row in submitter.first(lane, SHOWN)][:SHOWN]
+    lines, wrong = previewed(submitter, stage, units) if ready else ([], [])
     submit, script = (submitter.draft(stage) if isinstance(submitter, ArraySubmitter) else None) or ((), None)
     return StagePlan(
         name=stage.name,
@@ -244,12 +245,6 @@ def count_states(ledger: Ledger, stage_id: int, where: str) -> dict[str, int]:
     """Count those tasks of a stage by state for which an SQL condition holds."""
     sql = f"SELECT state, count(*) FROM task WHERE stage = ? AND {where} GROUP BY state"
     return dict(ledger.db.execute(sql, (stage_id,)).fetchall())
-
-
-def first_ready(ledger: Ledger, stage_id: int, where: str) -> list[int]:
-    """Return the first units that are ready."""
-    sql = f"SELECT unit FROM task WHERE stage = ? AND state = 'ready' AND {where} LIMIT ?"
-    return [row[0] for row in ledger.db.execute(sql, (stage_id, SHOWN))]
 
 
 def reasons_of(ledger: Ledger, stage_id: int, states: Mapping[str, int], where: str) -> list[Reason]:

@@ -13,7 +13,7 @@ from penstock.conductor.submission import Submitter
 from penstock.errors import DefinitionError
 from penstock.hardware import Amounts, Node
 from penstock.ledger import jobs, tasks
-from penstock.ledger.tasks import READY
+from penstock.ledger.order import Waiting, note_served
 from penstock.rendering import View, batch_text, job_spec, relative_to_root
 from penstock.site import FeedingSite
 from penstock.site.fitting import roomiest, taken_by
@@ -23,6 +23,7 @@ from penstock.site.tasksfile import read_devices
 
 SHORT_S = 0.5  # units quicker than this are fed one batch ahead, so that no slot waits for us
 IDLE_S = 30.0
+COUNTED = 10_000  # tasks of backfill that are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +76,29 @@ class SlotSubmitter(Submitter):
     def fill(self) -> int:
         """Feed every slot that can take more; return how many tasks that was."""
         self.held.clear()
-        slots, given = self.slots(), 0
+        slots = self.slots()
         self.others = self.elsewhere(slots)
-        for stage in reversed(self.active_stages()):
-            while True:
-                units, suspect = self.pick(stage)
-                amounts = self.amounts(stage, units if suspect else ())
-                slot = self.slot_for(stage, amounts, slots, suspect=suspect)
-                node = None if slot else self.node_for(amounts, slots)
-                if not units or not (slot or node):
-                    break
-                slot = slot or self.open_slot(slots, node or self.node)
-                slot.alone = suspect
-                try:
-                    self.give(
-                        stage, slot, units, Given(amounts, self.choose_devices(slot, slots, amounts.gpus))
-                    )
-                except DefinitionError as error:
-                    self.set_aside(stage, units, error)
-                    continue
-                given += len(units)
-        return given
+        return sum(self.fill_from(waiting, slots) for waiting in self.in_line())
+
+    def fill_from(self, waiting: Waiting, slots: list[Slot]) -> int:
+        """Feed the slots from the tasks of one stage, for as long as there is room and work."""
+        given, stage = 0, waiting.stage
+        while True:
+            units, suspect = self.pick(waiting)
+            amounts = self.amounts(stage, units if suspect else ())
+            slot = self.slot_for(stage, amounts, slots, suspect=suspect)
+            node = None if slot else self.node_for(amounts, slots)
+            if not units or not (slot or node):
+                return given
+            slot = slot or self.open_slot(slots, node or self.node)
+            slot.alone = suspect
+            devices = self.choose_devices(slot, slots, amounts.gpus)
+            try:
+                self.give(stage, slot, units, Given(amounts, devices))
+            except DefinitionError as error:
+                self.set_aside(stage, units, error)
+                continue
+            given += len(units)
 
     def slots(self) -> list[Slot]:
         """Return the runners of this conductor that still accept work."""
@@ -223,18 +226,24 @@ class SlotSubmitter(Submitter):
         free = [d for d in slot.node.devices if d not in taken and d not in slot.devices]
         return tuple([*slot.devices, *free][:count])
 
-    def pick(self, stage: Stage) -> tuple[list[int], bool]:
-        """Return the units of the next batch of `stage`, and whether it is a suspect, which goes alone."""
-        number, now = self.graph.ids[stage.name], self.clock.now()
-        sql = f"SELECT unit FROM {READY} AND {self.scope.where} AND {self.held_up(stage)} LIMIT ?"
-        suspects = self.ledger.db.execute(sql, (number, 1, now, 1)).fetchall()
-        if suspects:
-            return [suspects[0][0]], True
-        ready = self.ledger.db.execute(
-            "SELECT n FROM tally WHERE stage = ? AND unit = 1 AND state = 'ready'", (number,)
-        ).fetchone()
-        size = self.batch_size(stage, ready[0] if ready else 0)
-        return [row[0] for row in self.ledger.db.execute(sql, (number, 0, now, size))], False
+    def pick(self, waiting: Waiting) -> tuple[list[int], bool]:
+        """Return the units of the next batch, and whether it is a suspect, which goes alone."""
+        room, ready = self.room(waiting.stage), self.ready(waiting)
+        if room is not None:
+            ready = min(ready, room)
+        if not ready:
+            return [], False
+        rows = self.first(waiting, self.batch_size(waiting.stage, ready))
+        if rows and rows[0]["alone"]:
+            return [rows[0]["unit"]], True
+        return [row["unit"] for row in rows], False
+
+    def ready(self, waiting: Waiting) -> int:
+        """Return how many tasks of a stage are ready, of new data or of backfill."""
+        behind = waiting._replace(behind=True).how_many(self.ledger.db, COUNTED)
+        sql = "SELECT n FROM tally WHERE stage = ? AND unit = 1 AND state = 'ready'"
+        row = self.ledger.db.execute(sql, (waiting.number,)).fetchone()
+        return behind if waiting.behind else max(0, row[0] - behind)
 
     def batch_size(self, stage: Stage, ready: int) -> int:
         """Return how many units the next batch of `stage` takes."""
@@ -286,6 +295,7 @@ class SlotSubmitter(Submitter):
                 now=self.clock.now(),
             )
             lines = self.lines(stage, batch, units)
+            note_served(self.ledger, stage, self.graph.ids[stage.name], units)
         slot.given.append(given)
         self.given[batch] = given
         self.site.place(slot.token, self.rendered.take_lists())

@@ -24,6 +24,7 @@ from penstock.errors import DefinitionError
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.deadlines import check_deadlines
 from penstock.ledger.locations import sites_with_files
+from penstock.ledger.order import wake
 from penstock.ledger.outbox import announce_digest, announce_recovery
 from penstock.ledger.requests import Requests
 
@@ -212,6 +213,7 @@ def redo(crew: Crew, turn: Turn) -> float:
 def submit(crew: Crew, turn: Turn) -> float:
     """Submit what is ready."""
     crew.context.scope.refresh(crew.ledger, crew.context.graph)  # stages make new units, too
+    wake(crew.ledger, crew.clock.now())
     for array in crew.arrays:
         array.open_ended = turn.open_ended or crew.found.settles_at is not None
     turn.given += sum(slots.fill() for slots in crew.slots)

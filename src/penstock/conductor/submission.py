@@ -19,6 +19,7 @@ from penstock.graph import Graph
 from penstock.ledger import tasks
 from penstock.ledger.inputs import inputs_of, members_left_out
 from penstock.ledger.locations import note_wanted, units_waiting
+from penstock.ledger.order import Waiting, room
 from penstock.ledger.products import replaceable
 from penstock.ledger.readiness import propagate
 from penstock.ledger.units import rows_of
@@ -66,14 +67,34 @@ class Submitter:
         self.held = dict[str, str]()  # stage → the condition of `held_up`, for one look
         self.mine = {s.name for s in context.campaign.stages if context.sites.name_of(s) == site}
 
-    def active_stages(self) -> list[Stage]:
-        """Return the stages of this site with ready tasks and built programs, in the order of the definition."""
+    def in_line(self) -> list[Waiting]:
+        """Return what may start at this site, in the order in which it does: new data before backfill, then by priority.
+
+        Of stages alike the later ones go first, so that what was begun is ended. Their programs are built.
+        """
         rows = self.ledger.db.execute(
             "SELECT s.name FROM stage s JOIN tally y ON y.stage = s.id AND y.unit = 1 AND y.state = 'ready' AND y.n > 0"
-            " WHERE s.paused IS NULL AND NOT s.removed ORDER BY s.position"
+            " WHERE s.paused IS NULL AND NOT s.removed ORDER BY s.position DESC"
         )
-        ready = [row[0] for row in rows if row[0] in self.mine and self.scope.has(row[0])]
-        return [stage for name in ready if self.building.has_built(stage := self.graph.stages[name])]
+        ready = [self.graph.stages[row[0]] for row in rows if row[0] in self.mine and self.scope.has(row[0])]
+        built = [stage for stage in ready if self.building.has_built(stage)]
+        stages = sorted(built, key=lambda stage: -stage.priority)
+        lanes = [lane for stage in stages for lane in self.lanes(stage) if lane.any(self.ledger.db)]
+        return sorted(lanes, key=lambda lane: lane.behind)
+
+    def lanes(self, stage: Stage) -> list[Waiting]:
+        """Return the two lines of a stage: its new data, and its backfill."""
+        return [Waiting(stage, self.graph.ids[stage.name], behind) for behind in (False, True)]
+
+    def first(self, waiting: Waiting, most: int) -> list[sqlite3.Row]:
+        """Return which tasks go next, `most` of them: suspects before others."""
+        among = f"{self.scope.where} AND {self.held_up(waiting.stage)}"
+        suspects = waiting._replace(alone=True).first(self.ledger, most, among)
+        return suspects or waiting.first(self.ledger, most, among)
+
+    def room(self, stage: Stage) -> int | None:
+        """Return how many more tasks of a stage may go out by `max_running`, anywhere; None: any number."""
+        return room(self.ledger.db, self.campaign.chain(stage), self.graph.ids)
 
     def preview(self, stage: Stage, units: Sequence[int]) -> list[dict[str, Any]]:
         """Render tasks as for a runner, without submitting them; raises DefinitionError if one cannot be."""

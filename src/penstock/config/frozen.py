@@ -146,6 +146,10 @@ def _made(kind: type[T], copy: Mapping[str, Any]) -> T:
     )
 
 
+def _order(text: str) -> Any:
+    return text if text in ("oldest", "newest") else Expression.parse(text)
+
+
 def _all_made(kind: type[T]) -> Callable[[list[Any]], tuple[T, ...]]:
     return lambda copies: tuple(_made(kind, copy) for copy in copies)
 
@@ -179,6 +183,7 @@ _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "products": _all_made(Product),
         "after": _all_made(After),
         "where": Expression.parse,
+        "order": _order,
         "resources": lambda copy: _made(Resources, copy),
         "retry": lambda copies: {name: _made(Allowance, copy) for name, copy in copies.items()},
         "rules": _all_made(Rule),

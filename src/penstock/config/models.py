@@ -42,6 +42,9 @@ class CampaignTable(Table):
         Field(min_length=1, max_length=5, description="the hierarchy that names units, coarse to fine"),
     ]
     site: Annotated[str, Field(description="the site of stages that name none")] = "local"
+    fair: Annotated[
+        Name | None, Field(description="the level whose groups take turns, in stages at finer levels")
+    ] = None
     heartbeat: Annotated[
         str | None, Field(description="a file, or a URL, that is touched once a minute while turns are taken")
     ] = None
@@ -231,6 +234,23 @@ class StageTable(Table):
         Field(description="how long a task may wait for its batch to fill [2min; on this machine 0]"),
     ] = None
     workers: Annotated[int, Field(ge=1, le=MOST, description="tasks at a time in a batch")] = 1
+    order: Annotated[
+        str,
+        Field(
+            description='which of its tasks go first: "oldest", "newest", or those with the least of an expression'
+        ),
+    ] = "oldest"
+    fair: Annotated[
+        str | None,
+        Field(description='the level whose groups take turns, or "campaign" [that of the campaign]'),
+    ] = None
+    priority: Annotated[
+        int, Field(ge=-MOST, le=MOST, description="its tasks go before those of stages with less")
+    ] = 0
+    max_running: Annotated[
+        int | None,
+        Field(ge=1, le=MOST, description="how many of its tasks may be queued and running at once, anywhere"),
+    ] = None
     resources: Annotated[ResourcesTable | None, Field(description="per worker, per unit")] = None
     retry: Annotated[
         dict[Outcome, Annotated[RetryTable, wrapped("times", int | RetryTable)]],

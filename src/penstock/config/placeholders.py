@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from penstock.campaign import Stage
 from penstock.config.places import Keys, Places, nearest
 from penstock.config.sources import Fields
-from penstock.units import FAN, Placeholder, Template
+from penstock.units import FAN, Expression, Placeholder, Template
 from penstock.units.formats import format_of
 from penstock.units.values import NOUNS
 
@@ -33,6 +33,8 @@ def check_placeholders(stage: Stage, stages: Mapping[str, Stage], fields: Fields
             check.fields_of(template, ("after",))
     for name in stage.where.names if stage.where else ():
         check.field(name, ("where",))
+    for name in stage.order.names if isinstance(stage.order, Expression) else ():
+        check.field(name, ("order",))
     for template in stage.command:
         check.command(template)
 

@@ -10,6 +10,7 @@ from penstock.complete import parse_deadline
 from penstock.config.amounts import gpus
 from penstock.config.graph import in_order
 from penstock.config.models import Definition, RetryTable, StageTable
+from penstock.config.ordering import check_follower, fair_level, order_of
 from penstock.config.placeholders import check_placeholders
 from penstock.config.places import Keys, Places, nearest
 from penstock.config.programs import programs_named
@@ -37,7 +38,7 @@ class _Stages:
     def __init__(
         self, definition: Definition, fields: Fields, places: Places, programs: Mapping[str, Program]
     ) -> None:
-        self.tables, self.shared = definition.stage, definition.params
+        self.definition, self.tables, self.shared = definition, definition.stage, definition.params
         self.sites, self.programs = definition.site, programs
         self.fields, self.places = fields, places
         self.with_source = {*fields.given}
@@ -107,6 +108,7 @@ class _Stages:
                 "with",
                 f"{name!r} is not at the level of {table.follows!r}; use `after` in place of `with`",
             )
+        check_follower(name, table, self.places)
         if table.where and table.where != self.tables[str(table.follows)].where:
             raise self.error(
                 name,
@@ -148,6 +150,10 @@ class _Stages:
             batch=table.batch,
             batch_wait_s=table.batch_wait,
             workers=table.workers,
+            order=order_of(name, table, self.places),
+            fair=fair_level(name, level, self.definition, self.places),
+            priority=table.priority,
+            max_running=table.max_running,
             resources=self.resources(name, table),
             retry={outcome: _allowance(written) for outcome, written in table.retry.items()},
             rules=tuple(Rule(rule.verdict, rule.exit, rule.log, rule.why) for rule in table.rules),

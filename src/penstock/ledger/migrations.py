@@ -139,6 +139,7 @@ def add_notices(db: sqlite3.Connection) -> None:
 def stand_for_years(db: sqlite3.Connection) -> None:
     """Add what a record needs that is kept for years."""
     add_causes(db)
+    add_order(db)
 
 
 def add_causes(db: sqlite3.Connection) -> None:
@@ -165,6 +166,20 @@ def add_causes(db: sqlite3.Connection) -> None:
         " SELECT unit, row_number() OVER (PARTITION BY unit ORDER BY id), at, what, old, new FROM old"
     )
     db.execute("DROP TABLE old")
+
+
+def add_order(db: sqlite3.Connection) -> None:
+    """Add columns for the order in which tasks go; so far that was the one in which their units were seen."""
+    db.execute("ALTER TABLE task ADD COLUMN behind INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE task ADD COLUMN share INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE task ADD COLUMN rank NOT NULL DEFAULT 0")
+    db.execute("DROP INDEX task_ready")
+    db.execute("DROP INDEX task_redo")
+    db.execute(
+        "CREATE INDEX task_ready ON task (stage, behind, alone, share, rank, unit) WHERE state = 'ready' AND due IS NULL"
+    )
+    db.execute("CREATE INDEX task_due ON task (due) WHERE due IS NOT NULL")
+    db.execute("CREATE INDEX task_redo ON task (stage, behind, rank, unit) WHERE redo <> 0")
 
 
 #: version → the step that leads from it to the next one

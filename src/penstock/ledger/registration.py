@@ -13,6 +13,7 @@ from penstock.errors import DefinitionError
 from penstock.graph import Graph, build
 from penstock.ledger import Ledger, tasks
 from penstock.ledger.evaluating import forget_topics
+from penstock.ledger.order import place_again
 from penstock.ledger.outbox import listen
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.rebasing import rebase_definitions, rebase_inputs
@@ -156,6 +157,7 @@ def welcome_stages(ledger: Ledger, campaign: Campaign, graph: Graph, before: Map
             add_tasks(db, graph, values, name, 0, touched)
             continue
         tasks.recount(db, graph, name)
+        place_again(db, graph, values, name, before[name]["definition"])
         if before[name]["digest"] != stage.digest or before[name]["removed"]:
             forget_topics(db, name)
             drop_left_out(db, graph, values, name, [ROOT], touched)

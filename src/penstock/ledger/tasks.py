@@ -14,6 +14,7 @@ from penstock.decide import Next
 from penstock.graph import Graph
 from penstock.ledger.evaluating import work_out
 from penstock.ledger.history import append_with
+from penstock.ledger.order import place_sql, rank
 from penstock.ledger.outbox import announce
 from penstock.ledger.products import withdraw
 from penstock.ledger.units import ROOT, Values
@@ -29,8 +30,6 @@ CANCELLED = "cancelled by"  # and who did it
 UNKNOWN = "?"  # what a follower was made from when that changed under way: like nothing that is there
 
 OF_UNITS = "WHERE stage = ? AND unit IN (SELECT value FROM json_each(?))"
-#: ready tasks that may start: of a stage, suspects or not, at a time; without its index all of a stage would be read
-READY = "task INDEXED BY task_ready WHERE stage = ? AND state = 'ready' AND alone = ? AND (due IS NULL OR due <= ?)"
 
 TALLY = (
     "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT (stage, unit, state) DO UPDATE SET n = n + excluded.n"
@@ -56,19 +55,20 @@ def create(db: sqlite3.Connection, graph: Graph, values: Values, stage: str, *, 
     missing = f"+u.level = {level} AND u.gone IS NULL AND u.id > {after}"
     if not after:
         missing += f" AND NOT EXISTS (SELECT 1 FROM task t WHERE t.stage = {number} AND t.unit = u.id)"
-    insert = (
-        f"INSERT INTO task (stage, unit, state) SELECT {number}, u.id, '{state}' FROM unit u WHERE {missing}"
-    )
-    where = graph.stages[stage].where
-    if where is None:
-        made = db.execute(insert).rowcount
-    else:
-        rows = db.execute(f"SELECT u.* FROM unit u WHERE {missing}").fetchall()
+    definition = graph.stages[stage]
+    where, is_ranked = definition.where, isinstance(definition.order, Expression)
+    rows = db.execute(f"SELECT u.* FROM unit u WHERE {missing}").fetchall() if where or is_ranked else []
+    new, given = f"unit u WHERE {missing}", ()
+    if where is not None:
         said = work_out(values, f"{stage}.where", rows, partial(holds, where), else_=False)
-        units = [unit for unit, held in said.items() if held]
-        made = db.executemany(
-            f"INSERT INTO task (stage, unit, state) VALUES ({number}, ?, '{state}')", [(u,) for u in units]
-        ).rowcount
+        rows = [row for row in rows if said[row["id"]]]
+        new, given = (
+            "json_each(?) j JOIN unit u ON u.id = j.value",
+            (json.dumps([row["id"] for row in rows]),),
+        )
+    insert = f"INSERT INTO task (stage, unit, state, share, rank) SELECT {number}, u.id, '{state}'"
+    made = db.execute(f"{insert}, {', '.join(place_sql(definition))} FROM {new}", given).rowcount
+    rank(db, graph, values, stage, rows)
     if made > 0:
         count_created(db, graph, stage, state, made, after)
     return max(made, 0)

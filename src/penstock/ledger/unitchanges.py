@@ -12,6 +12,7 @@ from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
 from penstock.ledger.evaluating import forget_wrong, work_out
 from penstock.ledger.history import Entry, append
+from penstock.ledger.order import rank_under
 from penstock.ledger.readiness import RESTING, Touched, candidates, dependents, propagate
 from penstock.ledger.units import Change, Difference, Values, beneath, under
 from penstock.ledger.uses import Uses, write
@@ -34,6 +35,7 @@ def admit(db: sqlite3.Connection, graph: Graph, values: Values, difference: Diff
         reasons = affected(db, Uses(graph, stage), difference)
         drop_left_out(db, graph, values, stage, changed, touched)
         link_again(db, graph, values, stage, changed, touched)
+        rank_under(db, graph, values, stage, changed)
         add_tasks(db, graph, values, stage, 0 if again else difference.new_after, touched)
         touched.add(stage, (*difference.gone, *difference.back, *reasons))
         touched.reasons[stage] = reasons

@@ -89,6 +89,8 @@ class Request:
     tasks_per_node: int = 1
     exclusive: bool = False
     scratch_disk_bytes: int | None = None
+    behind: bool = False
+    """It is backfill: the user's other jobs go before it, where the scheduler knows such an order."""
     queue: str | None = None
     """The queue or partition that was chosen for its size; None: the site's own."""
 

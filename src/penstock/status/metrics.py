@@ -17,8 +17,8 @@ ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 #: the first ready task of a stage: units are numbered as they are first seen
 FIRST_READY = (
-    "SELECT u.at FROM task t INDEXED BY task_ready JOIN unit u ON u.id = t.unit WHERE t.stage = ? AND t.state = 'ready'"
-    " AND t.alone = 0 AND t.due IS NULL ORDER BY t.unit LIMIT 1"
+    "SELECT u.at FROM task t INDEXED BY task_ready JOIN unit u ON u.id = t.unit WHERE t.stage = ? AND t.behind = 0"
+    " AND t.alone = 0 AND t.state = 'ready' AND t.due IS NULL ORDER BY t.share, t.rank, t.unit LIMIT 1"
 )
 
 

@@ -41,7 +41,7 @@ CREATE TABLE task (
     stage INTEGER NOT NULL,
     unit INTEGER NOT NULL,
     state TEXT NOT NULL,                -- waiting ready queued running done failed blocked vetoed gone
-    due REAL,                           -- ready: not before
+    due REAL,                           -- ready: not before; NULL: now
     batch INTEGER,                      -- queued, running: its batch
     tries INTEGER NOT NULL DEFAULT 0,   -- attempts that cost a retry
     free INTEGER NOT NULL DEFAULT 0,    -- attempts that did not
@@ -54,12 +54,17 @@ CREATE TABLE task (
     redo INTEGER NOT NULL DEFAULT 0,    -- of a stale one, added up: 1 it is so whatever its input is, 2 it is made again unasked
     why TEXT,                           -- the reason of the state, where the state alone does not say it
     failed REAL,                        -- since when it needs a person, until it is done
+    behind INTEGER NOT NULL DEFAULT 0,  -- 1: backfill, which goes after all new data
+    share INTEGER NOT NULL DEFAULT 0,   -- the group in whose turn it goes; 0: none take turns
+    rank NOT NULL DEFAULT 0,            -- of its group the least goes first, then what was seen first
     marked INTEGER,                     -- of done: who said so, as we did not make it, and why: a `cause`
     PRIMARY KEY (stage, unit)
 ) WITHOUT ROWID;
-CREATE INDEX task_ready ON task (stage, alone, due, unit) WHERE state = 'ready';
+-- What may start now, in the order in which it does.
+CREATE INDEX task_ready ON task (stage, behind, alone, share, rank, unit) WHERE state = 'ready' AND due IS NULL;
+CREATE INDEX task_due ON task (due) WHERE due IS NOT NULL;
 CREATE INDEX task_batch ON task (batch) WHERE batch IS NOT NULL;
-CREATE INDEX task_redo ON task (stage, unit) WHERE redo <> 0;
+CREATE INDEX task_redo ON task (stage, behind, rank, unit) WHERE redo <> 0;
 CREATE INDEX task_failed ON task (stage, unit) WHERE state = 'failed'; -- status shows the first ones
 CREATE INDEX task_marked ON task (stage) WHERE marked IS NOT NULL;
 CREATE INDEX task_trouble ON task (failed) WHERE failed IS NOT NULL;
