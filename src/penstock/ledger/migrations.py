@@ -172,7 +172,7 @@ def add_order(db: sqlite3.Connection) -> None:
     """Add columns for the order in which tasks go; so far that was the one in which their units were seen."""
     db.execute("ALTER TABLE task ADD COLUMN behind INTEGER NOT NULL DEFAULT 0")
     db.execute("ALTER TABLE task ADD COLUMN share INTEGER NOT NULL DEFAULT 0")
-    db.execute("ALTER TABLE task ADD COLUMN rank NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE task ADD COLUMN rank BLOB NOT NULL DEFAULT 0")
     db.execute("DROP INDEX task_ready")
     db.execute("DROP INDEX task_redo")
     db.execute(

@@ -56,7 +56,7 @@ CREATE TABLE task (
     failed REAL,                        -- since when it needs a person, until it is done
     behind INTEGER NOT NULL DEFAULT 0,  -- 1: backfill, which goes after all new data
     share INTEGER NOT NULL DEFAULT 0,   -- the group in whose turn it goes; 0: none take turns
-    rank NOT NULL DEFAULT 0,            -- of its group the least goes first, then what was seen first
+    rank BLOB NOT NULL DEFAULT 0,       -- of its group the least goes first, then what was seen first
     marked INTEGER,                     -- of done: who said so, as we did not make it, and why: a `cause`
     PRIMARY KEY (stage, unit)
 ) WITHOUT ROWID;
