@@ -125,3 +125,40 @@ def test_many_that_may_not_be_redone_do_not_hide_those_that_may(lab: Lab) -> Non
     assert lab.run(stale=True).code == 0
     assert lab.outcomes("f", "clear", "u1") == ["ok", "ok"]
     assert lab.outcomes("f", "cloudy", "u0") == ["ok"]
+
+
+MERGED = """
+[stage.copy]
+each = "unit"
+command = ["sh", "-c", "test $0$2 != u22 || sleep 1.5; sleep 0.6; echo $0 > $1", "{unit}", "{product}", "{param.edition}"]
+products = "copy/{unit}.txt"
+params = { edition = 1 }
+[stage.look]
+each = "unit"
+after = ["copy"]
+command = ["sh", "-c", "echo look-$0-$2 >> runs; cp $3 $1", "{unit}", "{product}", "{param.edition}", "{inputs.copy}"]
+products = "look/{unit}.txt"
+params = { edition = 1 }
+[stage.merge]
+each = "campaign"
+after = ["look"]
+command = ["sh", "-c", "echo merge-$1 >> runs; touch $0", "{product}", "{param.edition}"]
+products = "all.txt"
+params = { edition = 1 }
+"""
+
+
+def test_a_merge_waits_for_members_that_are_stale_and_whose_upstreams_are_being_redone(lab: Lab) -> None:
+    assert lab.define(MERGED, units=2).run().code == 0
+    lab.define(MERGED.replace("edition = 1", "edition = 2"))
+    assert lab.run(stale=True).code == 0
+    again = lab.read("runs").splitlines()[3:]
+    assert again == ["look-u1-2", "look-u2-2", "merge-2"]
+
+
+def test_a_merge_does_not_wait_for_a_stale_member_that_cannot_be_redone(lab: Lab) -> None:
+    assert lab.define(MERGED, units=2).run().code == 0
+    lab.ask("veto", stage="look", unit=lab.unit("u2"), why="broken")
+    lab.define(MERGED.replace("edition = 1", "edition = 2"))
+    lab.run(stale=True)
+    assert lab.runs() == {"look-u1-1": 1, "look-u2-1": 1, "merge-1": 1, "look-u1-2": 1, "merge-2": 1}

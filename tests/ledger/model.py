@@ -216,6 +216,20 @@ class Model:
         overruled = self.vetoed(stage, key) or self.units[key].gone
         return self.allowed(stage, key) == "ready" and not overruled and not self.read_now(stage, key)
 
+    def awaits(self, stage: str, key: Key) -> bool:
+        """Whether one of its upstreams is stale, too, and will be redone."""
+        upstreams = [
+            (a.stage, k) for a in self.stages[stage].after for k in self.upstream_tasks(key, a, stage)
+        ]
+        upstreams += [(name, k) for name in self.expanders(stage) for k in self.under(key, name)]
+        return any(
+            self.state(s, k) == "done"
+            and self.tasks[s, k].stale
+            and not (self.vetoed(s, k) or self.units[k].gone)
+            and self.allowed(s, k) != "blocked"
+            for s, k in upstreams
+        )
+
     # --- what happens ---------------------------------------------------------------------------
 
     def look(self, found: Mapping[int, Mapping[Key, Found]], *, accept_gone: bool = False) -> None:
@@ -384,6 +398,7 @@ class Model:
         for stage in order:
             stale = [k for (s, k), t in self.tasks.items() if s == stage and t.ended == "done" and t.stale]
             free = [k for k in stale if not self.tasks[stage, k].held and self.may_be_redone(stage, k)]
+            free = [k for k in free if not self.awaits(stage, k)]
             for key in free:
                 self.tasks[stage, key].ended = None
             if free:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from penstock.conductor.scope import Scope
 from penstock.graph import Graph
 from penstock.ledger import Ledger
-from penstock.ledger.readiness import Touched, propagate, redo
+from penstock.ledger.awaiting import awaiting
+from penstock.ledger.readiness import Touched, make_ready, propagate, redoable
 from penstock.ledger.redoing import mark_next
 from penstock.ledger.tasks import CANCELLED
 from penstock.ledger.unitchanges import retry_failed
@@ -20,7 +21,7 @@ EVERY, UNASKED = "stale IS NOT NULL", "redo <> 0 AND redo > 1"  # which stale ta
 def redo_stale(ledger: Ledger, graph: Graph, scope: Scope, which: str = EVERY) -> int:
     """Make the stale tasks of a scope ready again, upstreams first; return how many.
 
-    A task waits while an upstream of it is still to be redone or while a reader of its products is at work.
+    A task waits while an upstream of it is being redone or still to be, or while a reader of its products is at work.
     """
     return next(
         (moved for stage in graph.ids if (moved := redo_stage(ledger, graph, scope, stage, which))), 0
@@ -36,13 +37,26 @@ def redo_stage(ledger: Ledger, graph: Graph, scope: Scope, stage: str, which: st
         return 0
     for rows in stale_pieces(ledger, graph.ids[stage], f"{which} AND {scope.where}"):
         with ledger.transaction() as db:
-            moved = redo(db, graph, stage, {row["unit"]: row["stale"] for row in rows})
+            moved = redo_piece(db, graph, scope, stage, rows, which)
             if which == UNASKED:
                 mark_next(ledger, graph, stage, moved)
             propagate(db, graph, {stage: moved})
         if moved or scope.is_open(ledger, graph):
             return len(moved)
     return 0
+
+
+def redo_piece(
+    db: sqlite3.Connection, graph: Graph, scope: Scope, stage: str, rows: Sequence[sqlite3.Row], which: str
+) -> list[int]:
+    """Make those of some stale tasks ready again that have nothing to wait for; return them."""
+    whys = {row["unit"]: row["stale"] for row in rows}
+    free = redoable(db, graph, stage, list(whys))
+    among = scope.condition(graph)
+    held = awaiting(db, graph, stage, free, f"{which} AND {among}") if free else set[int]()
+    moved = [unit for unit in free if unit not in held]
+    make_ready(db, graph, stage, {unit: whys[unit] for unit in moved})
+    return moved
 
 
 def stale_pieces(ledger: Ledger, stage_id: int, where: str) -> Iterator[list[sqlite3.Row]]:

@@ -201,15 +201,25 @@ def compare_inputs(
 
 
 def redo(db: sqlite3.Connection, graph: Graph, stage: str, whys: Mapping[int, str]) -> list[int]:
-    """Make done tasks ready again, unless an upstream is being made or a reader is active; return those that are."""
-    units = list(whys)
-    possible, never = may_run(db, graph, stage, units), overruled(db, graph, stage, units)
-    free = [unit for unit in possible if unit not in never and not read_now(db, graph, stage, unit)]
-    tasks.move(db, graph, stage, [tasks.Move(unit, "done", "ready", f"redo: {whys[unit]}") for unit in free])
-    rows = tasks.states_of(db, graph.ids[stage], free)
-    tasks.clear_stale(db, graph, stage, [unit for unit, row in rows.items() if row["stale"] is not None])
-    tasks.forget_marks(db, graph, stage, free)
+    """Make done tasks ready again that may be; return those that are."""
+    free = redoable(db, graph, stage, list(whys))
+    make_ready(db, graph, stage, {unit: whys[unit] for unit in free})
     return free
+
+
+def redoable(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> list[int]:
+    """Return the done tasks that may be made ready again: no upstream is being made, no reader is active."""
+    possible, never = may_run(db, graph, stage, units), overruled(db, graph, stage, units)
+    return [unit for unit in possible if unit not in never and not read_now(db, graph, stage, unit)]
+
+
+def make_ready(db: sqlite3.Connection, graph: Graph, stage: str, whys: Mapping[int, str]) -> None:
+    """Make done tasks ready again."""
+    moves = [tasks.Move(unit, "done", "ready", f"redo: {why}") for unit, why in whys.items()]
+    tasks.move(db, graph, stage, moves)
+    rows = tasks.states_of(db, graph.ids[stage], list(whys))
+    tasks.clear_stale(db, graph, stage, [unit for unit, row in rows.items() if row["stale"] is not None])
+    tasks.forget_marks(db, graph, stage, list(whys))
 
 
 def may_run(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> list[int]:
