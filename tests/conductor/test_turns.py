@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from penstock.conductor import Conductor
+from penstock.conductor.discovery import Discovery
 from penstock.conductor.steps import STEPS, apply_requests, collect, discover, submit
 from penstock.errors import DefinitionError
 from penstock.testing import MadeCampaign, ManualClock, Outcome, PretendSite, make_campaign
@@ -85,12 +86,88 @@ def test_a_tick_tells_two_tasks_with_one_product_as_a_run_does(made: MadeCampaig
         conductor.tick()
 
 
-def test_the_sources_are_looked_at_soon_after_news_and_ever_more_rarely_without(made: MadeCampaign) -> None:
+def test_sources_without_times_are_looked_at_soon_after_news_and_ever_more_rarely_without(
+    made: MadeCampaign,
+) -> None:
+    text = (made.root / "penstock.toml").read_text()
+    made.write(
+        "penstock.toml", text.replace('settle = "10s"', 'companions = ["{path}.json"]\nsettle = "10s"')
+    )
+    for name in "xyzw":
+        made.write(f"in/{name}.txt.json", "")
     seen = looks(made, 3000.0, {1500.0: lambda: made.write("in/w.txt", "w")})
     gaps = [later - earlier for earlier, later in pairwise(seen)]
     assert gaps[:9] == [2, 4, 8, 16, 32, 64, 128, 256, 300]
     found = next(n for n, at in enumerate(seen) if at >= 1500)
     assert gaps[found : found + 3] == [2, 4, 8]
+
+
+def test_folders_are_looked_at_every_few_seconds_and_a_new_file_is_found_at_once(made: MadeCampaign) -> None:
+    old(made.root / "in")
+    seen = looks(made, 60.0, {30.0: lambda: made.write("in/w.txt", "w")})
+    assert {later - earlier for earlier, later in pairwise(seen)} == {3}
+    assert len(made.states("a")) == 4
+
+
+def test_a_glance_finds_what_came_and_went_and_only_a_scan_of_all_what_was_written_in_place(
+    made: MadeCampaign,
+) -> None:
+    clock = ManualClock()
+    with conductor_of(made, clock) as conductor:
+        conductor.open_ended = True
+        glance = conductor.crew.discoverer.glance
+        old(made.root / "in")
+        conductor.discover()
+        made.write("in/w.txt", "w")
+        clock.turn(20.0)
+        assert glance()[1:4] == (1, 0, 0)
+        clock.turn(20.0)
+        glance()
+        (made.root / "in/x.txt").unlink()
+        assert glance()[1:4] == (0, 0, 1)
+        clock.turn(20.0)
+        glance()
+        with (made.root / "in/y.txt").open("a") as file:
+            file.write("more")
+        os.utime(made.root / "in/y.txt", (1_600_000_000, 1_600_000_000))
+        assert glance() == Discovery()
+        assert conductor.crew.discoverer.discover(open_ended=True)[1:4] == (0, 1, 0)
+    assert made.states("a") == {'["w"]': "ready", '["x"]': "gone", '["y"]': "ready", '["z"]': "ready"}
+
+
+def test_a_glance_writes_nothing_where_nothing_changed(made: MadeCampaign) -> None:
+    with conductor_of(made, ManualClock()) as conductor:
+        old(made.root / "in")
+        conductor.discover()
+        conductor.ledger.db.execute("PRAGMA query_only = ON")
+        assert conductor.crew.discoverer.glance() == Discovery()
+
+
+def test_after_a_scan_with_a_problem_all_is_scanned_until_there_is_none(made: MadeCampaign) -> None:
+    made.write("in/odd.name.txt.TXT", "")
+    made.write("in/sub/x", "")
+    with conductor_of(made, ManualClock()) as conductor:
+        conductor.open_ended = True
+        conductor.turn()
+        assert conductor.crew.discoverer.may_glance()
+        os.symlink("nowhere", made.root / "in/link.txt")
+        conductor.discover()
+        assert not conductor.crew.discoverer.may_glance()
+        (made.root / "in/link.txt").unlink()
+        conductor.turn(discover)
+        assert conductor.crew.discoverer.may_glance()
+
+
+def test_a_run_and_a_tick_scan_all(made: MadeCampaign) -> None:
+    for command in ("run", "tick"):
+        with Conductor(made.load(), command=command, clock=ManualClock(), site=made.site()) as conductor:
+            conductor.tick() if command == "tick" else conductor.discover()
+            assert conductor.crew.discoverer.was_whole
+
+
+def old(folder: Path) -> None:
+    """Let a folder look as if it did not change for long."""
+    os.utime(folder, (1_600_000_000, 1_600_000_000))
 
 
 def test_a_file_that_settles_is_looked_at_when_it_should_be_at_rest(made: MadeCampaign) -> None:

@@ -1,4 +1,8 @@
-"""Finding units: scan the sources, and bring ledger, tasks and open groups to what is there."""
+"""Finding units: scan the sources, and bring ledger, tasks and open groups to what is there.
+
+Who watches glances at the sources every few seconds: only folders whose time changed are looked into. What times do not
+tell (a file written in place, a file system without them) is found by the scan of all, every few minutes.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from penstock.clock import SystemClock
 from penstock.conductor.completeness import open_by_condition
 from penstock.conductor.context import Context, recorded_context
 from penstock.conductor.replacing import products_among
+from penstock.conductor.timekeeping import Timekeeper
 from penstock.conductor.unchanged import is_unchanged, nothing_new, remember
 from penstock.disk import server_time
 from penstock.errors import DefinitionError
@@ -26,6 +31,7 @@ from penstock.units import canonical
 SOON_S, SELDOM_S = 2.0, 300.0  # between looks at the sources, after news and at the most
 SETTLING_S, SETTLING_AT_MOST_S = 0.05, 10.0  # while a file is not at rest: its time may be another clock's
 SLOWNESS, SETTLING_SLOWNESS = 20, 10  # a look that took a second is not repeated for twenty, or ten
+GLANCE_S = 3.0  # between looks at the times of folders
 
 
 class Discovery(NamedTuple):
@@ -60,10 +66,11 @@ class Discoverer:
     """Scans the sources of one campaign."""
 
     def __init__(self, context: Context) -> None:
-        self.pause_s = SOON_S
+        self.pause_s, self.whole_at, self.was_whole = SOON_S, 0.0, True
         self.context = context
         self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
         self.values, self.clock = context.values, context.clock
+        self.times = Timekeeper(context.campaign)
 
     def discover(self, *, accept_gone: bool = False, open_ended: bool = False) -> Discovery:
         """Scan every source once.
@@ -71,13 +78,41 @@ class Discoverer:
         `open_ended`: more may come, so a group is open until the `complete` of its level is met;
         otherwise one full scan is taken as complete.
         """
-        opening: set[tuple[int, str]] = set()
-        seen, looks = Discovery(), [self.look(source) for source in self.sources]
+        self.was_whole = True
+        return self.scan_all(accept_gone=accept_gone, open_ended=open_ended)
+
+    def scan_all(self, *, accept_gone: bool = False, open_ended: bool = False) -> Discovery:
+        """Scan all folders of every source."""
+        self.times.widen(self.clock.monotonic(), self.server_now)
+        looks = [(source, self.look(source)) for source in self.sources]
+        return self.apply(looks, accept_gone=accept_gone, open_ended=open_ended)
+
+    def glance(self) -> Discovery:
+        """Scan the folders whose times changed, for who watches; the other sources wait for a scan of all."""
+        self.was_whole = False
+        due = self.times.narrow(self.clock.monotonic(), self.server_now)
+        if due is None:
+            return self.scan_all(open_ended=True)
+        looks = [(source, self.look_into(source)) for source in due]
+        if not looks and not self.campaign.complete:
+            return Discovery()
+        return self.apply(looks, open_ended=True)
+
+    def apply(
+        self,
+        looks: Sequence[tuple[Source, sources.ScanState]],
+        *,
+        accept_gone: bool = False,
+        open_ended: bool,
+    ) -> Discovery:
+        """Record what scans found, in one transaction."""
+        opening, seen = set[tuple[int, str]](), Discovery()
         with self.ledger.transaction():
-            self.note_settling([u for look in looks for u in look.unsettled])
-            for source, state in zip(self.sources, looks, strict=True):
+            self.note_settling([u for _, state in looks for u in state.unsettled])
+            for source, state in looks:
                 difference = self.merge(source, state, accept_gone=accept_gone)
                 self.note_problems(source, state, difference)
+                self.times.end(source, state, difference)
                 opening |= {(g, u.why) for u in state.unsettled for g in self.groups_of(u.key)}
                 seen = seen.plus(difference, state)
             if open_ended:
@@ -85,13 +120,22 @@ class Discoverer:
             self.open_groups(opening)
         return seen
 
+    def may_glance(self) -> bool:
+        """Whether the times of folders tell where something is new, and the scan of all is not due yet."""
+        return self.times.tell_all and self.clock.monotonic() < self.whole_at
+
     def pause(self, found: Discovery, *, took_s: float, open_ended: bool) -> float:
         """Return in how many seconds to scan again: when the next file is at rest, or, if more may come, now and then.
 
-        That is soon after news and more and more rarely without any; a single scan has no next one.
+        That is every few seconds where times of folders tell enough, else soon after news and more and more rarely
+        without any; a single scan has no next one.
         """
         self.pause_s = SOON_S if found.any_new_events else min(2 * self.pause_s, SELDOM_S)
         pause = max(self.pause_s, SLOWNESS * took_s) if open_ended else float("inf")
+        if open_ended and self.times.tell_all:
+            pause = GLANCE_S if self.was_whole else max(GLANCE_S, SLOWNESS * took_s)
+            if self.was_whole:
+                self.whole_at = self.clock.monotonic() + max(SELDOM_S, SLOWNESS * took_s)
         if found.settles_at is None:
             return pause
         soon = max(SETTLING_S, min(SETTLING_SLOWNESS * took_s, SETTLING_AT_MOST_S))
@@ -107,13 +151,20 @@ class Discoverer:
 
         Raises DefinitionError if it cannot be read and never could; one that gave units before does not stop the others.
         """
-        db, made = self.ledger.db, products_among(self.context, source)
-        first = sources.ScanState(self.clock.now(), made=made)
+        made, times = products_among(self.context, source), self.times.of(source)
+        first = sources.ScanState(self.clock.now(), made=made, times=times)
         if is_unchanged(self.ledger, source, self.campaign, first):
             return sources.ScanState(self.clock.now(), same=True)
+        return self.look_into(source)
+
+    def look_into(self, source: Source) -> sources.ScanState:
+        """Scan those folders of a source that its times have as due, else all of it, into the staging table."""
+        db, made = self.ledger.db, products_among(self.context, source)
         rows = db.execute("SELECT path, fingerprint, since FROM settling").fetchall()
         settling = {row[0]: (row[1], row[2]) for row in rows}
-        state = sources.ScanState(self.clock.now(), self.server_now, settling, made)
+        state = sources.ScanState(
+            self.clock.now(), self.server_now, settling, made, times=self.times.of(source)
+        )
         db.execute("BEGIN")
         try:
             stage_found(db, source.level, sources.scan(source, self.campaign, state))
@@ -139,8 +190,10 @@ class Discoverer:
             now=state.now_s,
             accept_gone=accept_gone,
             believe_gone=not (state.missing_roots or state.failed),
+            folders=state.times and state.times.due,
         )
-        remember(self.ledger, source, state, difference)
+        if not (difference.same and state.times and state.times.are_narrow):
+            remember(self.ledger, source, state, difference)
         admit(self.ledger.db, self.graph, self.values, difference)
         return difference
 

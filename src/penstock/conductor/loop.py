@@ -171,7 +171,8 @@ class Conductor:
         self.stopping = True
 
     def discover(self) -> Turn:
-        """Scan the sources now."""
+        """Scan all of the sources now."""
+        self.crew.discoverer.whole_at = 0.0
         return self.turn(discover)
 
     def submit(self) -> Turn:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from penstock.conductor.context import Context
 from penstock.conductor.looks import begin_look, end_look
 from penstock.ledger import tasks
+from penstock.ledger.absent import too_many_lost
 from penstock.ledger.products import LOST, marked, recorded
-from penstock.ledger.units import too_many_lost
 from penstock.site.differences import find_lost, say_missing
 
 SOURCE = "products"  # of the problem

@@ -158,8 +158,11 @@ def bring_home(crew: Crew, turn: Turn) -> float:
 
 def discover(crew: Crew, turn: Turn) -> float:
     """Scan the sources."""
-    begun = crew.clock.monotonic()
-    crew.found = found = crew.discoverer.discover(accept_gone=crew.accept_gone, open_ended=turn.open_ended)
+    begun, discoverer = crew.clock.monotonic(), crew.discoverer
+    if turn.open_ended and discoverer.may_glance():
+        crew.found = found = discoverer.glance()
+    else:
+        crew.found = found = discoverer.discover(accept_gone=crew.accept_gone, open_ended=turn.open_ended)
     if not turn.open_ended:
         check_found(crew.ledger, crew.context.campaign, found)
     if found.new or found.changed:
@@ -168,7 +171,7 @@ def discover(crew: Crew, turn: Turn) -> float:
     crew.context.scope.refresh(crew.ledger, crew.context.graph)
     turn.new += found.new
     took = crew.clock.monotonic() - begun
-    return turn.at + crew.discoverer.pause(found, took_s=took, open_ended=turn.open_ended)
+    return turn.at + discoverer.pause(found, took_s=took, open_ended=turn.open_ended)
 
 
 def look_for_clashes(crew: Crew, turn: Turn) -> None:

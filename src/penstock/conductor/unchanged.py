@@ -12,7 +12,8 @@ import sqlite3
 from penstock import __version__, sources
 from penstock.campaign import Campaign, Source
 from penstock.ledger import Ledger
-from penstock.ledger.units import Difference, count_living
+from penstock.ledger.absent import count_living
+from penstock.ledger.units import Difference
 
 
 def is_unchanged(ledger: Ledger, source: Source, campaign: Campaign, state: sources.ScanState) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 
 from penstock.graph import Graph
 from penstock.ledger import Ledger
+from penstock.ledger.absent import too_many_lost
 from penstock.ledger.products import ALTERED, Recorded, marked, recorded
 from penstock.ledger.redoing import choose
-from penstock.ledger.units import too_many_lost
 from penstock.site.differences import MISSING, UNREADABLE, Difference
 
 

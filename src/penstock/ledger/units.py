@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
 from penstock.campaign import Campaign
 from penstock.errors import DefinitionError
+from penstock.ledger.absent import count_living, find_gone, living_in
 from penstock.sources import Found
 from penstock.units import canonical, compact, identities, show_key
 
-MOST_LOST = 0.2  # more than this share gone at once is a broken mount rather than a clean-up
-FEW_LOST = 3  # so many of any number are removed by hand
 ROOT = 1
 
 MOST_SHOWN = 40  # characters of a value
@@ -100,20 +99,27 @@ def stage_unsettled(db: sqlite3.Connection, level: int, keys: Iterable[Sequence[
 
 
 def merge_found(
-    db: sqlite3.Connection, level: int, *, now: float, accept_gone: bool, believe_gone: bool = True
+    db: sqlite3.Connection,
+    level: int,
+    *,
+    now: float,
+    accept_gone: bool,
+    believe_gone: bool = True,
+    folders: Collection[str] | None = None,
 ) -> Difference:
-    """Update the unit table from the staging table."""
+    """Update the unit table from the staging table; `folders`: the scan looked into these alone."""
     leave_archived(db, level)
     highest = db.execute("SELECT max(id) FROM unit").fetchone()[0]
     present = db.execute(f"SELECT count(*) FROM found{level} WHERE resting").fetchone()[0]
-    known = count_living(db, level)
+    within = living_in(db, level, folders) if folders else None
+    known = count_living(db, level) if within is None else len(within)
     if present == known == count_same(db, level):
         return Difference(present, 0, highest, same=True)
     insert_groups(db, level, highest, now)
     changed, back = changed_and_back(db, level)
     upsert(db, level, highest, now)
     sought = known and believe_gone
-    gone, suspicious = find_gone(db, level, accept_gone=accept_gone) if sought else ([], 0)
+    gone, suspicious = find_gone(db, level, within, accept_gone=accept_gone) if sought else ([], 0)
     db.executemany("UPDATE unit SET gone = ? WHERE id = ?", ((now, unit) for unit in gone))
     new = count_new(db, level, highest)
     return Difference(present, new, highest, changed, gone, back, suspicious, level, now)
@@ -125,12 +131,6 @@ def leave_archived(db: sqlite3.Connection, level: int) -> None:
         f"DELETE FROM found{level} WHERE key IN (SELECT key FROM unit WHERE level = ? AND archived IS NOT NULL)",
         (level,),
     )
-
-
-def count_living(db: sqlite3.Connection, level: int) -> int:
-    """Count the units whose input existed at the last scan."""
-    sql = "SELECT count(*) FROM unit WHERE +level = ? AND origin = 'source' AND gone IS NULL"
-    return db.execute(sql, (level,)).fetchone()[0]
 
 
 def count_same(db: sqlite3.Connection, level: int) -> int:
@@ -208,24 +208,6 @@ def ancestry(level: int) -> tuple[str, str, str]:
     values = "".join(f", u{n}.id" for n in above)
     joins = " ".join(f"JOIN unit u{n} ON u{n}.level = {n} AND u{n}.key = f.p{n}" for n in above)
     return columns, values, joins
-
-
-def find_gone(db: sqlite3.Connection, level: int, *, accept_gone: bool) -> tuple[list[int], int]:
-    """Return the units whose input was removed, or how many when they are too many to believe."""
-    rows = db.execute(
-        "SELECT id FROM unit WHERE level = ? AND origin = 'source' AND gone IS NULL"
-        f" AND key NOT IN (SELECT key FROM found{level})",
-        (level,),
-    )
-    gone = [row[0] for row in rows]
-    if gone and not accept_gone and too_many_lost(len(gone), count_living(db, level)):
-        return [], len(gone)
-    return gone, 0
-
-
-def too_many_lost(lost: int, all_of_them: int) -> bool:
-    """Whether so many are gone at once that a disk is probably not mounted."""
-    return lost > max(FEW_LOST, MOST_LOST * all_of_them) or 1 < lost == all_of_them
 
 
 def how_changed(before: str, after: str) -> str:

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from penstock.campaign import Campaign, FileSource, FunctionSource, Source, TableSource
-from penstock.sources.files import contents_of_files, scan_files
+from penstock.sources.files import contents_of_files, scan_files, times_of
 from penstock.sources.found import Found, Problem, ScanState, Unsettled
 from penstock.sources.function import import_function, scan_function
 from penstock.sources.nothing import explain_nothing
 from penstock.sources.table import contents_of_table, scan_table
+from penstock.sources.times import Times
 
 __all__ = [
     "Found",
     "Problem",
     "ScanState",
+    "Times",
     "Unsettled",
     "contents",
     "explain_nothing",
     "import_function",
     "scan",
+    "times_of",
 ]
 
 

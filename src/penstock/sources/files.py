@@ -18,6 +18,7 @@ from penstock.errors import DefinitionError
 from penstock.runner.kinds import kind_of
 from penstock.sources.found import Found, Problem, ScanState, Shape, Unsettled
 from penstock.sources.strangers import Strangers
+from penstock.sources.times import Times
 from penstock.sources.walk import Folder, Walk, entries, readable, unreadable
 from penstock.units import Matched, Segment, Value, show_key
 
@@ -48,6 +49,13 @@ def contents_of_files(source: FileSource, campaign: Campaign, state: ScanState) 
     return scan.contents()
 
 
+def times_of(source: FileSource, campaign: Campaign) -> Times | None:
+    """Return new times of a source; None where the units of a folder follow not from its files alone."""
+    if source.many or source.companions or _key_may_repeat(source, campaign):
+        return None
+    return Times("" if source.pattern.absolute else f"{campaign.root}/")
+
+
 class FileScan:
     """One scan of one file source."""
 
@@ -70,10 +78,12 @@ class FileScan:
         self.state.contents = self.contents()
 
     def contents(self) -> str | None:
-        """Return a digest of the files that were seen, unless more than they count or something was wrong."""
+        """Return a digest of all files, unless some were not seen, more than they count or something was wrong."""
         state = self.state
+        if not self.simple or (state.times and state.times.are_narrow):
+            return None
         wrong = state.problems or state.missing_roots or self.strangers.count
-        return self.digest.hexdigest() if self.simple and not wrong else None
+        return None if wrong else self.digest.hexdigest()
 
     def singles(self) -> Iterator[Found]:
         """Yield a unit for each file. Kept in one loop: it is run 10⁵ times a second."""
@@ -151,6 +161,8 @@ class FileScan:
             self.state.problems.append(unreadable(shown, error))
             return
         try:
+            if self.state.times:
+                self.state.times.note(shown, os.fstat(descriptor))
             if self.source.partial:
                 self.note_held(folder, descriptor, self.source.partial.segments[-1])
             for name, found, look in self.matching(shown, descriptor):

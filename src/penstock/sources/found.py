@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from penstock.campaign import Campaign, Source
 from penstock.errors import DefinitionError
+from penstock.sources.times import Times
 from penstock.units import Value, compact, iso, read_value
 
 
@@ -51,12 +52,14 @@ class ScanState:
     `settling` holds path → (fingerprint, since) of the files that earlier scans saw before they were at rest;
     `made` are the paths of penstock's own products, which are no units. `contents` is a digest of all that the units
     follow from, once the scan is over, where one can be made; `same` says that it is unchanged and was not scanned.
+    `times`: what is known of its folders, and which of them are looked into.
     """
 
     now_s: float
     server_now: Callable[[int], float | None] = _no_server_clock
     settling: Mapping[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
     made: frozenset[str] = frozenset()
+    times: Times | None = None
     contents: str | None = None
     same: bool = False
     problems: list[Problem] = field(default_factory=list[Problem])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ class Walk:
     """One pass over the folders of `pattern` under `root`; problems go to `state`."""
 
     def __init__(self, pattern: Pattern, root: Path, state: ScanState) -> None:
-        self._state = state
+        self._state, self._times = state, state.times
         self._segments = pattern.segments
         self._last = len(pattern.segments) - 1
         self._start = "/" if pattern.absolute else ""
@@ -51,23 +52,31 @@ class Walk:
     def _folder(
         self, shown: str, depth: int, texts: tuple[str, ...], values: dict[str, Any]
     ) -> Iterator[Folder | Leaving]:
-        segment = self._segments[depth]
+        segment, times = self._segments[depth], self._times
+        if times and not times.is_entered(shown):
+            return
         if depth == self._last:
             yield Folder(shown, self._root + shown, texts, values)
         elif segment.literal is not None:
+            self._note(shown)
             if os.path.isdir(f"{self._root}{shown}{segment.literal}"):
                 yield from self._folder(f"{shown}{segment.literal}/", depth + 1, texts, values)
         else:
             yield from self._folders(segment, shown, depth, texts, values)
         yield Leaving(depth)
 
+    def _note(self, shown: str) -> None:
+        """Note the time of a folder before it is looked into."""
+        if self._times:
+            with suppress(OSError):  # whoever lists it tells
+                self._times.note(shown, os.stat(self._root + shown or "."))
+
     def _folders(
         self, segment: Segment, shown: str, depth: int, texts: tuple[str, ...], values: dict[str, Any]
     ) -> Iterator[Folder | Leaving]:
-        for entry in entries(self._root + shown, shown, self._state):
-            name = entry.name
+        for name in self._names(segment, shown):
             found = segment.match(name)
-            if found is None or name == OWN_FOLDER or not entry.is_dir():
+            if found is None:
                 continue
             below = texts + found.groups()
             read = readable(shown, name, self._state) and segment.read(below, values)
@@ -75,6 +84,16 @@ class Walk:
                 yield from self._folder(f"{shown}{name}/", depth + 1, below, read)
             elif read:
                 self._state.problems.append(Problem(shown + name, f"badly named: {read}"))
+
+    def _names(self, segment: Segment, shown: str) -> Iterator[str]:
+        """Yield the names of the folders in one that match: those that are there, or lead to where something changed."""
+        if self._times and not self._times.is_due(shown):
+            yield from sorted(self._times.under[shown])
+            return
+        self._note(shown)
+        for entry in entries(self._root + shown, shown, self._state):
+            if segment.match(entry.name) and entry.name != OWN_FOLDER and entry.is_dir():
+                yield entry.name
 
 
 def names_like(pattern: Pattern, root: Path) -> Iterator[str]:
