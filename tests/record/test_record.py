@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 import penstock.record
+from penstock import config
 from penstock.clock import SystemClock
 from penstock.conductor import Conductor
 from penstock.errors import DefinitionError, NothingYet
@@ -116,3 +117,38 @@ def test_history_tells_attempts_and_vetoes_in_their_order(ran, record):
 
 def test_history_of_a_pattern_is_that_of_all_its_units(record):
     assert {event.unit for event in record.history("*/00001")} == {"2020-01-17/00001", "2020-01-18/00001"}
+
+
+def test_units_come_with_the_state_of_a_stage_whether_it_has_a_task_for_them_or_not(record):
+    units = list(record.units("run", "fit"))
+    assert [(unit.unit, unit.state) for unit in units] == [
+        (task.unit, task.state) for task in record.tasks("fit")
+    ]
+    assert units[0].key == ("2020-01-17", 1)
+    assert {(unit.gone, unit.archived) for unit in units} == {(False, False)}
+    assert {unit.state for unit in record.units("run", "merge")} == {None}
+    assert {unit.state for unit in record.units("run")} == {None}
+
+
+@pytest.mark.parametrize("asked", [("nite",), ("run", "fti")])
+def test_units_of_what_is_not_there_are_refused_at_once(record, asked):
+    with pytest.raises(DefinitionError):
+        record.units(*asked)
+
+
+def test_a_log_is_the_output_of_the_last_attempt(record):
+    assert record.log("fit", "2020-01-17/00001") == b""
+    with pytest.raises(DefinitionError):
+        record.log("fit", "2021-01-17/00001")
+
+
+def test_a_look_begins_a_record_and_gives_nothing_out(winter):
+    file = winter.root / "penstock.toml"
+    file.write_text(file.read_text().replace("[units]", '[units]\ncomplete = { night = "quiet 0s" }'))
+    with penstock.record.look(winter.root) as begun:
+        assert {task.state for task in begun.tasks("fit")} == {"ready"}
+        assert len(list(begun.units("run"))) == 6
+    with Conductor(config.load(winter.root), command="run"):  # which looks itself
+        (winter.root / "raw/2020-01-17/00004_DATA.txt").write_text("x")
+        with penstock.record.look(winter.root) as looked:
+            assert len(list(looked.units("run"))) == 6

@@ -175,6 +175,11 @@ class Conductor:
         self.crew.discoverer.whole_at = 0.0
         return self.turn(discover)
 
+    def look(self) -> Turn:
+        """Scan the sources as one who watches does: more may come, and nothing is given out."""
+        self.open_ended = True
+        return self.turn(discover)
+
     def submit(self) -> Turn:
         """Submit what is ready now."""
         return self.turn(submit)

@@ -13,18 +13,19 @@ with penstock.record.open("winter") as record:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from penstock.record.rows import Event, ProductRow, ResultRow, TaskRow
+from penstock.record.rows import Event, ProductRow, ResultRow, TaskRow, UnitRow
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
     from penstock.status import Status
 
-__all__ = ["Event", "ProductRow", "Record", "ResultRow", "TaskRow", "open"]
+__all__ = ["Event", "ProductRow", "Record", "ResultRow", "TaskRow", "UnitRow", "look", "open"]
 
 
 def open(root: Path | str) -> Record:
@@ -37,6 +38,21 @@ def open(root: Path | str) -> Record:
     return Record(Ledger.open(Path(root).absolute(), readonly=True))
 
 
+def look(root: Path | str) -> Record:
+    """Open the record of a campaign after a look at its sources; one that was never run begins with it.
+
+    Nothing is given out, and more may come: it is as the first half of a `penstock tick`. Where a conductor is at work,
+    that one looks. Raises DefinitionError, and LedgerError if it cannot be read.
+    """
+    from penstock import config
+    from penstock.conductor import Conductor
+    from penstock.errors import Held
+
+    with suppress(Held), Conductor(config.load(Path(root).absolute()), command="look") as conductor:
+        conductor.look()
+    return open(root)
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """An open record: each question reads what is there at that moment, and nothing is written.
@@ -45,6 +61,11 @@ class Record:
     """
 
     ledger: Ledger
+
+    @property
+    def root(self) -> Path:
+        """The campaign's folder."""
+        return self.ledger.root
 
     @property
     def note(self) -> str | None:
@@ -73,6 +94,17 @@ class Record:
 
         return read_tasks(self.ledger, Wanted(stage, unit, state, where, stale))
 
+    def units(self, level: str, stage: str | None = None) -> Iterator[UnitRow]:
+        """Yield the units of a level, those too that are gone or have no task; with the state of a stage's task.
+
+        Example: `[unit.unit for unit in record.units("run", "fit") if unit.gone and unit.state == "done"]`.
+
+        Raises DefinitionError if there is no such level or stage.
+        """
+        from penstock.record.reading import read_units
+
+        return read_units(self.ledger, level, stage)
+
     def results(self, stage: str, unit: str | None = None) -> Iterator[ResultRow]:
         """Yield what the done tasks of a stage returned and used, as of the attempt that made them.
 
@@ -87,6 +119,16 @@ class Record:
         from penstock.record.reading import Wanted, read_products
 
         return read_products(self.ledger, Wanted(stage, unit))
+
+    def log(self, stage: str, unit: str) -> bytes:
+        """Return what the task of a stage wrote in its last attempt.
+
+        Raises DefinitionError if there is no such stage or unit, and LedgerError if it was not tried, or the log is gone.
+        """
+        from penstock.explain import find_stage, find_units, read_log
+
+        [found] = find_units(self.ledger, unit, stage)
+        return read_log(self.ledger, found, find_stage(self.ledger.db, stage)).raw
 
     def status(self, *, problems: int = 10) -> Status:
         """Return where the campaign stands, as `penstock status` shows it."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from penstock.display import Labels
+from penstock.errors import DefinitionError
 from penstock.explain import find_stage, find_under
 from penstock.ledger import Ledger
-from penstock.record.rows import Key, ProductRow, ResultRow, TaskRow
+from penstock.record.rows import Key, ProductRow, ResultRow, TaskRow, UnitRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,11 @@ class Wanted:
 TASKS = (
     "SELECT unit.id, unit.key, unit.fields, task.state, task.why, task.stale, task.tries FROM task CROSS JOIN unit"
     " WHERE unit.id = task.unit AND task.stage = :stage"
+)
+UNITS = (
+    "SELECT unit.key, unit.gone IS NOT NULL, unit.archived IS NOT NULL, task.state, task.why, task.stale FROM unit"
+    " LEFT JOIN task ON task.unit = unit.id AND task.stage = :stage"
+    " WHERE unit.level = :level AND unit.origin <> 'group' ORDER BY unit.id"
 )
 RESULTS = (
     "SELECT unit.key, task.stale, attempt.* FROM task CROSS JOIN unit CROSS JOIN attempt WHERE unit.id = task.unit"
@@ -60,6 +67,25 @@ def read_tasks(ledger: Ledger, wanted: Wanted) -> Iterator[TaskRow]:
         for stage, row in rows
         if keep is None or row["id"] in keep
     )
+
+
+def read_units(ledger: Ledger, level: str, stage: str | None) -> Iterator[UnitRow]:
+    """Return the units of a level; what is wrong with the question is said now, not at the first row."""
+    labels = Labels.read(ledger.db)
+    if level not in labels.levels:
+        raise DefinitionError(f"there is no level {level!r}: choose one of {', '.join(labels.levels)}")
+    depth, number = labels.levels.index(level) + 1, find_stage(ledger.db, stage)["id"] if stage else None
+    writers = [cache(labels.writer(each)) for each in range(1, depth + 1)]
+    rows = ledger.db.execute(UNITS, {"stage": number, "level": depth})
+    return (unit_of(row, writers) for row in rows)
+
+
+def unit_of(row: sqlite3.Row, writers: Sequence[Callable[[Any], str]]) -> UnitRow:
+    """Return a unit; `writers` print its values."""
+    key, gone, archived, state, why, stale = row
+    values = tuple(json.loads(key))
+    name = "/".join([write(value) for write, value in zip(writers, values, strict=True)])
+    return UnitRow(name, values, bool(gone), bool(archived), state, why, stale)
 
 
 def read_results(ledger: Ledger, wanted: Wanted) -> Iterator[ResultRow]:

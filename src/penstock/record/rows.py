@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 Key = Mapping[str, Any]
 """Level → value, typed as the definition says, coarse to fine."""
@@ -24,6 +24,18 @@ class TaskRow:
     why: str | None
     stale: str | None  # why it is stale, of what is done
     tries: int  # attempts that cost a retry
+
+
+class UnitRow(NamedTuple):
+    """One unit that a source or a stage named, and how it stands with the stage that was asked about, if it has a task."""
+
+    unit: str
+    key: tuple[Any, ...]
+    gone: bool  # its input is missing
+    archived: bool  # on purpose
+    state: str | None = None
+    why: str | None = None
+    stale: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
