@@ -22,6 +22,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from penstock.errors import DefinitionError
+from penstock.units import Template
 from penstock.workflows.detector.bits import STATUS
 from penstock.workflows.detector.faults import Refused
 from penstock.workflows.detector.ndarrayfile import read_text, text_of
@@ -48,6 +49,13 @@ class Place:
     @property
     def folder(self) -> Path:
         return self.calib / self.group / self.source / self.kind
+
+
+def place_of(given: Mapping[str, Any], values: Mapping[str, Any]) -> Place:
+    """Give the place that parameters name; `values` are those of its placeholders. Raises DefinitionError."""
+    words = [name for name in ("calib", "group", "source", "kind") if name in given]
+    written = {name: Template.parse(str(given[name])).render(values, in_path=True) for name in words}
+    return Place(Path(written.pop("calib")), **written)
 
 
 @dataclass(frozen=True, slots=True)

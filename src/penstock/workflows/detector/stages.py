@@ -71,14 +71,14 @@ def sums(task: Task) -> dict[str, Any]:
 
 
 def merge(task: Task) -> dict[str, Any]:
-    """Judge the pixels of a run from its parts (each = "run", after = ["sums"]); products as of `status`."""
+    """Judge the pixels of a run from its parts (each = "run", after = their sums); products as of `status`."""
     from penstock.workflows.detector.passes import Measured, tell_sentinels
     from penstock.workflows.detector.products import merge_sums
     from penstock.workflows.detector.status import judge
 
     with _failing(task):
         run = _open(task)
-        made = merge_sums(task.inputs["sums"])
+        made = merge_sums(_inputs(task))
         judged = judge(made, _settings(task), _known(task, run))
         left_out = len(run) - made.frames
         told = [f"{left_out} frames left out: blank, or a sentinel in every pixel"] if left_out else []
@@ -86,22 +86,25 @@ def merge(task: Task) -> dict[str, Any]:
 
 
 def deploy(task: Task) -> dict[str, Any]:
-    """Put the map of a run in force from that run on (each = "run", after = ["status"]); it makes no product.
+    """Put the map of a run in force from that run on (each = "run", after = the process); it makes no product.
 
-    Parameters: `calib`, `group`, `source`, perhaps `kind` and `detector`; `conditions`, a table of `Conditions`. The last
-    value of the key is the run's number. What is refused fails for good, and changes nothing.
+    Parameters: `calib` (with placeholders: `/data/{instrument}/{experiment}/calib`), `group`, `source`, perhaps `kind` and
+    `detector`; `conditions`, a table of `Conditions`. The last value of the key is the run's number. What is refused
+    fails for good, and changes nothing.
     """
-    from penstock.workflows.detector.deploying import Conditions, Place
+    from penstock.workflows.detector.deploying import Conditions, place_of
     from penstock.workflows.detector.deploying import deploy as put_in_force
     from penstock.workflows.detector.products import read_product
     from penstock.workflows.detector.settings import check_words
 
+    made = next((path for path in _inputs(task) if path.suffix == ".h5"), None)
+    if made is None:
+        task.log("nothing to deploy: the run was only marked as processed")
+        return {}
     with _failing(task):
-        given, made = task.params, next(path for path in task.inputs["status"] if path.suffix == ".h5")
+        given = task.params
         check_words(Conditions, given.get("conditions", {}), "condition of a deployment")
-        place = Place(
-            Path(given["calib"]), given["group"], given["source"], given.get("kind", "pixel_status")
-        )
+        place = place_of(given, task.fields)
         chosen = {
             "detector": given.get("detector", ""),
             "conditions": Conditions(**given.get("conditions", {})),
@@ -109,6 +112,29 @@ def deploy(task: Task) -> dict[str, Any]:
         found = put_in_force(place, int(task.key[-1]), read_product(made).arrays.get("status"), **chosen)
     task.log(str(found))
     return {"bad": found.bad, "newly_bad": found.newly_bad, "newly_good": found.newly_good}
+
+
+def trend(task: Task) -> dict[str, Any]:
+    """Show how the pixels went from run to run (each = "experiment", after = the process, members = "done").
+
+    Products `page` (HTML), `picture` (PNG) and `table` (CSV, a run a line). `params.pages` says where the page of a run
+    is, as seen from `page`, with placeholders.
+    """
+    from penstock.units import Template
+    from penstock.workflows.detector.trend import read_trend, write_trend
+
+    runs = read_trend(path for path in _inputs(task) if path.suffix == ".h5")
+    title = f"Pixels of {'/'.join(map(str, task.key))}, run by run"
+    pages, (instrument, experiment, *_) = task.params.get("pages"), task.key
+    named = {"instrument": instrument, "experiment": experiment}
+    link = (lambda run: Template.parse(pages).render(named | {"run": run}, in_path=True)) if pages else None
+    made = {name: task.product(name) for name in ("picture", "table")}
+    write_trend(task.product("page"), runs, title, **made, link=link)
+    return {"runs": len(runs), "judged": sum(run.judged for run in runs)}
+
+
+def _inputs(task: Task) -> list[Path]:
+    return [path for paths in task.inputs.values() for path in paths]
 
 
 def _paths(task: Task) -> list[Path]:
@@ -147,18 +173,29 @@ def _write(task: Task, made: Measured) -> dict[str, Any]:
     """Write the products of a run; give what its result says."""
     from penstock.workflows.detector.bits import count_bits
     from penstock.workflows.detector.page import write_run_page
-    from penstock.workflows.detector.products import write_product
+    from penstock.workflows.detector.products import write_product, write_texts
 
     judged, key = made.judged, "/".join(map(str, task.key))
     write_product(task.product("status"), judged, {"run": key}, made.told)
     page, folder = task.product("page"), task.product("pictures")
     write_run_page(page, judged, f"Pixels of {key}", folder=folder, facts={"run": key}, told=made.told)
+    if texts := _product_if_any(task, "texts"):
+        texts.mkdir()
+        write_texts(texts, f"r{task.key[-1]:04d}", judged, {"RUN": key})
     for each in made.told:
         task.log(each)
     if judged.status is None:
         return {"frames": judged.frames, "judged": False, "why": judged.why}
     bad, bits = int((judged.mask == 0).sum()), count_bits(judged.status)
     return {"frames": judged.frames, "judged": True, "bad": bad, "bits": bits, "told": made.told}
+
+
+def _product_if_any(task: Task, name: str) -> Path | None:
+    """Give the place of a product that a stage may go without."""
+    try:
+        return task.product(name)
+    except ValueError:
+        return None
 
 
 @contextmanager

@@ -1,0 +1,333 @@
+"""`penstock detector …`: the commands; those of the old scripts answer to their numbers, too."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from penstock.errors import DefinitionError
+from penstock.workflows.setup.options import bundle
+
+if TYPE_CHECKING:
+    from penstock.record import Record
+    from penstock.workflows.detector.runs import Run
+
+#: number of the old scripts → the command, and what goes with it
+NUMBERS = {
+    "1": ("new",),
+    "2": ("new", "--all"),
+    "4": ("missing",),
+    "5": ("statistics", "--runs"),
+    "10": ("mark",),
+    "20": ("mark", "--all"),
+    "40": ("archive",),
+}
+
+
+class Numbered(click.Group):
+    """A group whose commands answer to the numbers that they had."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, [*NUMBERS.get(args[0], (args[0],)), *args[1:]])
+
+
+folder_option = click.option(
+    "-C",
+    "--campaign",
+    "folder",
+    metavar="DIR",
+    default=".",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The campaign's folder [default: here].",
+)
+process_option = click.option("--process", metavar="NAME", help="Which process [the first].")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+submit_option = click.option(
+    "--submit", "-s", is_flag=True, help="Do it; without, only say what would be done."
+)
+all_option = click.option(
+    "--all", "-a", "every", is_flag=True, help="Of all experiments, not only controlled ones."
+)
+experiments_argument = click.argument("experiments", nargs=-1, metavar="[EXPERIMENT...]")
+listing = bundle(experiments_argument, process_option, folder_option)
+
+
+@click.group("detector", cls=Numbered, invoke_without_command=True)
+@click.pass_context
+def group(ctx: click.Context) -> None:
+    """Runs of detectors: which are new, which were processed, which are gone.
+
+    Without a command, the campaign's experiments. What changes anything does so with --submit only. The numbers of the
+    old scripts are commands, too: 1, 2, 4, 5, 10, 20, 40.
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(statistics, experiments=(), process=None, folder=Path(), runs=False, as_json=False)
+
+
+def opened(folder: Path, *, look: bool = False) -> Record:
+    """Open the record, after a look at the data if that is wished or was never done."""
+    from penstock import record
+    from penstock.errors import NothingYet
+
+    if look:
+        return record.look(folder)
+    try:
+        return record.open(folder)
+    except NothingYet:
+        return record.look(folder)
+
+
+def chosen(found: Record, process: str | None, experiments: Sequence[str]) -> tuple[str, list[Run]]:
+    """Give the process that is meant, and the runs."""
+    from penstock.workflows.detector.runs import first_process, read_runs
+
+    name = process or first_process(found)
+    return name, read_runs(found, name, experiments)
+
+
+def print_runs(runs: Iterable[Run], *, as_json: bool) -> None:
+    """Print a line a run."""
+    if as_json:
+        click.echo(json.dumps([run._asdict() for run in runs]))
+        return
+    lines = (f"{run.unit}  {run.state}{f': {run.why}' if run.why else ''}" for run in runs)
+    if text := "\n".join(lines):
+        click.echo(text)
+
+
+def say(text: str) -> None:
+    """Print a sentence that is no part of a list."""
+    click.echo(text, err=True)
+
+
+def of_experiments(runs: Sequence[Run]) -> str:
+    """Count runs and their experiments."""
+    number = len({run.experiment for run in runs})
+    return f"{len(runs):,} run{'s' * (len(runs) != 1)} of {number:,} experiment{'s' * (number != 1)}"
+
+
+@group.command()
+@listing
+@click.option("--runs", is_flag=True, help="Also each run.")
+@json_option
+def statistics(
+    experiments: Sequence[str], process: str | None, folder: Path, runs: bool, as_json: bool
+) -> None:
+    """Count the runs of each instrument and experiment by their states; with --runs list them, too (5)."""
+    from penstock.workflows.detector.runs import Counts, by_experiment, by_instrument, table_of, without_data
+
+    with opened(folder) as found:
+        name, every = chosen(found, process, experiments)
+    counts = [*by_instrument(every), *by_experiment(every), Counts.of("all", every)]
+    if as_json:
+        told = {"process": name, "counts": [each.to_json() for each in counts]}
+        click.echo(json.dumps(told | ({"runs": [run._asdict() for run in every]} if runs else {})))
+        return
+    click.echo("\n".join(table_of(counts)))
+    if runs:
+        print_runs(every, as_json=False)
+    for absent in without_data(folder, every) if not experiments else ():
+        say(f"warning: {absent} is in experiments.txt, and has no run")
+
+
+@group.command()
+@listing
+@all_option
+@click.option("--submit", "-s", is_flag=True, help="Give out what is new, by one `penstock tick`.")
+@json_option
+@click.pass_context
+def new(
+    ctx: click.Context,
+    experiments: Sequence[str],
+    process: str | None,
+    folder: Path,
+    every: bool,
+    submit: bool,
+    as_json: bool,
+) -> None:
+    """List the runs that were not processed yet, of controlled experiments (1) or of --all (2)."""
+    from penstock.workflows.detector.runs import SEEN
+
+    with opened(folder) as found:
+        name, runs = chosen(found, process, experiments)
+    wanted = [run for run in runs if run.new and (every or run.state != SEEN)]
+    print_runs(wanted, as_json=as_json)
+    say(f"{of_experiments(wanted)} not processed by {name}")
+    if submit:
+        ctx.exit(run_penstock(folder, "tick"))
+
+
+@group.command()
+@listing
+@all_option
+@click.option("--why", default="marked as processed", show_default=True, help="The reason, for the record.")
+@submit_option
+def mark(
+    experiments: Sequence[str], process: str | None, folder: Path, every: bool, why: str, submit: bool
+) -> None:
+    """Count runs as processed that were not: of controlled experiments (10) or of --all (20)."""
+    from penstock.workflows.detector.runs import SEEN
+
+    with opened(folder, look=submit) as found:
+        name, runs = chosen(found, process, experiments)
+        wanted = [run for run in runs if run.new and run.state != SEEN]
+        others = [run for run in runs if run.new and run.state == SEEN] if every else []
+        act(found, "mark", wanted, stage=process, why=why, submit=submit)
+    if others:
+        say(
+            f"{of_experiments(others)} that are not controlled have nothing to mark: {name} leaves them alone"
+        )
+
+
+@group.command()
+@listing
+@json_option
+def missing(experiments: Sequence[str], process: str | None, folder: Path, as_json: bool) -> None:
+    """List the runs that the record has and the disk has no more (4)."""
+    from penstock.workflows.detector.exchange import kept_in, lost_lines
+
+    with opened(folder) as found:
+        name, runs = chosen(found, process, experiments)
+        lost = lost_lines(kept_in(found.root, name), runs)
+    gone = [run for run in runs if run.gone and not run.archived]
+    print_runs(gone, as_json=as_json)
+    if not as_json:
+        for (instrument, experiment), numbers in lost.items():
+            click.echo("\n".join(f"{instrument}/{experiment}/{number:04d}  old" for number in numbers))
+    say(f"{of_experiments(gone)} gone; {sum(map(len, lost.values())):,} of the old record")
+
+
+@group.command()
+@listing
+@click.option("--why", default="removed from disk", show_default=True, help="The reason, for the record.")
+@submit_option
+def archive(experiments: Sequence[str], process: str | None, folder: Path, why: str, submit: bool) -> None:
+    """Archive the runs that are gone from disk: nobody misses them, and what was made of them counts (40)."""
+    from penstock.workflows.detector.exchange import archive_lines, kept_in, lost_lines
+
+    with opened(folder, look=submit) as found:
+        name, runs = chosen(found, process, experiments)
+        kept = kept_in(found.root, name)
+        lost = lost_lines(kept, runs)
+        act(found, "archive", [run for run in runs if run.gone and not run.archived], why=why, submit=submit)
+    if lost:
+        number = archive_lines(kept, lost) if submit else sum(map(len, lost.values()))
+        say(f"{number:,} lines of the old record {'are' if submit else 'would be'} archived")
+
+
+def act(
+    found: Record, action: str, runs: Sequence[Run], *, why: str, submit: bool, stage: str | None = None
+) -> None:
+    """Ask for something about runs, or say about which it would be."""
+    if not submit:
+        print_runs(runs, as_json=False)
+        say(f"would {action} {of_experiments(runs)}; --submit does it")
+    elif runs:
+        for answer in found.ask(action, [run.unit for run in runs], stage=stage, why=why):
+            say(answer)
+    else:
+        say(f"nothing to {action}")
+
+
+@group.command("import")
+@click.argument(
+    "old", metavar="[FOLDER]", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@process_option
+@folder_option
+@submit_option
+def import_old(old: Path | None, process: str | None, folder: Path, submit: bool) -> None:
+    """Take over the record of the old scripts: FOLDER/PROCESS/INSTRUMENT/EXPERIMENT-proc-runs.txt and others.
+
+    The files are kept in DIR/old as they are, and runs with a line count as done. Without FOLDER, those in DIR/old.
+    """
+    from penstock.workflows.detector.exchange import keep_files, kept_in, plan_import
+    from penstock.workflows.detector.oldrecord import find_old, odd_lines, root_of
+
+    with opened(folder, look=submit) as found:
+        name, runs = chosen(found, process, ())
+        kept = kept_in(found.root, name)
+        source = root_of(old, name) if old else kept
+        plan = plan_import(source, runs)
+        for line in odd_lines(find_old(source)):
+            say(f"warning: {line}")
+        click.echo(str(plan))
+        if not submit:
+            say("nothing was changed; --submit does it")
+            return
+        keep_files(source, kept)
+        if plan.to_mark:
+            for answer in found.ask("mark", plan.to_mark, why="imported from the old record"):
+                say(answer)
+
+
+@group.command()
+@click.argument("target", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path))
+@process_option
+@folder_option
+@click.option("--logs", is_flag=True, help="Also what each run printed, as log-EXPERIMENT-r0059-TIME.txt.")
+def export(target: Path, process: str | None, folder: Path, logs: bool) -> None:
+    """Write the record as the old scripts keep it: FOLDER/PROCESS/INSTRUMENT/EXPERIMENT-proc-runs.txt.
+
+    Lines that were imported, or are there, stay as they are; each run that was processed since gets one.
+    """
+    from penstock.workflows.detector.exchange import export as write
+
+    with opened(folder) as found:
+        name, runs = chosen(found, process, ())
+        click.echo(str(write(found, name, runs, target, logs=logs)))
+
+
+@group.command()
+@click.argument("experiment")
+@click.argument("run", type=int)
+@folder_option
+@submit_option
+def undeploy(experiment: str, run: int, folder: Path, submit: bool) -> None:
+    """Take the map of a RUN of EXPERIMENT out of the calibration store; the one before is in force again."""
+    from penstock.workflows.detector.deploying import in_force
+    from penstock.workflows.detector.deploying import undeploy as take_out
+    from penstock.workflows.detector.faults import Refused
+
+    place = place_of_maps(folder, experiment)
+    if not submit:
+        say(f"would take {place.folder / f'{run}-end.data'} out of force; --submit does it")
+        return
+    try:
+        now = take_out(place, run)
+    except Refused as refused:
+        raise DefinitionError(str(refused)) from None
+    click.echo(f"{now or in_force(place, run) or 'no map'} is in force for run {run}")
+
+
+def place_of_maps(folder: Path, experiment: str) -> Any:
+    """Give where the maps of an experiment go, as the stage `deploy` says. Raises DefinitionError."""
+    import os
+    import tomllib
+
+    from penstock.workflows.detector.deploying import place_of
+    from penstock.workflows.detector.experiments import instrument_of
+
+    with (folder / "penstock.toml").open("rb") as file:
+        given = tomllib.load(file).get("stage", {}).get("deploy", {}).get("params")
+    if not given:
+        raise DefinitionError(
+            f"{folder / 'penstock.toml'} has no stage `deploy`, so no map of it is in force"
+        )
+    calib = os.path.join(folder, given["calib"])
+    return place_of(
+        {**given, "calib": calib}, {"instrument": instrument_of(experiment), "experiment": experiment}
+    )
+
+
+def run_penstock(folder: Path, *words: str) -> int:
+    """Run a command of penstock in a campaign; return its exit code."""
+    return subprocess.run([sys.executable, "-m", "penstock", *words], cwd=folder, check=False).returncode
