@@ -12,7 +12,7 @@ with penstock.record.open("winter") as record:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +145,7 @@ class Record:
     def ask(
         self,
         action: str,
-        unit: str | None = None,
+        unit: str | Sequence[str] | None = None,
         *,
         stage: str | None = None,
         where: str | None = None,
@@ -164,7 +164,7 @@ class Record:
         """
         from penstock.record.asking import Question, ask
 
-        units = () if unit is None else (unit,)
+        units = () if unit is None else (unit,) if isinstance(unit, str) else unit
         return ask(self.ledger, Question(action, units, stage, where, why))
 
     def close(self) -> None:
