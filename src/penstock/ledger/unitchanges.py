@@ -211,12 +211,21 @@ def tasks_under(
     db: sqlite3.Connection, graph: Graph, stage: str, unit: int, *, after: int = 0
 ) -> list[sqlite3.Row]:
     """Return the tasks of `stage` for a unit and all units under it."""
-    level = db.execute("SELECT level FROM unit WHERE id = ?", (unit,)).fetchone()[0]
-    if level > graph.stages[stage].level:
+    level, deepest = (
+        db.execute("SELECT level FROM unit WHERE id = ?", (unit,)).fetchone()[0],
+        graph.stages[stage].level,
+    )
+    if level > deepest:
         return []
-    under = f"u.g{level} = {unit}" if level else "true"
+    under = (
+        f"u.id = {unit}"
+        if level == deepest
+        else f"u.g{level} = {unit} AND u.level > {level}"
+        if level
+        else "true"
+    )
     return db.execute(
-        f"SELECT t.* FROM task t JOIN unit u ON u.id = t.unit WHERE t.stage = ? AND {under} AND u.id > ?",
+        f"SELECT t.* FROM unit u CROSS JOIN task t ON t.stage = ? AND t.unit = u.id WHERE {under} AND u.id > ?",
         (graph.ids[stage], after),
     ).fetchall()
 

@@ -355,14 +355,17 @@ class Values:
 
 def under(db: sqlite3.Connection, units: Iterable[int], level: int) -> list[sqlite3.Row]:
     """Return the units of `level` that are among these or stand under one of them."""
-    columns = f"CASE x.level WHEN {level} THEN u.id = x.id " + " ".join(
-        f"WHEN {above} THEN " + (f"u.g{above} = x.id" if above else "true") for above in range(level)
-    )
-    sql = (
-        "SELECT DISTINCT u.* FROM json_each(?) j CROSS JOIN unit x ON x.id = j.value"
-        f" JOIN unit u ON u.level = {level} AND {columns} END WHERE x.level <= {level}"
-    )
-    return db.execute(sql, (json.dumps(list(units)),)).fetchall()
+    some = "json_each(?1) j CROSS JOIN unit"
+    parts = [
+        f"SELECT u.* FROM {some} u ON u.id = j.value AND u.level = {level}",
+        f"SELECT u.* FROM unit u WHERE u.level = {level} AND EXISTS (SELECT 1 FROM json_each(?1) WHERE value = {ROOT})",
+    ]
+    parts += [
+        f"SELECT u.* FROM {some} x ON x.id = j.value AND x.level = {above} CROSS JOIN unit u"
+        f" ON u.g{above} = x.id AND u.level > {above} AND u.level = {level}"
+        for above in range(1, level)
+    ]
+    return db.execute(" UNION ".join(parts), (json.dumps(list(units)),)).fetchall()
 
 
 def rows_of(db: sqlite3.Connection, units: Iterable[int]) -> Iterator[sqlite3.Row]:
