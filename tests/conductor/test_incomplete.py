@@ -287,3 +287,45 @@ def test_a_module_that_is_no_text_is_told_as_that(tmp_path: Path, content: bytes
     made = make_campaign(tmp_path, text, {"own_units.py": content})
     with pytest.raises(DefinitionError, match="is not Python"):
         made.run()
+
+
+LATE = """
+[campaign]
+name = "late"
+levels = ["night", "run"]
+[units]
+python = "instrument:find"
+complete = { night = "file {night}.over" }
+[stage.all]
+each = "night"
+command = ["touch", "{product}"]
+products = "{night}.txt"
+members = "all"
+after = ["one"]
+[stage.one]
+each = "run"
+command = ["true"]
+"""
+INSTRUMENT = """
+from pathlib import Path
+def find(task=None):
+    runs = Path("ROOT/runs")
+    for run in runs.read_text().split():
+        yield {"night": "n1", "run": run}
+    with runs.open("a") as more:
+        more.write("z ")
+    Path("ROOT/n1.over").touch()
+"""
+
+
+def test_a_file_that_says_a_group_is_whole_counts_for_members_looked_for_after_it_came(
+    tmp_path: Path,
+) -> None:
+    made = make_campaign(
+        tmp_path, LATE, {"runs": "x y ", "instrument.py": INSTRUMENT.replace("ROOT", str(tmp_path))}
+    )
+    with Conductor(made.load(), command="tick", clock=ManualClock(), site=made.site()) as conductor:
+        turn = conductor.tick()
+        opening = conductor.ledger.db.execute("SELECT why FROM opening").fetchall()
+    assert set(made.states("one")) == {'["n1","x"]', '["n1","y"]', '["n1","z"]'}
+    assert (turn.new, opening) == (3, [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Collection, Iterator
 
 from penstock.campaign import Campaign, TableSource
 from penstock.complete import FORMS, Condition, Group
@@ -13,15 +14,35 @@ from penstock.errors import DefinitionError
 from penstock.graph import Graph, build
 from penstock.ledger.units import Values
 
+UNCONFIRMED = "members that came last are looked for"
 
-def open_by_condition(context: Context) -> dict[int, str]:
+
+def open_by_condition(context: Context, confirmed: Collection[int]) -> dict[int, str]:
     """Return the units and groups that are open by their level's condition, and why.
+
+    Where a file says that one is complete, it must have been there before members were looked for: `confirmed`.
+    """
+    reasons: dict[int, str] = {}
+    for unit, condition, why in judged(context):
+        if why or (condition.file and unit not in confirmed):
+            reasons[unit] = why or UNCONFIRMED
+    return reasons
+
+
+def confirmed_by_file(context: Context) -> set[int]:
+    """Return the units and groups that a file says are complete."""
+    if not any(Condition.parse(text).file for text in context.campaign.complete.values()):
+        return set()
+    return {unit for unit, condition, why in judged(context) if condition.file and not why}
+
+
+def judged(context: Context) -> Iterator[tuple[int, Condition, str | None]]:
+    """Yield the units and groups whose level has a condition, and why each is open, if it is.
 
     Checked are those where a task is still to do, or would be redone because members came or changed.
     """
     campaign, graph, db = context.campaign, context.graph, context.ledger.db
     refuse_endless(campaign)
-    reasons: dict[int, str] = {}
     for level in sorted({stage.level for stage in graph.stages.values()}):
         name = campaign.levels[level - 1] if level else "campaign"
         text = campaign.complete.get(name)
@@ -29,12 +50,8 @@ def open_by_condition(context: Context) -> dict[int, str]:
             continue
         condition = Condition.parse(text)
         for row in undone(db, graph, level):
-            why = condition.why_open(
-                look_at(db, row, context.values, name, condition), now=context.clock.now(), root=campaign.root
-            )
-            if why:
-                reasons[row["id"]] = why
-    return reasons
+            group = look_at(db, row, context.values, name, condition)
+            yield row["id"], condition, condition.why_open(group, now=context.clock.now(), root=campaign.root)
 
 
 def whole_by_rows(campaign: Campaign, level: int) -> bool:

@@ -7,14 +7,14 @@ tell (a file written in place, a file system without them) is found by the scan 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from penstock import sources
 from penstock.campaign import Campaign, Source
 from penstock.clock import SystemClock
-from penstock.conductor.completeness import open_by_condition
+from penstock.conductor.completeness import UNCONFIRMED, confirmed_by_file, open_by_condition
 from penstock.conductor.context import Context, recorded_context
 from penstock.conductor.replacing import products_among
 from penstock.conductor.timekeeping import Timekeeper
@@ -56,6 +56,11 @@ class Discovery(NamedTuple):
             min(times, default=None),
         )
 
+    def then(self, later: Discovery) -> Discovery:
+        """Add what a scan right after this one gave."""
+        new, changed, gone = self.new + later.new, self.changed + later.changed, self.gone + later.gone
+        return later._replace(new=new, changed=changed, gone=gone)
+
     @property
     def any_new_events(self) -> bool:
         """Whether anything changed."""
@@ -71,6 +76,7 @@ class Discoverer:
         self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
         self.values, self.clock = context.values, context.clock
         self.times = Timekeeper(context.campaign)
+        self.confirmed, self.unconfirmed = set[int](), False
 
     def discover(self, *, accept_gone: bool = False, open_ended: bool = False) -> Discovery:
         """Scan every source once.
@@ -79,10 +85,16 @@ class Discoverer:
         otherwise one full scan is taken as complete.
         """
         self.was_whole = True
-        return self.scan_all(accept_gone=accept_gone, open_ended=open_ended)
+        return self.confirm(lambda: self.scan_all(accept_gone=accept_gone, open_ended=open_ended))
+
+    def confirm(self, scan: Callable[[], Discovery]) -> Discovery:
+        """Scan, and once more where a file says that a group is complete: it may have come with members, meanwhile."""
+        seen = scan()
+        return seen.then(scan()) if self.unconfirmed else seen
 
     def scan_all(self, *, accept_gone: bool = False, open_ended: bool = False) -> Discovery:
         """Scan all folders of every source."""
+        self.confirmed = confirmed_by_file(self.context) if open_ended else set[int]()
         self.times.widen(self.clock.monotonic(), self.server_now)
         looks = [(source, self.look(source)) for source in self.sources]
         return self.apply(looks, accept_gone=accept_gone, open_ended=open_ended)
@@ -90,10 +102,16 @@ class Discoverer:
     def glance(self) -> Discovery:
         """Scan the folders whose times changed, for who watches; the other sources wait for a scan of all."""
         self.was_whole = False
+        return self.confirm(self.scan_changed)
+
+    def scan_changed(self) -> Discovery:
+        """Scan the folders whose times changed."""
+        self.confirmed = confirmed_by_file(self.context)
         due = self.times.narrow(self.clock.monotonic(), self.server_now)
         if due is None:
             return self.scan_all(open_ended=True)
         looks = [(source, self.look_into(source)) for source in due]
+        self.unconfirmed = False
         if not looks and not self.campaign.complete:
             return Discovery()
         return self.apply(looks, open_ended=True)
@@ -115,9 +133,9 @@ class Discoverer:
                 self.times.end(source, state, difference)
                 opening |= {(g, u.why) for u in state.unsettled for g in self.groups_of(u.key)}
                 seen = seen.plus(difference, state)
-            if open_ended:
-                opening |= set(open_by_condition(self.context).items())
-            self.open_groups(opening)
+            closing = open_by_condition(self.context, self.confirmed) if open_ended else {}
+            self.unconfirmed = UNCONFIRMED in closing.values()
+            self.open_groups(opening | {*closing.items()})
         return seen
 
     def may_glance(self) -> bool:
