@@ -81,10 +81,7 @@ def move(place: Path, experiments: int, runs: int, new: int) -> None:
     root, old = begin(place / "campaign"), place / "old"
     touch_runs(root, experiments, runs)
     before = write_old(old, experiments, runs)
-    print(
-        f"import of {experiments} × {runs} runs: %.1f s; %s"
-        % timed(root, "detector", "import", str(old), "--submit")
-    )
+    say(f"import of {experiments} × {runs} runs", timed(root, "detector", "import", str(old), "--submit"))
     for number in range(new):
         put(path_of(root, number, runs), frames_of({5: "dead"}, seed=number), 0)
     say(f"{new} new runs", timed(root, "run"))

@@ -114,7 +114,7 @@ def test_an_old_record_is_imported_continued_and_exported(standing: Hutch, tmp_p
     old_record(old, "cxil2316", [7], [])
     before = {path.relative_to(old): path.read_bytes() for path in old.glob("**/*.txt")}
     (said,) = standing.lines("import", str(old))
-    assert "4 files: 4 runs processed, 1 archived; 2 of them are here and count as done; 1 are of exp" in said
+    assert "4 files: 4 runs processed, 1 archived; to be counted as done, as they are here: 2; of exp" in said
     assert units(standing.lines("new")) == [f"XPP/{CONTROLLED}/000{run}" for run in (1, 2, 3)]
     standing.lines("import", str(old), "--submit")
     assert units(standing.lines("new")) == [f"XPP/{CONTROLLED}/0003"]
@@ -141,7 +141,7 @@ def test_lines_of_the_old_record_whose_runs_are_gone_are_archived(standing: Hutc
     old = old_record(tmp_path / "run_proc", CONTROLLED, [1, 900], [800])
     standing.lines("import", str(old), "--submit")
     assert standing.lines("4") == [f"XPP/{CONTROLLED}/0900  old"]
-    assert "1 lines of the old record would be" in standing.penstock("detector", "40").stderr
+    assert "would archive 1 line of the old record" in standing.penstock("detector", "40").stderr
     standing.lines("40", "--submit")
     assert standing.lines("4") == []
     standing.lines("export", str(tmp_path / "out"))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from penstock.errors import DefinitionError
+from penstock.workflows.setup.definition import FILE
 from penstock.workflows.setup.options import bundle
 
 if TYPE_CHECKING:
@@ -39,14 +40,25 @@ class Numbered(click.Group):
         return super().resolve_command(ctx, [*NUMBERS.get(args[0], (args[0],)), *args[1:]])
 
 
+def find_campaign(ctx: click.Context, _: object = None, given: Path | None = None) -> Path:
+    """Return the campaign that -C names, here or before the command; else the nearest one from here upwards."""
+    if named := given or ctx.find_root().obj:
+        return Path(named)
+    here = Path.cwd()
+    found = (folder for folder in (here, *here.parents) if (folder / FILE).exists())
+    if (folder := next(found, None)) is None:
+        raise DefinitionError(f"no campaign in {here} or above it: create one with `penstock init detector`")
+    return folder
+
+
 folder_option = click.option(
     "-C",
     "--campaign",
     "folder",
     metavar="DIR",
-    default=".",
+    callback=find_campaign,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The campaign's folder [default: here].",
+    help="The campaign's folder [default: here, or the nearest one above].",
 )
 process_option = click.option("--process", metavar="NAME", help="Which process [the first].")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -69,7 +81,9 @@ def group(ctx: click.Context) -> None:
     old scripts are commands, too: 1, 2, 4, 5, 10, 20, 40.
     """
     if ctx.invoked_subcommand is None:
-        ctx.invoke(statistics, experiments=(), process=None, folder=Path(), runs=False, as_json=False)
+        ctx.invoke(
+            statistics, experiments=(), process=None, folder=find_campaign(ctx), runs=False, as_json=False
+        )
 
 
 def opened(folder: Path, *, look: bool = False) -> Record:
@@ -110,8 +124,9 @@ def say(text: str) -> None:
 
 def of_experiments(runs: Sequence[Run]) -> str:
     """Count runs and their experiments."""
-    number = len({run.experiment for run in runs})
-    return f"{len(runs):,} run{'s' * (len(runs) != 1)} of {number:,} experiment{'s' * (number != 1)}"
+    from penstock.workflows.detector.runs import counted
+
+    return f"{counted(len(runs), 'run')} of {counted(len({run.experiment for run in runs}), 'experiment')}"
 
 
 @group.command()
@@ -212,6 +227,7 @@ def missing(experiments: Sequence[str], process: str | None, folder: Path, as_js
 def archive(experiments: Sequence[str], process: str | None, folder: Path, why: str, submit: bool) -> None:
     """Archive the runs that are gone from disk: nobody misses them, and what was made of them counts (40)."""
     from penstock.workflows.detector.exchange import archive_lines, kept_in, lost_lines
+    from penstock.workflows.detector.runs import counted
 
     with opened(folder, look=submit) as found:
         name, runs = chosen(found, process, experiments)
@@ -220,7 +236,7 @@ def archive(experiments: Sequence[str], process: str | None, folder: Path, why: 
         act(found, "archive", [run for run in runs if run.gone and not run.archived], why=why, submit=submit)
     if lost:
         number = archive_lines(kept, lost) if submit else sum(map(len, lost.values()))
-        say(f"{number:,} lines of the old record {'are' if submit else 'would be'} archived")
+        say(f"{'archived' if submit else 'would archive'} {counted(number, 'line')} of the old record")
 
 
 def act(

@@ -26,7 +26,7 @@ from penstock.workflows.detector.oldrecord import (
     read_lines,
     write_whole,
 )
-from penstock.workflows.detector.runs import SEEN, Run
+from penstock.workflows.detector.runs import SEEN, Run, counted
 
 KEPT = "old"  # folder of a campaign: the old files as they came, by process
 
@@ -43,12 +43,12 @@ class Import:
 
     def __str__(self) -> str:
         said = [
-            f"{self.files:,} files: {self.processed:,} runs processed, {self.archived:,} archived",
-            f"{len(self.to_mark):,} of them are here and count as done",
+            f"{counted(self.files, 'file')}: {counted(self.processed, 'run')} processed, {self.archived:,} archived",
+            f"to be counted as done, as they are here: {len(self.to_mark):,}",
         ]
         if self.uncontrolled:
             said.append(
-                f"{self.uncontrolled:,} are of experiments that are not controlled: import again once they are"
+                f"of experiments that are not controlled: {self.uncontrolled:,}; import again once they are"
             )
         return "; ".join(said)
 
@@ -63,7 +63,8 @@ class Export:
     logs: int
 
     def __str__(self) -> str:
-        return f"{self.experiments:,} experiments: {self.lines:,} new lines, {self.moved:,} archived, {self.logs:,} logs"
+        new = f"{counted(self.lines, 'new line')}, {self.moved:,} archived, {counted(self.logs, 'log')}"
+        return f"{counted(self.experiments, 'experiment')}: {new}"
 
 
 def kept_in(root: Path, process: str) -> Path:

@@ -80,6 +80,15 @@ def read_runs(record: Record, process: str, experiments: Iterable[str] = ()) -> 
     return sorted(found, key=lambda run: run[1:4])
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun.
+
+    >>> counted(1, "run"), counted(2000, "run")
+    ('1 run', '2,000 runs')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def by_experiment(runs: Sequence[Run]) -> Iterator[Counts]:
     """Count the runs of each experiment."""
     for (instrument, experiment), some in groupby(runs, attrgetter("instrument", "experiment")):
