@@ -136,7 +136,10 @@ def of_experiments(runs: Sequence[Run]) -> str:
 def statistics(
     experiments: Sequence[str], process: str | None, folder: Path, runs: bool, as_json: bool
 ) -> None:
-    """Count the runs of each instrument and experiment by their states; with --runs list them, too (5)."""
+    """Count the runs of each instrument and experiment by their states; with --runs list them, too (5).
+
+    With the name of an EXPERIMENT, only of that one.
+    """
     from penstock.workflows.detector.runs import Counts, by_experiment, by_instrument, table_of, without_data
 
     with opened(folder) as found:
@@ -168,7 +171,10 @@ def new(
     submit: bool,
     as_json: bool,
 ) -> None:
-    """List the runs that were not processed yet, of controlled experiments (1) or of --all (2)."""
+    """List the runs that were not processed yet, of controlled experiments (1) or of --all (2).
+
+    With the name of an EXPERIMENT, only of that one.
+    """
     from penstock.workflows.detector.runs import SEEN
 
     with opened(folder) as found:
@@ -188,7 +194,10 @@ def new(
 def mark(
     experiments: Sequence[str], process: str | None, folder: Path, every: bool, why: str, submit: bool
 ) -> None:
-    """Count runs as processed that were not: of controlled experiments (10) or of --all (20)."""
+    """Count runs as processed that were not: of controlled experiments (10) or of --all (20).
+
+    With the name of an EXPERIMENT, only of that one.
+    """
     from penstock.workflows.detector.runs import SEEN
 
     with opened(folder, look=submit) as found:
@@ -206,7 +215,10 @@ def mark(
 @listing
 @json_option
 def missing(experiments: Sequence[str], process: str | None, folder: Path, as_json: bool) -> None:
-    """List the runs that the record has and the disk has no more (4)."""
+    """List the runs that the record has and the disk has no more (4).
+
+    With the name of an EXPERIMENT, only of that one.
+    """
     from penstock.workflows.detector.exchange import kept_in, lost_lines
 
     with opened(folder) as found:
@@ -225,7 +237,10 @@ def missing(experiments: Sequence[str], process: str | None, folder: Path, as_js
 @click.option("--why", default="removed from disk", show_default=True, help="The reason, for the record.")
 @submit_option
 def archive(experiments: Sequence[str], process: str | None, folder: Path, why: str, submit: bool) -> None:
-    """Archive the runs that are gone from disk: nobody misses them, and what was made of them counts (40)."""
+    """Archive the runs that are gone from disk: nobody misses them, and what was made of them counts (40).
+
+    With the name of an EXPERIMENT, only of that one.
+    """
     from penstock.workflows.detector.exchange import archive_lines, kept_in, lost_lines
     from penstock.workflows.detector.runs import counted
 
