@@ -39,7 +39,19 @@ def test_a_folder_of_data_is_enough_and_experiments_are_named_later(tmp_path: Pa
 def test_everything_that_is_asked_for_is_there_and_valid(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("xpptut15\n")
     words = ("--data", tmp_path / "{experiment}/{run:d}-{stream}.npy", "--experiments", tmp_path / "list.txt")
-    more = ("--process", "status", "--process", "dark=dark", "--streams", 6, "--part-frames", 500, "--texts")
+    more = (
+        "--process",
+        "status",
+        "--process",
+        "dark=dark",
+        "--streams",
+        6,
+        "--part-frames",
+        500,
+        "--texts",
+        "--jobs",
+        8,
+    )
     assert init(tmp_path / "c", *words, *more, *STORE).exit_code == 0
     made = written(tmp_path / "c")
     assert list(made["stage"]) == ["split", "status_sums", "status", "dark_sums", "dark", "deploy", "trend"]
@@ -47,6 +59,12 @@ def test_everything_that_is_asked_for_is_there_and_valid(tmp_path: Path) -> None
     assert made["units"]["derive"] == {"instrument": "upper(experiment[:3])"}
     assert made["units"]["many"] == ["stream"]
     assert made["stage"]["dark"]["params"] == {"mode": "dark"}
+    assert [made["stage"][name].get("max_running") for name in ("split", "status_sums", "dark")] == [
+        None,
+        8,
+        8,
+    ]
+    assert made["campaign"]["fair"] == "experiment"
     assert made["stage"]["deploy"]["after"] == [{"stage": "status", "products": ["status"]}]
     assert (tmp_path / "c/experiments.txt").read_text() == "xpptut15\n"
     checked = subprocess.run([sys.executable, "-m", "penstock", "check"], cwd=tmp_path / "c", check=False)

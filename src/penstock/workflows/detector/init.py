@@ -57,6 +57,7 @@ class Shape:
     dataset: str | None = None
     part_frames: int | None = None
     texts: bool = False
+    jobs: int | None = None  # runs at a time
     store: Store | None = None
 
 
@@ -114,7 +115,7 @@ def write_campaign(
 def render_definition(name: str, pattern: str, shape: Shape) -> Iterator[str]:
     """Give the tables of `penstock.toml`."""
     levels = ["instrument", "experiment", "run", *(["part"] if shape.part_frames else [])]
-    yield table("campaign", {"name": name, "levels": levels})
+    yield table("campaign", {"name": name, "levels": levels, "fair": "experiment"})
     yield table("units", _units(pattern, shape), note=OF_UNITS)
     listing = "penstock.workflows.detector.experiments:list_experiments"
     yield table("units.experiment", {"python": listing, "types": {"controlled": "bool"}}, note=OF_EXPERIMENTS)
@@ -152,7 +153,7 @@ def _stage(name: str, each: str, *, function: str | None = None, note: str = "",
 def _process(name: str, mode: str, shape: Shape) -> Iterator[str]:
     """Give the stages of a process: one, or sums of parts and their merge."""
     params, products = {"mode": mode}, _products(name, texts=shape.texts)
-    common = {"params": params, "setup": SETUP}
+    common = {"params": params, "setup": SETUP, "max_running": shape.jobs}
     after = {"function": "status"}
     if shape.part_frames:
         note, place = f"The sums of parts of a run, for {name}.", f"{name}/{PLACE}-sums/{{part}}.h5"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from penstock.errors import DefinitionError
 from penstock.workflows.detector.commands import group
 from penstock.workflows.setup.options import demo_options, folder_argument
+
+if TYPE_CHECKING:
+    from penstock.workflows.detector.init import Store
 
 __all__ = ["demo", "group", "init"]
 
@@ -55,6 +59,7 @@ __all__ = ["demo", "group", "init"]
     "--part-frames", type=click.IntRange(2), help="Cut runs into parts of so many frames, merged afterwards."
 )
 @click.option("--texts", is_flag=True, help="Also write the old text files of each run.")
+@click.option("--jobs", type=click.IntRange(1), help="A process has at most so many runs queued and running.")
 @click.option(
     "--calib",
     metavar="FOLDER",
@@ -75,6 +80,7 @@ def init(
     dataset: str | None,
     part_frames: int | None,
     texts: bool,
+    jobs: int | None,
     calib: str | None,
     detector_group: str | None,
     source: str | None,
@@ -100,6 +106,7 @@ def init(
         dataset,
         part_frames,
         texts,
+        jobs,
         store_of(calib, detector_group, source),
     )
     made = write_campaign(folder, data, experiments=experiments, every=every, shape=shape)
@@ -107,7 +114,7 @@ def init(
     click.echo(f"wrote {made}; next: {naming}cd {shlex.quote(str(folder))} && penstock plan")
 
 
-def store_of(calib: str | None, detector_group: str | None, source: str | None) -> object:
+def store_of(calib: str | None, detector_group: str | None, source: str | None) -> Store | None:
     """Give the calibration store that options name, if they do. Raises DefinitionError."""
     from penstock.workflows.detector.init import Store
 
