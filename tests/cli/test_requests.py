@@ -82,3 +82,21 @@ def test_a_unit_can_be_vetoed_before_anything_has_seen_it(penstock, winter):
     assert not (winter / "out/campaign.txt").exists()
     assert not (winter / "out/d.txt").exists()
     assert (winter / "out/e.txt").exists()
+
+
+def test_a_veto_may_end_by_itself(penstock, ran):
+    done = penstock("veto", "a", "--until", "2999-12-01", "--why", "clouds", "-C", ran)
+    assert done.output.startswith("0 tasks vetoed until 2999-12-01 00:00 UTC")
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        ("tomorrow", "'tomorrow' is not a time: write it like 2026-12-01 or 2026-12-01T18:00 (UTC)"),
+        ("2020-01-01", "2020-01-01 is over: give a time to come (UTC)"),
+    ],
+)
+def test_a_veto_until_no_time_to_come_is_refused(penstock, ran, until, said):
+    done = penstock("veto", "a", "--until", until, "--why", "clouds", "-C", ran)
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.split())

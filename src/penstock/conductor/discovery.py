@@ -31,7 +31,7 @@ from penstock.units import canonical
 SOON_S, SELDOM_S = 2.0, 300.0  # between looks at the sources, after news and at the most
 SETTLING_S, SETTLING_AT_MOST_S = 0.05, 10.0  # while a file is not at rest: its time may be another clock's
 SLOWNESS, SETTLING_SLOWNESS = 20, 10  # a look that took a second is not repeated for twenty, or ten
-GLANCE_S = 3.0  # between looks at the times of folders
+GLANCE_S, GLANCE_SLOWNESS = 3.0, 5  # between looks at the times of folders
 
 
 class Discovery(NamedTuple):
@@ -151,7 +151,7 @@ class Discoverer:
         self.pause_s = SOON_S if found.any_new_events else min(2 * self.pause_s, SELDOM_S)
         pause = max(self.pause_s, SLOWNESS * took_s) if open_ended else float("inf")
         if open_ended and self.times.tell_all:
-            pause = GLANCE_S if self.was_whole else max(GLANCE_S, SLOWNESS * took_s)
+            pause = GLANCE_S if self.was_whole else max(GLANCE_S, GLANCE_SLOWNESS * took_s)
             if self.was_whole:
                 self.whole_at = self.clock.monotonic() + max(SELDOM_S, SLOWNESS * took_s)
         if found.settles_at is None:

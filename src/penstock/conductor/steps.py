@@ -120,7 +120,8 @@ class Crew:
 
 
 def apply_requests(crew: Crew, turn: Turn) -> float:
-    """Apply people's requests."""
+    """Apply people's requests, and lift the vetoes whose time is over."""
+    crew.requests.lift_over(crew.clock.now())
     for request in crew.requests.apply(crew.clock.now()):
         match request["action"]:
             case "down":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection
 
@@ -14,12 +15,13 @@ def find_gone(
     db: sqlite3.Connection, level: int, within: Collection[int] | None, *, accept_gone: bool
 ) -> tuple[list[int], int]:
     """Return the units, `within` some or all, whose input was removed, or how many when they are too many to believe."""
+    among = "true" if within is None else "id IN (SELECT value FROM json_each(?))"
     rows = db.execute(
-        "SELECT id FROM unit WHERE level = ? AND origin = 'source' AND gone IS NULL"
-        f" AND key NOT IN (SELECT key FROM found{level})",
-        (level,),
+        "SELECT id FROM unit WHERE +level = ? AND origin = 'source' AND gone IS NULL"
+        f" AND key NOT IN (SELECT key FROM found{level}) AND {among}",
+        (level,) if within is None else (level, json.dumps(sorted(within))),
     )
-    gone = [row[0] for row in rows if within is None or row[0] in within]
+    gone = [row[0] for row in rows]
     if gone and not accept_gone and too_many_lost(len(gone), count_living(db, level)):
         return [], len(gone)
     return gone, 0

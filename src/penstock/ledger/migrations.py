@@ -140,6 +140,7 @@ def stand_for_years(db: sqlite3.Connection) -> None:
     """Add what a record needs that is kept for years."""
     add_causes(db)
     add_order(db)
+    add_until(db)
 
 
 def add_causes(db: sqlite3.Connection) -> None:
@@ -180,6 +181,12 @@ def add_order(db: sqlite3.Connection) -> None:
     )
     db.execute("CREATE INDEX task_due ON task (due) WHERE due IS NOT NULL")
     db.execute("CREATE INDEX task_redo ON task (stage, behind, rank, unit) WHERE redo <> 0")
+
+
+def add_until(db: sqlite3.Connection) -> None:
+    """Let a veto hold until a time."""
+    db.execute("ALTER TABLE veto ADD COLUMN until REAL")
+    db.execute("CREATE INDEX veto_until ON veto (until) WHERE lifted IS NULL AND until IS NOT NULL")
 
 
 #: version → the step that leads from it to the next one

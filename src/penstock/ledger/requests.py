@@ -28,7 +28,7 @@ from penstock.ledger.redoing import choose, mark_again, mark_compared
 from penstock.ledger.stored import stored_campaign, stored_graph
 from penstock.ledger.unitchanges import retry_failed, tasks_under, veto_tasks
 from penstock.ledger.units import ROOT, Values
-from penstock.ledger.vetoes import vetoes_of
+from penstock.ledger.vetoes import describe, over, show_end, vetoes_of
 from penstock.machine import Machine
 from penstock.runner.sealed import seal, unseal
 
@@ -36,6 +36,7 @@ Target = dict[str, Any]
 
 LEFT = "requests"  # the folder for requests from hosts that cannot write the ledger
 LOOK_S = 1.0
+ITS_END = "its end"  # who lifted a veto that held until a time
 
 
 def ask(root: Path, action: str, target: Target, by: str, *, machine: Machine | None = None) -> str:
@@ -234,19 +235,20 @@ class Requests:
 
     def veto(self, target: Target, by: str, now: float) -> str:
         """Never process a unit, or all under a group."""
-        stage, why = target.get("stage"), target["why"]
+        stage, why, until = target.get("stage"), target["why"], target.get("until")
         self.db.execute(
-            "INSERT INTO veto (unit, stage, by, why, at) VALUES (?, ?, ?, ?, ?)",
-            (target["unit"], stage and self.graph.ids[stage], by, why, now),
+            "INSERT INTO veto (unit, stage, by, why, at, until) VALUES (?, ?, ?, ?, ?, ?)",
+            (target["unit"], stage and self.graph.ids[stage], by, why, now, until),
         )
         done = kept = 0
         for name in self.stages(target):
             kept += len(self.rows(name, target, "done", "queued", "running"))
-            units = veto_tasks(self.db, self.graph, name, target["unit"], f"vetoed by {by}: {why}")
+            units = veto_tasks(self.db, self.graph, name, target["unit"], describe(by, why, until))
             self.changed[name].update(units)
             done += len(units)
         stays = f"; {count(kept, 'task')} left alone (done, queued or running)" if kept else ""
-        return f"{count(done, 'task')} vetoed{stays}"
+        end = "" if until is None else f" until {show_end(until)}"
+        return f"{count(done, 'task')} vetoed{end}{stays}"
 
     def unveto(self, target: Target, by: str, now: float) -> str:
         """Lift a veto."""
@@ -255,6 +257,26 @@ class Requests:
             "UPDATE veto SET lifted = ?, lifted_by = ? WHERE unit = ? AND lifted IS NULL AND (? IS NULL OR stage = ?)",
             (now, by, target["unit"], stage, stage and self.graph.ids[stage]),
         )
+        return f"{count(self.free(target), 'task')} no longer vetoed"
+
+    def lift_over(self, now: float) -> None:
+        """Lift the vetoes whose time is over."""
+        if not (vetoes := over(self.db, now)):
+            return
+        names = {number: name for name, number in self.graph.ids.items()}
+        with self.ledger.transaction() as db:
+            for veto in vetoes:
+                db.execute(
+                    "UPDATE veto SET lifted = ?, lifted_by = ? WHERE id = ?", (now, ITS_END, veto["id"])
+                )
+                stage = names.get(veto["stage"])
+                if stage or veto["stage"] is None:
+                    self.free({"unit": veto["unit"], "stage": stage})
+            propagate(db, self.graph, self.changed, self.touched)
+        self.changed.clear()
+
+    def free(self, target: Target) -> int:
+        """Let the tasks go on that no veto holds any more; return how many."""
         done = 0
         for name in self.stages(target):
             vetoed = [row["unit"] for row in self.rows(name, target, "vetoed")]
@@ -266,7 +288,7 @@ class Requests:
             late = [row["unit"] for row in self.rows(name, target, "done") if row["stale"] is not None]
             self.touched.add(name, [*units, *late])
             done += len(units)
-        return f"{count(done, 'task')} no longer vetoed"
+        return done
 
     def mark(self, target: Target, by: str, now: float) -> str:
         """Count tasks as done that somebody else did."""

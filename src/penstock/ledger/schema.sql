@@ -207,9 +207,10 @@ CREATE INDEX request_open ON request (id) WHERE applied IS NULL;
 
 CREATE TABLE veto (
     id INTEGER PRIMARY KEY, unit INTEGER NOT NULL, stage INTEGER, by TEXT NOT NULL, why TEXT NOT NULL,
-    at REAL NOT NULL, lifted REAL, lifted_by TEXT
+    at REAL NOT NULL, lifted REAL, lifted_by TEXT, until REAL
 );
 CREATE INDEX veto_unit ON veto (unit) WHERE lifted IS NULL;
+CREATE INDEX veto_until ON veto (until) WHERE lifted IS NULL AND until IS NOT NULL;
 
 -- What happened to units and is in no other table; n counts for each unit. what: `files` changed (by their
 -- fingerprints) or `field NAME` (by its JSON), gone returned stale marked unmarked archived unarchived.

@@ -16,6 +16,7 @@ from penstock.ledger.order import rank_under
 from penstock.ledger.readiness import RESTING, Touched, candidates, dependents, propagate
 from penstock.ledger.units import Change, Difference, Values, beneath, under
 from penstock.ledger.uses import Uses, write
+from penstock.ledger.vetoes import describe
 from penstock.units import Placeholder, Template, canonical
 
 
@@ -189,7 +190,8 @@ def veto_new(db: sqlite3.Connection, graph: Graph, stage: str, after: int) -> No
     vetoes = db.execute("SELECT * FROM veto WHERE lifted IS NULL").fetchall()
     for veto in vetoes:
         if veto["stage"] in (None, graph.ids[stage]):
-            veto_tasks(db, graph, stage, veto["unit"], f"vetoed by {veto['by']}: {veto['why']}", after=after)
+            why = describe(veto["by"], veto["why"], veto["until"])
+            veto_tasks(db, graph, stage, veto["unit"], why, after=after)
 
 
 def veto_tasks(

@@ -1,4 +1,4 @@
-"""Vetoes that hold for tasks: of their unit, of a group above it, or of the campaign."""
+"""Vetoes that hold for tasks: of their unit, of a group above it, or of the campaign; some end by themselves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from penstock.display import Labels, show_command
 from penstock.ledger.units import ROOT
@@ -19,13 +20,30 @@ class Veto:
     why: str
     key: str
     stage: str | None
+    until: float | None = None
 
     def __str__(self) -> str:
-        return f"vetoed by {self.by}: {self.why}"
+        return describe(self.by, self.why, self.until)
 
     def lifting(self, labels: Labels) -> str:
         """Return the command that lifts it."""
         return show_command("unveto", labels.label(self.key), self.stage)
+
+
+def describe(by: str, why: str, until: float | None) -> str:
+    """Say who vetoed something, until when, and why."""
+    return f"vetoed by {by}{'' if until is None else f' until {show_end(until)}'}: {why}"
+
+
+def show_end(until: float) -> str:
+    """Write when a veto ends."""
+    return f"{datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def over(db: sqlite3.Connection, now: float) -> list[sqlite3.Row]:
+    """Return the vetoes whose time is over and that still hold."""
+    sql = "SELECT * FROM veto WHERE lifted IS NULL AND until IS NOT NULL AND until <= ? ORDER BY id"
+    return db.execute(sql, (now,)).fetchall()
 
 
 def vetoes_of(db: sqlite3.Connection, stage_id: int, units: Sequence[int]) -> dict[int, Veto]:
@@ -34,7 +52,7 @@ def vetoes_of(db: sqlite3.Connection, stage_id: int, units: Sequence[int]) -> di
         return {}
     groups = ", ".join(f"u.g{level}" for level in range(1, 6))
     sql = (
-        "SELECT u.id, v.by, v.why, above.key, s.name FROM json_each(?) j CROSS JOIN unit u ON u.id = j.value"
+        "SELECT u.id, v.by, v.why, above.key, s.name, v.until FROM json_each(?) j CROSS JOIN unit u ON u.id = j.value"
         f" CROSS JOIN veto v ON v.unit IN ({ROOT}, u.id, {groups}) AND v.lifted IS NULL"
         " AND (v.stage IS NULL OR v.stage = ?)"
         " JOIN unit above ON above.id = v.unit LEFT JOIN stage s ON s.id = v.stage ORDER BY v.id"

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -150,13 +151,15 @@ class Record:
         stage: str | None = None,
         where: str | None = None,
         why: str | None = None,
+        until: datetime | None = None,
     ) -> list[str]:
         """Ask for what the command of that name does, and return the answers.
 
         That is `retry`, `cancel`, `redo`, `veto`, `unveto`, `mark`, `unmark`, `archive` or `unarchive`.
 
         It is done at once when nobody works on the campaign, else by the conductor in its next turn. Only `redo` takes
-        a `where`; `veto`, `mark` and `archive` need a `unit` and a `why`. Without `unit` and `stage` the whole campaign is meant.
+        a `where`; `veto`, `mark` and `archive` need a `unit` and a `why`; a `veto` with `until` ends then by itself. Without
+        `unit` and `stage` the whole campaign is meant.
 
         Example: `record.ask("veto", "2020-01-17/01807", why="clouds")`.
 
@@ -165,7 +168,8 @@ class Record:
         from penstock.record.asking import Question, ask
 
         units = () if unit is None else (unit,) if isinstance(unit, str) else unit
-        return ask(self.ledger, Question(action, units, stage, where, why))
+        ends = until.timestamp() if until else None
+        return ask(self.ledger, Question(action, units, stage, where, why, until=ends))
 
     def close(self) -> None:
         """Close it; a `with` does."""

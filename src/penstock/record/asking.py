@@ -37,6 +37,8 @@ class Question:
     why: str | None = None
     file: str | None = None
     """Of `fetch`: a pattern of the products' paths."""
+    until: float | None = None
+    """Of `veto`: when it ends by itself, in UTC seconds."""
 
     def __post_init__(self) -> None:
         if self.action not in ACTIONS:
@@ -73,7 +75,7 @@ def targets_of(ledger: Ledger, question: Question) -> list[Target]:
         find_stage(ledger.db, question.stage)
     if question.action in CHOOSING:
         return [done_target(ledger, question)]
-    given = {"stage": question.stage, "why": question.why}
+    given = {"stage": question.stage, "why": question.why, "until": question.until}
     common = {name: value for name, value in given.items() if value}
     if question.action in TOGETHER:
         units = [unit for text in question.units for unit in meant(ledger, text)]

@@ -11,6 +11,7 @@ from penstock.explain import find_units
 from penstock.ledger import Ledger
 from penstock.ledger.redefined import differences
 from penstock.ledger.units import ROOT, how_changed
+from penstock.ledger.vetoes import show_end
 from penstock.record.reading import moment
 from penstock.record.rows import Event
 
@@ -89,7 +90,8 @@ def vetoes(db: sqlite3.Connection, name: str, unit: sqlite3.Row) -> Iterator[Eve
     """Yield the vetoes of a unit and of all groups above it, and when they were lifted."""
     above = [ROOT, *(unit[f"g{level}"] for level in range(1, unit["level"] + 1))]
     for row in db.execute(VETOES, (json.dumps(above),)):
-        yield Event(moment(row["at"]), name, row["name"], "vetoed", row["why"], row["by"])
+        what = "vetoed" if row["until"] is None else f"vetoed until {show_end(row['until'])}"
+        yield Event(moment(row["at"]), name, row["name"], what, row["why"], row["by"])
         if row["lifted"]:
             yield Event(moment(row["lifted"]), name, row["name"], "veto lifted", None, row["lifted_by"])
 
