@@ -293,6 +293,8 @@ def stage_spec(
         "scratch": stage.scratch,
         "scratch_at": stage.scratch_at,
         "copy_inputs": stage.copy_inputs or view.travels,
+        "sent": [name for name in stage.code if view.travels and not name.startswith("/")],
+        "built": [program.name for program in stage.programs],
         "templates": dict(stage.templates),
         "environment": dict(stage.environment),
         "rules": [{"exit": r.exit, "log": r.log, "verdict": r.verdict, "why": r.why} for r in stage.rules],

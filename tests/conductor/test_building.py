@@ -213,3 +213,13 @@ def test_what_is_not_there_any_more_is_built_again(built: Lab) -> None:
     define(built, STAGE, units=4)
     assert built.run().code == 0
     assert builds(built) == 2
+
+
+def test_what_is_taken_away_while_tasks_run_is_built_again_and_costs_them_no_retry(built: Lab) -> None:
+    once = f'test -e {built.root}/taken || {{ touch {built.root}/taken; rm "$0"; }}\n'
+    built.write("src/twice.sh", TWICE + once)
+    define(built, STAGE + "retry = { error = 0 }\n", units=5)
+    assert built.run().code == 0
+    assert built.states("a") == {"done": 5}
+    assert builds(built) == 2
+    assert {row[0] for row in built.rows("SELECT outcome FROM attempt")} == {"ok", "unstarted"}

@@ -190,3 +190,16 @@ def test_the_output_of_a_task_is_read_where_it_runs(lab: Lab, desk: Desk, tmp_pa
     assert until(lambda: lab.penstock("log", "1").stdout, "its output is there") == "hello 1\n"
     lab.cut()
     assert "needs you" in lab.penstock("log", "1").stderr
+
+
+def test_a_program_that_a_purge_took_while_tasks_ran_is_sent_again(
+    lab: Lab, desk: Desk, tmp_path: Path
+) -> None:
+    stage = '[stage.step]\neach = "unit"\ncommand = ["sh", "tools/step.sh", "{unit}"]\nretry = { error = 0 }\nbatch = 3\n'
+    lab.define(stage, units=3, site=f'cores = 1\nworkdir = "{tmp_path}/far"\n')
+    (lab.root / "tools").mkdir()
+    taken = tmp_path / "taken"
+    (lab.root / "tools/step.sh").write_text(f'test -e {taken} || {{ touch {taken}; rm "$0"; }}\n')
+    lab.login()
+    assert lab.start().wait(120) == 0, lab.said()
+    assert lab.outcomes() == {"ok": 3, "unstarted": 2}

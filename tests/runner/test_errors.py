@@ -147,3 +147,24 @@ def test_a_task_that_the_kernel_kills_is_out_of_memory(lab):
         assert {unit: end["o"] for unit, end in lab.ends().items()} == {1: "out_of_memory", 2: "ok"}
     finally:
         group.rmdir()
+
+
+def test_a_program_that_was_sent_and_is_gone_is_nobodys_failure(lab):
+    lab.stage("sent", sent=["tools/step.sh"])
+    lab.stage("built", built=["half"])
+    lab.spec["programs"] = {"half": str(lab.root / "store/half"), "other": "/not/there"}
+    (lab.root / "tools").mkdir()
+    (lab.root / "tools/step.sh").write_text("exit 3\n")
+    lab.run(
+        [
+            lab.command(1, "sh", "tools/step.sh", stage="sent"),
+            lab.command(2, "sh", "-c", "rm tools/step.sh", stage="sent"),
+            lab.command(3, "sh", "tools/step.sh", stage="sent"),
+            lab.command(4, {"ref": "program.half"}, stage="built"),
+            lab.command(5, "false"),
+        ]
+    )
+    ends = lab.ends()
+    assert [ends[n]["o"] for n in range(1, 6)] == ["error", "ok", "unstarted", "unstarted", "error"]
+    assert f"the program {lab.root}/tools/step.sh is no longer there at this site" in ends[3]["why"]
+    assert f"the program {lab.root}/store/half is no longer there at this site" in ends[4]["why"]

@@ -8,6 +8,7 @@ from penstock.campaign import Program, Stage
 from penstock.conductor.context import Context
 from penstock.ledger.experience import note_building
 from penstock.ledger.pauses import pause_stages
+from penstock.ledger.tasks import any_came_back, newest_attempt
 from penstock.site.builds import Builds
 
 FIRST_S = 2.0  # that a turn waits for a build which it began: most are over by then
@@ -26,6 +27,7 @@ class Building:
         self.context, self.ledger, self.clock = context, context.ledger, context.clock
         self.campaign, self.sites = context.campaign, dict[str, Builds]()
         self.begun, self.due, self.built = dict[str, float](), dict[str, float](), set[str]()
+        self.heard = dict[str, int]()  # program → the newest attempt when it was last asked for
 
     def has_built(self, stage: Stage) -> bool:
         """Whether all programs of a stage, and of those that run with it, are built; what is not is begun."""
@@ -57,9 +59,9 @@ class Building:
 
     def is_built(self, stage: Stage, program: Program) -> bool:
         """Whether a program is built, as far as it is time to look."""
-        if self.clock.monotonic() < self.due.get(program.name, 0.0):
-            return program.name in self.built
         builds = self.builds_for(stage)
+        if not self.came_back(builds, program) and self.clock.monotonic() < self.due.get(program.name, 0.0):
+            return program.name in self.built
         found = builds.ask(program, wait_s=0.0 if program.name in self.begun else FIRST_S)
         match found.state:
             case "built":
@@ -74,11 +76,18 @@ class Building:
                 self.note_begun(builds, program)
         return found.is_built
 
+    def came_back(self, builds: Builds, program: Program) -> bool:
+        """Whether tasks came back without having run since it was last asked: their program may be gone."""
+        newest, stages = newest_attempt(self.ledger.db), self.numbers_of(builds, program)
+        before, self.heard[program.name] = self.heard.get(program.name, newest), newest
+        return newest > before and any_came_back(self.ledger.db, stages, after=before)
+
     def note_begun(self, builds: Builds, program: Program) -> None:
         """Note that a program is being built, and when to look again."""
         now, name = self.clock.monotonic(), program.name
         if name not in self.begun:
             self.begun[name] = now
+            self.built.discard(name)
             note_building(self.ledger, builds.site.name, name, self.clock.now())
         self.due[name] = now + min(max(LOOK_S, (now - self.begun[name]) / 10), LOOK_AT_MOST_S)
 

@@ -343,3 +343,15 @@ def clear_stale(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequenc
         "UPDATE task SET stale = NULL, redo = 0 WHERE stage = ? AND unit = ?", [(number, u) for u in units]
     )
     add_to_tally(db, graph, stage, [(unit, "stale", -1) for unit in units])
+
+
+def newest_attempt(db: sqlite3.Connection) -> int:
+    """Return the number of the last attempt that was recorded."""
+    return db.execute("SELECT coalesce(max(id), 0) FROM attempt").fetchone()[0]
+
+
+def any_came_back(db: sqlite3.Connection, stages: Sequence[int], *, after: int) -> bool:
+    """Whether a task of these stages came back without having run, after that attempt."""
+    marks = ", ".join("?" * len(stages))
+    sql = f"SELECT 1 FROM attempt WHERE id > ? AND outcome = 'unstarted' AND stage IN ({marks}) LIMIT 1"
+    return db.execute(sql, (after, *stages)).fetchone() is not None

@@ -14,7 +14,7 @@ from .errors import TaskFailure, Unwell
 from .events import Events
 from .forks import inspect, inspect_apart
 from .group import End
-from .health import OomCounter, disk_trouble
+from .health import OomCounter, disk_trouble, first_missing
 from .leftovers import Leftovers, ask_to_end
 from .logs import LIMIT
 from .nfs import FreshListings
@@ -377,6 +377,10 @@ class Attempts:
             trouble = disk_trouble([*places, *own, self._job.folder])
             if trouble:
                 return result._replace(outcome="node_failure", why="{} ({})".format(trouble, result.why))
+            taken = first_missing(self._job.spec.programs_of(attempt.work.stage))
+            if taken:
+                why = "the program {} is no longer there at this site ({})".format(taken, result.why)
+                return result._replace(outcome="unstarted", why=why, verdict="")
         return result
 
     def _tidy(self, attempt: Attempt, result: Result) -> Result:

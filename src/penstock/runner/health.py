@@ -22,6 +22,11 @@ def disk_trouble(folders: Iterable[str]) -> Optional[str]:
     return None
 
 
+def first_missing(paths: Iterable[str]) -> Optional[str]:
+    """Return the first path at which nothing is."""
+    return next((path for path in paths if not os.path.exists(path)), None)
+
+
 def free_bytes(folder: str) -> Optional[int]:
     try:
         status = os.statvfs(folder)

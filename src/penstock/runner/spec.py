@@ -47,6 +47,8 @@ class Stage(NamedTuple):
     expands: Optional[str]
     cpus: int
     gpus: int
+    sent: List[str]  # files of the campaign that came here to be run
+    built: List[str]  # its programs that were built here
 
     @property
     def has_private_folder(self) -> bool:
@@ -75,6 +77,11 @@ class Spec(NamedTuple):
     stages: Dict[str, Stage]
     programs: Dict[str, str]  # name → executable that was built here
     store: str = ""  # the folder of inputs that were sent here, by their digests
+
+    def programs_of(self, stage: Stage) -> List[str]:
+        """Return where those programs of a stage are that were sent or built here."""
+        sent = [os.path.join(self.root, name) for name in stage.sent]
+        return sent + [self.programs[name] for name in stage.built]
 
 
 class Job(NamedTuple):
@@ -149,6 +156,8 @@ def parse_stage(name: str, data: Dict[str, Any]) -> Stage:
         expands=data.get("expands"),
         cpus=data.get("cpus") or 0,
         gpus=data.get("gpus") or 0,
+        sent=data.get("sent") or [],
+        built=data.get("built") or [],
     )
 
 
