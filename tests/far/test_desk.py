@@ -8,6 +8,8 @@ from tests.far.lab import NEEDED, Lab
 from tests.sshd import Sshd
 from tests.until import until
 
+from penstock.ledger.reading.queuestate import SILENT_S
+
 SLOW = """
 [stage.count]
 each = "unit"
@@ -58,6 +60,19 @@ def test_the_site_is_tested_and_shown_as_others_are(slow: Lab, desk: Desk, tmp_p
     planned = slow.penstock("plan")
     assert "  $ python3 -I -S -c … " in planned.stdout, planned.stdout + planned.stderr
     assert max(map(len, planned.stdout.splitlines())) < 1000
+
+
+def test_a_runner_that_vanished_is_noticed_long_before_it_would_be_at_a_cluster(
+    slow: Lab, server: Sshd
+) -> None:
+    once = "if ! test -e ~/killed; then touch ~/killed; kill -9 $PPID; sleep 60; fi; echo $0 > $1"
+    (slow.root / "penstock.toml").write_text(
+        (slow.root / "penstock.toml").read_text().replace("echo $0 >> ~/begun; sleep 0.3; echo $0 > $1", once)
+    )
+    slow.login()
+    assert slow.start().wait(SILENT_S - 30) == 0, slow.said()
+    assert (server.there / "killed").exists()
+    assert slow.states() == {"done": 21}
 
 
 def test_what_a_person_cancels_ends_there(slow: Lab, desk: Desk, server: Sshd) -> None:

@@ -64,6 +64,7 @@ class Reconciler:
         self.ledger, self.clock, self.site, self.elements = context.ledger, context.clock, site, elements
         self.context = context
         self.capacity = Capacity(context.ledger, context.campaign, site, context.clock)
+        self.silent_s: float = getattr(site.scheduler, "SILENT_S", SILENT_S)
         self.may_be_cancelled = True  # somebody may have taken tasks away while nobody was at work
         self.forget_other_clock()
 
@@ -213,9 +214,8 @@ class Reconciler:
     def silent(self, submitted: Sequence[sqlite3.Row]) -> list[Silence]:
         """Return the silent elements of these jobs."""
         now, ask = self.clock.now(), self.ledger.db.execute
-        found = [
-            Silence(j, ask(SILENT, (j["id"], now - QUEUED_S, now - SILENT_S)).fetchall()) for j in submitted
-        ]
+        before = now - QUEUED_S, now - self.silent_s
+        found = [Silence(j, ask(SILENT, (j["id"], *before)).fetchall()) for j in submitted]
         return [silence for silence in found if silence.elements]
 
     def ask_about(self, silent: Sequence[Silence]) -> None:

@@ -47,6 +47,7 @@ STATES: dict[str, tuple[Phase, Outcome | None]] = {
     "restarted": (Phase.ENDED, "node_failure"),  # the machine was restarted meanwhile
 }
 
+SILENT_S = 20.0  # without news, after which a runner is asked after: nobody else waits for these answers
 GRACE_S = 30.0  # from asking an element to end until it is killed
 MOST_NAMES = 5_000  # an argument may have 128 kB; without names all jobs are told
 ALL = 0  # of a limit: all there is
