@@ -10,7 +10,7 @@ _TABLE = re.compile(
     r"(?P<above>(?:^--[^\n]*\n)*)^CREATE TABLE (?P<name>\w+) \((?P<body>.*?)\)(?: WITHOUT ROWID)?;(?: *-- (?P<beside>[^\n]*))?$",
     re.MULTILINE | re.DOTALL,
 )
-_COLUMN = re.compile(r"(\w+) (INTEGER|TEXT|REAL)\b([^,]*)")
+_COLUMN = re.compile(r"(\w+) (INTEGER|BLOB|TEXT|REAL)\b([^,]*)")
 _CONSTRAINT = re.compile(r"^\s*(?:PRIMARY KEY|UNIQUE) \(([^)]*)\)", re.MULTILINE)
 
 INTRODUCTION = """# The ledger
