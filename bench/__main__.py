@@ -45,6 +45,7 @@ def page(scratch: Path) -> list[str]:
         *overhead_section(scratch),
         *scale_section(scratch),
         *latency_section(scratch),
+        *section("Standing by", "bench.standing"),
         *cluster_section(),
         *far_section(),
     ]
