@@ -27,7 +27,7 @@ RUNS = int(os.environ.get("PENSTOCK_RUNS", "120"))
 SEED = int(os.environ.get("PENSTOCK_SEED") or secrets.randbelow(10**6))
 RATE, SHORTEST_S = 8.0, 12.0  # runs that arrive in a second; how long the day is at least
 SETTLE_S = 2.0
-CORES = 3
+CORES, MOST_REDUCED = 3, 2
 ODD = max(2, min(20, RUNS // 40))  # so many are changed, so many removed
 PATIENCE_S = 60.0 + RUNS / 4
 STREAMS = ("renamed", "marked", "grown")  # also how its files arrive
@@ -50,8 +50,10 @@ cores = {CORES}
 each = "run"
 command = ["sh", "reduce.sh", "{{stream}}", "{{run}}", "{{path}}", "{{product}}", "{{param.edition}}"]
 products = "reduced/{{stream}}/{{run}}.txt"
+max_running = {MOST_REDUCED}
 [stage.look]
 each = "run"
+order = "newest"
 after = ["reduce"]
 python = "lab:look"
 products = "looked/{{stream}}/{{run}}.txt"
@@ -366,12 +368,19 @@ def test_what_was_removed_is_gone_and_all_else_is_not(day: Day) -> None:
     assert {task[1:] for task in day.tasks("t.state")} == {*day.arrivals.whole}, day.story()
 
 
-def test_never_more_ran_than_there_are_cores(day: Day) -> None:
+def test_never_more_ran_than_there_are_cores_or_than_their_stage_lets(day: Day) -> None:
+    lines = sorted(day.lines(), key=lambda line: line.at)
+    assert 1 < most_at_once(lines) <= CORES, day.story()
+    assert 1 < most_at_once([line for line in lines if line.stage == "reduce"]) <= MOST_REDUCED, day.story()
+
+
+def most_at_once(lines: list[Line]) -> int:
+    """Return how many tasks were at work at once."""
     running, most = 0, 0
-    for line in sorted(day.lines(), key=lambda line: line.at):
+    for line in lines:
         running += 1 if line.what == "begin" else -1
         most = max(most, running)
-    assert 1 < most <= CORES, day.story()
+    return most
 
 
 def test_a_new_edition_processes_each_run_that_is_there_once_more(day: Day) -> None:
