@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.workflows.detector.conftest import Hutch
 
 from penstock import record
 from penstock.workflows.detector.deploying import Place, in_force
 from penstock.workflows.detector.init import Store
+from penstock.workflows.detector.masks import Mask
 from penstock.workflows.detector.oldrecord import read_lines, run_of
 
 OLD = b"%04d 2017-10-05T15:19:21 ann psana1501 cwd:/reg/neh cmd:proc_control -r %d\n"
@@ -179,4 +180,19 @@ def test_a_map_is_taken_out_of_force(hutch: Hutch) -> None:
     assert said == f"{place.folder / '1-end.data'} is in force for run 2"
     refused = hutch.penstock("detector", "undeploy", CONTROLLED, "2", "--submit")
     assert (refused.returncode, "cannot be taken out" in refused.stderr) == (2, True)
-    shutil.rmtree(hutch.folder / "calib")
+
+
+def test_masks_go_to_other_programs_as_these_read_them(hutch: Hutch, tmp_path: Path) -> None:
+    hutch.begin()
+    hutch.take(CONTROLLED, 1, faults={5: "dead", 100: "saturated"})
+    assert hutch.penstock("run").returncode == 0
+    made = {}
+    for form, name in (("nexus", "m.h5"), ("pyfai", "m.npy"), ("psana", "m.txt")):
+        assert hutch.lines("mask", CONTROLLED, "1", str(tmp_path / name), "--form", form) == []
+        polarity = "0 is bad" if form == "psana" else "1 is bad"
+        made[form] = Mask.read(tmp_path / name, polarity).bad.reshape(-1)
+    assert {form: [*map(int, np.flatnonzero(bad))] for form, bad in made.items()} == {
+        form: [5, 100] for form in made
+    }
+    refused = hutch.penstock("detector", "mask", CONTROLLED, "2", str(tmp_path / "x.h5"))
+    assert (refused.returncode, "has made nothing of run 2" in refused.stderr) == (2, True)

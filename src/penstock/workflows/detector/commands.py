@@ -320,6 +320,34 @@ def export(target: Path, process: str | None, folder: Path, logs: bool) -> None:
 @group.command()
 @click.argument("experiment")
 @click.argument("run", type=int)
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--form",
+    type=click.Choice(["nexus", "pyfai", "psana"]),
+    default="nexus",
+    show_default=True,
+    help="HDF5 with NeXus' pixel_mask (bits say why); .npy for pyFAI, 1 is bad; text for psana, 0 is bad.",
+)
+@process_option
+@folder_option
+def mask(experiment: str, run: int, output: Path, form: str, process: str | None, folder: Path) -> None:
+    """Write the mask of a RUN of EXPERIMENT to OUTPUT, for another program."""
+    from penstock.workflows.detector.masks import export_mask
+
+    with opened(folder) as found:
+        name, runs = chosen(found, process, (experiment,))
+        units = [each.unit for each in runs if each.number == run]
+        paths = [made.path for unit in units for made in found.products(name, unit) if made.name == "status"]
+    if not paths:
+        raise DefinitionError(
+            f"{name} has made nothing of run {run} of {experiment}; `penstock why` explains"
+        )
+    export_mask(paths[0], output, form)
+
+
+@group.command()
+@click.argument("experiment")
+@click.argument("run", type=int)
 @folder_option
 @submit_option
 def undeploy(experiment: str, run: int, folder: Path, submit: bool) -> None:

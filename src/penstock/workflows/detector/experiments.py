@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from penstock.campaign import Campaign, FileSource
+from penstock.errors import DefinitionError
 
 LIST = "experiments.txt"  # in the campaign's folder; without it all experiments are controlled
 FIELD = re.compile(r"\{(\w+)[^{}]*\}")
@@ -49,9 +50,13 @@ def list_experiments(campaign: Campaign) -> Iterator[dict[str, Any]]:
 
 
 def pattern_of(campaign: Campaign) -> str:
-    """Give the pattern by which a campaign finds its runs."""
-    source = next(each for each in campaign.sources if isinstance(each, FileSource))
-    return source.pattern.text
+    """Give the pattern by which a campaign finds its runs. Raises DefinitionError if it has none."""
+    for source in campaign.sources:
+        if isinstance(source, FileSource):
+            return source.pattern.text
+    raise DefinitionError(
+        "[units] has no `files`, by which experiments are found; name the files of the runs"
+    )
 
 
 def find_experiments(root: Path, pattern: str) -> list[Experiment]:

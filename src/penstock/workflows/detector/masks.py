@@ -112,6 +112,26 @@ def export_psana(path: Path, bad: NDArray[np.bool_], about: Mapping[str, Any]) -
     path.write_bytes(text_of((~bad).astype(np.uint8), {**about, "POLARITY": "0 is bad"}))
 
 
+def export_mask(product: Path, output: Path, form: str) -> None:
+    """Write the mask of a run from its product, for `nexus`, `pyfai` or `psana`.
+
+    Raises DefinitionError if the run was not judged.
+    """
+    from penstock.workflows.detector.products import read_product
+
+    made = read_product(product)
+    if "mask" not in made.arrays:
+        raise DefinitionError(f"{product} has no mask: {made.about.get('not_judged')}")
+    bad, status = made.arrays["mask"] == 0, made.arrays["status"]
+    match form:
+        case "nexus":
+            export_nexus(output, nexus_of(status, bad & (status == 0)))
+        case "pyfai":
+            export_pyfai(output, bad)
+        case _:
+            export_psana(output, bad, {"RUN": made.about["run"]})
+
+
 def _npy(array: NDArray[Any]) -> bytes:
     made = io.BytesIO()
     np.save(made, array)
