@@ -1,6 +1,7 @@
 """Files become units: all that match, once they rest, with what belongs to them."""
 
 import os
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -124,6 +125,22 @@ def test_a_folder_that_cannot_be_read_is_reported(put: Put, campaign_of: Freeze)
     assert len(found_in(campaign_of(files("a/{folder}/{file}.wav"), "folder", "file"), state)) == 1
     folder.chmod(0o700)
     assert [problem.subject for problem in state.problems] == ["a/x"]
+
+
+def test_a_folder_that_cannot_be_listed_for_now_proves_nothing_gone(put: Put, campaign_of: Freeze):
+    campaign = campaign_of(files("a/{folder}/{file}.wav"), "folder", "file")
+    put("a/x/1.wav")
+    state = state_at()
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 1, before[1]))
+    try:
+        found = found_in(campaign, state)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        os.close(lowest)
+    assert (found, state.failed) == ([], True)
+    assert state.problems == [("a", "cannot be read (Too many open files); it is tried again")]
 
 
 def test_an_absolute_pattern_gives_absolute_paths(tmp_path: Path, put: Put, campaign_of: Freeze):

@@ -19,7 +19,7 @@ from penstock.runner.kinds import kind_of
 from penstock.sources.found import Found, Problem, ScanState, Shape, Unsettled
 from penstock.sources.strangers import Strangers
 from penstock.sources.times import Times
-from penstock.sources.walk import Folder, Walk, entries, readable, unreadable
+from penstock.sources.walk import Folder, Walk, entries, note_unreadable, readable
 from penstock.units import Matched, Segment, Value, show_key
 
 Seen = tuple[str, os.stat_result]  # path as written, and what it is
@@ -158,7 +158,7 @@ class FileScan:
         try:
             descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            self.state.problems.append(unreadable(shown, error))
+            note_unreadable(shown, error, self.state)
             return
         try:
             if self.state.times:
@@ -206,6 +206,8 @@ class FileScan:
             if (self.campaign.root / path).is_symlink():
                 why = f"is a link that cannot be followed ({error.strerror}); fix or remove it"
                 self.state.problems.append(Problem(path, why))
+            elif not isinstance(error, FileNotFoundError):
+                note_unreadable(path, error, self.state)
             return None  # else it went between the listing and now: the next scan tells
         if S_ISREG(stat.st_mode):
             return stat

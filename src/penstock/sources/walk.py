@@ -110,12 +110,14 @@ def entries(place: str | int, shown: str, state: ScanState) -> Iterator[os.DirEn
         with os.scandir(place) as found:
             yield from found
     except OSError as error:
-        state.problems.append(unreadable(shown, error))
+        note_unreadable(shown, error, state)
 
 
-def unreadable(shown: str, error: OSError) -> Problem:
-    """Make the problem of a folder that cannot be read."""
-    return Problem(shown.rstrip("/") or ".", f"cannot be read ({error.strerror}); correct its permissions")
+def note_unreadable(shown: str, error: OSError, state: ScanState) -> None:
+    """Note the problem of a folder or file that cannot be read, so that nothing is taken for gone."""
+    remedy = "correct its permissions" if isinstance(error, PermissionError) else "it is tried again"
+    state.problems.append(Problem(shown.rstrip("/") or ".", f"cannot be read ({error.strerror}); {remedy}"))
+    state.failed |= not isinstance(error, FileNotFoundError)
 
 
 def readable(shown: str, name: str, state: ScanState) -> bool:
