@@ -143,6 +143,17 @@ def test_a_folder_that_cannot_be_listed_for_now_proves_nothing_gone(put: Put, ca
     assert state.problems == [("a", "cannot be read (Too many open files); it is tried again")]
 
 
+def test_a_link_that_leads_to_itself_in_place_of_a_folder_is_told(
+    tmp_path: Path, put: Put, campaign_of: Freeze
+):
+    put("a/x/1.wav")
+    (tmp_path / "a/loop").symlink_to("loop")
+    state = state_at()
+    assert len(found_in(campaign_of(files("a/{folder}/{file}.wav"), "folder", "file"), state)) == 1
+    why = "is a link that cannot be followed (Too many levels of symbolic links); fix or remove it"
+    assert (state.problems, state.failed) == ([("a/loop", why)], False)
+
+
 def test_an_absolute_pattern_gives_absolute_paths(tmp_path: Path, put: Put, campaign_of: Freeze):
     put("elsewhere/a.wav")
     (unit,) = found_in(campaign_of(files(f"{tmp_path}/elsewhere/{{file}}.wav")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from errno import ELOOP, ENOENT
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,8 +93,15 @@ class Walk:
             return
         self._note(shown)
         for entry in entries(self._root + shown, shown, self._state):
-            if segment.match(entry.name) and entry.name != OWN_FOLDER and entry.is_dir():
+            if segment.match(entry.name) and entry.name != OWN_FOLDER and self._is_folder(entry, shown):
                 yield entry.name
+
+    def _is_folder(self, entry: os.DirEntry[str], shown: str) -> bool:
+        try:
+            return entry.is_dir()
+        except OSError as error:  # a link that leads to itself, or a server that does not answer
+            note_unreadable(shown + entry.name, error, self._state)
+            return False
 
 
 def names_like(pattern: Pattern, root: Path) -> Iterator[str]:
@@ -115,9 +123,13 @@ def entries(place: str | int, shown: str, state: ScanState) -> Iterator[os.DirEn
 
 def note_unreadable(shown: str, error: OSError, state: ScanState) -> None:
     """Note the problem of a folder or file that cannot be read, so that nothing is taken for gone."""
-    remedy = "correct its permissions" if isinstance(error, PermissionError) else "it is tried again"
-    state.problems.append(Problem(shown.rstrip("/") or ".", f"cannot be read ({error.strerror}); {remedy}"))
-    state.failed |= not isinstance(error, FileNotFoundError)
+    what, remedy = "cannot be read", "it is tried again"
+    if error.errno == ELOOP:
+        what, remedy = "is a link that cannot be followed", "fix or remove it"
+    elif isinstance(error, PermissionError):
+        remedy = "correct its permissions"
+    state.problems.append(Problem(shown.rstrip("/") or ".", f"{what} ({error.strerror}); {remedy}"))
+    state.failed |= error.errno not in (ELOOP, ENOENT)
 
 
 def readable(shown: str, name: str, state: ScanState) -> bool:
