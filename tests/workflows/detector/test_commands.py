@@ -182,7 +182,7 @@ def test_a_map_is_taken_out_of_force(hutch: Hutch) -> None:
     assert (refused.returncode, "cannot be taken out" in refused.stderr) == (2, True)
 
 
-def test_masks_go_to_other_programs_as_these_read_them(hutch: Hutch, tmp_path: Path) -> None:
+def test_masks_and_trends_are_written_for_others_on_request(hutch: Hutch, tmp_path: Path) -> None:
     hutch.begin()
     hutch.take(CONTROLLED, 1, faults={5: "dead", 100: "saturated"})
     assert hutch.penstock("run").returncode == 0
@@ -194,5 +194,8 @@ def test_masks_go_to_other_programs_as_these_read_them(hutch: Hutch, tmp_path: P
     assert {form: [*map(int, np.flatnonzero(bad))] for form, bad in made.items()} == {
         form: [5, 100] for form in made
     }
+    (said,) = hutch.lines("trend", CONTROLLED, str(tmp_path / "now"))
+    assert said == f"see {tmp_path / f'now/{CONTROLLED}.html'}"
+    assert (tmp_path / f"now/{CONTROLLED}.csv").read_text().splitlines()[1].startswith("1,60,192,2,")
     refused = hutch.penstock("detector", "mask", CONTROLLED, "2", str(tmp_path / "x.h5"))
     assert (refused.returncode, "has made nothing of run 2" in refused.stderr) == (2, True)

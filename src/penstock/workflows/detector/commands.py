@@ -7,13 +7,23 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from penstock.errors import DefinitionError
-from penstock.workflows.setup.definition import FILE
-from penstock.workflows.setup.options import bundle
+from penstock.workflows.detector.options import (
+    all_option,
+    chosen,
+    find_campaign,
+    folder_option,
+    json_option,
+    listing,
+    opened,
+    process_option,
+    say,
+    submit_option,
+)
+from penstock.workflows.detector.results import COMMANDS
 
 if TYPE_CHECKING:
     from penstock.record import Record
@@ -40,38 +50,6 @@ class Numbered(click.Group):
         return super().resolve_command(ctx, [*NUMBERS.get(args[0], (args[0],)), *args[1:]])
 
 
-def find_campaign(ctx: click.Context, _: object = None, given: Path | None = None) -> Path:
-    """Return the campaign that -C names, here or before the command; else the nearest one from here upwards."""
-    if named := given or ctx.find_root().obj:
-        return Path(named)
-    here = Path.cwd()
-    found = (folder for folder in (here, *here.parents) if (folder / FILE).exists())
-    if (folder := next(found, None)) is None:
-        raise DefinitionError(f"no campaign in {here} or above it: create one with `penstock init detector`")
-    return folder
-
-
-folder_option = click.option(
-    "-C",
-    "--campaign",
-    "folder",
-    metavar="DIR",
-    callback=find_campaign,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The campaign's folder [default: here, or the nearest one above].",
-)
-process_option = click.option("--process", metavar="NAME", help="Which process [the first].")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-submit_option = click.option(
-    "--submit", "-s", is_flag=True, help="Do it; without, only say what would be done."
-)
-all_option = click.option(
-    "--all", "-a", "every", is_flag=True, help="Of all experiments, not only controlled ones."
-)
-experiments_argument = click.argument("experiments", nargs=-1, metavar="[EXPERIMENT...]")
-listing = bundle(experiments_argument, process_option, folder_option)
-
-
 @click.group("detector", cls=Numbered, invoke_without_command=True)
 @click.pass_context
 def group(ctx: click.Context) -> None:
@@ -86,27 +64,6 @@ def group(ctx: click.Context) -> None:
         )
 
 
-def opened(folder: Path, *, look: bool = False) -> Record:
-    """Open the record, after a look at the data if that is wished or was never done."""
-    from penstock import record
-    from penstock.errors import NothingYet
-
-    if look:
-        return record.look(folder)
-    try:
-        return record.open(folder)
-    except NothingYet:
-        return record.look(folder)
-
-
-def chosen(found: Record, process: str | None, experiments: Sequence[str]) -> tuple[str, list[Run]]:
-    """Give the process that is meant, and the runs."""
-    from penstock.workflows.detector.runs import first_process, read_runs
-
-    name = process or first_process(found)
-    return name, read_runs(found, name, experiments)
-
-
 def print_runs(runs: Iterable[Run], *, as_json: bool) -> None:
     """Print a line a run."""
     if as_json:
@@ -115,11 +72,6 @@ def print_runs(runs: Iterable[Run], *, as_json: bool) -> None:
     lines = (f"{run.unit}  {run.state}{f': {run.why}' if run.why else ''}" for run in runs)
     if text := "\n".join(lines):
         click.echo(text)
-
-
-def say(text: str) -> None:
-    """Print a sentence that is no part of a list."""
-    click.echo(text, err=True)
 
 
 def of_experiments(runs: Sequence[Run]) -> str:
@@ -317,74 +269,8 @@ def export(target: Path, process: str | None, folder: Path, logs: bool) -> None:
         click.echo(str(write(found, name, runs, target, logs=logs)))
 
 
-@group.command()
-@click.argument("experiment")
-@click.argument("run", type=int)
-@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--form",
-    type=click.Choice(["nexus", "pyfai", "psana"]),
-    default="nexus",
-    show_default=True,
-    help="HDF5 with NeXus' pixel_mask (bits say why); .npy for pyFAI, 1 is bad; text for psana, 0 is bad.",
-)
-@process_option
-@folder_option
-def mask(experiment: str, run: int, output: Path, form: str, process: str | None, folder: Path) -> None:
-    """Write the mask of a RUN of EXPERIMENT to OUTPUT, for another program."""
-    from penstock.workflows.detector.masks import export_mask
-
-    with opened(folder) as found:
-        name, runs = chosen(found, process, (experiment,))
-        units = [each.unit for each in runs if each.number == run]
-        paths = [made.path for unit in units for made in found.products(name, unit) if made.name == "status"]
-    if not paths:
-        raise DefinitionError(
-            f"{name} has made nothing of run {run} of {experiment}; `penstock why` explains"
-        )
-    export_mask(paths[0], output, form)
-
-
-@group.command()
-@click.argument("experiment")
-@click.argument("run", type=int)
-@folder_option
-@submit_option
-def undeploy(experiment: str, run: int, folder: Path, submit: bool) -> None:
-    """Take the map of a RUN of EXPERIMENT out of the calibration store; the one before is in force again."""
-    from penstock.workflows.detector.deploying import in_force
-    from penstock.workflows.detector.deploying import undeploy as take_out
-    from penstock.workflows.detector.faults import Refused
-
-    place = place_of_maps(folder, experiment)
-    if not submit:
-        say(f"would take {place.folder / f'{run}-end.data'} out of force; --submit does it")
-        return
-    try:
-        now = take_out(place, run)
-    except Refused as refused:
-        raise DefinitionError(str(refused)) from None
-    click.echo(f"{now or in_force(place, run) or 'no map'} is in force for run {run}")
-
-
-def place_of_maps(folder: Path, experiment: str) -> Any:
-    """Give where the maps of an experiment go, as the stage `deploy` says. Raises DefinitionError."""
-    import os
-    import tomllib
-
-    from penstock.workflows.detector.deploying import place_of
-    from penstock.workflows.detector.experiments import instrument_of
-
-    with (folder / "penstock.toml").open("rb") as file:
-        given = tomllib.load(file).get("stage", {}).get("deploy", {}).get("params")
-    if not given:
-        raise DefinitionError(
-            f"{folder / 'penstock.toml'} has no stage `deploy`, so no map of it is in force"
-        )
-    calib = os.path.join(folder, given["calib"])
-    return place_of(
-        {**given, "calib": calib}, {"instrument": instrument_of(experiment), "experiment": experiment}
-    )
+for command in COMMANDS:
+    group.add_command(command)
 
 
 def run_penstock(folder: Path, *words: str) -> int:

@@ -1,0 +1,75 @@
+"""What the commands of the workflow share: options, the record, and the runs that are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from penstock.errors import DefinitionError
+from penstock.workflows.setup.definition import FILE
+from penstock.workflows.setup.options import bundle
+
+if TYPE_CHECKING:
+    from penstock.record import Record
+    from penstock.workflows.detector.runs import Run
+
+
+def find_campaign(ctx: click.Context, _: object = None, given: Path | None = None) -> Path:
+    """Return the campaign that -C names, here or before the command; else the nearest one from here upwards."""
+    if named := given or ctx.find_root().obj:
+        return Path(named)
+    here = Path.cwd()
+    found = (folder for folder in (here, *here.parents) if (folder / FILE).exists())
+    if (folder := next(found, None)) is None:
+        raise DefinitionError(f"no campaign in {here} or above it: create one with `penstock init detector`")
+    return folder
+
+
+folder_option = click.option(
+    "-C",
+    "--campaign",
+    "folder",
+    metavar="DIR",
+    callback=find_campaign,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The campaign's folder [default: here, or the nearest one above].",
+)
+process_option = click.option("--process", metavar="NAME", help="Which process [the first].")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+submit_option = click.option(
+    "--submit", "-s", is_flag=True, help="Do it; without, only say what would be done."
+)
+all_option = click.option(
+    "--all", "-a", "every", is_flag=True, help="Of all experiments, not only controlled ones."
+)
+experiments_argument = click.argument("experiments", nargs=-1, metavar="[EXPERIMENT...]")
+listing = bundle(experiments_argument, process_option, folder_option)
+
+
+def opened(folder: Path, *, look: bool = False) -> Record:
+    """Open the record, after a look at the data if that is wished or was never done."""
+    from penstock import record
+    from penstock.errors import NothingYet
+
+    if look:
+        return record.look(folder)
+    try:
+        return record.open(folder)
+    except NothingYet:
+        return record.look(folder)
+
+
+def chosen(found: Record, process: str | None, experiments: Sequence[str]) -> tuple[str, list[Run]]:
+    """Give the process that is meant, and the runs."""
+    from penstock.workflows.detector.runs import first_process, read_runs
+
+    name = process or first_process(found)
+    return name, read_runs(found, name, experiments)
+
+
+def say(text: str) -> None:
+    """Print a sentence that is no part of a list."""
+    click.echo(text, err=True)
