@@ -77,10 +77,10 @@ class Renderer:
     def line(self, unit: int, label: str, key: Sequence[Any], values: Values, inputs: Paths) -> Line:
         """Render one task."""
         products = [(p.name, p.path_for(key, values)) for p in self.stage.products]
-        data: dict[str, Any] = {"u": unit, "s": self.stage.name, "k": label}
+        data: dict[str, Any] = {"u": unit, "s": self.stage.name, "k": label, "key": key}
         self.copied, self.shared = list[str](), list[str]()
         if self.stage.python:
-            data |= {"key": key, "fields": self.fields(values), "inputs": self.python_inputs(inputs)}
+            data |= {"fields": self.fields(values), "inputs": self.python_inputs(inputs)}
         else:
             data |= self.command(values, inputs)
         if products:
@@ -279,6 +279,7 @@ def stage_spec(
     limit, view = stage.resources.walltime_s, view or View(campaign.root)
     return {
         "id": number,
+        "digest": stage.digest,
         "python": stage.python and find_function(stage.python, stage.code).deliver(),
         "setup": stage.setup and find_function(stage.setup, stage.code).deliver(),
         "path": [str(view.root)],

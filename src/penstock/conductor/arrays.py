@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from penstock.campaign import Resources, Stage
 from penstock.conductor.batching import (
@@ -271,7 +272,10 @@ class ArraySubmitter(Submitter):
             ]
             note_served(self.ledger, stage, self.graph.ids[stage.name], array.batches[-1])
         self.site.place_job(
-            request, self.spec(stage, request, texts), b"".join(texts), self.rendered.take_lists()
+            request,
+            self.spec(stage, request, texts, jobs.intent(self.ledger.db, job)),
+            b"".join(texts),
+            self.rendered.take_lists(),
         )
         jobs.hand_in(self.ledger, job, self.clock.now())
         self.ledger.check_held()
@@ -301,7 +305,9 @@ class ArraySubmitter(Submitter):
         cap_limits([task for line in lines for task in chain_of(line)], request.walltime_s)
         return batch_text(first, min(stage.workers, size), lines)
 
-    def spec(self, stage: Stage, request: Request, texts: Sequence[bytes]) -> bytes:
+    def spec(
+        self, stage: Stage, request: Request, texts: Sequence[bytes], intent: Mapping[str, Any]
+    ) -> bytes:
         """Return the spec of an array: where each element's batch begins, and until when it must have left."""
         offsets = [0]
         for text in texts[:-1]:
@@ -314,7 +320,7 @@ class ArraySubmitter(Submitter):
         return job_spec(
             request.token, self.campaign, stages, root=view.root, **stored, elements=request.elements, feed=False,
             offsets=offsets, walltime_s=request.walltime_s and time_inside(request.walltime_s), idle_s=0, beat_s=60, grace_s=10,
-            environment=dict(self.site.environment()), programs=self.building.executables(names),
+            environment=dict(self.site.environment()), programs=self.building.executables(names), job=intent,
         )  # fmt: skip
 
     def handed_in(self, job: int, request: Request) -> bool:

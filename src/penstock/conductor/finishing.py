@@ -10,6 +10,7 @@ from penstock.conductor.context import Context
 from penstock.decide import FREE_AT_MOST
 from penstock.disk import came_after
 from penstock.ledger import Ledger, jobs
+from penstock.ledger.excerpt import write_excerpt
 from penstock.ledger.experience import experience_of, learn
 from penstock.ledger.jobs import Ending, Finisher
 from penstock.ledger.pauses import pause_stages_of
@@ -57,7 +58,7 @@ class Finishing:
         self.finisher.finish(job, Ending("lost", why, suspects=True), now=self.clock.now())
         if not damaged:
             self.count_starts(job, 1, began=any(life["native"] for life in lives), words=words, why=why)
-        site.pack(job["token"])
+        site.pack(job["token"], write_excerpt(self.ledger.db, job["token"]))
 
     def finish_elements(
         self, site: JobSite, job: sqlite3.Row, elements: Sequence[int], ending: Ending
@@ -70,7 +71,7 @@ class Finishing:
         self.note_unsaid(job)
         self.finisher.finish(job, ending, now=self.clock.now(), elements=elements)
         if jobs.is_finished(self.ledger.db, job["id"]):
-            site.pack(job["token"])
+            site.pack(job["token"], write_excerpt(self.ledger.db, job["token"]))
 
     def count_elements(
         self, site: JobSite, job: sqlite3.Row, elements: Sequence[int], ending: Ending, *, false_start: bool

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from penstock.conductor.context import Context
 from penstock.ledger import Ledger, jobs
+from penstock.ledger.excerpt import write_excerpt
 from penstock.site import JobSite
 from penstock.site.protocols import Task
 
@@ -25,7 +26,7 @@ def tidy_up(ledger: Ledger, site: JobSite) -> None:
     site.check_owner()
     site.remove_drafts()
     for token in finished_ones(ledger, site.unpacked()):
-        site.pack(token)
+        site.pack(token, write_excerpt(ledger.db, token))
     for token in strangers(ledger, site):
         site.revoke_all(token)
 

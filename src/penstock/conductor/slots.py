@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from penstock.campaign import Resources, Stage
 from penstock.conductor.batching import LOCAL_S, local_batch_size
@@ -267,19 +268,19 @@ class SlotSubmitter(Submitter):
             folder=relative_to_root(folder, self.campaign.root),
             now=self.clock.now(),
         )
-        self.site.place(token, {TASKS: b"", SPEC: self.spec(token)})
+        self.site.place(token, {TASKS: b"", SPEC: self.spec(token, jobs.intent(self.ledger.db, job))})
         self.ledger.check_held()
         jobs.submitted(self.ledger, job, self.site.start(token, node.name), self.clock.now())
         slot = Slot(job, token, node)
         slots.append(slot)
         return slot
 
-    def spec(self, token: str) -> bytes:
+    def spec(self, token: str, intent: Mapping[str, Any]) -> bytes:
         """Return the spec of a local job: every stage, as it may be fed any."""
         return job_spec(
             token, self.campaign, self.stage_specs(list(self.graph.stages), self.view), elements=1, feed=True,
             walltime_s=None, idle_s=IDLE_S, beat_s=60, grace_s=10, environment=dict(self.site.environment()),
-            programs=self.building.executables(self.mine),
+            programs=self.building.executables(self.mine), job=intent,
         )  # fmt: skip
 
     def give(self, stage: Stage, slot: Slot, units: Sequence[int], given: Given) -> None:

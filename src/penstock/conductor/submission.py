@@ -136,6 +136,8 @@ class Submitter:
         notes = self.note_missing(stage, lines) if stage.members == "done" else {}
         queued = [tasks.Queued(u, inputs[u].digest, line.products, notes.get(u)) for u, line in lines.items()]
         self.queue(stage, batch, queued, old="ready")
+        for unit, line in lines.items():
+            line.data["made_from"] = inputs[unit].digest
         self.add_followers(stage, batch, lines)
         return [line.data for line in lines.values()]
 

@@ -60,6 +60,12 @@ def insert_job(db: sqlite3.Connection, values: tuple[Any, ...], now: float) -> i
     return int(cursor.lastrowid or 0)
 
 
+def intent(db: sqlite3.Connection, job: int) -> dict[str, Any]:
+    """Return what was recorded of a job before it was started, as its spec has it in case the record is lost."""
+    sql = "SELECT id, site, epoch, elements, feed, folder, created, request FROM job WHERE id = ?"
+    return dict(db.execute(sql, (job,)).fetchone())
+
+
 def hand_in(ledger: Ledger, job: int, now: float) -> None:
     """Record, before it is done, that a job is submitted to its scheduler."""
     with ledger.transaction() as db:

@@ -141,6 +141,7 @@ def stand_for_years(db: sqlite3.Connection) -> None:
     add_causes(db)
     add_order(db)
     add_until(db)
+    index_attempts(db)
 
 
 def add_causes(db: sqlite3.Connection) -> None:
@@ -187,6 +188,11 @@ def add_until(db: sqlite3.Connection) -> None:
     """Let a veto hold until a time."""
     db.execute("ALTER TABLE veto ADD COLUMN until REAL")
     db.execute("CREATE INDEX veto_until ON veto (until) WHERE lifted IS NULL AND until IS NOT NULL")
+
+
+def index_attempts(db: sqlite3.Connection) -> None:
+    """Find the attempts of a job."""
+    db.execute("CREATE INDEX attempt_job ON attempt (job)")
 
 
 #: version → the step that leads from it to the next one

@@ -108,9 +108,9 @@ class ClusterSite(JobFolders):
         self.far.is_ours(found.pop(OWNER, None))
         return listed, found
 
-    def pack(self, token: str) -> None:
+    def pack(self, token: str, record: bytes = b"") -> None:
         """Pack the files of a finished job into one, which comes home if files travel."""
-        super().pack(token)
+        super().pack(token, record)
         if self.far:
             self.far.bring_archive(f"{token}.zip")
 

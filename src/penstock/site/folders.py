@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.errors import LedgerError
+from penstock.ledger.excerpt import EXCERPT
 from penstock.runner.scratch import remove_scratch
 from penstock.runner.sealed import seal, unseal
 from penstock.site.evidence import Product, misfits, unproven
@@ -185,8 +186,13 @@ class JobFolders:
             if not is_kept(path.name):
                 remove_scratch(str(path))
 
-    def pack(self, token: str) -> None:
-        """Pack the files of a finished job into one."""
+    def pack(self, token: str, record: bytes = b"") -> None:
+        """Pack the files of a finished job into one, with what the record holds of it; without room they stay."""
+        if record:
+            try:
+                self.transport.write({f"{token}/{EXCERPT}": record})
+            except OSError:
+                return
         self.transport.pack(token)
 
     def unpacked(self) -> Sequence[str]:

@@ -104,7 +104,7 @@ class JobSite(Protocol):
         """Remove what killed runners left beside products and in scratch, but for scratch folders that are kept."""
         ...
 
-    def pack(self, token: str) -> None:
+    def pack(self, token: str, record: bytes = b"") -> None:
         """Pack the files of a finished job into one; may be repeated."""
         ...
 

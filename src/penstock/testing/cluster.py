@@ -283,10 +283,10 @@ class PretendLogin(ClusterSite):
         with self.step():
             super().revoke(token, tasks)
 
-    def pack(self, token: str) -> None:
+    def pack(self, token: str, record: bytes = b"") -> None:
         """Pack the files of a finished job into one."""
         with self.step():
-            super().pack(token)
+            super().pack(token, record)
 
     @contextmanager
     def step(self) -> Generator[None]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.clock import Clock
 from penstock.hardware import Amounts, Node
+from penstock.ledger.excerpt import EXCERPT
 from penstock.runner.files import pack_folder
 from penstock.site.evidence import misfits, unproven
 from penstock.site.protocols import Life, Task
@@ -194,9 +195,10 @@ class PretendSite:
     def remove_leftovers(self, token: str, elements: Sequence[int], is_kept: Callable[[str], bool]) -> None:
         """Do nothing: pretended runners leave nothing."""
 
-    def pack(self, token: str) -> None:
+    def pack(self, token: str, record: bytes = b"") -> None:
         """Pack the files of a finished job into one."""
         if self.on_disk:
+            (self.job_folder(token) / EXCERPT).write_bytes(record)
             pack_folder(str(self.job_folder(token)))
 
     def unpacked(self) -> Sequence[str]:

@@ -108,6 +108,7 @@ CREATE TABLE attempt (
     late INTEGER NOT NULL DEFAULT 0     -- came after its task had moved on: recorded, not applied
 );
 CREATE INDEX attempt_task ON attempt (stage, unit);
+CREATE INDEX attempt_job ON attempt (job);
 
 CREATE TABLE job (
     id INTEGER PRIMARY KEY,
