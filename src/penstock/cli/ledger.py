@@ -10,7 +10,7 @@ import click
 from penstock.cli.complete import complete_unit
 from penstock.cli.options import campaign_option, json_option, open_record, print_json, stage_option
 from penstock.cli.products import compare_products
-from penstock.display import visible
+from penstock.display import count, visible
 
 
 @click.group(
@@ -92,6 +92,27 @@ def restore(root: Path, file: Path) -> None:
     click.echo(
         visible(f"restored from {file}; the previous record is kept as {kept}; `penstock run` continues")
     )
+
+
+@ledger.command(
+    epilog="""\b
+Example:
+  penstock ledger rebuild"""
+)
+@campaign_option
+def rebuild(root: Path) -> None:
+    """Make a lost or damaged record anew, from the archives of jobs, people's requests and the definition.
+
+    The present record is compared with it as far as it can be read, and kept beside it. What cannot come back is listed.
+    """
+    from penstock import config
+    from penstock.conductor.rebuilding import rebuild
+
+    rebuilt = rebuild(config.load(root))
+    click.echo(f"rebuilt from {count(rebuilt.jobs, 'job')}, with {count(rebuilt.attempts, 'attempt')}")
+    for line in rebuilt.lacks:
+        click.echo(visible(line))
+    click.echo(visible(f"the previous record is kept as {rebuilt.kept}; `penstock run` continues"))
 
 
 @ledger.command(

@@ -45,8 +45,12 @@ def restore(root: Path, file: Path, *, clock: Clock | None = None, machine: Mach
     clock, machine = clock or SystemClock(), machine or Machine.here()
     check_backup(file)
     kept = set_aside_damaged(root, machine)
-    with held(root, command="ledger restore", clock=clock, machine=machine) as ledger:
-        before = put_in_place(ledger, file)
+    with (
+        held(root, command="ledger restore", clock=clock, machine=machine) as ledger,
+        explained(file),
+        closing(connect_copy(file)) as backup,
+    ):
+        before = put_in_place(ledger, backup)
     return kept or before
 
 
@@ -74,24 +78,28 @@ def set_aside_damaged(root: Path, machine: Machine) -> Path | None:
         find_location(root, machine)
         Ledger.open(root, readonly=True, machine=machine).close()
     except Corrupt:
-        return keep(root / FOLDER / FILE)
+        kept = keep(root / FOLDER / FILE)
+        (root / FOLDER / FILE).unlink()
+        return kept
     except LedgerError:  # there is none, or it is elsewhere, which taking it tells
         return None
     return None
 
 
-def put_in_place(ledger: Ledger, file: Path) -> Path:
-    """Make a backup the record from here on, under the lease and the marks of the present one."""
+def put_in_place(ledger: Ledger, other: sqlite3.Connection) -> Path:
+    """Make another database the record from here on, under the lease and the marks of the present one; return where that is."""
     draft = ledger.path.with_name(f".{FILE}.restored")
     draft.unlink(missing_ok=True)
     with explained(draft), closing(opened(draft, "mode=rwc")) as db:
-        with closing(connect_copy(file)) as backup:
-            backup.backup(db)
-        migrations.migrate(db, str(file))
+        other.backup(db)
+        migrations.migrate(db, str(draft))
         ledger.epoch = take_lease_over(ledger.db, db)
         if mark := ledger.meta(MARK):
             set_value(db, MARK, mark)
         begin_generation(db)
+    begin_generation(
+        ledger.db
+    )  # what is beside its file is not needed, should the next steps be the last ones
     ledger.db.close()
     before = keep(ledger.path)
     os.replace(draft, ledger.path)
@@ -111,9 +119,10 @@ def take_lease_over(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
 
 
 def keep(path: Path) -> Path:
-    """Rename a record with the files that SQLite left beside it, without opening it."""
+    """Give a record another name besides, and only that to the files that SQLite left beside it; it is not opened."""
     kept = next(place for n in count(1) if not (place := path.with_name(f"replaced-{n}.sqlite")).exists())
-    for ending in (*REST, ""):
+    os.link(path, kept)
+    for ending in REST:
         place = Path(f"{path}{ending}")
         if place.exists():
             os.replace(place, f"{kept}{ending}")

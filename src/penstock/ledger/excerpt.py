@@ -28,6 +28,10 @@ ROWS: Mapping[str, str] = {
     "product": (
         "SELECT p.* FROM (SELECT DISTINCT stage, unit FROM attempt WHERE job = ?1) a JOIN product p USING (stage, unit)"
     ),
+    "location": (
+        "SELECT l.* FROM (SELECT DISTINCT stage, unit FROM attempt WHERE job = ?1) a JOIN product p USING (stage, unit)"
+        " JOIN location l ON l.path = p.path"
+    ),
     "veto": (
         "SELECT v.* FROM (SELECT DISTINCT unit FROM attempt WHERE job = ?1) a JOIN veto v ON v.unit = a.unit"
         " WHERE v.by GLOB 'stage *'"

@@ -8,14 +8,14 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from penstock.clock import SystemClock
-from penstock.disk import append, make_private, read_whole, write_file
+from penstock.disk import make_private, read_whole, write_file
 from penstock.display import count, them
-from penstock.errors import Held, LedgerError
+from penstock.errors import Held
 from penstock.graph import Graph
 from penstock.ledger import FOLDER, Ledger, tasks
+from penstock.ledger.actions import Action, Target, keys_of, note_action
 from penstock.ledger.archiving import archive, unarchive
 from penstock.ledger.history import append_with
 from penstock.ledger.hosts.lease import find_holder, held
@@ -30,9 +30,7 @@ from penstock.ledger.unitchanges import retry_failed, tasks_under, veto_tasks
 from penstock.ledger.units import ROOT, Values
 from penstock.ledger.vetoes import describe, over, show_end, vetoes_of
 from penstock.machine import Machine
-from penstock.runner.sealed import seal, unseal
-
-Target = dict[str, Any]
+from penstock.runner.sealed import unseal
 
 LEFT = "requests"  # the folder for requests from hosts that cannot write the ledger
 LOOK_S = 1.0
@@ -71,22 +69,9 @@ def record_here(root: Path, action: str, target: Target, by: str, now: float, ma
 
 def record(ledger: Ledger, action: str, target: Target, by: str, now: float) -> int:
     """Record a request, in the ledger and in `actions.jsonl`."""
-    note_action(ledger.root, action, target, by, now)
+    note_action(ledger.root, Action(now, by, action, target, keys_of(ledger.db, target)))
     with ledger.transaction() as db:
         return insert(db, action, target, by, now)
-
-
-def note_action(root: Path, action: str, target: Target, by: str, now: float) -> bytes:
-    """Add a request to `actions.jsonl`, and return the line."""
-    line = json.dumps({"at": now, "by": by, "action": action, "target": target}, ensure_ascii=False)
-    path = root / FOLDER / "actions.jsonl"
-    try:
-        append(path, line.encode() + b"\n")
-    except OSError as error:
-        raise LedgerError(
-            f"{path} cannot be written ({error.strerror}), so nothing was requested: fix that and ask again"
-        ) from error
-    return line.encode()
 
 
 def insert(db: sqlite3.Connection, action: str, target: Target, by: str, now: float) -> int:
@@ -98,8 +83,9 @@ def insert(db: sqlite3.Connection, action: str, target: Target, by: str, now: fl
 def leave_file(root: Path, action: str, target: Target, by: str, now: float) -> None:
     """Leave a request as a file, for a conductor on another host."""
     make_private(root / FOLDER / LEFT)
-    line = note_action(root, action, target, by, now)
-    write_file(root / FOLDER / LEFT / f"{now:.6f}.{os.getpid()}.json", seal(line))
+    with Ledger.open(root, readonly=True) as ledger:
+        line = note_action(root, Action(now, by, action, target, keys_of(ledger.db, target)))
+    write_file(root / FOLDER / LEFT / f"{now:.6f}.{os.getpid()}.json", line)
 
 
 def take_in(ledger: Ledger) -> None:
