@@ -84,7 +84,8 @@ Example:
 def restore(root: Path, file: Path) -> None:
     """Restore the record from FILE, made by `penstock ledger backup`; no conductor may be running.
 
-    The present record is kept beside it. What was done since the backup is done again.
+    The present record is kept beside it. What was done since the backup is brought back by `penstock ledger rebuild`, or
+    done again after `penstock ledger accept`.
     """
     from penstock.ledger.backup import restore
 
@@ -113,6 +114,23 @@ def rebuild(root: Path) -> None:
     for line in rebuilt.lacks:
         click.echo(visible(line))
     click.echo(visible(f"the previous record is kept as {rebuilt.kept}; `penstock run` continues"))
+
+
+@ledger.command(
+    epilog="""\b
+Example:
+  penstock ledger accept"""
+)
+@campaign_option
+def accept(root: Path) -> None:
+    """Continue with a record that is behind the jobs beside it: what was done in them is done again.
+
+    `penstock ledger rebuild` brings it back instead.
+    """
+    from penstock.conductor.accepting import accept_record
+
+    said = accept_record(root)
+    click.echo(f"the record is accepted as it is, beside {count(said, 'job')}: `penstock run` continues")
 
 
 @ledger.command(

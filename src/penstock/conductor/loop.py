@@ -16,7 +16,7 @@ from penstock.campaign import Allowance, Campaign
 from penstock.clock import Clock, SystemClock
 from penstock.conductor.context import Context
 from penstock.conductor.durations import Durations
-from penstock.conductor.recovery import take_over
+from penstock.conductor.recovery import check_record, take_over
 from penstock.conductor.scope import Only
 from penstock.conductor.staying import refuse_to_forget
 from penstock.conductor.steps import (
@@ -116,6 +116,7 @@ class Conductor:
             ledger, campaign, graph, Values(ledger.db, campaign), self.sites, clock,
             Durations(ledger, graph), allowances_of(campaign, self.sites), self.overwrite,
         )  # fmt: skip
+        check_record(context)
         take_over(context)
         self.sender = self.exits.enter_context(sending(ledger, campaign, clock))
         self.crew = Crew(context, accept_gone=self.accept_gone)

@@ -148,10 +148,14 @@ class Rebuilding:
 
     def add_jobs(self) -> list[Remains]:
         """Bring in the excerpts of all jobs, in the order in which they were made; return the jobs without one."""
+        ours = self.sites.folders_here()
         order, left = list[tuple[int, Transport, str, str]](), list[Remains]()
         for transport, site in self.places():
             for token in self.new_tokens(transport, site):
                 remains = read_remains(transport, token, site)
+                if transport.folder not in ours and remains.spec.get("root") != str(self.campaign.root):
+                    self.tokens.discard(token)  # a folder that several campaigns use
+                    continue
                 self.rebuilt.lacks += remains.damage
                 if remains.excerpt:
                     order.append((remains.excerpt["newest"], transport, token, site))

@@ -11,8 +11,19 @@ from penstock.conductor.greeting import tidy_up
 from penstock.graph import Graph
 from penstock.ledger import Ledger, jobs, tasks
 from penstock.ledger.readiness import Touched, propagate
+from penstock.ledger.witnesses import refuse_behind, take_in_lost
 from penstock.site import FeedingSite
 from penstock.site.tasksfile import read_feed
+
+
+def check_record(context: Context) -> None:
+    """Raise LedgerError if the record is behind what lies beside it; bring in requests that it lacks."""
+    ledger, fed = context.ledger, dict[str, int]()
+    for job in jobs.open_jobs(ledger.db):
+        if job["feed"] and (site := context.sites.feeding_site(job["site"])):
+            fed[job["token"]] = len(read_feed(site.fed(job["token"])).batches)
+    refuse_behind(ledger, context.sites.folders_here(), fed)
+    take_in_lost(ledger, context.clock.now())
 
 
 def take_over(context: Context) -> None:

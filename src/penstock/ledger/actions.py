@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from penstock.disk import append, read_whole
 from penstock.errors import LedgerError
 from penstock.ledger import FOLDER
+from penstock.runner.files import read_from
 from penstock.runner.sealed import seal, unseal
 
 Target = dict[str, Any]
@@ -58,8 +59,21 @@ def note_action(root: Path, action: Action) -> bytes:
 
 def read_actions(root: Path) -> tuple[list[Action], list[int]]:
     """Return all requests, and the numbers of the lines that are damaged."""
+    return parse_actions((read_whole(root / FOLDER / ACTIONS) or b"").splitlines())
+
+
+def last_actions(root: Path, most: int) -> list[Action]:
+    """Return the requests in the last bytes of the file, at most so many."""
+    path = root / FOLDER / ACTIONS
+    size = path.stat().st_size if path.is_file() else 0
+    data = read_from(str(path), max(0, size - most), most) or b""
+    return parse_actions(data.splitlines()[size > most :])[0]
+
+
+def parse_actions(lines: Iterable[bytes]) -> tuple[list[Action], list[int]]:
+    """Return the requests of lines, and the numbers of those that are damaged."""
     found, damaged = list[Action](), list[int]()
-    for number, line in enumerate((read_whole(root / FOLDER / ACTIONS) or b"").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         asked = unseal(line) or {}
         try:
             found.append(

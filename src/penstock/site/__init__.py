@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from penstock.campaign import Campaign, Site, Stage
 from penstock.errors import DefinitionError
+from penstock.ledger import FOLDER
 from penstock.site.cluster import ClusterSite, refuse_resources
 from penstock.site.environments import refuse_bare
 from penstock.site.fitting import refuse_larger
 from penstock.site.local import LocalSite
 from penstock.site.protocols import ClusterJobs, FeedingSite, JobSite
+from penstock.transports.local import LocalTransport
 
 __all__ = ["ClusterJobs", "ClusterSite", "FeedingSite", "JobSite", "LocalSite", "Sites"]
 
@@ -41,6 +44,13 @@ class Sites:
     def used(self) -> list[str]:
         """Return the names of the sites that stages use."""
         return list(dict.fromkeys(self.name_of(stage) for stage in self.campaign.stages))
+
+    def folders_here(self) -> list[Path]:
+        """Return the folders here that have jobs of this campaign and of no other."""
+        found = [self.campaign.root / FOLDER / "jobs"]
+        clusters = [site for name in self.used() if isinstance(site := self[name], ClusterSite)]
+        found += [site.folder for site in clusters if isinstance(site.transport, LocalTransport)]
+        return list(dict.fromkeys(found))
 
     def check(self) -> None:
         """Raise DefinitionError for the first thing that a site cannot do."""

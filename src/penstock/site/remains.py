@@ -52,12 +52,12 @@ def read_remains(transport: Transport, token: str, site: str) -> Remains:
     files = read_archive(transport, found)
     found.packed = files is not None
     files = read_folder(transport, token) if files is None else files
+    found.spec = unseal(files.get(SPEC, b"")) or {}
     if EXCERPT in files:
         found.excerpt = read_excerpt(files[EXCERPT])
         if found.excerpt:
             return found
         found.damage.append(f"{transport.folder / token}: what the record held of this job is damaged")
-    found.spec = unseal(files.get(SPEC, b"")) or {}
     if not found.spec:
         found.damage.append(f"{transport.folder / token}: its {SPEC} is missing or damaged")
     feed = read_feed(files.get(TASKS, b""))

@@ -7,8 +7,10 @@ from pathlib import Path
 from penstock.clock import Clock, SystemClock
 from penstock.display import show_time
 from penstock.errors import LedgerError
+from penstock.ledger import FOLDER
 from penstock.ledger.hosts.lease import held
 from penstock.ledger.hosts.location import as_of, find_location
+from penstock.ledger.witnesses import accept
 from penstock.machine import Machine
 
 
@@ -28,5 +30,6 @@ def adopt_record(root: Path, *, yes: bool, clock: Clock | None = None, machine: 
             f"the record of {root} is on {place}, and its copy here of {made}: what was done since would be done"
             " again; if that host is gone for good, confirm it with --yes"
         )
-    with held(root, command="ledger adopt", clock=clock, machine=machine, adopt=True):
+    with held(root, command="ledger adopt", clock=clock, machine=machine, adopt=True) as ledger:
+        accept(ledger, [root / FOLDER / "jobs"])
         return f"the record is on {machine.name} now, as of {made}: `penstock run` continues from there"
