@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from penstock.errors import Corrupt
+from penstock.runner.sealed import unseal
+
 CAMPAIGN = "campaign"
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -117,7 +120,11 @@ class Labels:
         row = db.execute(
             "SELECT text FROM definition WHERE id = (SELECT value FROM meta WHERE name = 'definition')"
         ).fetchone()
-        frozen: dict[str, Any] = json.loads(row[0]) if row else {}
+        frozen = unseal(row[0].encode()) if row else {}
+        if frozen is None:
+            raise Corrupt(
+                "the definition's copy in the record is damaged: the next `penstock run` writes it again"
+            )
         taken = db.execute("""SELECT 1 FROM unit WHERE level = 1 AND key = '["campaign"]'""").fetchone()
         return cls(
             tuple(frozen.get("levels", ())),

@@ -31,14 +31,21 @@ Examples:
 )
 @click.argument("unit", required=False, metavar="[UNIT]", shell_complete=complete_unit)
 @click.option("--products", is_flag=True, help="Also read all products and compare them with the record.")
+@click.option(
+    "--archives", is_flag=True, help="Also make the record anew from the archives of jobs, and compare."
+)
 @stage_option
 @campaign_option
 @json_option
-def check(unit: str | None, products: bool, stage: str | None, root: Path, as_json: bool) -> None:
+def check(
+    unit: str | None, products: bool, archives: bool, stage: str | None, root: Path, as_json: bool
+) -> None:
     """Check that the record is consistent: the file, the states, the counts.
 
     With --products, also check that each product (of a UNIT, a group, a stage) exists and has its recorded content. What
-    is missing or differs becomes stale, and `penstock run --stale` redoes it. The exit code is 1 if anything is wrong.
+    is missing or differs becomes stale, and `penstock run --stale` redoes it. With --archives, also compare the record with
+    one that is made from the jobs' archives: SQLite does not notice a changed byte within a value. The exit code is 1 if
+    anything is wrong.
     """
     from penstock.ledger.check import check_ledger
     from penstock.ledger.stored import stored_graph
@@ -47,6 +54,11 @@ def check(unit: str | None, products: bool, stage: str | None, root: Path, as_js
         raise click.UsageError("UNIT and --stage choose among products: add --products")
     with open_record(root) as record:
         wrong = check_ledger(record, stored_graph(record))
+    if archives:
+        from penstock.conductor.rebuilding import compare_with_archives
+        from penstock.config import load
+
+        wrong += compare_with_archives(load(root))
     compared = compare_products(root, unit, stage) if products else None
     if as_json:
         print_json({"wrong": wrong, **(compared.to_json() if compared else {})})
@@ -93,6 +105,29 @@ def restore(root: Path, file: Path) -> None:
     click.echo(
         visible(f"restored from {file}; the previous record is kept as {kept}; `penstock run` continues")
     )
+
+
+@ledger.command(
+    epilog="""\b
+Examples:
+  penstock ledger export tables
+  penstock ledger export tables --format parquet"""
+)
+@campaign_option
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), default="csv", show_default=True
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+def export(root: Path, folder: Path, form: str) -> None:
+    """Write the record into a new FOLDER, a file for each table: attempts, tasks, products, units and so on.
+
+    Times are ISO 8601 in UTC, sizes bytes, durations seconds. Parquet needs `penstock[tables]`.
+    """
+    from penstock.ledger.exporting import export
+
+    with open_record(root) as record:
+        counts = export(record.db, folder.absolute(), form)
+    click.echo(visible(f"{folder}: {', '.join(f'{n:,} {name}' for name, n in counts.items())}"))
 
 
 @ledger.command(

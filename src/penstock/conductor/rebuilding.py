@@ -23,6 +23,7 @@ from penstock.ledger.again import ask_again
 from penstock.ledger.backup import put_in_place, set_aside_damaged
 from penstock.ledger.comparing import compare
 from penstock.ledger.hosts.lease import held
+from penstock.ledger.jobs import open_jobs
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.registration import done_of, register
 from penstock.ledger.unitchanges import add_tasks, link_again, not_begun
@@ -86,6 +87,24 @@ def rebuild(
         before = put_in_place(present, db)
         rebuilt.kept = rebuilt.kept or str(before)
     return rebuilt
+
+
+def compare_with_archives(campaign: Campaign, *, clock: Clock | None = None) -> list[str]:
+    """Make the record anew, aside, and return how the present one differs from that, a sentence each.
+
+    Raises LedgerError while jobs are not over: what they did is not in archives yet.
+    """
+    clock, rebuilt = clock or SystemClock(), Rebuilt()
+    with Ledger.open(campaign.root, readonly=True) as ledger, closing(draft_database()) as db:
+        if active := open_jobs(ledger.db):
+            raise LedgerError(
+                f"{count(len(active), 'job')} are not over: compare with archives when nothing runs"
+            )
+        migrations.migrate(db, "the new record")
+        new = Ledger(db, root=campaign.root)
+        Rebuilding(campaign, new, clock, sites=Sites(campaign), rebuilt=rebuilt).fill(None)
+        lacks = [line for line in rebuilt.lacks if line not in NOT_IN_ARCHIVES]
+        return [*lacks, *compare(db, ledger.db)]
 
 
 def is_readable(campaign: Campaign, machine: Machine) -> bool:

@@ -8,17 +8,27 @@ from typing import Any
 
 from penstock.display import count
 
-SHOWN = 3
+SHOWN, LONG = 3, 40
 Rows = Mapping[tuple[Any, ...], Any]
 
 #: what is compared → (stage, key and more, by which rows are the same; what it is)
 COMPARED = {
     "task": (
-        "SELECT s.name, u.key, t.state FROM task t JOIN stage s ON s.id = t.stage JOIN unit u ON u.id = t.unit"
+        "SELECT s.name, u.key, iif(t.state = 'done', 'done ' || coalesce(t.made, '') || ' ' || coalesce(t.inputs, ''),"
+        " t.state) FROM task t"
+        " JOIN stage s ON s.id = t.stage JOIN unit u ON u.id = t.unit"
     ),
     "product": (
-        "SELECT s.name, u.key, p.name, p.digest FROM product p JOIN stage s ON s.id = p.stage JOIN unit u ON u.id = p.unit"
+        "SELECT s.name, u.key, p.path, p.digest FROM product p JOIN stage s ON s.id = p.stage JOIN unit u ON u.id = p.unit"
+        " WHERE p.digest IS NOT NULL"
     ),
+    "attempt": (
+        "SELECT s.name, u.key, a.id, json_array(j.token, a.outcome, a.began, a.ended, a.wall_s, a.cpu_s, a.rss, a.exit_code,"
+        " a.signal, a.host, a.log, a.log_offset, a.log_bytes, a.why, a.next, a.result, a.late) FROM attempt a"
+        " JOIN job j ON j.id = a.job AND j.state = 'finished' JOIN stage s ON s.id = a.stage JOIN unit u ON u.id = a.unit"
+    ),
+    "unit": "SELECT origin = 'group', key, json_array(fields, fingerprint) FROM unit WHERE level > 0",
+    "veto": "SELECT v.by, u.key, v.why, v.lifted IS NULL FROM veto v JOIN unit u ON u.id = v.unit",
 }
 ATTEMPTS = "SELECT count(*) FROM attempt"
 
@@ -46,9 +56,17 @@ def rows_by_key(db: sqlite3.Connection, sql: str) -> Rows:
 
 def differences(what: str, new: Rows, old: Rows) -> list[str]:
     """Say of how many rows the last column differs, and of which."""
-    others = [key for key in old if old[key] != new.get(key)]
+    others = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if not others:
         return []
-    named = ", ".join(f"{key[0]} {key[1]} ({old[key]} → {new.get(key)})" for key in others[:SHOWN])
+    named = ", ".join(
+        f"{key[0]} {key[1]} ({shown(old.get(key))} → {shown(new.get(key))})" for key in others[:SHOWN]
+    )
     more = ", …" if len(others) > SHOWN else ""
     return [f"{count(len(others), what)} differ from the previous record: {named}{more}"]
+
+
+def shown(value: Any) -> str:
+    """Write a value in a few words."""
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= LONG else f"{text[: LONG - 1]}…"

@@ -13,7 +13,7 @@ from pathlib import Path
 from penstock.errors import Corrupt, LedgerError
 
 REST = ("-wal", "-shm", "-journal")  # what SQLite puts beside a file that is open
-REMEDY = "restore it from a copy with `penstock ledger restore FILE`"
+REMEDY = "make it anew with `penstock ledger rebuild`, or restore a copy with `penstock ledger restore FILE`"
 UNJOURNALED = "PRAGMA temp.journal_mode = OFF"  # what a scan stages is cleared, and never rolled back
 
 
@@ -83,7 +83,7 @@ def explained(path: Path | None = None) -> Generator[None]:
         raise LedgerError(
             f"{place}the ledger cannot be used ({error}): can you write to its folder?"
         ) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if isinstance(error, sqlite3.IntegrityError):
             raise
         raise Corrupt(f"{place}the ledger is damaged ({error}): {REMEDY}") from error

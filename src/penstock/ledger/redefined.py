@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from penstock.functions import InFile, find_function
+from penstock.ledger.stored import read_copy
 from penstock.ledger.units import MOST_SHOWN, show_value
 
 Copy = Mapping[str, Any]
@@ -103,7 +104,7 @@ def redefinition(db: sqlite3.Connection, name: str, made: str | None) -> Redefin
     now = db.execute("SELECT digest, definition FROM stage WHERE name = ?", (name,)).fetchone()
     if now[0] == made:
         return Redefinition()
-    copies = (json.loads(row[0]) for row in db.execute("SELECT text FROM definition ORDER BY id DESC"))
+    copies = (read_copy(row[0]) for row in db.execute("SELECT text FROM definition ORDER BY id DESC"))
     stages = ((copy, stage) for copy in copies for stage in copy["stages"])
     found = ((copy, stage) for copy, stage in stages if (stage["name"], stage["digest"]) == (name, made))
     if (before := next(found, None)) is None:
@@ -119,7 +120,7 @@ def present_overrides(db: sqlite3.Connection) -> list[str]:
     row = db.execute(
         "SELECT text FROM definition WHERE id = (SELECT value FROM meta WHERE name = 'definition')"
     ).fetchone()
-    return json.loads(row[0])["overrides"] if row else []
+    return read_copy(row[0])["overrides"] if row else []
 
 
 def concerns(override: str, stage: str) -> bool:

@@ -17,6 +17,7 @@ from penstock.ledger.order import place_again
 from penstock.ledger.outbox import listen
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.rebasing import rebase_definitions, rebase_inputs
+from penstock.ledger.stored import write_copy as sealed_copy
 from penstock.ledger.unitchanges import add_tasks, drop_left_out, link_again, not_begun, retry_failed
 from penstock.ledger.units import ROOT, Values
 
@@ -120,7 +121,7 @@ def write_stage(ledger: Ledger, stage: Stage, position: int, frozen: Any) -> int
 
 def write_copy(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], now: float) -> None:
     """Keep the frozen copy, once for each digest."""
-    text = json.dumps(frozen)
+    text = sealed_copy(frozen)
     ledger.db.execute(
         "INSERT INTO definition (digest, text, at) VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET text = excluded.text"
         " WHERE text IS NOT excluded.text",

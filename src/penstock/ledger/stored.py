@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from penstock.campaign import Campaign
-from penstock.errors import LedgerError, NothingYet
+from penstock.errors import Corrupt, LedgerError, NothingYet
 from penstock.graph import Graph, build
 from penstock.ledger import Ledger
+from penstock.runner.sealed import seal, unseal
 
 
 def stored_copy(db: sqlite3.Connection) -> dict[str, Any] | None:
@@ -18,7 +20,23 @@ def stored_copy(db: sqlite3.Connection) -> dict[str, Any] | None:
     row = db.execute(
         "SELECT text FROM definition WHERE id = (SELECT value FROM meta WHERE name = 'definition')"
     ).fetchone()
-    return row and json.loads(row[0])
+    return row and read_copy(row[0])
+
+
+def read_copy(text: str) -> dict[str, Any]:
+    """Return a frozen copy; raises Corrupt if it was changed since it was written."""
+    copy = unseal(text.encode())
+    if copy is None:
+        raise Corrupt(
+            "the definition's copy in the record is damaged: the next `penstock run` writes it again, and"
+            " `penstock ledger check --archives` tells what else is"
+        )
+    return copy
+
+
+def write_copy(frozen: Mapping[str, Any]) -> str:
+    """Return a frozen copy as the record keeps it, with a seal."""
+    return seal(json.dumps(frozen).encode()).decode()
 
 
 def last_copy(root: Path) -> dict[str, Any] | None:
