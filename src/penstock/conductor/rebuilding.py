@@ -24,6 +24,7 @@ from penstock.ledger.backup import put_in_place, set_aside_damaged
 from penstock.ledger.comparing import compare
 from penstock.ledger.hosts.lease import held
 from penstock.ledger.jobs import open_jobs
+from penstock.ledger.order import place_all
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.registration import done_of, register
 from penstock.ledger.unitchanges import add_tasks, link_again, not_begun
@@ -233,6 +234,7 @@ class Rebuilding:
             for name in graph.stages:
                 link_again(db, graph, values, name, [ROOT], touched)
                 add_tasks(db, graph, values, name, 0, touched)
+                place_all(db, graph, values, name)
                 tasks.recount(db, graph, name)
                 touched.add(name, [*not_begun(db, graph, name), *done_of(db, graph, name)])
             propagate(db, graph, defaultdict(set), touched)

@@ -63,7 +63,9 @@ def write_excerpt(db: sqlite3.Connection, token: str) -> bytes:
 
 def table_of(cursor: sqlite3.Cursor) -> dict[str, list[Any]]:
     """Return the rows that a query found, and the names of their columns once."""
-    return {"names": [column[0] for column in cursor.description], "rows": [tuple(row) for row in cursor]}
+    names = [column[0] for column in cursor.description]
+    kept = [n for n, name in enumerate(names) if name != "rank"]  # of any type, and given anew
+    return {"names": [names[n] for n in kept], "rows": [[row[n] for n in kept] for row in cursor]}
 
 
 def expanding(db: sqlite3.Connection, job: int) -> list[tuple[int, int]]:

@@ -190,7 +190,12 @@ def place_again(db: sqlite3.Connection, graph: Graph, values: Values, stage: str
     order = definition.order.text if isinstance(definition.order, Expression) else definition.order
     if (order, definition.fair) == (old.get("order", "oldest"), old.get("fair", 0)):
         return
-    share, least = place_sql(definition)
+    place_all(db, graph, values, stage)
+
+
+def place_all(db: sqlite3.Connection, graph: Graph, values: Values, stage: str) -> None:
+    """Place all tasks of a stage by the order of its definition."""
+    share, least = place_sql(graph.stages[stage])
     db.execute(
         f"UPDATE task SET (share, rank) = (SELECT {share}, {least} FROM unit u WHERE u.id = task.unit) WHERE stage = ?",
         (graph.ids[stage],),
