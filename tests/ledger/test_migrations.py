@@ -169,7 +169,7 @@ def test_a_file_that_is_no_ledger_is_said_to_be_damaged(tmp_path: Path) -> None:
     path = file_of(tmp_path)
     path.parent.mkdir(mode=0o700)
     path.write_bytes(b"this is not a database, it is a shopping list" * 100)
-    with pytest.raises(Corrupt, match="restore it from a copy"):
+    with pytest.raises(Corrupt, match="penstock ledger rebuild"):
         Ledger.open(tmp_path)
 
 
