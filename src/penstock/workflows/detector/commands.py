@@ -55,7 +55,8 @@ class Numbered(click.Group):
 def group(ctx: click.Context) -> None:
     """Runs of detectors: which are new, which were processed, which are gone.
 
-    Without a command, the campaign's experiments. What changes anything does so with --submit only. The numbers of the
+    Without a command, the campaign's experiments. What changes anything does so with --submit only. The numbers
+    of the
     old scripts are commands, too: 1, 2, 4, 5, 10, 20, 40.
     """
     if ctx.invoked_subcommand is None:
@@ -88,7 +89,9 @@ def of_experiments(runs: Sequence[Run]) -> str:
 def statistics(
     experiments: Sequence[str], process: str | None, folder: Path, runs: bool, as_json: bool
 ) -> None:
-    """Count the runs of each instrument and experiment by their states; with --runs list them, too (5).
+    """Count runs by their states (5).
+
+    Of each instrument and experiment; with --runs each run is listed, too.
 
     With the name of an EXPERIMENT, only of that one.
     """
@@ -123,7 +126,9 @@ def new(
     submit: bool,
     as_json: bool,
 ) -> None:
-    """List the runs that were not processed yet, of controlled experiments (1) or of --all (2).
+    """List the runs that are not processed yet (1, 2).
+
+    Of controlled experiments (1) or of --all (2).
 
     With the name of an EXPERIMENT, only of that one.
     """
@@ -146,7 +151,9 @@ def new(
 def mark(
     experiments: Sequence[str], process: str | None, folder: Path, every: bool, why: str, submit: bool
 ) -> None:
-    """Count runs as processed that were not: of controlled experiments (10) or of --all (20).
+    """Count new runs as processed (10, 20).
+
+    Of controlled experiments (10) or of --all (20).
 
     With the name of an EXPERIMENT, only of that one.
     """
@@ -167,7 +174,9 @@ def mark(
 @listing
 @json_option
 def missing(experiments: Sequence[str], process: str | None, folder: Path, as_json: bool) -> None:
-    """List the runs that the record has and the disk has no more (4).
+    """List the runs that are gone from disk (4).
+
+    The record has them, the disk has them no more.
 
     With the name of an EXPERIMENT, only of that one.
     """
@@ -189,7 +198,9 @@ def missing(experiments: Sequence[str], process: str | None, folder: Path, as_js
 @click.option("--why", default="removed from disk", show_default=True, help="The reason, for the record.")
 @submit_option
 def archive(experiments: Sequence[str], process: str | None, folder: Path, why: str, submit: bool) -> None:
-    """Archive the runs that are gone from disk: nobody misses them, and what was made of them counts (40).
+    """Archive the runs that are gone (40).
+
+    Nobody misses them then, and what was made of them counts.
 
     With the name of an EXPERIMENT, only of that one.
     """
@@ -228,9 +239,10 @@ def act(
 @folder_option
 @submit_option
 def import_old(old: Path | None, process: str | None, folder: Path, submit: bool) -> None:
-    """Take over the record of the old scripts: FOLDER/PROCESS/INSTRUMENT/EXPERIMENT-proc-runs.txt and others.
+    """Take over the old text files.
 
-    The files are kept in DIR/old as they are, and runs with a line count as done. Without FOLDER, those in DIR/old.
+    They are FOLDER/PROCESS/INSTRUMENT/EXPERIMENT-proc-runs.txt and others. The files are kept in DIR/old as
+    they are, and runs with a line count as done. Without FOLDER, those in DIR/old.
     """
     from penstock.workflows.detector.exchange import keep_files, kept_in, plan_import
     from penstock.workflows.detector.oldrecord import find_old, odd_lines, root_of
@@ -258,9 +270,10 @@ def import_old(old: Path | None, process: str | None, folder: Path, submit: bool
 @folder_option
 @click.option("--logs", is_flag=True, help="Also what each run printed, as log-EXPERIMENT-r0059-TIME.txt.")
 def export(target: Path, process: str | None, folder: Path, logs: bool) -> None:
-    """Write the record as the old scripts keep it: FOLDER/PROCESS/INSTRUMENT/EXPERIMENT-proc-runs.txt.
+    """Write the record as the old text files.
 
-    Lines that were imported, or are there, stay as they are; each run that was processed since gets one.
+    That is FOLDER/PROCESS/INSTRUMENT/EXPERIMENT-proc-runs.txt, as the old scripts keep it. Lines that were
+    imported, or are there, stay as they are; each run that was processed since gets one.
     """
     from penstock.workflows.detector.exchange import export as write
 

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 @process_option
 @folder_option
 def trend(experiment: str, target: Path, process: str | None, folder: Path) -> None:
-    """Write how the pixels of EXPERIMENT went so far to FOLDER: a page, its picture, and a table.
+    """Show how pixels went from run to run.
 
-    The stage `trend` does that when all runs are done; this takes those that are, now.
+    A page of EXPERIMENT, its picture and a table go to FOLDER. The stage `trend` does that when all runs are
+    done; this takes those that are, now.
     """
     from penstock.workflows.detector.trend import read_trend, write_trend
 
@@ -60,7 +61,10 @@ def trend(experiment: str, target: Path, process: str | None, folder: Path) -> N
 @process_option
 @folder_option
 def mask(experiment: str, run: int, output: Path, form: str, process: str | None, folder: Path) -> None:
-    """Write the mask of a RUN of EXPERIMENT to OUTPUT, for another program."""
+    """Write a mask for another program.
+
+    That of a RUN of EXPERIMENT goes to OUTPUT.
+    """
     from penstock.workflows.detector.masks import export_mask
 
     with opened(folder) as found:
@@ -80,7 +84,10 @@ def mask(experiment: str, run: int, output: Path, form: str, process: str | None
 @folder_option
 @submit_option
 def undeploy(experiment: str, run: int, folder: Path, submit: bool) -> None:
-    """Take the map of a RUN of EXPERIMENT out of the calibration store; the one before is in force again."""
+    """Take a map out of the calibration store.
+
+    The one before that of this RUN of EXPERIMENT is in force again.
+    """
     from penstock.workflows.detector.deploying import in_force
     from penstock.workflows.detector.deploying import undeploy as take_out
     from penstock.workflows.detector.faults import Refused

@@ -114,8 +114,8 @@ def table_of(counts: Iterable[Counts]) -> list[str]:
     extra = [name for name in ("stale", "gone") if any(getattr(each, name) for each in counted)]
     rows = [["", "runs", *states, *extra]]
     for each in counted:
-        cells = [each.runs, *(each.states[name] for name in states), *(getattr(each, name) for name in extra)]
-        rows.append([each.name, *(f"{cell:,}" if cell else "" for cell in cells)])
+        cells = [*(each.states[name] for name in states), *(getattr(each, name) for name in extra)]
+        rows.append([each.name, f"{each.runs:,}", *(f"{cell:,}" if cell else "" for cell in cells)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
