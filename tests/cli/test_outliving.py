@@ -141,7 +141,9 @@ def test_it_ends_with_a_sentence_when_another_took_over_while_it_slept(winter: P
     until(lambda: is_done(winter, "a") and is_done(winter, "b"), "the files are copied")
     assert find_holder(winter).pid == new.pid
     with closing(sqlite3.connect(winter / ".penstock/ledger.sqlite")) as db:
-        assert db.execute("SELECT count(*), count(DISTINCT unit) FROM attempt").fetchone() == (2, 2)
+        attempts = "SELECT count(*), count(DISTINCT unit) FROM attempt"
+        until(lambda: db.execute(attempts).fetchone()[1] == 2, "the new one records both")
+        assert db.execute(attempts).fetchone() == (2, 2)
 
 
 def test_a_tick_meanwhile_ends_it_too(winter: Path, penstock) -> None:
