@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -128,6 +131,59 @@ def export(root: Path, folder: Path, form: str) -> None:
     with open_record(root) as record:
         counts = export(record.db, folder.absolute(), form)
     click.echo(visible(f"{folder}: {', '.join(f'{n:,} {name}' for name, n in counts.items())}"))
+
+
+@ledger.command(
+    epilog="""\b
+Examples:
+  penstock ledger prune --before 90d --dry-run
+  penstock ledger prune --before 2026-01-01"""
+)
+@campaign_option
+@click.option("--before", required=True, metavar="WHEN", help="A date (UTC), or an age such as 90d.")
+@click.option(
+    "--export", "folder", type=click.Path(path_type=Path), help="Where to, instead of .penstock/exports."
+)
+@click.option("--dry-run", is_flag=True, help="Only say how much would be removed.")
+def prune(root: Path, before: str, folder: Path | None, dry_run: bool) -> None:
+    """Remove what is old and nothing depends on: earlier attempts, answered requests, changes, sent notices, empty jobs.
+
+    The record is exported first, and nothing is removed if that fails. A task's last attempt stays, and all of tasks that
+    are not done. It may be done while a conductor works.
+    """
+    from penstock.ledger import FOLDER, Ledger
+    from penstock.ledger.pruning import count_old, new_folder, prune
+
+    since = time_before(before)
+    if dry_run:
+        with open_record(root) as record:
+            counts = count_old(record.db, since)
+        click.echo(f"would be removed: {amounts(counts)}")
+        return
+    place = folder.absolute() if folder else new_folder(root / FOLDER / "exports")
+    with Ledger.open(root) as record:
+        counts = prune(record, since, place)
+    click.echo(visible(f"exported to {place}; removed: {amounts(counts)}"))
+
+
+def amounts(counts: Mapping[str, int]) -> str:
+    """Say how many there are of each."""
+    return ", ".join(f"{n:,} {what}" for what, n in counts.items())
+
+
+def time_before(text: str) -> float:
+    """Read a date, or an age; raises BadParameter."""
+    from penstock.config.amounts import seconds
+
+    try:
+        if text[:4].isdigit() and "-" in text:
+            given = datetime.fromisoformat(text)
+            return (given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp()
+        return time.time() - seconds(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is neither a date like 2026-01-01 nor an age like 90d", param_hint="--before"
+        ) from None
 
 
 @ledger.command(

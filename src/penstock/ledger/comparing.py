@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.display import count
+from penstock.ledger.pruning import PRUNED
 
 SHOWN, LONG = 3, 40
 Rows = Mapping[tuple[Any, ...], Any]
@@ -37,8 +38,14 @@ def compare(new: sqlite3.Connection, old: sqlite3.Connection) -> list[str]:
     """Return what is not as in the previous record, as far as that can be read."""
     told = list[str]()
     try:
+        pruned = old.execute("SELECT 1 FROM meta WHERE name = ?", (PRUNED,)).fetchone()
         for what, sql in COMPARED.items():
-            told += differences(what, rows_by_key(new, sql), rows_by_key(old, sql))
+            ours, theirs = rows_by_key(new, sql), rows_by_key(old, sql)
+            if pruned and what == "attempt":  # archives still have what was removed
+                ours = {key: value for key, value in ours.items() if key in theirs}
+            told += differences(what, ours, theirs)
+        if pruned:
+            return told
         before, now = (db.execute(ATTEMPTS).fetchone()[0] for db in (old, new))
     except sqlite3.DatabaseError as error:
         return [*told, f"the previous record cannot be compared to its end ({error})"]

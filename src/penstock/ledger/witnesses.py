@@ -20,11 +20,11 @@ from penstock.ledger import FOLDER, Ledger
 from penstock.ledger.actions import Action, last_actions, read_actions, target_now
 from penstock.ledger.files import connect_copy
 from penstock.ledger.hosts.location import newest_copy
+from penstock.ledger.pruning import PRUNED
 from penstock.ledger.requests import insert
 
 JOB = re.compile(r"(p[a-z0-9]{10})(\.zip)?")
 ACCEPTED = "accepted."  # in `meta`, before the name of a job that may be ahead of the record
-PRUNED = "pruned.requests"  # in `meta`: up to when requests were removed
 UNKNOWN_S = 5.0  # a request may be written down and on its way into the record
 LASTING = ("veto", "unveto", "mark", "unmark", "archive", "unarchive")  # others had their effect, or not
 SHOWN = 3
