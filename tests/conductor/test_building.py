@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,18 @@ def test_a_long_build_holds_up_its_own_stage_alone(built: Lab) -> None:
     assert "being built" not in built.command("status").stdout
 
 
+def test_a_build_that_nobody_looks_at_is_told_as_that(built: Lab) -> None:
+    built.write("src/compile.sh", f"until test -e {built.root}/go; do sleep 0.05; done\n{COMPILE}")
+    process = built.start("run")
+    until(lambda: "is being built at local" in built.command("status").stdout, "status says so", 30)
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    assert "the build of twice at local was begun" in built.command("status").stdout
+    (built.root / "go").touch()
+    assert built.run().code == 0
+    assert "the build of" not in built.command("status").stdout
+
+
 def done(lab: Lab, stage: str) -> bool:
     sql = "SELECT count(*) FROM sqlite_master WHERE name = 'attempt'"
     return lab.rows(sql)[0][0] == 1 and lab.states(stage) == {"done": 3}
@@ -203,6 +216,7 @@ products = "a/{unit}.txt"
 def test_the_dry_run_builds_nothing_and_names_what_would_run(built: Lab) -> None:
     text = plan(load(built.root)).to_text()
     assert "  $ twice u1 a/u1.txt" in text
+    assert "  twice is built first, unless it is: `echo once >> " in text
     assert builds(built) == 0
 
 

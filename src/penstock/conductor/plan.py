@@ -34,6 +34,7 @@ from penstock.ledger.units import Values
 from penstock.rendering import Item
 from penstock.schedulers.text import shown
 from penstock.site import FeedingSite, LocalSite, Sites
+from penstock.site.builds import in_one_line
 
 SHOWN = 3
 UNTOLD = {
@@ -193,7 +194,7 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
         first=[command_text(line, stage) for line in lines],
         first_lines=lines,
         site=context.sites.name_of(stage),
-        outlook=outlook(context, stage, submitter, ready) if ready else (),
+        outlook=[*outlook(context, stage, submitter, ready), *builds_of(campaign, stage)] if ready else (),
         submit=submit,
         script=script,
         taken=in_the_way(context, stage) if ready else (),
@@ -227,6 +228,13 @@ def outlook(
     size = batch_size(stage.batch, usage, workers=stage.workers)
     clusters = [site.name for site in campaign.sites.values() if not site.is_here]
     return [here, *(array_outlook(name, ready, size) for name in clusters)]
+
+
+def builds_of(campaign: Campaign, stage: Stage) -> list[str]:
+    """Name the programs that have to be built before the tasks of a stage can run."""
+    where = "" if (site := campaign.site_of(stage)).is_here else f" at {site.name}"
+    programs = {p.name: p for link in campaign.chain(stage) for p in link.programs}.values()
+    return [f"{p.name} is built first{where}, unless it is: `{in_one_line(p.build)}`" for p in programs]
 
 
 def array_outlook(site: str, ready: int, size: int) -> str:

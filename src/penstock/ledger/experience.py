@@ -127,7 +127,7 @@ def notes_on(db: sqlite3.Connection, site: str, now: float) -> Iterator[str]:
         yield absence
     yield from experience_of(db, site).notes(site, now)
     for program, since in builds_at(db, site).items():
-        yield f"{program} is being built at {site} since {show_time(since, now=now)}: its stages wait"
+        yield build_note(program, site, show_time(since, now=now), is_watched=any_conductor(db))
     if there := files_at(db, site):
         yield there
 
@@ -158,6 +158,20 @@ def note_building(ledger: Ledger, site: str, program: str, since: float | None) 
     if new != known:
         with ledger.transaction():
             ledger.set_meta(f"{BUILDING}{site}", json.dumps(new))
+
+
+def any_conductor(db: sqlite3.Connection) -> bool:
+    """Whether somebody has the lease."""
+    return db.execute("SELECT pid FROM lease WHERE pid IS NOT NULL").fetchone() is not None
+
+
+def build_note(program: str, site: str, since: str, *, is_watched: bool) -> str:
+    """Say that a program is being built, or was when nobody looked any more: a build outlives who began it."""
+    if is_watched:
+        return f"{program} is being built at {site} since {since}: its stages wait"
+    return (
+        f"the build of {program} at {site} was begun {since}, and nobody looks for its end: the next run does"
+    )
 
 
 def builds_at(db: sqlite3.Connection, site: str) -> Mapping[str, float]:

@@ -143,12 +143,12 @@ class Builds:
         lines = [line for line in lines if TELLING.search(line)][:SHOWN] or lines[-SHOWN:]
         said = f" ({'; '.join(lines)})" if lines else ""
         return (
-            f"{program.name} cannot be built {self.where}: `{shown(program.build)}` {told['why']}{said};"
+            f"{program.name} cannot be built {self.where}: `{in_one_line(program.build)}` {told['why']}{said};"
             f" all that it said is in {told['log']}"
         )
 
 
-def shown(build: str) -> str:
+def in_one_line(build: str) -> str:
     """Return the shell text of a build in one line."""
     first, _, more = build.partition("\n")
     return f"{first}; …" if more else first
