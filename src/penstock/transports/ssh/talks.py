@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import IO, Any
 
 from penstock.runner.blocks import Wanted, mode_of, pieces_of_file, receive_all, taken
 from penstock.runner.pace import Receipt, paced
 from penstock.transports.protocol import Copy
 from penstock.transports.ssh.wire import ack_of, begin_of
+
+WIDE = 1 << 20  # bytes that a pipe may take of any user, in place of 64 KiB
 
 Process = subprocess.Popen[bytes]
 
@@ -52,6 +55,7 @@ def fetching(files: Sequence[tuple[Copy, int]]) -> Talk:
     def talk(process: Process, question: bytes, token: str) -> tuple[bytes, bytes]:
         assert process.stdout
         assert process.stderr
+        widen(process.stdout)
         feed(process, [question])
         line = find_answer(process.stdout, token)
         told: dict[str, Any] = json.loads(line) if line else {"sizes": []}
@@ -80,6 +84,13 @@ def feed(process: Process, pieces: Iterable[bytes], *, last: bool = False) -> No
     if last:
         with suppress(BrokenPipeError):
             process.stdin.close()
+
+
+def widen(pipe: IO[bytes]) -> None:
+    """Let more wait in a pipe, so that who writes and who reads wait less for each other."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # all pipes of a user have a limit, too
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, WIDE)
 
 
 def acks_in(source: Iterable[bytes], token: str, said: list[bytes]) -> Iterator[int]:
