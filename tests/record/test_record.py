@@ -125,7 +125,9 @@ def test_units_come_with_the_state_of_a_stage_whether_it_has_a_task_for_them_or_
         (task.unit, task.state) for task in record.tasks("fit")
     ]
     assert units[0].key == ("2020-01-17", 1)
-    assert {(unit.gone, unit.archived) for unit in units} == {(False, False)}
+    assert {(unit.gone, unit.archived, unit.vetoed) for unit in units} == {(False, False, False)}
+    record.ask("veto", units[0].unit, stage="merge", why="clouds")
+    assert [next(record.units("run", stage)).vetoed for stage in ("fit", "merge")] == [False, True]
     assert {unit.state for unit in record.units("run", "merge")} == {None}
     assert {unit.state for unit in record.units("run")} == {None}
 

@@ -34,7 +34,9 @@ TASKS = (
     " WHERE unit.id = task.unit AND task.stage = :stage"
 )
 UNITS = (
-    "SELECT unit.key, unit.gone IS NOT NULL, unit.archived IS NOT NULL, task.state, task.why, task.stale FROM unit"
+    "SELECT unit.key, unit.gone IS NOT NULL, unit.archived IS NOT NULL, EXISTS (SELECT 1 FROM veto"
+    " WHERE veto.unit = unit.id AND lifted IS NULL AND (stage IS NULL OR stage = :stage)),"
+    " task.state, task.why, task.stale FROM unit"
     " LEFT JOIN task ON task.unit = unit.id AND task.stage = :stage"
     " WHERE unit.level = :level AND unit.origin <> 'group' ORDER BY unit.id"
 )
@@ -82,10 +84,10 @@ def read_units(ledger: Ledger, level: str, stage: str | None) -> Iterator[UnitRo
 
 def unit_of(row: sqlite3.Row, writers: Sequence[Callable[[Any], str]]) -> UnitRow:
     """Return a unit; `writers` print its values."""
-    key, gone, archived, state, why, stale = row
+    key, gone, archived, vetoed, state, why, stale = row
     values = tuple(json.loads(key))
     name = "/".join([write(value) for write, value in zip(writers, values, strict=True)])
-    return UnitRow(name, values, bool(gone), bool(archived), state, why, stale)
+    return UnitRow(name, values, bool(gone), bool(archived), bool(vetoed), state, why, stale)
 
 
 def read_results(ledger: Ledger, wanted: Wanted) -> Iterator[ResultRow]:

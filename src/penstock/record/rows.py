@@ -33,6 +33,7 @@ class UnitRow(NamedTuple):
     key: tuple[Any, ...]
     gone: bool  # its input is missing
     archived: bool  # on purpose
+    vetoed: bool  # by its own name, whether there is a task to veto or not
     state: str | None = None
     why: str | None = None
     stale: str | None = None

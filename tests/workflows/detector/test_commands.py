@@ -73,16 +73,22 @@ def test_statistics_count_by_instrument_and_experiment_and_warn_of_what_has_no_d
 
 
 @pytest.mark.parametrize("number", ["10", "20"])
-def test_marking_counts_runs_as_processed_and_leaves_no_result(standing: Hutch, number: str) -> None:
+def test_marking_counts_runs_as_processed_and_leaves_no_result(
+    standing: Hutch, number: str, tmp_path: Path
+) -> None:
     standing.lines(number)
     assert set(states(standing).values()) == {"ready"}
-    shown = standing.penstock("detector", number, "--submit")
-    assert ("that are not controlled have nothing to mark" in shown.stderr) == (number == "20")
+    standing.lines(number, "--submit")
     assert set(states(standing).values()) == {"done"}
+    assert units(standing.lines("2")) == ([] if number == "20" else ["CXI/cxil2316/0007"])
+    (standing.folder / "experiments.txt").write_text(f"{CONTROLLED}\ncxil2316\n")
     standing.take(CONTROLLED, 4)
     assert standing.penstock("run").returncode == 0
-    made = [path.name for path in standing.folder.glob("pixel_status/*/*/*.h5")]
-    assert made == ["r0004.h5"]
+    made = sorted(path.name for path in standing.folder.glob("pixel_status/*/*/*.h5"))
+    assert made == (["r0004.h5"] if number == "20" else ["r0004.h5", "r0007.h5"])
+    standing.lines("export", str(tmp_path / "out"))
+    lines = read_lines(tmp_path / "out/pixel_status/CXI/cxil2316-proc-runs.txt").runs
+    assert [*lines] == [7]
     table = (standing.folder / f"trend/XPP/{CONTROLLED}.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in table] == ["run", "4"]
 
@@ -115,17 +121,19 @@ def test_an_old_record_is_imported_continued_and_exported(standing: Hutch, tmp_p
     old_record(old, "cxil2316", [7], [])
     before = {path.relative_to(old): path.read_bytes() for path in old.glob("**/*.txt")}
     (said,) = standing.lines("import", str(old))
-    assert "4 files: 4 runs processed, 1 archived; to be counted as done, as they are here: 2; of exp" in said
+    assert (
+        "4 files: 4 runs processed, 1 archived; to be counted as done, as they are here: 2; to be vetoed"
+        in said
+    )
     assert units(standing.lines("new")) == [f"XPP/{CONTROLLED}/000{run}" for run in (1, 2, 3)]
     standing.lines("import", str(old), "--submit")
     assert units(standing.lines("new")) == [f"XPP/{CONTROLLED}/0003"]
     assert standing.penstock("run").returncode == 0
-    assert "CXI/cxil2316/0007  seen" in standing.lines("5")
-
     (standing.folder / "experiments.txt").write_text(f"{CONTROLLED}\ncxil2316\n")
-    standing.lines("import", "--submit")
-    assert states(standing)["CXI/cxil2316/0007"] == "done"
+    assert standing.penstock("run").returncode == 0
+    assert states(standing)["CXI/cxil2316/0007"] == "vetoed"
 
+    standing.penstock("veto", f"XPP/{CONTROLLED}/2", "--why", "clouds")  # which is no mark
     for _ in range(2):  # the second adds nothing
         standing.lines("export", str(tmp_path / "out"), "--logs")
         after = {path: (tmp_path / "out" / path).read_bytes() for path in before}

@@ -146,28 +146,27 @@ def new(
 @group.command()
 @listing
 @all_option
-@click.option("--why", default="marked as processed", show_default=True, help="The reason, for the record.")
+@click.option("--why", default="", metavar="TEXT", help="The reason, for the record.")
 @submit_option
 def mark(
     experiments: Sequence[str], process: str | None, folder: Path, every: bool, why: str, submit: bool
 ) -> None:
     """Count new runs as processed (10, 20).
 
-    Of controlled experiments (10) or of --all (20).
-
-    With the name of an EXPERIMENT, only of that one.
+    Of controlled experiments (10) or of --all (20). Runs that no process has yet, as their experiments are not controlled,
+    are vetoed: they are left alone once these are. With the name of an EXPERIMENT, only of that one.
     """
+    from penstock.workflows.detector.exchange import MARKED
     from penstock.workflows.detector.runs import SEEN
 
+    reason = f"{MARKED}: {why}" if why else MARKED
     with opened(folder, look=submit) as found:
-        name, runs = chosen(found, process, experiments)
+        _, runs = chosen(found, process, experiments)
         wanted = [run for run in runs if run.new and run.state != SEEN]
-        others = [run for run in runs if run.new and run.state == SEEN] if every else []
-        act(found, "mark", wanted, stage=process, why=why, submit=submit)
-    if others:
-        say(
-            f"{of_experiments(others)} that are not controlled have nothing to mark: {name} leaves them alone"
-        )
+        act(found, "mark", wanted, stage=process, why=reason, submit=submit)
+        if every:
+            others = [run for run in runs if run.new and run.state == SEEN]
+            act(found, "veto", others, stage=process, why=reason, submit=submit)
 
 
 @group.command()
@@ -217,6 +216,15 @@ def archive(experiments: Sequence[str], process: str | None, folder: Path, why: 
         say(f"{'archived' if submit else 'would archive'} {counted(number, 'line')} of the old record")
 
 
+def ask(found: Record, action: str, units: Sequence[str], *, why: str, stage: str | None = None) -> None:
+    """Ask for something about runs, if there are any, and say what was answered."""
+    from penstock.workflows.detector.runs import counted
+
+    answers = {*(found.ask(action, units, stage=stage, why=why) if units else ())}
+    if answers:
+        say(f"{action} {counted(len(units), 'run')}: {'; '.join(sorted(answers))}")
+
+
 def act(
     found: Record, action: str, runs: Sequence[Run], *, why: str, submit: bool, stage: str | None = None
 ) -> None:
@@ -225,8 +233,7 @@ def act(
         print_runs(runs, as_json=False)
         say(f"would {action} {of_experiments(runs)}; --submit does it")
     elif runs:
-        for answer in found.ask(action, [run.unit for run in runs], stage=stage, why=why):
-            say(answer)
+        ask(found, action, [run.unit for run in runs], stage=stage, why=why)
     else:
         say(f"nothing to {action}")
 
@@ -244,7 +251,7 @@ def import_old(old: Path | None, process: str | None, folder: Path, submit: bool
     They are FOLDER/PROCESS/INSTRUMENT/EXPERIMENT-proc-runs.txt and others. The files are kept in DIR/old as
     they are, and runs with a line count as done. Without FOLDER, those in DIR/old.
     """
-    from penstock.workflows.detector.exchange import keep_files, kept_in, plan_import
+    from penstock.workflows.detector.exchange import IMPORTED, keep_files, kept_in, plan_import
     from penstock.workflows.detector.oldrecord import find_old, odd_lines, root_of
 
     with opened(folder, look=submit) as found:
@@ -259,9 +266,8 @@ def import_old(old: Path | None, process: str | None, folder: Path, submit: bool
             say("nothing was changed; --submit does it")
             return
         keep_files(source, kept)
-        if plan.to_mark:
-            for answer in found.ask("mark", plan.to_mark, why="imported from the old record"):
-                say(answer)
+        ask(found, "mark", plan.to_mark, why=IMPORTED)
+        ask(found, "veto", plan.uncontrolled, why=IMPORTED)
 
 
 @group.command()

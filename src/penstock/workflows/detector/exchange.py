@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from penstock.errors import LedgerError
-from penstock.record import Record, ResultRow
+from penstock.record import Event, Record, ResultRow
 from penstock.workflows.detector.oldrecord import (
     ARCHIVED,
     PROCESSED,
@@ -28,18 +28,19 @@ from penstock.workflows.detector.oldrecord import (
 )
 from penstock.workflows.detector.runs import SEEN, Run, counted
 
+MARKED, IMPORTED = "marked as processed", "processed before, by the old record"  # why a run counts as done
 KEPT = "old"  # folder of a campaign: the old files as they came, by process
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What an old record comes to: files, runs with a line, those of them to be marked, those no process can have yet."""
+    """What an old record comes to: files, runs with a line, those of them to be marked, those that no process has yet."""
 
     files: int
     processed: int
     archived: int
     to_mark: Sequence[str]
-    uncontrolled: int
+    uncontrolled: Sequence[str]
 
     def __str__(self) -> str:
         said = [
@@ -47,9 +48,7 @@ class Import:
             f"to be counted as done, as they are here: {len(self.to_mark):,}",
         ]
         if self.uncontrolled:
-            said.append(
-                f"of experiments that are not controlled: {self.uncontrolled:,}; import again once they are"
-            )
+            said.append(f"to be vetoed, as their experiments are not controlled: {len(self.uncontrolled):,}")
         return "; ".join(said)
 
 
@@ -94,7 +93,7 @@ def plan_import(source: Path, runs: Sequence[Run]) -> Import:
     ]
     counts = {kind: sum(map(len, some.values())) for kind, some in recorded.items()}
     to_mark = [run.unit for run in known if run.new and run.state != SEEN]
-    seen = sum(run.state == SEEN for run in known)
+    seen = [run.unit for run in known if run.new and run.state == SEEN]
     return Import(len(files), counts[PROCESSED], counts[ARCHIVED], to_mark, seen)
 
 
@@ -133,16 +132,26 @@ def export(record: Record, process: str, runs: Sequence[Run], target: Path, *, l
     results = {result.unit: result for result in record.results(process)}
     lines = moved = written = experiments = 0
     for (instrument, experiment), some in groupby(runs, attrgetter("instrument", "experiment")):
-        done = [run for run in some if run.state == "done"]
+        done = [run for run in some if run.state in ("done", "vetoed")]
         processed, archived = (place_of(root, instrument, experiment, kind) for kind in (PROCESSED, ARCHIVED))
         there = {*read_lines(processed).runs, *read_lines(archived).runs}
-        new = [run for run in done if run.number not in there]
+        new = [run for run in done if run.number not in there and counts_as_processed(record, run)]
         lines += append_lines(processed, (_line(record, process, run, results.get(run.unit)) for run in new))
         moved += move_lines(processed, archived, [run.number for run in done if run.archived])
         if logs:
             written += sum(_write_log(record, process, run, results, root) for run in new)
         experiments += bool(done)
     return Export(experiments, lines, moved, written)
+
+
+def counts_as_processed(record: Record, run: Run) -> bool:
+    """Say whether a run is done, or was vetoed because it was marked as processed."""
+    return run.state == "done" or any((event.why or "").startswith(MARKED) for event in marks_of(record, run))
+
+
+def marks_of(record: Record, run: Run) -> list[Event]:
+    """Give the events by which a person said that a run was processed."""
+    return [event for event in record.history(run.unit) if event.what in ("marked", "vetoed")]
 
 
 def bring_back(kept: Path, root: Path) -> None:
@@ -164,7 +173,7 @@ def _when_and_who(record: Record, run: Run, result: ResultRow | None) -> tuple[d
     """Say when and by whom a run was processed, or marked."""
     if result:
         return result.ended, getpass.getuser(), result.host or socket.gethostname()
-    marks = [event for event in record.history(run.unit) if event.what == "marked"]
+    marks = marks_of(record, run)
     if not marks:
         return datetime.now(UTC), getpass.getuser(), socket.gethostname()
     login, _, host = (marks[-1].by or "").partition("@")

@@ -70,7 +70,7 @@ def read_runs(record: Record, process: str, experiments: Iterable[str] = ()) -> 
     for unit in record.units(LEVEL, process):
         if wanted and unit.key[1] not in wanted:
             continue
-        state = unit.state or SEEN
+        state = unit.state or ("vetoed" if unit.vetoed else SEEN)
         stale = state == "done" and unit.stale is not None
         found.append(Run(unit.unit, *unit.key, state, unit.why, stale, unit.gone, unit.archived))
     if absent := wanted - {run.experiment for run in found}:
