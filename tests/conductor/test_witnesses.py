@@ -155,3 +155,13 @@ def test_a_campaign_that_was_copied_whole_has_nothing_ahead_of_it(lab, tmp_path_
     shutil.copytree(lab.root, other)
     with Conductor(load(other), command="run") as conductor:
         assert conductor.run().code == 0
+
+
+def test_a_record_that_was_deleted_is_missed_by_those_who_only_ask(lab):
+    lab.define(SLOW, units=2).run()
+    lose(lab.root)
+    asked = lab.command("status")
+    assert (asked.returncode, "though 1 job" in asked.stderr or "though 2 jobs" in asked.stderr) == (1, True)
+    assert not (lab.root / FOLDER / FILE).exists()
+    rebuild(load(lab.root))
+    assert lab.command("status").returncode == 0

@@ -21,7 +21,7 @@ from penstock.errors import Corrupt, LedgerError, OutOfReach
 from penstock.ledger import FOLDER, Ledger, draft_database, migrations, restoring, tasks
 from penstock.ledger.again import ask_again
 from penstock.ledger.backup import put_in_place, set_aside_damaged
-from penstock.ledger.comparing import compare
+from penstock.ledger.comparing import compare, lacking
 from penstock.ledger.hosts.lease import held
 from penstock.ledger.jobs import open_jobs
 from penstock.ledger.order import place_all
@@ -105,7 +105,7 @@ def compare_with_archives(campaign: Campaign, *, clock: Clock | None = None) -> 
         new = Ledger(db, root=campaign.root)
         Rebuilding(campaign, new, clock, sites=Sites(campaign), rebuilt=rebuilt).fill(None)
         lacks = [line for line in rebuilt.lacks if line not in NOT_IN_ARCHIVES]
-        return [*lacks, *compare(db, ledger.db)]
+        return [*lacks, *compare(db, ledger.db), *lacking(db, ledger.db)]
 
 
 def is_readable(campaign: Campaign, machine: Machine) -> bool:

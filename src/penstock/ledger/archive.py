@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from penstock.errors import Corrupt
 from penstock.runner.files import archive_of, damages
+
+JOB = re.compile(r"(p[a-z0-9]{10})(\.zip)?")  # a folder of a job, or its archive
 
 
 def read_stretch(file: Path, offset: int, length: int) -> bytes | None:
@@ -38,3 +43,10 @@ def read_packed(packed: Path, name: str, offset: int, length: int) -> bytes | No
         with archive.open(name) as stream:
             stream.seek(offset)
             return stream.read(length)
+
+
+def jobs_in(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Yield the jobs of which there is a folder or an archive, and whether it is that."""
+    names = os.listdir(folder) if folder.is_dir() else []
+    for match in filter(None, map(JOB.fullmatch, names)):
+        yield match[1], match[2] is not None

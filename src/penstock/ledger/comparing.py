@@ -31,29 +31,31 @@ COMPARED = {
     "unit": "SELECT origin = 'group', key, json_array(fields, fingerprint) FROM unit WHERE level > 0",
     "veto": "SELECT v.by, u.key, v.why, v.lifted IS NULL FROM veto v JOIN unit u ON u.id = v.unit",
 }
-ATTEMPTS = "SELECT count(*) FROM attempt"
 
 
 def compare(new: sqlite3.Connection, old: sqlite3.Connection) -> list[str]:
-    """Return what is not as in the previous record, as far as that can be read."""
+    """Return what of the previous record is otherwise in the new one, as far as that can be read."""
     told = list[str]()
     try:
-        pruned = old.execute("SELECT 1 FROM meta WHERE name = ?", (PRUNED,)).fetchone()
         for what, sql in COMPARED.items():
-            ours, theirs = rows_by_key(new, sql), rows_by_key(old, sql)
-            if pruned and what == "attempt":  # archives still have what was removed
-                ours = {key: value for key, value in ours.items() if key in theirs}
-            told += differences(what, ours, theirs)
-        if pruned:
-            return told
-        before, now = (db.execute(ATTEMPTS).fetchone()[0] for db in (old, new))
+            told += differences(what, rows_by_key(new, sql), rows_by_key(old, sql))
     except sqlite3.DatabaseError as error:
         return [*told, f"the previous record cannot be compared to its end ({error})"]
-    return (
-        [*told, f"it has {count(now, 'attempt')}, the previous record had {before:,}"]
-        if before != now
-        else told
-    )
+    return told
+
+
+def lacking(new: sqlite3.Connection, old: sqlite3.Connection) -> list[str]:
+    """Return what is in archives and not in a record, but for attempts that were pruned."""
+    told = list[str]()
+    pruned = old.execute("SELECT 1 FROM meta WHERE name = ?", (PRUNED,)).fetchone()
+    for what, sql in COMPARED.items():
+        missing = rows_by_key(new, sql).keys() - rows_by_key(old, sql).keys()
+        if missing and not (pruned and what == "attempt"):
+            key = min(missing, key=str)
+            told.append(
+                f"{count(len(missing), what)} of archives not in the record, such as {key[0]} {key[1]}"
+            )
+    return told
 
 
 def rows_by_key(db: sqlite3.Connection, sql: str) -> Rows:
@@ -63,14 +65,14 @@ def rows_by_key(db: sqlite3.Connection, sql: str) -> Rows:
 
 def differences(what: str, new: Rows, old: Rows) -> list[str]:
     """Say of how many rows the last column differs, and of which."""
-    others = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    others = [key for key in old if old[key] != new.get(key)]
     if not others:
         return []
     named = ", ".join(
-        f"{key[0]} {key[1]} ({shown(old.get(key))} → {shown(new.get(key))})" for key in others[:SHOWN]
+        f"{key[0]} {key[1]} ({shown(old[key])} → {shown(new.get(key))})" for key in others[:SHOWN]
     )
     more = ", …" if len(others) > SHOWN else ""
-    return [f"{count(len(others), what)} differ from the previous record: {named}{more}"]
+    return [f"{count(len(others), what)} not as in the previous record: {named}{more}"]
 
 
 def shown(value: Any) -> str:

@@ -7,10 +7,8 @@ its `-wal`. No file's time is asked.
 from __future__ import annotations
 
 import json
-import os
-import re
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -18,12 +16,12 @@ from penstock.display import count
 from penstock.errors import LedgerError
 from penstock.ledger import FOLDER, Ledger
 from penstock.ledger.actions import Action, last_actions, read_actions, target_now
+from penstock.ledger.archive import jobs_in
 from penstock.ledger.files import connect_copy
 from penstock.ledger.hosts.location import newest_copy
 from penstock.ledger.pruning import PRUNED
 from penstock.ledger.requests import insert
 
-JOB = re.compile(r"(p[a-z0-9]{10})(\.zip)?")
 ACCEPTED = "accepted."  # in `meta`, before the name of a job that may be ahead of the record
 UNKNOWN_S = 5.0  # a request may be written down and on its way into the record
 LASTING = ("veto", "unveto", "mark", "unmark", "archive", "unarchive")  # others had their effect, or not
@@ -64,13 +62,6 @@ def ahead(ledger: Ledger, folders: Iterable[Path], fed: Mapping[str, int]) -> li
         copy_ahead(ledger),
     ]
     return [words for words in found if words]
-
-
-def jobs_in(folder: Path) -> Iterator[tuple[str, bool]]:
-    """Yield the jobs of which there is a folder or an archive, and whether it is that."""
-    names = os.listdir(folder) if folder.is_dir() else []
-    for match in filter(None, map(JOB.fullmatch, names)):
-        yield match[1], match[2] is not None
 
 
 def accepted_in(db: sqlite3.Connection) -> set[str]:

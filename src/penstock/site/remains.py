@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock.ledger.archive import JOB
 from penstock.ledger.excerpt import EXCERPT, read_excerpt
 from penstock.runner.files import archive_of, damages
 from penstock.runner.sealed import unseal
@@ -16,7 +17,6 @@ from penstock.site.folders import EVENTS, SPEC, TASKS
 from penstock.site.tasksfile import read_feed
 from penstock.transports.protocol import Transport, read_whole
 
-JOB = re.compile(r"(p[a-z0-9]{10})(\.zip)?")
 WANTED = re.compile(rf"{re.escape(SPEC)}|{re.escape(TASKS)}|{re.escape(EXCERPT)}|{EVENTS.pattern}")
 
 

@@ -9,8 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from penstock.display import show_time
+from penstock.display import count, show_time
 from penstock.errors import LedgerError, NothingYet
+from penstock.ledger.archive import jobs_in
 from penstock.ledger.files import connect, connect_copy
 from penstock.ledger.hosts import claims
 from penstock.ledger.hosts.claims import COPY, Claim
@@ -46,6 +47,11 @@ def find_location(root: Path, machine: Machine) -> Location:
     if found:
         raise LedgerError(
             f"the record of {root} is on {found.host} and no copy of it was published yet: run this command there"
+        )
+    if ran := list(jobs_in(folder / "jobs")):
+        raise LedgerError(
+            f"there is no record of {root}, though {count(len(ran), 'job')} ran there: make it anew with `penstock ledger"
+            " rebuild`, or start afresh beside them with `penstock ledger accept`"
         )
     raise NothingYet(f"nothing has been run in {root} yet: start with `penstock run`")
 
