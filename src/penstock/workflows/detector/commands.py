@@ -55,8 +55,7 @@ class Numbered(click.Group):
 def group(ctx: click.Context) -> None:
     """Runs of detectors: which are new, which were processed, which are gone.
 
-    Without a command, the campaign's experiments. What changes anything does so with --submit only. The numbers
-    of the
+    Without a command, the campaign's experiments. What changes anything does so with --submit only. The numbers of the
     old scripts are commands, too: 1, 2, 4, 5, 10, 20, 40.
     """
     if ctx.invoked_subcommand is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -73,17 +73,10 @@ def init(
     experiments: Path | None,
     every: bool,
     processes: tuple[str, ...],
-    streams: int | None,
-    settle: str,
-    quiet: str,
-    partial: str,
-    dataset: str | None,
-    part_frames: int | None,
-    texts: bool,
-    jobs: int | None,
     calib: str | None,
     detector_group: str | None,
     source: str | None,
+    **shape: Any,
 ) -> None:
     """Set up a campaign in DIR: every new run of an experiment is processed, and its bad pixels are found.
 
@@ -97,19 +90,9 @@ def init(
         raise DefinitionError(
             "--experiments names some experiments and --all takes every one; give one of them"
         )
-    shape = Shape(
-        read_processes(processes),
-        streams,
-        settle,
-        quiet,
-        partial,
-        dataset,
-        part_frames,
-        texts,
-        jobs,
-        store_of(calib, detector_group, source),
-    )
-    made = write_campaign(folder, data, experiments=experiments, every=every, shape=shape)
+    store = store_of(calib, detector_group, source)
+    wanted = Shape(read_processes(processes), store=store, **shape)
+    made = write_campaign(folder, data, experiments=experiments, every=every, shape=wanted)
     naming = "" if experiments or every else f"name experiments in {folder / LIST}, then "
     click.echo(f"wrote {made}; next: {naming}cd {shlex.quote(str(folder))} && penstock plan")
 
