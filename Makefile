@@ -41,6 +41,7 @@ day: $(INSTALLED)  ## live a day of standing operation in minutes: RUNS=2000 arr
 
 fuzz: $(INSTALLED)  ## try TRIES=10000 made-up campaigns, data, histories and damages: only sentences may come of them
 	PENSTOCK_TRIES=$(TRIES) $(BIN)/python -m pytest -n 2 -q tests/fuzz
+	PENSTOCK_FLIPS=400 $(BIN)/python -m pytest -q tests/conductor/test_flips.py
 
 bench: $(INSTALLED)  ## measure, side by side with others, into docs/benchmarks.md
 	$(BIN)/python -m bench

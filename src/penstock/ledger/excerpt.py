@@ -21,8 +21,8 @@ ROWS: Mapping[str, str] = {
     "attempt": "SELECT * FROM attempt WHERE job = ?1",
     "stage": "SELECT * FROM stage WHERE id IN (SELECT stage FROM attempt WHERE job = ?1)",
     "unit": (
-        "WITH mine AS (SELECT u.* FROM (SELECT DISTINCT unit FROM attempt WHERE job = ?1) a JOIN unit u ON u.id = a.unit)"
-        f" SELECT * FROM mine UNION SELECT * FROM unit WHERE id IN ({_ABOVE})"
+        "WITH mine AS (SELECT DISTINCT g1, g2, g3, g4, g5 FROM unit WHERE id IN (SELECT unit FROM attempt WHERE job = ?1))"
+        f" SELECT * FROM unit WHERE id IN (SELECT unit FROM attempt WHERE job = ?1 UNION {_ABOVE})"
     ),
     "task": "SELECT t.* FROM (SELECT DISTINCT stage, unit FROM attempt WHERE job = ?1) a JOIN task t USING (stage, unit)",
     "product": (
