@@ -12,6 +12,7 @@ from penstock.units import FAN, Expression, Pattern, Template, Value, fan
 Members = Literal["all", "done"]
 Late = Literal["redo", "ask", "ignore"]
 Order = Literal["oldest", "newest"] | Expression
+Policy = Late
 
 DIGESTS = "2:"  # how digests of stages and of inputs begin that are made in the present way
 
@@ -133,6 +134,9 @@ class Stage:
     members: Members = "all"
     empty: Literal["block", "run"] = "block"
     late: Late = "redo"
+    changed: Policy = "ask"  # what follows when the input of what is done changes,
+    vanished: Policy = "ignore"  # when a member of a group goes,
+    returned: Policy = "ask"  # and when an input that had gone is another one now
     deadline: Mapping[str, str] = field(
         default_factory=dict[str, str]
     )  # level → by when its groups are to be done

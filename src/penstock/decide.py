@@ -18,6 +18,8 @@ Outcome = Literal[
 OPEN: tuple[State, ...] = ("waiting", "ready", "queued", "running")
 STATES: tuple[State, ...] = (*OPEN, "done", "failed", "blocked", "vetoed", "gone")
 
+DOUBTFUL = "made while the input changed"  # of an upstream: done, and not to be used
+
 FREE_AT_MOST = 5
 MINUTE = 60.0
 
@@ -42,6 +44,7 @@ FREE = frozenset({"node_failure", "preempted", "lost", "unstarted"})
 class Upstream(NamedTuple):
     """What a task sees of one upstream: how many of its tasks are in which state.
 
+    `doubtful` are those that are done, but whose input changed meanwhile.
     `group`: the upstream is finer (a merge); otherwise there is one task at most.
     """
 
@@ -98,12 +101,14 @@ def judged(view: Upstream, members: Members, empty: Literal["block", "run"]) -> 
 def for_good(view: Upstream, members: Members) -> bool:
     """Whether what blocks exists already, so that members still to come cannot resolve it."""
     failed = view.states.get("failed") or view.states.get("blocked")
-    return not view.group or bool(failed and members == "all")
+    return not view.group or bool(failed and members == "all") or "doubtful" in view.states
 
 
 def of_group(view: Upstream, members: Members, empty: str) -> Verdict:
     """Judge a finer upstream: all its tasks under the group."""
     states, total = view.states, sum(view.states.values())
+    if doubtful := states.get("doubtful"):
+        return Verdict("blocked", f"{doubtful} of {total} members of '{view.stage}' {DOUBTFUL}")
     bad = states.get("failed", 0) + states.get("blocked", 0)
     if bad and members == "all":
         kinds = [kind for kind in ("failed", "blocked") if states.get(kind)]
@@ -121,6 +126,8 @@ def of_group(view: Upstream, members: Members, empty: str) -> Verdict:
 def of_one(view: Upstream) -> Verdict:
     """Judge the one upstream task at the same or a coarser level, or the one that fields name."""
     states = view.states
+    if states.get("doubtful"):
+        return Verdict("blocked", f"'{view.stage}' {DOUBTFUL}")
     if any(states.get(s) for s in OPEN):
         return Verdict("waiting", f"'{view.stage}' is not done yet")
     bad = next((s for s in ("failed", "blocked", "vetoed", "gone") if states.get(s)), None)

@@ -38,15 +38,3 @@ def test_a_damaged_record_is_one_sentence_with_the_remedy(penstock, ran, command
     assert shown.exit_code == 1
     assert "penstock ledger restore" in shown.output + shown.stderr
     assert "fault of penstock" not in shown.stderr
-
-
-def test_a_backup_that_is_behind_is_told_when_it_is_restored(penstock, ran):
-    before = ran / "before"
-    penstock("ledger", "backup", before, "-C", ran)
-    with Ledger.open(ran) as ledger:
-        token = ledger.db.execute("SELECT token FROM job").fetchone()[0]
-    folder = ran / ".penstock/jobs"
-    (folder / "pabcdefghij.zip").write_bytes((folder / f"{token}.zip").read_bytes())
-    shown = penstock("ledger", "restore", before, "-C", ran)
-    assert "it is behind what lies beside it: 1 job that it does not know (pabcdefghij)" in shown.output
-    assert "penstock ledger rebuild" in shown.output

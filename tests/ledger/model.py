@@ -126,7 +126,9 @@ class Model:
         mine = self.stages[stage]
         blocked = waiting = empty = False
         for after in mine.after:
-            states = [self.state(after.stage, k) for k in self.upstream_tasks(key, after, stage)]
+            upstream = self.upstream_tasks(key, after, stage)
+            states = [self.state(after.stage, k) for k in upstream]
+            blocked |= any(self.doubtful(after.stage, k) for k in upstream)
             if not after.key and self.stages[after.stage].level > mine.level:
                 members = [s for s in states if s not in ("vetoed", "gone")]
                 failed = any(s in ("failed", "blocked") for s in members)
@@ -147,6 +149,11 @@ class Model:
         if blocked:
             return "blocked"
         return "waiting" if waiting else "blocked" if empty else "ready"
+
+    def doubtful(self, stage: str, key: Key) -> bool:
+        """Whether it is done, but was made while its input changed."""
+        task = self.tasks[stage, key]
+        return self.state(stage, key) == "done" and task.stale and task.meanwhile
 
     def states(self) -> dict[tuple[str, Key], str]:
         return {(stage, key): self.state(stage, key) for stage, key in self.tasks}
@@ -207,6 +214,7 @@ class Model:
             return False
         other_members = members != task.made[1] and late != "ignore"
         task.stale = other_members or own != task.made[0]
+        task.meanwhile &= task.stale
         if other_members and late == "redo" and self.may_be_redone(stage, key):
             task.ended = None
             return True

@@ -102,19 +102,12 @@ def restore(root: Path, file: Path) -> None:
     The present record is kept beside it. What was done since the backup is brought back by `penstock ledger rebuild`, or
     done again after `penstock ledger accept`.
     """
-    from penstock.ledger import FOLDER
     from penstock.ledger.backup import restore
-    from penstock.ledger.witnesses import WAYS_ON, ahead
 
     kept = restore(root, file.absolute())
-    with open_record(root) as record:
-        behind = ahead(record, [root / FOLDER / "jobs"], {})
-    then = (
-        f"it is behind what lies beside it: {'; '.join(behind)}. {WAYS_ON}"
-        if behind
-        else "`penstock run` continues"
+    click.echo(
+        visible(f"restored from {file}; the previous record is kept as {kept}; `penstock run` continues")
     )
-    click.echo(visible(f"restored from {file}; the previous record is kept as {kept}; {then}"))
 
 
 @ledger.command(

@@ -9,6 +9,7 @@ from penstock.conductor.batching import first_within
 from penstock.conductor.contact import revoke
 from penstock.conductor.context import Context
 from penstock.conductor.finishing import refund_tries
+from penstock.conductor.rewritten import Rewritten
 from penstock.decide import Seen, fuse
 from penstock.ledger import jobs
 from penstock.ledger.applying import Applier, News, Piece
@@ -29,6 +30,7 @@ class Hearing:
         self.context, self.ledger, self.graph = context, context.ledger, context.graph
         self.clock, self.durations = context.clock, context.durations
         self.applier = Applier(context.ledger, context.graph, context.values, context.allowances)
+        self.rewritten = Rewritten(context)
 
     def known(self, heard: Jobs) -> dict[Life, int | None]:
         """Return how far each event file of these jobs was read; None: to its end."""
@@ -68,7 +70,9 @@ class Hearing:
         rows = {life: self.row(heard, life) for life in new}
         pieces = [self.piece(rows[life], heard[life[0]], data) for life, data in new.items()]
         prove = site.unproven if last else site.misfits
-        told = self.applier.apply(pieces, now=self.clock.now(), prove=prove, last=last)
+        told = self.applier.apply(
+            pieces, now=self.clock.now(), prove=prove, doubt=self.rewritten.among, last=last
+        )
         for piece, news in zip(pieces, told, strict=True):
             self.heed(heard[piece.token], news)
         return {life: (rows[life]["offset"], news) for life, news in zip(new, told, strict=True)}

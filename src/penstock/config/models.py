@@ -78,12 +78,27 @@ class SourceTable(Table):
     types: Annotated[dict[str, TypeName], Field(description="the type of a column or field")] = {}
 
 
+Policy = Literal["ask", "redo", "ignore"]
+
+
 class UnitsTable(SourceTable):
     """`[units]`, with `[units.LEVEL]` for the fields of coarser levels."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, SourceTable]  # type: ignore[reportIncompatibleVariableOverride]
     complete: Annotated[dict[str, str], Field(description="when the groups of a level are complete")] = {}
+    changed: Annotated[
+        Policy, Field(description="what to do when the input of what is done changes; a stage may differ")
+    ] = "ask"
+    vanished: Annotated[
+        Policy, Field(description="what to do about groups of which a member vanishes; a stage may differ")
+    ] = "ignore"
+    returned: Annotated[
+        Policy | None,
+        Field(
+            description="what to do when an input comes back as another one [as `changed`]; a stage may differ"
+        ),
+    ] = None
 
 
 class ProductTable(Table):
@@ -219,6 +234,16 @@ class StageTable(Table):
     late: Annotated[Literal["redo", "ask", "ignore"], Field(description="what to do about late members")] = (
         "redo"
     )
+    changed: Annotated[
+        Policy | None, Field(description="what to do when its input changes [as `[units]` says]")
+    ] = None
+    vanished: Annotated[
+        Policy | None, Field(description="what to do when a member of its group vanishes [as `[units]` says]")
+    ] = None
+    returned: Annotated[
+        Policy | None,
+        Field(description="what to do when its input comes back as another one [as `[units]` says]"),
+    ] = None
     deadline: Annotated[
         dict[str, str],
         Field(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from penstock.decide import DOUBTFUL
 from penstock.display import Labels, count, show_command, show_duration, show_process, show_time, visible
 from penstock.explain.changed import changed_inputs
 from penstock.explain.find import find_stage
@@ -25,6 +26,7 @@ from penstock.ledger.reading.queuestate import (
     trouble_of,
 )
 from penstock.ledger.redefined import Changed, Setting, redefinition
+from penstock.ledger.tasks import REDEFINED, UNASKED
 from penstock.ledger.vetoes import vetoes_of
 
 if TYPE_CHECKING:
@@ -165,7 +167,16 @@ class _Reader:
                 default, remedy = _STATES[task["state"]]
                 if task["state"] == "failed" and not tried:
                     remedy = "{retry}"
-                return task["why"] or default, remedy.format_map(_Commands(task, self.labels))
+                if (task["why"] or "").endswith(DOUBTFUL):
+                    remedy = "`penstock run --stale` makes that again"
+                why = (task["why"] or default) + self._kept(task)
+                return why, remedy.format_map(_Commands(task, self.labels))
+
+    def _kept(self, task: sqlite3.Row) -> str:
+        """Say that what a task made before is still there, if it is."""
+        sql = "SELECT path FROM product WHERE stage = ? AND unit = ? AND digest IS NOT NULL ORDER BY name"
+        row = self.db.execute(sql, (task["stage"], task["unit"])).fetchone()
+        return f" (what it made before is still there: {row[0]})" if row else ""
 
     def _unveto(self, task: sqlite3.Row) -> str:
         """The command that lifts the veto itself, which may be on a group or on one stage only."""
@@ -279,7 +290,19 @@ class _Reader:
             return made, f"nothing to do; {show_command('unmark', label, task['name'])} lets penstock do it"
         if not task["stale"]:
             return made, "nothing to do while its definition and its input stay the same"
-        return f"{made}, but stale: {task['stale']}", "penstock run --stale redoes it"
+        return f"{made}, but stale{self._since(task)}: {task['stale']}", self._redoing(task, label)
+
+    def _since(self, task: sqlite3.Row) -> str:
+        """Say since when a task is stale, if that is in the history."""
+        sql = "SELECT at FROM history WHERE unit = ? AND stage = ? AND what = 'stale' ORDER BY n DESC LIMIT 1"
+        row = self.db.execute(sql, (task["unit"], task["stage"])).fetchone()
+        return f" since {show_time(row[0], now=self.now)}" if row and task["stale"] != REDEFINED else ""
+
+    def _redoing(self, task: sqlite3.Row, label: str) -> str:
+        """Say what makes a stale task again."""
+        if task["redo"] & UNASKED:
+            return "made again by itself, as soon as nothing needs what is there"
+        return f"penstock run --stale redoes it; {show_command('redo', label, task['name'])} redoes it alone"
 
     def _upstream(self, task: sqlite3.Row, depth: int) -> Iterator[str]:
         margin = "  " * depth

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 #: path, size and digest of products → those that are not so, and what is wrong
 Prove = Callable[[Sequence[tuple[str, int, str]]], Mapping[str, str]]
+#: stage → units that ended well → those of them whose inputs changed meanwhile
+Doubt = Callable[[Mapping[str, Collection[int]]], Mapping[str, Collection[int]]]
 
 ATTEMPT = (
     "INSERT INTO attempt (stage, unit, job, outcome, began, ended, wall_s, cpu_s, rss, exit_code, signal, host, log,"
@@ -66,19 +68,28 @@ class Applier:
         self.graph, self.values, self.allowances = graph, values, allowances
 
     def apply(
-        self, pieces: Sequence[Piece], *, now: float, prove: Prove = lambda products: {}, last: bool = False
+        self,
+        pieces: Sequence[Piece],
+        *,
+        now: float,
+        prove: Prove = lambda products: {},
+        doubt: Doubt = lambda ended: {},
+        last: bool = False,
     ) -> list[News]:
         """Apply new bytes of event files and move their offsets, in one transaction; return the result of each.
 
-        An end whose products are not what it says, by `prove`, is not valid. `last`: nothing more comes.
+        An end whose products are not what it says, by `prove`, is not valid; one that `doubt` names is stale from the
+        start. `last`: nothing more comes.
         """
         chunks = [self.parse(piece, last=last) for piece in pieces]
         ends = [end for chunk in chunks for end in chunk.ends.values()]
         wrong = prove([product[:3] for end in ends for product in end["products"].values()])
+        well = {task: end for chunk in chunks for task, end in chunk.ends.items() if end["o"] == "ok"}
+        doubtful = doubt(by_stage(well))
         with self.ledger.transaction():
             for piece, chunk in zip(pieces, chunks, strict=True):
                 if chunk.consumed:
-                    self.apply_chunk(piece, chunk, wrong, now)
+                    self.apply_chunk(piece, chunk, wrong, doubtful, now)
         return [news_of(chunk) for chunk in chunks]
 
     def parse(self, piece: Piece, *, last: bool) -> Chunk:
@@ -88,13 +99,21 @@ class Applier:
             piece.data, token=piece.token, seq=life["seq"], names=self.graph.names, unread=life["unread"], last=last
         )  # fmt: skip
 
-    def apply_chunk(self, piece: Piece, chunk: Chunk, wrong: Mapping[str, str], now: float) -> None:
+    def apply_chunk(
+        self,
+        piece: Piece,
+        chunk: Chunk,
+        wrong: Mapping[str, str],
+        doubtful: Mapping[str, Collection[int]],
+        now: float,
+    ) -> None:
         """Apply the events of one file."""
         life = piece.life
         if piece.in_array:
             self.hold(life, chunk)
         self.note_life(life, chunk, now)
         changed = self.apply_ends(life, chunk, wrong, now, piece.away)
+        self.apply_doubts(changed, doubtful)
         self.apply_starts(life, chunk, piece.away)
         touched = self.apply_gives(life, chunk.gives)
         propagate(self.db, self.graph, changed, touched)
@@ -193,6 +212,13 @@ class Applier:
             self.free_followers(life, stage, list(decisions), changed)
             changed[stage].update(good, decisions)
         return changed
+
+    def apply_doubts(self, changed: Mapping[str, set[int]], doubtful: Mapping[str, Collection[int]]) -> None:
+        """Mark what was made from inputs that changed meanwhile, and what followed from that in the same worker."""
+        for stage, units in changed.items():
+            leader = self.graph.stages[stage].follows
+            led = tasks.doubtful_among(self.db, self.graph, leader, units) if leader else set[int]()
+            tasks.doubt(self.db, self.graph, stage, sorted((units & {*doubtful.get(stage, ())}) | led))
 
     def drop_unproven(
         self,

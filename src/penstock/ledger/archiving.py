@@ -12,7 +12,7 @@ from penstock.graph import Graph
 from penstock.ledger import tasks
 from penstock.ledger.history import append_with, cause_of
 from penstock.ledger.readiness import RESTING, Touched, dependents
-from penstock.ledger.unitchanges import add_tasks
+from penstock.ledger.unitchanges import add_tasks, touch_groups
 from penstock.ledger.units import Values, under
 
 Dropped = dict[str, list[int]]  # stage → units
@@ -38,11 +38,17 @@ def archive(
     for stage, number in graph.ids.items():
         states = tasks.states_of(db, number, away).values()
         drop_resting(db, graph, stage, [row for row in states if row["state"] in RESTING], touched)
+        touch_groups(db, graph, stage, at_level(rows, graph.stages[stage].level), touched)
         kept += sum(row["state"] == "done" for row in states)
         active += sum(row["state"] in ("queued", "running") for row in states)
     made = f"; what was made of them stays ({count(kept, 'task')})" if kept else ""
     busy = f"; {count(active, 'task')} queued or running end first" if active else ""
     return f"{count(len(units), 'unit')} archived{made}{busy}"
+
+
+def at_level(rows: Sequence[sqlite3.Row], level: int) -> set[int]:
+    """Return those of these units that are at a level."""
+    return {row["id"] for row in rows if row["level"] == level}
 
 
 def emptied(db: sqlite3.Connection, graph: Graph, rows: Sequence[sqlite3.Row]) -> list[int]:
@@ -71,11 +77,13 @@ def unarchive(
     db: sqlite3.Connection, graph: Graph, values: Values, target: Mapping[str, Any], by: str, touched: Touched
 ) -> str:
     """Bring units back: they are gone until the next scan finds them."""
-    units = [row["id"] for row in members_meant(db, graph, target) if row["archived"] is not None]
+    rows = [row for row in members_meant(db, graph, target) if row["archived"] is not None]
+    units = [row["id"] for row in rows]
     db.executemany("UPDATE unit SET archived = NULL, gone = NULL WHERE id = ?", ((unit,) for unit in units))
     for stage in graph.stages:
         add_tasks(db, graph, values, stage, 0, touched)
         touched.add(stage, units)
+        touch_groups(db, graph, stage, at_level(rows, graph.stages[stage].level), touched)
     db.executemany("UPDATE unit SET gone = clock() WHERE id = ?", ((unit,) for unit in units))
     append_with(db, "unarchived", dict.fromkeys(units, str(target.get("why", ""))), by=by)
     db.execute("DELETE FROM meta WHERE name GLOB 'source.*'")  # what their sources contain is compared again

@@ -16,6 +16,8 @@ from penstock.campaign import DIGESTS
 from penstock.graph import Edge, Graph
 from penstock.ledger.uses import Uses, made_from
 
+NOTHING = hashlib.sha256().hexdigest()[:32]  # the digest of no members
+
 Texts = Iterable[tuple[int, str]]
 
 
@@ -73,14 +75,20 @@ def products_seen(db: sqlite3.Connection, graph: Graph, edge: Edge, units: Seque
     """Yield the products of the done upstream tasks along one edge, in a stable order."""
     up = graph.ids[edge.up]
     looking, member, joined = seen_along(graph, edge)
+    there = " AND (m.gone IS NULL OR m.archived IS NOT NULL)" if leaves_vanished(graph, edge) else ""
     query = (
-        f"SELECT {looking} AS looking, {member} AS member, p.name, p.path, p.digest FROM {joined}"
+        f"SELECT {looking} AS looking, {member} AS member, p.name, p.path, p.digest FROM {joined}{there}"
         f" JOIN task t ON t.stage = {up} AND t.unit = {member} AND t.state = 'done'"
         f" LEFT JOIN product p ON p.stage = {up} AND p.unit = {member} AND p.digest IS NOT NULL AND {is_read(edge)}"
         " ORDER BY looking, member, p.name"
     )
     for row in db.execute(query, (json.dumps(list(units)),)):
         yield Made(*row)
+
+
+def leaves_vanished(graph: Graph, edge: Edge) -> bool:
+    """Whether a group is made without members that were done and are gone."""
+    return edge.kind == "finer" and graph.stages[edge.down].vanished != "ignore"
 
 
 def is_read(edge: Edge) -> str:

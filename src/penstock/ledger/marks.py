@@ -12,7 +12,7 @@ from penstock.graph import Graph
 from penstock.ledger import tasks
 from penstock.ledger.history import append_with, cause_of
 from penstock.ledger.inputs import digests_of
-from penstock.ledger.products import withdraw
+from penstock.ledger.products import forget_made, withdraw
 from penstock.ledger.readiness import RESTING
 from penstock.ledger.unitchanges import tasks_under
 
@@ -138,10 +138,7 @@ def unmark(db: sqlite3.Connection, graph: Graph, target: Mapping[str, Any], by: 
         first = graph.first_state(stage)
         tasks.move(db, graph, stage, [tasks.Move(unit, "done", first) for unit in units])
         tasks.forget_marks(db, graph, stage, units)
-        forget = (
-            "UPDATE product SET bytes = NULL, digest = NULL, mtime_ns = NULL WHERE stage = ? AND unit = ?"
-        )
-        db.executemany(forget, [(number, unit) for unit in units])
+        forget_made(db, number, units)
         append_with(db, "unmarked", dict.fromkeys(units, str(target.get("why", ""))), stage=number, by=by)
     n = sum(map(len, unmarked.values()))
     return unmarked, f"{count(n, 'task')} no longer marked as done" if n else "nothing of that is marked"

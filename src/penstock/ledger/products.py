@@ -76,7 +76,7 @@ def marked(db: sqlite3.Connection, reason: str) -> set[tuple[int, int]]:
 
 
 def withdraw(db: sqlite3.Connection, stage_id: int, tasks: Mapping[int, Declared]) -> None:
-    """Record where tasks will write products, and that earlier ones no longer count.
+    """Record where tasks will write products; what lies there, and is here, stays recorded until then.
 
     Raises sqlite3.IntegrityError if another task has one of the paths.
     """
@@ -95,7 +95,8 @@ def withdraw(db: sqlite3.Connection, stage_id: int, tasks: Mapping[int, Declared
     db.executemany(
         "INSERT INTO product (stage, unit, name, path) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (stage, unit, name) DO UPDATE SET path = excluded.path, bytes = NULL, digest = NULL,"
-        " mtime_ns = NULL, owned = CASE WHEN path = excluded.path THEN owned ELSE 0 END",
+        " mtime_ns = NULL, owned = CASE WHEN path = excluded.path THEN owned ELSE 0 END"
+        " WHERE path <> excluded.path OR EXISTS (SELECT 1 FROM location l WHERE l.path = product.path AND NOT l.home)",
         declared,
     )
     note_withdrawn(db, (path for *_, path in declared))
@@ -121,7 +122,8 @@ def keep_former(db: sqlite3.Connection, paths: Iterable[str]) -> None:
 
 
 def record_made(db: sqlite3.Connection, stage_id: int, ends: Mapping[int, Mapping[str, Any]]) -> None:
-    """Record the products of successful attempts."""
+    """Record the products of successful attempts, and forget those that they did not make again."""
+    forget_made(db, stage_id, ends)
     rows: list[tuple[Any, ...]] = [
         (size, digest, mtime_ns, stage_id, unit, name)
         for unit, end in ends.items()
@@ -137,6 +139,7 @@ def record_made_at(
     db: sqlite3.Connection, stage_id: int, ends: Mapping[int, Mapping[str, Any]], site: str
 ) -> None:
     """Record the products of successful attempts that are at a site: what lies at their paths here is as it was."""
+    forget_made(db, stage_id, ends)
     made = [
         (stage_id, unit, name, *about)
         for unit, end in ends.items()
@@ -147,6 +150,15 @@ def record_made_at(
         [(stage, unit, name, size, digest, mtime) for stage, unit, name, _, size, digest, mtime in made],
     )
     note_made_at(db, site, (path for _, _, _, path, *_ in made))
+
+
+def forget_made(db: sqlite3.Connection, stage_id: int, units: Iterable[int]) -> None:
+    """Forget what earlier attempts of tasks made."""
+    db.executemany(
+        "UPDATE product SET bytes = NULL, digest = NULL, mtime_ns = NULL WHERE stage = ? AND unit = ?"
+        " AND digest IS NOT NULL",
+        [(stage_id, unit) for unit in units],
+    )
 
 
 def note_possible(db: sqlite3.Connection, stage_id: int, units: Iterable[int]) -> None:

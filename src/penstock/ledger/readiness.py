@@ -6,15 +6,16 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from penstock.decide import OPEN, Upstream, Verdict, readiness
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
 from penstock.ledger.history import append_with
-from penstock.ledger.inputs import digests_of, members_of
+from penstock.ledger.inputs import NOTHING, digests_of, members_of, seen_along
 from penstock.ledger.rebasing import former_digests
-from penstock.ledger.tasks import KEPT, MEANWHILE, REDEFINED, chunks
+from penstock.ledger.tasks import KEPT, MEANWHILE, REDEFINED, chunks, doubtful_among
 from penstock.ledger.units import ROOT
 from penstock.ledger.vetoes import vetoes_of
 
@@ -71,7 +72,7 @@ def touch_put_off(
     db: sqlite3.Connection, graph: Graph, changed: Mapping[str, Iterable[int]], touched: Touched
 ) -> None:
     """Touch stale groups upstream of what moved: they may have waited for these readers to end."""
-    late = {name for name, s in graph.stages.items() if graph.is_group(name) and s.late == "redo"}
+    late = {n for n, s in graph.stages.items() if graph.is_group(n) and "redo" in (s.late, s.vanished)}
     for edge in (edge for name in late for edge in graph.downstreams[name]):
         readers = {*changed.get(edge.down, ()), *touched.units.get(edge.down, ())}
         if readers and any_stale(db, graph.ids[edge.up]):
@@ -163,33 +164,42 @@ def look_again(
     done: Sequence[int],
     reasons: Mapping[int, str],
 ) -> list[int]:
-    """Find done tasks whose inputs are no longer what they were made from; return those that are redone.
+    """Find done tasks whose inputs are no longer what they were made from; return those that are redone, or not doubtful now.
 
     A task is checked when all its upstreams are final: until then it is not known what it would be made from.
     `reasons` may say more precisely what changed about a unit.
     """
     done = may_run(db, graph, stage, done)
-    late = compare_inputs(db, graph, stage, done, reasons) if done else []
-    return redo(db, graph, stage, dict.fromkeys(late, LATE)) if graph.stages[stage].late == "redo" else []
+    if not done:
+        return []
+    before = doubtful_among(db, graph, stage, done) if any_stale(db, graph.ids[stage]) else set[int]()
+    redone = redo(db, graph, stage, compare_inputs(db, graph, stage, done, reasons))
+    cleared = before - doubtful_among(db, graph, stage, before) if before else before
+    return [*redone, *(cleared.difference(redone))]
 
 
-LATE = "its members changed"
+LATE, VANISHED = "its members changed", "a member of it vanished"
 
 
 def compare_inputs(
     db: sqlite3.Connection, graph: Graph, stage: str, done: Sequence[int], reasons: Mapping[int, str]
-) -> list[int]:
-    """Mark the tasks whose inputs changed, unmark those that are back to what they were; return groups with other members."""
+) -> dict[int, str]:
+    """Mark the tasks whose inputs changed, unmark those that are back to what they were.
+
+    Return the groups that are to be made again by themselves, and why.
+    """
     rows, digests = tasks.states_of(db, graph.ids[stage], done), digests_of(db, graph, stage, done)
     digests |= former_digests(db, graph, stage, rows)
-    ignored = graph.stages[stage].late == "ignore"
-    stale, late = dict[int, str](), list[int]()
+    own_of = {unit: rows[unit]["inputs"] or digests[unit] for unit in done}
+    regrouped = [u for u in done if own_of[u].partition(".")[2] != digests[u].partition(".")[2]]
+    why, again = members_changed(
+        db, graph, stage, {unit: (own_of[unit], digests[unit]) for unit in regrouped}
+    )
+    stale = dict[int, str]()
     for unit in done:
-        own, _, members = (rows[unit]["inputs"] or digests[unit]).partition(".")
-        own_now, _, members_now = digests[unit].partition(".")
-        if members != members_now and not ignored:
-            stale[unit] = LATE
-            late += [unit] if rows[unit]["marked"] is None else []
+        own, own_now = (one[unit].partition(".")[0] for one in (own_of, digests))
+        if unit in why:
+            stale[unit] = why[unit]
         elif own != own_now:
             stale[unit] = reasons.get(unit, "its inputs changed")
     marked = {u for u in done if rows[u]["stale"] not in (None, REDEFINED) and not rows[u]["redo"] & KEPT}
@@ -197,7 +207,34 @@ def compare_inputs(
     fresh = {unit: why for unit, why in stale.items() if rows[unit]["stale"] is None}
     tasks.mark_stale(db, graph, stage, fresh)
     append_with(db, "stale", fresh, stage=graph.ids[stage])
-    return late
+    return {unit: why[unit] for unit in again if rows[unit]["marked"] is None}
+
+
+def members_changed(
+    db: sqlite3.Connection, graph: Graph, stage: str, digests: Mapping[int, tuple[str, str]]
+) -> tuple[dict[int, str], list[int]]:
+    """Say why groups with other members are stale, and which of them are made again by themselves.
+
+    `digests` are of what each was made from, and would be. Where only members are missing that vanished, the policy about
+    these counts, and a group of which none is left stays as it is.
+    """
+    definition = graph.stages[stage]
+    if definition.vanished != "ignore":
+        digests = {u: two for u, two in digests.items() if two[1].partition(".")[2] != NOTHING}
+    vanished = set[int]()
+    if digests and definition.vanished != "ignore":
+        kept = graph._replace(stages={**graph.stages, stage: replace(definition, vanished="ignore")})
+        with_them = digests_of(db, kept, stage, list(digests))
+        vanished = {
+            u for u, (made, _) in digests.items() if made.partition(".")[2] == with_them[u].partition(".")[2]
+        }
+    late = digests.keys() - vanished if definition.late != "ignore" else set[int]()
+    whys = dict.fromkeys(late, LATE) | dict.fromkeys(vanished, VANISHED)
+    again = [
+        *(late if definition.late == "redo" else ()),
+        *(vanished if definition.vanished == "redo" else ()),
+    ]
+    return whys, again
 
 
 def redo(db: sqlite3.Connection, graph: Graph, stage: str, whys: Mapping[int, str]) -> list[int]:
@@ -278,7 +315,18 @@ def states_seen(
     for row in db.execute(states_sql(graph, edge, up, level_up), (ids,)):
         if row[1] is not None and row[2]:
             seen[row[0]][row[1]] = row[2]
+    if edge.kind == "finer" and any_stale(db, up):
+        for group, n in db.execute(doubtful_sql(graph, edge), (ids, MEANWHILE)):
+            seen[group]["doubtful"] = n
+            seen[group]["done"] -= n
     return seen
+
+
+def doubtful_sql(graph: Graph, edge: Edge) -> str:
+    """Return the query for how many members of each group were made while their input changed."""
+    _, member, joined = seen_along(graph, edge)
+    task = f"t.stage = {graph.ids[edge.up]} AND t.unit = {member} AND t.state = 'done'"
+    return f"SELECT j.value, count(*) FROM {joined} JOIN task t ON {task} WHERE t.stale = ? GROUP BY j.value"
 
 
 def states_sql(graph: Graph, edge: Edge, up: int, level_up: int) -> str:
@@ -288,17 +336,18 @@ def states_sql(graph: Graph, edge: Edge, up: int, level_up: int) -> str:
             "SELECT j.value, y.state, y.n FROM json_each(?) j CROSS JOIN tally y"
             f" ON y.stage = {up} AND y.unit = j.value AND y.state <> 'stale' AND y.n > 0"
         )
+    state = f"CASE WHEN t.state = 'done' AND t.stale = '{MEANWHILE}' THEN 'doubtful' ELSE t.state END"
     if edge.kind == "keyed":
         return (
-            f"SELECT j.value, t.state, 1 FROM json_each(?) j JOIN link k ON k.stage = {graph.ids[edge.down]}"
+            f"SELECT j.value, {state}, 1 FROM json_each(?) j JOIN link k ON k.stage = {graph.ids[edge.down]}"
             f" AND k.unit = j.value AND k.upstream = {up} JOIN unit u ON u.level = {level_up} AND u.key = k.key"
             f" JOIN task t ON t.stage = {up} AND t.unit = u.id"
         )
     if edge.kind == "same":
-        return f"SELECT j.value, t.state, 1 FROM json_each(?) j CROSS JOIN task t ON t.stage = {up} AND t.unit = j.value"
+        return f"SELECT j.value, {state}, 1 FROM json_each(?) j CROSS JOIN task t ON t.stage = {up} AND t.unit = j.value"
     group = f"u.g{level_up}" if level_up else "1"
     return (
-        "SELECT j.value, t.state, 1 FROM json_each(?) j JOIN unit u ON u.id = j.value"
+        f"SELECT j.value, {state}, 1 FROM json_each(?) j JOIN unit u ON u.id = j.value"
         f" JOIN task t ON t.stage = {up} AND t.unit = {group}"
     )
 

@@ -225,9 +225,10 @@ def finish(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqli
         (number, json.dumps([row["unit"] for row in rows])),
     )
     meanwhile = [row for row in rows if row["stale"] == MEANWHILE]
+    redo = UNASKED if graph.stages[stage].changed == "redo" else 0
     db.executemany(
-        "UPDATE task SET stale = ?, inputs = ? WHERE stage = ? AND unit = ?",
-        [(MEANWHILE, row["inputs"] or UNKNOWN, number, row["unit"]) for row in meanwhile],
+        "UPDATE task SET stale = ?, inputs = ?, redo = ? WHERE stage = ? AND unit = ?",
+        [(MEANWHILE, row["inputs"] or UNKNOWN, redo, number, row["unit"]) for row in meanwhile],
     )
     append_with(db, "stale", {row["unit"]: MEANWHILE for row in meanwhile}, stage=number)
     count_moves(db, graph, stage, [Move(row["unit"], row["state"], "done") for row in rows])
@@ -275,6 +276,24 @@ def give_back(
     db.execute(f"UPDATE task SET state = ?, batch = NULL {OF_UNITS}", (state, number, units))
     count_moves(db, graph, stage, [Move(r["unit"], r["state"], state) for r in rows])
     unmark(db, graph, stage, rows)
+
+
+def doubt(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> None:
+    """Mark what is just done as made from an input that changed, which nobody has found yet.
+
+    It is not made again before a scan has found what the input is now.
+    """
+    if not units:
+        return
+    mark_fresh(db, graph, stage, dict.fromkeys(units, MEANWHILE))
+    rows = [(UNKNOWN, graph.ids[stage], unit, MEANWHILE) for unit in units]
+    db.executemany("UPDATE task SET inputs = ? WHERE stage = ? AND unit = ? AND stale = ? AND redo = 0", rows)
+
+
+def doubtful_among(db: sqlite3.Connection, graph: Graph, stage: str, units: Iterable[int]) -> set[int]:
+    """Return those units whose task of a stage was made while its input changed."""
+    rows = states_of(db, graph.ids[stage], units)
+    return {unit for unit, row in rows.items() if row["state"] == "done" and row["stale"] == MEANWHILE}
 
 
 def unmark(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqlite3.Row]) -> None:
@@ -331,7 +350,8 @@ def mark_fresh(
 ) -> None:
     """Mark those that are not stale yet; an earlier reason stays, and is not removed with this one."""
     rows = states_of(db, graph.ids[stage], reasons) if reasons else {}
-    fresh = {unit: reasons[unit] for unit, row in rows.items() if row["stale"] is None}
+    done = ((unit, row) for unit, row in rows.items() if row["state"] == "done")
+    fresh = {unit: reasons[unit] for unit, row in done if row["stale"] is None}
     mark_stale(db, graph, stage, fresh, redo=redo)
     append_with(db, "stale", fresh, stage=graph.ids[stage])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,9 @@ from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
 from penstock.ledger.evaluating import forget_wrong, work_out
 from penstock.ledger.history import Entry, append
+from penstock.ledger.inputs import leaves_vanished
 from penstock.ledger.order import rank_under
+from penstock.ledger.policies import obey
 from penstock.ledger.readiness import RESTING, Touched, candidates, dependents, propagate
 from penstock.ledger.units import Change, Difference, Values, beneath, under
 from penstock.ledger.uses import Uses, write
@@ -33,14 +35,18 @@ def admit(db: sqlite3.Connection, graph: Graph, values: Values, difference: Diff
         forget_wrong(values, difference.gone)
     again = changed or difference.back or joins_archived(db, graph, difference)
     for stage in graph.stages:
-        reasons = affected(db, Uses(graph, stage), difference)
+        uses = Uses(graph, stage)
+        reasons = affected(db, uses, difference)
+        ignored = obey(db, graph, stage, reasons, affected(db, uses, returned_of(difference)))
         drop_left_out(db, graph, values, stage, changed, touched)
         link_again(db, graph, values, stage, changed, touched)
         rank_under(db, graph, values, stage, changed)
         add_tasks(db, graph, values, stage, 0 if again else difference.new_after, touched)
         touched.add(stage, (*difference.gone, *difference.back, *reasons))
         touched.reasons[stage] = reasons
-        moved[stage].update(renew(db, graph, stage, list(reasons)))
+        moved[stage].update(renew(db, graph, stage, list(reasons), ignored))
+        if graph.stages[stage].level == difference.level:
+            touch_groups(db, graph, stage, {*difference.gone, *difference.back}, touched)
     propagate(db, graph, moved, touched)
 
 
@@ -57,6 +63,19 @@ def joins_archived(db: sqlite3.Connection, graph: Graph, difference: Difference)
     )
     levels = range(1, len(graph.levels))
     return any(db.execute(sql.format(level), (difference.new_after,)).fetchone() for level in levels)
+
+
+def returned_of(difference: Difference) -> Difference:
+    """Return the part of a difference that is of units which are back."""
+    back = set(difference.back)
+    return difference._replace(changed=[change for change in difference.changed if change.unit in back])
+
+
+def touch_groups(db: sqlite3.Connection, graph: Graph, stage: str, units: set[int], touched: Touched) -> None:
+    """Touch the groups of units that went or came back, where that is of concern."""
+    for edge in graph.downstreams[stage] if units else ():
+        if leaves_vanished(graph, edge):
+            touched.add(edge.down, dependents(db, graph, edge, units))
 
 
 def affected(db: sqlite3.Connection, uses: Uses, difference: Difference) -> dict[int, str]:
@@ -232,10 +251,13 @@ def tasks_under(
     ).fetchall()
 
 
-def renew(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> list[int]:
+def renew(
+    db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int], ignored: Collection[int]
+) -> list[int]:
     """Retry what failed on an input that changed, and mark active tasks whose input did; return the former."""
     rows = tasks.states_of(db, graph.ids[stage], units).values() if units else ()
-    tasks.mark_meanwhile(db, graph, stage, [r for r in rows if r["state"] in ("queued", "running")])
+    active = [r for r in rows if r["state"] in ("queued", "running") and r["unit"] not in ignored]
+    tasks.mark_meanwhile(db, graph, stage, active)
     failed = [r["unit"] for r in rows if r["state"] == "failed"]
     return retry_failed(db, graph, stage, failed, why="its input changed")
 

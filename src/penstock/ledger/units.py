@@ -127,10 +127,8 @@ def merge_found(
 
 def leave_archived(db: sqlite3.Connection, level: int) -> None:
     """Forget that archived units were found: whether they are there changes nothing."""
-    db.execute(
-        f"DELETE FROM found{level} WHERE key IN (SELECT key FROM unit WHERE level = ? AND archived IS NOT NULL)",
-        (level,),
-    )
+    archived = "SELECT key FROM unit WHERE level = ? AND archived IS NOT NULL"
+    db.execute(f"DELETE FROM found{level} WHERE key IN ({archived})", (level,))
 
 
 def count_same(db: sqlite3.Connection, level: int) -> int:

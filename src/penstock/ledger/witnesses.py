@@ -26,10 +26,6 @@ ACCEPTED = "accepted."  # in `meta`, before the name of a job that may be ahead 
 UNKNOWN_S = 5.0  # a request may be written down and on its way into the record
 LASTING = ("veto", "unveto", "mark", "unmark", "archive", "unarchive")  # others had their effect, or not
 SHOWN = 3
-WAYS_ON = (
-    "`penstock ledger rebuild` brings back what was done since; after `penstock ledger accept` it is done again, over its"
-    " files with `--overwrite`"
-)
 TAIL = 1 << 16  # bytes of requests that are looked at
 
 
@@ -38,7 +34,8 @@ def refuse_behind(ledger: Ledger, folders: Iterable[Path], fed: Mapping[str, int
     found = ahead(ledger, folders, fed)
     if found:
         raise LedgerError(
-            f"the record of {ledger.root} is behind what lies beside it: {'; '.join(found)}. {WAYS_ON}"
+            f"the record of {ledger.root} is behind what lies beside it: {'; '.join(found)}. `penstock ledger rebuild`"
+            " brings back what was done since; after `penstock ledger accept` it is done again, over its files with `--overwrite`"
         )
 
 

@@ -16,6 +16,7 @@ from typing import Any, cast
 from penstock.campaign import Campaign, FunctionSource
 from penstock.errors import DefinitionError
 from penstock.functions import Folder, InFile, find_function
+from penstock.sources.fingerprints import fingerprint_of
 from penstock.sources.found import Found, Problem, ScanState, Shape
 from penstock.units import Value, iso, read_value, show_key
 
@@ -44,7 +45,8 @@ def scan_function(source: FunctionSource, campaign: Campaign, state: ScanState) 
             why = f"gave the key {shown} twice; keys name one unit each, and the first stands"
             state.problems.append(Problem(source.function, why))
             continue
-        yield Found(source.level, key, values, _fingerprint(values, campaign.root))
+        paths = [values["path"]] if "path" in values else values.get("paths", [])
+        yield Found(source.level, key, values, fingerprint_of(campaign.root, paths))
 
 
 def _shortened(given: Any) -> str:
@@ -116,16 +118,3 @@ def _json_able(value: Any) -> Any:
 
 def _reason(error: Exception) -> str:
     return f"it has no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
-
-
-def _fingerprint(values: Mapping[str, Any], root: Path) -> str:
-    """Return the fingerprint of the files of a unit with a `path` or `paths`."""
-    paths = [values["path"]] if "path" in values else values.get("paths", [])
-    marks: list[str] = []
-    for path in paths:
-        try:
-            stat = os.stat(root / path)
-            marks.append(f"{stat.st_size}:{stat.st_mtime_ns}")
-        except OSError:
-            marks.append("missing")
-    return ",".join(marks)

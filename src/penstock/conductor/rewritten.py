@@ -1,0 +1,58 @@
+"""Inputs that changed since they were found: what was made from them is marked before it counts."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping
+
+from penstock.campaign import FileSource
+from penstock.conductor.context import Context
+from penstock.ledger.units import parse, rows_of
+from penstock.ledger.uses import Uses
+from penstock.sources.fingerprints import MISSING, fingerprint_of
+
+
+class Rewritten:
+    """Looks at the files that tasks were made from, as soon as these have ended."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.db, self.root = context, context.ledger.db, context.campaign.root
+        graph = context.graph
+        asked = [name for name, stage in graph.stages.items() if stage.changed != "ignore"]
+        self.uses = {name: uses for name in asked if not (uses := Uses(graph, name)).nothing}
+        self.sources = {s.level: s for s in context.campaign.sources if isinstance(s, FileSource)}
+
+    def among(self, ended: Mapping[str, Collection[int]]) -> dict[str, set[int]]:
+        """Return, by stage, the units of which a file that counts is another one than when it was found."""
+        known: dict[int, bool] = {}
+        return {
+            stage: set(self.of_stage(stage, units, known))
+            for stage, units in ended.items()
+            if stage in self.uses
+        }
+
+    def of_stage(self, stage: str, units: Collection[int], known: dict[int, bool]) -> Iterator[int]:
+        """Yield those units; `known` says it of files that were looked at."""
+        uses = self.uses[stage]
+        for row in rows_of(self.db, units):
+            above = (row[f"g{level}"] for level in range(1, row["level"]) if level in self.sources)
+            for one in (row, *rows_of(self.db, above)):
+                if one["id"] not in known:
+                    known[one["id"]] = self.differs(one)
+                if known[one["id"]] and uses.has_files(one["level"], uses.of_fields(parse(one["fields"]))):
+                    yield row["id"]
+                    break
+
+    def differs(self, row: sqlite3.Row) -> bool:
+        """Whether the files of a unit are there and are others than those that were found."""
+        if not row["fingerprint"]:
+            return False
+        now = fingerprint_of(self.root, self.paths(row))
+        return now != row["fingerprint"] and MISSING not in now
+
+    def paths(self, row: sqlite3.Row) -> Iterator[str]:
+        """Yield the files of a unit, its companions after them, as its fingerprint has them."""
+        fields, source = parse(row["fields"]), self.sources.get(row["level"])
+        yield from [fields["path"]] if "path" in fields else fields.get("paths", ())
+        for template in source.companions if source else ():
+            yield template.render(self.context.values.of(row))
