@@ -20,12 +20,19 @@ SHOWN = 10
 Examples:
   penstock redo 2020-01-17/01807 --why "the lamp was off"
   penstock redo '2020-01-17/*' --stage calibrate
-  penstock redo --stage fit --where "snr < 3" --dry-run"""
+  penstock redo --stage fit --where "snr < 3" --dry-run
+  penstock redo --stage calibrate --limit 1000"""
 )
 @click.argument("units", nargs=-1, metavar="[UNIT...]", shell_complete=complete_unit)
 @stage_option
 @click.option(
     "--where", metavar="EXPR", help="Only units that meet this condition, written as in a stage's `where`."
+)
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Of a stage, the first N that are stale, in its `order`.",
 )
 @click.option("--why", metavar="TEXT", help="The reason, for the record.")
 @click.option("--dry-run", "-n", is_flag=True, help="Show what would be redone, and change nothing.")
@@ -35,6 +42,7 @@ def redo(
     units: tuple[str, ...],
     stage: str | None,
     where: str | None,
+    limit: int | None,
     why: str | None,
     dry_run: bool,
     root: Path,
@@ -43,12 +51,15 @@ def redo(
     """Redo finished tasks, and the tasks downstream where their products change.
 
     Name units, groups or patterns (UNIT...), a stage, or a condition. The running conductor does it, or
-    else the next `penstock run`. For failed tasks use `penstock retry`.
+    else the next `penstock run`. What is not named by its units is backfill: it goes after all new data.
+    For failed tasks use `penstock retry`.
     """
     if not (units or stage or where):
         raise click.UsageError("name a UNIT, a --stage, or a --where")
+    if limit and not stage:
+        raise click.UsageError("name the --stage that the --limit is for")
     with open_record(root) as ledger:
-        [target] = targets_of(ledger, Question("redo", units, stage, where, why))
+        [target] = targets_of(ledger, Question("redo", units, stage, where, why, limit=limit))
     if dry_run:
         show(root, target, as_json=as_json)
         return

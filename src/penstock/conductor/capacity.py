@@ -27,7 +27,6 @@ from penstock.site import ClusterJobs
 ARRAY_SIZE = 1000  # where no scheduler says how many elements an array may have
 UNTOLD_S = 600.0  # until limits are asked for again that were not told
 FULL_S = 60.0
-QUEUED_SHARE = 4  # of so many elements of backfill that work one more is submitted ahead
 #: how many elements of backfill wait in the queue of a site, and how many have begun
 BACKFILL = (
     "SELECT count(*) FILTER (WHERE NOT begun), count(*) FILTER (WHERE begun) FROM (SELECT EXISTS (SELECT 1 FROM life l"
@@ -107,14 +106,14 @@ class Capacity:
         return most is None or len(self.jobs_out()) < max(1, most - keep)
 
     def backfill(self) -> int:
-        """Return how many elements of backfill may be submitted: none while one still waits in the queue.
+        """Return how many elements of backfill may be submitted: none while one still waits in the queue, else as many as work.
 
-        So new data find few before them, though the queue is the scheduler's, and one job is left for them.
+        So it takes what is free, and new data find few before them: also where the scheduler knows no order of ours.
         """
         waits, works = self.ledger.db.execute(BACKFILL, (self.site.name,)).fetchone()
         if waits or not self.jobs_left(keep=1):
             return 0
-        return min(max(1, works // QUEUED_SHARE), self.array_size())
+        return min(works + 1, self.array_size())
 
     def jobs_out(self) -> list[sqlite3.Row]:
         """Return the active jobs of this site."""

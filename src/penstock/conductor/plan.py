@@ -72,6 +72,8 @@ class StagePlan:
     """Of a cluster: the command that submits its first array."""
     script: str | None = None
     """Of a cluster: the job script of that array."""
+    order: str = ""
+    """Which of its tasks go next, where that is not simply the oldest one."""
     taken: Sequence[str] = ()
     """Paths of products where a file lies that penstock did not make."""
 
@@ -105,7 +107,7 @@ def stage_text(stage: StagePlan) -> list[str]:
     """Return the lines about one stage."""
     counts = ", ".join(f"{n:,} {state}" for state, n in stage.tasks.items()) or "no tasks"
     lines = [f"{stage.name} (each {stage.each}): {counts}"]
-    lines += [f"  {line}" for line in stage.outlook]
+    lines += [f"  {line}" for line in (*stage.outlook, *([stage.order] if stage.order else []))]
     lines += [f"  {r.tasks} {r.state}: {r.why}" for r in stage.reasons]
     if stage.taken:
         more = ", …" if len(stage.taken) > SHOWN else ""
@@ -197,8 +199,20 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
         outlook=[*outlook(context, stage, submitter, ready), *builds_of(campaign, stage)] if ready else (),
         submit=submit,
         script=script,
+        order=describe_order(campaign, stage),
         taken=in_the_way(context, stage) if ready else (),
     )
+
+
+def describe_order(campaign: Campaign, stage: Stage) -> str:
+    """Describe which tasks of a stage go next."""
+    by = {"oldest": "", "newest": "newest first"}.get(
+        str(stage.order), f"by {getattr(stage.order, 'text', '')}"
+    )
+    turns = f"of each {campaign.levels[stage.fair - 1]} in turn" if stage.fair else ""
+    first = f"priority {stage.priority}" if stage.priority else ""
+    most = f"at most {stage.max_running:,} at once" if stage.max_running else ""
+    return ", ".join(filter(None, (by, turns, most, first)))
 
 
 def previewed(

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from penstock.conductor.scope import Scope
 from penstock.graph import Graph
 from penstock.ledger import Ledger
 from penstock.ledger.awaiting import awaiting
+from penstock.ledger.order import Waiting
 from penstock.ledger.readiness import Touched, make_ready, propagate, redoable
 from penstock.ledger.redoing import mark_next
 from penstock.ledger.tasks import CANCELLED
 from penstock.ledger.unitchanges import retry_failed
 
 AT_ONCE = 5_000
-EVERY, UNASKED = "stale IS NOT NULL", "redo <> 0 AND redo > 1"  # which stale tasks
+AHEAD = 1_000  # tasks of backfill that are ready, of each stage: the others keep what they made
 
 
-def redo_stale(ledger: Ledger, graph: Graph, scope: Scope, which: str = EVERY) -> int:
+class Which(NamedTuple):
+    """Which stale tasks, in what order these are looked at, and for which others upstream they wait."""
+
+    where: str
+    order: str
+    waits_for: str
+
+
+REQUESTED = "redo <> 0 AND redo > 1"
+EVERY = Which("stale IS NOT NULL", "unit", "stale IS NOT NULL")
+UNASKED = Which(f"{REQUESTED} AND behind = 0", "rank, unit", f"{REQUESTED} AND behind = 0")
+BACKFILL = Which(f"{REQUESTED} AND behind = 1", "rank, unit", REQUESTED)
+
+
+def redo_stale(ledger: Ledger, graph: Graph, scope: Scope, which: Which = EVERY) -> int:
     """Make the stale tasks of a scope ready again, upstreams first; return how many.
 
     A task waits while an upstream of it is being redone or still to be, or while a reader of its products is at work.
@@ -28,18 +44,30 @@ def redo_stale(ledger: Ledger, graph: Graph, scope: Scope, which: str = EVERY) -
     )
 
 
-def redo_stage(ledger: Ledger, graph: Graph, scope: Scope, stage: str, which: str) -> int:
+def redo_backfill(ledger: Ledger, graph: Graph, scope: Scope) -> int:
+    """Make the next tasks of the backfill ready again, no more of each stage than can go soon; return how many."""
+    moved = 0
+    for stage, number in graph.ids.items():
+        ready = Waiting(graph.stages[stage], number, behind=True).how_many(ledger.db, AHEAD)
+        if room := AHEAD - ready:
+            moved += redo_stage(ledger, graph, scope, stage, BACKFILL, most=room)
+    return moved
+
+
+def redo_stage(
+    ledger: Ledger, graph: Graph, scope: Scope, stage: str, which: Which, *, most: int = AT_ONCE
+) -> int:
     """Make stale tasks of one stage ready again, a piece of them a turn; return how many.
 
     Where none of a piece can be made, the next one is looked at as soon as nothing is at work that could change this.
     """
     if not scope.has(stage) or not stale_counted(ledger, graph.ids[stage]):
         return 0
-    for rows in stale_pieces(ledger, graph.ids[stage], f"{which} AND {scope.where}"):
+    for rows in stale_pieces(ledger, graph.ids[stage], which, scope.where, most):
         with ledger.transaction() as db:
             moved = redo_piece(db, graph, scope, stage, rows, which)
-            if which == UNASKED:
-                mark_next(ledger, graph, stage, moved)
+            if which is not EVERY:
+                mark_next(ledger, graph, stage, moved, behind=which is BACKFILL)
             propagate(db, graph, {stage: moved})
         if moved or scope.is_open(ledger, graph):
             return len(moved)
@@ -47,25 +75,32 @@ def redo_stage(ledger: Ledger, graph: Graph, scope: Scope, stage: str, which: st
 
 
 def redo_piece(
-    db: sqlite3.Connection, graph: Graph, scope: Scope, stage: str, rows: Sequence[sqlite3.Row], which: str
+    db: sqlite3.Connection, graph: Graph, scope: Scope, stage: str, rows: Sequence[sqlite3.Row], which: Which
 ) -> list[int]:
     """Make those of some stale tasks ready again that have nothing to wait for; return them."""
     whys = {row["unit"]: row["stale"] for row in rows}
     free = redoable(db, graph, stage, list(whys))
     among = scope.condition(graph)
-    held = awaiting(db, graph, stage, free, f"{which} AND {among}") if free else set[int]()
+    held = awaiting(db, graph, stage, free, f"{which.waits_for} AND {among}") if free else set[int]()
     moved = [unit for unit in free if unit not in held]
     make_ready(db, graph, stage, {unit: whys[unit] for unit in moved})
     return moved
 
 
-def stale_pieces(ledger: Ledger, stage_id: int, where: str) -> Iterator[list[sqlite3.Row]]:
-    """Yield the stale tasks of a stage for which `where` holds, in the order of their units."""
-    sql = f"SELECT unit, stale FROM task WHERE stage = ? AND unit > ? AND state = 'done' AND {where} ORDER BY unit LIMIT ?"
-    last = 0
-    while rows := ledger.db.execute(sql, (stage_id, last, AT_ONCE)).fetchall():
+def stale_pieces(
+    ledger: Ledger, stage_id: int, which: Which, among: str, most: int
+) -> Iterator[list[sqlite3.Row]]:
+    """Yield the stale tasks of a stage, in their order, for which an SQL condition holds."""
+    keys, last, beyond = which.order.split(", "), (), ""
+    sql = f"SELECT rank, unit, stale FROM task WHERE stage = ? AND state = 'done' AND {which.where} AND {among}"
+    while True:
+        text = f"{sql} {beyond} ORDER BY {which.order} LIMIT ?"
+        rows = ledger.db.execute(text, (stage_id, *last, most)).fetchall()
+        if not rows:
+            return
         yield rows
-        last = rows[-1]["unit"]
+        last = [rows[-1][key] for key in keys]
+        beyond = f"AND ({which.order}) > ({', '.join('?' * len(keys))})"
 
 
 def retry_cancelled(ledger: Ledger, graph: Graph, scope: Scope) -> int:

@@ -18,7 +18,7 @@ from penstock.conductor.outbound import LOT_BYTES
 from penstock.conductor.products import check_products
 from penstock.conductor.reconciling import Reconciler
 from penstock.conductor.slots import SlotSubmitter
-from penstock.conductor.staleness import EVERY, UNASKED, redo_stale, retry_cancelled
+from penstock.conductor.staleness import EVERY, UNASKED, redo_backfill, redo_stale, retry_cancelled
 from penstock.display import count
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger, jobs
@@ -210,7 +210,9 @@ def bring_back(crew: Crew, turn: Turn) -> float:
 
 def redo(crew: Crew, turn: Turn) -> float:
     """Make stale tasks ready again where that was requested: all of them, or those marked for it."""
-    redo_stale(crew.ledger, crew.context.graph, crew.context.scope, EVERY if crew.redo else UNASKED)
+    scope = crew.context.scope
+    redo_stale(crew.ledger, crew.context.graph, scope, EVERY if crew.redo else UNASKED)
+    redo_backfill(crew.ledger, crew.context.graph, scope)
     return ALWAYS
 
 

@@ -14,6 +14,7 @@ from penstock.display import Labels, count, show_command, show_duration, show_pr
 from penstock.explain.changed import changed_inputs
 from penstock.explain.find import find_stage
 from penstock.ledger.experience import absence_of, experience_of, notes_on
+from penstock.ledger.order import out
 from penstock.ledger.reading.decided import archived_of
 from penstock.ledger.reading.late import Late, late_of
 from penstock.ledger.reading.queuestate import (
@@ -198,7 +199,15 @@ class _Reader:
             )
         if site := site_of(self.db, task["name"]):
             why = "; ".join([why, *self._false_start(task, site), *notes_on(self.db, site, self.now)])
-        return why, "starts when a slot is free, while a conductor runs: penstock run"
+        return why, self._turn(task)
+
+    def _turn(self, task: sqlite3.Row) -> str:
+        """Say what a ready task waits for."""
+        most, busy = json.loads(task["definition"]).get("max_running"), out(self.db, task["stage"])
+        if most and busy >= most:
+            return f"starts when one of {busy} running {task['name']} tasks ends (max_running)"
+        after = "when no new data wait and " if task["behind"] else "when "
+        return f"starts {after}a slot is free, while a conductor runs: penstock run"
 
     def _false_start(self, task: sqlite3.Row, site: str) -> Iterator[str]:
         """Yield why the last job of a stage began nothing, if it did not."""
@@ -300,6 +309,8 @@ class _Reader:
 
     def _redoing(self, task: sqlite3.Row, label: str) -> str:
         """Say what makes a stale task again."""
+        if task["redo"] & UNASKED and task["behind"]:
+            return "made again by itself, after all new data"
         if task["redo"] & UNASKED:
             return "made again by itself, as soon as nothing needs what is there"
         return f"penstock run --stale redoes it; {show_command('redo', label, task['name'])} redoes it alone"

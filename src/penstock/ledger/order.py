@@ -143,6 +143,15 @@ def out(db: sqlite3.Connection, stage_id: int) -> int:
     return int(db.execute(sql, (stage_id,)).fetchone()[0])
 
 
+def backfill_left(db: sqlite3.Connection, stage_id: int) -> int:
+    """Count the tasks of a stage that are still to be redone behind new data."""
+    marked = (
+        "SELECT count(*) FROM task INDEXED BY task_redo WHERE stage = :stage AND behind = 1 AND redo <> 0"
+    )
+    ready = f"SELECT count(*) FROM {WAITING.replace(':behind', '1').replace(':alone', '0')}"
+    return sum(db.execute(sql, {"stage": stage_id}).fetchone()[0] for sql in (marked, ready))
+
+
 # where each stands
 
 

@@ -256,6 +256,7 @@ def make_ready(db: sqlite3.Connection, graph: Graph, stage: str, whys: Mapping[i
     tasks.move(db, graph, stage, moves)
     rows = tasks.states_of(db, graph.ids[stage], list(whys))
     tasks.clear_stale(db, graph, stage, [unit for unit, row in rows.items() if row["stale"] is not None])
+    tasks.put_behind(db, graph, stage, [unit for unit, row in rows.items() if row["behind"]])
     tasks.forget_marks(db, graph, stage, list(whys))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -83,13 +84,18 @@ class Redoing(NamedTuple):
     chosen: Chosen
     following: Chosen
     left: Sequence[Left]
+    stale: int | None = None
+    """Of a request with a limit, which is for what is stale: how many tasks are."""
 
     def __str__(self) -> str:
         n, more = (sum(map(len, each.values())) for each in (self.chosen, self.following))
+        if self.stale == 0:
+            return "nothing to redo: no task that matches is stale; without a limit, others are redone, too"
         if not (n or self.left):
             return "nothing to redo: no finished task matches; for failed tasks use `penstock retry`"
         also = f", and up to {count(more, 'task')} downstream if products change" if more else ""
-        again = f"{count(n, 'done task')} will be redone{also}" if n else "nothing to redo"
+        which = count(n, "done task") if self.stale is None else f"{n:,} of {count(self.stale, 'stale task')}"
+        again = f"{which} will be redone{also}" if n else "nothing to redo"
         kinds = Counter((left.why, left.remedy) for left in self.left).most_common()
         shown = [f"{k:,} left out ({why}): {remedy}" for (why, remedy), k in kinds[:SHOWN]]
         rest = sum(k for _, k in kinds[SHOWN:])
@@ -99,8 +105,22 @@ class Redoing(NamedTuple):
 def plan_redo(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> Redoing:
     """Work out what a request to redo comes to, and change nothing."""
     chosen, left = split(ledger, graph, choose(ledger, graph, target))
+    stale = None
+    if target.get("limit"):
+        old = {stage: stale_among(ledger, graph.ids[stage], units) for stage, units in chosen.items()}
+        chosen = {stage: units[: target["limit"]] for stage, units in old.items() if units}
+        stale = sum(map(len, old.values()))
     following, _ = split(ledger, graph, followers(ledger, graph, chosen))
-    return Redoing(chosen, following, left)
+    return Redoing(chosen, following, left, stale)
+
+
+def stale_among(ledger: Ledger, stage_id: int, units: Sequence[int]) -> list[int]:
+    """Return those that are stale and not being redone yet, in the order of their stage."""
+    sql = (
+        "SELECT t.unit FROM json_each(?) j CROSS JOIN task t ON t.stage = ? AND t.unit = j.value"
+        " WHERE t.stale IS NOT NULL AND t.redo < ? ORDER BY t.rank, t.unit"
+    )
+    return [row[0] for row in ledger.db.execute(sql, (json.dumps(units), stage_id, tasks.UNASKED))]
 
 
 def split(ledger: Ledger, graph: Graph, selected: Chosen) -> tuple[Chosen, list[Left]]:
@@ -126,9 +146,15 @@ def mark_again(ledger: Ledger, graph: Graph, target: Mapping[str, Any], by: str)
     for stage, units in redoing.chosen.items():
         again = tasks.KEPT | tasks.UNASKED
         tasks.mark_stale(ledger.db, graph, stage, dict.fromkeys(units, why), redo=again)
+        tasks.put_behind(ledger.db, graph, stage, units, behind=is_backfill(target))
         whys = dict.fromkeys(units, str(target.get("why", "")))
         append_with(ledger.db, "redo", whys, stage=graph.ids[stage], by=by)
     return str(redoing)
+
+
+def is_backfill(target: Mapping[str, Any]) -> bool:
+    """Whether what is redone goes after new data: all but units that a person named, however many these are."""
+    return bool(target.get("limit") or not target.get("units"))
 
 
 def mark_compared(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> str:
@@ -160,8 +186,12 @@ def mark_compared(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> st
     )
 
 
-def mark_next(ledger: Ledger, graph: Graph, stage: str, moved: list[int]) -> None:
+def mark_next(ledger: Ledger, graph: Graph, stage: str, moved: list[int], *, behind: bool) -> None:
     """Mark what is made from redone tasks: it is redone, too, unless their products turn out the same."""
     for down, units in directly_after(ledger, graph, stage, set(moved)).items():
+        rows = tasks.states_of(ledger.db, graph.ids[down], units)
         whys = dict.fromkeys(units, "its inputs are redone")
         tasks.mark_stale(ledger.db, graph, down, whys, redo=tasks.UNASKED)
+        if behind:
+            fresh = [unit for unit, row in rows.items() if row["redo"] < tasks.UNASKED]
+            tasks.put_behind(ledger.db, graph, down, fresh)

@@ -221,7 +221,7 @@ def finish(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqli
     number = graph.ids[stage]
     db.execute(
         "UPDATE task SET state = 'done', batch = NULL, due = NULL, tries = 0, free = 0, alone = 0, time_scale = 1,"
-        f" memory_scale = 1, stale = NULL, redo = 0 {OF_UNITS}",
+        f" memory_scale = 1, stale = NULL, redo = 0, behind = 0 {OF_UNITS}",
         (number, json.dumps([row["unit"] for row in rows])),
     )
     meanwhile = [row for row in rows if row["stale"] == MEANWHILE]
@@ -345,6 +345,14 @@ def mark_stale(
     add_to_tally(db, graph, stage, [(unit, "stale", 1) for unit in fresh])
 
 
+def put_behind(
+    db: sqlite3.Connection, graph: Graph, stage: str, units: Iterable[int], *, behind: bool = True
+) -> None:
+    """Let tasks go after all new data, as backfill, or no longer."""
+    sql = "UPDATE task SET behind = ? WHERE stage = ? AND unit = ? AND behind <> ?"
+    db.executemany(sql, [(behind, graph.ids[stage], unit, behind) for unit in units])
+
+
 def mark_fresh(
     db: sqlite3.Connection, graph: Graph, stage: str, reasons: Mapping[int, str], *, redo: int = 0
 ) -> None:
@@ -360,7 +368,8 @@ def clear_stale(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequenc
     """Remove the mark: the task's inputs are again what it was made from."""
     number = graph.ids[stage]
     db.executemany(
-        "UPDATE task SET stale = NULL, redo = 0 WHERE stage = ? AND unit = ?", [(number, u) for u in units]
+        "UPDATE task SET stale = NULL, redo = 0, behind = 0 WHERE stage = ? AND unit = ?",
+        [(number, u) for u in units],
     )
     add_to_tally(db, graph, stage, [(unit, "stale", -1) for unit in units])
 

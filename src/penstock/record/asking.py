@@ -39,6 +39,8 @@ class Question:
     """Of `fetch`: a pattern of the products' paths."""
     until: float | None = None
     """Of `veto`: when it ends by itself, in UTC seconds."""
+    limit: int | None = None
+    """Of `redo`: at most so many tasks of a stage, of those that are stale."""
 
     def __post_init__(self) -> None:
         if self.action not in ACTIONS:
@@ -103,6 +105,7 @@ def done_target(ledger: Ledger, question: Question) -> Target:
     units = [unit for text in question.units for unit in find_units(ledger, text)]
     given = {
         "units": units, "stage": question.stage, "where": question.where, "why": question.why, "file": question.file,
+        "limit": question.limit,
     }  # fmt: skip
     return {name: value for name, value in given.items() if value}
 

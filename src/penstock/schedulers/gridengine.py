@@ -132,6 +132,7 @@ def directives(request: Request, site: Site) -> list[str]:
         f"-ar {site.reservation}" if site.reservation else "",
         f"-q {queue}" if (queue := request.queue_at(site)) else "",
         f"-P {site.account}" if site.account else "",
+        "-p -1023" if request.behind else "",
     ]
     return raw_lines("#$", [*wanted, *site.lines])
 

@@ -155,6 +155,7 @@ def directives(request: Request, site: Site) -> list[str]:
         f"-l walltime={hours(request.walltime_s)}" if request.walltime_s else "",
         f"-q {queue}" if (queue := request.queue_at(site)) else "",
         f"-A {site.account}" if site.account else "",
+        "-p -1024" if request.behind else "",
     ]
     return raw_lines("#PBS", [*wanted, *site.lines])
 

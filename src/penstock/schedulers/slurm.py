@@ -123,7 +123,7 @@ def directives(request: Request, site: Site) -> list[str]:
         "tmp": f"{mebibytes(request.scratch_disk_bytes)}M" if request.scratch_disk_bytes else None,
         "time": minutes(request.walltime_s) if request.walltime_s else None,
         "signal": "B:USR1@60" if not request.walltime_s or request.walltime_s >= 300 else None,
-        "exclude": ",".join(request.excluded) or None,
+        "exclude": ",".join(request.excluded) or None, "nice": NICE if request.behind else None,
         "partition": request.queue_at(site), "account": site.account, "qos": site.qos, "constraint": site.constraint,
         "reservation": site.reservation, "licenses": ",".join(site.licences) or None, "comment": site.comment,
     }  # fmt: skip
@@ -156,6 +156,7 @@ def parse_submit(reply: Reply) -> str:
     return found[1]
 
 
+NICE = 10_000  # of backfill: more than age makes up for in a day, as priorities are set by default
 MARK, END = "penstock", "end"
 FORMAT = f"{MARK}|%i|%j|%T|%S|%N|%r|{END}"  # id, name, state, (expected) start, nodes, reason
 SQUEUE = ["env", "SLURM_TIME_FORMAT=%s", "SLURM_BITSTR_LEN=0", "squeue", "--me", "--all", "--states=all"]

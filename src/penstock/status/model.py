@@ -49,6 +49,8 @@ class StageStatus(NamedTuple):
     rate: float | None = None  # tasks done per second, lately
     paused: str | None = None
     goes_on: str | None = None  # what a person does to end the pause
+    backfill: int = 0  # tasks to be redone behind new data
+    full: int | None = None  # how many are out, where no more may be though others are ready
 
     @property
     def total(self) -> int:
@@ -76,6 +78,8 @@ class StageStatus(NamedTuple):
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
             "paused": self.paused,
             "goes_on": self.goes_on,
+            "backfill": self.backfill,
+            "full": self.full,
         }
 
 
@@ -237,6 +241,13 @@ class Status:
             if stage.paused:
                 then = f"; {stage.goes_on}" if stage.goes_on else ""
                 yield visible(f"! {stage.name} is paused: {stage.paused}{then}")
+        for stage in self.stages:
+            if stage.full:
+                yield visible(f"{stage.name}: {stage.full:,} at once, as many as there may be (max_running)")
+            if stage.backfill:
+                yield visible(
+                    f"{stage.name}: backfill, {count(stage.backfill, 'task')} left, behind new data"
+                )
         yield from (visible(f"! {late.to_text(self.at)}") for late in self.late[:SHOWN_LATE])
         if len(self.late) > SHOWN_LATE:
             yield f"! … and {count(len(self.late) - SHOWN_LATE, 'late group')} more"

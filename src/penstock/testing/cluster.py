@@ -207,9 +207,9 @@ class PretendCluster:
             self.kill(element, "TIMEOUT", code="0:0")
 
     def start_waiting(self, now: float) -> None:
-        """Start elements while there are slots."""
+        """Start elements while there are slots, the nicer jobs after the others."""
         free = self.slots - len(self.elements("RUNNING"))
-        for job in (job for job in self.jobs if not job.is_over):
+        for job in sorted((job for job in self.jobs if not job.is_over), key=lambda job: job.nice):
             room = free if job.most is None else min(free, job.most - len(job.running()))
             if job.forgotten or room <= 0:
                 continue

@@ -79,6 +79,7 @@ class PretendJob:
         self.walltime_s = 60.0 * int(directives["time"]) if "time" in directives else None
         self.memory_mb = int(directives["mem"].rstrip("M")) if "mem" in directives else None
         self.warns = "signal" in directives
+        self.nice = int(directives.get("nice", 0))
         self.excluded = frozenset[str](directives.get("exclude", "").split(","))
         count = int(found[1]) if found else 1
         self.elements = {n: PretendElement(n, now, changed=now) for n in range(1, count + 1)}
