@@ -367,3 +367,26 @@ def kill_one(it: Grid) -> None:
     """Kill a runner that is at work, if there is one."""
     if running := it.cluster.elements("RUNNING"):
         it.cluster.kill(running[0][1])
+
+
+# another campaign
+
+
+def test_two_campaigns_over_the_same_files_share_nothing_else(tmp_path: Path) -> None:
+    files = f'[campaign]\nname = "{{}}"\nlevels = ["n"]\n[units]\nfiles = "{tmp_path}/raw/{{{{n}}}}.txt"\n'
+    stage = '[stage.copy]\neach = "n"\ncommand = ["cp", "{path}", "{product}"]\nproducts = "copies/{n}.txt"\n'
+    made = [
+        make_campaign(tmp_path / name, files.format(name) + stage, {f"../raw/{n}.txt": "x" for n in range(5)})
+        for name in ("one", "two")
+    ]
+    sites = [each.site() for each in made]
+    with (
+        Conductor(made[0].load(), command="watch", site=sites[0], clock=sites[0].clock) as one,
+        Conductor(made[1].load(), command="watch", site=sites[1], clock=sites[1].clock) as two,
+    ):
+        for _ in range(6):
+            one.turn()
+            two.turn()
+    assert [set(each.states("copy").values()) for each in made] == [{"done"}, {"done"}]
+    assert [len(each.states("copy")) for each in made] == [5, 5]
+    assert [len(list((each.root / "copies").glob("*.txt"))) for each in made] == [5, 5]

@@ -236,3 +236,33 @@ def test_a_site_that_does_not_answer_is_told_beside_what_is_known(chain, at_slur
         "Resources (job 4711, element 3 of 3, since 00:16:40); the scheduler did not answer (timed out), since 00:31:40"
         in (only(chain, unit).why)
     )
+
+
+def fill(record, stage, units):
+    """Let these tasks of a stage run in one batch."""
+    job = record.insert(
+        "job", token="p1", site="local", epoch=1, elements=1, folder="j", state="submitted", created=1, feed=1
+    )
+    batch = record.insert(
+        "batch", job=job, element=1, number=1, stage=stage, size=len(units), cores=1, state="delivered", at=1
+    )
+    for unit in units:
+        record.task(stage, unit, "running", batch=batch)
+
+
+def test_a_task_that_max_running_holds_back_is_told_what_it_waits_for(record):
+    stage = record.stage("calibrate", 2, max_running=4)
+    fill(record, stage, [record.unit("n", run) for run in range(4)])
+    waits = record.unit("n", 9)
+    record.task(stage, waits, "ready")
+    assert only(record, waits).remedy == "starts when one of 4 running calibrate tasks ends (max_running)"
+    record.db.execute("UPDATE batch SET state = 'finished'")
+    assert only(record, waits).remedy == "starts when a slot is free, while a conductor runs: penstock run"
+
+
+def test_what_is_backfill_says_that_it_goes_behind_new_data(record):
+    stage, ready, done = record.stage("calibrate", 2), record.unit("n", 1), record.unit("n", 2)
+    record.task(stage, ready, "ready", behind=1, why="redo: requested by ann")
+    record.task(stage, done, "done", behind=1, redo=3, stale="requested by ann")
+    assert only(record, ready).remedy.startswith("starts when no new data wait and a slot is free")
+    assert only(record, done).remedy.startswith("is redone by itself, after all new data")

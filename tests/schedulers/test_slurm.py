@@ -669,3 +669,9 @@ def test_nothing_but_a_failed_query_comes_of_nonsense(text, code):
 def test_a_submission_is_taken_refused_or_in_doubt_whatever_is_said(out, err, code):
     with contextlib.suppress(QueryFailed, SiteFull, SubmitRejected):
         assert slurm.parse_submit(Reply(code, out, err)).isdigit()
+
+
+def test_backfill_asks_to_go_behind_the_other_jobs_of_its_user() -> None:
+    site = Site("x", scheduler="slurm")
+    assert not any("nice" in line for line in slurm.directives(Request("pabc", 1), site))
+    assert "#SBATCH --nice=10000" in slurm.directives(Request("pabc", 1, behind=True), site)

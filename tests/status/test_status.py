@@ -311,3 +311,22 @@ def test_of_very_large_arrays_only_the_newest_elements_are_looked_at(queued, mon
 def test_the_json_of_a_job_has_its_queue(queued):
     (job,) = json.loads(json.dumps(Status.read(queued.ledger, now=2000.0).to_json()))["jobs"]
     assert {one["phase"]: one["elements"] for one in job["queue"]} == {"pending": 3, "running": 2, "held": 1}
+
+
+def test_a_stage_that_is_full_and_one_with_backfill_say_so(record):
+    stage = record.stage("calibrate", 2, max_running=1)
+    job = record.insert(
+        "job", token="p1", site="local", epoch=1, elements=1, folder="j", state="submitted", created=1
+    )
+    batch = record.insert(
+        "batch", job=job, element=1, number=1, stage=stage, size=1, cores=1, state="delivered", at=1
+    )
+    record.task(stage, record.unit("n", 1), "running", batch=batch)
+    record.task(stage, record.unit("n", 2), "ready")
+    record.task(stage, record.unit("n", 3), "ready", behind=1)
+    record.task(stage, record.unit("n", 4), "done", behind=1, redo=3, stale="requested")
+    status = Status.read(record.ledger, now=100.0)
+    text = status.to_text()
+    assert "calibrate: 1 at once, as many as there may be (max_running)" in text
+    assert "calibrate: backfill, 2 tasks left, behind new data" in text
+    assert (status.to_json()["stages"][0]["full"], status.to_json()["stages"][0]["backfill"]) == (1, 2)

@@ -27,6 +27,7 @@ from penstock.conductor.slots import SlotSubmitter
 from penstock.display import count, show_duration, them
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger
+from penstock.ledger.order import wake
 from penstock.ledger.pauses import end_halts
 from penstock.ledger.registration import register
 from penstock.ledger.unitchanges import retry_unbegun
@@ -137,6 +138,7 @@ def plan(campaign: Campaign, *, clock: Clock | None = None, only: Only | None = 
         end_halts(context.ledger)
         with context.ledger.transaction() as db:
             retry_unbegun(db, context.graph)
+        wake(context.ledger, context.clock.now())
         check_found(context.ledger, campaign, found)
         check_products(context)
         context.scope.limit(only)

@@ -16,10 +16,12 @@ Labels = Mapping[str, str]
 ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 #: the first ready task of a stage: units are numbered as they are first seen
-FIRST_READY = (
-    "SELECT u.at FROM task t INDEXED BY task_ready JOIN unit u ON u.id = t.unit WHERE t.stage = ? AND t.behind = 0"
-    " AND t.alone = 0 AND t.state = 'ready' AND t.due IS NULL ORDER BY t.share, t.rank, t.unit LIMIT 1"
+END_OF_LINE = (
+    "SELECT u.at FROM task t INDEXED BY task_ready JOIN unit u ON u.id = t.unit WHERE t.stage = :stage AND t.behind = 0"
+    " AND t.alone = 0 AND t.state = 'ready' AND t.due IS NULL ORDER BY t.share {0}, t.rank {0}, t.unit {0} LIMIT 1"
 )
+#: of a line in the order in which units were seen, or the other way round, the oldest is at an end
+OLDEST_READY = f"SELECT min(at) FROM (SELECT * FROM ({END_OF_LINE.format('')}) UNION ALL SELECT * FROM ({END_OF_LINE.format('DESC')}))"
 
 
 class Metric(NamedTuple):
@@ -88,7 +90,7 @@ def of_stages(db: sqlite3.Connection, now: float) -> Iterator[Metric]:
         stale.append(({"stage": stage}, counts.get("stale", 0)))
         marked.append(({"stage": stage}, count_marked(db, number)))
         paused.append(({"stage": stage}, int(pause is not None)))
-        first = db.execute(FIRST_READY, (number,)).fetchone()
+        first = db.execute(OLDEST_READY, {"stage": number}).fetchone()
         if first and first[0] is not None:
             oldest.append(({"stage": stage}, max(0.0, now - first[0])))
     yield Metric("penstock_tasks", "Tasks by stage and state.", tasks)
