@@ -148,6 +148,11 @@ def test_what_is_made_from_backfill_is_backfill_and_waits_for_all_of_it(tmp_path
     assert sum(line.startswith("merge") for line in begun) <= 2
 
 
+def running(it: Grid) -> set[tuple[int, int, int]]:
+    """Return the elements at work: their job, their index, and how nice they are."""
+    return {(job.native, element.index, job.nice) for job, element in it.cluster.elements("RUNNING")}
+
+
 GRID = """
 [stage.copy]
 each = "run"
@@ -174,7 +179,7 @@ def test_a_new_unit_starts_within_a_turn_and_a_slot_though_fifty_thousand_old_on
     with (it.root / "runs.csv").open("a") as file:
         file.write("c,99999\n")
     it.define(GRID.replace("batch = 4", "batch = 1"))  # so that one unit is a batch
-    others = set(it.cluster.elements("RUNNING"))
+    others = running(it)
     with it.conductor("tick") as conductor:
         conductor.tick()
     assert it.rows("SELECT state FROM task t JOIN unit u ON u.id = t.unit WHERE u.key = '[\"c\",99999]'") == [
@@ -182,5 +187,4 @@ def test_a_new_unit_starts_within_a_turn_and_a_slot_though_fifty_thousand_old_on
     ]
     while 99999 not in it.begun():
         it.clock.turn(1.0)
-    begun_since = set(it.cluster.elements("RUNNING")) - others
-    assert [job.nice for job, _ in begun_since] == [0], "it took the first slot that was free"
+    assert [nice for *_, nice in running(it) - others] == [0], "it took the first slot that was free"
