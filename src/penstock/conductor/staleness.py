@@ -92,7 +92,9 @@ def stale_pieces(
 ) -> Iterator[list[sqlite3.Row]]:
     """Yield the stale tasks of a stage, in their order, for which an SQL condition holds."""
     keys, last, beyond = which.order.split(", "), (), ""
-    sql = f"SELECT rank, unit, stale FROM task WHERE stage = ? AND state = 'done' AND {which.where} AND {among}"
+    sql = (
+        f"SELECT rank, unit, stale FROM task WHERE stage = ? AND state = 'done' AND {which.where} AND {among}"
+    )
     while True:
         text = f"{sql} {beyond} ORDER BY {which.order} LIMIT ?"
         rows = ledger.db.execute(text, (stage_id, *last, most)).fetchall()

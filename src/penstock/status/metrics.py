@@ -21,7 +21,9 @@ END_OF_LINE = (
     " AND t.alone = 0 AND t.state = 'ready' AND t.due IS NULL ORDER BY t.share {0}, t.rank {0}, t.unit {0} LIMIT 1"
 )
 #: of a line in the order in which units were seen, or the other way round, the oldest is at an end
-OLDEST_READY = f"SELECT min(at) FROM (SELECT * FROM ({END_OF_LINE.format('')}) UNION ALL SELECT * FROM ({END_OF_LINE.format('DESC')}))"
+OLDEST_READY = "SELECT min(at) FROM (SELECT * FROM ({}) UNION ALL SELECT * FROM ({}))".format(
+    END_OF_LINE.format(""), END_OF_LINE.format("DESC")
+)
 
 
 class Metric(NamedTuple):
