@@ -45,8 +45,10 @@ def test_a_new_unit_is_processed_while_the_backfill_goes_on_and_old_files_stay_w
     lab.define(OLD, units=300)
     assert lab.run().code == 0
     lab.define(OLD.replace("first", "second"))
-    lab.command("redo", "--stage", "copy", "--limit", "250")
     watch = lab.start("watch")
+    stale = "SELECT 1 FROM task WHERE stale IS NOT NULL"
+    lab.wait_until(lambda: lab.rows(stale), "the new definition was read")
+    lab.command("redo", "--stage", "copy", "--limit", "250")
     lab.wait_until(lambda: lab.runs().total() > 310, "the backfill has begun")
     units = lab.read("units.csv")
     lab.write("units.csv", units + "new\n")

@@ -90,7 +90,7 @@ class Redoing(NamedTuple):
     def __str__(self) -> str:
         n, more = (sum(map(len, each.values())) for each in (self.chosen, self.following))
         if self.stale == 0:
-            return "nothing to redo: no task that matches is stale; without a limit, others are redone, too"
+            return "nothing to redo: no task that matches is stale; a changed definition counts from the next turn on"
         if not (n or self.left):
             return "nothing to redo: no finished task matches; for failed tasks use `penstock retry`"
         also = f", and up to {count(more, 'task')} downstream if products change" if more else ""
