@@ -265,4 +265,4 @@ def test_what_is_backfill_says_that_it_goes_behind_new_data(record):
     record.task(stage, ready, "ready", behind=1, why="redo: requested by ann")
     record.task(stage, done, "done", behind=1, redo=3, stale="requested by ann")
     assert only(record, ready).remedy.startswith("starts when no new data wait and a slot is free")
-    assert only(record, done).remedy.startswith("is redone by itself, after all new data")
+    assert only(record, done).remedy.startswith("made again by itself, after all new data")

@@ -14,7 +14,7 @@ from penstock.display import Labels, count, show_command, show_duration, show_pr
 from penstock.explain.changed import changed_inputs
 from penstock.explain.find import find_stage
 from penstock.ledger.experience import absence_of, experience_of, notes_on
-from penstock.ledger.order import out
+from penstock.ledger.order import full
 from penstock.ledger.reading.decided import archived_of
 from penstock.ledger.reading.late import Late, late_of
 from penstock.ledger.reading.queuestate import (
@@ -199,15 +199,10 @@ class _Reader:
             )
         if site := site_of(self.db, task["name"]):
             why = "; ".join([why, *self._false_start(task, site), *notes_on(self.db, site, self.now)])
-        return why, self._turn(task)
-
-    def _turn(self, task: sqlite3.Row) -> str:
-        """Say what a ready task waits for."""
-        most, busy = json.loads(task["definition"]).get("max_running"), out(self.db, task["stage"])
-        if most and busy >= most:
-            return f"starts when one of {busy} running {task['name']} tasks ends (max_running)"
-        after = "when no new data wait and " if task["behind"] else "when "
-        return f"starts {after}a slot is free, while a conductor runs: penstock run"
+        if busy := full(self.db, task["stage"], task["definition"]):
+            return why, f"starts when one of {busy} running {task['name']} tasks ends (max_running)"
+        after = "no new data wait and " if task["behind"] else ""
+        return why, f"starts when {after}a slot is free, while a conductor runs: penstock run"
 
     def _false_start(self, task: sqlite3.Row, site: str) -> Iterator[str]:
         """Yield why the last job of a stage began nothing, if it did not."""
@@ -309,10 +304,9 @@ class _Reader:
 
     def _redoing(self, task: sqlite3.Row, label: str) -> str:
         """Say what makes a stale task again."""
-        if task["redo"] & UNASKED and task["behind"]:
-            return "made again by itself, after all new data"
         if task["redo"] & UNASKED:
-            return "made again by itself, as soon as nothing needs what is there"
+            when = "after all new data" if task["behind"] else "as soon as nothing needs what is there"
+            return f"made again by itself, {when}"
         return f"penstock run --stale redoes it; {show_command('redo', label, task['name'])} redoes it alone"
 
     def _upstream(self, task: sqlite3.Row, depth: int) -> Iterator[str]:

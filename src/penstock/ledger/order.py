@@ -143,6 +143,13 @@ def out(db: sqlite3.Connection, stage_id: int) -> int:
     return int(db.execute(sql, (stage_id,)).fetchone()[0])
 
 
+def full(db: sqlite3.Connection, stage_id: int, frozen: str) -> int | None:
+    """Return how many tasks of a stage are out, where that is as many as may be by its frozen definition."""
+    most = json.loads(frozen).get("max_running")
+    busy = out(db, stage_id) if most else 0
+    return busy if most and busy >= most else None
+
+
 def backfill_left(db: sqlite3.Connection, stage_id: int) -> int:
     """Count the tasks of a stage that are still to be redone behind new data."""
     marked = (

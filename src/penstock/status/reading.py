@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections import defaultdict
@@ -13,7 +12,7 @@ from penstock.display import Labels, show_time, visible
 from penstock.ledger.experience import notes_of
 from penstock.ledger.hosts.holder import holder, last_turn
 from penstock.ledger.locations import any_away
-from penstock.ledger.order import backfill_left, out
+from penstock.ledger.order import backfill_left, full
 from penstock.ledger.reading.channels import channel_states
 from penstock.ledger.reading.decided import count_archived, count_marked
 from penstock.ledger.reading.failuregroups import read_failure_groups
@@ -79,17 +78,10 @@ def _read_stages(db: sqlite3.Connection, labels: Labels, now: float) -> tuple[St
             paused=row[4] or row[3],
             goes_on=goes_on(row[1], row[3]) if row[3] else None,
             backfill=backfill_left(db, row[0]),
-            full=_read_full(db, row, counts[row[0]]),
+            full=full(db, row["id"], row["definition"]) if counts[row[0]].get("ready") else None,
         )
         for row in rows
     )
-
-
-def _read_full(db: sqlite3.Connection, stage: sqlite3.Row, counts: dict[str, int]) -> int | None:
-    """How many tasks of a stage are out, where `max_running` keeps others that are ready."""
-    most = json.loads(stage["definition"]).get("max_running") if counts.get("ready") else None
-    busy = out(db, stage["id"]) if most else 0
-    return busy if most and busy >= most else None
 
 
 def _read_rates(db: sqlite3.Connection, now: float) -> dict[int, float]:
