@@ -38,7 +38,7 @@ def why(unit: str, stage: str | None, root: Path, as_json: bool) -> None:
 
     UNIT is a name as `penstock units` prints it, a group, a pattern with `*`, or the path of a file or a
     product. Shows each task's reason, what it waits for and why that waits, and its attempts with what was
-    decided.
+    decided. `penstock history` tells all that happened since the unit was first seen.
     """
     with open_record(root) as ledger:
         found = find_units(ledger, unit, stage)
