@@ -1,0 +1,81 @@
+"""Regular cells over a box: hexagons and squares, centred on it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from penstock.workflows.tracking.cells import Cells
+
+Array = NDArray[np.float64]
+SAME = 1e-9  # of a size: rounding
+
+
+def _steps(length: float) -> int:
+    """Give how many whole steps cover a length; one at least."""
+    return max(1, math.ceil(length - SAME))
+
+
+def shape_of_hexagons(box: Array, r: float) -> tuple[int, int]:
+    """Give how many hexagons of inradius `r` (µm) a row has, and how many rows cover a box.
+
+    With the side a = r / cos 30°, columns are 2 r apart and rows 1.5 a. The first row, the third … have that many, each other
+    one is shifted by r and has one more.
+    """
+    width, height = box[1, :2] - box[0, :2]
+    a = r / math.cos(math.pi / 6)
+    return _steps(width / (2 * r)), 1 + max(0, math.ceil((height - a) / (1.5 * a) - SAME))
+
+
+def count_hexagons(box: Array, r: float) -> int:
+    """Give how many hexagons of inradius `r` (µm) cover a box.
+
+    >>> count_hexagons(np.array([[0, 0], [1, 1]]), 0.1)
+    38
+    """
+    columns, rows = shape_of_hexagons(box, r)
+    return columns * rows + rows // 2
+
+
+def lay_hexagons(box: Array, r: float) -> Cells:
+    """Cover a box with hexagons of inradius `r` (µm), of area 2 √3 r², row by row from below."""
+    columns, rows = shape_of_hexagons(box, r)
+    a, middle = r / math.cos(math.pi / 6), box[:, :2].mean(axis=0)
+    lines = [
+        np.column_stack([2 * r * (np.arange(n) - (n - 1) / 2), np.full(n, 1.5 * a * (row - (rows - 1) / 2))])
+        for row in range(rows)
+        for n in [columns + row % 2]
+    ]
+    angles = np.pi / 6 + np.pi / 3 * np.arange(6)
+    corners = a * np.column_stack([np.cos(angles), np.sin(angles)])
+    return _laid(middle + np.concatenate(lines), 2 * r, 2 * math.sqrt(3) * r**2, corners)
+
+
+def count_squares(box: Array, r: float) -> int:
+    """Give how many squares of inradius `r` (µm) cover a box."""
+    width, height = box[1, :2] - box[0, :2]
+    return _steps(width / (2 * r)) * _steps(height / (2 * r))
+
+
+def lay_squares(box: Array, r: float) -> Cells:
+    """Cover a box with squares of inradius `r` (µm), row by row from below."""
+    width, height = (box[1, :2] - box[0, :2]) / (2 * r)
+    x, y = (2 * r * (np.arange(n) - (n - 1) / 2) for n in (_steps(width), _steps(height)))
+    grid = np.column_stack([np.tile(x, len(y)), np.repeat(y, len(x))])
+    corners = r * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    return _laid(box[:, :2].mean(axis=0) + grid, 2 * r, 4 * r**2, corners)
+
+
+def _laid(centres: Array, apart: float, area: float, corners: Array) -> Cells:
+    pairs = cKDTree(centres).query_pairs(1.1 * apart, output_type="ndarray").astype(np.int64)
+    outlines = tuple(centre + corners for centre in centres)
+    return Cells(centres, np.full(len(centres), area), sort_pairs(pairs), outlines)
+
+
+def sort_pairs(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give pairs in order, the lower number first."""
+    made = np.sort(pairs.reshape(-1, 2), axis=1)
+    return made[np.lexsort((made[:, 1], made[:, 0]))]
