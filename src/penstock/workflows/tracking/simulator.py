@@ -69,7 +69,8 @@ class Medium:
 
     def density(self, r: Array) -> Array:
         """Give how dense particles are at rest, up to a factor."""
-        made = np.exp(-self.v(r))
+        v = self.v(r)
+        made = np.exp(v.min() - v)
         return made / self.d(r) if self.convention == "ito" else made
 
 
@@ -94,16 +95,22 @@ def simulate(
     exposure: float = 0.0,
     substeps: int = 10,
     seed: int = 0,
+    start: Array | None = None,
 ) -> Trajectories:
     """Make trajectories of `length` positions, `dt` s apart, each the mean over `exposure` s plus an error of `sigma` µm.
 
-    Euler-Maruyama with `substeps` a frame; particles begin at rest in the medium. The mean over an exposure takes the
-    Brownian bridge of each substep into account, so that free diffusion is exact. The same seed gives the same rows.
+    Euler-Maruyama with `substeps` a frame; particles begin at `start` (rows, µm), or as they are at rest in the medium. The
+    mean over an exposure takes the Brownian bridge of each substep into account, so that free diffusion is exact. The same
+    seed gives the same rows.
     """
     if not 0 <= exposure <= dt:
         raise DefinitionError(f"an exposure of {exposure:g} s does not fit in frames {dt:g} s apart")
     rng = np.random.default_rng(seed)
-    r = _at_rest(medium, trajectories, rng)
+    r = (
+        _at_rest(medium, trajectories, rng)
+        if start is None
+        else np.broadcast_to(start, (trajectories, medium.dimensions))
+    )
     seen = np.empty((trajectories, length, medium.dimensions))
     for frame in range(length):
         r, seen[:, frame] = _expose(medium, r, exposure, substeps, dt, rng)
@@ -114,14 +121,11 @@ def simulate(
 
 
 def _at_rest(medium: Medium, number: int, rng: Rng) -> Array:
-    """Draw positions from the density at rest, by rejection."""
+    """Draw positions from the density at rest: from a hundred times as many, spread evenly."""
     low, high = (np.asarray(end, float) for end in medium.box)
-    most = 1.05 * medium.density(low + (high - low) * rng.random((20_000, len(low)))).max()
-    kept: list[Array] = []
-    while sum(map(len, kept)) < number:
-        tried = low + (high - low) * rng.random((4 * number + 100, len(low)))
-        kept.append(tried[medium.density(tried) > most * rng.random(len(tried))])
-    return np.concatenate(kept)[:number]
+    tried = low + (high - low) * rng.random((max(100 * number, 20_000), len(low)))
+    weight = np.cumsum(medium.density(tried))
+    return tried[np.searchsorted(weight, weight[-1] * rng.random(number))]
 
 
 def _expose(

@@ -1,0 +1,260 @@
+"""Infer maps from the translocations of cells: diffusivity alone, or with a drift, a force or a potential."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import block_diag, csr_array, diags_array, hstack
+
+from penstock.errors import DefinitionError
+from penstock.workflows.tracking.cells import Cells, Sampling
+from penstock.workflows.tracking.covariance import (
+    centring,
+    reach_from_bound,
+    shared_scores,
+    standard_errors,
+)
+from penstock.workflows.tracking.evidence import weigh_evidence
+from penstock.workflows.tracking.faults import Empty
+from penstock.workflows.tracking.goodness import flag, judge_fit
+from penstock.workflows.tracking.likelihood import Likelihood, sum_steps
+from penstock.workflows.tracking.models import Drift, Forced, Model, forced, in_potential, still
+from penstock.workflows.tracking.objective import Jeffreys, Objective, join_priors
+from penstock.workflows.tracking.optimum import TOLERANCE, Optimum, minimise
+from penstock.workflows.tracking.slopes import STEEPNESS
+from penstock.workflows.tracking.translocations import Translocations
+
+Array = NDArray[np.float64]
+Mapper = Callable[[Sampling, Translocations], Mapping[str, Array]]
+MODES = {  # with other names that they have
+    "d": "diffusivity",
+    "dd": "diffusivity and drift",
+    "df": "diffusivity and force",
+    "dv": "diffusivity and potential",
+    "stochastic.dv": "the same as dv: the optimum does not depend on the way to it",
+}
+ERRORS = {
+    "none": "no errors",
+    "laplace": "of the second derivatives alone: too small where D dt < σ²",
+    "shared": "with what steps in a row share",
+}
+UNITS = {"diffusivity": "µm²/s", "drift": "µm/s", "force": "kT/µm", "potential": "kT"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is inferred, and how. `sigma` is the localisation error of a coordinate (µm), and has to be given.
+
+    Priors weigh Σ A |∇D|² and Σ A |∇V|² (in µm and s); `gradient` is their form. `exposure` is in s, `max_runtime` in s.
+    """
+
+    sigma: float | None = None
+    mode: str = "dv"
+    exposure: float = 0.0
+    diffusivity_prior: float = 0.0
+    potential_prior: float = 1.0
+    gradient: str = "slope"
+    jeffreys: bool = False
+    errors: str = "shared"
+    tolerance: float = TOLERANCE
+    max_runtime: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.sigma is None:
+            raise DefinitionError("sigma is not set; give the localisation error in µm, 0 if there is none")
+        for name, words in {"mode": MODES, "gradient": STEEPNESS, "errors": ERRORS}.items():
+            if getattr(self, name) not in words:
+                raise DefinitionError(f"{name} = {getattr(self, name)!r} is unknown; say {', '.join(words)}")
+        for name in ("sigma", "exposure", "diffusivity_prior", "potential_prior"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise DefinitionError(f"{name} = {getattr(self, name)} cannot be; give 0 or more")
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What was found of each cell: `values` and `errors` by name (cells, or cells × axes), `flags`, `evidence`.
+
+    `parameters` may be given to `infer` as its start, to go on when it was out of time. `norm` is that of the gradient: see
+    `optimum`.
+    """
+
+    cells: Cells
+    counts: NDArray[np.int64]
+    values: Mapping[str, Array]
+    errors: Mapping[str, Array]
+    flags: NDArray[np.int64]
+    scores: Mapping[str, Array]
+    evidence: Mapping[str, Array]
+    optimum: Optimum
+    settings: Settings
+    cpu: float  # s
+    told: tuple[str, ...] = field(default=())
+
+    @property
+    def density(self) -> Array:
+        """Give translocations per µm²."""
+        return self.counts / self.cells.areas
+
+    def about(self) -> dict[str, Any]:
+        """Give what is to be known about the inference, for products."""
+        found = self.optimum
+        return {
+            "objective": found.value,
+            "gradient_norm": found.norm,
+            "iterations": found.iterations,
+            "reason": found.reason,
+            "cpu_s": self.cpu,
+            "settings": asdict(self.settings),
+            "convention": "ito",
+            "told": [*self.told],
+        }
+
+
+def infer(
+    sampling: Sampling, steps: Translocations, settings: Settings, *, start: Array | None = None
+) -> Maps:
+    """Infer the maps of a region; `start` is `optimum.x` of an earlier call with the same cells. Raises Empty."""
+    begun = time.process_time()
+    likelihood = _summed(sampling, steps, settings)
+    model, free = _model(settings.mode, sampling.cells, likelihood.axes)
+    objective = _objective(sampling.cells, likelihood, model, free, settings)
+    lower = np.full(model.size, -np.inf)
+    lower[: len(sampling.cells)] = 0.0
+    if start is None:
+        start = model.begin(*likelihood.moments())
+    found = minimise(objective, start, lower, tolerance=settings.tolerance, max_runtime=settings.max_runtime)
+    values, errors = _values(sampling, steps, objective, found, free, settings)
+    d, u = model.expand(found.x)
+    scores = judge_fit(sampling, steps, d, u, sigma2=likelihood.sigma2, exposure=settings.exposure)
+    told = () if found.converged else (f"inference is {found.reason}: gradient norm {found.norm:.2g}",)
+    return Maps(
+        sampling.cells, sampling.counts, values, errors, flag(scores, d), scores, weigh_evidence(likelihood),
+        found, settings, time.process_time() - begun, (*sampling.told, *told),
+    )  # fmt: skip
+
+
+def _summed(sampling: Sampling, steps: Translocations, settings: Settings) -> Likelihood:
+    sigma = settings.sigma or 0.0
+    if settings.exposure > steps.dt.min(initial=np.inf) * (1 + 1e-9):
+        raise DefinitionError(
+            f"an exposure of {settings.exposure:g} s does not fit in steps of {steps.dt.min():g} s"
+        )
+    if not (sampling.counts > 0).all():
+        empty = int(np.count_nonzero(sampling.counts == 0))
+        raise Empty(f"{empty} cells have no translocation; drop them first")
+    likelihood = sum_steps(sampling, steps, sigma=sigma, exposure=settings.exposure)
+    if sigma == 0 and (np.bincount(likelihood.cell, likelihood.squares) == 0).any():
+        raise Empty("all steps of a cell are zero, so that its D has no likelihood; give sigma, in µm")
+    return likelihood
+
+
+def _model(mode: str, cells: Cells, axes: int) -> tuple[Model, NDArray[np.bool_]]:
+    """Give the model, and which cells have a free potential."""
+    free = np.zeros(len(cells), bool)
+    if mode == "d":
+        return still(len(cells), axes), free
+    if mode == "dd":
+        return Drift(len(cells), axes), free
+    return (forced(len(cells), axes), free) if mode == "df" else in_potential(cells, axes)
+
+
+def _objective(
+    cells: Cells, likelihood: Likelihood, model: Model, free: NDArray[np.bool_], settings: Settings
+) -> Objective:
+    steep = csr_array(STEEPNESS[settings.gradient](cells))
+    others = model.size - len(cells)
+    inner = np.flatnonzero(free)
+    of_y = settings.potential_prior * steep[inner][:, inner] if free.any() else csr_array((others, others))
+    priors = join_priors(settings.diffusivity_prior * steep, csr_array(of_y))
+    return Objective(likelihood, model, priors, _jeffreys(settings, likelihood.axes))
+
+
+def _jeffreys(settings: Settings, axes: int) -> Jeffreys | None:
+    if not settings.jeffreys:
+        return None
+    drifts = 0 if settings.mode == "d" else axes
+    return Jeffreys(1 + drifts / 2, 0 if settings.mode in ("d", "dd") else drifts)
+
+
+def _values(
+    sampling: Sampling,
+    steps: Translocations,
+    objective: Objective,
+    found: Optimum,
+    free: NDArray[np.bool_],
+    settings: Settings,
+) -> tuple[dict[str, Array], ...]:
+    """Give values and their errors; of a potential the error is that of its distance from its mean over translocations."""
+    wanted = _wanted(sampling, objective.model, free, settings.mode)
+    values = {name: each @ found.x for name, each in wanted.items()}
+    errors = {} if settings.errors == "none" else _errors(sampling, steps, objective, found, wanted, settings)
+    if "potential" in values:
+        values["potential"] = values["potential"] - values["potential"].min()
+    m = len(sampling.cells)
+
+    return tuple({name: _shaped(each, m) for name, each in some.items()} for some in (values, errors))
+
+
+def _shaped(each: Array, cells: int) -> Array:
+    """Give vectors of cells a row each."""
+    return each if len(each) == cells else each.reshape(-1, cells).T
+
+
+def _wanted(sampling: Sampling, model: Model, free: NDArray[np.bool_], mode: str) -> dict[str, csr_array]:
+    """Give what is reported as linear in the parameters."""
+    m, others = len(sampling.cells), model.size - len(sampling.cells)
+    none = csr_array((m, others))
+    made = {"diffusivity": csr_array(hstack([diags_array(np.ones(m)), none]))}
+    if isinstance(model, Drift):
+        made["drift"] = csr_array(hstack([csr_array((others, m)), diags_array(np.ones(others))]))
+    elif isinstance(model, Forced) and others:
+        made["force"] = csr_array(hstack([csr_array((model.k.shape[0], m)), model.k]))
+    if free.any():
+        placed = csr_array(diags_array(np.ones(m)))[:, np.flatnonzero(free)]
+        centred = centring(sampling.counts.astype(float), sampling.cells.components())
+        made["potential"] = csr_array(hstack([csr_array((m, m)), centred @ placed]))
+    return made
+
+
+def _errors(
+    sampling: Sampling,
+    steps: Translocations,
+    objective: Objective,
+    found: Optimum,
+    wanted: Mapping[str, csr_array],
+    settings: Settings,
+) -> dict[str, Array]:
+    slope, curve = objective.slopes(found.x)
+    m, shared, fixed = len(sampling.cells), None, found.bound
+    if settings.errors == "shared":
+        d, sigma2 = found.x[:m], objective.likelihood.sigma2
+        scores = shared_scores(sampling, steps, d, sigma2=sigma2, exposure=settings.exposure)
+        shared = csr_array(block_diag([scores, csr_array((len(found.x) - m, len(found.x) - m))]))
+    made = {name: standard_errors(curve, shared, each, fixed=fixed) for name, each in wanted.items()}
+    at_bound = reach_from_bound(slope[:m], curve.diagonal()[:m])
+    made["diffusivity"] = np.where(fixed[:m], at_bound, made["diffusivity"])
+    return made
+
+
+def convert_potential(potential: Array, diffusivity: Array, *, to: str) -> Array:
+    """Give V (kT, least 0) in another convention: that of `infer` is Ito's, V_isothermal = V_ito + ln D.
+
+    An isothermal world pushes particles by ∇D, which Ito's V takes for a force.
+    """
+    if to not in ("ito", "isothermal"):
+        raise DefinitionError(f"the convention {to!r} is unknown; say ito or isothermal")
+    made = potential + np.log(diffusivity) if to == "isothermal" else potential - np.log(diffusivity)
+    return made - made.min()
+
+
+def compare_potential(potential: Array, truth: Array, counts: NDArray[Any], *, least: int = 20) -> float:
+    """Give the rms difference (kT) over cells of at least `least` translocations, after taking the mean over translocations."""
+    chosen = counts >= least
+    off = (potential - truth)[chosen]
+    off = off - np.average(off, weights=counts[chosen])
+    return float(np.sqrt(np.mean(off**2)))
