@@ -59,10 +59,11 @@ def least(work: Callable[[], Any], rounds: int) -> float:
 def race(rounds: int) -> Iterator[str]:
     """Yield CPU times of inference of wells, and of diffusivity alone of a million steps."""
     box = np.array([[0.0, 0.0], [2.0, 2.0]])
-    for trajectories in (400, 1600, 6400):
-        medium = Medium(D, WELLS, ((0.0, 0.0), (2.0, 2.0)))
-        steps = find_translocations(simulate(medium, trajectories, length=20, dt=DT, sigma=0.02, seed=1))
-        sampling = tessellate(steps, box, Tessellation(per_cell=trajectories * 19 // 85))
+    medium = Medium(D, WELLS, ((-0.4, -0.4), (2.4, 2.4)))  # walls push: they are outside of the region
+    for trajectories in (700, 2800, 11200):
+        seen = simulate(medium, trajectories, length=20, dt=DT, sigma=0.02, seed=1)
+        steps = within(find_translocations(seen), boxes([(0, 2, 0, 2)])[0])
+        sampling = tessellate(steps, box, Tessellation(per_cell=len(steps) // 85))
         settings = Settings(0.02, diffusivity_prior=20.0)
         seconds = least(lambda a=sampling, b=steps, c=settings: infer(a, b, c), rounds)
         made = infer(sampling, steps, settings)

@@ -45,6 +45,8 @@ def draw_force(axes: Any, maps: Maps) -> Any:
     force, cells = maps.values["force"][:, :2], maps.cells
     if "potential" in maps.values:
         draw_map(axes, maps, "potential", colours="cividis")
+    else:
+        _frame(axes, cells)
     strongest = float(np.linalg.norm(force, axis=1).max(initial=0.0)) or 1.0
     arrows = axes.quiver(
         *cells.centres.T, *force.T, angles="xy", scale_units="xy", scale=strongest / (LONGEST * _apart(cells)),
@@ -54,7 +56,7 @@ def draw_force(axes: Any, maps: Maps) -> Any:
     axes.quiverkey(
         arrows, 0.82, 1.03, shown, f"{shown:g} kT/µm", labelpos="E", color="black", coordinates="axes"
     )
-    return _frame(axes, cells)
+    return axes
 
 
 def draw_trajectories(axes: Any, trajectories: Trajectories, *, most: int = 500) -> Any:
