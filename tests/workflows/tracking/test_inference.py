@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from tests.workflows.tracking import literal
 
 from penstock.errors import DefinitionError
-from penstock.workflows.tracking.cells import Sampling
+from penstock.workflows.tracking.cells import Sampling, sample_nearest
 from penstock.workflows.tracking.faults import Empty
 from penstock.workflows.tracking.inference import (
     Settings,
@@ -93,7 +93,7 @@ def test_the_objective_is_that_of_a_literal_restatement(mode: str) -> None:
 
 @pytest.mark.parametrize("kind", ["hexagons", "squares", "kmeans", "random"])
 def test_gradients_are_exact_on_linear_fields_up_to_the_border(kind: str) -> None:
-    cells = tessellate(STEPS, BOX, Tessellation(kind, per_cell=40)).cells
+    cells = tessellate(STEPS, BOX, Tessellation(kind, per_cell=40, min_count=1)).cells
     linear = 1.5 + cells.centres @ [2.0, -3.0]
     slopes = (plane_gradient(cells) @ linear).reshape(2, -1)
     assert slopes == pytest.approx(np.tile([[2.0], [-3.0]], len(cells)), abs=1e-9)
@@ -147,10 +147,10 @@ def test_diffusivity_is_unbiased_at_any_exposure_and_with_z(axes: int, exposure:
 def test_wells_are_found_in_both_conventions(convention: str) -> None:
     wells, box = make_wells((0.6, 0.6, 0.35, 2.5), (1.4, 1.4, 0.4, 1.5)), np.array([[0.0, 0.0], [2.0, 2.0]])
     medium = Medium(lambda r: 0.1 + 0.05 * r[:, 0], wells, ((-0.4, -0.4), (2.4, 2.4)), convention)
-    seen = simulate(medium, 5000, length=20, dt=0.02, sigma=0.02, substeps=5, seed=5)
+    seen = simulate(medium, 8000, length=20, dt=0.02, sigma=0.01, substeps=5, seed=5)
     steps = within(find_translocations(seen), boxes([(0, 2, 0, 2)])[0])
-    sampling = tessellate(steps, box, Tessellation(per_cell=400))
-    made = infer(sampling, steps, Settings(0.02, diffusivity_prior=20.0))
+    sampling = tessellate(steps, box, Tessellation(per_cell=800))
+    made = infer(sampling, steps, Settings(0.01, diffusivity_prior=20.0))
     potential = made.values["potential"]
     assert potential.min() == 0
     found = (
@@ -252,6 +252,15 @@ def test_the_evidence_tells_a_force_from_none() -> None:
     assert without["log10_bayes"][best] < 0
     assert with_force["snr"][most] > 3 * without["snr"][best]
     assert without["d_low"][best] < 0.1 < without["d_high"][best]
+
+
+def test_parts_that_do_not_touch_have_potentials_of_their_own() -> None:
+    x = SAMPLING.cells.centres[:, 0]
+    kept = SAMPLING.cells.keep((x < 0.3) | (x > 0.7))
+    made = infer(sample_nearest(kept, STEPS.r), STEPS, Settings(**HOW))
+    part = kept.components()
+    assert [made.values["potential"][part == each].min() for each in (0, 1)] == [0, 0]
+    assert "cells are 2 parts that do not touch" in made.told[-1]
 
 
 def test_cells_without_steps_or_without_a_likelihood_are_refused() -> None:

@@ -131,7 +131,12 @@ def infer(
     values, errors = _values(sampling, steps, objective, found, free, settings)
     d, u = model.expand(found.x)
     scores = judge_fit(sampling, steps, d, u, sigma2=likelihood.sigma2, exposure=settings.exposure)
-    told = () if found.converged else (f"inference is {found.reason}: gradient norm {found.norm:.2g}",)
+    told = [] if found.converged else [f"inference is {found.reason}: gradient norm {found.norm:.2g}"]
+    parts = len(np.unique(sampling.cells.components()))
+    if free.any() and parts > 1:
+        told.append(
+            f"cells are {parts} parts that do not touch: V is 0 at the least of each, and 0 in cells that are alone"
+        )
     return Maps(
         sampling.cells, sampling.counts, values, errors, flag(scores, d), scores, weigh_evidence(likelihood),
         found, settings, time.process_time() - begun, (*sampling.told, *told),
@@ -193,9 +198,11 @@ def _values(
     wanted = _wanted(sampling, objective.model, free, settings.mode)
     values = {name: each @ found.x for name, each in wanted.items()}
     errors = {} if settings.errors == "none" else _errors(sampling, steps, objective, found, wanted, settings)
+    m, part = len(sampling.cells), sampling.cells.components()
     if "potential" in values:
-        values["potential"] = values["potential"] - values["potential"].min()
-    m = len(sampling.cells)
+        least = np.full(part.max() + 1, np.inf)
+        np.minimum.at(least, part, values["potential"])
+        values["potential"] = values["potential"] - least[part]
 
     return tuple({name: _shaped(each, m) for name, each in some.items()} for some in (values, errors))
 
