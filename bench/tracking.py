@@ -1,7 +1,7 @@
 """Tracking: coverage of the errors, bias of D, error of V, and how long inference takes.
 
-    python bench/tracking.py coverage [--per-cell 400]
-    python bench/tracking.py speed [--rounds 3]
+    python -m bench.tracking coverage [--per-cell 400]
+    python -m bench.tracking speed [--rounds 3]
 
 Coverage pools about 1,400 cells of free diffusion (D = 0.1 µm²/s, dt = 20 ms, trajectories of 20 positions) at each
 D dt / σ². Speed gives CPU seconds, the least of the rounds; making the data is not timed.
