@@ -173,8 +173,9 @@ class Rebuilding:
         for transport, site in self.places():
             for token in self.new_tokens(transport, site):
                 remains = read_remains(transport, token, site)
-                if transport.folder not in ours and remains.spec.get("root") != str(self.campaign.root):
-                    self.tokens.discard(token)  # a folder that several campaigns use
+                shared = transport.folder not in ours and self.sites.feeding_site(site)  # by campaigns
+                if shared and remains.spec.get("root") != str(self.campaign.root):
+                    self.tokens.discard(token)
                     continue
                 self.rebuilt.lacks += remains.damage
                 if remains.excerpt:

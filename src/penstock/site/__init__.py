@@ -49,7 +49,9 @@ class Sites:
         """Return the folders here that have jobs of this campaign and of no other."""
         found = [self.campaign.root / FOLDER / "jobs"]
         clusters = [site for name in self.used() if isinstance(site := self[name], ClusterSite)]
-        found += [site.folder for site in clusters if isinstance(site.transport, LocalTransport)]
+        found += [
+            site.folder for site in clusters if isinstance(site.transport, LocalTransport) and not site.far
+        ]
         return list(dict.fromkeys(found))
 
     def check(self) -> None:
