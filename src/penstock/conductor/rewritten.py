@@ -33,10 +33,11 @@ class Rewritten:
 
     def of_stage(self, stage: str, units: Collection[int], known: dict[int, bool]) -> Iterator[int]:
         """Yield those units; `known` says it of files that were looked at."""
-        uses = self.uses[stage]
-        for row in rows_of(self.db, units):
-            above = (row[f"g{level}"] for level in range(1, row["level"]) if level in self.sources)
-            for one in (row, *rows_of(self.db, above)):
+        uses, rows = self.uses[stage], list(rows_of(self.db, units))
+        groups = {row[f"g{level}"] for row in rows for level in self.sources if level < row["level"]}
+        above = {row["id"]: row for row in rows_of(self.db, groups)}
+        for row in rows:
+            for one in (row, *(above[row[f"g{level}"]] for level in self.sources if level < row["level"])):
                 if one["id"] not in known:
                     known[one["id"]] = self.differs(one)
                 if known[one["id"]] and uses.has_files(one["level"], uses.of_fields(parse(one["fields"]))):
