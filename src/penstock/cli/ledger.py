@@ -22,7 +22,7 @@ Example:
   penstock ledger check"""
 )
 def ledger() -> None:
-    """Check, back up and restore the record."""
+    """Check, back up, prune and rebuild the record."""
 
 
 @ledger.command(

@@ -44,7 +44,7 @@ COMMANDS = {
     "metrics": "Print numbers for Prometheus.",
     "report": "Show what the stages used, and suggest what to request.",
     "site": "Show and test the sites where jobs run.",
-    "ledger": "Check, back up and restore the record.",
+    "ledger": "Check, back up, prune and rebuild the record.",
     "demo": "Run a small campaign of a workflow, to see how it goes.",
 }
 
