@@ -13,6 +13,7 @@ from penstock.conductor.cancelling import take_away
 from penstock.conductor.summary import cluster_lines, say_ending
 from penstock.ledger import Ledger
 from penstock.ledger.requests import ask
+from penstock.runner.sealed import seal
 from penstock.schedulers import slurm
 from penstock.site import ClusterSite
 from penstock.testing import ManualClock, make_campaign
@@ -217,7 +218,10 @@ def test_when_the_scheduler_does_not_answer_who_does_it_later_is_said(far: Far) 
 def test_a_site_that_the_record_no_longer_has_is_told(far: Far) -> None:
     far.ask("a", "b")
     with Ledger.open(far.root) as ledger:
-        ledger.db.execute("UPDATE definition SET text = json_remove(text, '$.sites.cluster')")
+        (text,) = ledger.db.execute(
+            "SELECT json_remove(text, '$.seal', '$.sites.cluster') FROM definition"
+        ).fetchone()
+        ledger.db.execute("UPDATE definition SET text = ?", (seal(text.encode()).decode(),))
     (line,) = take_away(far.root)
     assert "no longer defined" in line
 

@@ -59,9 +59,9 @@ def status(task):
 def deploy(task):
     """Deploy; the first time the worker is killed before one of its touches of the store."""
     mark, touch = Path(f"MARKS/{task.key[1]}-{task.key[2]}"), task.key[2] % 13
+    left = [touch]
     if not mark.exists():
         mark.touch()
-        left = [touch]
 
         def strike(event, arguments):
             if event in TOUCHES and arguments and "/calib/" in str(arguments[0]):
@@ -70,7 +70,10 @@ def deploy(task):
                     os.kill(os.getpid(), 9)
 
         sys.addaudithook(strike)
-    made = stages.deploy(task)
+    try:
+        made = stages.deploy(task)
+    finally:
+        left[0] = float("inf")  # a hook stays, and is not to strike the next one's deployment
     note("deployed", task)
     return made
 '''
