@@ -14,6 +14,8 @@ WANTS = {
     r"Python 3\.6": "of old Pythons: put a python3.6 or python3.7 on the PATH",
     r"make field": "of the field's own programs: `make field` installs them",
     r"glibc": "of Linux: its C library",
+    r"only Linux": "of Linux: its pipes",
+    r"pyarrow": "of Parquet: pip install 'penstock[tables]'",
     r"systemd": "of units of systemd: apt-get install systemd",
     r"C compiler": "of programs in C: apt-get install gcc",
     r"ssh-keygen": "of keys of SSH: apt-get install openssh-client",
