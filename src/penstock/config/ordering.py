@@ -1,12 +1,34 @@
-"""Checks of what says which of a stage's tasks go first: `order`, `fair`, `priority` and `max_running`."""
+"""What says which of a stage's tasks go first: `order`, `fair`, `priority` and `max_running`, checked."""
 
 from __future__ import annotations
+
+from typing import TypedDict
 
 from penstock.campaign import Order
 from penstock.config.models import Definition, StageTable
 from penstock.config.places import Places, nearest
 from penstock.config.sources import placed
 from penstock.units import Expression
+
+
+class Ordering(TypedDict):
+    """The keys of a stage that say which of its tasks go first, and how many are out at once."""
+
+    order: Order
+    fair: int
+    priority: int
+    max_running: int | None
+
+
+def ordering(name: str, level: int, definition: Definition, places: Places) -> Ordering:
+    """Return them for a stage. Raises DefinitionError."""
+    table = definition.stage[name]
+    return {
+        "order": order_of(name, table, places),
+        "fair": fair_level(name, level, definition, places),
+        "priority": table.priority,
+        "max_running": table.max_running,
+    }
 
 
 def order_of(name: str, table: StageTable, places: Places) -> Order:

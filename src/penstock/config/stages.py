@@ -10,9 +10,10 @@ from penstock.complete import parse_deadline
 from penstock.config.amounts import gpus
 from penstock.config.graph import in_order
 from penstock.config.models import Definition, RetryTable, StageTable
-from penstock.config.ordering import check_follower, fair_level, order_of
+from penstock.config.ordering import check_follower, ordering
 from penstock.config.placeholders import check_placeholders
 from penstock.config.places import Keys, Places, nearest
+from penstock.config.policies import policies
 from penstock.config.programs import programs_named
 from penstock.config.sources import Fields, placed
 from penstock.errors import DefinitionError
@@ -26,6 +27,8 @@ def assemble_stages(
     build = _Stages(definition, fields, places, programs)
     for name in definition.stage:
         build.check_links(name)
+    for name, table in definition.stage.items():
+        build.check_work(name, table)
     order = in_order(build.upstreams(), places)
     stages = {name: build.stage(name) for name in order}
     for stage in stages.values():
@@ -128,7 +131,6 @@ class _Stages:
 
     def stage(self, name: str) -> Stage:
         table, level = self.tables[name], self.levels[name]
-        self.check_work(name, table)
         command = self.command(name, table)
         return Stage(
             name=name,
@@ -146,17 +148,12 @@ class _Stages:
             members=table.members,
             empty=table.empty,
             late=table.late,
-            changed=(changed := table.changed or self.definition.units.changed),
-            vanished=table.vanished or self.definition.units.vanished,
-            returned=table.returned or self.definition.units.returned or changed,
+            **policies(name, self.definition),
             deadline=self.deadline(name, table, level),
             batch=table.batch,
             batch_wait_s=table.batch_wait,
             workers=table.workers,
-            order=order_of(name, table, self.places),
-            fair=fair_level(name, level, self.definition, self.places),
-            priority=table.priority,
-            max_running=table.max_running,
+            **ordering(name, level, self.definition, self.places),
             resources=self.resources(name, table),
             retry={outcome: _allowance(written) for outcome, written in table.retry.items()},
             rules=tuple(Rule(rule.verdict, rule.exit, rule.log, rule.why) for rule in table.rules),
