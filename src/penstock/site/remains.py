@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,9 +93,3 @@ def read_folder(transport: Transport, token: str) -> dict[str, bytes]:
     names = [name for name in transport.list([token]).get(token, {}) if WANTED.fullmatch(name)]
     found = ((name, read_whole(transport, f"{token}/{name}")) for name in names)
     return {name: data for name, data in found if data is not None}
-
-
-def all_remains(transport: Transport, site: str) -> Iterator[Remains]:
-    """Yield what is left of all jobs at one place, one at a time."""
-    for token in tokens_at(transport):
-        yield read_remains(transport, token, site)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -30,7 +30,6 @@ from penstock.workflows.tracking.slopes import STEEPNESS
 from penstock.workflows.tracking.translocations import Translocations
 
 Array = NDArray[np.float64]
-Mapper = Callable[[Sampling, Translocations], Mapping[str, Array]]
 MODES = {  # with other names that they have
     "d": "diffusivity",
     "dd": "diffusivity and drift",
