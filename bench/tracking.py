@@ -2,9 +2,11 @@
 
     python -m bench.tracking coverage [--per-cell 400]
     python -m bench.tracking speed [--rounds 3]
+    python -m bench.tracking bias
 
 Coverage pools about 1,400 cells of free diffusion (D = 0.1 µm²/s, dt = 20 ms, trajectories of 20 positions) at each
-D dt / σ². Speed gives CPU seconds, the least of the rounds; making the data is not timed.
+D dt / σ². Speed gives CPU seconds, the least of the rounds; making the data is not timed. Bias is the slope of V on the
+truth in a well of 2 kT, beside 1 + σ²/(D dt).
 """
 
 from __future__ import annotations
@@ -80,15 +82,32 @@ def race(rounds: int) -> Iterator[str]:
     yield f"tessellate and d with errors, {len(many)} steps: {seconds:.2f} CPU-s"
 
 
+def lean() -> Iterator[str]:
+    """Yield how much deeper V is than the truth, for errors of position."""
+    box = np.array([[0.0, 0.0], [2.0, 2.0]])
+    medium = Medium(D, make_wells((1.0, 1.0, 0.5, 2.0)), ((-0.6, -0.6), (2.6, 2.6)))
+    for sigma in (0.0, 0.01, 0.02, 0.03):
+        slopes = []
+        for seed in (1, 2):
+            seen = simulate(medium, 8_000, length=20, dt=DT, sigma=sigma, seed=seed)
+            steps = within(find_translocations(seen), boxes([(0, 2, 0, 2)])[0])
+            sampling = tessellate(steps, box, Tessellation(per_cell=len(steps) // 100))
+            made = infer(sampling, steps, Settings(sigma))
+            truth = medium.v(sampling.cells.centres)
+            slopes.append(np.polyfit(truth, made.values["potential"], 1, w=made.counts**0.5)[0])
+        yield f"σ = {sigma} µm: {np.mean(slopes):.2f} of the truth, 1 + σ²/(D dt) = {1 + sigma**2 / (D * DT):.2f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("coverage", "speed"))
+    parser.add_argument("what", choices=("coverage", "speed", "bias"))
     parser.add_argument("--per-cell", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
-    for line in cover(chosen.per_cell) if chosen.what == "coverage" else race(chosen.rounds):
+    work = {"coverage": lambda: cover(chosen.per_cell), "speed": lambda: race(chosen.rounds), "bias": lean}
+    for line in work[chosen.what]():
         print(line, flush=True)
 
 
