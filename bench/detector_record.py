@@ -65,7 +65,9 @@ def timed(root: Path, *words: str) -> tuple[float, str]:
     """Run a command of penstock; give its time in seconds, and the last line that it printed."""
     begun = time.perf_counter()
     command = [sys.executable, "-m", "penstock", *words]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"penstock {' '.join(words)} ended {done.returncode}: {done.stdout}{done.stderr}")
     return time.perf_counter() - begun, [*done.stdout.splitlines(), ""][-2 if done.stdout else 0]
 
 
