@@ -37,14 +37,13 @@ command = ["sh", "-c", 'while read -r p; do cat "$p"/* | cksum; done < $0 | sort
 products = "all.txt"
 """
 TURN = """#!/bin/sh
-# what edits its input must spoil nothing
 sleep 0.2
 case "$1" in
 */big.txt) seq 8000000 > "$2" ;;
 *) sort -r "$1" > "$2" ;;
 esac
-echo spoilt > "$1"
 """
+SPOIL = 'echo spoilt > "$1"\n'  # what edits its input spoils nothing where that has travelled
 
 
 def with_files(lab: Lab, site: str) -> Lab:
@@ -57,7 +56,7 @@ def with_files(lab: Lab, site: str) -> Lab:
         (lab.root / f"raw/{number}.txt").write_text("\n".join(lines) + "\n")
     (lab.root / "raw/big.txt").write_text("large\n")
     (lab.root / "tools").mkdir()
-    (lab.root / "tools/turn.sh").write_text(TURN)
+    (lab.root / "tools/turn.sh").write_text(TURN + SPOIL)
     (lab.root / "tools/turn.sh").chmod(0o755)
     return lab
 
@@ -77,6 +76,7 @@ def results(root: Path) -> dict[str, bytes]:
 def expected(lab: Lab, tmp_path: Path) -> dict[str, bytes]:
     """Return the products of a run of the same campaign on this machine alone."""
     direct = as_local(lab, tmp_path / "direct")
+    (direct.root / "tools/turn.sh").write_text(TURN)
     done = direct.penstock("run")
     assert done.returncode == 0, done.stdout + done.stderr
     return results(direct.root)
