@@ -46,6 +46,7 @@ def page(scratch: Path) -> list[str]:
         *scale_section(scratch),
         *latency_section(scratch),
         *section("Standing by", "bench.standing"),
+        *section("Scanning", "bench.scanning"),
         *cluster_section(),
         *far_section(),
     ]

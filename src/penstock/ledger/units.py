@@ -117,7 +117,8 @@ def merge_found(
         return Difference(present, 0, highest, same=True)
     insert_groups(db, level, highest, now)
     changed, back = changed_and_back(db, level)
-    upsert(db, level, highest, now)
+    renew(db, level, now)
+    add(db, level, now)
     sought = known and believe_gone
     gone, suspicious = find_gone(db, level, within, accept_gone=accept_gone) if sought else ([], 0)
     db.executemany("UPDATE unit SET gone = ? WHERE id = ?", ((now, unit) for unit in gone))
@@ -184,19 +185,27 @@ def insert_groups(db: sqlite3.Connection, level: int, highest: int, now: float) 
         db.execute(f"UPDATE unit SET g{above} = id WHERE +level = {above} AND id > {highest}")
 
 
-def upsert(db: sqlite3.Connection, level: int, highest: int, now: float) -> None:
-    """Add the staged units that are new, and renew those that changed."""
-    columns, values, joins = ancestry(level)
+def renew(db: sqlite3.Connection, level: int, now: float) -> None:
+    """Bring the known units that were found to their fields and input of now."""
     db.execute(
-        f"INSERT INTO unit (level, key, origin, fields, fingerprint, at, seen{columns})"
-        f" SELECT {level}, f.key, 'source', f.fields, f.fingerprint, {now}, {now}{values}"
-        f" FROM found{level} f {joins} WHERE f.resting"
-        " ON CONFLICT (level, key) DO UPDATE SET fields = excluded.fields, fingerprint = excluded.fingerprint,"
-        " at = excluded.at, origin = 'source', gone = NULL WHERE fields <> excluded.fields"
-        " OR fingerprint IS NOT excluded.fingerprint OR gone IS NOT NULL OR origin <> 'source'"
+        "UPDATE unit SET fields = f.fields, fingerprint = f.fingerprint, at = ?, origin = 'source', gone = NULL"
+        f" FROM found{level} f WHERE f.resting AND unit.level = ? AND unit.key = f.key AND (unit.fields <> f.fields"
+        " OR unit.fingerprint IS NOT f.fingerprint OR unit.gone IS NOT NULL OR unit.origin <> 'source')",
+        (now, level),
     )
-    if level:
-        db.execute(f"UPDATE unit SET g{level} = id WHERE +level = {level} AND id > {highest}")
+
+
+def add(db: sqlite3.Connection, level: int, now: float) -> None:
+    """Add the staged units that are new, numbered here: each has its own number in a column, too."""
+    columns, values, joins = ancestry(level)
+    highest = db.execute("SELECT max(id) FROM unit").fetchone()[0]
+    number = f"{highest} + row_number() OVER ()"
+    db.execute(
+        f"INSERT INTO unit (id, g{level}, level, key, origin, fields, fingerprint, at, seen{columns})"
+        f" SELECT {number}, {number}, {level}, f.key, 'source', f.fields, f.fingerprint, {now}, {now}{values}"
+        f" FROM found{level} f {joins} WHERE f.resting"
+        f" AND NOT EXISTS (SELECT 1 FROM unit o WHERE o.level = {level} AND o.key = f.key)"
+    )
 
 
 def ancestry(level: int) -> tuple[str, str, str]:

@@ -66,8 +66,12 @@ def identities(key: Iterable[Value]) -> list[str]:
     >>> identities(("2020-01-17", 1807))
     ['["2020-01-17"]', '["2020-01-17",1807]']
     """
-    texts = [_WRITERS.get(value.__class__, _encode)(value) for value in key]
-    return ["[" + ",".join(texts[:n]) + "]" for n in range(1, len(texts) + 1)]
+    text, found = "[", list[str]()
+    for value in key:
+        text += _WRITERS.get(value.__class__, _encode)(value)
+        found.append(text + "]")
+        text += ","
+    return found
 
 
 def compact(fields: Mapping[str, Any]) -> str:
