@@ -32,6 +32,7 @@ LAYERS = (
     {"record"},  # what may be read and asked
     {"build"},  # the Python API, which also runs
     {"testing"},
+    {"simulation"},  # the conductor on what is only pretended
     {"cli"},
     {"__main__"},
 )

@@ -24,6 +24,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 MARKS = ("penstock.toml", "campaign.py", ".penstock")
 
 
+class DurationType(click.ParamType[float]):
+    """A time such as 90s, 10min, 1h or 1d."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from penstock.config.amounts import seconds
+
+        try:
+            return seconds(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 def find_root(start: Path) -> Path:
     """Return the nearest folder, from `start` upwards, that is a campaign.
 

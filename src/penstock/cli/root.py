@@ -20,6 +20,7 @@ COMMANDS = {
     "init": "Start a campaign: write a commented definition.",
     "check": "Check the definition without running anything.",
     "plan": "Show what `run` would do, and why; nothing is written.",
+    "simulate": "Predict when `run` would be done, on a pretended cluster.",
     "run": "Work until nothing can change without a new file or a person.",
     "tick": "Do one turn of work, then exit (for cron).",
     "watch": "Keep working as new data arrive, until stopped.",
@@ -50,7 +51,7 @@ COMMANDS = {
 
 # What one wants to do → the commands for it.
 GROUPS = {
-    "Define a campaign": ("init", "check", "plan", "demo"),
+    "Define a campaign": ("init", "check", "plan", "simulate", "demo"),
     "Work on it": ("run", "tick", "watch", "up", "down"),
     "Follow it": ("status", "why", "history", "log", "units", "jobs", "report", "metrics", "fetch"),
     "Decide": ("retry", "redo", "cancel", "veto", "unveto", "mark", "unmark", "archive", "unarchive"),

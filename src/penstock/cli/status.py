@@ -7,29 +7,21 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
-from penstock.cli.options import campaign_option, json_option, load_campaign, open_record, print_json
+from penstock.cli.options import (
+    DurationType,
+    campaign_option,
+    json_option,
+    load_campaign,
+    open_record,
+    print_json,
+)
 from penstock.display import show_duration
 from penstock.errors import NothingYet
 from penstock.ledger import Ledger
 from penstock.status import Status
-
-
-class DurationType(click.ParamType[float]):
-    """A time such as 90s, 10min, 1h or 1d."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from penstock.config.amounts import seconds
-
-        try:
-            return seconds(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command(

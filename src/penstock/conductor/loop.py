@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Self
 
 from penstock import config
 from penstock.campaign import Allowance, Campaign
@@ -88,9 +89,13 @@ class Conductor:
         self.due: dict[Step, float] = {}
         self.exits = ExitStack()
 
-    def __enter__(self) -> Conductor:
+    def check(self) -> None:
+        """Raise DefinitionError for what is not there, or what a site cannot do."""
         config.check(self.campaign)
         self.sites.check()
+
+    def __enter__(self) -> Self:
+        self.check()
         self.ledger = self.exits.enter_context(
             held(self.campaign.root, command=self.command, clock=self.clock, machine=self.machine)
         )

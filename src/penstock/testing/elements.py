@@ -79,6 +79,7 @@ class PretendJob:
         self.walltime_s = 60.0 * int(directives["time"]) if "time" in directives else None
         self.memory_mb = int(directives["mem"].rstrip("M")) if "mem" in directives else None
         self.warns = "signal" in directives
+        self.cores = int(directives.get("cpus-per-task", 1)) * int(directives.get("ntasks", 1))
         self.nice = int(directives.get("nice", 0))
         self.excluded = frozenset[str](directives.get("exclude", "").split(","))
         count = int(found[1]) if found else 1
