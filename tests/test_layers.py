@@ -29,6 +29,7 @@ LAYERS = (
     {"notify"},  # what tells people
     {"conductor"},
     {"report", "explain"},
+    {"provenance"},  # where files come from
     {"record"},  # what may be read and asked
     {"build"},  # the Python API, which also runs
     {"testing"},

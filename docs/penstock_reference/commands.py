@@ -1,11 +1,12 @@
 """Every command with its options, from the click tree itself."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 
 from penstock.cli.init import Init, plain
+from penstock.cli.provenance import Provenance, document
 from penstock.cli.root import SETTINGS, cli
 from penstock_reference.markdown import code, fence, join, sentence, table
 
@@ -13,6 +14,9 @@ INTRODUCTION = """# Commands
 
 `penstock --help` and `penstock COMMAND --help` say the same in a terminal. `-C DIR` may stand before the command, too.
 What a command ends with is in [exit codes](errors.md#exit-codes)."""
+
+#: group → the command that it is without one of its own
+PLAIN: Mapping[type[click.Command], click.Command] = {Init: plain, Provenance: document}
 
 
 def every_command() -> Iterator[tuple[str, click.Command, click.Context]]:
@@ -39,8 +43,8 @@ def visible_parameters(command: click.Command, context: click.Context) -> list[c
 
 
 def spoken_for(command: click.Command) -> click.Command:
-    """Return the command whose words hold: `init` without a workflow is its plain form."""
-    return plain if isinstance(command, Init) else command
+    """Return the command whose words hold: a group's plain form, which takes anything but the name of a command."""
+    return PLAIN.get(type(command), command)
 
 
 def render_page() -> str:

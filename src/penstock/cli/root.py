@@ -29,6 +29,7 @@ COMMANDS = {
     "status": "Show where the campaign stands.",
     "why": "Explain the state of a unit's tasks, and what would change it.",
     "history": "Tell what happened to a unit, by whom and why.",
+    "provenance": "Tell where files come from, and write provenance documents.",
     "log": "Print a task's output.",
     "units": "List tasks by state, stage or name.",
     "jobs": "List the jobs.",
@@ -53,7 +54,18 @@ COMMANDS = {
 GROUPS = {
     "Define a campaign": ("init", "check", "plan", "simulate", "demo"),
     "Work on it": ("run", "tick", "watch", "up", "down"),
-    "Follow it": ("status", "why", "history", "log", "units", "jobs", "report", "metrics", "fetch"),
+    "Follow it": (
+        "status",
+        "why",
+        "history",
+        "provenance",
+        "log",
+        "units",
+        "jobs",
+        "report",
+        "metrics",
+        "fetch",
+    ),
     "Decide": ("retry", "redo", "cancel", "veto", "unveto", "mark", "unmark", "archive", "unarchive"),
     "Sites and the record": ("site", "ledger"),
 }

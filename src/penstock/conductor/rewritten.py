@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 
-from penstock.campaign import FileSource
 from penstock.conductor.context import Context
+from penstock.ledger.unitfiles import files_of, sources_by_level
 from penstock.ledger.units import parse, rows_of
 from penstock.ledger.uses import Uses
 from penstock.sources.fingerprints import MISSING, fingerprint_of
@@ -20,7 +20,7 @@ class Rewritten:
         graph = context.graph
         asked = [name for name, stage in graph.stages.items() if stage.changed != "ignore"]
         self.uses = {name: uses for name in asked if not (uses := Uses(graph, name)).nothing}
-        self.sources = {s.level: s for s in context.campaign.sources if isinstance(s, FileSource)}
+        self.sources = sources_by_level(context.campaign)
 
     def among(self, ended: Mapping[str, Collection[int]]) -> dict[str, set[int]]:
         """Return, by stage, the units of which a file that counts is another one than when it was found."""
@@ -48,12 +48,5 @@ class Rewritten:
         """Whether the files of a unit are there and are others than those that were found."""
         if not row["fingerprint"]:
             return False
-        now = fingerprint_of(self.root, self.paths(row))
+        now = fingerprint_of(self.root, files_of(row, self.sources, self.context.values))
         return now != row["fingerprint"] and MISSING not in now
-
-    def paths(self, row: sqlite3.Row) -> Iterator[str]:
-        """Yield the files of a unit, its companions after them, as its fingerprint has them."""
-        fields, source = parse(row["fields"]), self.sources.get(row["level"])
-        yield from [fields["path"]] if "path" in fields else fields.get("paths", ())
-        for template in source.companions if source else ():
-            yield template.render(self.context.values.of(row))
