@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.campaign import Allowance
+from penstock.campaign import Allowance, Rule
 from penstock.decide import (
     FREE,
     RETRIES,
@@ -12,9 +12,11 @@ from penstock.decide import (
     Seen,
     Upstream,
     after_failure,
+    before_run,
     fuse,
     readiness,
 )
+from penstock.units import Expression
 
 
 def merge(**states: int) -> Upstream:
@@ -208,6 +210,22 @@ def test_every_decision_has_a_reason_and_a_known_state(outcome: str) -> None:
         after = after_failure(Failure(outcome, "why it failed", tries=tries, free=tries), RETRIES)
         assert after.why
         assert after.state in STATES
+
+
+# --- rules ----------------------------------------------------------------------------------------
+
+FIRST = Rule("permanent", where=Expression.parse("run == 4"), name="1")
+SECOND = Rule("veto", where=Expression.parse("run < 9"), name="2")
+AT_END = Rule("veto", exit=3, name="3")
+
+
+@pytest.mark.parametrize(("run", "rule"), [(3, SECOND), (4, None), (9, None)])
+def test_the_first_rule_that_fields_fulfil_keeps_a_unit_from_being_run(run: int, rule: Rule | None) -> None:
+    assert before_run([AT_END, FIRST, SECOND], {"run": run}) is rule
+
+
+def test_a_rule_does_not_hold_while_a_field_is_unknown() -> None:
+    assert before_run([SECOND], {"night": "2020-01-17"}) is None
 
 
 # --- the fuse -------------------------------------------------------------------------------------

@@ -47,7 +47,8 @@ WRITTEN = {
     "resources": 'as in `resources = { memory = "2GB", walltime = "10min" }`',
     "retry": "one for each class of failure, as in `retry = { error = 2, timeout = { times = 3, scale = 1.5 } }`; a number"
     " alone is `times`. The defaults: [retries](states.md#retries)",
-    "rules": 'a list, as in `rules = [{ exit = 3, verdict = "veto", why = "no signal" }]`; the first match counts',
+    "rules": 'a list, as in `rules = [{ exit = 3, verdict = "veto", why = "no signal" }]`; the first one counts of which all'
+    " conditions hold ([how](../howto/retries.md))",
     "success": 'as in `success = { log = "finished normally" }`',
     "partitions": 'of a site, as in `partitions = [{ name = "short", max_walltime = "1h" }, { name = "gpu", gpus = 4 }]`: a job'
     " gets the first that is large enough",

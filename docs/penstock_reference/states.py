@@ -46,7 +46,8 @@ size and time, upstream products by their digest: an upstream that makes the sam
 Stale tasks are redone by `penstock run --stale`; only a group whose members changed is redone by itself."""
 
 VERDICTS = """A verdict overrides the outcome. A stage's `rules`, `task.fail` and `task.veto` give one: `permanent` fails
-the task at once, `transient` makes the attempt a free one, `veto` vetoes the task."""
+the task at once, `transient` makes the attempt a free one, `veto` vetoes the task, `mark` (of rules only) counts it as
+done without its products. A rule that has no condition but `where` vetoes or marks before anything is run."""
 
 FUSE = """When the first 5 attempts of a stage fail the same way, or 20 of the first 100, and none succeeded, the stage is
 *paused*: what is wrong is then the stage and not the units. `penstock run` ends with 1 and shows the program's output;

@@ -70,12 +70,33 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that turns an exit code or a line of the log into a verdict."""
+    """What is to be done with units for which all of its conditions hold: their fields, how an attempt failed, its log."""
 
-    verdict: Literal["permanent", "transient", "veto"]
+    verdict: Literal["permanent", "transient", "veto", "mark"]
     exit: int | None = None
     log: str | None = None
     why: str = ""
+    where: Expression | None = None
+    name: str = ""  # its place among those of its stage, from 1, if it was given none
+
+    @property
+    def by(self) -> str:
+        """Who decides by it, in the record."""
+        return f"rule {self.name}"
+
+    @property
+    def needs_end(self) -> bool:
+        """Whether only the end of an attempt tells if it holds."""
+        return self.exit is not None or self.log is not None
+
+    @property
+    def decides_before(self) -> bool:
+        """Whether it keeps tasks from being run, by fields alone."""
+        return not self.needs_end and self.verdict in ("veto", "mark")
+
+    def fits(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is about a unit with these fields."""
+        return self.where is None or self.where.holds(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +189,11 @@ class Stage:
     programs: tuple[Program, ...] = ()  # those that its command names
     needs: tuple[str, ...] = ()  # files, folders and patterns that it reads without naming them
     digest: str = ""
+
+    @property
+    def rules_at_end(self) -> tuple[Rule, ...]:
+        """The rules that say what a failed attempt means."""
+        return tuple(rule for rule in self.rules if not rule.decides_before)
 
 
 @dataclass(frozen=True, slots=True)

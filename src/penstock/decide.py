@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from penstock.campaign import Allowance, Members
+from penstock.campaign import Allowance, Members, Rule
 
 State = Literal["waiting", "ready", "queued", "running", "done", "failed", "blocked", "vetoed", "gone"]
 Outcome = Literal[
@@ -39,6 +39,7 @@ RETRIES: dict[str, Allowance] = {
 RETRIES_LOCAL = RETRIES | {"error": Allowance(1), "missing_product": Allowance(1)}
 
 FREE = frozenset({"node_failure", "preempted", "lost", "unstarted"})
+DECIDED = ("veto", "mark")  # verdicts after which a task is nobody's trouble
 
 
 class Upstream(NamedTuple):
@@ -148,12 +149,21 @@ def of_expanders(view: Upstream, members: Members) -> Verdict:
     return READY
 
 
+def before_run(rules: Sequence[Rule], values: Mapping[str, Any]) -> Rule | None:
+    """Return the rule that keeps a unit with these fields from being run.
+
+    The first rule counts of which all conditions hold; it may say no more than how often a failure is retried.
+    """
+    first = next((rule for rule in rules if not rule.needs_end and rule.fits(values)), None)
+    return first if first and first.decides_before else None
+
+
 class Failure(NamedTuple):
     """An unsuccessful attempt, with what was spent before it."""
 
     outcome: str
     why: str = ""
-    verdict: str | None = None  # of a rule, or of the stage's own code: permanent, transient, veto
+    verdict: str | None = None  # of a rule, or of the stage's own code: permanent, transient, veto, mark
     tries: int = 0  # attempts before it that cost a retry
     free: int = 0  # attempts before it that did not
     suspect: bool = False  # it was in flight when its whole batch died
@@ -182,6 +192,8 @@ def after_failure(failure: Failure, allowances: Mapping[str, Allowance]) -> Next
     tries, free = failure.tries, failure.free
     if failure.verdict == "veto":
         return Next("vetoed", failure.why, tries=tries + 1, free=free)
+    if failure.verdict == "mark":
+        return Next("done", f"marked: {failure.why}")
     if failure.verdict == "permanent":
         return Next("failed", f"not retried: {failure.why}", tries=tries + 1, free=free)
     outcome = "node_failure" if failure.verdict == "transient" else failure.outcome
@@ -238,7 +250,7 @@ def fuse(first: Sequence[Seen]) -> str | None:
     """
     if any(seen.outcome == "ok" for seen in first) or not first:
         return None
-    costly = [s for s in islice(first, 100) if s.outcome not in FREE and s.verdict != "veto"]
+    costly = [s for s in islice(first, 100) if s.outcome not in FREE and s.verdict not in DECIDED]
     alike: dict[Seen, int] = {}
     for number, seen in enumerate(costly, 1):
         alike[seen] = alike.get(seen, 0) + 1

@@ -65,7 +65,7 @@ class Renderer:
         self.stage, self.root, self.list_file = stage, campaign.root, list_file
         self.view = view or View(campaign.root)
         self.copies = stage.copy_inputs or self.view.travels
-        self.copied, self.shared = list[str](), list[str]()
+        self.copied, self.shared, self.rules = list[str](), list[str](), stage.rules_at_end
         sources = [s for s in campaign.sources if isinstance(s, FileSource) and s.level <= stage.level]
         self.companions = max(sources, key=lambda source: source.level).companions if sources else ()
         self.params = {f"param.{name}": value for name, value in stage.params.items()}
@@ -88,6 +88,9 @@ class Renderer:
                 p.name: {"path": path, "optional": p.optional, "from": p.taken_from, "folder": p.folder}
                 for p, (_, path) in zip(self.stage.products, products, strict=True)
             }
+        fitting = [number for number, rule in enumerate(self.rules) if rule.fits(values)]
+        if len(fitting) < len(self.rules):
+            data["rules"] = fitting
         if self.shared:
             data["shared"] = self.shared
         if self.companions and (own := self.own_copied(values)):
@@ -298,7 +301,10 @@ def stage_spec(
         "built": [program.name for program in stage.programs],
         "templates": dict(stage.templates),
         "environment": dict(stage.environment),
-        "rules": [{"exit": r.exit, "log": r.log, "verdict": r.verdict, "why": r.why} for r in stage.rules],
+        "rules": [
+            {"exit": r.exit, "log": r.log, "verdict": r.verdict, "why": r.why, "name": r.name}
+            for r in stage.rules_at_end
+        ],
         "expands": None if stage.expands is None else campaign.levels[stage.expands - 1],
     }
 

@@ -54,7 +54,7 @@ version = "2"
     assert (stage.level, stage.workers, stage.batch, stage.batch_wait_s) == (3, 4, 1200.0, 30.0)
     assert stage.resources == Resources(2, 2 * 10**9, 600.0)
     assert stage.retry == {"error": Allowance(0), "timeout": Allowance(3, (60.0, 300.0), 2.0)}
-    assert stage.rules == (Rule("veto", 3, None, "no signal"),)
+    assert stage.rules == (Rule("veto", 3, None, "no signal", name="1"),)
     assert stage.params == {"window": 1024, "overlap": 0.5}
     assert stage.after == (After("prepare"),)
     assert [(p.name, p.optional, p.taken_from) for p in stage.products] == [

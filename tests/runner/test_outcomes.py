@@ -106,6 +106,15 @@ def test_the_first_rule_that_matches_gives_the_verdict(lab):
     assert ends[4]["o"] == "ok"
 
 
+def test_of_rules_about_some_units_those_count_that_a_task_names(lab):
+    rules = [{"exit": 3, "verdict": "veto", "name": "dark"}, {"exit": 3, "verdict": "mark", "name": "old"}]
+    lab.stage("ruled", rules=rules)
+    lab.run([lab.shell(n, "exit 3", stage="ruled", rules=some) for n, some in enumerate(([0, 1], [1], []))])
+    ends = lab.ends()
+    given = [(ends[n].get("verdict"), ends[n].get("rule")) for n in range(3)]
+    assert given == [("veto", "dark"), ("mark", "old"), (None, None)]
+
+
 def test_an_exception_is_an_error_and_its_traceback_is_in_the_log(lab):
     lab.function("def run(task):\n    raise ValueError('no such\\nlens')")
     end = lab.end(lab.python(1))

@@ -24,21 +24,21 @@ def told(stage, result, text):
 def test_the_first_rule_that_matches_says_what_a_failure_is():
     stage = stage_of(
         {"exit": 3, "log": "a", "verdict": "transient"},
-        {"exit": None, "log": "b+", "verdict": "veto", "why": "b"},
+        {"exit": None, "log": "b+", "verdict": "veto", "why": "b", "name": "beam"},
         {"exit": None, "log": None, "verdict": "permanent"},
     )
     failed = Result("error", "why", code=1)
     assert [pattern.pattern for pattern in patterns_for(stage, failed)] == ["b+"]
-    assert told(stage, failed, "abb") == (("error", "b", "veto"), ["b+"])
-    assert told(stage, failed, "c") == (("error", "why", "permanent"), ["b+"])
-    assert told(stage, failed._replace(verdict="veto"), "b") == (("error", "why", "veto"), [])
-    assert told(stage, failed._replace(outcome="cancelled"), "b") == (("cancelled", "why", ""), [])
+    assert told(stage, failed, "abb") == (("error", "b", "veto", "beam"), ["b+"])
+    assert told(stage, failed, "c") == (("error", "why", "permanent", ""), ["b+"])
+    assert told(stage, failed._replace(verdict="veto"), "b") == (("error", "why", "veto", ""), [])
+    assert told(stage, failed._replace(outcome="cancelled"), "b") == (("cancelled", "why", "", ""), [])
 
 
 def test_a_success_may_have_to_be_told_by_the_log():
     stage = stage_of(success_log="^DONE$")
     assert [pattern.pattern for pattern in patterns_for(stage, Result())] == ["^DONE$"]
-    assert told(stage, Result(), "x\nDONE\n")[0] == ("ok", "", "")
+    assert told(stage, Result(), "x\nDONE\n")[0] == ("ok", "", "", "")
     assert told(stage, Result(), "DONE?")[0][0] == "error"
     assert patterns_for(stage_of(), Result()) == []
 

@@ -110,10 +110,11 @@ class Hearing:
         db, number = self.ledger.db, self.graph.ids[stage]
         since = int(self.ledger.meta(f"fuse.{stage}") or 0)
         rows = db.execute(
-            "SELECT outcome, exit_code FROM attempt WHERE stage = ? AND id > ? AND NOT late ORDER BY id LIMIT 100",
+            "SELECT outcome, exit_code, CASE WHEN next GLOB 'vetoed:*' THEN 'veto' WHEN next GLOB 'done:*' THEN 'mark' END"
+            " FROM attempt WHERE stage = ? AND id > ? AND NOT late ORDER BY id LIMIT 100",
             (number, since),
         )
-        why = fuse([Seen(row[0], row[1]) for row in rows])
+        why = fuse([Seen(*row) for row in rows])
         if why is None:
             return
         said = db.execute(

@@ -193,6 +193,7 @@ _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "programs": _all_made(Program),
         "needs": tuple,
     },
+    Rule: {"where": Expression.parse},
     Program: {"sources": tuple},
     Product: {"path": Pattern.parse},
     After: {"key": _templates, "products": tuple},

@@ -164,17 +164,25 @@ class RetryTable(Table):
 
 
 class RuleTable(Table):
-    """A rule that turns an exit code or a line of the log into a verdict."""
+    """A rule for units whose fields, or failed attempts, meet all of its conditions."""
 
-    exit: Annotated[int | None, Field(description="the exit code")] = None
-    log: Annotated[str | None, Field(description="a regular expression over the end of the log")] = None
-    verdict: Annotated[Literal["permanent", "transient", "veto"], Field(description="what that means")]
+    name: Annotated[
+        StageName | None, Field(description="what it is called in the record [its place, from 1]")
+    ] = None
+    where: Annotated[str | None, Field(description="a condition on the unit's fields")] = None
+    exit: Annotated[int | None, Field(description="the exit code of a failed attempt")] = None
+    log: Annotated[
+        str | None, Field(description="a regular expression over the end of a failed attempt's log")
+    ] = None
+    verdict: Annotated[
+        Literal["permanent", "transient", "veto", "mark"], Field(description="what that means")
+    ]
     why: Annotated[str, Field(description="the reason to show")] = ""
 
     @model_validator(mode="after")
-    def _one_condition(self) -> "RuleTable":
-        if (self.exit is None) == (self.log is None):
-            raise ValueError("a rule needs either `exit` or `log`")
+    def _any_condition(self) -> "RuleTable":
+        if self.where is None and self.exit is None and self.log is None:
+            raise ValueError("a rule needs `where`, `exit` or `log`")
         _check_regex(self.log)
         return self
 
@@ -281,7 +289,7 @@ class StageTable(Table):
         dict[Outcome, Annotated[RetryTable, wrapped("times", int | RetryTable)]],
         Field(description="outcome = how often to retry"),
     ] = {}
-    rules: Annotated[list[RuleTable], Field(description="what to do by exit code or log")] = []
+    rules: Annotated[list[RuleTable], Field(description="what to do by fields, exit code or log")] = []
     ok_codes: Annotated[list[int], Field(min_length=1, description="exit codes that mean success")] = [0]
     success: Annotated[SuccessTable | None, Field(description="what else success needs")] = None
     scratch: Annotated[

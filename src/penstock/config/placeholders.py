@@ -33,6 +33,9 @@ def check_placeholders(stage: Stage, stages: Mapping[str, Stage], fields: Fields
             check.fields_of(template, ("after",))
     for name in stage.where.names if stage.where else ():
         check.field(name, ("where",))
+    for rule in stage.rules:
+        for name in rule.where.names if rule.where else ():
+            check.field(name, ("rules",))
     for name in stage.order.names if isinstance(stage.order, Expression) else ():
         check.field(name, ("order",))
     for template in stage.command:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.campaign import After, Allowance, Product, Program, Resources, Rule, Stage
+from penstock.campaign import After, Allowance, Product, Program, Resources, Stage
 from penstock.complete import parse_deadline
 from penstock.config.amounts import gpus
 from penstock.config.graph import in_order
@@ -15,6 +15,7 @@ from penstock.config.placeholders import check_placeholders
 from penstock.config.places import Keys, Places, nearest
 from penstock.config.policies import policies
 from penstock.config.programs import programs_named
+from penstock.config.rules import rules
 from penstock.config.sources import Fields, placed
 from penstock.errors import DefinitionError
 from penstock.units import FAN, Expression, Pattern, Template
@@ -156,7 +157,7 @@ class _Stages:
             **ordering(name, level, self.definition, self.places),
             resources=self.resources(name, table),
             retry={outcome: _allowance(written) for outcome, written in table.retry.items()},
-            rules=tuple(Rule(rule.verdict, rule.exit, rule.log, rule.why) for rule in table.rules),
+            rules=rules(name, self.definition, self.places),
             ok_codes=tuple(table.ok_codes),
             success_log=table.success.log if table.success else None,
             scratch=bool(table.scratch),

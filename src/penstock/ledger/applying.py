@@ -15,6 +15,7 @@ from penstock.graph import Graph
 from penstock.ledger import Ledger, products, tasks
 from penstock.ledger.events import Chunk, Event, Task, parse_events
 from penstock.ledger.inputs import digests_of
+from penstock.ledger.marks import is_whole, note_marked
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.unitchanges import admit
 from penstock.ledger.units import Child, Values, insert_children
@@ -206,8 +207,7 @@ class Applier:
             tasks.finish(self.db, self.graph, stage, [current[u] for u in good])
             for unit, after in decisions.items():
                 tasks.come_back(self.db, self.graph, stage, current[unit], after, now=now)
-                if after.state == "vetoed":
-                    self.record_veto(stage, unit, after.why, now)
+                self.record_decided(stage, unit, after, ends[unit], now)
             self.after_ok(stage, good, now)
             self.free_followers(life, stage, list(decisions), changed)
             changed[stage].update(good, decisions)
@@ -272,10 +272,12 @@ class Applier:
 
     def decide(self, stage: str, row: sqlite3.Row, event: Event) -> Next:
         """Decide what happens after an unsuccessful attempt."""
-        failure = Failure(
-            event["o"], str(event.get("why") or event["o"]), event.get("verdict"), row["tries"], row["free"]
-        )
-        return after_failure(failure, self.allowances[stage])
+        verdict = event.get("verdict")
+        if verdict == "mark" and not is_whole(self.graph, stage, ()):
+            verdict = "permanent"  # by a definition of that day; now its product would be missed
+        failure = Failure(event["o"], why_of(event), verdict, row["tries"], row["free"])
+        after = after_failure(failure, self.allowances[stage])
+        return after._replace(why=f"{after.why} (rule {event['rule']})") if event["rule"] else after
 
     def attempt(
         self,
@@ -327,12 +329,16 @@ class Applier:
         products.note_possible(self.db, number, left)
         products.note_none(self.db, number, others.keys() - left)
 
-    def record_veto(self, stage: str, unit: int, why: str, now: float) -> None:
-        """Record a stage's own "do not process this" among people's vetoes."""
-        self.db.execute(
-            "INSERT INTO veto (unit, stage, by, why, at) VALUES (?, ?, ?, ?, ?)",
-            (unit, self.graph.ids[stage], f"stage {stage}", why, now),
-        )
+    def record_decided(self, stage: str, unit: int, after: Next, event: Event, now: float) -> None:
+        """Record among people's vetoes and marks what a rule decided, or the stage itself."""
+        by, why = f"rule {event['rule']}" if event["rule"] else f"stage {stage}", why_of(event)
+        if after.state == "done":
+            note_marked(self.db, self.graph, stage, [unit], why=why, by=by)
+        if after.state == "vetoed":
+            self.db.execute(
+                "INSERT INTO veto (unit, stage, by, why, at) VALUES (?, ?, ?, ?, ?)",
+                (unit, self.graph.ids[stage], by, why, now),
+            )
 
     def expand(self, stage: str, unit: int, event: Event, now: float) -> None:
         """Add the units that a task made, in the transaction that records its end."""
@@ -370,6 +376,11 @@ def news_of(chunk: Chunk) -> News:
             walls[stage].append(event["wall"] or 0.0)
     failed = frozenset(stage for (stage, _), event in chunk.ends.items() if event["o"] != "ok")
     return News(chunk.consumed, len(chunk.ends), chunk.halt, walls, failed)
+
+
+def why_of(event: Event) -> str:
+    """Say why an attempt failed."""
+    return str(event["why"] or event["o"])
 
 
 def unfit(stage: str, good: Mapping[int, Event], wrong: Mapping[str, str]) -> dict[int, str]:

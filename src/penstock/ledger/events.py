@@ -221,4 +221,5 @@ def checked_end(event: Event) -> Event:
     checked["children"] = [(value, {**fields}) for value, fields in born] if born else []
     checked["log"] = list(map(int, event.get("log") or ()))
     checked["why"] = event.get("why") and str(event["why"])
+    checked["rule"] = str(event.get("rule") or "")
     return checked

@@ -14,7 +14,6 @@ from penstock.ledger.history import append_with, cause_of
 from penstock.ledger.inputs import digests_of
 from penstock.ledger.products import forget_made, withdraw
 from penstock.ledger.readiness import RESTING
-from penstock.ledger.unitchanges import tasks_under
 
 Marked = dict[str, list[int]]  # stage → units
 
@@ -72,7 +71,7 @@ def chosen_rows(
     db: sqlite3.Connection, graph: Graph, stage: str, target: Mapping[str, Any]
 ) -> list[sqlite3.Row]:
     """Return the tasks of a stage that a target selects by its units, each once."""
-    rows = {row["unit"]: row for unit in target["units"] for row in tasks_under(db, graph, stage, unit)}
+    rows = {row["unit"]: row for unit in target["units"] for row in tasks.under(db, graph, stage, unit)}
     return list(rows.values())
 
 
@@ -105,13 +104,19 @@ def count_as_done(
     """Move tasks to `done`, made from what is there now and by no definition."""
     if not rows:
         return
-    number, cause, units = graph.ids[stage], cause_of(db, by, why), [row["unit"] for row in rows]
-    moves = [tasks.Move(row["unit"], row["state"], "done", f"marked by {by}: {why}") for row in rows]
-    tasks.move(db, graph, stage, moves)
+    tasks.move(db, graph, stage, [tasks.Move(row["unit"], row["state"], "done") for row in rows])
+    note_marked(db, graph, stage, [row["unit"] for row in rows], why=why, by=by)
+
+
+def note_marked(
+    db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int], *, why: str, by: str
+) -> None:
+    """Record of tasks that are done who says so, and why."""
+    number, cause, said = graph.ids[stage], cause_of(db, by, why), f"marked by {by}: {why}"
     db.executemany(
-        "UPDATE task SET marked = ?, made = NULL, inputs = ?, failed = NULL, tries = 0, free = 0, alone = 0,"
+        "UPDATE task SET marked = ?, why = ?, made = NULL, inputs = ?, failed = NULL, tries = 0, free = 0, alone = 0,"
         " time_scale = 1, memory_scale = 1 WHERE stage = ? AND unit = ?",
-        [(cause, digest, number, unit) for unit, digest in digests_of(db, graph, stage, units).items()],
+        [(cause, said, digest, number, unit) for unit, digest in digests_of(db, graph, stage, units).items()],
     )
     append_with(db, "marked", dict.fromkeys(units, why), stage=number, by=by)
 
@@ -132,13 +137,19 @@ def unmark(db: sqlite3.Connection, graph: Graph, target: Mapping[str, Any], by: 
         rows = [
             row for row in chosen_rows(db, graph, stage, target) if row["marked"] and row["state"] == "done"
         ]
-        units, number = [row["unit"] for row in rows], graph.ids[stage]
-        unmarked[stage] = units
-        tasks.clear_stale(db, graph, stage, [row["unit"] for row in rows if row["stale"] is not None])
-        first = graph.first_state(stage)
-        tasks.move(db, graph, stage, [tasks.Move(unit, "done", first) for unit in units])
-        tasks.forget_marks(db, graph, stage, units)
-        forget_made(db, number, units)
-        append_with(db, "unmarked", dict.fromkeys(units, str(target.get("why", ""))), stage=number, by=by)
+        unmarked[stage] = [row["unit"] for row in rows]
+        unmark_tasks(db, graph, stage, rows, why=str(target.get("why", "")), by=by)
     n = sum(map(len, unmarked.values()))
     return unmarked, f"{count(n, 'task')} no longer marked as done" if n else "nothing of that is marked"
+
+
+def unmark_tasks(
+    db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqlite3.Row], *, why: str, by: str
+) -> None:
+    """Let tasks go on that were marked as done."""
+    units, number, first = [row["unit"] for row in rows], graph.ids[stage], graph.first_state(stage)
+    tasks.clear_stale(db, graph, stage, [row["unit"] for row in rows if row["stale"] is not None])
+    tasks.move(db, graph, stage, [tasks.Move(unit, "done", first) for unit in units])
+    tasks.forget_marks(db, graph, stage, units)
+    forget_made(db, number, units)
+    append_with(db, "unmarked", dict.fromkeys(units, why), stage=number, by=by)

@@ -15,7 +15,6 @@ from penstock.ledger.products import ALTERED, marked
 from penstock.ledger.readiness import dependents, overruled
 from penstock.ledger.reading.decided import archived_of
 from penstock.ledger.stored import stored_campaign
-from penstock.ledger.unitchanges import tasks_under
 from penstock.ledger.units import ROOT, Values, rows_of
 from penstock.ledger.vetoes import vetoes_of
 from penstock.units import Expression
@@ -34,7 +33,7 @@ def choose(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> Chosen:
         rows = [
             row
             for unit in target.get("units") or [ROOT]
-            for row in tasks_under(ledger.db, graph, stage, unit)
+            for row in tasks.under(ledger.db, graph, stage, unit)
         ]
         units = list(dict.fromkeys(row["unit"] for row in rows if row["state"] == "done"))
         chosen[stage] = fitting(ledger, units, where) if where else units
@@ -44,7 +43,7 @@ def choose(ledger: Ledger, graph: Graph, target: Mapping[str, Any]) -> Chosen:
 def fitting(ledger: Ledger, units: list[int], where: Expression) -> list[int]:
     """Return those units for which an expression holds; one that lacks the fields it names is left out."""
     values = Values(ledger.db, stored_campaign(ledger))
-    return [row["id"] for row in rows_of(ledger.db, units) if tasks.holds(where, values.of(row))]
+    return [row["id"] for row in rows_of(ledger.db, units) if where.holds(values.of(row))]
 
 
 def followers(ledger: Ledger, graph: Graph, chosen: Chosen) -> Chosen:

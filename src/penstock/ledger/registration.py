@@ -17,8 +17,16 @@ from penstock.ledger.order import place_again
 from penstock.ledger.outbox import listen
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.rebasing import rebase_definitions, rebase_inputs
+from penstock.ledger.rules import deciders_before
 from penstock.ledger.stored import write_copy as sealed_copy
-from penstock.ledger.unitchanges import add_tasks, drop_left_out, link_again, not_begun, retry_failed
+from penstock.ledger.unitchanges import (
+    add_tasks,
+    drop_left_out,
+    link_again,
+    not_begun,
+    retry_failed,
+    rule_again,
+)
 from penstock.ledger.units import ROOT, Values
 
 
@@ -159,6 +167,8 @@ def welcome_stages(ledger: Ledger, campaign: Campaign, graph: Graph, before: Map
             continue
         tasks.recount(db, graph, name)
         place_again(db, graph, values, name, before[name]["definition"])
+        if (former := deciders_before(stage, before[name]["definition"])) is not None:
+            rule_again(db, graph, values, name, [ROOT], touched, former=former)
         if before[name]["digest"] != stage.digest or before[name]["removed"]:
             forget_topics(db, name)
             drop_left_out(db, graph, values, name, [ROOT], touched)

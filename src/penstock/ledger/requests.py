@@ -26,7 +26,7 @@ from penstock.ledger.pauses import note_resumed
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.redoing import choose, mark_again, mark_compared
 from penstock.ledger.stored import stored_campaign, stored_graph
-from penstock.ledger.unitchanges import retry_failed, tasks_under, veto_tasks
+from penstock.ledger.unitchanges import retry_failed, veto_tasks
 from penstock.ledger.units import ROOT, Values
 from penstock.ledger.vetoes import describe, over, show_end, vetoes_of
 from penstock.machine import Machine
@@ -161,7 +161,7 @@ class Requests:
 
     def rows(self, stage: str, target: Target, *states: str) -> list[sqlite3.Row]:
         """Return the tasks that a request selects, of those in `states`."""
-        found = tasks_under(self.db, self.graph, stage, target.get("unit") or ROOT)
+        found = tasks.under(self.db, self.graph, stage, target.get("unit") or ROOT)
         return [row for row in found if row["state"] in states]
 
     def retry(self, target: Target, by: str, now: float) -> str:

@@ -6,9 +6,8 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from penstock.decide import Next
 from penstock.graph import Graph
@@ -50,17 +49,13 @@ def create(db: sqlite3.Connection, graph: Graph, values: Values, stage: str, *, 
 
     A stage with upstreams, or whose units may be incomplete, starts `waiting`; the caller evaluates those that may be more.
     """
-    number, level = graph.ids[stage], graph.stages[stage].level
-    state = graph.first_state(stage)
-    missing = f"+u.level = {level} AND u.gone IS NULL AND u.id > {after}"
-    if not after:
-        missing += f" AND NOT EXISTS (SELECT 1 FROM task t WHERE t.stage = {number} AND t.unit = u.id)"
+    number, state, missing = graph.ids[stage], graph.first_state(stage), without_task(graph, stage, after)
     definition = graph.stages[stage]
     where, is_ranked = definition.where, isinstance(definition.order, Expression)
     rows = db.execute(f"SELECT u.* FROM unit u WHERE {missing}").fetchall() if where or is_ranked else []
     new, given = f"unit u WHERE {missing}", ()
     if where is not None:
-        said = work_out(values, f"{stage}.where", rows, partial(holds, where), else_=False)
+        said = work_out(values, f"{stage}.where", rows, where.holds, else_=False)
         rows = [row for row in rows if said[row["id"]]]
         new, given = (
             "json_each(?) j JOIN unit u ON u.id = j.value",
@@ -74,9 +69,13 @@ def create(db: sqlite3.Connection, graph: Graph, values: Values, stage: str, *, 
     return max(made, 0)
 
 
-def holds(where: Expression, values: Mapping[str, Any]) -> bool:
-    """Whether a key has a task; it has none while a field is unknown, as that of a row which is not in its table yet."""
-    return all(name in values for name in where.names) and bool(where.evaluate(values))
+def without_task(graph: Graph, stage: str, after: int) -> str:
+    """Return the SQL condition for the units (u) that have no task of a stage yet; those above `after` are new."""
+    missing = f"+u.level = {graph.stages[stage].level} AND u.gone IS NULL AND u.id > {after}"
+    if after:
+        return missing
+    number = graph.ids[stage]
+    return f"{missing} AND NOT EXISTS (SELECT 1 FROM task t WHERE t.stage = {number} AND t.unit = u.id)"
 
 
 def drop(db: sqlite3.Connection, graph: Graph, stage: str, rows: Sequence[sqlite3.Row]) -> None:
@@ -163,6 +162,27 @@ def states_of(db: sqlite3.Connection, stage_id: int, units: Iterable[int]) -> di
     """Return the task rows of one stage by unit."""
     sql = "SELECT t.* FROM json_each(?) j CROSS JOIN task t ON t.stage = ? AND t.unit = j.value"
     return {row["unit"]: row for row in db.execute(sql, (json.dumps(list(units)), stage_id))}
+
+
+def under(db: sqlite3.Connection, graph: Graph, stage: str, unit: int) -> list[sqlite3.Row]:
+    """Return the tasks of `stage` for a unit and all units under it."""
+    level, deepest = (
+        db.execute("SELECT level FROM unit WHERE id = ?", (unit,)).fetchone()[0],
+        graph.stages[stage].level,
+    )
+    if level > deepest:
+        return []
+    meant = (
+        f"u.id = {unit}"
+        if level == deepest
+        else f"u.g{level} = {unit} AND u.level > {level}"
+        if level
+        else "true"
+    )
+    return db.execute(
+        f"SELECT t.* FROM unit u CROSS JOIN task t ON t.stage = ? AND t.unit = u.id WHERE {meant}",
+        (graph.ids[stage],),
+    ).fetchall()
 
 
 def move(db: sqlite3.Connection, graph: Graph, stage: str, moves: Sequence[Move]) -> None:

@@ -16,9 +16,10 @@ from penstock.ledger.inputs import leaves_vanished
 from penstock.ledger.order import rank_under
 from penstock.ledger.policies import obey
 from penstock.ledger.readiness import RESTING, Touched, candidates, dependents, propagate
+from penstock.ledger.rules import apply_rules
 from penstock.ledger.units import Change, Difference, Values, beneath, under
 from penstock.ledger.uses import Uses, write
-from penstock.ledger.vetoes import describe
+from penstock.ledger.vetoes import vetoes_of
 from penstock.units import Placeholder, Template, canonical
 
 
@@ -40,6 +41,7 @@ def admit(db: sqlite3.Connection, graph: Graph, values: Values, difference: Diff
         ignored = obey(db, graph, stage, reasons, affected(db, uses, returned_of(difference)))
         drop_left_out(db, graph, values, stage, changed, touched)
         link_again(db, graph, values, stage, changed, touched)
+        rule_again(db, graph, values, stage, changed, touched)
         rank_under(db, graph, values, stage, changed)
         add_tasks(db, graph, values, stage, 0 if again else difference.new_after, touched)
         touched.add(stage, (*difference.gone, *difference.back, *reasons))
@@ -108,13 +110,14 @@ def used(change: Change, level: int, uses: Sequence[Uses]) -> Iterator[tuple[str
 def add_tasks(
     db: sqlite3.Connection, graph: Graph, values: Values, stage: str, after: int, touched: Touched
 ) -> None:
-    """Make the tasks of new units, vetoed where a veto holds, and touch what they may change."""
+    """Make the tasks of new units, vetoed where a veto holds or a rule says so, and touch what they may change."""
+    new = decided_at_once(db, graph, stage, after)
     if not tasks.create(db, graph, values, stage, after=after):
         return
     for edge in keyed_edges(graph, stage):
         sql = "SELECT * FROM unit WHERE id > ? AND level = ?"
         add_links(db, graph, values, edge, db.execute(sql, (after, graph.stages[stage].level)).fetchall())
-    veto_new(db, graph, stage, after)
+    veto_new(db, graph, stage, [row["id"] for row in new])
     for units in candidates(db, graph, stage, after=after) if graph.first_state(stage) == "waiting" else ():
         touched.add(stage, units)
     for edge in graph.downstreams[stage]:
@@ -122,6 +125,17 @@ def add_tasks(
             touched.add(edge.down, groups_with_new(db, graph, edge, after))
         elif edge.kind == "keyed" or not after:
             touched.add(edge.down, not_begun(db, graph, edge.down))
+    apply_rules(db, graph, values, stage, new, touched)
+
+
+def decided_at_once(db: sqlite3.Connection, graph: Graph, stage: str, after: int) -> list[sqlite3.Row]:
+    """Return the units that get a task of a stage, where there is a veto or a rule that may keep it from being run."""
+    if not (
+        any(rule.decides_before for rule in graph.stages[stage].rules)
+        or db.execute("SELECT 1 FROM veto WHERE lifted IS NULL LIMIT 1").fetchone()
+    ):
+        return []
+    return db.execute(f"SELECT u.* FROM unit u WHERE {tasks.without_task(graph, stage, after)}").fetchall()
 
 
 def not_begun(db: sqlite3.Connection, graph: Graph, stage: str) -> list[int]:
@@ -138,7 +152,7 @@ def drop_left_out(
     if definition.where is None or not units:
         return
     rows = [row for row in under(db, units, definition.level) if row["gone"] is None]
-    said = work_out(values, f"{stage}.where", rows, partial(tasks.holds, definition.where), else_=False)
+    said = work_out(values, f"{stage}.where", rows, definition.where.holds, else_=False)
     out = [unit for unit, held in said.items() if not held]
     states = tasks.states_of(db, graph.ids[stage], out).values()
     dropped = [row for row in states if row["state"] in RESTING]
@@ -156,6 +170,22 @@ def link_again(
     for edge in edges:
         add_links(db, graph, values, edge, rows)
         touched.add(stage, [row["id"] for row in rows])
+
+
+def rule_again(
+    db: sqlite3.Connection,
+    graph: Graph,
+    values: Values,
+    stage: str,
+    units: Sequence[int],
+    touched: Touched,
+    *,
+    former: Collection[str] | None = None,
+) -> None:
+    """Decide anew what rules say of changed fields, of these units or of their groups."""
+    if units and (former or any(rule.decides_before for rule in graph.stages[stage].rules)):
+        rows = under(db, units, graph.stages[stage].level)
+        apply_rules(db, graph, values, stage, rows, touched, former=former)
 
 
 def keyed_edges(graph: Graph, stage: str) -> list[Edge]:
@@ -204,20 +234,18 @@ def value_of(template: Template, values: Mapping[str, Any]) -> Any:
             return template.render(values)
 
 
-def veto_new(db: sqlite3.Connection, graph: Graph, stage: str, after: int) -> None:
+def veto_new(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> None:
     """Veto the new tasks whose unit or group a person has vetoed."""
-    vetoes = db.execute("SELECT * FROM veto WHERE lifted IS NULL").fetchall()
-    for veto in vetoes:
-        if veto["stage"] in (None, graph.ids[stage]):
-            why = describe(veto["by"], veto["why"], veto["until"])
-            veto_tasks(db, graph, stage, veto["unit"], why, after=after)
+    for some in tasks.chunks(units):
+        vetoes = vetoes_of(db, graph.ids[stage], some)
+        rows = tasks.states_of(db, graph.ids[stage], vetoes).values()
+        moves = [tasks.Move(row["unit"], row["state"], "vetoed", str(vetoes[row["unit"]])) for row in rows]
+        tasks.move(db, graph, stage, moves)
 
 
-def veto_tasks(
-    db: sqlite3.Connection, graph: Graph, stage: str, unit: int, why: str, *, after: int = 0
-) -> list[int]:
+def veto_tasks(db: sqlite3.Connection, graph: Graph, stage: str, unit: int, why: str) -> list[int]:
     """Veto the tasks of `stage` for a unit and all under it that are not done or on their way; return those units."""
-    rows = tasks_under(db, graph, stage, unit, after=after)
+    rows = tasks.under(db, graph, stage, unit)
     moves = [
         tasks.Move(row["unit"], row["state"], "vetoed", why)
         for row in rows
@@ -226,29 +254,6 @@ def veto_tasks(
     tasks.move(db, graph, stage, moves)
     tasks.forget_tries(db, graph, stage, [m.unit for m in moves])
     return [m.unit for m in moves]
-
-
-def tasks_under(
-    db: sqlite3.Connection, graph: Graph, stage: str, unit: int, *, after: int = 0
-) -> list[sqlite3.Row]:
-    """Return the tasks of `stage` for a unit and all units under it."""
-    level, deepest = (
-        db.execute("SELECT level FROM unit WHERE id = ?", (unit,)).fetchone()[0],
-        graph.stages[stage].level,
-    )
-    if level > deepest:
-        return []
-    under = (
-        f"u.id = {unit}"
-        if level == deepest
-        else f"u.g{level} = {unit} AND u.level > {level}"
-        if level
-        else "true"
-    )
-    return db.execute(
-        f"SELECT t.* FROM unit u CROSS JOIN task t ON t.stage = ? AND t.unit = u.id WHERE {under} AND u.id > ?",
-        (graph.ids[stage], after),
-    ).fetchall()
 
 
 def renew(

@@ -94,8 +94,8 @@ class End:
         made = {one.name: (one.shown, one.size, one.digest, one.mtime_ns) for one in result.made}
         text += encode(made) if made else "{}"
         if not self.ok:
-            said = {"why": result.why, "verdict": result.verdict}
-            return text + "," + members(said if result.verdict else {"why": result.why})
+            given = {"why": result.why, "verdict": result.verdict, "rule": result.rule}
+            return text + "," + members({n: v for n, v in given.items() if v or n == "why"})
         text += ',"result":' + result.result if result.result else ""
         return text + (',"children":' + result.children if result.children else "")
 

@@ -10,7 +10,7 @@ from .logs import SlotLog
 from .products import Made
 from .spec import Rule, Stage
 
-Verdict = Tuple[str, str, str]  # outcome, why, verdict
+Verdict = Tuple[str, str, str, str]  # outcome, why, verdict, the rule that gave it
 
 SIGNALLED: Dict[int, str] = {
     signal.SIGXFSZ: LIMITS[errno.EFBIG],
@@ -31,6 +31,7 @@ class Result(NamedTuple):
     result: str = ""
     children: str = ""
     made: Tuple[Made, ...] = ()
+    rule: str = ""  # whose verdict it is
 
 
 def outcome_of_exit(stage: Stage, argv: Sequence[Any], status: int, log: SlotLog) -> Result:
@@ -75,8 +76,8 @@ def judge_log(stage: Stage, result: Result, text: str, tell: Callable[[str], Non
         if rule.log:
             tell(rule.log.pattern)
         if not rule.log or rule.log.search(text):
-            return result.outcome, rule.why or result.why, rule.verdict
-    return result.outcome, result.why, result.verdict
+            return result.outcome, rule.why or result.why, rule.verdict, rule.name
+    return result.outcome, result.why, result.verdict, ""
 
 
 def _judge_success(stage: Stage, result: Result, text: str, tell: Callable[[str], None]) -> Verdict:
@@ -84,9 +85,9 @@ def _judge_success(stage: Stage, result: Result, text: str, tell: Callable[[str]
     if pattern:
         tell(pattern.pattern)
     if not pattern or pattern.search(text):
-        return "ok", "", ""
+        return "ok", "", "", ""
     why = "the end of the log does not match {!r}, which success requires".format(pattern.pattern)
-    return "error", why, result.verdict
+    return "error", why, result.verdict, ""
 
 
 def _rules_for(stage: Stage, result: Result) -> List[Rule]:

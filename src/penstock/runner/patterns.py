@@ -33,9 +33,9 @@ class Patterns:
 def _judged(attempt: Attempt, result: Result, then: Then, verdict: Any) -> None:
     told, attempt.errand = attempt.errand.told if attempt.errand else "", None
     if verdict is None and attempt.ending:
-        verdict = (*attempt.ending, "")
+        verdict = (*attempt.ending, "", "")
     if verdict is None:
         why = "the rule {!r} took longer than {:g} s on its log: simplify it".format(told, LIMIT_S)
-        verdict = ("error", why, "")
-    outcome, why, verdict = verdict
-    then(attempt, result._replace(outcome=outcome, why=why, verdict=verdict))
+        verdict = ("error", why, "", "")
+    outcome, why, verdict, rule = verdict
+    then(attempt, result._replace(outcome=outcome, why=why, verdict=verdict, rule=rule))

@@ -14,6 +14,7 @@ class Rule(NamedTuple):
     log: Optional[Pattern[str]]
     verdict: str
     why: str
+    name: str
 
 
 class Function(NamedTuple):
@@ -171,7 +172,8 @@ def _function(data: Any) -> Optional[Function]:
 
 
 def _rule(data: Dict[str, Any]) -> Rule:
-    return Rule(data.get("exit"), _pattern(data.get("log")), data["verdict"], data.get("why") or "")
+    name = data.get("name") or ""
+    return Rule(data.get("exit"), _pattern(data.get("log")), data["verdict"], data.get("why") or "", name)
 
 
 def _pattern(text: Optional[str]) -> Optional[Pattern[str]]:

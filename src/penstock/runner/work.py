@@ -26,6 +26,8 @@ class Work:
         self.stage = stages[task["s"]]
         if "limit_s" in task:  # its own, where the stage's was too short before
             self.stage = self.stage._replace(limit_s=task["limit_s"])
+        if "rules" in task:  # those that are about this unit
+            self.stage = self.stage._replace(rules=[self.stage.rules[number] for number in task["rules"]])
         self.unit: int = task["u"]
         self._stages = stages
         self._past = past

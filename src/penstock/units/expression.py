@@ -67,6 +67,10 @@ class Expression:
         except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
             raise DefinitionError(self._explain(error, values)) from None
 
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is true; it is not while a field is unknown, as that of a row which is not in its table yet."""
+        return all(name in values for name in self.names) and bool(self.evaluate(values))
+
     def _explain(self, error: Exception, values: Mapping[str, Any]) -> str:
         empty = [name for name in self.names if values.get(name) is None]
         if empty:
