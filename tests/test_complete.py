@@ -101,6 +101,11 @@ def test_a_number_of_members_may_be_given_itself() -> None:
     assert why("count 2") is None
 
 
+def test_values_of_a_field_may_be_counted_in_place_of_files() -> None:
+    assert why("count 3 of stream") == "2 of 3 values of stream have arrived"
+    assert why("count n of stream", Group({"n": 2}, "", None, 2)) is None
+
+
 def test_a_file_that_cannot_be_named_leaves_the_group_open(tmp_path: Path) -> None:
     assert why("file {n:03d}.done", Group({"n": "x"}, "", None, 0), root=tmp_path) is not None
     assert why("file {n}", Group({"n": "x" * 5000}, "", None, 0), root=tmp_path) is not None

@@ -16,13 +16,13 @@ from penstock.units import Template, read_value
 
 UNITS_S = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 DAY_S = 86_400.0
-FORMS = '"not_before 08:00 next day", "quiet 30min", "file {night}.done" or "count n_subruns"'
+FORMS = '"not_before 08:00 next day", "quiet 30min", "file {night}.done", "count n_subruns" or "count 6 of stream"'
 CLOCK = r"(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])(?P<next> next day)?"
 GRAMMAR = re.compile(
     rf"not_before {CLOCK}"
     r"|quiet (?P<quiet>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>s|min|h|d)"
     r"|file (?P<file>.+)"
-    r"|count (?P<count>[A-Za-z_]\w*|[0-9]{1,9})"
+    r"|count (?P<count>[A-Za-z_]\w*|[0-9]{1,9})(?: of (?P<of>[A-Za-z_]\w*))?"
 )
 
 
@@ -32,7 +32,9 @@ class Group(NamedTuple):
     values: Mapping[str, Any]
     day: str  # the value of its own level, a date where a condition wants one
     newest: float | None  # when a member last came or changed, UTC seconds
-    members: int  # the units under it, or, where it is a unit of many files itself, these
+    members: (
+        int  # the units under it; of a unit of many files, these, or the values that a field has among them
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Condition:
 
     text: str
     count: str | int | None = None  # how many members there will be, or the field that tells it
+    of: str | None = None  # the field of files whose values are counted, in place of the files
     file: Template | None = None
     quiet_s: float | None = None
     not_before: timedelta | None = None  # since the beginning of the group's day
@@ -55,6 +58,7 @@ class Condition:
         return cls(
             text,
             count=int(part["count"]) if part["count"] and part["count"].isdigit() else part["count"],
+            of=part["of"],
             file=Template.parse(part["file"]) if part["file"] else None,
             quiet_s=float(part["quiet"]) * UNITS_S[part["unit"]] if part["quiet"] else None,
             not_before=since_midnight(found) if part["hour"] else None,
@@ -90,7 +94,8 @@ class Condition:
         """Return why a group is not complete yet, given all that it needs; raises DefinitionError for unusable values."""
         if self.count is not None:
             wanted = self.wanted(group)
-            return f"{group.members} of {wanted} members have arrived" if group.members < wanted else None
+            what = f"values of {self.of}" if self.of else "members"
+            return f"{group.members} of {wanted} {what} have arrived" if group.members < wanted else None
         if self.file:
             path = root / self.file.render(group.values, in_path=True)
             return None if os.path.exists(path) else f"{path.name} does not exist yet"

@@ -163,6 +163,7 @@ HEADS = [
     ('[campaign]\nname = "x"\nlevels = ["a"]\n[stage.s]\neach = "a"\ncommand = ["true"]\n', 5, "gives units at the level 'a'"),
     (FILES + 'types = { a = "int" }\n', 6, "the type of 'a' is set by the pattern; write it there, as in {a:d}"),
     (FILES + 'complete = { a = "count sise" }\n', 6, "names 'sise', which is not a level or field there; did you mean 'size'"),
+    (FILES + 'complete = { a = "count 2 of b" }\n', 6, "counts 'b', which is no `many` field of its files"),
     (FILES + 'complete = { a = "file {b}.done" }\n', 6, "names 'b', which is not a level or field there"),
     (FILES + 'complete = { campaign = "not_before 08:00" }\n', 6, "needs a date, and 'campaign' is not one"),
     (FILES.replace("{a}", "{a:d}") + 'complete = { a = "not_before 08:00" }\n', 6, "needs a date, and 'a' is not one"),

@@ -6,13 +6,12 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterator
 
-from penstock.campaign import Campaign, TableSource
+from penstock.campaign import Campaign, FileSource, TableSource
 from penstock.complete import FORMS, Condition, Group
 from penstock.conductor.context import Context
 from penstock.decide import OPEN
 from penstock.errors import DefinitionError
 from penstock.graph import Graph, build
-from penstock.ledger.units import Values
 
 UNCONFIRMED = "members that came last are looked for"
 
@@ -50,7 +49,7 @@ def judged(context: Context) -> Iterator[tuple[int, Condition, str | None]]:
             continue
         condition = Condition.parse(text)
         for row in undone(db, graph, level):
-            group = look_at(db, row, context.values, name, condition)
+            group = look_at(context, row, name, condition)
             yield row["id"], condition, condition.why_open(group, now=context.clock.now(), root=campaign.root)
 
 
@@ -98,13 +97,21 @@ def undone(db: sqlite3.Connection, graph: Graph, level: int) -> list[sqlite3.Row
     ).fetchall()
 
 
-def look_at(
-    db: sqlite3.Connection, row: sqlite3.Row, values: Values, name: str, condition: Condition
-) -> Group:
+def look_at(context: Context, row: sqlite3.Row, name: str, condition: Condition) -> Group:
     """Return what a condition may know of a unit or group."""
-    known = values.of(row)
-    newest, members = members_of(db, row) if condition.of_members else (None, 0)
+    known = context.values.of(row)
+    newest, members = members_of(context.ledger.db, row) if condition.of_members else (None, 0)
+    if condition.of:
+        members = count_values(context.campaign, row, condition.of)
     return Group(known, str(known.get(name, "")), newest, members)
+
+
+def count_values(campaign: Campaign, row: sqlite3.Row, field: str) -> int:
+    """Return how many values a field has among the files of a unit."""
+    patterns = [one.pattern for one in campaign.sources if isinstance(one, FileSource) and field in one.many]
+    paths = json.loads(row["fields"]).get("paths", ())
+    found = (pattern.match(path) for pattern in patterns for path in paths)
+    return len({values[field] for values in found if isinstance(values, dict)})
 
 
 def members_of(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[float | None, int]:

@@ -31,7 +31,7 @@ def assemble(draft: Draft) -> Campaign:
         level = next(iter(definition.close))
         raise places.error(("close", level), f"[close.{level}] is not supported by this version; remove it")
     sources, fields = assemble_sources(definition, draft.root, places)
-    check_complete(definition, fields, places)
+    check_complete(definition, fields, sources, places)
     programs = assemble_programs(definition, draft.root, places)
     check_needs(definition, draft.root, places)
     stages = assemble_stages(definition, fields, places, programs)

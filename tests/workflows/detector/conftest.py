@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import h5py
@@ -32,17 +33,22 @@ class Hutch:
             (self.folder / "experiments.txt").write_text("\n".join(experiments) + "\n")
         return made
 
-    def path(self, experiment: str, run: int, stream: int = 0) -> Path:
+    def path(self, experiment: str, run: int, stream: int = 0, chunk: int = 0) -> Path:
         named = {"instrument": experiment[:3].upper(), "experiment": experiment, "run": run}
-        return self.data / RUNS.format(**named, stream=stream, chunk=0)
+        return self.data / RUNS.format(**named, stream=stream, chunk=chunk)
 
     def take(
-        self, experiment: str, *runs: int, streams: Sequence[int] = (0,), faults: dict[int, str] | None = None
+        self,
+        experiment: str,
+        *runs: int,
+        streams: Sequence[int] = (0,),
+        chunks: Sequence[int] = (0,),
+        faults: dict[int, str] | None = None,
     ) -> None:
         """Write runs with frames."""
         for run in runs:
-            for stream in streams:
-                path = self.path(experiment, run, stream)
+            for stream, chunk in product(streams, chunks):
+                path = self.path(experiment, run, stream, chunk)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 frames = simulate(FRAMES, SHAPE, faults or {5: "dead"}, seed=run).frames
                 with h5py.File(path, "w") as file:

@@ -55,7 +55,7 @@ def test_everything_that_is_asked_for_is_there_and_valid(tmp_path: Path) -> None
     assert init(tmp_path / "c", *words, *more, *STORE).exit_code == 0
     made = written(tmp_path / "c")
     assert list(made["stage"]) == ["split", "status_sums", "status", "dark_sums", "dark", "deploy", "trend"]
-    assert made["units"]["complete"]["run"] == "count 6"
+    assert made["units"]["complete"]["run"] == "count 6 of stream"
     assert made["units"]["derive"] == {"instrument": "upper(experiment[:3])"}
     assert made["units"]["many"] == ["stream"]
     assert made["stage"]["dark"]["params"] == {"mode": "dark"}
@@ -74,6 +74,20 @@ def test_everything_that_is_asked_for_is_there_and_valid(tmp_path: Path) -> None
 def test_with_all_there_is_no_list(tmp_path: Path) -> None:
     assert init(tmp_path / "c", "--data", tmp_path, "--all").exit_code == 0
     assert not (tmp_path / "c/experiments.txt").exists()
+
+
+def test_runs_may_go_to_a_cluster_and_be_done_again_when_they_change(tmp_path: Path) -> None:
+    assert init(tmp_path / "c", "--data", tmp_path, "--scheduler", "lsf", "--changed", "redo").exit_code == 0
+    made = written(tmp_path / "c")
+    assert made["units"]["changed"] == "redo"
+    assert (made["campaign"]["site"], made["site"]["lsf"]) == ("lsf", {"scheduler": "lsf"})
+    checked = subprocess.run([sys.executable, "-m", "penstock", "check"], cwd=tmp_path / "c", check=False)
+    assert checked.returncode == 0
+
+
+def test_files_without_streams_are_counted_themselves(tmp_path: Path) -> None:
+    assert init(tmp_path / "c", "--data", tmp_path / "{experiment}/{run:d}-{chunk}.h5", "--streams", 2)
+    assert written(tmp_path / "c")["units"]["complete"]["run"] == "count 2"
 
 
 @pytest.mark.parametrize(
@@ -127,3 +141,12 @@ def test_a_run_in_parts_is_judged_as_a_whole_one_and_has_the_old_texts(hutch: Hu
     assert sorted(path.name for path in texts.iterdir())[0] == "r0003-ave.txt"
     assert len([*(hutch.folder / "pixel_status/XPP/xpptut15/r0003-sums").glob("*.h5")]) == 5
     assert (hutch.folder / "trend/XPP/xpptut15.csv").read_text().splitlines()[1].startswith("3,120,192,1,,,")
+
+
+def test_a_stream_of_several_chunks_is_one_stream(hutch: Hutch) -> None:
+    hutch.begin(streams=2)
+    hutch.take("xpptut15", 3, streams=(0,), chunks=(0, 1))
+    hutch.take("xpptut15", 4, streams=(0, 1), chunks=(0, 1))
+    assert hutch.penstock("tick").returncode == 0
+    assert "1 of 2 values of stream have arrived" in hutch.penstock("why", "XPP/xpptut15/3").stdout
+    assert "values of stream" not in hutch.penstock("why", "XPP/xpptut15/4").stdout

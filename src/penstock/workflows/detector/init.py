@@ -27,13 +27,16 @@ NO_EXPERIMENT = (
     "# One experiment a line, such as xpptut15; penstock processes the runs of these, and of no others.\n"
 )
 OF_UNITS = """The files of a run are its streams and chunks. A run is new once none of them has changed for `settle`,
-# none is being written, and, if that is said, so many files are there. `penstock detector` shows what there is."""
+# none is being written, and, if that is said, so many streams are there. `penstock detector` shows what there is."""
 OF_EXPERIMENTS = (
     f"Which experiments are controlled: those in {LIST} beside this file, or all if there is no such file."
 )
 OF_PROCESS = """A standing process: every new run of a controlled experiment. docs/howto/detector.md lists the settings
 # that `params` may have. Another table of this kind, with another name, is another process. The products are optional
 # as runs that are only marked as processed have none."""
+OF_SITE = (
+    "Where runs are processed; docs/howto/clusters.md lists the keys: queue, setup lines, limits and others."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Shape:
     texts: bool = False
     jobs: int | None = None  # runs at a time
     store: Store | None = None
+    changed: str | None = None  # what becomes of runs whose files change after they were processed
+    scheduler: str | None = None  # where they are processed
 
 
 def read_processes(texts: tuple[str, ...]) -> dict[str, str]:
@@ -115,7 +120,7 @@ def write_campaign(
 def render_definition(name: str, pattern: str, shape: Shape) -> Iterator[str]:
     """Give the tables of `penstock.toml`."""
     levels = ["instrument", "experiment", "run", *(["part"] if shape.part_frames else [])]
-    yield table("campaign", {"name": name, "levels": levels, "fair": "experiment"})
+    yield table("campaign", {"name": name, "levels": levels, "site": shape.scheduler, "fair": "experiment"})
     yield table("units", _units(pattern, shape), note=OF_UNITS)
     listing = "penstock.workflows.detector.experiments:list_experiments"
     yield table("units.experiment", {"python": listing, "types": {"controlled": "bool"}}, note=OF_EXPERIMENTS)
@@ -129,12 +134,17 @@ def render_definition(name: str, pattern: str, shape: Shape) -> Iterator[str]:
     if shape.store:
         yield _deploy(first, shape.store)
     yield _trend(first)
+    if shape.scheduler:
+        yield table(f"site.{shape.scheduler}", {"scheduler": shape.scheduler}, note=OF_SITE)
 
 
 def _units(pattern: str, shape: Shape) -> dict[str, Any]:
-    whole = {"run": f"count {shape.streams}"} if shape.streams else {}
     derive = None if "{instrument" in pattern else {"instrument": "upper(experiment[:3])"}
     many = [name for name in ("stream", "chunk") if f"{{{name}" in pattern]
+    count = (
+        f"count {shape.streams}{' of stream' if 'stream' in many else ''}"  # a stream may have several files
+    )
+    whole = {"run": count} if shape.streams else {}
     return {
         "files": pattern,
         "many": many or None,
@@ -142,6 +152,7 @@ def _units(pattern: str, shape: Shape) -> dict[str, Any]:
         "settle": shape.settle,
         "partial": shape.partial or None,
         "complete": whole | {"experiment": f"quiet {shape.quiet}"},
+        "changed": shape.changed,
     }
 
 
@@ -185,6 +196,7 @@ def _trend(process: str) -> str:
         "members": "done",
         "params": {"pages": f"../../{process}/{PLACE}.html"},
         "products": {"page": f"{place}.html", "picture": f"{place}.png", "table": f"{place}.csv"},
+        "optional": ["page", "picture", "table"],
         "setup": SETUP,
     }
     note = "How the pixels of an experiment went, from run to run; made anew as runs come."

@@ -41,7 +41,7 @@ __all__ = ["demo", "group", "init"]
     help="A standing process, and its mode: robust, classic or dark; several are possible [pixel_status=robust].",
 )
 @click.option(
-    "--streams", type=click.IntRange(1), help="A run has at least so many files; fewer are incomplete."
+    "--streams", type=click.IntRange(1), help="A run has so many streams; one with fewer is incomplete."
 )
 @click.option("--settle", default="60s", show_default=True, help="A file is at rest after so long.")
 @click.option(
@@ -59,6 +59,15 @@ __all__ = ["demo", "group", "init"]
     "--part-frames", type=click.IntRange(2), help="Cut runs into parts of so many frames, merged afterwards."
 )
 @click.option("--texts", is_flag=True, help="Also write the old text files of each run.")
+@click.option(
+    "--changed",
+    type=click.Choice(["ask", "redo", "ignore"]),
+    help="What becomes of a run whose files change after it was processed: it is stale until you say `penstock redo`"
+    " [ask], is processed again by itself, or is left as it is.",
+)
+@click.option(
+    "--scheduler", metavar="NAME", help="Process runs on this cluster: lsf, slurm, … [on this machine]."
+)
 @click.option("--jobs", type=click.IntRange(1), help="A process has at most so many runs queued and running.")
 @click.option(
     "--calib",
