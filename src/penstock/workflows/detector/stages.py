@@ -117,19 +117,23 @@ def deploy(task: Task) -> dict[str, Any]:
 def trend(task: Task) -> dict[str, Any]:
     """Show how the pixels went from run to run (each = "experiment", after = the process, members = "done").
 
-    Products `page` (HTML), `picture` (PNG) and `table` (CSV, a run a line). `params.pages` says where the page of a run
-    is, as seen from `page`, with placeholders.
+    Products `page` (HTML), `picture` (PNG) and `table` (CSV, a run a line); none if no run has a result. `params.pages`
+    says where the page of a run is, as seen from `page`, with placeholders.
     """
+    made = [path for path in _inputs(task) if path.suffix == ".h5"]
+    if not made:
+        task.log("nothing to show: all runs were only marked as processed")
+        return {}
     from penstock.units import Template
     from penstock.workflows.detector.trend import read_trend, write_trend
 
-    runs = read_trend(path for path in _inputs(task) if path.suffix == ".h5")
+    runs = read_trend(made)
     title = f"Pixels of {'/'.join(map(str, task.key))}, run by run"
     pages, (instrument, experiment, *_) = task.params.get("pages"), task.key
     named = {"instrument": instrument, "experiment": experiment}
     link = (lambda run: Template.parse(pages).render(named | {"run": run}, in_path=True)) if pages else None
-    made = {name: task.product(name) for name in ("picture", "table")}
-    write_trend(task.product("page"), runs, title, **made, link=link)
+    beside = {name: task.product(name) for name in ("picture", "table")}
+    write_trend(task.product("page"), runs, title, **beside, link=link)
     return {"runs": len(runs), "judged": sum(run.judged for run in runs)}
 
 
