@@ -1,10 +1,15 @@
-"""The rate and the memory of the pixel status, beside the plainest numpy pass over the same file.
+"""The rate and the memory of the pixel status, beside the plainest numpy pass over the same files.
 
-    python bench/detector.py [--frames 1000] [--shape 512x1024] [--chunk 32] [--rounds 3] [--dtype uint16]
+    python -m bench.detector [--frames 1000] [--streams 4] [--shape 512x1024] [--chunk 32] [--rounds 5] [--dtype uint16]
 
 The plain pass reads the same chunks and adds up sum and sum of squares, nothing else: no range, no extremes, no limits.
-Each contestant is a process of its own; they take turns, and of each figure the least of all rounds counts. Imports and
-the making of the file are not timed.
+Two workers share one run, by frames, and what they have is merged and judged. The two of the plain pass take half of the
+frames each and give nothing back: what this machine can give two processes at most.
+
+Each contestant is a process of its own; they take turns, so that each ratio is of neighbours in time, and each figure
+is the median of all rounds. Imports and the making of the file are not timed. Others who use the cores meanwhile take
+from two workers what they do not take from one; so there is also the longest path: the CPU of what cannot be side by side
+and of the slower worker, which is the wall time on cores of its own.
 """
 
 from __future__ import annotations
@@ -14,60 +19,20 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from statistics import median
 
-PEAK = """
-def peak_mb():
-    # not ru_maxrss: Linux keeps that of the parent across fork and exec
-    lines = open("/proc/self/status").read().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-"""
+from bench.table import Row, render
 
-PLAIN = """
-import json, os, sys, time
-import h5py, numpy as np
-before = sum(os.times()[:4])
-path, chunk = sys.argv[1], int(sys.argv[2])
-begun = time.perf_counter()
-with h5py.File(path) as file:
-    data = file["entry/data/data"]
-    total, squares = np.zeros(data.shape[1:]), np.zeros(data.shape[1:])
-    for first in range(0, len(data), chunk):
-        frames = data[first:first + chunk].astype(np.float64)
-        total += frames.sum(axis=0)
-        squares += (frames * frames).sum(axis=0)
-    mean = total / len(data)
-    rms = np.sqrt(squares / len(data) - mean * mean)
-print(json.dumps({"s": time.perf_counter() - begun, "cpu": sum(os.times()[:4]) - before, "mb": peak_mb()}))
-"""
+PLAINEST, TWO = "plain numpy", "{}, 2 workers"
+CONTESTANTS = {PLAINEST: "plain", "classic": "classic", "robust": "robust"}
+HEADINGS = (
+    *("", "wall s", "CPU s", "longest path, s", "GB/s", "× plain numpy, by path"),
+    *("× one worker, by wall", "… by path", "peak MB beside imports"),
+)
 
-OURS = """
-import json, os, sys, time
-from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
-from penstock.workflows.detector.frames import open_run
-from penstock.workflows.detector.passes import measure, sum_part
-from penstock.workflows.detector.settings import Settings
-from penstock.workflows.detector.status import judge
-path, chunk, mode, workers = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-chosen = Settings(mode=mode)
-start, before = peak_mb(), sum(os.times()[:4])
-def part(ends):
-    return sum_part(open_run([path]), chosen, first=ends[0], last=ends[1], size=chunk)
-begun = time.perf_counter()
-if workers == 1:
-    measure(open_run([path]), chosen, size=chunk)
-else:
-    n = len(open_run([path]))
-    with ProcessPoolExecutor(workers) as pool:
-        first, *others = pool.map(part, [(n * i // workers, n * (i + 1) // workers) for i in range(workers)])
-    for each in others:
-        first.merge(each)
-    judge(first, chosen)
-print(json.dumps({"s": time.perf_counter() - begun, "cpu": sum(os.times()[:4]) - before, "mb": peak_mb(), "start": start}))
-"""
+Round = dict[str, dict[str, float]]
 
 
 def make_run(path: Path, frames: int, shape: tuple[int, ...], dtype: str) -> int:
@@ -86,59 +51,69 @@ def make_run(path: Path, frames: int, shape: tuple[int, ...], dtype: str) -> int
     return path.stat().st_size
 
 
-def run(code: str, *words: object) -> dict[str, Any]:
-    """Run code in a fresh process; give the figures that it prints."""
-    command = [sys.executable, "-c", PEAK + code, *map(str, words)]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+def run(mode: str, chunk: int, workers: int, paths: Sequence[Path]) -> dict[str, float]:
+    """Run a contestant in a fresh process; give the figures that it prints."""
+    command = [sys.executable, "-m", "bench.detector_passes", mode, str(chunk), str(workers)]
+    done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
 
 
-def compete(path: Path, chunk: int, rounds: int) -> dict[str, dict[str, Any]]:
-    """Run all contestants in turn."""
-    contests = {
-        "plain numpy": (PLAIN,),
-        "classic": (OURS, "classic", 1),
-        "robust": (OURS, "robust", 1),
-        "classic, 2 workers": (OURS, "classic", 2),
-        "robust, 2 workers": (OURS, "robust", 2),
-    }
-    taken: dict[str, list[dict[str, Any]]] = {name: [] for name in contests}
+def compete(paths: Sequence[Path], chunk: int, rounds: int) -> list[Round]:
+    """Run all contestants in turn, one worker and two right after each other."""
+    found: list[Round] = []
     for _ in range(rounds):
-        for name, (code, *words) in contests.items():
-            taken[name].append(run(code, path, chunk, *words))
-    return {name: {key: min(one[key] for one in each) for key in each[0]} for name, each in taken.items()}
+        each: Round = {}
+        for name, mode in CONTESTANTS.items():
+            each[name] = run(mode, chunk, 1, paths)
+            each[TWO.format(name)] = run(mode, chunk, 2, paths)
+        found.append(each)
+    return found
 
 
-def table(found: dict[str, dict[str, Any]], size: int) -> Iterator[str]:
-    """Write a line a contestant: seconds, bytes a second, beside the plain pass, peak memory."""
-    plain = found["plain numpy"]["s"]
-    for name, figures in found.items():
-        rate = f"{size / 1e9 / figures['s']:6.2f} GB/s{plain / figures['s']:7.2f} × plain"
-        yield f"{name:20}{figures['s']:8.2f} s{rate}{figures['cpu']:8.2f} CPU-s{figures['mb']:8.0f} MB peak"
-    for mode in ("classic", "robust"):
-        two = found[f"{mode}, 2 workers"]
-        wall, work = (found[mode][each] / two[each] for each in ("s", "cpu"))
-        yield f"{mode}: 2 workers are {wall:.2f} times as fast as one; on cores of their own {2 * work:.2f} at most"
-        yield f"{mode}: {found[mode]['mb'] - found[mode]['start']:.0f} MB more than with the imports alone"
+def tell(found: list[Round], size: int) -> Iterator[str]:
+    """Write a line a contestant; ratios are medians of those of each round."""
+
+    def figure(name: str, key: str) -> float:
+        return median(each[name][key] for each in found)
+
+    def ratio(slow: str, fast: str, key: str) -> str:
+        return f"{median(each[slow][key] / each[fast][key] for each in found):.2f}"
+
+    rows: list[Row] = [HEADINGS]
+    for one in CONTESTANTS:
+        for name in (one, two := TWO.format(one)):
+            wall, cpu, path = (f"{figure(name, key):.2f}" for key in ("s", "cpu", "path"))
+            faster = [ratio(one, two, key) if name == two else "" for key in ("s", "path")]
+            memory = "" if name == two else f"{figure(name, 'mb'):.0f}"
+            rate = f"{size / 1e9 / figure(name, 's'):.2f}"
+            rows.append((name, wall, cpu, path, rate, ratio(PLAINEST, name, "path"), *faster, memory))
+    yield from render(rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--frames", type=int, default=1000)
+    parser.add_argument("--frames", type=int, default=1000, help="of a stream")
+    parser.add_argument("--streams", type=int, default=4, help="of the run; all are links to one file")
     parser.add_argument("--shape", default="512x1024", help="of a frame")
     parser.add_argument("--chunk", type=int, default=32, help="frames that are read at once")
-    parser.add_argument("--rounds", type=int, default=3, help="of which the least counts")
+    parser.add_argument("--rounds", type=int, default=5, help="of which the median counts")
     parser.add_argument("--dtype", default="uint16")
     chosen = parser.parse_args()
     shape = tuple(map(int, chosen.shape.split("x")))
     with tempfile.TemporaryDirectory(prefix="bench-detector-") as folder:
-        path = Path(folder, "run.h5")
-        size = make_run(path, chosen.frames, shape, chosen.dtype)
+        paths = [Path(folder, f"run-s{stream:02d}.h5") for stream in range(chosen.streams)]
+        size = make_run(paths[0], chosen.frames, shape, chosen.dtype)
+        for path in paths[1:]:
+            path.hardlink_to(paths[0])
         print(
-            f"{chosen.frames} frames of {chosen.shape} {chosen.dtype}, {size / 1e6:.0f} MB, {chosen.chunk} at once"
+            f"{chosen.frames * chosen.streams:,} frames of {chosen.shape} {chosen.dtype} in {chosen.streams} streams,"
+            f" {size * chosen.streams / 1e9:.1f} GB, read in chunks of {chosen.chunk} frames,"
+            f" {size * chosen.chunk / chosen.frames / 1e6:.0f} MB; {chosen.rounds} rounds, medians:\n"
         )
-        print(*table(compete(path, chosen.chunk, chosen.rounds), size), sep="\n")
+        found = compete(paths, chosen.chunk, chosen.rounds)
+        print(*tell(found, size * chosen.streams), sep="\n")
 
 
 if __name__ == "__main__":

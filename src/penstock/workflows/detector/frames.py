@@ -103,13 +103,14 @@ class Run:
         return self._gather(np.arange(min(number, len(self))))
 
     def _gather(self, wanted: NDArray[np.int64]) -> NDArray[Any]:
-        made, begin, quiet = [], 0, Run(self.pieces)
+        made, begin, count, quiet = np.empty((len(wanted), *self.shape), self.dtype), 0, 0, Run(self.pieces)
         for piece in self.pieces:
             inside = wanted[(wanted >= begin) & (wanted < begin + len(piece.places))] - begin
-            room = np.empty((max(1, len(inside)), *self.shape), self.dtype)
-            made += [frames.copy() for frames in quiet._read(piece, piece.places[inside], room)]
+            for frames in quiet._read(piece, piece.places[inside], made[count:]):
+                made[count : count + len(frames)] = frames  # less than were wanted if some were left out
+                count += len(frames)
             begin += len(piece.places)
-        return np.concatenate(made) if made else np.empty((0, *self.shape), self.dtype)
+        return made[:count]
 
     def _read(self, piece: Piece, places: NDArray[np.int64], room: NDArray[Any]) -> Iterator[NDArray[Any]]:
         if not len(places):
