@@ -30,6 +30,7 @@ LAYERS = (
     {"conductor"},
     {"report", "explain"},
     {"provenance"},  # where files come from
+    {"closing"},  # what closes a group
     {"record"},  # what may be read and asked
     {"build"},  # the Python API, which also runs
     {"testing"},

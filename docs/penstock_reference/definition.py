@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from penstock.conductor.completeness import FORMS
-from penstock.config import amounts, channels, models, sitetables
+from penstock.config import amounts, channels, closetables, models, sitetables
 from penstock.config.sources import FILE_FIELDS, GROUP_FIELDS
 from penstock.units.expression import FUNCTIONS
 from penstock.units.formats import DIRECTIVES
@@ -29,6 +29,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[site.NAME]": models.SiteTable,
     "partitions": sitetables.PartitionTable,
     "[program.NAME]": models.ProgramTable,
+    "[close.LEVEL]": closetables.CloseTable,
     "[notify.NAME]": channels.ChannelTable,
     "password": channels.SecretTable,
 }
@@ -52,6 +53,8 @@ WRITTEN = {
     "success": 'as in `success = { log = "finished normally" }`',
     "partitions": 'of a site, as in `partitions = [{ name = "short", max_walltime = "1h" }, { name = "gpu", gpus = 4 }]`: a job'
     " gets the first that is large enough",
+    "[close.LEVEL]": "how the groups of a level end: [close a night](../howto/closing.md). A step is a word, or a table with"
+    ' what it names, as in `steps = ["verify", { merge = "nightly" }, { seal = "closed/{night}" }]`',
     "[notify.NAME]": "how people are told what happens: by e-mail, webhook or program."
     " [What is told, and when](../howto/unattended.md#who-is-told)",
     "password": 'as in `password = { file = "~/.config/lab/smtp" }`; so is `secret_url`',
@@ -132,8 +135,7 @@ def keys_of(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
 def _top() -> Iterator[tuple[str, str]]:
     for name, field in keys_of(models.Definition):
         keyed = {name: f"[{name}.NAME]" for name in ("stage", "program", "site")} | {"close": "[close.LEVEL]"}
-        later = " (not in this version)" if name == "close" else ""
-        yield keyed.get(name, f"[{name}]"), sentence((field.description or "") + later)
+        yield keyed.get(name, f"[{name}]"), sentence(field.description or "")
 
 
 def _section(heading: str, model: type[BaseModel]) -> str:

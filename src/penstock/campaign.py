@@ -137,6 +137,18 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
+class Closing:
+    """What a stage is of a closing: a step of the end of a group, and when the first one may begin."""
+
+    step: str
+    about: str = ""  # what the step names
+    is_first: bool = False
+    not_before: str | None = None  # "08:00 next day", of the group's own day
+    time_zone: str = "UTC"
+    members: tuple[str, ...] = ()  # the stages of what is closed, but for those that the closing runs itself
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """What is done at a level."""
 
@@ -188,6 +200,7 @@ class Stage:
     )  # file of the campaign that is run → digest
     programs: tuple[Program, ...] = ()  # those that its command names
     needs: tuple[str, ...] = ()  # files, folders and patterns that it reads without naming them
+    closing: Closing | None = None  # it is a step of a closing, which no [stage.NAME] says
     digest: str = ""
 
     @property

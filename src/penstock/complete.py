@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,10 +154,10 @@ def last_hour(clock: str, now: float) -> float:
     return today if today <= now else today - DAY_S
 
 
-def moment_on(day: str, after: timedelta) -> datetime:
-    """Return so long after the beginning of a group's day, UTC; raises DefinitionError if its value is not a date."""
+def moment_on(day: str, after: timedelta, zone: tzinfo = UTC) -> datetime:
+    """Return so long after the beginning of a group's day, by the clocks of a zone; raises DefinitionError if it is no date."""
     try:
-        return datetime.fromisoformat(day[:10]).replace(tzinfo=UTC) + after
+        return (datetime.fromisoformat(day[:10]) + after).replace(tzinfo=zone)
     except (ValueError, OverflowError):
         raise DefinitionError(
             f"{day!r} is not a date such as 2020-01-17: `not_before` and `deadline` need a level of days"

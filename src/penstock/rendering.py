@@ -80,7 +80,8 @@ class Renderer:
         data: dict[str, Any] = {"u": unit, "s": self.stage.name, "k": label, "key": key}
         self.copied, self.shared = list[str](), list[str]()
         if self.stage.python:
-            data |= {"fields": self.fields(values), "inputs": self.python_inputs(inputs)}
+            read = {} if self.stage.closing else self.python_inputs(inputs)  # a closing asks the record
+            data |= {"fields": self.fields(values), "inputs": read}
         else:
             data |= self.command(values, inputs)
         if products:

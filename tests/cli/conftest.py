@@ -46,8 +46,8 @@ def penstock() -> Callable[..., Result]:
     return invoke
 
 
-def invoke(*words: object) -> Result:
-    return CliRunner().invoke(cli, [str(word) for word in words], prog_name="penstock")
+def invoke(*words: object, typed: str | None = None) -> Result:
+    return CliRunner().invoke(cli, [str(word) for word in words], input=typed, prog_name="penstock")
 
 
 @pytest.fixture(scope="session")

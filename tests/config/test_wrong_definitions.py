@@ -116,7 +116,6 @@ CASES = [
     ('[stage.a]\neach = "file"\npython = "a:b"\nexpands = "file"\n', 10, "as it is at the finest"),
     ('[stage.a]\neach = "night"\npython = "a:b"\nexpands = "rum"\n', 10, "did you mean 'run'?"),
     ('[stage."a b"]\neach = "night"\npython = "a:b"\n', 7, "it must be a name of letters"),
-    ("[close.night]\n", 7, "[close.night] is not supported"),
     ("[stge.a]\n", 7, "the definition has no key 'stge'; did you mean 'stage'?"),
     ('[units.file]\ntable = "x.csv"\n', 8, "the level 'file' has two sources; join them"),
     ('[stage.a]\neach = "run"\npython = "a:b"\nexpands = "file"\n', 10, "the level 'file' has a source already"),

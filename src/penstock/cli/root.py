@@ -43,6 +43,8 @@ COMMANDS = {
     "unmark": "Take back a mark.",
     "archive": "Put units away whose data leave the disk on purpose.",
     "unarchive": "Bring archived units back.",
+    "close": "Close a group now, or check a closed one.",
+    "reopen": "Open a closed group.",
     "metrics": "Print numbers for Prometheus.",
     "report": "Show what the stages used, and suggest what to request.",
     "site": "Show and test the sites where jobs run.",
@@ -67,6 +69,7 @@ GROUPS = {
         "fetch",
     ),
     "Decide": ("retry", "redo", "cancel", "veto", "unveto", "mark", "unmark", "archive", "unarchive"),
+    "Close groups": ("close", "reopen"),
     "Sites and the record": ("site", "ledger"),
 }
 

@@ -26,6 +26,7 @@ from penstock.ledger.deadlines import check_deadlines
 from penstock.ledger.locations import sites_with_files
 from penstock.ledger.order import wake
 from penstock.ledger.outbox import announce_digest, announce_recovery
+from penstock.ledger.reopening import begin_due
 from penstock.ledger.requests import Requests
 
 Observe = Callable[[Ledger], None]
@@ -33,6 +34,7 @@ Observe = Callable[[Ledger], None]
 ALWAYS, NEVER = 0.0, float("inf")
 OBSERVE_S = 0.2
 TELL_S = 60.0
+CLOSE_S = 10.0
 LOOKED = "products.looked"  # in `meta`: when one who watches last looked at the products
 
 
@@ -208,6 +210,15 @@ def bring_back(crew: Crew, turn: Turn) -> float:
     return NEVER
 
 
+def close(crew: Crew, turn: Turn) -> float:
+    """Let closings begin that had to wait for a time of the day."""
+    graph = crew.context.graph
+    if not any(stage.closing and stage.closing.not_before for stage in graph.stages.values()):
+        return NEVER
+    begin_due(crew.ledger, graph, crew.clock.now())
+    return turn.at + CLOSE_S
+
+
 def redo(crew: Crew, turn: Turn) -> float:
     """Make stale tasks ready again where that was requested: all of them, or those marked for it."""
     scope = crew.context.scope
@@ -261,5 +272,5 @@ Step = Callable[[Crew, Turn], float]
 
 #: Ends come before what they make ready, and what is found before what is given out: a chain goes on within one turn.
 STEPS: tuple[Step, ...] = (
-    apply_requests, collect, reconcile, bring_home, discover, look_after, bring_back, redo, submit, tell, publish, show,
+    apply_requests, collect, reconcile, bring_home, discover, look_after, bring_back, close, redo, submit, tell, publish, show,
 )  # fmt: skip

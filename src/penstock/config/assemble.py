@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.campaign import Campaign, Partition, Site, Stage
 from penstock.config.channels import channels_of, check_heartbeat
+from penstock.config.closing import closings_of, with_steps
 from penstock.config.completeness import check_complete
 from penstock.config.digest import digest_stages
 from penstock.config.draft import Draft
@@ -27,14 +28,13 @@ def assemble(draft: Draft) -> Campaign:
     tables, overridden = apply_overrides(draft.tables, draft.overrides)
     places = Places(draft.file, draft.lines, overridden)
     definition = shaped(tables, places)
-    if definition.close:
-        level = next(iter(definition.close))
-        raise places.error(("close", level), f"[close.{level}] is not supported by this version; remove it")
     sources, fields = assemble_sources(definition, draft.root, places)
     check_complete(definition, fields, sources, places)
     programs = assemble_programs(definition, draft.root, places)
     check_needs(definition, draft.root, places)
-    stages = assemble_stages(definition, fields, places, programs)
+    closings = closings_of(definition, fields, places)
+    stages = assemble_stages(with_steps(definition, closings, fields), fields, places, programs)
+    stages = tuple(replace(stage, closing=closings.get(stage.name)) for stage in stages)
     sites = _sites(definition, places)
     default = _default_site(definition, places)
     stages = in_containers(stages, sites, default)

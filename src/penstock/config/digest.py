@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.campaign import DIGESTS, FileSource, Source, Stage
+from penstock.config.closing import is_step
 from penstock.config.code import Code
 from penstock.config.commands import Commands
 from penstock.config.programs import find_needs
@@ -43,6 +44,16 @@ def digested_stage(stage: Stage, commands: Commands) -> Stage:
 
 def digest_of_stage(stage: Stage) -> str:
     """Digest what a stage does, not how it is run: no resources, batch, workers, site or retry."""
+    return DIGESTS + hashlib.sha256(json.dumps(meaning_of(stage), sort_keys=True).encode()).hexdigest()
+
+
+def meaning_of(stage: Stage) -> dict[str, Any]:
+    """Return what a digest is of; of a step of a closing that does not depend on the stages that are closed."""
+    if stage.closing:
+        return {
+            "step": [stage.closing.step, stage.closing.about],
+            "products": [[p.name, p.path.text] for p in stage.products],
+        }
     meaning: dict[str, Any] = {
         "command": [template.text for template in stage.command],
         "shell": stage.shell,
@@ -58,6 +69,7 @@ def digest_of_stage(stage: Stage) -> str:
                 *([a.products] if a.products else []),
             ]
             for a in stage.after
+            if not is_step(a.stage)
         ],
         "with": stage.follows,
         "where": stage.where.text if stage.where else None,
@@ -72,4 +84,4 @@ def digest_of_stage(stage: Stage) -> str:
         meaning["programs"] = [[p.name, p.build, p.executable, p.files] for p in stage.programs]
     if stage.container:
         meaning["container"] = stage.container
-    return DIGESTS + hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
+    return meaning

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from penstock.config.channels import ChannelTable
+from penstock.config.closetables import CloseTable
 from penstock.config.fieldtypes import (
     MOST,
     Batch,
@@ -336,7 +337,7 @@ class Definition(Table):
     notify: Annotated[
         dict[StageName, ChannelTable], Field(description="how people are told what happens, by name")
     ] = {}
-    close: Annotated[dict[str, dict[str, Any]], Field(description="the end of a group, by level")] = {}
+    close: Annotated[dict[Name, CloseTable], Field(description="the end of a group, by level")] = {}
 
 
 @contextmanager

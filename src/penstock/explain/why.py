@@ -13,6 +13,7 @@ from penstock.decide import DOUBTFUL
 from penstock.display import Labels, count, show_command, show_duration, show_process, show_time, visible
 from penstock.explain.changed import changed_inputs
 from penstock.explain.find import find_stage
+from penstock.ledger.closings import LATE
 from penstock.ledger.experience import absence_of, experience_of, notes_on
 from penstock.ledger.order import full
 from penstock.ledger.reading.decided import archived_of
@@ -168,6 +169,8 @@ class _Reader:
                 default, remedy = _STATES[task["state"]]
                 if task["state"] == "failed" and not tried:
                     remedy = "{retry}"
+                if (task["why"] or "").startswith(LATE):
+                    remedy = "it runs in a group that is open"
                 if (task["why"] or "").endswith(DOUBTFUL):
                     remedy = "`penstock run --stale` makes that again"
                 why = (task["why"] or default) + self._kept(task)

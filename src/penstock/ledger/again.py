@@ -11,7 +11,7 @@ from penstock.ledger.readiness import propagate
 from penstock.ledger.requests import Requests, insert
 from penstock.ledger.units import ROOT
 
-AGAIN = ("veto", "unveto", "cancel", "retry", "mark", "unmark", "archive", "unarchive")
+AGAIN = ("veto", "unveto", "cancel", "retry", "mark", "unmark", "archive", "unarchive", "close", "reopen")
 """Others had their effect in jobs, or are to be asked for again."""
 ANSWER = "taken from actions.jsonl"
 

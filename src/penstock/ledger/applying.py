@@ -17,6 +17,7 @@ from penstock.ledger.events import Chunk, Event, Task, parse_events
 from penstock.ledger.inputs import digests_of
 from penstock.ledger.marks import is_whole, note_marked
 from penstock.ledger.readiness import Touched, propagate
+from penstock.ledger.reopening import settle_closed
 from penstock.ledger.unitchanges import admit
 from penstock.ledger.units import Child, Values, insert_children
 
@@ -117,6 +118,7 @@ class Applier:
         self.apply_doubts(changed, doubtful)
         self.apply_starts(life, chunk, piece.away)
         touched = self.apply_gives(life, chunk.gives)
+        settle_closed(self.db, self.graph, changed, touched)
         propagate(self.db, self.graph, changed, touched)
 
     def hold(self, life: sqlite3.Row, chunk: Chunk) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from penstock.decide import OPEN, Upstream, Verdict, readiness
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
+from penstock.ledger.closings import closed_above, held_back
 from penstock.ledger.history import append_with
 from penstock.ledger.inputs import NOTHING, digests_of, members_of, seen_along
 from penstock.ledger.rebasing import former_digests
@@ -125,6 +126,7 @@ def judge(
     verdicts = overruled(db, graph, stage, list(resting))
     free = [u for u, row in resting.items() if u not in verdicts and row["state"] != "failed"]
     verdicts |= verdicts_of(db, graph, stage, free)
+    verdicts |= held_back(db, graph, stage, [u for u in free if verdicts[u].state == "ready"])
     moves = [
         tasks.Move(unit, resting[unit]["state"], verdict.state, verdict.why)
         for unit, verdict in verdicts.items()
@@ -170,6 +172,9 @@ def look_again(
     `reasons` may say more precisely what changed about a unit.
     """
     done = may_run(db, graph, stage, done)
+    if graph.stages[stage].closing:
+        closed = closed_above(db, graph, stage, done)
+        done = [unit for unit in done if unit not in closed]
     if not done:
         return []
     before = doubtful_among(db, graph, stage, done) if any_stale(db, graph.ids[stage]) else set[int]()
@@ -246,7 +251,8 @@ def redo(db: sqlite3.Connection, graph: Graph, stage: str, whys: Mapping[int, st
 
 def redoable(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> list[int]:
     """Return the done tasks that may be made ready again: no upstream is being made, no reader is active."""
-    possible, never = may_run(db, graph, stage, units), overruled(db, graph, stage, units)
+    possible = may_run(db, graph, stage, units)
+    never = overruled(db, graph, stage, units) | held_back(db, graph, stage, possible)
     return [unit for unit in possible if unit not in never and not read_now(db, graph, stage, unit)]
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from penstock.display import Labels, count, them
 from penstock.graph import Graph
 from penstock.ledger import Ledger, tasks
+from penstock.ledger.closings import closed_above, say_group
 from penstock.ledger.history import append_with
 from penstock.ledger.products import ALTERED, marked
 from penstock.ledger.readiness import dependents, overruled
@@ -134,7 +135,9 @@ def split(ledger: Ledger, graph: Graph, selected: Chosen) -> tuple[Chosen, list[
             if unit in archived:
                 remedy = f"bring it back with `{archived[unit].undoing(labels)}`"
             left.append(Left(stage, unit, verdict.why or verdict.state, remedy))
-        chosen[stage] = [unit for unit in units if unit not in never]
+        closed = closed_above(ledger.db, graph, stage, [unit for unit in units if unit not in never])
+        left += [Left(stage, unit, *say_group(ledger.db, labels, group)) for unit, group in closed.items()]
+        chosen[stage] = [unit for unit in units if unit not in never and unit not in closed]
     return {stage: units for stage, units in chosen.items() if units}, left
 
 

@@ -25,6 +25,7 @@ from penstock.ledger.marks import mark, unmark
 from penstock.ledger.pauses import note_resumed
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.redoing import choose, mark_again, mark_compared
+from penstock.ledger.reopening import close, reopen
 from penstock.ledger.stored import stored_campaign, stored_graph
 from penstock.ledger.unitchanges import retry_failed, veto_tasks
 from penstock.ledger.units import ROOT, Values
@@ -143,7 +144,7 @@ class Requests:
         actions: dict[str, Callable[[Target, str, float], str]] = {
             "retry": self.retry, "cancel": self.cancel, "veto": self.veto, "unveto": self.unveto, "redo": self.redo,
             "fetch": self.fetch, "compared": self.compared, "down": self.down, "mark": self.mark, "unmark": self.unmark,
-            "archive": self.archive, "unarchive": self.unarchive,
+            "archive": self.archive, "unarchive": self.unarchive, "close": self.close, "reopen": self.reopen,
         }  # fmt: skip
         action = actions.get(request["action"])
         if action is None:
@@ -299,6 +300,14 @@ class Requests:
         """Bring archived units back."""
         values = Values(self.db, stored_campaign(self.ledger))
         return unarchive(self.db, self.graph, values, target, by, self.touched)
+
+    def close(self, target: Target, by: str, now: float) -> str:
+        """Close a group, whatever the conditions of its level say."""
+        return close(self.db, self.graph, target["unit"], by, target.get("why", ""), self.touched)
+
+    def reopen(self, target: Target, by: str, now: float) -> str:
+        """Open a closed group."""
+        return reopen(self.db, self.graph, target["unit"], by, target.get("why", ""), self.touched)
 
     def down(self, target: Target, by: str, now: float) -> str:
         """Do nothing here: the conductor that sees it stops."""

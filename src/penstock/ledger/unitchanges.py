@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
+from penstock.ledger.closings import new_in_closed
 from penstock.ledger.evaluating import forget_wrong, work_out
 from penstock.ledger.history import Entry, append
 from penstock.ledger.inputs import leaves_vanished
@@ -118,6 +119,7 @@ def add_tasks(
         sql = "SELECT * FROM unit WHERE id > ? AND level = ?"
         add_links(db, graph, values, edge, db.execute(sql, (after, graph.stages[stage].level)).fetchall())
     veto_new(db, graph, stage, [row["id"] for row in new])
+    touched.add(stage, new_in_closed(db, graph, stage, after))
     for units in candidates(db, graph, stage, after=after) if graph.first_state(stage) == "waiting" else ():
         touched.add(stage, units)
     for edge in graph.downstreams[stage]:

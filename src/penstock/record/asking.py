@@ -18,9 +18,12 @@ from penstock.explain.find import ROOT
 from penstock.ledger import Ledger
 from penstock.ledger.hosts.lease import find_holder
 
-ACTIONS = ("retry", "cancel", "veto", "unveto", "redo", "fetch", "mark", "unmark", "archive", "unarchive")
-REASONED = ("veto", "mark", "archive")  # which others will ask about
+ACTIONS = (
+    "retry", "cancel", "veto", "unveto", "redo", "fetch", "mark", "unmark", "archive", "unarchive", "close", "reopen",
+)  # fmt: skip
+REASONED = ("veto", "mark", "archive", "reopen")  # which others will ask about
 TOGETHER = ("mark", "unmark", "archive", "unarchive")  # all their units in one request
+NAMED = (*TOGETHER, "close", "reopen")  # never of all
 CHOOSING = ("redo", "fetch")  # from what is done, by one request
 
 Target = dict[str, Any]
@@ -47,7 +50,7 @@ class Question:
             raise DefinitionError(f"there is no action {self.action!r}: choose one of {', '.join(ACTIONS)}")
         if self.action in REASONED and not (self.units and (self.why or "").strip()):
             raise DefinitionError(f"{self.action} needs a unit and the reason, for the record: name both")
-        if self.action in TOGETHER and not self.units:
+        if self.action in NAMED and not self.units:
             raise DefinitionError(f"{self.action} needs a unit: name one")
         if self.where and self.action not in CHOOSING:
             raise DefinitionError(
@@ -68,6 +71,10 @@ def request(root: Path, action: str, target: Target) -> str:
     """Make one request in the name of whoever is logged in, and return the answer."""
     from penstock.ledger.requests import ask
 
+    if action == "reopen":
+        from penstock.closing.checking import keep_seal
+
+        keep_seal(root, target["unit"])
     return ask(root, action, target, whoami())
 
 

@@ -35,7 +35,7 @@ STAGES = (
 STAGE = "SELECT s.value FROM definition d, json_each(d.text, '$.stages') s WHERE d.id = ? AND json_extract(s.value, '$.name') = ?"
 
 #: what the history has one word for → how it is said
-SAID = {"redo": "to be redone", "retry": "to be retried", "cancel": "cancelled"}
+SAID = {"redo": "to be redone", "retry": "to be retried", "cancel": "cancelled", "close": "to be closed"}
 
 
 def read_history(ledger: Ledger, text: str, stage: str | None = None) -> list[Event]:

@@ -1,0 +1,1 @@
+"""Closing a group: the functions of its steps, and the seal that they end with."""
