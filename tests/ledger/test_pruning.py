@@ -9,6 +9,7 @@ from penstock.conductor.rebuilding import compare_with_archives, rebuild
 from penstock.errors import LedgerError
 from penstock.ledger import FILE, FOLDER, Ledger
 from penstock.ledger.pruning import count_old, prune
+from penstock.ledger.redefined import redefinition
 from penstock.ledger.requests import record
 from penstock.testing import MadeCampaign, ManualClock, failing, make_campaign
 
@@ -92,6 +93,53 @@ def test_what_was_pruned_is_neither_missed_nor_brought_back_as_something_to_do(t
     assert compare_with_archives(made.load()) == []
     rebuild(made.load(), clock=clock)
     assert set(made.states("copy").values()) == {"done"}
+
+
+def ask(made: MadeCampaign, action: str, clock: ManualClock, **target: object) -> None:
+    with Ledger.open(made.root) as ledger:
+        record(ledger, action, target, "me@here", clock.now())
+    made.run(clock=clock)
+
+
+def test_a_lifted_veto_goes_and_one_that_holds_stays(tmp_path: Path) -> None:
+    made, clock = made_in(tmp_path, 2), ManualClock()
+    made.run(clock=clock)
+    for unit in (2, 3):
+        ask(made, "veto", clock, unit=unit, why="clouds")
+    ask(made, "unveto", clock, unit=2)
+    clock.turn(YEAR)
+    with Ledger.open(tmp_path) as ledger:
+        assert prune(ledger, clock.now(), tmp_path / "export")["lifted vetoes"] == 1
+        assert [row[0] for row in ledger.db.execute("SELECT unit FROM veto")] == [3]
+    assert compare_with_archives(made.load()) == []
+
+
+def test_definitions_stay_by_which_a_task_was_made(tmp_path: Path) -> None:
+    made, clock = made_in(tmp_path, 1), ManualClock()
+    made.run(clock=clock)
+    for version in range(4):
+        text = DEFINITION.replace("[stage.copy]", f'[stage.copy]\nversion = "{version}"')
+        (tmp_path / "penstock.toml").write_text(text)
+        clock.turn(YEAR)
+        made.run(clock=clock)
+    with Ledger.open(tmp_path) as ledger:
+        assert prune(ledger, clock.now() + 1, tmp_path / "export")["definitions"] == 3
+        assert [row[0] for row in ledger.db.execute("SELECT id FROM definition ORDER BY id")] == [1, 5]
+        before = ledger.db.execute("SELECT made FROM task").fetchone()[0]
+        assert str(redefinition(ledger.db, "copy", before)) == "the version:  → 3"
+    assert (tmp_path / "export" / "definitions.csv").exists()
+
+
+def test_reasons_go_with_the_last_that_has_them(tmp_path: Path) -> None:
+    made, clock = made_in(tmp_path, 2), ManualClock()
+    made.run(failing("copy"), clock=clock)
+    ask(made, "mark", clock, units=[2], stage="copy", why="by hand")
+    ask(made, "mark", clock, units=[3], stage="copy", why="by foot")
+    ask(made, "unmark", clock, units=[3], stage="copy", why="no")
+    clock.turn(YEAR)
+    with Ledger.open(tmp_path) as ledger:
+        prune(ledger, clock.now(), tmp_path / "export")
+        assert [row[0] for row in ledger.db.execute("SELECT why FROM cause")] == ["by hand"]
 
 
 def test_five_years_of_redoing_everything_keep_their_size(tmp_path: Path) -> None:

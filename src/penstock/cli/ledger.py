@@ -146,7 +146,7 @@ Examples:
 )
 @click.option("--dry-run", is_flag=True, help="Only say how much would be removed.")
 def prune(root: Path, before: str, folder: Path | None, dry_run: bool) -> None:
-    """Remove what is old and nothing depends on: earlier attempts, answered requests, changes, sent notices, empty jobs.
+    """Remove what is old and nothing depends on: earlier attempts and definitions, answered requests, changes, lifted vetoes.
 
     The record is exported first, and nothing is removed if that fails. A task's last attempt stays, and all of tasks that
     are not done. It may be done while a conductor works.

@@ -62,12 +62,13 @@ def read_actions(root: Path) -> tuple[list[Action], list[int]]:
     return parse_actions((read_whole(root / FOLDER / ACTIONS) or b"").splitlines())
 
 
-def last_actions(root: Path, most: int) -> list[Action]:
-    """Return the requests in the last bytes of the file, at most so many."""
+def actions_after(root: Path, offset: int) -> tuple[list[Action], int]:
+    """Return the requests after so many bytes, and where their last line ends; all of a file that is shorter."""
     path = root / FOLDER / ACTIONS
     size = path.stat().st_size if path.is_file() else 0
-    data = read_from(str(path), max(0, size - most), most) or b""
-    return parse_actions(data.splitlines()[size > most :])[0]
+    begin = offset if offset <= size else 0
+    whole, newline, _ = (read_from(str(path), begin, size - begin) or b"").rpartition(b"\n")
+    return parse_actions(whole.splitlines())[0], begin + len(whole + newline)
 
 
 def parse_actions(lines: Iterable[bytes]) -> tuple[list[Action], list[int]]:

@@ -29,7 +29,7 @@ COMPARED = {
         " JOIN job j ON j.id = a.job AND j.state = 'finished' JOIN stage s ON s.id = a.stage JOIN unit u ON u.id = a.unit"
     ),
     "unit": "SELECT origin = 'group', key, json_array(fields, fingerprint) FROM unit WHERE level > 0",
-    "veto": "SELECT v.by, u.key, v.why, v.lifted IS NULL FROM veto v JOIN unit u ON u.id = v.unit",
+    "veto": "SELECT v.by, u.key, v.why, 1 FROM veto v JOIN unit u ON u.id = v.unit WHERE v.lifted IS NULL",
 }
 
 

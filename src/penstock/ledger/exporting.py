@@ -21,7 +21,22 @@ FEW = 10_000  # rows that are held at once
 FORMATS = ("csv", "jsonl", "parquet")
 KEY, TIME = (
     "unit",
-    ("at", "began", "ended", "created", "submitted", "finished", "applied", "lifted", "due", "seen", "gone"),
+    (
+        "at",
+        "began",
+        "ended",
+        "created",
+        "submitted",
+        "finished",
+        "applied",
+        "lifted",
+        "due",
+        "seen",
+        "gone",
+        "over",
+        "sealed",
+        "sent",
+    ),
 )
 """Columns that are printed as people write them: keys, and times in UTC."""
 
@@ -48,6 +63,12 @@ TABLES: Mapping[str, str] = {
         "SELECT u.key AS unit, s.name AS stage, v.by, v.why, v.at, v.lifted, v.lifted_by FROM veto v"
         " JOIN unit u ON u.id = v.unit LEFT JOIN stage s ON s.id = v.stage"
     ),
+    "definitions": "SELECT id, digest, at, text FROM definition",
+    "deadlines": (
+        f"SELECT s.name AS stage, u.key AS unit, m.due, m.at, m.over FROM missed m {_OF.format('m')}"
+    ),
+    "notices": "SELECT id, channel, kind, at, sealed, sent, tries, why, message FROM notice",
+    "problems": "SELECT id, source, subject, why, at FROM problem",
     "history": (
         "SELECT u.key AS unit, h.n, h.at, s.name AS stage, h.what, h.old, h.new, c.by, c.why FROM history h"
         " JOIN unit u ON u.id = h.unit LEFT JOIN stage s ON s.id = h.stage LEFT JOIN cause c ON c.id = h.cause"

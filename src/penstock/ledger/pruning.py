@@ -20,26 +20,40 @@ PIECE = 2_000  # rows of one transaction
 #: a task's last attempt, and its last one that counted, stay; so do all of tasks that are not done
 _ATTEMPTS = (
     "SELECT a.id FROM attempt a JOIN task t ON t.stage = a.stage AND t.unit = a.unit AND t.state = 'done'"
-    " WHERE a.ended < ?1 AND EXISTS (SELECT 1 FROM attempt l WHERE l.stage = a.stage AND l.unit = a.unit AND l.id > a.id"
+    " WHERE a.ended < :before AND EXISTS (SELECT 1 FROM attempt l WHERE l.stage = a.stage AND l.unit = a.unit AND l.id > a.id"
     " AND NOT l.late)"
 )
 _JOBS = (
-    "SELECT j.id FROM job j WHERE j.state = 'finished' AND j.finished < ?1"
+    "SELECT j.id FROM job j WHERE j.state = 'finished' AND j.finished < :before"
     " AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.job = j.id)"
+)
+#: the present definition stays, and the last one of those by which a task was made: `why` compares the two
+_DEFINITIONS = (
+    "SELECT id FROM definition WHERE at < :before AND id <> (SELECT value FROM meta WHERE name = 'definition')"
+    " AND id NOT IN (SELECT max(d.id) FROM definition d, json_each(d.text, '$.stages') s"
+    " WHERE json_extract(s.value, '$.digest') IN (SELECT made FROM task WHERE made IS NOT NULL)"
+    " GROUP BY json_extract(s.value, '$.digest'))"
+)
+_CAUSES = (
+    "SELECT id FROM cause WHERE id NOT IN (SELECT cause FROM history WHERE cause IS NOT NULL"
+    " UNION SELECT marked FROM task WHERE marked IS NOT NULL UNION SELECT archived FROM unit WHERE archived IS NOT NULL)"
 )
 
 #: what goes → the rows of it, by their id (of a table without one: by what is unique)
 OLD: Mapping[str, tuple[str, str, str]] = {
     "attempts": ("attempt", "id", _ATTEMPTS),
-    "requests": ("request", "id", "SELECT id FROM request WHERE applied < ?1"),
-    "notices": ("notice", "id", "SELECT id FROM notice WHERE due IS NULL AND sealed < ?1"),
-    "problems": ("problem", "id", "SELECT id FROM problem WHERE source IN ('events', 'expand') AND at < ?1"),
+    "requests": ("request", "id", "SELECT id FROM request WHERE applied < :before"),
+    "notices": ("notice", "id", "SELECT id FROM notice WHERE due IS NULL AND sealed < :before"),
+    "problems": ("problem", "id", "SELECT id FROM problem WHERE source IN ('events', 'expand') AND at < :before"),
     "changes": (
         "history", "(unit, n)",
-        "SELECT unit, n FROM history h WHERE at < ?1"
+        "SELECT unit, n FROM history h WHERE at < :before"
         " AND NOT EXISTS (SELECT 1 FROM task t WHERE t.unit = h.unit AND t.stale IS NOT NULL)",
     ),
-    "missed deadlines": ("missed", "(stage, unit)", "SELECT stage, unit FROM missed WHERE over < ?1"),
+    "missed deadlines": ("missed", "(stage, unit)", "SELECT stage, unit FROM missed WHERE over < :before"),
+    "lifted vetoes": ("veto", "id", "SELECT id FROM veto WHERE lifted < :before"),
+    "definitions": ("definition", "id", _DEFINITIONS),
+    "reasons": ("cause", "id", _CAUSES),
 }  # fmt: skip
 PARTS = ("batch", "element", "life")  # of jobs
 
@@ -48,7 +62,7 @@ def count_old(db: sqlite3.Connection, before: float) -> dict[str, int]:
     """Return how much would be removed; of jobs, those that have nothing left today."""
     queries = {**{what: rows for what, (_, _, rows) in OLD.items()}, "jobs": _JOBS}
     return {
-        what: db.execute(f"SELECT count(*) FROM ({sql})", (before,)).fetchone()[0]
+        what: db.execute(f"SELECT count(*) FROM ({sql})", {"before": before}).fetchone()[0]
         for what, sql in queries.items()
     }
 
@@ -80,7 +94,9 @@ def remove(ledger: Ledger, table: str, key: str, rows: str, before: float) -> in
     removed = 0
     while True:
         with ledger.transaction() as db:
-            n = db.execute(f"DELETE FROM {table} WHERE {key} IN ({rows} LIMIT {PIECE})", (before,)).rowcount
+            n = db.execute(
+                f"DELETE FROM {table} WHERE {key} IN ({rows} LIMIT {PIECE})", {"before": before}
+            ).rowcount
         removed += n
         if n < PIECE:
             return removed
@@ -90,7 +106,7 @@ def remove_jobs(ledger: Ledger, before: float, folder: Path) -> int:
     """Remove jobs without attempts; their archives move to the export, for none may lie there that the record lacks."""
     removed = 0
     while jobs := ledger.db.execute(
-        f"SELECT id, folder FROM job WHERE id IN ({_JOBS} LIMIT {PIECE})", (before,)
+        f"SELECT id, folder FROM job WHERE id IN ({_JOBS} LIMIT {PIECE})", {"before": before}
     ).fetchall():
         for job in jobs:
             put_away(ledger.root / job["folder"], folder)

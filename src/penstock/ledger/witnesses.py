@@ -15,7 +15,7 @@ from pathlib import Path
 from penstock.display import count
 from penstock.errors import LedgerError
 from penstock.ledger import FOLDER, Ledger
-from penstock.ledger.actions import Action, last_actions, read_actions, target_now
+from penstock.ledger.actions import Action, actions_after, target_now
 from penstock.ledger.archive import jobs_in
 from penstock.ledger.files import connect_copy
 from penstock.ledger.hosts.location import newest_copy
@@ -26,7 +26,7 @@ ACCEPTED = "accepted."  # in `meta`, before the name of a job that may be ahead 
 UNKNOWN_S = 5.0  # a request may be written down and on its way into the record
 LASTING = ("veto", "unveto", "mark", "unmark", "archive", "unarchive")  # others had their effect, or not
 SHOWN = 3
-TAIL = 1 << 16  # bytes of requests that are looked at
+KNOWN = "actions"  # in `meta`: up to which byte the file of requests is known
 
 
 def refuse_behind(ledger: Ledger, folders: Iterable[Path], fed: Mapping[str, int]) -> None:
@@ -101,24 +101,28 @@ def accept(ledger: Ledger, folders: Iterable[Path]) -> int:
 def take_in_lost(ledger: Ledger, now: float) -> int:
     """Bring in requests that are written down and not in the record; return how many.
 
-    What decides for good is applied; of the rest nobody knows whether it was.
+    What decides for good is applied; of the rest nobody knows whether it was. The record has how far the file is known,
+    and a record that was put back knows less of it.
     """
-    lost = [action for action in unrecorded(ledger) if action.at < now - UNKNOWN_S]
-    if lost:
-        with ledger.transaction() as db:
-            for action in lost:
-                take_in(db, action, now)
+    known = int(ledger.meta(KNOWN) or 0)
+    asked, end = actions_after(ledger.root, known)
+    if end == known:
+        return 0
+    missing = unrecorded(ledger, asked)
+    lost = [action for action in missing if action.at < now - UNKNOWN_S]
+    with ledger.transaction() as db:
+        for action in lost:
+            take_in(db, action, now)
+        if len(lost) == len(missing):
+            ledger.set_meta(KNOWN, str(end))
     return len(lost)
 
 
-def unrecorded(ledger: Ledger) -> list[Action]:
-    """Return the requests that are written down and not in the record; all are read only if the last ones are not."""
+def unrecorded(ledger: Ledger, asked: Iterable[Action]) -> list[Action]:
+    """Return the requests that are not in the record, nor were pruned from it."""
     since = float(ledger.meta(PRUNED) or 0)
     known = {tuple(row) for row in ledger.db.execute("SELECT at, by, action FROM request")}
-    last = last_actions(ledger.root, TAIL)
-    if last and last[0][:3] not in known:
-        last = read_actions(ledger.root)[0]
-    return [action for action in last if action.at > since and action[:3] not in known]
+    return [action for action in asked if action.at > since and action[:3] not in known]
 
 
 def take_in(db: sqlite3.Connection, action: Action, now: float) -> None:
