@@ -134,12 +134,23 @@ def test_reasons_go_with_the_last_that_has_them(tmp_path: Path) -> None:
     made, clock = made_in(tmp_path, 2), ManualClock()
     made.run(failing("copy"), clock=clock)
     ask(made, "mark", clock, units=[2], stage="copy", why="by hand")
-    ask(made, "mark", clock, units=[3], stage="copy", why="by foot")
-    ask(made, "unmark", clock, units=[3], stage="copy", why="no")
+    ask(made, "archive", clock, units=[3], why="on tape")
+    ask(made, "unarchive", clock, units=[3], why="back")
     clock.turn(YEAR)
     with Ledger.open(tmp_path) as ledger:
         prune(ledger, clock.now(), tmp_path / "export")
         assert [row[0] for row in ledger.db.execute("SELECT why FROM cause")] == ["by hand"]
+
+
+def test_what_a_person_unmarked_stays_known(tmp_path: Path) -> None:
+    made, clock = made_in(tmp_path, 1), ManualClock()
+    made.run(failing("copy"), clock=clock)
+    ask(made, "mark", clock, units=[2], stage="copy", why="by hand")
+    ask(made, "unmark", clock, units=[2], stage="copy", why="no")
+    clock.turn(YEAR)
+    with Ledger.open(tmp_path) as ledger:
+        prune(ledger, clock.now(), tmp_path / "export")
+        assert [row[0] for row in ledger.db.execute("SELECT what FROM history")] == ["unmarked"]
 
 
 def test_five_years_of_redoing_everything_keep_their_size(tmp_path: Path) -> None:

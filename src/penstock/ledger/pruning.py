@@ -16,6 +16,7 @@ from penstock.runner.files import archive_of
 
 PRUNED = "pruned"  # in `meta`: up to when requests, and others, were removed
 PIECE = 2_000  # rows of one transaction
+DECISIVE = "'close', 'closed', 'reopened', 'unmarked'"  # of the history: what still says what is to be done
 
 #: a task's last attempt, and its last one that counted, stay; so do all of tasks that are not done
 _ATTEMPTS = (
@@ -47,7 +48,7 @@ OLD: Mapping[str, tuple[str, str, str]] = {
     "problems": ("problem", "id", "SELECT id FROM problem WHERE source IN ('events', 'expand') AND at < :before"),
     "changes": (
         "history", "(unit, n)",
-        "SELECT unit, n FROM history h WHERE at < :before"
+        f"SELECT unit, n FROM history h WHERE at < :before AND what NOT IN ({DECISIVE})"
         " AND NOT EXISTS (SELECT 1 FROM task t WHERE t.unit = h.unit AND t.stale IS NOT NULL)",
     ),
     "missed deadlines": ("missed", "(stage, unit)", "SELECT stage, unit FROM missed WHERE over < :before"),
