@@ -176,6 +176,36 @@ def test_marked_runs_are_exported_with_who_marked_them_and_logs_have_the_old_nam
     assert sorted(lines) == [1, 2, 3]
 
 
+def test_the_log_of_a_run_that_failed_says_so_in_its_name(hutch: Hutch, tmp_path: Path) -> None:
+    hutch.begin()
+    hutch.take(CONTROLLED, 1)
+    with (hutch.folder / "penstock.toml").open("a") as file:
+        file.write(
+            '\n[stage.say]\neach = "run"\ncommand = ["sh", "-c", "echo no beam; exit 3"]\nretry = { error = 0 }\n'
+        )
+    assert hutch.penstock("run").returncode == 1
+    hutch.lines("export", str(tmp_path / "out"), "--process", "say", "--logs")
+    (log,) = (tmp_path / f"out/say/XPP/{CONTROLLED}").iterdir()
+    assert (log.name[:21], log.name[-9:]) == (f"log-{CONTROLLED}-r0001-20", ".txt-EXIT")
+    assert log.read_text() == "no beam\n"
+    assert not (tmp_path / f"out/say/XPP/{CONTROLLED}-proc-runs.txt").exists()
+
+
+def test_incomplete_and_archived_runs_are_told_apart_from_others(hutch: Hutch) -> None:
+    hutch.begin(streams=2)
+    hutch.take(CONTROLLED, 1, streams=(0,))
+    hutch.take(CONTROLLED, *range(2, 9), streams=(0, 1))
+    assert dict(line.split()[:2] for line in hutch.lines("new")) == {
+        f"XPP/{CONTROLLED}/0001": "incomplete:",
+        **{f"XPP/{CONTROLLED}/000{run}": "ready" for run in range(2, 9)},
+    }
+    hutch.path(CONTROLLED, 2).unlink()
+    hutch.path(CONTROLLED, 2, 1).unlink()
+    hutch.lines("archive", "--submit")
+    told = json.loads("".join(hutch.lines("statistics", "--json")))["counts"][-1]
+    assert (told["incomplete"], told["ready"], told["archived"]) == (1, 6, 1)
+
+
 def test_a_map_is_taken_out_of_force(hutch: Hutch) -> None:
     hutch.begin(store=Store("calib/{experiment}", "Camera::CalibV1", "Dev.0:Cam.0"))
     hutch.take(CONTROLLED, 1, 2)

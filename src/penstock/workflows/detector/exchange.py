@@ -29,6 +29,7 @@ from penstock.workflows.detector.oldrecord import (
 from penstock.workflows.detector.runs import SEEN, Run, counted
 
 MARKED, IMPORTED = "marked as processed", "processed before, by the old record"  # why a run counts as done
+FAILED = "-EXIT"  # what the old tool added to the name of the log of a job that did not end well
 KEPT = "old"  # folder of a campaign: the old files as they came, by process
 
 
@@ -131,7 +132,8 @@ def export(record: Record, process: str, runs: Sequence[Run], target: Path, *, l
     bring_back(kept, root)
     results = {result.unit: result for result in record.results(process)}
     lines = moved = written = experiments = 0
-    for (instrument, experiment), some in groupby(runs, attrgetter("instrument", "experiment")):
+    for (instrument, experiment), group in groupby(runs, attrgetter("instrument", "experiment")):
+        some = [*group]
         done = [run for run in some if run.state in ("done", "vetoed")]
         processed, archived = (place_of(root, instrument, experiment, kind) for kind in (PROCESSED, ARCHIVED))
         there = {*read_lines(processed).runs, *read_lines(archived).runs}
@@ -139,7 +141,9 @@ def export(record: Record, process: str, runs: Sequence[Run], target: Path, *, l
         lines += append_lines(processed, (_line(record, process, run, results.get(run.unit)) for run in new))
         moved += move_lines(processed, archived, [run.number for run in done if run.archived])
         if logs:
-            written += sum(_write_log(record, process, run, results, root) for run in new)
+            ends = [(run, results[run.unit].ended, "") for run in new if run.unit in results]
+            ends += [(run, failed_at(record, process, run), FAILED) for run in some if run.state == "failed"]
+            written += sum(_write_log(record, process, *each, root) for each in ends)
         experiments += bool(done)
     return Export(experiments, lines, moved, written)
 
@@ -180,15 +184,17 @@ def _when_and_who(record: Record, run: Run, result: ResultRow | None) -> tuple[d
     return marks[-1].at, login or getpass.getuser(), host or socket.gethostname()
 
 
-def _write_log(record: Record, process: str, run: Run, results: dict[str, ResultRow], root: Path) -> bool:
+def failed_at(record: Record, process: str, run: Run) -> datetime:
+    """Say when the last attempt at a failed run ended."""
+    return max(event.at for event in record.history(run.unit) if event.stage == process)
+
+
+def _write_log(record: Record, process: str, run: Run, ended: datetime, suffix: str, root: Path) -> bool:
     """Write what a run printed, under the old name; say whether there was anything."""
-    result = results.get(run.unit)
-    if result is None:
-        return False
     try:
         text = record.log(process, run.unit)
     except LedgerError:  # pruned
         return False
-    name = f"log-{run.experiment}-r{run.number:04d}-{result.ended.astimezone():%Y-%m-%dT%H:%M:%S}.txt"
+    name = f"log-{run.experiment}-r{run.number:04d}-{ended.astimezone():%Y-%m-%dT%H:%M:%S}.txt{suffix}"
     write_whole(root / run.instrument / run.experiment / name, text)
     return True

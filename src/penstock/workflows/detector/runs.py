@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from penstock.errors import DefinitionError
-from penstock.record import Record
+from penstock.record import Record, UnitRow
 from penstock.workflows.detector.experiments import LIST, instrument_of, read_list
 
 LEVEL, SPLIT = "run", "split"
-UNPROCESSED = ("seen", "waiting", "ready", "failed", "blocked")  # states of runs that somebody waits for
 SEEN = "seen"  # no process has it, as its experiment is not controlled
-STATES = (SEEN, "waiting", "ready", "queued", "running", "done", "failed", "blocked", "vetoed", "gone")
+INCOMPLETE = "incomplete"  # files are still to come
+ARCHIVED = "archived"  # put away before it was processed
+UNPROCESSED = (SEEN, INCOMPLETE, "waiting", "ready", "failed", "blocked")  # runs that somebody waits for
+STATES = (*UNPROCESSED[:-2], "queued", "running", "done", "failed", "blocked", "vetoed", "gone", ARCHIVED)
 
 
 class Run(NamedTuple):
@@ -70,7 +72,7 @@ def read_runs(record: Record, process: str, experiments: Iterable[str] = ()) -> 
     for unit in record.units(LEVEL, process):
         if wanted and unit.key[1] not in wanted:
             continue
-        state = unit.state or ("vetoed" if unit.vetoed else SEEN)
+        state = state_of(unit)
         stale = state == "done" and unit.stale is not None
         found.append(Run(unit.unit, *unit.key, state, unit.why, stale, unit.gone, unit.archived))
     if absent := wanted - {run.experiment for run in found}:
@@ -78,6 +80,15 @@ def read_runs(record: Record, process: str, experiments: Iterable[str] = ()) -> 
             f"no run of {', '.join(sorted(absent))} is known; `penstock detector` lists experiments"
         )
     return sorted(found, key=lambda run: run[1:4])
+
+
+def state_of(unit: UnitRow) -> str:
+    """Say how a run stands with a process."""
+    if unit.archived and unit.state != "done":
+        return ARCHIVED
+    if unit.state == "waiting" and (unit.why or "").startswith("not complete"):
+        return INCOMPLETE
+    return unit.state or ("vetoed" if unit.vetoed else SEEN)
 
 
 def counted(number: int, noun: str) -> str:
