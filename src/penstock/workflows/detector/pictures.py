@@ -122,14 +122,14 @@ def draw_histogram(judged: Judged, name: str, path: Path) -> None:
         inside = np.clip(values[np.isfinite(values)], edges[0], edges[-1])
         bad = judged.status is not None and (judged.status.reshape(-1) != 0)[np.isfinite(values)]
         parts = [inside] if bad is False else [inside[~bad], inside[bad]]
-        axes.hist(parts, edges, stacked=True, color=["#4c78a8", "#d62728"][: len(parts)],
+        axes.hist(parts, edges, stacked=True, histtype="stepfilled", color=["#4c78a8", "#d62728"][: len(parts)],
                   label=["good", "bad"][: len(parts)] if len(parts) > 1 else "all")  # fmt: skip
         for end in limits or ():
             if edges[0] <= end <= edges[-1]:
                 axes.axvline(end, color="black", lw=1, ls="--")
         axes.set(yscale="log", ylim=(0.7, None), xlabel=f"{_named(name)}, ADU", ylabel="pixels")
         entitle(axes, f"{_named(name).capitalize()} of {values.size} pixels; ends hold what is beyond")
-        axes.legend(fontsize=9)
+        axes.legend(fontsize=9, loc="upper right")
 
     write_figure((8.4, 3.2), path, paint)
 
