@@ -36,8 +36,8 @@ demo: $(INSTALLED)  ## process half an hour of made-up recordings; AUDIO=dir tak
 torture: $(INSTALLED)  ## kill everything at random moments, KILLS=200 times
 	PENSTOCK_KILLS=$(KILLS) $(BIN)/python -m pytest tests/torture
 
-day: $(INSTALLED)  ## live a day of standing operation in minutes: RUNS=2000 arrive, crons and a watch are killed
-	PENSTOCK_RUNS=$(RUNS) $(BIN)/python -m pytest -s tests/torture/test_day.py
+day: $(INSTALLED)  ## live a day of standing operation in minutes, and one of detectors: RUNS=2000 arrive, all is killed
+	PENSTOCK_RUNS=$(RUNS) $(BIN)/python -m pytest -s tests/torture/test_day.py tests/torture/test_detector_day.py
 
 fuzz: $(INSTALLED)  ## try TRIES=10000 made-up campaigns, data, histories and damages: only sentences may come of them
 	PENSTOCK_TRIES=$(TRIES) $(BIN)/python -m pytest -n 2 -q tests/fuzz

@@ -34,8 +34,9 @@ SEED = int(os.environ.get("PENSTOCK_SEED") or secrets.randbelow(10**6))
 EXPERIMENTS = ("xpptut15", "cxil2316", "mfxone")
 NOT_CONTROLLED = "amox27716"
 STREAMS, SETTLE_S, CAP = 2, 1.5, 2
-FRAMES_A_STREAM = 160
-SECONDS, PATIENCE_S = max(12.0, COUNT / 2), 240.0
+FRAMES_A_STREAM, SHAPE = 40, (2, 16, 32)
+PIXELS = 2 * 16 * 32
+SECONDS, PATIENCE_S = max(12.0, COUNT / 2), 240.0 + 2 * COUNT
 GROUP, SOURCE = "Camera::CalibV1", "Dev.0:Cam.0"
 
 LAB = '''
@@ -122,7 +123,7 @@ class Day:
     def plan(self) -> Iterator[Run]:
         for number in range(COUNT):
             experiment = (*EXPERIMENTS, NOT_CONTROLLED)[number % 4]
-            bad = tuple(sorted(self.random.sample(range(9216), 3)))
+            bad = tuple(sorted(self.random.sample(range(PIXELS), 3)))
             yield Run(experiment, number, self.random.choice(("whole", "marked", "grown")), bad)
 
     def path(self, run: Run, stream: int) -> Path:
@@ -135,7 +136,8 @@ class Day:
         for stream in range(STREAMS):
             path = self.path(run, stream)
             path.parent.mkdir(parents=True, exist_ok=True)
-            content = frames_of(dict.fromkeys(run.bad, "dead"), seed=run.number * STREAMS + stream)
+            seed, faults = run.number * STREAMS + stream, dict.fromkeys(run.bad, "dead")
+            content = frames_of(faults, seed=seed, frames=FRAMES_A_STREAM, shape=SHAPE)
             place = path.with_name(f"{path.name}.inprogress") if run.manner == "marked" else path
             pieces = 1 if run.manner == "whole" else 5
             step = -(-len(content) // pieces)
@@ -185,7 +187,7 @@ class Day:
     def change_some(self, workers: dict[str, subprocess.Popen[bytes]]) -> None:
         """Change runs that are done, and let them be done again."""
         for number, run in enumerate(self.changed):
-            bad = (*run.bad[:2], 9000 + number)
+            bad = (*run.bad[:2], PIXELS - 9 + number)
             changed = run._replace(bad=bad, manner="marked")
             self.runs[self.runs.index(run)] = self.changed[number] = changed
             self.write(changed, later=0.0)
@@ -217,7 +219,8 @@ class Day:
         if not (self.root / ".penstock/ledger.sqlite").exists():
             return False
         with record.open(self.root) as opened:
-            done = sum(task.state == "done" for task in opened.tasks("deploy"))
+            # by no stage's name: it may have been killed before it wrote down which stages there are
+            done = sum((task.stage, task.state) == ("deploy", "done") for task in opened.tasks())
         return done == len(self.controlled())
 
     def lines(self) -> list[tuple[str, str, int, float]]:

@@ -123,7 +123,9 @@ class Daq:
             (write or put)(path, content, stream)
 
 
-def frames_of(faults: Mapping[int, str], *, seed: int) -> bytes:
+def frames_of(
+    faults: Mapping[int, str], *, seed: int, frames: int = FRAMES, shape: tuple[int, ...] = SHAPE
+) -> bytes:
     """Give an HDF5 file with frames of a detector that has these faults."""
     import io
 
@@ -133,8 +135,8 @@ def frames_of(faults: Mapping[int, str], *, seed: int) -> bytes:
 
     made = io.BytesIO()
     with h5py.File(made, "w") as file:
-        frames = simulate(FRAMES, SHAPE, faults, seed=seed).frames
-        file.create_dataset("entry/data/data", data=frames, chunks=(1, *SHAPE))
+        data = simulate(frames, shape, faults, seed=seed).frames
+        file.create_dataset("entry/data/data", data=data, chunks=(1, *shape))
     return made.getvalue()
 
 
