@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from penstock.conductor.completeness import FORMS
-from penstock.config import amounts, channels, closetables, models, sitetables
+from penstock.config import amounts, channels, closetables, models, provenance, sitetables
 from penstock.config.sources import FILE_FIELDS, GROUP_FIELDS
 from penstock.units.expression import FUNCTIONS
 from penstock.units.formats import DIRECTIVES
@@ -32,6 +32,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[close.LEVEL]": closetables.CloseTable,
     "[notify.NAME]": channels.ChannelTable,
     "password": channels.SecretTable,
+    "[provenance]": provenance.ProvenanceTable,
 }
 
 COMPLETE: list[str] = re.findall(r'"([^"]+)"', FORMS)
@@ -57,6 +58,7 @@ WRITTEN = {
     ' what it names, as in `steps = ["verify", { merge = "nightly" }, { seal = "closed/{night}" }]`',
     "[notify.NAME]": "how people are told what happens: by e-mail, webhook or program."
     " [What is told, and when](../howto/unattended.md#who-is-told)",
+    "[provenance]": "what documents for archives say of the products: [how](../howto/provenance.md)",
     "password": 'as in `password = { file = "~/.config/lab/smtp" }`; so is `secret_url`',
 }
 

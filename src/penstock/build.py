@@ -58,8 +58,8 @@ class Campaign(Draft):
     """A definition under construction; `freeze` checks it, `run` runs it, `status` reports on it.
 
     `units` is what `files`, `table` or `function` give; `params` are shared by all stages; `sites` are the
-    tables `[site.NAME]`, `notify` the tables `[notify.NAME]`; `root` is the campaign's folder, that of the calling file
-    by default.
+    tables `[site.NAME]`, `notify` the tables `[notify.NAME]`, `provenance` is the table of that name; `root` is the
+    campaign's folder, that of the calling file by default.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Campaign(Draft):
         params: Tables | None = None,
         sites: Mapping[str, Tables] | None = None,
         notify: Mapping[str, Tables] | None = None,
+        provenance: Tables | None = None,
         heartbeat: str | None = None,
         root: Path | str | None = None,
     ) -> None:
@@ -85,6 +86,7 @@ class Campaign(Draft):
             "params": dict(params or {}),
             "site": {site: dict(keys) for site, keys in (sites or {}).items()},
             "notify": {channel: dict(keys) for channel, keys in (notify or {}).items()},
+            "provenance": dict(provenance or {}),
             "stage": {},
         }
         folder = Path(root) if root is not None else file.parent if file else Path.cwd()

@@ -353,6 +353,16 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """What is said of the products as a whole, in documents for archives."""
+
+    licence: str | None = None  # an SPDX name, or a URL
+    title: str | None = None
+    description: str | None = None
+    authors: tuple[str, ...] = ()  # names, or `Name <URL>`
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """One body of work. `levels` are coarse to fine; `stages` are in an order in which each follows its upstreams."""
 
@@ -372,6 +382,7 @@ class Campaign:
     complete: Mapping[str, str] = field(default_factory=dict[str, str])  # level → condition (RULE 1)
     site: str = "local"  # of the stages that name none
     notify: Mapping[str, Channel] = field(default_factory=dict[str, Channel])
+    provenance: Provenance = Provenance()
     heartbeat: str | None = None  # a file or URL that shows that turns are taken
     overrides: tuple[str, ...] = ()
     file: Path | None = None

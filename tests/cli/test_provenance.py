@@ -55,3 +55,25 @@ def test_commands_and_units_are_completed(ran, monkeypatch):
         "c",
     }
     assert [item.value for item in complete.get_completions(["provenance", "a", "--stage"], "m")] == ["merge"]
+
+
+def test_a_folder_gets_all_documents_and_the_lists_of_members(penstock, ran, tmp_path):
+    shown = penstock("provenance", "campaign", "-C", ran, "--out", tmp_path / "docs")
+    assert shown.exit_code == 0
+    names = {path.name for path in (tmp_path / "docs").iterdir()}
+    assert names == {"provenance.json", "provenance.provn", "provenance.svg", "members"}
+
+
+def test_a_crate_needs_a_folder_and_a_licence(penstock, ran, tmp_path):
+    shown = penstock("provenance", "a", "-C", ran, "--format", "ro-crate")
+    assert (shown.exit_code, "--out DIR" in shown.stderr) == (2, True)
+    shown = penstock("provenance", "a", "-C", ran, "--format", "ro-crate", "--out", tmp_path / "crate")
+    assert (shown.exit_code, "needs a licence" in shown.stderr) == (2, True)
+    assert not (tmp_path / "crate").exists()
+
+
+def test_the_formats_offered_are_those_there_are():
+    from penstock.cli.provenance import FORMATS
+    from penstock.provenance import folder
+
+    assert folder.FORMATS == FORMATS

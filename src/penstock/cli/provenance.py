@@ -9,8 +9,16 @@ from click.shell_completion import CompletionItem
 
 from penstock.cli.complete import complete_stage, complete_unit
 from penstock.cli.options import campaign_option, json_option, open_record, print_json
+from penstock.display import visible
+from penstock.errors import DefinitionError
 
-FORMATS = ("prov-json", "prov-n")
+FORMATS = (
+    "prov-json",
+    "prov-n",
+    "svg",
+    "ro-crate",
+)  # those of penstock.provenance.folder, which takes time to import
+SHOWN = 12
 
 
 class Provenance(click.Group):
@@ -44,15 +52,16 @@ Examples:
   penstock provenance of pictures/a.png              which attempt made it, and from what
   penstock provenance uses calib/1809.h5             what was made from it
   penstock provenance 2020-01-17/01807               a PROV-JSON document of a run
-  penstock provenance 2020-01-17 --format prov-n --steps""",
+  penstock provenance 2020-01-17 --format svg > night.svg
+  penstock provenance 2020-01-17 --format ro-crate --out crate --steps""",
 )
 def provenance() -> None:
-    """Tell where files come from, and write provenance documents (W3C PROV).
+    """Tell where files come from, and write provenance documents (W3C PROV, RO-Crate).
 
     UNIT is a name as `penstock units` prints it, a group, or `campaign`. The document has its tasks and all that they
     were made from, as the record has it: made again, it is the same byte for byte. It has one activity for all tasks
     of a stage below UNIT, one collection for their products, and every attempt of UNIT itself; with --steps it has
-    every attempt and every file. Passwords and tokens are left out.
+    every attempt and every file. Passwords and tokens are left out. A crate needs a `licence` in [provenance].
     """
 
 
@@ -108,11 +117,16 @@ def uses(file: str, root: Path, as_json: bool) -> None:
 @click.argument("unit", metavar="UNIT", shell_complete=complete_unit)
 @click.option(
     "--format",
-    "form",
+    "forms",
     type=click.Choice(FORMATS),
-    default=FORMATS[0],
-    show_default=True,
-    help="What to write.",
+    multiple=True,
+    help="What to write [prov-json]; with --out it may be repeated, and all but the crate is the default.",
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write files into DIR, with lists of members.",
 )
 @click.option("--steps", is_flag=True, help="Show every attempt and every file.")
 @click.option(
@@ -123,15 +137,25 @@ def uses(file: str, root: Path, as_json: bool) -> None:
     shell_complete=complete_stage,
     help="Only this stage's activities; may be repeated.",
 )
+@click.option("--without-products", is_flag=True, help="Describe products in a crate and copy none into it.")
 @campaign_option
-def document(unit: str, form: str, steps: bool, stages: tuple[str, ...], root: Path) -> None:
+def document(
+    unit: str,
+    forms: tuple[str, ...],
+    out: Path | None,
+    steps: bool,
+    stages: tuple[str, ...],
+    without_products: bool,
+    root: Path,
+) -> None:
     """Write the provenance of UNIT: a unit, a group, or the campaign."""
-    from penstock.errors import DefinitionError
     from penstock.explain import find_units
     from penstock.provenance import Wanted, trace
-    from penstock.provenance.provjson import write_prov_json
-    from penstock.provenance.provn import write_prov_n
+    from penstock.provenance.folder import write_folder, write_text
 
+    chosen = [*forms] or [*(FORMATS[:-1] if out else FORMATS[:1])]
+    if not out and (len(chosen) > 1 or "ro-crate" in chosen):
+        raise DefinitionError("several documents, or a crate, are a folder: name it with --out DIR")
     with open_record(root) as ledger:
         found = find_units(ledger, unit)
         if len(found) > 1:
@@ -139,5 +163,8 @@ def document(unit: str, form: str, steps: bool, stages: tuple[str, ...], root: P
                 f"{unit!r} names {len(found)} units: name one, or the group that they are in"
             )
         made = trace(ledger, found[0], Wanted(steps, stages))
-    write = write_prov_json if form == "prov-json" else write_prov_n
-    click.echo(write(made), nl=False)
+        if out is None:
+            click.echo(write_text(made, chosen[0]), nl=False)
+            return
+        names = write_folder(ledger, made, out, forms=chosen, steps=steps, with_products=not without_products)
+    click.echo(f"{visible(str(out))}: {', '.join(names[:SHOWN])}" + (" …" if len(names) > SHOWN else ""))

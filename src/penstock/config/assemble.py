@@ -18,6 +18,7 @@ from penstock.config.models import Definition, SiteTable
 from penstock.config.overrides import apply_overrides
 from penstock.config.places import Places, nearest
 from penstock.config.programs import assemble_programs, check_needs
+from penstock.config.provenance import provenance_of
 from penstock.config.shape import shaped
 from penstock.config.sources import assemble_sources
 from penstock.config.stages import assemble_stages
@@ -52,6 +53,7 @@ def assemble(draft: Draft) -> Campaign:
         complete=definition.units.complete,
         site=default,
         notify=channels_of(definition.notify),
+        provenance=provenance_of(definition.provenance),
         heartbeat=check_heartbeat(definition.campaign.heartbeat, places),
         overrides=tuple(draft.overrides),
         file=draft.file,

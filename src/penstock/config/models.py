@@ -28,6 +28,7 @@ from penstock.config.fieldtypes import (
     listed,
     wrapped,
 )
+from penstock.config.provenance import ProvenanceTable
 from penstock.config.sitetables import SiteTable
 from penstock.config.tables import Table
 
@@ -338,6 +339,10 @@ class Definition(Table):
         dict[StageName, ChannelTable], Field(description="how people are told what happens, by name")
     ] = {}
     close: Annotated[dict[Name, CloseTable], Field(description="the end of a group, by level")] = {}
+    provenance: Annotated[
+        ProvenanceTable,
+        Field(default_factory=dict, description="what documents for archives say of the products"),
+    ]
 
 
 @contextmanager

@@ -66,7 +66,7 @@ class Builder:
             self.subject,
             self.facts.labels.level(self.level),
             tuple(self.entities[id] for id in sorted(self.entities)),
-            tuple(self.activities[id] for id in sorted(self.activities)),
+            tuple(sorted(self.activities.values(), key=lambda a: (a.began or a.ended or 0.0, a.id))),
             tuple(self.agents[id] for id in sorted(self.agents)),
             tuple(sorted(self.links)),
         )
