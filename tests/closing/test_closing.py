@@ -1,5 +1,6 @@
 """What the steps of a closing do with real files."""
 
+import json
 import subprocess
 
 import pytest
@@ -91,3 +92,15 @@ def test_a_group_that_is_open_has_no_seal(nights: Nights) -> None:
         pytest.raises(DefinitionError, match="has no seal"),
     ):
         check(ledger, unit)
+
+
+def test_provenance_is_a_step_and_no_part_of_the_seal(nights: Nights) -> None:
+    text = (nights.root / "penstock.toml").read_text()
+    (nights.root / "penstock.toml").write_text(
+        text.replace('{ merge = "sum" }, ', '{ merge = "sum" }, "provenance", ')
+    )
+    assert nights.run().code == 0
+    document = json.loads((nights.root / f"provenance/night/{NIGHT}.json").read_bytes())
+    assert f"sums/{NIGHT}.txt" in str(document["entity"])
+    assert "close.night" not in str(document["activity"])
+    assert f"provenance/night/{NIGHT}.json" not in nights.files()[f"{NIGHT}.sha256"].decode()

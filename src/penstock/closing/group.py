@@ -25,7 +25,7 @@ PRODUCTS = (
     "SELECT p.path, p.bytes, p.digest, p.mtime_ns, p.stage, p.unit FROM unit u CROSS JOIN stage s ON s.level = u.level"
     " CROSS JOIN task t ON t.stage = s.id AND t.unit = u.id AND t.state = 'done'"
     " CROSS JOIN product p ON p.stage = s.id AND p.unit = u.id AND p.digest IS NOT NULL"
-    " WHERE NOT s.removed AND s.name <> ? AND {under} ORDER BY p.path"
+    " WHERE NOT s.removed AND {sealed} AND {under} ORDER BY p.path"
 )
 EPOCH = (
     "SELECT max(j.epoch) FROM stage s CROSS JOIN unit u ON u.level = s.level"
@@ -51,14 +51,14 @@ def group_in(root: Path, level: str, key: str, members: Sequence[str]) -> Genera
         labels = Labels.read(ledger.db)
         number = 0 if level == "campaign" else labels.levels.index(level) + 1
         row = ledger.db.execute("SELECT id FROM unit WHERE level = ? AND key = ?", (number, key)).fetchone()
-        yield Group(ledger.db, root, labels, level, number, row["id"], key, tuple(members))
+        yield Group(ledger, root, labels, level, number, row["id"], key, tuple(members))
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """A group in the record. `members` are the stages of which all tasks are done or left out before it is closed."""
 
-    db: sqlite3.Connection
+    ledger: Ledger
     root: Path
     labels: Labels
     level: str
@@ -66,6 +66,11 @@ class Group:
     unit: int
     key: str
     members: tuple[str, ...]
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The record, as it is at one moment."""
+        return self.ledger.db
 
     @property
     def label(self) -> str:
@@ -94,9 +99,17 @@ class Group:
         return self.db.execute(self._sql(EPOCH), self.members).fetchone()[0]
 
     def products(self) -> list[Recorded]:
-        """Return all products in the group but its own seal, in the order of their paths."""
-        rows = self.db.execute(self._sql(PRODUCTS), (f"close.{self.level}.seal",))
+        """Return all products in the group that a seal is of, in the order of their paths.
+
+        Those are all but its own seal, and provenance, which tells of kills and can be made again from the record.
+        """
+        rows = self.db.execute(self._sql(PRODUCTS))
         return sorted(map(Recorded._make, rows), key=lambda row: row.path.encode())
+
+    def made_by(self) -> tuple[str, ...]:
+        """Return the stages of the definition, without the steps of closings."""
+        sql = "SELECT name FROM stage WHERE NOT removed AND name NOT LIKE 'close.%' ORDER BY position"
+        return tuple(row[0] for row in self.db.execute(sql))
 
     def stages(self) -> dict[str, dict[str, Any]]:
         """Return the members' stages: the digest of each, and how many of its tasks are in which state."""
@@ -136,4 +149,7 @@ class Group:
 
     def _sql(self, text: str) -> str:
         own = f"(u.id = {self.unit} OR (u.g{self.number} = {self.unit} AND u.level > {self.number}))"
-        return text.format(names=", ".join("?" * len(self.members)), under=own if self.number else "true")
+        sealed = f"s.name <> 'close.{self.level}.seal' AND s.name NOT LIKE 'close.%.provenance'"
+        return text.format(
+            sealed=sealed, names=", ".join("?" * len(self.members)), under=own if self.number else "true"
+        )

@@ -15,18 +15,24 @@ PREFIX = "close."  # of the names of these stages: no name that people write has
 
 
 class Kind(NamedTuple):
-    """What a step is: its function, what it names besides, and its products, of which `{to}` is the path without an end."""
+    """What a step is: its function, what it names, its products (`{to}` is their path without an end), and their folder."""
 
     function: str | None
     names: str = ""  # "stage", "path", or nothing
     products: Mapping[str, str] = {}
+    folder: str = ""
 
 
 #: what may stand in `steps`
 STEPS: Mapping[str, Kind] = {
     "verify": Kind("penstock.closing.verifying:verify"),
     "merge": Kind(None, "stage"),  # a stage of the definition, which runs at this place
-    "seal": Kind("penstock.closing.sealing:seal", "path", {"seal": "{to}.json", "files": "{to}.sha256"}),
+    "provenance": Kind(
+        "penstock.closing.tracing:provenance", "path", {"document": "{to}.json"}, "provenance"
+    ),
+    "seal": Kind(
+        "penstock.closing.sealing:seal", "path", {"seal": "{to}.json", "files": "{to}.sha256"}, "seals"
+    ),
 }
 FIRST, LAST = "verify", "seal"
 
@@ -119,7 +125,7 @@ def products_of(step: str, about: str, level: str, fields: Fields) -> dict[str, 
     written = [
         f"{{{name}:{spec}}}" if (spec := fields.formats.get(name)) else f"{{{name}}}" for name in above
     ]
-    own = "/".join([f"{step}s", level, *written])
+    own = "/".join([STEPS[step].folder, level, *written])
     to = about if STEPS[step].names == "path" and about else own
     return {name: ProductTable(path=text.replace("{to}", to)) for name, text in STEPS[step].products.items()}
 

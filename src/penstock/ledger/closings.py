@@ -16,6 +16,7 @@ from penstock.errors import DefinitionError
 from penstock.graph import Graph
 
 SEAL = "seal"
+HELD = "reopened by "  # how the reason begins of a closing that a person has to ask for
 LATE = "late: "  # how the reason begins of what came into a closed group
 CLOSE, REOPENED, CLOSED = "close", "reopened", "closed"  # in the history
 DECISION = (
@@ -102,7 +103,7 @@ def why_held(closing: Closing, decision: Decision | None, key: str, now: float, 
     """Return what keeps a closing from beginning, if anything does."""
     command = show_command("close", labels.label(key))
     if decision:
-        reopened = f"reopened by {decision.by}; `{command}` closes it again"
+        reopened = f"{HELD}{decision.by}; `{command}` closes it again"
         return reopened if decision.what == REOPENED else None
     try:
         start = starts(closing, key)

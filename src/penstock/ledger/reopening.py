@@ -12,7 +12,6 @@ from penstock.ledger import Ledger, tasks
 from penstock.ledger.closings import (
     CLOSE,
     CLOSED,
-    LATE,
     REOPENED,
     decision_on,
     is_closed,
@@ -135,9 +134,3 @@ def begin_due(ledger: Ledger, graph: Graph, now: float) -> int:
         with ledger.transaction() as db:
             propagate(db, graph, {}, touched)
     return sum(map(len, due.values()))
-
-
-def late_units(db: sqlite3.Connection) -> int:
-    """Count the units that came into closed groups and have tasks that wait for these to be opened."""
-    sql = f"SELECT count(DISTINCT unit) FROM task WHERE state = 'blocked' AND why LIKE '{LATE}%'"
-    return int(db.execute(sql).fetchone()[0])

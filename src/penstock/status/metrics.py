@@ -9,6 +9,7 @@ from typing import NamedTuple
 from penstock.ledger import SCANNED, Ledger
 from penstock.ledger.hosts.holder import last_turn
 from penstock.ledger.reading.channels import channel_states
+from penstock.ledger.reading.closed import closed_groups
 from penstock.ledger.reading.decided import count_archived, count_marked
 from penstock.status.model import STATES
 
@@ -70,6 +71,14 @@ def metrics_of(ledger: Ledger, now: float) -> Iterator[Metric]:
         one(counted(db, "missed WHERE over IS NULL")),
     )
     yield Metric("penstock_archived_units", "Units that were put away.", one(count_archived(db)))
+    groups: list[tuple[Labels, float]] = [
+        ({"level": one.level, "state": state}, getattr(one, state))
+        for one in closed_groups(db)
+        for state in ("closed", "open", "reopened")
+    ]
+    yield Metric(
+        "penstock_groups", "Groups by level, closed or open; of the latter, those that were reopened.", groups
+    )
     channels = list(channel_states(db))
     for name, text in (
         ("waiting", "Notices still to be sent."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from penstock.display import count, show_command, show_duration, visible
 from penstock.ledger.reading.channels import ChannelState
+from penstock.ledger.reading.closed import Closed, say_late
 from penstock.ledger.reading.failuregroups import FailureGroup
 from penstock.ledger.reading.late import Late
 from penstock.ledger.reading.queuestate import QueueState, together
@@ -160,6 +161,9 @@ class Status:
     channels: tuple[ChannelState, ...] = ()
     """What people were told, and what could not be sent."""
     archived: int = 0  # units that were put away
+    closings: tuple[Closed, ...] = ()
+    """How many groups are closed, of each level that is."""
+    came_late: int = 0  # tasks of closed groups
     as_of: float | None = None  # when the copy was made that this was read from; None: from the record itself
 
     @classmethod
@@ -188,6 +192,8 @@ class Status:
             "turned": self.turned,
             "channels": [channel.to_json() for channel in self.channels],
             "archived": self.archived,
+            "closings": [closed.to_json() for closed in self.closings],
+            "came_late": self.came_late,
             "as_of": self.as_of,
         }
 
@@ -254,6 +260,9 @@ class Status:
         yield from self.at_clusters()
         yield from (visible(note) for _, note in self.sites)
         yield from (visible(note) for channel in self.channels for note in channel.notes(self.at))
+        yield from (closed.to_text() for closed in self.closings)
+        if self.came_late:
+            yield f"! {say_late(self.came_late)}"
         if self.archived:
             yield f"{count(self.archived, 'unit')} archived: penstock units --archived"
         if self.settling:

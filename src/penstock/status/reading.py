@@ -14,6 +14,7 @@ from penstock.ledger.hosts.holder import holder, last_turn
 from penstock.ledger.locations import any_away
 from penstock.ledger.order import backfill_left, full
 from penstock.ledger.reading.channels import channel_states
+from penstock.ledger.reading.closed import closed_groups, late_tasks
 from penstock.ledger.reading.decided import count_archived, count_marked
 from penstock.ledger.reading.failuregroups import read_failure_groups
 from penstock.ledger.reading.late import late_groups
@@ -53,6 +54,8 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
         turned=last_turn(db),
         channels=tuple(channel_states(db)),
         archived=count_archived(db),
+        closings=(closings := tuple(closed_groups(db))),
+        came_late=late_tasks(db) if closings else 0,
         as_of=ledger.as_of,
     )
 

@@ -201,3 +201,16 @@ def test_stored_levels_are_as_fine_as_they_can_be_while_small(
     said = say_step(made.dataset, made.settings)
     assert said.startswith(f"levels are stored in steps of {step:g} dB")
     assert ("would take about 0." in said) == (step > 0.1)
+
+
+def test_a_campaign_is_closed_where_that_is_asked_for(tmp_path, audio):
+    shape = Shape(200, close=True)
+    campaign = load(write_campaign(tmp_path / "winter", str(audio), shape=shape).definition.parent)
+    assert [stage.closing.step for stage in campaign.stages if stage.closing] == [
+        "verify",
+        "provenance",
+        "seal",
+    ]
+    assert set(campaign.stage("close.campaign.seal").closing.members) == {
+        "spectrogram", "ltas", "soundscape", "quality", "report",
+    }  # fmt: skip

@@ -25,6 +25,8 @@ EXTRAS = {
 }
 
 
+CLOSING = ("verify", "provenance", "seal")
+
 LIGHT = Load(48_000 * 3600.0, 1, 513)
 
 
@@ -48,6 +50,7 @@ class Shape:
     load: Load = LIGHT
     days: bool = True  # it lasts a day or more
     daily: bool = False  # files of hybrid millidecades, for archives
+    close: bool = False  # it is closed when all is done
     cards: bool = False  # two memory cards have recordings of one name
 
     @property
@@ -79,6 +82,8 @@ def render_definition(name: str, pattern: Pattern, params: Mapping[str, Any], sh
     yield from _before(params, shape)
     yield from _spectrogram(params, shape)
     yield from _after(shape)
+    if shape.close:
+        yield table("close.campaign", {"steps": CLOSING})
 
 
 def _units(pattern: Pattern, shape: Shape) -> Keys:

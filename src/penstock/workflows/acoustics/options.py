@@ -140,6 +140,7 @@ SHAPE = (
     ),
     click.option("--also", multiple=True, type=click.Choice(["npz"]), help="Make this product, too."),
     click.option("--daily", is_flag=True, help="Make daily files of hybrid millidecades, for archives."),
+    click.option("--close", is_flag=True, help="Close the campaign with a seal when all is done."),
     click.option("--chain", is_flag=True, help="Resample and take statistics in stages of their own."),
 )
 
@@ -192,6 +193,7 @@ def pop_shape(params: dict[str, Any]) -> Shape:
         chain=params.pop("chain"),
         aplose=tiles is not None,
         daily=_daily(params),
+        close=params.pop("close"),
     )
 
 
