@@ -19,6 +19,8 @@ OPEN: tuple[State, ...] = ("waiting", "ready", "queued", "running")
 STATES: tuple[State, ...] = (*OPEN, "done", "failed", "blocked", "vetoed", "gone")
 
 DOUBTFUL = "made while the input changed"  # of an upstream: done, and not to be used
+NO_KEY = "has no task for the key that its fields name"
+NOT_MEANT = (DOUBTFUL, NO_KEY, "failed", "is gone")  # how the reasons end that nobody decided
 
 FREE_AT_MOST = 5
 MINUTE = 60.0
@@ -90,6 +92,17 @@ def readiness(
         return Verdict("waiting", f"{what}, because {opening}")
     waiting = [v for v in verdicts if v.state == "waiting"]
     return (waiting or blocked or [READY])[0]
+
+
+def is_not_meant(why: str) -> bool:
+    """Whether a blocked task is so by accident: by no veto, and by no word of the definition such as `where`.
+
+    One that is blocked behind another such task has that one's reason.
+
+    >>> is_not_meant("'fit' made while the input changed"), is_not_meant("'fit' is vetoed")
+    (True, False)
+    """
+    return why.endswith(NOT_MEANT)
 
 
 def judged(view: Upstream, members: Members, empty: Literal["block", "run"]) -> Verdict:

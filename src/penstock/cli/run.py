@@ -64,8 +64,9 @@ def run(
 
     Interrupt it at any time: the same command continues. Ctrl-C once stops submitting and asks running work on
     this machine to return the rest; twice exits at once. Jobs at clusters continue. The exit code is 1 when tasks
-    failed, when rows or files of a source were not understood, when a file here is in the way of a product that comes
-    home, or when it was stopped.
+    failed, when others wait or are blocked though nobody decided so (by a veto, or by `where` and the like in the
+    definition), when rows or files of a source were not understood, when a file here is in the way of a product that
+    comes home, or when it was stopped. So `penstock run && publish` publishes what is whole.
     """
     campaign, only = load_campaign(root, overrides), None
     if units or stage:

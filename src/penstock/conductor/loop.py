@@ -237,6 +237,7 @@ class Conductor:
             stopped=self.stopping,
             allow_problems=self.allow_problems or self.open_ended,
             part=scope.count(self.ledger, self.graph) if scope.only else None,
+            among=scope.condition(self.graph),
         )
         return Ending(code, lines)
 

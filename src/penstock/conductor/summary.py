@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import time
 
+from penstock.decide import is_not_meant
 from penstock.display import Labels, count, them
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.experience import absences
@@ -25,10 +26,11 @@ def say_ending(
     stopped: bool,
     allow_problems: bool = True,
     part: Mapping[str, int] | None = None,
+    among: str = "true",
 ) -> tuple[int, list[str]]:
     """Return the exit code and the lines that a run ends with; unless allowed, problems of sources and products are failures.
 
-    `part` counts the tasks of a run that was restricted.
+    `part` counts the tasks of a run that was restricted, `among` is the SQL condition for them.
     """
     everything = totals(ledger)
     counts = everything if part is None else dict(part)
@@ -39,6 +41,8 @@ def say_ending(
         lines += stale_lines(ledger, counts["stale"])
     pause = has_pause(ledger) and (part is None or counts.get("ready"))
     failed = bool(counts.get("failed") or pause)
+    failed |= bool(counts.get("waiting") and not stopped)
+    failed |= bool(counts.get("blocked") and is_any_undone(ledger, among))
     failed |= not allow_problems and has_data_problem(ledger)
     if not lines:
         lines = [f"all done: {count(counts.get('done', 0), 'task')}" if counts else "there is nothing to do"]
@@ -72,6 +76,12 @@ def has_data_problem(ledger: Ledger) -> bool:
     """Whether a file or row could not become a unit, too many products are missing at once, or one cannot come home."""
     sql = "SELECT 1 FROM problem WHERE source GLOB 'unit*.*' OR source GLOB 'home *' OR source = 'products' LIMIT 1"
     return ledger.db.execute(sql).fetchone() is not None
+
+
+def is_any_undone(ledger: Ledger, among: str) -> bool:
+    """Whether one of these tasks is blocked for a reason that nobody decided."""
+    rows = ledger.db.execute(f"SELECT DISTINCT why FROM task WHERE state = 'blocked' AND {among}")
+    return any(is_not_meant(row[0] or "") for row in rows)
 
 
 def has_pause(ledger: Ledger) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from penstock.decide import OPEN, Upstream, Verdict, readiness
+from penstock.decide import NO_KEY, OPEN, Upstream, Verdict, readiness
 from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
 from penstock.ledger.closings import closed_above, held_back
@@ -301,7 +301,7 @@ def verdicts_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequenc
 
 def view(edge: Edge, states: Mapping[str, int]) -> Upstream:
     """Return an upstream as `decide` wants it."""
-    missing = f"'{edge.up}' has no task for the key that its fields name" if edge.kind == "keyed" else ""
+    missing = f"'{edge.up}' {NO_KEY}" if edge.kind == "keyed" else ""
     return Upstream(
         edge.up,
         states,
