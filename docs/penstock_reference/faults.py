@@ -25,8 +25,9 @@ REMEDIES = {
 
 EXIT_CODES = {
     0: "all well; also when a command such as `status` has shown failed tasks",
-    1: "something failed: tasks, a paused stage, or the record; `run` also when rows or files of a source were not understood,"
-    " suspiciously many products are missing, or one cannot come home, unless `--allow-problems`",
+    1: "something failed: tasks, a paused stage, or the record; `run` also when tasks wait or are blocked though nobody decided"
+    " so; unless `--allow-problems`, when rows or files of a source were not understood, suspiciously many products are"
+    " missing, or one cannot come home",
     2: "wrong use of the command line, or a wrong definition",
     3: "a site cannot be reached or does not work",
     4: "another conductor, or another host, holds the campaign; a `tick` ends with 0 then",

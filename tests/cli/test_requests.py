@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from penstock.ledger import Ledger
+
 
 @pytest.mark.parametrize("command", ["retry", "cancel"])
 def test_what_is_meant_must_be_said(penstock, ran, command):
@@ -45,12 +47,6 @@ def test_a_lifted_veto_lets_the_unit_run(penstock, ran):
     assert "copy c" not in penstock("units", "--state", "vetoed", "-C", ran).output
 
 
-def test_a_pattern_asks_for_each_of_its_units(penstock, ran):
-    penstock("veto", "[ab]", "--why", "test", "-C", ran)
-    actions = (ran / ".penstock/actions.jsonl").read_text().splitlines()
-    assert len(actions) == 2
-
-
 def test_an_unknown_stage_ends_with_2(penstock, ran):
     shown = penstock("retry", "--stage", "cpoy", "-C", ran)
     assert (shown.exit_code, "do you mean copy" in shown.stderr) == (2, True)
@@ -82,6 +78,30 @@ def test_a_unit_can_be_vetoed_before_anything_has_seen_it(penstock, winter):
     assert not (winter / "out/campaign.txt").exists()
     assert not (winter / "out/d.txt").exists()
     assert (winter / "out/e.txt").exists()
+
+
+def test_units_are_decided_about_before_the_first_run(penstock, winter):
+    (winter / "out").mkdir()
+    (winter / "out/a.txt").write_text("by hand")
+    assert penstock("veto", "c", "--why", "clouds", "-C", winter).output == "1 task vetoed\n"
+    assert penstock("mark", "a", "--why", "by hand", "-C", winter).output == "1 task marked as done\n"
+    assert penstock("run", "-C", winter).exit_code == 0
+    assert (winter / "merged.txt").read_text() == "by handgood"
+
+
+def test_what_is_not_decided_beforehand_needs_a_record(penstock, winter):
+    shown = penstock("retry", "a", "-C", winter)
+    assert (shown.exit_code, "start with `penstock run`" in shown.output) == (1, True)
+    assert not (winter / ".penstock").exists()
+
+
+def test_many_units_are_vetoed_and_freed_in_one_request(penstock, winter):
+    penstock("veto", "a", "b", "c", "--why", "clouds", "-C", winter)
+    assert penstock("unveto", "[ab]", "-C", winter).output == "2 tasks no longer vetoed\n"
+    with Ledger.open(winter, readonly=True) as ledger:
+        rows = ledger.db.execute("SELECT action FROM request ORDER BY id").fetchall()
+    assert [row[0] for row in rows] == ["veto", "unveto"]
+    assert "copy c: vetoed by " in penstock("units", "--state", "vetoed", "-C", winter).output
 
 
 def test_a_veto_may_end_by_itself(penstock, ran):

@@ -30,5 +30,6 @@ def mark(
 
     UNIT is a unit, a group with everything in it, or a pattern. Nothing is run; what lies where the products belong is
     recorded as the product, and stays yours: `redo` does not replace it. Who marked it, when and why is recorded.
+    It may be asked for before the first `run`, so that this does not do again what is there.
     """
     ask_together(root, Question("mark", units, stage, why=why), dry_run=dry_run, as_json=as_json)

@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 import click
 
 from penstock.cli.complete import complete_unit
-from penstock.cli.options import open_record, print_json
+from penstock.cli.options import load_campaign, open_record, print_json
 from penstock.display import visible
+from penstock.errors import NothingYet
 from penstock.record.asking import Question, follow_up, request, targets_of
 
 SHOWN = 10
+BEFOREHAND = ("veto", "mark", "archive")  # what may be decided before anything is run
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,10 +47,25 @@ def dry_run_option(command: F) -> F:
     )
 
 
+def begin(root: Path, question: Question) -> None:
+    """Begin the record with a scan of the sources if there is none, for what is decided before anything is run."""
+    if question.action not in BEFOREHAND:
+        return
+    try:
+        with open_record(root):
+            return
+    except NothingYet:
+        from penstock.conductor import Conductor
+
+        with Conductor(load_campaign(root, ()), command="look") as conductor:
+            conductor.discover()
+
+
 def ask_together(root: Path, question: Question, *, dry_run: bool, as_json: bool) -> None:
     """Make one request for all its units, or only find out what it would come to, and print that."""
     from penstock.record.rehearsing import rehearse
 
+    begin(root, question)
     with open_record(root) as ledger:
         [target] = targets_of(ledger, question)
     named = {"units": list(question.units), "stage": question.stage, "why": question.why}
@@ -69,6 +86,7 @@ def ask_together(root: Path, question: Question, *, dry_run: bool, as_json: bool
 
 def ask_all(root: Path, question: Question) -> None:
     """Make the requests and print the first answers."""
+    begin(root, question)
     with open_record(root) as ledger:
         targets = targets_of(ledger, question)
     answers = [request(root, question.action, target) for target in targets]

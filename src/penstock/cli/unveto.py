@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.options import campaign_option, stage_option, unit_argument
-from penstock.cli.requests import ask_all
+from penstock.cli.options import campaign_option, stage_option
+from penstock.cli.requests import ask_all, units_argument
 from penstock.record.asking import Question
 
 
@@ -16,9 +16,9 @@ from penstock.record.asking import Question
 Examples:
   penstock unveto 2020-01-17/01807"""
 )
-@unit_argument
+@units_argument
 @stage_option
 @campaign_option
-def unveto(unit: str, stage: str | None, root: Path) -> None:
-    """Lift a veto of UNIT, which is then processed again. Who lifted it and when is recorded."""
-    ask_all(root, Question("unveto", (unit,), stage))
+def unveto(units: tuple[str, ...], stage: str | None, root: Path) -> None:
+    """Lift the vetoes of UNIT, which is then processed again. Who lifted them and when is recorded."""
+    ask_all(root, Question("unveto", units, stage))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.options import campaign_option, stage_option, unit_argument
-from penstock.cli.requests import ask_all
+from penstock.cli.options import campaign_option, stage_option
+from penstock.cli.requests import ask_all, units_argument
 from penstock.record.asking import Question
 
 
@@ -20,20 +20,20 @@ Examples:
   penstock veto 2020-01-17 --stage calibrate --why "lamp was off"
   penstock veto 2020-01-17 --until 2026-12-01 --why "new pedestals are being taken" """
 )
-@unit_argument
+@units_argument
 @click.option("--why", required=True, metavar="TEXT", help="The reason, for the record.")
 @click.option("--until", metavar="TIME", help="Lift it at that time: a date, or date and time, in UTC.")
 @stage_option
 @campaign_option
-def veto(unit: str, why: str, until: str | None, stage: str | None, root: Path) -> None:
-    """Keep a unit from being processed, and record why.
+def veto(units: tuple[str, ...], why: str, until: str | None, stage: str | None, root: Path) -> None:
+    """Keep units from being processed, and record why.
 
     UNIT is a unit, a group with everything in it, a pattern, or `/`, the whole campaign. Who vetoed it and when is
-    recorded; what is done stays done.
+    recorded; what is done stays done. It may be asked for before the first `run`.
     """
     if not why.strip():
         raise click.BadParameter("give the reason with --why: others will ask", param_hint="--why")
-    ask_all(root, Question("veto", (unit,), stage, why=why, until=moment(until) if until else None))
+    ask_all(root, Question("veto", units, stage, why=why, until=moment(until) if until else None))
 
 
 def moment(text: str) -> float:

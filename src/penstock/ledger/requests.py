@@ -21,7 +21,7 @@ from penstock.ledger.history import append_with
 from penstock.ledger.hosts.lease import find_holder, held
 from penstock.ledger.hosts.location import find_location
 from penstock.ledger.locations import note_wanted, paths_away
-from penstock.ledger.marks import mark, unmark
+from penstock.ledger.marks import chosen_rows, mark, unmark
 from penstock.ledger.pauses import note_resumed
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.redoing import choose, mark_again, mark_compared
@@ -114,6 +114,11 @@ def set_aside(ledger: Ledger, path: Path) -> None:
     ledger.set_problem(f"request {path.stem}", why, SystemClock().now())
 
 
+def units_of(target: Target) -> list[int]:
+    """Return the units that a request is about; an older penstock made one for each."""
+    return target["units"] if "units" in target else [target.get("unit") or ROOT]
+
+
 class Requests:
     """Applies open requests to the tasks."""
 
@@ -162,7 +167,7 @@ class Requests:
 
     def rows(self, stage: str, target: Target, *states: str) -> list[sqlite3.Row]:
         """Return the tasks that a request selects, of those in `states`."""
-        found = tasks.under(self.db, self.graph, stage, target.get("unit") or ROOT)
+        found = chosen_rows(self.db, self.graph, stage, {**target, "units": units_of(target)})
         return [row for row in found if row["state"] in states]
 
     def retry(self, target: Target, by: str, now: float) -> str:
@@ -221,16 +226,16 @@ class Requests:
         return f"{count(done, 'task')} cancelled{back}"
 
     def veto(self, target: Target, by: str, now: float) -> str:
-        """Never process a unit, or all under a group."""
+        """Never process units, or all under groups."""
         stage, why, until = target.get("stage"), target["why"], target.get("until")
-        self.db.execute(
+        self.db.executemany(
             "INSERT INTO veto (unit, stage, by, why, at, until) VALUES (?, ?, ?, ?, ?, ?)",
-            (target["unit"], stage and self.graph.ids[stage], by, why, now, until),
+            [(unit, stage and self.graph.ids[stage], by, why, now, until) for unit in units_of(target)],
         )
         done = kept = 0
         for name in self.stages(target):
             kept += len(self.rows(name, target, "done", "queued", "running"))
-            units = veto_tasks(self.db, self.graph, name, target["unit"], describe(by, why, until))
+            units = veto_tasks(self.db, self.graph, name, units_of(target), describe(by, why, until))
             self.changed[name].update(units)
             done += len(units)
         stays = f"; {count(kept, 'task')} left alone (done, queued or running)" if kept else ""
@@ -238,11 +243,11 @@ class Requests:
         return f"{count(done, 'task')} vetoed{end}{stays}"
 
     def unveto(self, target: Target, by: str, now: float) -> str:
-        """Lift a veto."""
+        """Lift vetoes."""
         stage = target.get("stage")
-        self.db.execute(
+        self.db.executemany(
             "UPDATE veto SET lifted = ?, lifted_by = ? WHERE unit = ? AND lifted IS NULL AND (? IS NULL OR stage = ?)",
-            (now, by, target["unit"], stage, stage and self.graph.ids[stage]),
+            [(now, by, unit, stage, stage and self.graph.ids[stage]) for unit in units_of(target)],
         )
         return f"{count(self.free(target), 'task')} no longer vetoed"
 

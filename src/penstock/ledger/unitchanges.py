@@ -245,17 +245,17 @@ def veto_new(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[i
         tasks.move(db, graph, stage, moves)
 
 
-def veto_tasks(db: sqlite3.Connection, graph: Graph, stage: str, unit: int, why: str) -> list[int]:
-    """Veto the tasks of `stage` for a unit and all under it that are not done or on their way; return those units."""
-    rows = tasks.under(db, graph, stage, unit)
-    moves = [
-        tasks.Move(row["unit"], row["state"], "vetoed", why)
-        for row in rows
+def veto_tasks(db: sqlite3.Connection, graph: Graph, stage: str, above: Iterable[int], why: str) -> list[int]:
+    """Veto the tasks of `stage` for units and all under them that are not done or on their way; return those units."""
+    moves = {
+        row["unit"]: tasks.Move(row["unit"], row["state"], "vetoed", why)
+        for unit in above
+        for row in tasks.under(db, graph, stage, unit)
         if row["state"] in RESTING and row["state"] != "vetoed"
-    ]
-    tasks.move(db, graph, stage, moves)
-    tasks.forget_tries(db, graph, stage, [m.unit for m in moves])
-    return [m.unit for m in moves]
+    }
+    tasks.move(db, graph, stage, [*moves.values()])
+    tasks.forget_tries(db, graph, stage, [*moves])
+    return [*moves]
 
 
 def renew(

@@ -22,7 +22,7 @@ ACTIONS = (
     "retry", "cancel", "veto", "unveto", "redo", "fetch", "mark", "unmark", "archive", "unarchive", "close", "reopen",
 )  # fmt: skip
 REASONED = ("veto", "mark", "archive", "reopen")  # which others will ask about
-TOGETHER = ("mark", "unmark", "archive", "unarchive")  # all their units in one request
+TOGETHER = ("veto", "unveto", "mark", "unmark", "archive", "unarchive")  # all their units in one request
 NAMED = (*TOGETHER, "close", "reopen")  # never of all
 CHOOSING = ("redo", "fetch")  # from what is done, by one request
 
