@@ -15,6 +15,7 @@ Why it is asked as it is:
   whatever LSF_UNIT_FOR_LIMITS says; the forks know neither, and take MB for `rusage[mem=]`, and several for `-M`.
 - The environment is the one of the command, which the site keeps clean: no option is needed, and forks have no `-env`.
 - At the run limit LSF sends SIGUSR2 and kills ten minutes later: no earlier warning is asked for.
+- Backfill asks for no priority: `-sp` is refused unless the administrator has set MAX_USER_PRIORITY.
 - Raw lines replace ours of the same option: volclava refuses `-R` twice and takes the first of others.
 """
 

@@ -15,6 +15,7 @@ Recorded are the wrappers of Slurm 22.05.8; Torque itself is read after its manu
 - The wrappers read `#PBS` lines by sbatch, which passes over `-o` and `-j`: they stand on the command line. They take no
   script on standard input, and `qdel 7_3` would end all of array 7: elements are cancelled by scancel, which stands beside
   them. `qdel` of an unknown job ends 1 without a message.
+- Backfill asks for no priority: the wrappers hand `-p -1024`, Torque's last place, on as `--nice=-1024`, their first.
 - Without spank_pbs.so there are no PBS_ variables in a job of the wrappers; with it PBS_JOBID is an element's own id, and
   only SLURM_ARRAY_JOB_ID, which the runner reads first, is the array's. The wrappers' errors stand on standard output.
 """
