@@ -285,6 +285,35 @@ def test_a_group_is_stale_until_a_person_says_what_a_vanished_member_means(winte
 
 
 @pytest.mark.parametrize(
+    ("policies", "given"),
+    [
+        ('vanished = "ask"', []),
+        ('vanished = "redo"', [("merge", NIGHT)]),
+    ],
+)
+def test_a_member_that_vanishes_after_another_one_is_no_new_member(
+    winter: Make, policies: str, given: list[tuple[str, str]]
+) -> None:
+    it = winter(policies)
+    for n in (3, 4):
+        it.made.write(RAW.format(n), f"{n}")
+    it.work()
+    (it.made.root / RAW.format(1)).unlink()
+    it.work()
+    if not given:
+        it.say("redo", NIGHT, "--stage", "merge")
+        it.work()
+    for n in (2, 3):
+        (it.made.root / RAW.format(n)).unlink()
+        assert it.work() == given
+        assert it.task("merge", NIGHT) == ("done", None if given else "a member of it vanished")
+    it.made.write(RAW.format(2), "2")
+    it.made.write(RAW.format(3), "3")
+    assert it.work() == given
+    assert it.task("merge", NIGHT) == ("done", None), "both are back"
+
+
+@pytest.mark.parametrize(
     ("policy", "given", "stale"),
     [
         ("", [], True),

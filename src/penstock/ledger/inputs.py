@@ -39,16 +39,27 @@ class Made(NamedTuple):
     digest: str | None
 
 
-def inputs_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> dict[int, Inputs]:
-    """Return what the tasks of `stage` for `units` are made from, by the present ledger."""
-    found = gather(db, graph, stage, units, texts=made_from(db, Uses(graph, stage), units))
+def inputs_of(
+    db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int], *, since: float | None = None
+) -> dict[int, Inputs]:
+    """Return what the tasks of `stage` for `units` are made from, by the present ledger.
+
+    A group that is made without vanished members is looked at with those that vanished at or after `since`, if given.
+    """
+    found = gather(db, graph, stage, units, texts=made_from(db, Uses(graph, stage), units), since=since)
     for inputs in found.values():
         inputs.digest = DIGESTS + inputs.digest
     return found
 
 
 def gather(
-    db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int], *, texts: Texts
+    db: sqlite3.Connection,
+    graph: Graph,
+    stage: str,
+    units: Sequence[int],
+    *,
+    texts: Texts,
+    since: float | None = None,
 ) -> dict[int, Inputs]:
     """Digest what tasks are made from: the `texts` of their units, and the products of their upstreams."""
     found = {unit: Inputs() for unit in units}
@@ -60,7 +71,7 @@ def gather(
         if edge.expander:
             continue
         hashes = members if edge.kind == "finer" else own
-        for made in products_seen(db, graph, edge, units):
+        for made in products_seen(db, graph, edge, units, since):
             hashes[made.unit].update(f"{edge.up}\0{made.member}\0{made.name}\0{made.digest}\n".encode())
             if made.name and made.path:
                 found[made.unit].paths.setdefault(edge.up, []).append((made.name, made.path))
@@ -71,11 +82,16 @@ def gather(
     return found
 
 
-def products_seen(db: sqlite3.Connection, graph: Graph, edge: Edge, units: Sequence[int]) -> Iterator[Made]:
+def products_seen(
+    db: sqlite3.Connection, graph: Graph, edge: Edge, units: Sequence[int], since: float | None = None
+) -> Iterator[Made]:
     """Yield the products of the done upstream tasks along one edge, in a stable order."""
     up = graph.ids[edge.up]
     looking, member, joined = seen_along(graph, edge)
-    there = " AND (m.gone IS NULL OR m.archived IS NOT NULL)" if leaves_vanished(graph, edge) else ""
+    counts = "m.gone IS NULL OR m.archived IS NOT NULL" + (
+        "" if since is None else f" OR m.gone >= {since!r}"
+    )
+    there = f" AND ({counts})" if leaves_vanished(graph, edge) else ""
     query = (
         f"SELECT {looking} AS looking, {member} AS member, p.name, p.path, p.digest FROM {joined}{there}"
         f" JOIN task t ON t.stage = {up} AND t.unit = {member} AND t.state = 'done'"
@@ -124,6 +140,17 @@ def seen_along(graph: Graph, edge: Edge) -> tuple[str, str, str]:
 def digests_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> dict[int, str]:
     """Return the input digest of each task as it would be made now."""
     return {unit: inputs.digest for unit, inputs in inputs_of(db, graph, stage, units).items()}
+
+
+def vanished_at(db: sqlite3.Connection, graph: Graph, stage: str, unit: int) -> list[float]:
+    """Return when members of a group vanished, the last ones first."""
+    found = set[float]()
+    for edge in graph.upstreams[stage]:
+        if leaves_vanished(graph, edge):
+            _, _, joined = seen_along(graph, edge)
+            sql = f"SELECT DISTINCT m.gone FROM {joined} WHERE m.gone IS NOT NULL AND m.archived IS NULL"
+            found.update(row[0] for row in db.execute(sql, (json.dumps([unit]),)))
+    return sorted(found, reverse=True)
 
 
 def members_left_out(

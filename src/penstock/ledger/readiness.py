@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from penstock.decide import NO_KEY, OPEN, Upstream, Verdict, readiness
@@ -14,7 +13,7 @@ from penstock.graph import Edge, Graph
 from penstock.ledger import tasks
 from penstock.ledger.closings import closed_above, held_back
 from penstock.ledger.history import append_with
-from penstock.ledger.inputs import NOTHING, digests_of, members_of, seen_along
+from penstock.ledger.inputs import NOTHING, digests_of, inputs_of, members_of, seen_along, vanished_at
 from penstock.ledger.rebasing import former_digests
 from penstock.ledger.tasks import KEPT, MEANWHILE, REDEFINED, chunks, doubtful_among
 from penstock.ledger.units import ROOT
@@ -227,11 +226,9 @@ def members_changed(
     if definition.vanished != "ignore":
         digests = {u: two for u, two in digests.items() if two[1].partition(".")[2] != NOTHING}
     vanished = set[int]()
-    if digests and definition.vanished != "ignore":
-        kept = graph._replace(stages={**graph.stages, stage: replace(definition, vanished="ignore")})
-        with_them = digests_of(db, kept, stage, list(digests))
+    if definition.vanished != "ignore":
         vanished = {
-            u for u, (made, _) in digests.items() if made.partition(".")[2] == with_them[u].partition(".")[2]
+            unit for unit, (made, _) in digests.items() if lacks_vanished(db, graph, stage, unit, made)
         }
     late = digests.keys() - vanished if definition.late != "ignore" else set[int]()
     whys = dict.fromkeys(late, LATE) | dict.fromkeys(vanished, VANISHED)
@@ -240,6 +237,17 @@ def members_changed(
         *(vanished if definition.vanished == "redo" else ()),
     ]
     return whys, again
+
+
+def lacks_vanished(db: sqlite3.Connection, graph: Graph, stage: str, unit: int, made: str) -> bool:
+    """Whether a group lacks nothing of what it was made from but members that vanished since, and has nothing new.
+
+    Those that had vanished before are not in what it was made from.
+    """
+    with_them = (
+        inputs_of(db, graph, stage, [unit], since=at)[unit] for at in vanished_at(db, graph, stage, unit)
+    )
+    return any(one.digest.partition(".")[2] == made.partition(".")[2] for one in with_them)
 
 
 def redo(db: sqlite3.Connection, graph: Graph, stage: str, whys: Mapping[int, str]) -> list[int]:
