@@ -21,7 +21,7 @@ from penstock.cli.options import (
 from penstock.display import visible
 
 if TYPE_CHECKING:
-    from penstock.simulation import Forecast
+    from penstock.simulation import Forecast, Way
 
 
 @click.command(
@@ -76,6 +76,12 @@ Examples:
 @click.option("--courses", type=click.IntRange(1), default=10, show_default=True, help="How often to try.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same one gives the same answer.")
 @click.option(
+    "--by",
+    "way",
+    type=click.Choice(["engine", "model"]),
+    help="The engine itself, or a model of it  [default: the model where there is much to do].",
+)
+@click.option(
     "--keep",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -97,6 +103,7 @@ def simulate(
     batches: tuple[str, ...],
     courses: int,
     seed: int,
+    way: Way | None,
     keep: Path | None,
     as_json: bool,
 ) -> None:
@@ -117,7 +124,7 @@ def simulate(
     ) as bar:
         found = forecast(
             campaign, shape, courses=courses, seed=seed, times_s=times_given(times), failing=failing, earlier=earlier,
-            batches=choices, keep=keep, watch=lambda done: bar.update(1),
+            batches=choices, keep=keep, way=way, watch=lambda done: bar.update(1),
         )  # fmt: skip
     if as_json:
         print_json([each.to_json() for each in found] if batches else found[0].to_json())

@@ -1,4 +1,7 @@
-"""A look ahead: the conductor works on a pretended cluster, with a turned clock, and the record stays as it is."""
+"""A look ahead: the conductor works on a pretended cluster, with a turned clock, and the record stays as it is.
+
+Where that would take long, a model of batches takes its place.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,23 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from penstock.campaign import Campaign
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger
+from penstock.simulation.course import Course
 from penstock.simulation.forecast import Forecast
-from penstock.simulation.rehearsal import Course, prepared, rehearse
+from penstock.simulation.rehearsal import cores_here, count_to_do, prepared, rehearse
 from penstock.simulation.shape import Shape
 from penstock.simulation.timing import Timing, timings
 
-__all__ = ["Course", "Forecast", "Shape", "Timing", "simulate"]
+__all__ = ["Course", "Forecast", "Shape", "Timing", "Way", "simulate"]
 
 Watch = Callable[[int], None]
+Way = Literal["engine", "model"]
+
+MOST = 20_000  # tasks of all courses together that the engine itself goes through, unless that is asked for
 
 
 def simulate(
@@ -32,6 +40,7 @@ def simulate(
     earlier: Path | None = None,
     batches: Sequence[Mapping[str, int]] = ({},),
     keep: Path | None = None,
+    way: Way | None = None,
     watch: Watch = lambda done: None,
     now: float | None = None,
 ) -> list[Forecast]:
@@ -39,7 +48,8 @@ def simulate(
 
     Tasks take as long as in the record, in the one of the campaign in `earlier`, or as `times_s` says (seconds a task by
     stage), and so many fail. The same seed gives the same courses. `keep`: a new folder for what the first course recorded.
-    `watch` is told how many courses are done. Raises DefinitionError if it is not known how long a stage takes.
+    `way`: let the engine itself work, or its model; by default the model where there is much to do. `watch` is told how many
+    courses are done. Raises DefinitionError if it is not known how long a stage takes.
     """
     now = time.time() if now is None else now
     if keep and keep.exists():
@@ -48,16 +58,35 @@ def simulate(
         shape.check(stage.name, stage.resources.cpus * stage.workers)
     with prepared(campaign) as record:
         known = known_timings(campaign, record, times_s or {}, failing, earlier)
+        told = {name: str(timing) for name, timing in known.items()}
+        many = count_to_do(record) * courses * len(batches) > MOST
+        by: Way = way or ("model" if many and not keep else "engine")
+        players = [player(by, with_batches(campaign, sizes), record, shape, known, now) for sizes in batches]
         forecasts, done = list[Forecast](), 0
-        for sizes in batches:
-            cut, gone = with_batches(campaign, sizes), list[Course]()
+        for play, sizes in zip(players, batches, strict=True):
+            gone = list[Course]()
             for number in range(courses):
-                place = keep if not done else None
-                gone.append(rehearse(cut, record, shape, known, seed=seed + number, now=now, keep=place))
+                gone.append(play(seed + number, None if done else keep))
                 watch(done := done + 1)
-            told = {name: str(timing) for name, timing in known.items()}
-            forecasts.append(Forecast(now, gone, told, sizes))
+            forecasts.append(Forecast(now, by, gone, told, sizes))
     return forecasts
+
+
+def player(
+    by: Way, campaign: Campaign, record: Path, shape: Shape, known: Mapping[str, Timing], now: float
+) -> Callable[[int, Path | None], Course]:
+    """Return what plays a course, given a seed and where its record is kept."""
+    if by == "engine":
+        return lambda seed, keep: rehearse(campaign, record, shape, known, seed=seed, now=now, keep=keep)
+    try:
+        from penstock.simulation.crowd import Crowd
+        from penstock.simulation.model import Model
+    except ModuleNotFoundError:
+        raise DefinitionError(
+            "so many tasks are simulated with numpy, which is not installed: `pip install numpy`, or give `--by engine`"
+        ) from None
+    crowd, cores = Crowd(campaign, record), cores_here(campaign)
+    return lambda seed, keep: Model(campaign, crowd, shape, known, cores_here=cores, seed=seed).run()
 
 
 def known_timings(

@@ -98,7 +98,7 @@ class ShapedCluster(PretendCluster):
         """Return how long an element waits in the queue, whatever is free."""
         key = job.native, element.index
         if key not in self.waits:
-            self.waits[key] = self.shape.wait_s(self.random)
+            self.waits[key] = self.shape.wait_s(self.random.gauss())
         return self.waits[key]
 
 

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from penstock.display import count, show_duration, show_time
-from penstock.simulation.rehearsal import Course
+from penstock.simulation.course import Course
 
 QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 
@@ -17,10 +17,11 @@ QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 class Forecast:
     """Pretended courses of one campaign that begins at `begun` (UTC seconds), and what they assume, by stage.
 
-    `batch` are the numbers of tasks in a batch that were tried instead of those of the definition.
+    `by`: the engine, or its model. `batch`: how many tasks a batch of some stages has instead of what the definition says.
     """
 
     begun: float
+    by: str
     courses: Sequence[Course]
     timings: Mapping[str, str]
     batch: Mapping[str, int]
@@ -43,6 +44,7 @@ class Forecast:
         """Return it as plain data."""
         return {
             "begun": self.begun,
+            "by": self.by,
             "finish_s": {name: self.finish_s(share) for name, share in QUANTILES.items()},
             "core_s": self.typical("core_s"),
             "jobs": self.typical("jobs"),
@@ -58,6 +60,8 @@ class Forecast:
         for name, known in self.timings.items():
             yield f"{name}: {known}"
         yield self.line()
+        if self.by == "model":
+            yield "by a model of batches, since there is much to do: `--by engine` lets the engine itself work"
         ends = self.courses[0].ends_s
         yield "done by stage, in the first course: " + ", ".join(
             f"{name} after {show_duration(ends[name])}" for name in self.timings if name in ends

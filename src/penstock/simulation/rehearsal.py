@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Self
@@ -19,24 +19,12 @@ from penstock.conductor.steps import NEVER, discover, look_after
 from penstock.hardware import count_cores
 from penstock.ledger import FILE, FOLDER, Ledger
 from penstock.simulation.cluster import ShapedCluster, ShapedSite, TurnedClock, rule_of
+from penstock.simulation.course import Course
 from penstock.simulation.shape import Shape
 from penstock.simulation.timing import Timing
 
 LOOKS = 200  # that a conductor takes at least at what it follows, in the time that the work takes
 LEAST_S, MOST_S = 0.2, 60.0  # between two looks, the most also where nothing happens
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """How a campaign went, if only pretended. Times are seconds, `ends_s` by stage and since the beginning."""
-
-    finish_s: float
-    core_s: float
-    jobs: int
-    elements: int
-    attempts: Mapping[str, int]
-    states: Mapping[str, int]
-    ends_s: Mapping[str, float]
 
 
 @contextmanager
@@ -64,6 +52,13 @@ def forget_jobs(ledger: Ledger) -> None:
         db.execute("UPDATE job SET state = 'finished' WHERE state <> 'finished'")
         db.execute("UPDATE batch SET state = 'finished' WHERE state <> 'finished'")
         db.execute("UPDATE element SET finished = 1 WHERE NOT finished")
+
+
+def count_to_do(record: Path) -> int:
+    """Return how many tasks may still be done."""
+    with closing(sqlite3.connect(record)) as db:
+        sql = "SELECT coalesce(sum(n), 0) FROM tally WHERE unit = 1 AND state IN ('waiting', 'ready')"
+        return int(db.execute(sql).fetchone()[0])
 
 
 def count_again(db: sqlite3.Connection, stage: int, unit: int, state: str) -> None:

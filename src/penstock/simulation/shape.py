@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from random import Random
 
 from penstock.errors import DefinitionError
 
@@ -28,9 +27,9 @@ class Shape:
         """Return the names of its nodes."""
         return [f"n{number}" for number in range(1, self.nodes + 1)]
 
-    def wait_s(self, random: Random) -> float:
-        """Draw how long an element waits, in seconds."""
-        return self.queue_s * math.exp(random.gauss(0.0, self.spread)) if self.spread else self.queue_s
+    def wait_s(self, normal: float) -> float:
+        """Return how long an element waits, in seconds, for a number drawn from the standard normal distribution."""
+        return self.queue_s * math.exp(self.spread * normal)
 
     def check(self, stage: str, cores: int) -> None:
         """Raise DefinitionError if no node is large enough for a worker of a stage."""
