@@ -121,7 +121,15 @@ def test_a_sound_record_stays_as_it_is_and_nothing_is_lacking(lab):
     before = held_in(lab)
     told = rebuilt(lab)
     assert (held_in(lab), told.lacks) == (before, [])
-    assert Path(told.kept).exists()
+    assert told.kept.exists()
+
+
+def test_of_a_lost_record_nothing_is_kept(lab):
+    lab.define(STAGES, units=2).run()
+    lose(lab.root)
+    assert "there was no record before" in lab.command("ledger", "rebuild").stdout
+    assert not list((lab.root / FOLDER).glob("replaced-*"))
+    assert lab.states("a") == {"done": 2}
 
 
 def test_attempts_of_a_job_without_an_archive_come_from_the_previous_record_which_is_told(lab):
@@ -258,7 +266,7 @@ def test_a_damaged_record_is_kept_as_it_was(lab):
     before, noise = held_in(lab), b"no database at all, but long enough" * 400
     (lab.root / FOLDER / FILE).write_bytes(noise)
     told = rebuilt(lab)
-    assert Path(told.kept).read_bytes() == noise
+    assert told.kept.read_bytes() == noise
     assert held_in(lab) == before
 
 

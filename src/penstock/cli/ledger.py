@@ -105,9 +105,12 @@ def restore(root: Path, file: Path) -> None:
     from penstock.ledger.backup import restore
 
     kept = restore(root, file.absolute())
-    click.echo(
-        visible(f"restored from {file}; the previous record is kept as {kept}; `penstock run` continues")
-    )
+    click.echo(visible(f"restored from {file}; {say_kept(kept)}; `penstock run` continues"))
+
+
+def say_kept(kept: Path | None) -> str:
+    """Say where the previous record is."""
+    return f"the previous record is kept as {kept}" if kept else "there was no record before"
 
 
 @ledger.command(
@@ -204,7 +207,7 @@ def rebuild(root: Path) -> None:
     click.echo(f"rebuilt from {count(rebuilt.jobs, 'job')}, with {count(rebuilt.attempts, 'attempt')}")
     for line in rebuilt.lacks:
         click.echo(visible(line))
-    click.echo(visible(f"the previous record is kept as {rebuilt.kept}; `penstock run` continues"))
+    click.echo(visible(f"{say_kept(rebuilt.kept)}; `penstock run` continues"))
 
 
 @ledger.command(

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from penstock import config
 from penstock.campaign import DIGESTS, Campaign, Source
@@ -20,7 +21,7 @@ from penstock.display import count
 from penstock.errors import Corrupt, LedgerError, OutOfReach
 from penstock.ledger import FOLDER, Ledger, draft_database, migrations, restoring, tasks
 from penstock.ledger.again import ask_again
-from penstock.ledger.backup import put_in_place, set_aside_damaged
+from penstock.ledger.backup import is_used, put_in_place, set_aside_damaged
 from penstock.ledger.comparing import compare, lacking
 from penstock.ledger.hosts.lease import held
 from penstock.ledger.jobs import open_jobs
@@ -46,12 +47,12 @@ NOT_IN_ARCHIVES = (
 
 @dataclass(slots=True)
 class Rebuilt:
-    """What was rebuilt, and in `lacks` what could not be, a sentence each; `kept`: where the previous record is."""
+    """What was rebuilt, and in `lacks` what could not be, a sentence each; `kept`: where the previous record is, if any."""
 
     jobs: int = 0
     attempts: int = 0
     lacks: list[str] = field(default_factory=list[str])
-    kept: str = ""
+    kept: Path | None = None
 
 
 def rebuild(
@@ -83,10 +84,10 @@ def rebuild(
             present and present.db
         )
         if present is None:
-            rebuilt.kept = str(set_aside_damaged(root, machine))
+            rebuilt.kept = set_aside_damaged(root, machine)
             present = exits.enter_context(held(root, command="ledger rebuild", clock=clock, machine=machine))
         before = put_in_place(present, db)
-        rebuilt.kept = rebuilt.kept or str(before)
+        rebuilt.kept = rebuilt.kept or before
     return rebuilt
 
 
@@ -241,8 +242,3 @@ class Rebuilding:
             propagate(db, graph, defaultdict(set), touched)
         durations, allowances = Durations(ledger, graph), allowances_of(campaign, self.sites)
         return Context(ledger, campaign, graph, values, self.sites, self.clock, durations, allowances)
-
-
-def is_used(old: sqlite3.Connection) -> bool:
-    """Whether a record has anything."""
-    return old.execute("SELECT 1 FROM definition LIMIT 1").fetchone() is not None

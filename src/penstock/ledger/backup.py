@@ -37,8 +37,10 @@ def back_up(root: Path, file: Path, *, machine: Machine | None = None) -> Path:
     return file
 
 
-def restore(root: Path, file: Path, *, clock: Clock | None = None, machine: Machine | None = None) -> Path:
-    """Restore a backup, and return where the previous record is kept.
+def restore(
+    root: Path, file: Path, *, clock: Clock | None = None, machine: Machine | None = None
+) -> Path | None:
+    """Restore a backup, and return where the previous record is kept; None if there was none.
 
     Raises Held if somebody works on the campaign, Corrupt or LedgerError if the file is not a backup of a record.
     """
@@ -86,8 +88,17 @@ def set_aside_damaged(root: Path, machine: Machine) -> Path | None:
     return None
 
 
-def put_in_place(ledger: Ledger, other: sqlite3.Connection) -> Path:
-    """Make another database the record from here on, under the lease and the marks of the present one; return where that is."""
+def is_used(db: sqlite3.Connection) -> bool:
+    """Whether a record has anything."""
+    return db.execute("SELECT 1 FROM definition LIMIT 1").fetchone() is not None
+
+
+def put_in_place(ledger: Ledger, other: sqlite3.Connection) -> Path | None:
+    """Make another database the record from here on, under the lease and the marks of the present one.
+
+    Return where that is kept; None if nothing was in it.
+    """
+    used = is_used(ledger.db)
     draft = ledger.path.with_name(f".{FILE}.restored")
     draft.unlink(missing_ok=True)
     with explained(draft), closing(opened(draft, "mode=rwc")) as db:
@@ -105,7 +116,11 @@ def put_in_place(ledger: Ledger, other: sqlite3.Connection) -> Path:
     os.replace(draft, ledger.path)
     sync_folder(ledger.path.parent)
     ledger.db = connect(ledger.path, readonly=False)
-    return before
+    if used:
+        return before
+    for ending in ("", *REST):
+        Path(f"{before}{ending}").unlink(missing_ok=True)
+    return None
 
 
 def take_lease_over(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
