@@ -217,7 +217,9 @@ Example:
 )
 @campaign_option
 def accept(root: Path) -> None:
-    """Continue with a record that is behind the jobs beside it: what was done in them is done again.
+    """Continue with a record that is behind the jobs beside it, or of which a byte changed: it counts as it is.
+
+    What was done in jobs that it does not know is done again.
 
     `penstock ledger rebuild` brings it back instead.
     """

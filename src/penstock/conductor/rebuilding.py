@@ -21,7 +21,7 @@ from penstock.display import count
 from penstock.errors import Corrupt, LedgerError, OutOfReach
 from penstock.ledger import FOLDER, Ledger, draft_database, migrations, restoring, tasks
 from penstock.ledger.again import ask_again
-from penstock.ledger.backup import is_used, put_in_place, set_aside_damaged
+from penstock.ledger.backup import put_in_place, set_aside_damaged
 from penstock.ledger.comparing import compare, lacking
 from penstock.ledger.hosts.lease import held
 from penstock.ledger.jobs import open_jobs
@@ -242,3 +242,8 @@ class Rebuilding:
             propagate(db, graph, defaultdict(set), touched)
         durations, allowances = Durations(ledger, graph), allowances_of(campaign, self.sites)
         return Context(ledger, campaign, graph, values, self.sites, self.clock, durations, allowances)
+
+
+def is_used(old: sqlite3.Connection) -> bool:
+    """Whether a record has anything."""
+    return old.execute("SELECT 1 FROM definition LIMIT 1").fetchone() is not None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from penstock.disk import make_private
 from penstock.errors import Held, LedgerError, NothingYet
 from penstock.ledger import migrations
+from penstock.ledger.closed import CHANGED, REMEDY, WHY, is_changed, note_closed
 from penstock.ledger.files import UNJOURNALED, connect, connect_copy, explained, set_clock
 from penstock.ledger.generation import begin_generation, check_generation, pending
 from penstock.ledger.hosts.handover import check_newest
@@ -44,6 +45,8 @@ class Ledger:
     as_of: float | None = None
     note: str | None = None
     older: bool = False
+    is_writer: bool = False
+    changed: bool = False
     checked_in: float = -CHECK_IN_S
 
     def __init__(
@@ -77,11 +80,14 @@ class Ledger:
     @classmethod
     def at(cls, path: Path, root: Path) -> Ledger:
         """Open the record in `path` to write it, and bring it up to date first."""
-        if path.exists():
-            refuse_older_holder(path, root)
+        changed = path.exists() and look_first(path, root)
         db = connect(path, readonly=False)
         migrations.migrate(db, str(path))
-        return cls(db, root=root, path=path)
+        ledger = cls(db, root=root, path=path)
+        ledger.is_writer, ledger.changed = True, changed
+        if changed:
+            ledger.set_meta(CHANGED, repr(time.time()))
+        return ledger
 
     @classmethod
     def of_record(cls, path: Path, root: Path) -> Ledger:
@@ -97,6 +103,8 @@ class Ledger:
         older = 0 < version < migrations.VERSION
         ledger = cls(updated(db, str(path)) if version != migrations.VERSION else db, root=root, path=path)
         ledger.older = older
+        ledger.changed = version > 0 and (is_changed(path) or ledger.meta(CHANGED) is not None)
+        ledger.note = f"{WHY}: {REMEDY}" if ledger.changed else None
         return ledger
 
     @classmethod
@@ -215,6 +223,8 @@ class Ledger:
     def close(self) -> None:
         """Close the file."""
         self.db.close()
+        if self.is_writer:
+            note_closed(self.path)
 
     def __enter__(self) -> Ledger:
         return self
@@ -225,10 +235,10 @@ class Ledger:
         self.close()
 
 
-def refuse_older_holder(path: Path, root: Path) -> None:
-    """Raise Held if an older penstock works with the record, which must not be changed under it.
+def look_first(path: Path, root: Path) -> bool:
+    """Return whether a byte of the record changed since it was closed, before anything is written into it.
 
-    Raises Corrupt if it is not the file that its `-wal` is of: nothing may be written into that.
+    Raises Held if an older penstock works with it, Corrupt if it is not the file that its `-wal` is of.
     """
     with Ledger.of_record(path, root) as ledger:
         other = ledger.older and holder(ledger.db)
@@ -236,6 +246,7 @@ def refuse_older_holder(path: Path, root: Path) -> None:
         raise Held(
             f"{root} is held by {other}, of an older penstock: end it with `penstock down`, then run this again"
         )
+    return ledger.changed
 
 
 def updated(old: sqlite3.Connection, name: str) -> sqlite3.Connection:

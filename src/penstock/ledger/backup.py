@@ -88,17 +88,12 @@ def set_aside_damaged(root: Path, machine: Machine) -> Path | None:
     return None
 
 
-def is_used(db: sqlite3.Connection) -> bool:
-    """Whether a record has anything."""
-    return db.execute("SELECT 1 FROM definition LIMIT 1").fetchone() is not None
-
-
 def put_in_place(ledger: Ledger, other: sqlite3.Connection) -> Path | None:
     """Make another database the record from here on, under the lease and the marks of the present one.
 
-    Return where that is kept; None if nothing was in it.
+    Return where that is kept; None if it was only made to have the lease.
     """
-    used = is_used(ledger.db)
+    is_first = ledger.epoch == 1
     draft = ledger.path.with_name(f".{FILE}.restored")
     draft.unlink(missing_ok=True)
     with explained(draft), closing(opened(draft, "mode=rwc")) as db:
@@ -116,7 +111,7 @@ def put_in_place(ledger: Ledger, other: sqlite3.Connection) -> Path | None:
     os.replace(draft, ledger.path)
     sync_folder(ledger.path.parent)
     ledger.db = connect(ledger.path, readonly=False)
-    if used:
+    if not is_first:
         return before
     for ending in ("", *REST):
         Path(f"{before}{ending}").unlink(missing_ok=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from penstock.graph import Graph
 from penstock.ledger import Ledger
+from penstock.ledger.closed import REMEDY, WHY
 
 #: what must never be there → how to find it
 CONTRADICTIONS = {
@@ -36,7 +37,8 @@ def check_ledger(ledger: Ledger, graph: Graph) -> list[str]:
     damage = [row[0] for row in ledger.db.execute("PRAGMA integrity_check") if row[0] != "ok"]
     counted = [(what, ledger.db.execute(sql).fetchone()[0]) for what, sql in CONTRADICTIONS.items()]
     found = [f"{what}: {count:,}" for what, count in counted if count]
-    return damage + found + list(wrong_tallies(ledger, graph))
+    changed = [f"{WHY}: {REMEDY}"] if ledger.changed else []
+    return changed + damage + found + list(wrong_tallies(ledger, graph))
 
 
 def wrong_tallies(ledger: Ledger, graph: Graph) -> Iterator[str]:

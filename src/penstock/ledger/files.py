@@ -12,7 +12,13 @@ from pathlib import Path
 
 from penstock.errors import Corrupt, LedgerError
 
-REST = ("-wal", "-shm", "-journal")  # what SQLite puts beside a file that is open
+CLOSED = "-closed"  # see `closed`
+REST = (
+    "-wal",
+    "-shm",
+    "-journal",
+    CLOSED,
+)  # what is beside a record's file: SQLite's while it is open, and ours
 REMEDY = "make it anew with `penstock ledger rebuild`, or restore a copy with `penstock ledger restore FILE`"
 UNJOURNALED = "PRAGMA temp.journal_mode = OFF"  # what a scan stages is cleared, and never rolled back
 

@@ -17,6 +17,7 @@ from penstock.errors import LedgerError
 from penstock.ledger import FOLDER, Ledger
 from penstock.ledger.actions import Action, actions_after, target_now
 from penstock.ledger.archive import jobs_in
+from penstock.ledger.closed import CHANGED, REMEDY, WHY
 from penstock.ledger.files import connect_copy
 from penstock.ledger.hosts.location import newest_copy
 from penstock.ledger.pruning import PRUNED
@@ -30,7 +31,9 @@ KNOWN = "actions"  # in `meta`: up to which byte the file of requests is known
 
 
 def refuse_behind(ledger: Ledger, folders: Iterable[Path], fed: Mapping[str, int]) -> None:
-    """Raise LedgerError if the record is behind; `fed`: how many batches runners of open jobs were given."""
+    """Raise LedgerError if the record is behind, or changed; `fed`: how many batches runners of open jobs were given."""
+    if ledger.meta(CHANGED):
+        raise LedgerError(f"{ledger.path}: {WHY}. {REMEDY}")
     found = ahead(ledger, folders, fed)
     if found:
         raise LedgerError(
@@ -92,7 +95,8 @@ def accept(ledger: Ledger, folders: Iterable[Path]) -> int:
     """Go on with the record as it is, whatever lies beside it; return how many jobs are let be."""
     known = {row[0] for row in ledger.db.execute("SELECT token FROM job WHERE state = 'finished'")}
     tokens = {token for folder in folders for token, _ in jobs_in(folder)} - known - accepted_in(ledger.db)
-    with ledger.transaction():
+    with ledger.transaction() as db:
+        db.execute("DELETE FROM meta WHERE name = ?", (CHANGED,))
         for token in tokens:
             ledger.set_meta(f"{ACCEPTED}{token}", "")
     return len(tokens)

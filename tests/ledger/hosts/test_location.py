@@ -104,7 +104,7 @@ def names(folder: Path) -> list[str]:
 
 def test_on_a_local_disk_the_record_stands_beside_its_campaign(cluster: Cluster) -> None:
     cluster.write(cluster.host("login1", kind="xfs"), "a")
-    assert names(cluster.root / FOLDER) == [FILE]
+    assert names(cluster.root / FOLDER) == [FILE, f"{FILE}-closed"]
 
 
 @pytest.mark.parametrize("kind", ["nfs", "lustre", "gpfs", "fuse.sshfs"])
@@ -343,7 +343,7 @@ def test_a_campaign_that_moves_to_a_local_disk_has_its_record_beside_it_again(
     shutil.move(cluster.root, moved)
     assert cluster.read(cluster.host("pc"), root=moved) == {"a"}
     cluster.write(cluster.host("pc"), "b", root=moved)
-    assert names(moved / FOLDER) == [FILE]
+    assert names(moved / FOLDER) == [FILE, f"{FILE}-closed"]
     assert cluster.read(cluster.host("pc"), root=moved) == {"a", "b"}
 
 
