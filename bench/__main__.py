@@ -47,6 +47,7 @@ def page(scratch: Path) -> list[str]:
         *latency_section(scratch),
         *section("Standing by", "bench.standing"),
         *section("Scanning", "bench.scanning"),
+        *section("Closing a group", "bench.closing"),
         *section("Five years", "bench.years"),
         *cluster_section(),
         *far_section(),

@@ -186,6 +186,15 @@ def test_freezing_leaves_the_draft_as_it_was(tmp_path: Path):
     assert campaign.freeze().stage("s").workers == 1
 
 
+def test_closings_are_given_as_tables_by_level(tmp_path: Path):
+    close = {"a": {"steps": ["verify", "seal"], "not_before": "08:00 next day"}}
+    campaign = penstock.Campaign(
+        "x", levels=["a"], units=penstock.files("{a}.txt"), close=close, root=tmp_path
+    )
+    campaign.stage("s", each="a", command=["true"])
+    assert [stage.name for stage in campaign.freeze().stages] == ["s", "close.a.verify", "close.a.seal"]
+
+
 def test_building_a_campaign_imports_no_pydantic(folder: Path):
     code = "import sys, campaign; print([name for name in sys.modules if name.startswith(('pydantic', 'click', 'rich'))])"
     done = subprocess.run(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from penstock.runner.task import Verdict
-from penstock.workflows.acoustics import ltas, quality, report, setup, spectrogram
+from penstock.workflows.acoustics import ltas, quality, report, setup, soundscape, spectrogram
 from penstock.workflows.acoustics.longterm import plan
 from penstock.workflows.acoustics.names import parse_pattern
 from penstock.workflows.acoustics.recordings import scan_paths
@@ -175,3 +175,32 @@ def test_a_product_will_stand_outside_the_runners_folder(tmp_path):
 
 def test_setup_loads_the_libraries_once():
     assert setup() is None
+
+
+SOUNDSCAPE = {"table": "soundscape.nc", "levels": "levels.csv", "epd": "epd.png", "spl": "spl.png"}
+
+
+def merge_all(make_task, outputs):
+    params = PARAMS | {"audio": "audio/{begin:%Y%m%d_%H%M%S}.wav"}
+    soundscape(make_task(params, SOUNDSCAPE, inputs={"spectrogram": outputs}))
+    run_all(make_task, outputs)
+
+
+def made_bytes(folder):
+    """Give the bytes of all that merges make, by name."""
+    places = [folder / name for name in ("ltas.nc", "ltas.png", "index.html", *SOUNDSCAPE.values())]
+    places += [path for name in ("report", "days") for path in (folder / name).rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in places}
+
+
+def test_merges_give_the_same_bytes_each_time_whatever_the_order_of_their_members(
+    campaign, make_task, tmp_path
+):
+    merge_all(make_task, campaign)
+    once = made_bytes(tmp_path)
+    assert {path.rpartition(".")[2] for path in once} == {"nc", "png", "html", "csv", "json"}
+    for path in once:
+        (tmp_path / path).unlink()
+    merge_all(make_task, campaign[2:] + campaign[:2])
+    again = made_bytes(tmp_path)
+    assert [path for path in once if again[path] != once[path]] == []
