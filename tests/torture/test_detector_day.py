@@ -158,6 +158,16 @@ class Day:
         for writer in writers:
             writer.start()
         workers: dict[str, subprocess.Popen[bytes]] = {}
+        try:
+            self.kill_some(workers, writers)
+            self.change_some(workers)
+        finally:
+            for worker in workers.values():
+                worker.terminate()
+                worker.wait(PATIENCE_S)
+
+    def kill_some(self, workers: dict[str, subprocess.Popen[bytes]], writers: list[threading.Thread]) -> None:
+        """Keep workers at work until all runs are done, and kill them now and then."""
         begun, blow = time.monotonic(), 2.0
         while any(writer.is_alive() for writer in writers) or not self.all_done():
             now = time.monotonic() - begun
@@ -169,10 +179,6 @@ class Day:
                 self.kills[name] += 1
                 blow = now + self.random.uniform(0.5, 2.5)
             time.sleep(0.05)
-        self.change_some(workers)
-        for worker in workers.values():
-            worker.terminate()
-            worker.wait(PATIENCE_S)
 
     def keep_working(self, workers: dict[str, subprocess.Popen[bytes]]) -> None:
         for name, command in {"cron 1": "tick", "cron 2": "tick", "watch": "watch"}.items():
