@@ -286,3 +286,28 @@ def test_an_unknown_unit_is_refused(winter):
     result = CliRunner().invoke(cli, ["-C", str(winter.root), "archive", "2031-01-01", "--why", "so"])
     assert result.exit_code == 2
     assert "no unit is called '2031-01-01'" in result.output
+
+
+def test_units_that_are_left_out_are_marked_on_request_for_the_day_when_they_are_not(
+    winter: MadeCampaign, clock: ManualClock
+) -> None:
+    toml, left_out = winter.root / "penstock.toml", '[stage.seen]\nwhere = "run > 9"'
+    (winter.root / "raw/2020-01-17/00003.txt").write_text("3")
+    toml.write_text(DEFINITION.replace("[stage.seen]", left_out))
+    run(winter, clock)
+    words = (third := "2020-01-17/00003", "--stage", "seen", "--why", "seen before")
+    assert "0 tasks marked" in say(winter, "mark", *words)
+    assert "would be: 1 task marked as done" in say(winter, "mark", *words, "--left-out", "--dry-run")
+    say(winter, "mark", *words, "--left-out")
+    assert faults(winter) == []
+    toml.write_text(DEFINITION)
+    run(winter, clock)
+    with penstock.record.open(winter.root) as record:
+        events = {event.what for event in record.history(third) if event.stage == "seen"}
+    assert events == {"marked", "definition changed"}
+    toml.write_text(DEFINITION.replace("[stage.seen]", left_out))
+    run(winter, clock)
+    say(winter, "unmark", third, "--stage", "seen")
+    assert faults(winter) == []
+    with penstock.record.open(winter.root) as record:
+        assert third not in {task.unit for task in record.tasks("seen")}

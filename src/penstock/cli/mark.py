@@ -20,11 +20,22 @@ Examples:
 @units_argument
 @why_option
 @stage_option
+@click.option(
+    "--left-out",
+    is_flag=True,
+    help="Also units that the `where` of a stage leaves out: they count as done if it takes them one day.",
+)
 @dry_run_option
 @campaign_option
 @json_option
 def mark(
-    units: tuple[str, ...], why: str, stage: str | None, dry_run: bool, root: Path, as_json: bool
+    units: tuple[str, ...],
+    why: str,
+    stage: str | None,
+    left_out: bool,
+    dry_run: bool,
+    root: Path,
+    as_json: bool,
 ) -> None:
     """Count tasks as done that somebody else did.
 
@@ -32,4 +43,5 @@ def mark(
     recorded as the product, and stays yours: `redo` does not replace it. Who marked it, when and why is recorded.
     It may be asked for before the first `run`, so that this does not do again what is there.
     """
-    ask_together(root, Question("mark", units, stage, why=why), dry_run=dry_run, as_json=as_json)
+    question = Question("mark", units, stage, why=why, left_out=left_out)
+    ask_together(root, question, dry_run=dry_run, as_json=as_json)

@@ -21,14 +21,14 @@ from penstock.ledger.history import append_with
 from penstock.ledger.hosts.lease import find_holder, held
 from penstock.ledger.hosts.location import find_location
 from penstock.ledger.locations import note_wanted, paths_away
-from penstock.ledger.marks import chosen_rows, mark, unmark
+from penstock.ledger.marks import chosen_rows, chosen_stages, mark, unmark
 from penstock.ledger.pauses import note_resumed
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.redoing import choose, mark_again, mark_compared
 from penstock.ledger.reopening import close, reopen
 from penstock.ledger.stored import stored_campaign, stored_graph
-from penstock.ledger.unitchanges import retry_failed, veto_tasks
-from penstock.ledger.units import ROOT, Values
+from penstock.ledger.unitchanges import drop_left_out, retry_failed, veto_tasks
+from penstock.ledger.units import ROOT, Values, under
 from penstock.ledger.vetoes import describe, over, show_end, vetoes_of
 from penstock.machine import Machine
 from penstock.runner.sealed import unseal
@@ -283,12 +283,26 @@ class Requests:
         return done
 
     def mark(self, target: Target, by: str, now: float) -> str:
-        """Count tasks as done that somebody else did."""
-        return self.moved(*mark(self.db, self.graph, target, by))
+        """Count tasks as done that somebody else did, where that is wished also of units that a `where` leaves out."""
+        if target.get("left_out"):
+            for stage in chosen_stages(self.graph, target):
+                units = under(self.db, target["units"], self.graph.stages[stage].level)
+                tasks.add(self.db, self.graph, stage, [row["id"] for row in units])
+        answer = self.moved(*mark(self.db, self.graph, target, by))
+        self.drop_left_out(target)
+        return answer
 
     def unmark(self, target: Target, by: str, now: float) -> str:
         """Let marked tasks be done."""
-        return self.moved(*unmark(self.db, self.graph, target, by))
+        answer = self.moved(*unmark(self.db, self.graph, target, by))
+        self.drop_left_out(target)
+        return answer
+
+    def drop_left_out(self, target: Target) -> None:
+        """Remove the tasks of units that a `where` leaves out, unless they count as done."""
+        values = Values(self.db, stored_campaign(self.ledger))
+        for stage in chosen_stages(self.graph, target):
+            drop_left_out(self.db, self.graph, values, stage, target["units"], self.touched)
 
     def moved(self, units: Mapping[str, Iterable[int]], answer: str) -> str:
         """Note which tasks have another state now."""

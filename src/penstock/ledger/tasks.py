@@ -69,6 +69,17 @@ def create(db: sqlite3.Connection, graph: Graph, values: Values, stage: str, *, 
     return max(made, 0)
 
 
+def add(db: sqlite3.Connection, graph: Graph, stage: str, units: Iterable[int]) -> None:
+    """Add tasks of `stage` for units that have none, though its `where` leaves them out."""
+    number, state = graph.ids[stage], graph.first_state(stage)
+    given = f"json_each(?) j JOIN unit u ON u.id = j.value AND {without_task(graph, stage, 0)}"
+    missing = [row[0] for row in db.execute(f"SELECT u.id FROM {given}", (json.dumps([*units]),))]
+    places = ", ".join(place_sql(graph.stages[stage]))
+    insert = f"INSERT INTO task (stage, unit, state, share, rank) SELECT {number}, u.id, '{state}', {places}"
+    db.execute(f"{insert} FROM {given}", (json.dumps(missing),))
+    add_to_tally(db, graph, stage, [(unit, state, 1) for unit in missing])
+
+
 def without_task(graph: Graph, stage: str, after: int) -> str:
     """Return the SQL condition for the units (u) that have no task of a stage yet; those above `after` are new."""
     missing = f"+u.level = {graph.stages[stage].level} AND u.gone IS NULL AND u.id > {after}"

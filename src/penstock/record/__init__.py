@@ -152,13 +152,15 @@ class Record:
         where: str | None = None,
         why: str | None = None,
         until: datetime | None = None,
+        left_out: bool = False,
     ) -> list[str]:
         """Ask for what the command of that name does, and return the answers.
 
         That is `retry`, `cancel`, `redo`, `veto`, `unveto`, `mark`, `unmark`, `archive` or `unarchive`.
 
         It is done at once when nobody works on the campaign, else by the conductor in its next turn. Only `redo` takes
-        a `where`; `veto`, `mark` and `archive` need a `unit` and a `why`; a `veto` with `until` ends then by itself. Without
+        a `where`; `veto`, `mark` and `archive` need a `unit` and a `why`; a `veto` with `until` ends then by itself; `mark`
+        with `left_out` also marks units that the `where` of a stage leaves out. Without
         `unit` and `stage` the whole campaign is meant.
 
         Example: `record.ask("veto", "2020-01-17/01807", why="clouds")`.
@@ -169,7 +171,7 @@ class Record:
 
         units = () if unit is None else (unit,) if isinstance(unit, str) else unit
         ends = until.timestamp() if until else None
-        return ask(self.ledger, Question(action, units, stage, where, why, until=ends))
+        return ask(self.ledger, Question(action, units, stage, where, why, until=ends, left_out=left_out))
 
     def close(self) -> None:
         """Close it; a `with` does."""

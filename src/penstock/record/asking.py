@@ -42,6 +42,8 @@ class Question:
     """Of `fetch`: a pattern of the products' paths."""
     until: float | None = None
     """Of `veto`: when it ends by itself, in UTC seconds."""
+    left_out: bool = False
+    """Of `mark`: also units that the `where` of a stage leaves out."""
     limit: int | None = None
     """Of `redo`: at most so many tasks of a stage, of those that are stale."""
 
@@ -52,6 +54,8 @@ class Question:
             raise DefinitionError(f"{self.action} needs a unit and the reason, for the record: name both")
         if self.action in NAMED and not self.units:
             raise DefinitionError(f"{self.action} needs a unit: name one")
+        if self.left_out and self.action != "mark":
+            raise DefinitionError(f"units that are left out can be marked only, not {self.action}")
         if self.where and self.action not in CHOOSING:
             raise DefinitionError(
                 f"only redo and fetch take an expression: name the units that {self.action} is about"
@@ -84,7 +88,9 @@ def targets_of(ledger: Ledger, question: Question) -> list[Target]:
         find_stage(ledger.db, question.stage)
     if question.action in CHOOSING:
         return [done_target(ledger, question)]
-    given = {"stage": question.stage, "why": question.why, "until": question.until}
+    given = {
+        "stage": question.stage, "why": question.why, "until": question.until, "left_out": question.left_out,
+    }  # fmt: skip
     common = {name: value for name, value in given.items() if value}
     if question.action in TOGETHER:
         units = [unit for text in question.units for unit in meant(ledger, text)]

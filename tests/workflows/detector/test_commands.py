@@ -121,17 +121,15 @@ def test_an_old_record_is_imported_continued_and_exported(standing: Hutch, tmp_p
     old_record(old, "cxil2316", [7], [])
     before = {path.relative_to(old): path.read_bytes() for path in old.glob("**/*.txt")}
     (said,) = standing.lines("import", str(old))
-    assert (
-        "4 files: 4 runs processed, 1 archived; to be counted as done, as they are here: 2; to be vetoed"
-        in said
-    )
+    assert said == "4 files: 4 runs processed, 1 archived; to be counted as done, as they are here: 3"
     assert units(standing.lines("new")) == [f"XPP/{CONTROLLED}/000{run}" for run in (1, 2, 3)]
     standing.lines("import", str(old), "--submit")
     assert units(standing.lines("new")) == [f"XPP/{CONTROLLED}/0003"]
     assert standing.penstock("run").returncode == 0
     (standing.folder / "experiments.txt").write_text(f"{CONTROLLED}\ncxil2316\n")
     assert standing.penstock("run").returncode == 0
-    assert states(standing)["CXI/cxil2316/0007"] == "vetoed"
+    assert states(standing)["CXI/cxil2316/0007"] == "done"
+    assert not (standing.folder / "pixel_status/CXI").exists()
 
     standing.penstock("veto", f"XPP/{CONTROLLED}/2", "--why", "clouds")  # which is no mark
     for _ in range(2):  # the second adds nothing

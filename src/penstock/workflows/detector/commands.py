@@ -152,8 +152,7 @@ def mark(
 ) -> None:
     """Count new runs as processed (10, 20).
 
-    Of controlled experiments (10) or of --all (20). Runs that no process has yet, as their experiments are not controlled,
-    are vetoed: they are left alone once these are. With the name of an EXPERIMENT, only of that one.
+    Of controlled experiments (10) or of --all (20). With the name of an EXPERIMENT, only of that one.
     """
     from penstock.workflows.detector.exchange import MARKED
     from penstock.workflows.detector.runs import SEEN
@@ -161,11 +160,8 @@ def mark(
     reason = f"{MARKED}: {why}" if why else MARKED
     with opened(folder, look=submit) as found:
         _, runs = chosen(found, process, experiments)
-        wanted = [run for run in runs if run.new and run.state != SEEN]
+        wanted = [run for run in runs if run.new and (every or run.state != SEEN)]
         act(found, "mark", wanted, stage=process, why=reason, submit=submit)
-        if every:
-            others = [run for run in runs if run.new and run.state == SEEN]
-            act(found, "veto", others, stage=process, why=reason, submit=submit)
 
 
 @group.command()
@@ -219,7 +215,8 @@ def ask(found: Record, action: str, units: Sequence[str], *, why: str, stage: st
     """Ask for something about runs, if there are any, and say what was answered."""
     from penstock.workflows.detector.runs import counted
 
-    answers = {*(found.ask(action, units, stage=stage, why=why) if units else ())}
+    left_out = action == "mark"  # runs of experiments that are not controlled, too
+    answers = {*(found.ask(action, units, stage=stage, why=why, left_out=left_out) if units else ())}
     if answers:
         say(f"{action} {counted(len(units), 'run')}: {'; '.join(sorted(answers))}")
 
@@ -266,7 +263,6 @@ def import_old(old: Path | None, process: str | None, folder: Path, submit: bool
             return
         keep_files(source, kept)
         ask(found, "mark", plan.to_mark, why=IMPORTED)
-        ask(found, "veto", plan.uncontrolled, why=IMPORTED)
 
 
 @group.command()

@@ -26,7 +26,7 @@ from penstock.workflows.detector.oldrecord import (
     read_lines,
     write_whole,
 )
-from penstock.workflows.detector.runs import SEEN, Run, counted
+from penstock.workflows.detector.runs import Run, counted
 
 MARKED, IMPORTED = "marked as processed", "processed before, by the old record"  # why a run counts as done
 FAILED = "-EXIT"  # what the old tool added to the name of the log of a job that did not end well
@@ -35,22 +35,16 @@ KEPT = "old"  # folder of a campaign: the old files as they came, by process
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What an old record comes to: files, runs with a line, those of them to be marked, those that no process has yet."""
+    """What an old record comes to: files, runs with a line, those of them to be marked."""
 
     files: int
     processed: int
     archived: int
     to_mark: Sequence[str]
-    uncontrolled: Sequence[str]
 
     def __str__(self) -> str:
-        said = [
-            f"{counted(self.files, 'file')}: {counted(self.processed, 'run')} processed, {self.archived:,} archived",
-            f"to be counted as done, as they are here: {len(self.to_mark):,}",
-        ]
-        if self.uncontrolled:
-            said.append(f"to be vetoed, as their experiments are not controlled: {len(self.uncontrolled):,}")
-        return "; ".join(said)
+        found = f"{counted(self.files, 'file')}: {counted(self.processed, 'run')} processed, {self.archived:,} archived"
+        return f"{found}; to be counted as done, as they are here: {len(self.to_mark):,}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +87,8 @@ def plan_import(source: Path, runs: Sequence[Run]) -> Import:
         run for run in runs if run.number in recorded[PROCESSED].get((run.instrument, run.experiment), ())
     ]
     counts = {kind: sum(map(len, some.values())) for kind, some in recorded.items()}
-    to_mark = [run.unit for run in known if run.new and run.state != SEEN]
-    seen = [run.unit for run in known if run.new and run.state == SEEN]
-    return Import(len(files), counts[PROCESSED], counts[ARCHIVED], to_mark, seen)
+    to_mark = [run.unit for run in known if run.new]
+    return Import(len(files), counts[PROCESSED], counts[ARCHIVED], to_mark)
 
 
 def _recorded(files: Sequence[OldFile], kind: str) -> Iterator[tuple[tuple[str, str], set[int]]]:
@@ -134,10 +127,10 @@ def export(record: Record, process: str, runs: Sequence[Run], target: Path, *, l
     lines = moved = written = experiments = 0
     for (instrument, experiment), group in groupby(runs, attrgetter("instrument", "experiment")):
         some = [*group]
-        done = [run for run in some if run.state in ("done", "vetoed")]
+        done = [run for run in some if run.state == "done"]
         processed, archived = (place_of(root, instrument, experiment, kind) for kind in (PROCESSED, ARCHIVED))
         there = {*read_lines(processed).runs, *read_lines(archived).runs}
-        new = [run for run in done if run.number not in there and counts_as_processed(record, run)]
+        new = [run for run in done if run.number not in there]
         lines += append_lines(processed, (_line(record, process, run, results.get(run.unit)) for run in new))
         moved += move_lines(processed, archived, [run.number for run in done if run.archived])
         if logs:
@@ -148,14 +141,9 @@ def export(record: Record, process: str, runs: Sequence[Run], target: Path, *, l
     return Export(experiments, lines, moved, written)
 
 
-def counts_as_processed(record: Record, run: Run) -> bool:
-    """Say whether a run is done, or was vetoed because it was marked as processed."""
-    return run.state == "done" or any((event.why or "").startswith(MARKED) for event in marks_of(record, run))
-
-
 def marks_of(record: Record, run: Run) -> list[Event]:
     """Give the events by which a person said that a run was processed."""
-    return [event for event in record.history(run.unit) if event.what in ("marked", "vetoed")]
+    return [event for event in record.history(run.unit) if event.what == "marked"]
 
 
 def bring_back(kept: Path, root: Path) -> None:
