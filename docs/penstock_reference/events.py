@@ -35,6 +35,8 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "space": "the process namespace of that number",
             "python": "the Python that runs it",
             "runner": "the digest of `runner.pyz`",
+            "software": "what tasks run with: `user`, `python`, `system`, and the variables (`environment`) and `versions` of"
+            " programs that `[provenance]` names",
         },
     ),
     "start": (

@@ -360,6 +360,10 @@ class Provenance:
     title: str | None = None
     description: str | None = None
     authors: tuple[str, ...] = ()  # names, or `Name <URL>`
+    environment: tuple[str, ...] = ()  # variables whose values are recorded where tasks run
+    versions: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )  # program → command that prints its version
 
 
 @dataclass(frozen=True, slots=True)

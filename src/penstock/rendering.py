@@ -339,6 +339,8 @@ def job_spec(
         "campaign": campaign.name,
         "root": str(root or campaign.root),
         "stages": stages,
+        "variables": list(campaign.provenance.environment),
+        "versions": {name: list(argv) for name, argv in campaign.provenance.versions.items()},
         **more,
     }
     return seal(json.dumps(spec, ensure_ascii=False, indent=1).encode())

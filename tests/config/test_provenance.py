@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from penstock.campaign import Provenance
 from penstock.config import from_json, load, to_json
+from penstock.config.provenance import ENVIRONMENT
 from penstock.errors import DefinitionError
 
 HEAD = 'campaign = { name = "winter", levels = ["file"] }\nunits = { files = "{file}.txt" }\n'
@@ -18,12 +21,13 @@ def test_what_archives_want_to_know_is_read_and_kept(tmp_path):
         tmp_path,
         '[provenance]\nlicence = "CC-BY-4.0"\ntitle = "Sea"\nauthors = ["Ada <https://orcid.org/0>"]',
     )
-    assert campaign.provenance == Provenance("CC-BY-4.0", "Sea", None, ("Ada <https://orcid.org/0>",))
+    said = ("CC-BY-4.0", "Sea", None, ("Ada <https://orcid.org/0>",), ENVIRONMENT)
+    assert campaign.provenance == Provenance(*said)
     assert from_json(to_json(campaign)).provenance == campaign.provenance
 
 
 def test_without_the_table_nothing_is_known(tmp_path):
-    assert read(tmp_path, "").provenance == Provenance()
+    assert replace(read(tmp_path, "").provenance, environment=()) == Provenance()
 
 
 def test_it_makes_no_result_stale(tmp_path):
@@ -35,3 +39,17 @@ def test_it_makes_no_result_stale(tmp_path):
 def test_what_names_no_licence_is_refused(tmp_path, licence):
     with pytest.raises(DefinitionError, match="neither a name of SPDX"):
         read(tmp_path, f'[provenance]\nlicence = "{licence}"')
+
+
+def test_variables_and_versions_are_read_and_kept(tmp_path):
+    campaign = read(
+        tmp_path, '[provenance]\nenvironment = ["TZ"]\nversions = { root = ["root-config", "--version"] }'
+    )
+    assert campaign.provenance.environment == ("TZ",)
+    assert campaign.provenance.versions == {"root": ("root-config", "--version")}
+    assert from_json(to_json(campaign)).provenance == campaign.provenance
+
+
+def test_a_variable_that_holds_a_secret_is_not_recorded(tmp_path):
+    with pytest.raises(DefinitionError, match="DB_TOKEN may hold a secret"):
+        read(tmp_path, '[provenance]\nenvironment = ["DB_TOKEN"]')

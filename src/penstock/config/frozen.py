@@ -181,7 +181,11 @@ _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "derive": _expressions,
     },
     TableSource: {"path": Path, "derive": _expressions},
-    Provenance: {"authors": tuple},
+    Provenance: {
+        "authors": tuple,
+        "environment": tuple,
+        "versions": lambda given: {name: tuple(argv) for name, argv in given.items()},
+    },
     FunctionSource: {"derive": _expressions},
     Stage: {
         "command": _templates,

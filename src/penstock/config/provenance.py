@@ -6,10 +6,14 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from penstock.campaign import Provenance
-from penstock.config.fieldtypes import Line, Texts
+from penstock.config.fieldtypes import Line, Name, Texts
 from penstock.config.tables import Table
 
+#: recorded where nothing else is said: which environment of programs it is, and how they calculate
+ENVIRONMENT = ("CONDA_DEFAULT_ENV", "LANG", "LC_ALL", "LOADEDMODULES", "OMP_NUM_THREADS", "TZ", "VIRTUAL_ENV")
+
 _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
+_SECRET = re.compile(r"pass|pwd|secret|token|key|credential|auth|cookie|webhook", re.IGNORECASE)
 _URL = re.compile(r"https?://[^\s@]+")
 
 
@@ -17,6 +21,14 @@ def check_licence(given: str) -> str:
     """Refuse what names no licence."""
     if not (_SPDX.fullmatch(given) or _URL.fullmatch(given)):
         raise ValueError(f"{given!r} is neither a name of SPDX, such as CC-BY-4.0, nor a URL")
+    return given
+
+
+def check_variables(given: list[str]) -> list[str]:
+    """Refuse variables that are there to hold secrets."""
+    for name in given:
+        if _SECRET.search(name):
+            raise ValueError(f"{name} may hold a secret, and is not recorded")
     return given
 
 
@@ -30,8 +42,26 @@ class ProvenanceTable(Table):
     title: Annotated[Line | None, Field(description="what the products are called in an archive")] = None
     description: Annotated[str | None, Field(description="what they are")] = None
     authors: Annotated[Texts, Field(description="who made them: names, or `Name <https://orcid.org/…>`")] = []
+    environment: Annotated[
+        Annotated[Texts, AfterValidator(check_variables)],
+        Field(description="variables whose values are recorded where tasks run; no other is"),
+    ] = list(ENVIRONMENT)
+    versions: Annotated[
+        dict[Name, list[str]],
+        Field(
+            description='program = the command that prints its version, as in `root = ["root-config", "--version"]`'
+        ),
+    ] = {}
 
 
 def provenance_of(table: ProvenanceTable) -> Provenance:
     """Freeze what people wrote."""
-    return Provenance(table.licence, table.title, table.description, tuple(table.authors))
+    versions = {name: tuple(argv) for name, argv in table.versions.items() if argv}
+    return Provenance(
+        table.licence,
+        table.title,
+        table.description,
+        tuple(table.authors),
+        tuple(table.environment),
+        versions,
+    )

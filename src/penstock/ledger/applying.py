@@ -152,6 +152,11 @@ class Applier:
                 " WHERE job = ? AND element = ? AND life = ?",
                 (*claim.values(), *where),
             )
+        if chunk.software:
+            self.db.execute(
+                "UPDATE life SET software = ? WHERE job = ? AND element = ? AND life = ?",
+                (json.dumps(chunk.software, sort_keys=True), *where),
+            )
         self.db.executemany(
             "UPDATE batch SET state = 'finished' WHERE job = ? AND element = ? AND number = ?",
             [(life["job"], life["element"], number) for number in chunk.batches],

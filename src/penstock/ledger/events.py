@@ -35,6 +35,7 @@ class Chunk:
     """Tasks returned or cut short because the runner was asked to stop."""
     claim: Event | None = None
     beat: Event | None = None
+    software: Event | None = None
     halt: str | None = None
     left: str | None = None
     batches: list[int] = field(default_factory=list[int])
@@ -168,6 +169,8 @@ def sort_word(chunk: Chunk, event: Event) -> None:
         case "claim":
             chunk.claim = {name: event[name] for name in ("native", "host", "boot", "pid", "start")}
             chunk.claim["space"] = event.get("space")
+            told = event.get("software")
+            chunk.software = told if isinstance(told, dict) else None
         case "beat":
             chunk.beat = event
         case "halt":

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from penstock.errors import Corrupt, LedgerError
 from penstock.ledger.files import REMEDY
 
-VERSION = 7
+VERSION = 8
 
 Step = Callable[[sqlite3.Connection], None]
 
@@ -195,6 +195,11 @@ def index_attempts(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX attempt_job ON attempt (job)")
 
 
+def record_software(db: sqlite3.Connection) -> None:
+    """Keep what tasks ran with."""
+    db.execute("ALTER TABLE life ADD COLUMN software TEXT")
+
+
 #: version → the step that leads from it to the next one
 STEPS: dict[int, Step] = {
     1: add_elements,
@@ -203,6 +208,7 @@ STEPS: dict[int, Step] = {
     4: add_travels,
     5: add_notices,
     6: stand_for_years,
+    7: record_software,
 }
 
 

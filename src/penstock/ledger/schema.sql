@@ -159,6 +159,7 @@ CREATE TABLE life (
     native TEXT, host TEXT, boot TEXT, pid INTEGER, start TEXT,
     space TEXT,                         -- the process namespace that its pid is of
     news REAL, beat TEXT, left TEXT,
+    software TEXT,                      -- JSON: user, Python, system, variables that may be told, versions of programs
     PRIMARY KEY (job, element, life)
 ) WITHOUT ROWID;
 

@@ -15,7 +15,7 @@ from typing import Any
 from penstock.campaign import Provenance
 from penstock.display import CAMPAIGN
 from penstock.errors import DefinitionError
-from penstock.provenance.model import Activity, Entity, Trace
+from penstock.provenance.model import Activity, Agent, Entity, Trace
 from penstock.provenance.names import identifier, namespace, plain, timestamp
 from penstock.provenance.tables import members_name
 
@@ -144,6 +144,7 @@ class Crate:
     def workflow(self) -> Item:
         """Return the definition as a workflow."""
         types = ["File", "SoftwareSourceCode", "ComputationalWorkflow"]
+        programs = [f"#{agent.id}" for agent in self.programs()]
         steps = {
             "step": refs(f"#step/{stage}" for stage in self.stages),
             "hasPart": refs(f"#tool/{stage}" for stage in self.stages),
@@ -155,6 +156,7 @@ class Crate:
             "programmingLanguage": ref(LANGUAGE),
             "input": refs(self.parameter_of(entity) for entity in self.inputs),
             "output": refs(self.parameter_of(entity) for entity in self.outputs),
+            **({"softwareRequirements": refs(programs)} if programs else {}),
             **(steps if self.steps else {}),
         }
 
@@ -252,6 +254,12 @@ class Crate:
         known = [f"#{agent.id}" for agent in self.trace.agents if agent.kind == "person"]
         return {"agent": refs(known)} if known else {}
 
+    def programs(self) -> list[Agent]:
+        """Return the programs of which the version is known."""
+        return [
+            agent for agent in self.trace.agents if agent.kind == "software" and "version" in agent.details
+        ]
+
     def people(self) -> Iterator[Item]:
         """Yield persons: those of the record, and the authors."""
         for agent in self.trace.agents:
@@ -274,6 +282,9 @@ class Crate:
         for profile in self.profiles():
             name, version = profile.split("/")[-2:]
             yield {"@id": profile, "@type": "CreativeWork", "name": name, "version": version}
+        for agent in self.programs():
+            said = {"name": plain(agent.label), "version": plain(str(agent.details["version"]))}
+            yield {"@id": f"#{agent.id}", "@type": "SoftwareApplication", **said}
         yield {"@id": LANGUAGE, "@type": "ComputerLanguage", "name": "penstock"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from penstock.provenance.names import identifier
 from penstock.provenance.plans import configuration_of, plan_of
 from penstock.provenance.reading import Facts, InputFile, members
 from penstock.provenance.scope import behind, under
+from penstock.provenance.software import Software, agents_of, details_of
 
 FEW = 20  # files or tasks that are told one by one, where a document is to stay small
 
@@ -103,6 +105,7 @@ class Builder:
             used = [each.id for each in inputs if all_known or was_there(each, attempt)]
             self.join(activity, used, made if attempt["id"] == maker else [])
             self.associate(activity, stage, [row["made"]] if attempt["id"] == maker else [])
+            self.run_by(activity, [json.loads(attempt["software"])] if attempt["software"] else [])
 
     def add_attempt(self, stage: str, unit: int, row: sqlite3.Row, stale: str | None) -> str:
         """Add one attempt with its status."""
@@ -113,6 +116,7 @@ class Builder:
             "stale": "what it was made from, or its definition, changed since" if stale else None,
         }  # fmt: skip
         details: dict[str, Scalar] = {name: value for name, value in given.items() if value is not None}
+        details |= details_of(json.loads(row["software"])) if row["software"] else {}
         name = identifier("attempt", row["token"] or "-", str(row["id"]))
         label = f"{stage} of {self.facts.label(unit)}"
         self.activities[name] = Activity(
@@ -142,6 +146,7 @@ class Builder:
         )
         self.join(name, [each.id for each in self.inputs(stage, units)], made)
         self.associate(name, stage, {row["made"] for row in rows if row["made"]})
+        self.run_by(name, facts.software(stage, units))
 
     def outputs(self, stage: str, units: Collection[int]) -> Iterator[Entity]:
         """Yield what tasks made: a file each, or a collection for each product."""
@@ -195,6 +200,12 @@ class Builder:
             self.join(activity, [self.add(entity) for entity in configuration_of(frozen)], [])
         if not known:
             self.link("wasAssociatedWith", activity, ENGINE.id)
+
+    def run_by(self, activity: str, found: Iterable[Software]) -> None:
+        """Say who ran an activity, and with which programs."""
+        for agent in (agent for software in found for agent in agents_of(software)):
+            self.agents.setdefault(agent.id, agent)
+            self.link("wasAssociatedWith", activity, agent.id)
 
     def attribute(self, entities: Iterable[str], by: str) -> None:
         """Say who said that something was made elsewhere."""

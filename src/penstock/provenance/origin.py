@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import starmap
 from typing import Any, cast
 
 from penstock.display import count, show_bytes, visible
@@ -18,6 +19,7 @@ from penstock.provenance.names import timestamp
 from penstock.provenance.plans import described
 from penstock.provenance.reading import Facts, members
 from penstock.provenance.scope import behind
+from penstock.provenance.software import versions_of
 
 NAMED = 3  # files of many that are named in a text
 
@@ -33,6 +35,8 @@ class Maker:
     host: str | None
     site: str | None
     job: str | None
+    user: str | None
+    software: Mapping[str, str]  # program → version
     attempts: Mapping[str, int]  # outcome → how many there were of the task
 
 
@@ -134,7 +138,11 @@ def maker_of(stage: str, unit: str, made: sqlite3.Row, attempts: Sequence[sqlite
     """Return the attempt that made something, among all those of its task."""
     outcomes = [row["outcome"] for row in attempts]
     counts = {outcome: outcomes.count(outcome) for outcome in dict.fromkeys(outcomes)}
-    return Maker(stage, unit, made["began"], made["ended"], made["host"], made["site"], made["token"], counts)
+    ran: Mapping[str, Any] = json.loads(made["software"]) if made["software"] else {}
+    return Maker(
+        stage, unit, made["began"], made["ended"], made["host"], made["site"], made["token"],
+        ran.get("user"), versions_of(ran), counts,
+    )  # fmt: skip
 
 
 def direct_sources(facts: Facts, stage: str, unit: int) -> Iterator[Source]:
@@ -186,9 +194,22 @@ def maker_lines(maker: Maker) -> Iterator[str]:
     place = f" on {maker.host}" if maker.host else ""
     site = f" ({maker.site})" if maker.site else ""
     yield f"made by     {maker.stage} of {maker.unit}, {span(maker.began, maker.ended)}{place}{site}"
+    if maker.user:
+        yield f"by          {maker.user}"
+    if maker.software:
+        yield f"with        {'; '.join(starmap(show_version, maker.software.items()))}"
     if sum(maker.attempts.values()) > 1:
         tries = ", ".join(f"{n} {outcome}" for outcome, n in maker.attempts.items())
         yield f"attempts    {tries}"
+
+
+def show_version(name: str, version: str) -> str:
+    """Write a program with its version, in which its name may stand already.
+
+    >>> show_version("sort", "sort (GNU coreutils) 9.1"), show_version("python", "3.11.7")
+    ('sort (GNU coreutils) 9.1', 'python 3.11.7')
+    """
+    return version if name.lower() in version.lower() else f"{name} {version}"
 
 
 def source_line(source: Source) -> str:

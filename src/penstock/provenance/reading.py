@@ -19,7 +19,9 @@ from penstock.ledger.uses import Uses
 from penstock.provenance.model import Member
 
 ATTEMPTS = (
-    "SELECT a.*, j.token, j.site, iif(j.feed, NULL, j.native) AS native FROM json_each(?1) u"
+    "SELECT a.*, j.token, j.site, iif(j.feed, NULL, j.native) AS native,"
+    " (SELECT l.software FROM life l WHERE l.job = a.job AND l.host IS a.host AND l.software IS NOT NULL"
+    " ORDER BY l.element, l.life LIMIT 1) AS software FROM json_each(?1) u"
     " CROSS JOIN attempt a ON a.stage = ?2 AND a.unit = u.value LEFT JOIN job j ON j.id = a.job"
     " WHERE NOT a.late ORDER BY a.id"
 )
@@ -28,6 +30,11 @@ OUTCOMES = (
     " sum(a.cpu_s) AS cpu_s, max(a.rss) AS rss FROM json_each(?1) u CROSS JOIN attempt a ON a.stage = ?2"
     " AND a.unit = u.value WHERE NOT a.late GROUP BY a.outcome ORDER BY a.outcome"
 )
+SOFTWARE = (
+    "SELECT DISTINCT l.software FROM (SELECT DISTINCT a.job FROM json_each(?1) u CROSS JOIN attempt a ON a.stage = ?2"
+    " AND a.unit = u.value WHERE NOT a.late) j CROSS JOIN life l ON l.job = j.job WHERE l.software IS NOT NULL"
+)
+CONTENT = "SELECT digest FROM content WHERE path = ? AND bytes = ? AND mtime_ns = ?"
 PRODUCTS = (
     "SELECT p.* FROM json_each(?1) u CROSS JOIN task t ON t.stage = ?2 AND t.unit = u.value AND t.state = 'done'"
     " CROSS JOIN product p ON p.stage = t.stage AND p.unit = t.unit AND p.digest IS NOT NULL{which} ORDER BY p.path"
@@ -81,6 +88,10 @@ class Facts:
         """Return how many attempts of tasks ended in which way, and what they took together."""
         return self._ask(OUTCOMES, stage, units)
 
+    def software(self, stage: str, units: Iterable[int]) -> list[Mapping[str, Any]]:
+        """Return what tasks ran with, each once."""
+        return [json.loads(row["software"]) for row in self._ask(SOFTWARE, stage, units)]
+
     def tasks(self, stage: str, units: Iterable[int]) -> list[sqlite3.Row]:
         """Return tasks, with who marked them and why where somebody did."""
         return self._ask(TASKS, stage, units)
@@ -122,8 +133,15 @@ class Facts:
         for path, mark in zip(paths, marks, strict=True):
             size = mark.partition(":")[0]
             known = int(size) if size.isdigit() else None
-            member = Member(self.values.label(row), path, known, None, mark if known is not None else "")
+            content = self.content(path, mark)
+            member = Member(self.values.label(row), path, known, content, mark if known is not None else "")
             yield InputFile(row["level"], member, row["at"])
+
+    def content(self, path: str, mark: str) -> str | None:
+        """Return the digest of an input file as it was, where it was ever digested: of those that travelled."""
+        size, _, time = mark.partition(":")
+        row = self.db.execute(CONTENT, (path, int(size), int(time))).fetchone() if time else None
+        return row[0] if row else None
 
     def definition(self, stage: str, digest: str | None) -> Mapping[str, Any] | None:
         """Return the frozen copy of a stage that has this digest; None if no definition of the record has it."""

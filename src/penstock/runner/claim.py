@@ -12,6 +12,7 @@ from .files import sync_folder
 from .identity import boot_id, runner_digest, space_id, start_ticks
 from .orphans import end_orphans
 from .sealed import unseal
+from .software import describe_software
 from .spec import Job, Spec
 
 TORN_CLAIM_S = 5.0  # a claim without its first line after so long was left by a process that died
@@ -114,7 +115,7 @@ def _take(job: Job, native: str) -> Optional[Claim]:
     fd = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_RDWR, 0o600)
     events = Events(fd, job.spec.token, job.element, job.life, job.file("{}.reserve".format(job.life)))
     try:
-        events.announce([events.line("claim", members(_claim_fields(native)))])
+        events.announce([events.line("claim", members(_claim_fields(job.spec, native)))])
         os.fsync(fd)
         _publish(draft, path)
     except FileExistsError:
@@ -137,7 +138,7 @@ def _publish(draft: str, path: str) -> None:
         os.rename(draft, path)
 
 
-def _claim_fields(native: str) -> Dict[str, Any]:
+def _claim_fields(spec: Spec, native: str) -> Dict[str, Any]:
     return {
         "native": native,
         "host": os.environ.get("SLURMD_NODENAME") or os.uname().nodename,
@@ -147,6 +148,7 @@ def _claim_fields(native: str) -> Dict[str, Any]:
         "space": space_id(),
         "python": "{}.{}.{}".format(*sys.version_info[:3]),
         "runner": runner_digest(sys.argv[0]),
+        "software": describe_software(spec.variables, dict(spec.versions), spec.environment),
     }
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Pattern
+from typing import Any, Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
 from .sealed import unseal
 
@@ -78,6 +78,8 @@ class Spec(NamedTuple):
     stages: Dict[str, Stage]
     programs: Dict[str, str]  # name → executable that was built here
     store: str = ""  # the folder of inputs that were sent here, by their digests
+    variables: Sequence[str] = ()  # whose values are recorded
+    versions: Sequence[Tuple[str, List[str]]] = ()  # programs, and the commands that print their versions
 
     def programs_of(self, stage: Stage) -> List[str]:
         """Return where those programs of a stage are that were sent or built here."""
@@ -130,8 +132,14 @@ def load_spec(folder: str) -> Spec:
         environment=data.get("environment") or {},
         stages={name: parse_stage(name, stage) for name, stage in data["stages"].items()},
         programs=data.get("programs") or {},
+        variables=data.get("variables") or [],
+        versions=_sorted(data.get("versions") or {}),
         store=data.get("store") or "",
     )
+
+
+def _sorted(versions: Dict[str, List[str]]) -> List[Tuple[str, List[str]]]:
+    return sorted(versions.items())
 
 
 def parse_stage(name: str, data: Dict[str, Any]) -> Stage:
