@@ -243,11 +243,16 @@ class Day:
         self.finish(begun)
 
     def happen(self, what: str) -> bool:
-        """Change or remove a run that is done; return whether there was one."""
+        """Change or remove a run that is recorded as done; return whether there was one.
+
+        One that changed before is made while its input changes, which blocks its merge.
+        """
         odd = self.arrivals.changed | self.arrivals.removed
-        done = [
+        made = [
             one for one in self.arrivals.whole if one not in odd and self.product("looked", *one).exists()
         ]
+        states = self.tasks("t.state") if made else {}
+        done = [one for one in made if states["look", *one] == "done"]
         if done:
             getattr(self.arrivals, what)(*self.random.choice(done))
         return bool(done)
