@@ -41,7 +41,7 @@ def say_ending(
         lines += stale_lines(ledger, counts["stale"])
     pause = has_pause(ledger) and (part is None or counts.get("ready"))
     failed = bool(counts.get("failed") or pause)
-    failed |= bool(counts.get("waiting") and not stopped)
+    failed |= bool(counts.get("waiting") and not stopped and is_any_waiting(ledger, among))
     failed |= bool(counts.get("blocked") and is_any_undone(ledger, among))
     failed |= not allow_problems and has_data_problem(ledger)
     if not lines:
@@ -82,6 +82,13 @@ def is_any_undone(ledger: Ledger, among: str) -> bool:
     """Whether one of these tasks is blocked for a reason that nobody decided."""
     rows = ledger.db.execute(f"SELECT DISTINCT why FROM task WHERE state = 'blocked' AND {among}")
     return any(is_not_meant(row[0] or "") for row in rows)
+
+
+def is_any_waiting(ledger: Ledger, among: str) -> bool:
+    """Whether one of these tasks waits for something else than a closing, which has its hour or was reopened by a person."""
+    steps = "stage IN (SELECT id FROM stage WHERE name LIKE 'close.%') OR substr(coalesce(why, ''), 2, 6) = 'close.'"
+    sql = f"SELECT 1 FROM task WHERE state = 'waiting' AND NOT ({steps}) AND {among} LIMIT 1"
+    return ledger.db.execute(sql).fetchone() is not None
 
 
 def has_pause(ledger: Ledger) -> bool:
