@@ -49,6 +49,7 @@ def page(scratch: Path) -> list[str]:
         *section("Scanning", "bench.scanning"),
         *section("Closing a group", "bench.closing"),
         *section("Five years", "bench.years"),
+        *section("Looking ahead", "bench.simulating"),
         *cluster_section(),
         *far_section(),
     ]
