@@ -156,6 +156,12 @@ def test_times_come_from_the_record_from_another_one_or_from_the_definition(tmp_
         ahead(it, times_s={"psd": 1.0})
 
 
+def test_steps_of_a_closing_are_taken_to_be_short(tmp_path: Path) -> None:
+    forecast = ahead(campaign(tmp_path, COPY + "[close.night]\n"))
+    assert forecast.timings["close.night.seal"] == "1 s a task (assumed of a step of a closing)"
+    assert forecast.courses[0].states == {"done": 44}
+
+
 def test_sizes_of_batches_are_compared(tmp_path: Path) -> None:
     sizes = [{"copy": 1}, {"copy": 40}]
     one, all_ = simulate(campaign(tmp_path), SMALL, courses=1, times_s={"copy": 60.0}, now=NOW, batches=sizes)

@@ -398,7 +398,7 @@ def test_nothing_else_is_left_on_the_disk(torture: Torture) -> None:
     left = [path for folder in private for path in [*folder.iterdir()] or [folder]]
     left = [path for path in left if path.name.partition(".")[0] not in not_over]
     assert not left, f"{left}\n{torture.story()}"
-    known = re.compile(r"ledger\.sqlite(-wal|-shm)?|now|jobs|scratch|runner-\w+\.pyz|p\w{10}\.zip")
+    known = re.compile(r"ledger\.sqlite(-wal|-shm|-closed)?|now|jobs|scratch|runner-\w+\.pyz|p\w{10}\.zip")
     folders = [torture.root / ".penstock", torture.root / ".penstock/jobs", torture.scratch]
     names = {path.name for folder in folders for path in folder.glob("*")}.difference(not_over)
     strange = {name for name in names if not known.fullmatch(name)}

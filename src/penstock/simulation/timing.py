@@ -11,6 +11,7 @@ from penstock.display import count, show_duration
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger
 
+STEP_S = 1.0  # that a step of a closing is taken to need, where no record tells it
 MOST = 10_000  # tasks of a stage that are looked at, the newest
 
 
@@ -79,6 +80,8 @@ def timing(
         if walls := measured(ledger, stage.name):
             share = failed_share(ledger, stage.name) if failing is None else failing
             return Timing(walls, share, f"{count(len(walls), 'task')} {known}", stage.workers)
+    if stage.closing:
+        return Timing([STEP_S], failing or 0.0, "assumed of a step of a closing")
     if limit_s := stage.resources.walltime_s:
         return Timing([limit_s], failing or 0.0, "the most that its `walltime` allows", stage.workers)
     return None
