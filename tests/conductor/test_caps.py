@@ -35,16 +35,17 @@ def test_no_more_run_at_once_than_may_though_conductors_are_killed(lab: Lab, com
 OLD = """
 [stage.copy]
 each = "unit"
-command = ["sh", "-c", "sleep 0.02; echo $0 >> runs; echo $1 > $2", "{unit}", "{param.text}", "{product}"]
+command = ["sh", "-c", "sleep $3; echo $0 >> runs; echo $1 > $2", "{unit}", "{param.text}", "{product}", "{param.pause}"]
 products = "copies/{unit}.txt"
-params = { text = "first" }
+params = { text = "first", pause = "0.01" }
 """
+NEW = OLD.replace("first", "second").replace("0.01", "0.06")  # it takes eight seconds in all
 
 
 def test_a_new_unit_is_processed_while_the_backfill_goes_on_and_old_files_stay_whole(lab: Lab) -> None:
     lab.define(OLD, units=300)
     assert lab.run().code == 0
-    lab.define(OLD.replace("first", "second"))
+    lab.define(NEW)
     watch = lab.start("watch")
     stale = "SELECT 1 FROM task WHERE stale IS NOT NULL"
     lab.wait_until(lambda: lab.rows(stale), "the new definition was read")

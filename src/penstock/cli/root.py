@@ -37,7 +37,7 @@ COMMANDS = {
     "redo": "Redo finished tasks.",
     "fetch": "Bring products home that are still at the site where they were made.",
     "cancel": "Cancel queued and running tasks.",
-    "veto": "Keep a unit from being processed, and record why.",
+    "veto": "Keep units from being processed, and record why.",
     "unveto": "Lift a veto.",
     "mark": "Count tasks as done that somebody else did.",
     "unmark": "Take back a mark.",
