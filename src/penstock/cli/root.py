@@ -38,7 +38,7 @@ COMMANDS = {
     "fetch": "Bring products home that are still at the site where they were made.",
     "cancel": "Cancel queued and running tasks.",
     "veto": "Keep units from being processed, and record why.",
-    "unveto": "Lift a veto.",
+    "unveto": "Lift vetoes, so that each UNIT is processed again.",
     "mark": "Count tasks as done that somebody else did.",
     "unmark": "Take back a mark.",
     "archive": "Put units away whose data leave the disk on purpose.",

@@ -20,5 +20,5 @@ Examples:
 @stage_option
 @campaign_option
 def unveto(units: tuple[str, ...], stage: str | None, root: Path) -> None:
-    """Lift the vetoes of UNIT, which is then processed again. Who lifted them and when is recorded."""
+    """Lift vetoes, so that each UNIT is processed again. Who lifted them and when is recorded."""
     ask_all(root, Question("unveto", units, stage))

@@ -158,7 +158,7 @@ class Lives:
         file = self.files[-1]
         if not self.lengths or self.lengths[-1][1] != len(file.data):
             self.lengths.append((now, len(file.data)))
-        old = max((length for at, length in self.lengths if at <= now - late_s), default=0)
+        old = next((length for at, length in reversed(self.lengths) if at <= now - late_s), 0)
         fresh = torn and self.lengths[-1][0] > now - 1
         file.show(max(0, old - 7) if fresh else old)
 
