@@ -38,10 +38,10 @@ Examples:
 def close(
     units: tuple[str, ...], yes: bool, verify: bool, why: str | None, root: Path, as_json: bool
 ) -> None:
-    """Close a group now, whatever the conditions of its level say, or check one that is closed.
+    """Close a group now, or check a closed one.
 
     UNIT is a group of a level with a [close.LEVEL] in the definition. A group whose tasks are done closes by itself when
-    these conditions are met; this closes one earlier, or again after `penstock reopen`. With --verify the exit code is 1
+    the conditions of its level are met; this closes one earlier, or again after `penstock reopen`. With --verify the exit code is 1
     when a file is missing, differs from the seal, or is not in it.
     """
     if verify:
