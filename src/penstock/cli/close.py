@@ -41,8 +41,8 @@ def close(
     """Close a group now, or check a closed one.
 
     UNIT is a group of a level with a [close.LEVEL] in the definition. A group whose tasks are done closes by itself when
-    the conditions of its level are met; this closes one earlier, or again after `penstock reopen`. With --verify the exit code is 1
-    when a file is missing, differs from the seal, or is not in it.
+    the conditions of its level are met; this closes one earlier, or again after `penstock reopen`. With --verify the exit
+    code is 1 when a file is missing, differs from the seal, or is not in it.
     """
     if verify:
         show_checked(root, units, as_json=as_json)
