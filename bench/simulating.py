@@ -109,10 +109,12 @@ def beside_real(scratch: Path, slurm: Slurm) -> Iterator[str]:
     """Yield the lines that compare predictions with what happened."""
     yield f"{MANY} units of 1 to 5 s and {GROUPS} merges on a real Slurm ({NODES} nodes of {CPUS} pretended CPUs):"
     yield f"predicted ({COURSES} courses) from the record of {FEW} units before, then run."
-    yield ""
+    drive(campaign(scratch / "first", GROUPS, 1), slurm)  # a Slurm that was just started takes its time
     earlier = campaign(scratch / "earlier", FEW, BATCHES[0])
     drive(earlier, slurm)
     shape = Shape(NODES, CPUS, queue_s=queue_s(earlier), spread=0.0)
+    yield f"There jobs had waited {shape.queue_s:.1f} s."
+    yield ""
     rows: list[Row] = [("tasks in a batch", "predicted s", "measured s", "ratio", "target")]
     for batch in BATCHES:
         folder = campaign(scratch / f"batch{batch}", MANY, batch)

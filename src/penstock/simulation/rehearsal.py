@@ -24,7 +24,8 @@ from penstock.simulation.shape import Shape
 from penstock.simulation.timing import Timing
 
 LOOKS = 200  # that a conductor takes at least at what it follows, in the time that the work takes
-LEAST_S, MOST_S = 0.2, 60.0  # between two looks, the most also where nothing happens
+LEAST_S, MOST_S = 0.2, 60.0  # between two looks
+QUIET = 20  # times as long between them, at most, where nothing happens that the cluster knows of
 
 
 @contextmanager
@@ -109,7 +110,7 @@ def rehearse(
             campaign, root=root, sites={n: pretend(s) for n, s in campaign.sites.items()}, notify={}
         )
         least_s = least_step_s(campaign, record, shape, timings)
-        clock = TurnedClock(now, least_s, max(least_s, MOST_S))
+        clock = TurnedClock(now, least_s, max(least_s, min(MOST_S, QUIET * least_s)))
         rule = rule_of(timings, random)
         here = ShapedSite(root, clock, cores_here(campaign), rule)
         cluster = ShapedCluster(clock, shape, rule, random)
