@@ -14,7 +14,7 @@ LAYERS = (
     {"runner"},  # the far end: standard library only
     {"errors"},
     {"clock", "csvfile", "disk", "extras", "hardware", "host", "machine"},
-    {"units"},
+    {"channels", "units"},
     {"campaign", "complete", "functions"},
     {"config"},  # what people type, turned into a campaign
     {"graph", "decide", "batching"},

@@ -12,7 +12,7 @@ from penstock.graph import build
 from penstock.ledger import Ledger
 from penstock.ledger.redoing import plan_redo
 from penstock.ledger.requests import record
-from penstock.ledger.tasks import recount
+from penstock.ledger.tallies import recount
 from penstock.testing import ManualClock, PretendSite
 from penstock.testing.campaigns import MadeCampaign
 

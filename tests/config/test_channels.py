@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.campaign import Campaign, Channel, Command, Mail, Secret, Webhook
+from penstock.campaign import Campaign
+from penstock.channels import Channel, Command, Mail, Secret, Webhook
 from penstock.config import from_json, load, to_json
 from penstock.errors import DefinitionError
 

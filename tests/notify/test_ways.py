@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.campaign import Channel, Command, Mail, Secret, Webhook
+from penstock.channels import Channel, Command, Mail, Secret, Webhook
 from penstock.notify.letter import Draft, Letter
 from penstock.notify.ways import Undelivered, deliver
 

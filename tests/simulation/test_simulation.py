@@ -208,3 +208,5 @@ def test_the_first_record_is_kept_where_that_is_asked_for(tmp_path: Path) -> Non
         assert ledger.db.execute("SELECT count(*) FROM attempt WHERE outcome = 'ok'").fetchone()[0] == 40
     with pytest.raises(DefinitionError, match="exists already: name a new folder"):
         ahead(campaign(tmp_path / "it"), keep=tmp_path / "kept")
+    with pytest.raises(DefinitionError, match="is in a folder that is not there: name a new folder"):
+        ahead(campaign(tmp_path / "it"), keep=tmp_path / "nowhere" / "kept")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import reduce, wraps
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -21,7 +22,66 @@ from penstock.cli.options import (
 from penstock.display import visible
 
 if TYPE_CHECKING:
-    from penstock.simulation import Forecast, Way
+    from penstock.simulation import Forecast, Shape, Way
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def shape_options(command: F) -> F:
+    """Add what is pretended of a cluster: the command gets `shape`."""
+
+    @wraps(command)
+    def shaped(
+        *arguments: Any,
+        nodes: int,
+        cores: int,
+        queue_s: float,
+        spread: float,
+        array_size: int,
+        submitted: int | None,
+        **others: Any,
+    ) -> Any:
+        from penstock.simulation import Shape
+
+        shape = Shape(nodes, cores, queue_s, spread, array_size, submitted)
+        return command(*arguments, shape=shape, **others)
+
+    options = [
+        click.option(
+            "--nodes", type=click.IntRange(1), default=4, show_default=True, help="Nodes of each cluster."
+        ),
+        click.option(
+            "--cores", type=click.IntRange(1), default=16, show_default=True, help="Cores of one node."
+        ),
+        click.option(
+            "--queue",
+            "queue_s",
+            type=DurationType(),
+            default="1min",
+            show_default=True,
+            metavar="TIME",
+            help="What half of the jobs wait at most, besides for a free node.",
+        ),
+        click.option(
+            "--spread",
+            type=click.FloatRange(0.0, 5.0),
+            default=0.5,
+            show_default=True,
+            help="The standard deviation of the logarithm of that wait.",
+        ),
+        click.option(
+            "--array-size",
+            type=click.IntRange(1),
+            default=1000,
+            show_default=True,
+            help="Elements of an array.",
+        ),
+        click.option(
+            "--submitted", type=click.IntRange(1), help="Elements that you may have there  [default: any]."
+        ),
+    ]
+    return reduce(lambda made, option: option(made), reversed(options), cast(F, shaped))
 
 
 @click.command(
@@ -35,28 +95,7 @@ Examples:
 )
 @campaign_option
 @set_option
-@click.option("--nodes", type=click.IntRange(1), default=4, show_default=True, help="Nodes of each cluster.")
-@click.option("--cores", type=click.IntRange(1), default=16, show_default=True, help="Cores of one node.")
-@click.option(
-    "--queue",
-    "queue_s",
-    type=DurationType(),
-    default="1min",
-    show_default=True,
-    metavar="TIME",
-    help="What half of the jobs wait at most, besides for a free node.",
-)
-@click.option(
-    "--spread",
-    type=click.FloatRange(0.0, 5.0),
-    default=0.5,
-    show_default=True,
-    help="The standard deviation of the logarithm of that wait.",
-)
-@click.option(
-    "--array-size", type=click.IntRange(1), default=1000, show_default=True, help="Elements of an array."
-)
-@click.option("--submitted", type=click.IntRange(1), help="Elements that you may have there  [default: any].")
+@shape_options
 @click.option(
     "--time", "times", metavar="STAGE=TIME", multiple=True, help="How long a task of a stage takes."
 )
@@ -91,12 +130,7 @@ Examples:
 def simulate(
     root: Path,
     overrides: tuple[str, ...],
-    nodes: int,
-    cores: int,
-    queue_s: float,
-    spread: float,
-    array_size: int,
-    submitted: int | None,
+    shape: Shape,
     times: tuple[str, ...],
     earlier: Path | None,
     failing: float | None,
@@ -113,11 +147,9 @@ def simulate(
     stays as it is. Stages whose site is this machine run on its cores, all others on clusters of the given shape. Tasks
     take as long, and fail as often, as they did in this campaign, or in another one, or as the options say.
     """
-    from penstock.simulation import Shape
     from penstock.simulation import simulate as forecast
 
     campaign = load_campaign(root, overrides)
-    shape = Shape(nodes, cores, queue_s, spread, array_size, submitted)
     choices = sizes_to_compare(batches)
     with click.progressbar(
         length=courses * len(choices), file=sys.stderr, hidden=not sys.stderr.isatty()

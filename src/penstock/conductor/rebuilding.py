@@ -19,7 +19,7 @@ from penstock.conductor.loop import allowances_of
 from penstock.conductor.replaying import Replay
 from penstock.display import count
 from penstock.errors import Corrupt, LedgerError, OutOfReach
-from penstock.ledger import FOLDER, Ledger, draft_database, migrations, restoring, tasks
+from penstock.ledger import FOLDER, Ledger, draft_database, migrations, restoring
 from penstock.ledger.again import ask_again
 from penstock.ledger.backup import put_in_place, set_aside_damaged
 from penstock.ledger.comparing import compare, lacking
@@ -28,6 +28,7 @@ from penstock.ledger.jobs import open_jobs
 from penstock.ledger.order import place_all
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.registration import done_of, register
+from penstock.ledger.tallies import recount
 from penstock.ledger.unitchanges import add_tasks, link_again, not_begun
 from penstock.ledger.units import ROOT, Difference, Values
 from penstock.ledger.users import refuse_users
@@ -237,7 +238,7 @@ class Rebuilding:
                 link_again(db, graph, values, name, [ROOT], touched)
                 add_tasks(db, graph, values, name, 0, touched)
                 place_all(db, graph, values, name)
-                tasks.recount(db, graph, name)
+                recount(db, graph, name)
                 touched.add(name, [*not_begun(db, graph, name), *done_of(db, graph, name)])
             propagate(db, graph, defaultdict(set), touched)
         durations, allowances = Durations(ledger, graph), allowances_of(campaign, self.sites)

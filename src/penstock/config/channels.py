@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from penstock.campaign import Channel, Command, Mail, Secret, Webhook
+from penstock.channels import Channel, Command, Mail, Secret, Webhook
 from penstock.config.fieldtypes import Duration, Line, Texts, listed
 from penstock.config.places import Places
 from penstock.config.tables import Table

@@ -13,25 +13,21 @@ from penstock.campaign import (
     After,
     Allowance,
     Campaign,
-    Channel,
     Closing,
-    Command,
     FileSource,
     FunctionSource,
-    Mail,
     Partition,
     Product,
     Program,
     Provenance,
     Resources,
     Rule,
-    Secret,
     Site,
     Source,
     Stage,
     TableSource,
-    Webhook,
 )
+from penstock.channels import Channel, Command, Mail, Secret, Webhook
 from penstock.units import Expression, Pattern, Template
 
 T = TypeVar("T")

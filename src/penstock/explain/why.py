@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from penstock.ledger.reading.queuestate import (
     trouble_of,
 )
 from penstock.ledger.redefined import Changed, Setting, redefinition
+from penstock.ledger.stored import upstreams_of
 from penstock.ledger.tasks import REDEFINED, UNASKED
 from penstock.ledger.vetoes import vetoes_of
 
@@ -315,7 +316,7 @@ class _Reader:
     def _upstream(self, task: sqlite3.Row, depth: int) -> Iterator[str]:
         margin = "  " * depth
         definition = json.loads(task["definition"])
-        for stage, keyed in _upstreams(definition):
+        for stage, keyed in upstreams_of(definition):
             row = self.db.execute("SELECT * FROM stage WHERE name = ?", (stage,)).fetchone()
             if row is None:
                 continue
@@ -392,10 +393,3 @@ class _Commands(dict[str, str]):
 
     def __missing__(self, command: str) -> str:
         return show_command(command, self._label, self._stage)
-
-
-def _upstreams(definition: dict[str, Any]) -> Sequence[tuple[str, bool]]:
-    """The stages that a frozen stage waits for, and whether fields name the key."""
-    said = [(entry["stage"], bool(entry.get("key"))) for entry in definition.get("after") or ()]
-    leader = definition.get("follows")
-    return said if leader is None or (leader, False) in said else [*said, (leader, False)]

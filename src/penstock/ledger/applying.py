@@ -7,21 +7,19 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from penstock.campaign import Allowance
 from penstock.decide import Failure, Next, after_failure
 from penstock.graph import Graph
 from penstock.ledger import Ledger, products, tasks
-from penstock.ledger.events import Chunk, Event, Task, parse_events
+from penstock.ledger.events import Chunk, Event, Task, by_stage, parse_events, why_of
 from penstock.ledger.inputs import digests_of
 from penstock.ledger.marks import is_whole, note_marked
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.reopening import settle_closed
 from penstock.ledger.unitchanges import admit
 from penstock.ledger.units import Child, Values, insert_children
-
-T = TypeVar("T")
 
 #: path, size and digest of products → those that are not so, and what is wrong
 Prove = Callable[[Sequence[tuple[str, int, str]]], Mapping[str, str]]
@@ -385,11 +383,6 @@ def news_of(chunk: Chunk) -> News:
     return News(chunk.consumed, len(chunk.ends), chunk.halt, walls, failed)
 
 
-def why_of(event: Event) -> str:
-    """Say why an attempt failed."""
-    return str(event["why"] or event["o"])
-
-
 def unfit(stage: str, good: Mapping[int, Event], wrong: Mapping[str, str]) -> dict[int, str]:
     """Return the units with a product that is not what their end says, and what is wrong with it."""
     return {
@@ -398,11 +391,3 @@ def unfit(stage: str, good: Mapping[int, Event], wrong: Mapping[str, str]) -> di
         for path, *_ in event["products"].values()
         if path in wrong
     }
-
-
-def by_stage(events: Mapping[Task, T]) -> dict[str, dict[int, T]]:
-    """Group by stage what is known by (stage, unit)."""
-    grouped: dict[str, dict[int, T]] = {}
-    for (stage, unit), event in events.items():
-        grouped.setdefault(stage, {})[unit] = event
-    return grouped

@@ -6,9 +6,11 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from penstock.decide import Outcome
+
+T = TypeVar("T")
 
 LONGEST_LINE = 1_000_000
 MARKS = ("sync", "leave")  # all that was told before them is on the disk
@@ -226,3 +228,16 @@ def checked_end(event: Event) -> Event:
     checked["why"] = event.get("why") and str(event["why"])
     checked["rule"] = str(event.get("rule") or "")
     return checked
+
+
+def why_of(event: Event) -> str:
+    """Say why an attempt failed."""
+    return str(event["why"] or event["o"])
+
+
+def by_stage(events: Mapping[Task, T]) -> dict[str, dict[int, T]]:
+    """Group by stage what is known by (stage, unit)."""
+    grouped: dict[str, dict[int, T]] = {}
+    for (stage, unit), event in events.items():
+        grouped.setdefault(stage, {})[unit] = event
+    return grouped

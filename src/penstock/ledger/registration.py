@@ -19,6 +19,7 @@ from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.rebasing import rebase_definitions, rebase_inputs
 from penstock.ledger.rules import deciders_before
 from penstock.ledger.stored import write_copy as sealed_copy
+from penstock.ledger.tallies import recount
 from penstock.ledger.unitchanges import (
     add_tasks,
     drop_left_out,
@@ -165,7 +166,7 @@ def welcome_stages(ledger: Ledger, campaign: Campaign, graph: Graph, before: Map
         if name not in before:
             add_tasks(db, graph, values, name, 0, touched)
             continue
-        tasks.recount(db, graph, name)
+        recount(db, graph, name)
         place_again(db, graph, values, name, before[name]["definition"])
         if (former := deciders_before(stage, before[name]["definition"])) is not None:
             rule_again(db, graph, values, name, [ROOT], touched, former=former)
@@ -198,7 +199,7 @@ def mark_older(ledger: Ledger, graph: Graph, stage: str) -> list[int]:
         "UPDATE task SET stale = NULL WHERE stage = ? AND state = 'done' AND made = ? AND stale = ?",
         (number, digest, tasks.REDEFINED),
     )
-    tasks.recount(ledger.db, graph, stage)
+    recount(ledger.db, graph, stage)
     sql = "SELECT unit FROM task INDEXED BY task_failed WHERE stage = ? AND state = 'failed'"
     failed = [row[0] for row in ledger.db.execute(sql, (number,))]
     return retry_failed(ledger.db, graph, stage, failed, why=tasks.REDEFINED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +64,10 @@ def stored_graph(ledger: Ledger) -> Graph:
         row["name"]: row["id"] for row in ledger.db.execute("SELECT name, id FROM stage WHERE NOT removed")
     }
     return build(stored_campaign(ledger), ids)
+
+
+def upstreams_of(definition: dict[str, Any]) -> Sequence[tuple[str, bool]]:
+    """Return the stages that a frozen stage waits for, and whether fields name the key."""
+    said = [(entry["stage"], bool(entry.get("key"))) for entry in definition.get("after") or ()]
+    leader = definition.get("follows")
+    return said if leader is None or (leader, False) in said else [*said, (leader, False)]

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from penstock.campaign import Secret
+from penstock.channels import Secret
 
 LIMIT_S = 10.0
 

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Mapping
 from contextlib import closing, suppress
 
-from penstock.campaign import Campaign, Channel
+from penstock.campaign import Campaign
+from penstock.channels import Channel
 from penstock.clock import Clock
 from penstock.errors import Held, LedgerError
 from penstock.ledger import Ledger, outbox

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from penstock.campaign import Campaign, Channel
+from penstock.campaign import Campaign
+from penstock.channels import Channel
 from penstock.notify.letter import Draft, Letter
 from penstock.notify.ways import Undelivered, deliver
 

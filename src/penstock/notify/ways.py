@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock import __version__
-from penstock.campaign import Channel, Command, Mail, Secret, Webhook
+from penstock.channels import Channel, Command, Mail, Secret, Webhook
 from penstock.config.urls import check_url
 from penstock.display import visible
 from penstock.host import hostname
@@ -149,6 +149,8 @@ def reason_of(error: Exception, secrets: list[str], failed: str) -> str:
     match error:
         case smtplib.SMTPRecipientsRefused():
             text = "; ".join(f"{who}: {said(*answer)}" for who, answer in error.recipients.items())
+        case smtplib.SMTPServerDisconnected():
+            text = f"{failed} ({error})"
         case smtplib.SMTPResponseException():
             text = said(error.smtp_code, error.smtp_error)
         case urllib.error.HTTPError():

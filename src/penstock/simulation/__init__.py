@@ -52,24 +52,32 @@ def simulate(
     courses are done. Raises DefinitionError if it is not known how long a stage takes.
     """
     now = time.time() if now is None else now
-    if keep and keep.exists():
-        raise DefinitionError(f"--keep {keep} exists already: name a new folder")
-    for stage in campaign.stages:
-        shape.check(stage.name, stage.resources.cpus * stage.workers)
+    check(campaign, shape, batches, keep)
     with prepared(campaign) as record:
         known = known_timings(campaign, record, times_s or {}, failing, earlier)
         told = {name: str(timing) for name, timing in known.items()}
         many = count_to_do(record) * courses * len(batches) > MOST
         by: Way = way or ("model" if many and not keep else "engine")
-        players = [player(by, with_batches(campaign, sizes), record, shape, known, now) for sizes in batches]
         forecasts, done = list[Forecast](), 0
-        for play, sizes in zip(players, batches, strict=True):
+        for sizes in batches:
+            play = player(by, with_batches(campaign, sizes), record, shape, known, now)
             gone = list[Course]()
             for number in range(courses):
                 gone.append(play(seed + number, None if done else keep))
                 watch(done := done + 1)
             forecasts.append(Forecast(now, by, gone, told, sizes))
     return forecasts
+
+
+def check(campaign: Campaign, shape: Shape, batches: Sequence[Mapping[str, int]], keep: Path | None) -> None:
+    """Raise DefinitionError for what cannot be simulated, before anything is."""
+    if keep and (keep.exists() or not keep.absolute().parent.is_dir()):
+        wrong = "exists already" if keep.exists() else "is in a folder that is not there"
+        raise DefinitionError(f"--keep {keep} {wrong}: name a new folder in one that there is")
+    for stage in campaign.stages:
+        shape.check(stage.name, stage.resources.cpus * stage.workers)
+    for sizes in batches:
+        with_batches(campaign, sizes)
 
 
 def player(

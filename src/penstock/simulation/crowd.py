@@ -97,11 +97,6 @@ class Crowd:
         for array, first in self.first:
             array[:] = first
 
-    @property
-    def to_be_done(self) -> int:
-        """How many tasks may still be done."""
-        return sum(int(np.isin(tasks.state, (WAITING, READY)).sum()) for tasks in self.tasks.values())
-
     def states(self) -> dict[str, int]:
         """Count the tasks by state; what still waits is blocked for good."""
         counts: Any = sum(np.bincount(tasks.state, minlength=5) for tasks in self.tasks.values())
