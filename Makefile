@@ -50,7 +50,7 @@ peers: $(INSTALLED)  ## install snakemake, its plug-in for Slurm, and doit in .v
 	$(BIN)/python -m venv .venv-peers
 	.venv-peers/bin/python -m pip install -q --disable-pip-version-check snakemake snakemake-executor-plugin-slurm doit
 
-field: $(INSTALLED)  ## install PyPAM, pbp and astropy, each in a .venv-NAME, for tests to compare with
+field: $(INSTALLED)  ## install PyPAM, pbp, astropy and ctapipe, each in a .venv-NAME, for tests to compare with
 	sh tools/field.sh
 
 old: $(INSTALLED)  ## run the tests of the far end with an old Python there: OLD=python3.6
@@ -61,5 +61,5 @@ docs: $(INSTALLED)  ## build the documentation into docs/_build/html
 	@echo "docs: docs/_build/html/index.html"
 
 clean:  ## remove what these targets made, .venv included
-	rm -rf .venv .venv-peers .venv-osekit .venv-pypam .venv-pbp build dist docs/_build demo-acoustics demo-sweep demo-slurm demo-torque demo-gridengine .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-osekit .venv-pypam .venv-pbp .venv-astropy .venv-ctapipe build dist docs/_build demo-acoustics demo-sweep demo-slurm demo-torque demo-gridengine .pytest_cache .ruff_cache .hypothesis
 	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
