@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from penstock.campaign import Campaign
-from penstock.errors import DefinitionError
+from penstock.errors import DefinitionError, LedgerError
 from penstock.ledger import Ledger
 from penstock.simulation import Forecast, Shape, simulate
+from penstock.simulation.room import room_in
 from penstock.testing import ManualClock, Outcome, PretendSite, make_campaign
 
 NOW = 1_700_000_000.0
@@ -210,3 +213,48 @@ def test_the_first_record_is_kept_where_that_is_asked_for(tmp_path: Path) -> Non
         ahead(campaign(tmp_path / "it"), keep=tmp_path / "kept")
     with pytest.raises(DefinitionError, match="is in a folder that is not there: name a new folder"):
         ahead(campaign(tmp_path / "it"), keep=tmp_path / "nowhere" / "kept")
+
+
+def test_nothing_is_kept_where_it_has_no_room(tmp_path: Path, mount: Callable[[Path, str], Path]) -> None:
+    small = mount(tmp_path / "small", "size=200k")
+    with pytest.raises(
+        LedgerError, match=f"{small} has no room for what `simulate` writes: name another folder with --keep"
+    ):
+        ahead(campaign(tmp_path / "it"), keep=small / "kept")
+    assert [*small.iterdir()] == []
+    with pytest.raises(LedgerError, match=r"cannot be written .*: name another folder with --keep"):
+        ahead(campaign(tmp_path / "it"), keep=Path("/proc/kept"))
+
+
+@pytest.mark.parametrize("size", ["100k", "500k", "900k", "1400k"])
+def test_a_full_folder_for_temporary_files_is_told(
+    tmp_path: Path, mount: Callable[[Path, str], Path], monkeypatch: pytest.MonkeyPatch, size: str
+) -> None:
+    it, small = campaign(tmp_path / "it", units=400), mount(tmp_path / "small", f"size={size}")
+    monkeypatch.setattr(tempfile, "tempdir", str(small))
+    with pytest.raises(LedgerError, match=f"{small} has no room for what `simulate` writes: set TMPDIR"):
+        ahead(it)
+    assert [*small.iterdir()] == []
+
+
+def test_other_errors_are_told_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match=r"^elsewhere$"), room_in(tmp_path, "nothing"):
+        raise LedgerError("elsewhere") from PermissionError(13, "no")
+
+
+def test_without_units_the_source_is_told_and_a_record_with_nothing_to_do_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match=r"runs\.csv has no rows"):
+        ahead(campaign(tmp_path / "empty", units=0))
+    local = HEAD.replace('site = "far"\n', "")
+    made = make_campaign(
+        tmp_path / "done", local + COPY.replace("not-there", "true"), {"runs.csv": "night,run\na,1\n"}
+    )
+    made.run()
+    assert [*ahead(made.load()).lines()] == ["copy: 60 s a task (as given)", "there is nothing to do"]
+
+
+def test_a_model_reads_the_tasks_once_for_all_sizes(tmp_path: Path) -> None:
+    it, sizes = campaign(tmp_path), [{"copy": 40}, {"copy": 1}]
+    options: Any = {"courses": 1, "times_s": {"copy": 60.0}, "now": NOW, "way": "model"}
+    together = simulate(it, SMALL, batches=sizes, **options)
+    assert together == [simulate(it, SMALL, batches=[each], **options)[0] for each in sizes]

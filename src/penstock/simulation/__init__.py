@@ -49,7 +49,8 @@ def simulate(
     Tasks take as long as in the record, in the one of the campaign in `earlier`, or as `times_s` says (seconds a task by
     stage), and so many fail. The same seed gives the same courses. `keep`: a new folder for what the first course recorded.
     `way`: let the engine itself work, or its model; by default the model where there is much to do. `watch` is told how many
-    courses are done. Raises DefinitionError if it is not known how long a stage takes.
+    courses are done. Raises DefinitionError if there are no units, or if it is not known how long a stage takes, and LedgerError
+    where what is written meanwhile has no room.
     """
     now = time.time() if now is None else now
     check(campaign, shape, batches, keep)
@@ -59,11 +60,11 @@ def simulate(
         many = count_to_do(record) * courses * len(batches) > MOST
         by: Way = way or ("model" if many and not keep else "engine")
         forecasts, done = list[Forecast](), 0
+        play = player(by, campaign, record, shape, known, now)
         for sizes in batches:
-            play = player(by, with_batches(campaign, sizes), record, shape, known, now)
-            gone = list[Course]()
+            chosen, gone = with_batches(campaign, sizes), list[Course]()
             for number in range(courses):
-                gone.append(play(seed + number, None if done else keep))
+                gone.append(play(chosen, seed + number, None if done else keep))
                 watch(done := done + 1)
             forecasts.append(Forecast(now, by, gone, told, sizes))
     return forecasts
@@ -82,10 +83,12 @@ def check(campaign: Campaign, shape: Shape, batches: Sequence[Mapping[str, int]]
 
 def player(
     by: Way, campaign: Campaign, record: Path, shape: Shape, known: Mapping[str, Timing], now: float
-) -> Callable[[int, Path | None], Course]:
-    """Return what plays a course, given a seed and where its record is kept."""
+) -> Callable[[Campaign, int, Path | None], Course]:
+    """Return what plays a course, given the sizes of its batches in a campaign, a seed, and where its record is kept."""
     if by == "engine":
-        return lambda seed, keep: rehearse(campaign, record, shape, known, seed=seed, now=now, keep=keep)
+        return lambda chosen, seed, keep: rehearse(
+            chosen, record, shape, known, seed=seed, now=now, keep=keep
+        )
     try:
         from penstock.simulation.crowd import Crowd
         from penstock.simulation.model import Model
@@ -94,7 +97,7 @@ def player(
             "so many tasks are simulated with numpy, which is not installed: `pip install numpy`, or give `--by engine`"
         ) from None
     crowd, cores = Crowd(campaign, record), cores_here(campaign)
-    return lambda seed, keep: Model(campaign, crowd, shape, known, cores_here=cores, seed=seed).run()
+    return lambda chosen, seed, keep: Model(chosen, crowd, shape, known, cores_here=cores, seed=seed).run()
 
 
 def known_timings(

@@ -62,15 +62,17 @@ class Forecast:
         yield self.line()
         if self.by == "model":
             yield "by a model of batches, since there is much to do: `--by engine` lets the engine itself work"
-        ends = self.courses[0].ends_s
-        yield "done by stage, in the first course: " + ", ".join(
-            f"{name} after {show_duration(ends[name])}" for name in self.timings if name in ends
-        )
+        if ends := self.courses[0].ends_s:
+            yield "done by stage, in the first course: " + ", ".join(
+                f"{name} after {show_duration(ends[name])}" for name in self.timings if name in ends
+            )
         if self.undone:
             yield f"{count(self.undone, 'task')} would not be done: too much failed, or what they wait for is not there yet"
 
     def line(self) -> str:
         """Return the outcome in one line."""
+        if not any(course.attempts for course in self.courses):
+            return "there is nothing to do"
         early, middle, late = (self.finish_s(share) for share in QUANTILES.values())
         when = show_time(self.begun + middle, now=self.begun)
         range_ = f"{show_duration(early)} to {show_duration(late)} in 8 of 10 courses"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -14,12 +13,14 @@ from typing import Self
 
 from penstock.campaign import Campaign, Site
 from penstock.conductor import Conductor
+from penstock.conductor.discovery import check_found
 from penstock.conductor.plan import drafted
 from penstock.conductor.steps import NEVER, discover, look_after
 from penstock.hardware import count_cores
 from penstock.ledger import FILE, FOLDER, Ledger
 from penstock.simulation.cluster import ShapedCluster, ShapedSite, TurnedClock, rule_of
 from penstock.simulation.course import Course
+from penstock.simulation.room import keep_folder, temporary
 from penstock.simulation.shape import Shape
 from penstock.simulation.timing import Timing
 
@@ -30,10 +31,14 @@ QUIET = 20  # times as long between them, at most, where nothing happens that th
 
 @contextmanager
 def prepared(campaign: Campaign) -> Generator[Path]:
-    """Give a private record as it would be after a scan now, whose own jobs are over; it is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="penstock-simulation-") as folder:
-        path = Path(folder, FILE)
-        with drafted(campaign) as (context, _):
+    """Give a private record as it would be after a scan now, whose own jobs are over; it is removed afterwards.
+
+    Raises DefinitionError if the sources gave nothing and never did.
+    """
+    with temporary() as folder:
+        path = folder / FILE
+        with drafted(campaign) as (context, found):
+            check_found(context.ledger, campaign, found)
             forget_jobs(context.ledger)
             with sqlite3.connect(path) as copy:
                 context.ledger.db.backup(copy)
@@ -102,8 +107,7 @@ def rehearse(
 ) -> Course:
     """Let a campaign go its course once; `keep` is where its record goes afterwards. The same seed gives the same course."""
     random = Random(seed)
-    with tempfile.TemporaryDirectory(prefix="penstock-simulation-") as folder:
-        root = Path(folder)
+    with temporary() as root:
         (root / FOLDER).mkdir(mode=0o700)
         shutil.copy(record, root / FOLDER / FILE)
         pretended = replace(
@@ -120,7 +124,7 @@ def rehearse(
             conductor.run()
             course = read_course(conductor.ledger, campaign, cluster, now)
         if keep:
-            shutil.copytree(root / FOLDER, keep / FOLDER)
+            keep_folder(root / FOLDER, keep)
         return course
 
 
