@@ -63,6 +63,7 @@ KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "signal": "the signal that ended it, or null",
             "log": "worker slot, offset and length of its output in `<i>.<w>.log`",
             "products": "name: path, bytes, SHA-256 and, in ns, the mtime of each",
+            "contents": "path, bytes, mtime in ns and SHA-256 of each input file that the record did not know yet",
             "why": "one sentence, when it failed",
             "verdict": "permanent, transient, veto or mark, when a rule or the stage's code said so, or no other try can help",
             "rule": "the name of the rule that said so",

@@ -318,6 +318,7 @@ class Provenance:
     versions: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict[str, tuple[str, ...]]
     )  # program → command that prints its version
+    inputs: bool = True  # whether input files are digested where tasks run
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,8 @@ from penstock.conductor.context import Context
 from penstock.conductor.inbound import THERE, forget_missing
 from penstock.display import show_bytes
 from penstock.errors import DefinitionError
-from penstock.ledger.locations import (
-    bytes_at,
-    contents_of,
-    forget_contents,
-    held_at,
-    locations_of,
-    note_contents,
-    note_sent,
-)
+from penstock.ledger.contents import contents_of, forget_contents, note_contents
+from penstock.ledger.locations import bytes_at, held_at, locations_of, note_sent
 from penstock.site.contents import Blob, Contents, look_at
 from penstock.site.far import Changed, FarFolder
 

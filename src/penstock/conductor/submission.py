@@ -13,6 +13,7 @@ from penstock.campaign import Campaign, Stage
 from penstock.conductor.building import Building
 from penstock.conductor.context import Context
 from penstock.conductor.replacing import INPUT, Inputs
+from penstock.conductor.undigested import Undigested
 from penstock.display import count
 from penstock.errors import DefinitionError
 from penstock.graph import Graph
@@ -64,6 +65,7 @@ class Submitter:
         self.overwrite, self.inputs = context.overwrite, Inputs(context)
         self.scope, self.building = context.scope, Building(context)
         self.site_name, self.rendered = site, Rendered(context.campaign, view)
+        self.undigested = Undigested(context, view)
         self.held = dict[str, str]()  # stage → the condition of `held_up`, for one look
         self.mine = {s.name for s in context.campaign.stages if context.sites.name_of(s) == site}
 
@@ -136,6 +138,7 @@ class Submitter:
         notes = self.note_missing(stage, lines) if stage.members == "done" else {}
         queued = [tasks.Queued(u, inputs[u].digest, line.products, notes.get(u)) for u, line in lines.items()]
         self.queue(stage, batch, queued, old="ready")
+        self.ask_digests(stage, batch, lines)
         for unit, line in lines.items():
             line.data["made_from"] = inputs[unit].digest
         self.add_followers(stage, batch, lines)
@@ -165,6 +168,11 @@ class Submitter:
 
     def say_stored(self, lines: Mapping[int, Line]) -> None:
         """Tell the runner which inputs are elsewhere than in the campaign's folder: none, where that is shared."""
+
+    def ask_digests(self, stage: Stage, batch: int, lines: Mapping[int, Line]) -> None:
+        """Let runners digest the inputs of a batch (0: it is only tried) that nobody digested yet."""
+        if batch:
+            self.undigested.ask(stage.name, lines)
 
     def held_up(self, stage: Stage) -> str:
         """Return the SQL condition for tasks of a stage that can run here: their inputs are not at another site.
@@ -216,6 +224,7 @@ class Submitter:
             self.say_stored(following)
             queued = [tasks.Queued(unit, "", line.products) for unit, line in following.items()]
             self.queue(follower, batch, queued, old="waiting")
+            self.ask_digests(follower, batch, following)
             for unit, line in following.items():
                 lines[unit].data["then"] = line.data
             self.add_followers(follower, batch, following)

@@ -52,6 +52,10 @@ class ProvenanceTable(Table):
             description='program = the command that prints its version, as in `root = ["root-config", "--version"]`'
         ),
     ] = {}
+    inputs: Annotated[
+        bool,
+        Field(description="whether runners digest the input files of tasks, each once for a size and time"),
+    ] = True
 
 
 def provenance_of(table: ProvenanceTable) -> Provenance:
@@ -64,4 +68,5 @@ def provenance_of(table: ProvenanceTable) -> Provenance:
         tuple(table.authors),
         tuple(table.environment),
         versions,
+        table.inputs,
     )

@@ -13,6 +13,7 @@ from penstock.campaign import Allowance
 from penstock.decide import Failure, Next, after_failure
 from penstock.graph import Graph
 from penstock.ledger import Ledger, products, tasks
+from penstock.ledger.contents import InputFiles
 from penstock.ledger.events import Chunk, Event, Task, by_stage, parse_events, why_of
 from penstock.ledger.inputs import digests_of
 from penstock.ledger.marks import is_whole, note_marked
@@ -66,6 +67,7 @@ class Applier:
     ) -> None:
         self.ledger, self.db = ledger, ledger.db
         self.graph, self.values, self.allowances = graph, values, allowances
+        self.inputs = InputFiles(graph, values)
 
     def apply(
         self,
@@ -209,6 +211,7 @@ class Applier:
                 ],
             )
             self.record_products(stage, ends, good, away)
+            self.inputs.note(stage, {u: e["contents"] for u, e in good.items() if e["contents"]})
             tasks.finish(self.db, self.graph, stage, [current[u] for u in good])
             for unit, after in decisions.items():
                 tasks.come_back(self.db, self.graph, stage, current[unit], after, now=now)

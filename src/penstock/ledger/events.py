@@ -212,6 +212,11 @@ def checked_product(
     return str(path), int(size), str(digest), None if mtime_ns is None else int(mtime_ns)
 
 
+def checked_content(path: Any, size: Any, mtime_ns: Any, digest: Any) -> tuple[str, int, int, str]:
+    """Return what an `end` event says of an input file, with the types that it must have."""
+    return str(path), int(size), int(mtime_ns), str(digest)
+
+
 def checked_end(event: Event) -> Event:
     """Return an `end` event with the types that it must have; raises if it has others."""
     if event["o"] not in OUTCOMES:
@@ -225,6 +230,7 @@ def checked_end(event: Event) -> Event:
     checked["products"] = {name: checked_product(*made) for name, made in given.items()} if given else {}
     checked["children"] = [(value, {**fields}) for value, fields in born] if born else []
     checked["log"] = list(map(int, event.get("log") or ()))
+    checked["contents"] = [checked_content(*row) for row in event.get("contents") or ()]
     checked["why"] = event.get("why") and str(event["why"])
     checked["rule"] = str(event.get("rule") or "")
     return checked

@@ -32,6 +32,13 @@ ROWS: Mapping[str, str] = {
         "SELECT l.* FROM (SELECT DISTINCT stage, unit FROM attempt WHERE job = ?1) a JOIN product p USING (stage, unit)"
         " JOIN location l ON l.path = p.path"
     ),
+    "content": (
+        "WITH mine AS (SELECT DISTINCT g1, g2, g3, g4, g5 FROM unit WHERE id IN (SELECT unit FROM attempt WHERE job = ?1)),"
+        f" own AS (SELECT unit AS id FROM attempt WHERE job = ?1 UNION {_ABOVE}),"
+        " file AS (SELECT DISTINCT f.value AS path FROM own JOIN unit u USING (id) CROSS JOIN json_each(coalesce("
+        "json_extract(u.fields, '$.paths'), json_array(json_extract(u.fields, '$.path')))) f)"
+        " SELECT c.* FROM file JOIN content c USING (path)"
+    ),
     "veto": (
         "SELECT v.* FROM (SELECT DISTINCT unit FROM attempt WHERE job = ?1) a JOIN veto v ON v.unit = a.unit"
         " WHERE v.by GLOB 'stage *'"

@@ -249,23 +249,3 @@ def bytes_at(db: sqlite3.Connection, site: str) -> int:
         "SELECT coalesce(sum(p.bytes), 0) FROM location l JOIN product p ON p.path = l.path WHERE l.site = ?"
     )
     return sum(db.execute(sql, (site,)).fetchone()[0] for sql in (stored, made))
-
-
-# the contents of files here
-
-
-def contents_of(db: sqlite3.Connection, seen: Mapping[str, tuple[int, int]]) -> dict[str, str]:
-    """Return the digests of files that are still as they were digested, by path; `seen`: their bytes and times now."""
-    sql = "SELECT c.path, c.bytes, c.mtime_ns, c.digest FROM json_each(?) j CROSS JOIN content c ON c.path = j.value"
-    rows = db.execute(sql, (json.dumps([*seen]),))
-    return {path: digest for path, size, mtime_ns, digest in rows if seen[path] == (size, mtime_ns)}
-
-
-def forget_contents(db: sqlite3.Connection, paths: Iterable[str]) -> None:
-    """Let files be digested anew."""
-    db.executemany("DELETE FROM content WHERE path = ?", [(path,) for path in paths])
-
-
-def note_contents(db: sqlite3.Connection, rows: Iterable[tuple[str, int, int, str]]) -> None:
-    """Keep the digests of files: path, bytes, time in ns, digest."""
-    db.executemany("INSERT OR REPLACE INTO content (path, bytes, mtime_ns, digest) VALUES (?, ?, ?, ?)", rows)

@@ -13,7 +13,7 @@ from penstock.ledger.units import ROOT
 from penstock.units import canonical
 
 #: tables of an excerpt in the order in which they are filled
-ORDER = ("stage", "unit", "job", "life", "attempt", "task", "product", "location", "veto")
+ORDER = ("stage", "unit", "job", "life", "attempt", "task", "product", "location", "content", "veto")
 
 #: tables of an old record that no archive has
 BESIDES = (

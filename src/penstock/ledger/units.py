@@ -328,7 +328,7 @@ class Values:
     """What placeholders and expressions see of a unit: key, own fields, and the fields of its groups."""
 
     def __init__(self, db: sqlite3.Connection, campaign: Campaign) -> None:
-        self.db, self.levels, self.formats = db, campaign.levels, campaign.formats
+        self.db, self.campaign, self.levels, self.formats = db, campaign, campaign.levels, campaign.formats
         self.groups: dict[int, dict[str, Any]] = {}
 
     def of(self, row: sqlite3.Row) -> dict[str, Any]:

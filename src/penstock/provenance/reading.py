@@ -11,9 +11,10 @@ from penstock.display import Labels
 from penstock.explain import find_stage
 from penstock.graph import Edge
 from penstock.ledger import Ledger
+from penstock.ledger.contents import contents_of
 from penstock.ledger.inputs import is_read, members_of
 from penstock.ledger.stored import stored_campaign, stored_graph
-from penstock.ledger.unitfiles import files_of, sources_by_level
+from penstock.ledger.unitfiles import marked_files, seen_in, sources_by_level
 from penstock.ledger.units import Values, parse, rows_of
 from penstock.ledger.uses import Uses
 from penstock.provenance.model import Member
@@ -34,7 +35,6 @@ SOFTWARE = (
     "SELECT DISTINCT l.software FROM (SELECT DISTINCT a.job FROM json_each(?1) u CROSS JOIN attempt a ON a.stage = ?2"
     " AND a.unit = u.value WHERE NOT a.late) j CROSS JOIN life l ON l.job = j.job WHERE l.software IS NOT NULL"
 )
-CONTENT = "SELECT digest FROM content WHERE path = ? AND bytes = ? AND mtime_ns = ?"
 PRODUCTS = (
     "SELECT p.* FROM json_each(?1) u CROSS JOIN task t ON t.stage = ?2 AND t.unit = u.value AND t.state = 'done'"
     " CROSS JOIN product p ON p.stage = t.stage AND p.unit = t.unit AND p.digest IS NOT NULL{which} ORDER BY p.path"
@@ -126,22 +126,12 @@ class Facts:
 
     def files(self, row: sqlite3.Row) -> Iterator[InputFile]:
         """Yield the files of one unit, as they were when it was last found changed."""
-        marks = (row["fingerprint"] or "").split(",")
-        paths = list(files_of(row, self.sources, self.values))
-        if len(marks) != len(paths):
-            marks = [""] * len(paths)
-        for path, mark in zip(paths, marks, strict=True):
-            size = mark.partition(":")[0]
-            known = int(size) if size.isdigit() else None
-            content = self.content(path, mark)
-            member = Member(self.values.label(row), path, known, content, mark if known is not None else "")
+        found = {path: seen_in(mark) for path, mark in marked_files(row, self.sources, self.values)}
+        contents = contents_of(self.db, {path: seen for path, seen in found.items() if seen})
+        for path, seen in found.items():
+            size, mark = (seen[0], f"{seen[0]}:{seen[1]}") if seen else (None, "")
+            member = Member(self.values.label(row), path, size, contents.get(path), mark)
             yield InputFile(row["level"], member, row["at"])
-
-    def content(self, path: str, mark: str) -> str | None:
-        """Return the digest of an input file as it was, where it was ever digested: of those that travelled."""
-        size, _, time = mark.partition(":")
-        row = self.db.execute(CONTENT, (path, int(size), int(time))).fetchone() if time else None
-        return row[0] if row else None
 
     def definition(self, stage: str, digest: str | None) -> Mapping[str, Any] | None:
         """Return the frozen copy of a stage that has this digest; None if no definition of the record has it."""

@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from .children import Children
 from .commands import Launcher
+from .contents import digest_inputs
 from .copies import copy_first
 from .errands import NEVER
 from .errors import TaskFailure, Unwell
@@ -46,6 +47,7 @@ class Attempts:
         self.load = 0.0
         self.next_at = NEVER  # when `tick` must be called
         self.longest: Dict[str, float] = {}
+        self.over_at = NEVER  # when the job's time is over
         self.leaving = False  # we were asked to stop, and the tasks may have been asked too
         self._pace: Dict[str, float] = {}
         self._job = job
@@ -189,7 +191,7 @@ class Attempts:
         return min(attempt.limit_at, attempt.kill_at if attempt.killed_at == NEVER else NEVER)
 
     def _check(self, attempt: Attempt, now: float) -> None:
-        if attempt.errand and now >= attempt.errand.until:
+        if attempt.errand and (now >= attempt.errand.until or (self.leaving and attempt.errand.dispensable)):
             attempt.errand.kill()
         elif attempt.errand is None and attempt.exit is not None:
             self._wind_up(attempt, now)
@@ -298,9 +300,8 @@ class Attempts:
         return result
 
     def _stopped(self, attempt: Attempt) -> None:
-        outcome, why = attempt.ending or ("cancelled", "")
         code, number = split_status(attempt.exit or 0)
-        self._complete(attempt, Result(outcome, why, code=code, signal=number))
+        self._complete(attempt, Result(*(attempt.ending or ("cancelled", "")), code=code, signal=number))
 
     def _take_products(self, attempt: Attempt, result: Result) -> None:
         if result.outcome != "ok":
@@ -329,7 +330,7 @@ class Attempts:
         self._complete(attempt, result._replace(outcome=outcome, why=why, made=made))
 
     def _complete(self, attempt: Attempt, result: Result) -> None:
-        work, slot = attempt.work, attempt.slot
+        work, slot, finish = attempt.work, attempt.slot, partial(self._finish, attempt)
         attempt.limit_at = attempt.kill_at = NEVER
         if attempt.wall < 0:
             attempt.wall = time.monotonic() - attempt.begun
@@ -337,7 +338,7 @@ class Attempts:
             attempt.log_end = slot.log.size()
         if result.outcome == "ok":
             self._learn(work.stage.name, attempt.wall)
-            self._finish(attempt, result)
+            digest_inputs(self._job, attempt, self._children, result, finish, self.over_at)
         else:
             self._patterns.hold(attempt, self._diagnose(attempt, result), self._finish)
 

@@ -42,6 +42,8 @@ class Element:
         self._children = Children()
         self._children.watch(signals.fd, self._woken)
         self._attempts = Attempts(job, claim.events, self._children, self._ended)
+        if job.spec.walltime_s is not None:
+            self._attempts.over_at = born + job.spec.walltime_s - 2 * MARGIN_S
         self._stopping: Optional[str] = None  # why what is left is given back
         self._hungry = False  # a worker has nothing to start
         self._share = 1.0  # of the element, that a task of the last batch takes

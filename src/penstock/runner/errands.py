@@ -23,6 +23,7 @@ class Errand:
         seconds: float = NEVER,
     ) -> None:
         self.until = time.monotonic() + seconds
+        self.dispensable = False  # ended when the job is to leave
         self.told = ""  # the last that it said of itself
         self._children = children
         self._on_answer = on_answer

@@ -76,6 +76,11 @@ class End:
             outcome=outcome, why=why, verdict=verdict, made=(), result="", children=""
         )
 
+    def drop_contents(self) -> bool:
+        """Tell nothing of inputs; return whether there was anything to tell."""
+        had, self._result = bool(self._result.contents), self._result._replace(contents=())
+        return had
+
     def render(self) -> str:
         attempt, result, number = self._attempt, self._result, self._attempt.slot.number
         text = '"s":%d,"u":%d,"w":%d,"o":"%s","wall":%.4f,"cpu":%.6f,"rss":%d,"log":[%d,%d,%d]' % (
@@ -96,6 +101,8 @@ class End:
         if not self.ok:
             given = {"why": result.why, "verdict": result.verdict, "rule": result.rule}
             return text + "," + members({n: v for n, v in given.items() if v or n == "why"})
+        if result.contents:
+            text += ',"contents":' + encode(result.contents)
         text += ',"result":' + result.result if result.result else ""
         return text + (',"children":' + result.children if result.children else "")
 
@@ -196,6 +203,8 @@ class Group:
 
     def _end_line(self, end: End) -> str:
         inside = end.render()
+        if len(inside) > LINE_LIMIT - HEAD_BYTES and end.drop_contents():
+            inside = end.render()
         if len(inside) > LINE_LIMIT - HEAD_BYTES:
             end.spoil("error", "the event of this end has {} bytes, more than 1 MB".format(len(inside)))
             inside = end.render()

@@ -20,6 +20,15 @@ REPEATS = set("*+?{")
 RULED = ("error", "missing_product", "timeout", "out_of_memory")
 
 
+class Content(NamedTuple):
+    """What an input file holds: its name in the record, bytes, time in ns, SHA-256."""
+
+    name: str
+    size: int
+    mtime_ns: int
+    digest: str
+
+
 class Result(NamedTuple):
     """How an attempt ended."""
 
@@ -32,6 +41,7 @@ class Result(NamedTuple):
     children: str = ""
     made: Tuple[Made, ...] = ()
     rule: str = ""  # whose verdict it is
+    contents: Tuple[Content, ...] = ()  # of input files
 
 
 def outcome_of_exit(stage: Stage, argv: Sequence[Any], status: int, log: SlotLog) -> Result:

@@ -51,7 +51,7 @@ class Work:
         task, stage = self.task, self.stage
         if not stage.python or stage.has_private_folder or stage.templates or stage.reads_log:
             return False
-        return not (task.get("products") or task.get("env") or task.get("then"))
+        return not any(task.get(more) for more in ("products", "env", "then", "undigested"))
 
     def folders(self, root: str) -> List[str]:
         """Return the folders where its products go."""
