@@ -32,6 +32,7 @@ LAYERS = (
     {"provenance"},  # where files come from
     {"closing"},  # what closes a group
     {"record"},  # what may be read and asked
+    {"notebook"},  # a campaign that is defined in cells
     {"build"},  # the Python API, which also runs
     {"testing"},
     {"simulation"},  # the conductor on what is only pretended
@@ -40,7 +41,7 @@ LAYERS = (
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 WORKFLOWS_MAY_IMPORT = (
-    "penstock.errors", "penstock.units", "penstock.campaign", "penstock.config.places", "penstock.record",
+    "penstock.errors", "penstock.extras", "penstock.units", "penstock.campaign", "penstock.config.places", "penstock.record",
     "penstock.runner.task",
 )  # fmt: skip
 SHARED_BY_WORKFLOWS = ("penstock.workflows.reports", "penstock.workflows.setup", "penstock.workflows.stores")

@@ -18,9 +18,9 @@ campaign.stage("copy", each="file", command=["cp", "{path}", "{product}"], produ
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from penstock.config.draft import Draft
 from penstock.errors import DefinitionError
@@ -29,7 +29,7 @@ from penstock.functions import reference_of
 if TYPE_CHECKING:
     from penstock.campaign import Campaign as Frozen
     from penstock.conductor import Ending
-    from penstock.record import ResultRow
+    from penstock.record.results import Results
     from penstock.status import Status
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -51,7 +51,7 @@ def table(path: str, **keys: Any) -> dict[str, Any]:
 
 def function(generator: Callable[..., Any] | str, **keys: Any) -> dict[str, Any]:
     """Take units from a generator of dicts: `function(find_runs)`."""
-    return {"python": generator if isinstance(generator, str) else reference_of(generator), **keys}
+    return {"python": _reference_if_callable(generator), **keys}
 
 
 class Campaign(Draft):
@@ -91,7 +91,7 @@ class Campaign(Draft):
             "provenance": dict(provenance or {}),
             "stage": {},
         }
-        folder = Path(root) if root is not None else file.parent if file else Path.cwd()
+        folder = Path(root).expanduser() if root is not None else file.parent if file else Path.cwd()
         lines = {(key,): line for key in tables}
         super().__init__(tables, folder.absolute(), file, lines)
 
@@ -108,7 +108,7 @@ class Campaign(Draft):
 
         def add(stage_function: Function) -> Function:
             chosen = name or getattr(stage_function, "__name__", None)
-            self._add(chosen, {**keys, "python": reference_of(stage_function)}, line)
+            self._add(chosen, {**keys, "python": stage_function}, line)
             return stage_function
 
         return add
@@ -117,15 +117,31 @@ class Campaign(Draft):
         """Check the definition and return the frozen `penstock.campaign.Campaign`."""
         from penstock.config.assemble import assemble
 
+        if self.in_notebook:
+            from penstock.notebook.definition import leave
+
+            return leave(self, overrides)
         return assemble(Draft(self.tables, self.root, self.file, self.lines, tuple(overrides)))
+
+    @property
+    def in_notebook(self) -> bool:
+        """Whether it is defined in cells: in no file, or with functions that are in none."""
+        return self.file is None or any(map(callable, leaves_of(self.tables)))
 
     def run(self, *units: str, stage: str | None = None, stale: bool = False) -> Ending:
         """Work until nothing can change, as `penstock run [UNIT…] [--stage STAGE] [--stale]` does; return the outcome.
+
+        In a notebook the work is done in the background and shown here: an interrupt only ends the showing, and the
+        same cell shows it again.
 
         Example: `campaign.run("2020-01-17", stage="calibrate").code`.
 
         Raises DefinitionError for a wrong definition, Held if another conductor works on the campaign.
         """
+        if self.in_notebook:
+            from penstock.notebook.running import run
+
+            return run(self.freeze(), units, stage=stage, stale=stale)
         from penstock.conductor import Conductor
         from penstock.explain.part import part_of
 
@@ -146,15 +162,17 @@ class Campaign(Draft):
 
             return foresee(self.freeze())
 
-    def results(self, stage: str) -> list[ResultRow]:
-        """Return what the done tasks of a stage returned: `{row.unit: row.value for row in campaign.results("fit")}`.
+    def results(self, stage: str) -> Results:
+        """Return what the tasks of a stage returned until now: `campaign.results("fit").to_frame()`, `….failed`.
 
         Raises NothingYet if it was never run.
         """
         from penstock import record
+        from penstock.notebook.tracebacks import with_cells
+        from penstock.record.results import read_results
 
         with record.open(self.root) as opened:
-            return list(opened.results(stage))
+            return read_results(opened, stage, with_cells)
 
     def _add(self, name: str | None, keys: Tables, line: int) -> None:
         stages: dict[str, Any] = self.tables["stage"]
@@ -162,7 +180,7 @@ class Campaign(Draft):
             raise DefinitionError(
                 "a stage with a command needs a name; give it first", file=self.file, line=line
             )
-        if name in stages:
+        if name in stages and self.file:  # the cell of a notebook may run again
             message = f"there are two stages called {name!r}; rename one"
             raise DefinitionError(message, file=self.file, line=line)
         stages[name] = {key: _reference_if_callable(value) for key, value in keys.items()}
@@ -170,7 +188,19 @@ class Campaign(Draft):
 
 
 def _reference_if_callable(value: Any) -> Any:
-    return reference_of(value) if callable(value) else value
+    """Name a function by its reference; one that was typed in a cell stays, for what it uses may be typed later."""
+    from penstock.notebook.cells import is_typed
+
+    return reference_of(value) if callable(value) and not is_typed(value) else value
+
+
+def leaves_of(tables: Any) -> Iterator[Any]:
+    """Yield the values in tables."""
+    if isinstance(tables, Mapping):
+        for value in cast("Mapping[str, Any]", tables).values():
+            yield from leaves_of(value)
+    else:
+        yield tables
 
 
 def _already_added(target: Function) -> Function:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points, requires
+from typing import Any
+
+from penstock.errors import DefinitionError
 
 GROUP = "penstock.workflows"
 NAMED = 4
@@ -13,6 +17,14 @@ NAMED = 4
 def workflow_points() -> dict[str, EntryPoint]:
     """Return the plug-ins of the installed workflows by name, none of them loaded."""
     return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def need(library: str, extra: str) -> Any:
+    """Import a library of one of our extras. Raises DefinitionError if it is not installed."""
+    try:
+        return import_module(library)
+    except ModuleNotFoundError:
+        raise DefinitionError(f'{library} is not installed: pip install "penstock[{extra}]"') from None
 
 
 def explain_missing(name: str) -> str | None:

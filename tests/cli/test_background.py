@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from penstock.cli.up import find_holder
+from penstock.unattended.detached import find_holder
 
 GROUPLESS = "[stage.merge]"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.cli.up import find_holder
 from penstock.unattended import Program
+from penstock.unattended.detached import find_holder
 from penstock.unattended.systemd import UserUnit
 
 DEFINITION = """

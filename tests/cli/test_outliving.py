@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from penstock.cli.background import MOST_BYTES
-from penstock.cli.up import find_holder
+from penstock.unattended.detached import find_holder
 
 PATIENCE_S = 30.0
 DEFINITION = """

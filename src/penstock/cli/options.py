@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+PLACE = "penstock.place"  # in a context: where the notebook is that a command names
 MARKS = ("penstock.toml", "campaign.py", ".penstock")
 
 
@@ -53,6 +54,8 @@ def find_root(start: Path) -> Path:
 
 
 def _resolve_root(ctx: click.Context, _: click.Parameter, value: str | None) -> Path:
+    if value is None and PLACE in ctx.meta:
+        return ctx.meta[PLACE]
     given = value or ctx.find_root().obj
     if given is None:
         return find_root(_here())

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import select
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.background import LOG
 from penstock.cli.options import campaign_option, load_campaign, overwrite_option, set_option
-from penstock.disk import make_private, private
 from penstock.display import clean_log, visible
-from penstock.errors import DefinitionError, Held, LedgerError
-from penstock.ledger import FOLDER
-from penstock.ledger.hosts import lease
-from penstock.ledger.hosts.lease import Holder
+from penstock.errors import DefinitionError, Held
+from penstock.unattended.detached import PATIENCE_S, find_holder, start
 
 if TYPE_CHECKING:
     from penstock.campaign import Campaign
-
-PATIENCE_S = 30.0
 
 
 @click.command(
@@ -117,14 +107,6 @@ def remove(root: Path) -> None:
         click.echo("nothing starts it by itself")
 
 
-def find_holder(root: Path) -> Holder | None:
-    """Return the running conductor of the campaign in `root`, if there is one."""
-    try:
-        return lease.find_holder(root, time.time())
-    except LedgerError:  # nothing was run here yet
-        return None
-
-
 def begin(root: Path, options: list[str]) -> None:
     """Start the conductor, or have it started by what was installed for that."""
     from penstock.unattended import installed
@@ -133,42 +115,9 @@ def begin(root: Path, options: list[str]) -> None:
         if told := starter.start():
             click.echo(visible(f"up: {told}; stop it with `penstock down`"))
             return
-    make_private(root / FOLDER)
-    log = root / FOLDER / LOG
-    began = log.stat().st_size if log.exists() else 0
-    child, first_news = start(root, log, options)
-    if not has_begun(child, first_news):
-        click.echo(clean_log(log.read_bytes()[began:]).rstrip(), err=True)
-        sys.exit(child.returncode)
-    click.echo(f"up: process {child.pid}; see `penstock status`, {log}; stop it with `penstock down`")
-
-
-def start(root: Path, log: Path, options: list[str]) -> tuple[subprocess.Popen[bytes], int]:
-    """Start `watch` in a session of its own, so that it outlives the terminal.
-
-    Returns it with the end of a pipe on which it reports that its first turn is done.
-    """
-    news, tell = os.pipe()
-    words = ["watch", "--background", f"--tell={tell}", "-C", str(root), *options]
-    with open(log, "ab", opener=private) as output:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "penstock", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=root,
-            start_new_session=True,
-            pass_fds=[tell],
-        )
-    os.close(tell)
-    return child, news
-
-
-def has_begun(child: subprocess.Popen[bytes], news: int) -> bool:
-    """Wait for the first turn, which may find millions of units; False when the child ended before."""
-    readable, _, _ = select.select([news], [], [], PATIENCE_S)
-    begun = not readable or os.read(news, 1) != b""
-    os.close(news)
-    if not begun:
-        child.wait()
-    return begun
+    started = start(root, "watch", options)
+    if not started.has_begun():
+        click.echo(clean_log(started.said()).rstrip(), err=True)
+        sys.exit(started.process.returncode)
+    child = started.process.pid
+    click.echo(f"up: process {child}; see `penstock status`, {started.log}; stop it with `penstock down`")

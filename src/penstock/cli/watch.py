@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.background import background_option, keep_short, leave_terminal
+from penstock.cli.background import background_option, leave_terminal, logging, tell_option
 from penstock.cli.options import campaign_option, load_campaign, overwrite_option, set_option
-
-if TYPE_CHECKING:
-    from penstock.cli.live import Observe
-    from penstock.ledger import Ledger
 
 
 @click.command(
@@ -27,7 +20,7 @@ Examples:
 @set_option
 @click.option("--until-done", is_flag=True, help="Exit when nothing more can change, as `run` does.")
 @background_option
-@click.option("--tell", type=int, hidden=True, help="For `up`: where to write when the first turn is done.")
+@tell_option
 @overwrite_option
 def watch(
     root: Path,
@@ -42,9 +35,7 @@ def watch(
     from penstock.conductor.completeness import refuse_endless
 
     if background:
-        leave_terminal(root)
-    if tell is not None:
-        os.set_inheritable(tell, False)
+        leave_terminal(root, tell)
     campaign = load_campaign(root, overrides)
     if not until_done:
         refuse_endless(campaign)
@@ -56,17 +47,3 @@ def watch(
             observe=logging(observe, tell) if background else observe, until_done=until_done
         ),
     )
-
-
-def logging(observe: Observe, news: int | None) -> Observe:
-    """Return an `observe` that keeps the log short, and whose first call also tells `up` that the start succeeded."""
-    waiting = [] if news is None else [news]
-
-    def tell_and_observe(ledger: Ledger) -> None:
-        if waiting:
-            with open(waiting.pop(), "wb") as pipe, suppress(BrokenPipeError):
-                pipe.write(b"1")
-        keep_short(ledger.root)
-        observe(ledger)
-
-    return tell_and_observe

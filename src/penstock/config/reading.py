@@ -12,6 +12,8 @@ from typing import Any
 
 from penstock.config.draft import Draft
 from penstock.config.places import find_lines
+from penstock.config.saved import FILE as NOTEBOOK
+from penstock.config.saved import read_notebook
 from penstock.errors import DefinitionError
 
 FILES = ("penstock.toml", "campaign.py")
@@ -20,7 +22,8 @@ FILES = ("penstock.toml", "campaign.py")
 def read_draft(where: Path, overrides: Sequence[str] = ()) -> Draft:
     """Read the definition at `where`, a folder or a file."""
     file = find_file(where)
-    draft = _read_python(file) if file.suffix == ".py" else _read_toml(file)
+    read = {".py": _read_python, ".json": read_notebook}.get(file.suffix, _read_toml)
+    draft = read(file)
     draft.overrides = tuple(overrides)
     return draft
 
@@ -36,6 +39,8 @@ def find_file(where: Path) -> Path:
         )
     if found:
         return found[0]
+    if (left := where / NOTEBOOK).is_file():
+        return left
     place = (
         f"{where} has neither penstock.toml nor campaign.py" if where.is_dir() else f"{where} does not exist"
     )

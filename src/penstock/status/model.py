@@ -212,6 +212,12 @@ class Status:
 
         return render_status(self)
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Return what notebooks show."""
+        from penstock.status.html import write_html
+
+        return {"text/plain": self.to_text(), "text/html": write_html(self)}
+
     def headline(self) -> str:
         """Describe what is running, and how many jobs are active."""
         jobs = f"; {count(len(self.jobs), 'active job')}" if self.jobs else ""

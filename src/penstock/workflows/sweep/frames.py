@@ -6,11 +6,11 @@ They need the extra `tables`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from penstock.errors import DefinitionError
+from penstock.extras import need
 from penstock.workflows.sweep.columns import Column
 from penstock.workflows.sweep.points import NAME
 from penstock.workflows.sweep.results import Results
@@ -21,20 +21,12 @@ PRESENT = "_present"
 ABSENT = {"float": float("nan"), "int": 0, "bool": False, "str": ""}
 
 
-def need(library: str) -> Any:
-    """Import a library of the extra. Raises DefinitionError if it is not installed."""
-    try:
-        return import_module(library)
-    except ModuleNotFoundError:
-        raise DefinitionError(f'{library} is not installed: pip install "penstock[tables]"') from None
-
-
 def to_pandas(results: Results) -> Any:
     """Return a frame with a row a point, indexed by its name; `attrs["units"]` has the units.
 
     The types are pandas' own with a mask, such as `Float64`: what is missing is `NA`, and NaN is a number like others.
     """
-    pandas = need("pandas")
+    pandas = need("pandas", "tables")
     series = {each.name: _masked(pandas, each, results.values(each.name)) for each in results.columns}
     frame = pandas.DataFrame(series).set_index(NAME)
     frame.attrs["units"] = {each.name: each.unit for each in results.columns if each.unit}
@@ -42,7 +34,7 @@ def to_pandas(results: Results) -> Any:
 
 
 def _masked(pandas: Any, column: Column, values: Sequence[Plain | None]) -> Any:
-    numpy = need("numpy")
+    numpy = need("numpy", "tables")
     if column.type == "str" or not _fits(values):
         return pandas.array([None if value is None else str(value) for value in values], dtype="string")
     mask = numpy.array([value is None for value in values], dtype=bool)
@@ -62,7 +54,7 @@ def _fits(values: Sequence[Plain | None]) -> bool:
 
 def write_parquet(file: Path, results: Results) -> None:
     """Write Parquet: nulls are what is missing, and each field has its unit as metadata."""
-    arrow, parquet = need("pyarrow"), need("pyarrow.parquet")
+    arrow, parquet = need("pyarrow", "tables"), need("pyarrow.parquet", "tables")
     kinds = {"float": arrow.float64(), "int": arrow.int64(), "bool": arrow.bool_(), "str": arrow.string()}
     fields, arrays = list[Any](), list[Any]()
     for column in results.columns:
@@ -82,7 +74,7 @@ def to_xarray(results: Results, dims: Sequence[str] | None = None) -> Any:
     missing, `NAME_present` tells it from NaN; its value is NaN, 0, False or an empty text there. `dims=["point"]` makes
     one dimension, for points that are on no grid. Raises DefinitionError if two points have one place.
     """
-    numpy, xarray = need("numpy"), need("xarray")
+    numpy, xarray = need("numpy", "tables"), need("xarray", "tables")
     dims = tuple(results.varied if dims is None else dims) or (NAME,)
     axes = {name: _distinct(results.values(name)) for name in dims}
     shape = tuple(map(len, axes.values()))

@@ -1,0 +1,66 @@
+"""A campaign of cells, frozen: functions as modules, tables as files, and the rest as plain data for the conductor."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from penstock import config
+from penstock.campaign import Campaign
+from penstock.config.draft import Draft
+from penstock.config.saved import save_draft
+from penstock.disk import write_file
+from penstock.ledger.stored import last_copy
+from penstock.notebook.gathering import FOLDER, gather
+from penstock.notebook.tracebacks import remember
+
+TYPES = {"i": "int", "u": "int", "f": "float"}  # of a table's columns; others are texts
+
+
+def leave(draft: Draft, overrides: Sequence[str]) -> Campaign:
+    """Leave the definition in its folder, and read it from there as the conductor will.
+
+    Raises DefinitionError for what cannot travel, or is wrong.
+    """
+    tables = {name: delivered(table, draft.root) for name, table in draft.tables.items()}
+    return config.load(save_draft(draft.root, tables), overrides, known=last_copy(draft.root))
+
+
+def delivered(value: Any, root: Path) -> Any:
+    """Return plain data: of a function the module that was made of it, of a table of units its file."""
+    if not isinstance(value, Mapping):
+        return save_frame(value, root) if hasattr(value, "to_csv") else value
+    given = cast("Mapping[str, Any]", value)
+    table = {name: delivered(inner, root) for name, inner in given.items()}
+    if has_frame(given):
+        table["types"] = types_of(given["table"]) | table.get("types", {})
+    for name in [name for name, inner in given.items() if callable(inner)]:
+        module = gather(given[name])
+        module.save(root)
+        remember(module)
+        table[name] = f"{FOLDER}.{module.name}:{given[name].__name__}"
+        if module.files:
+            table["needs"] = [*table.get("needs", ()), *(f"{FOLDER}/{file}" for file in module.files)]
+    return table
+
+
+def has_frame(table: Mapping[str, Any]) -> bool:
+    """Whether units are the rows of a table that a notebook has."""
+    return hasattr(table.get("table"), "to_csv")
+
+
+def types_of(frame: Any) -> dict[str, str]:
+    """Return the types of the columns that are numbers."""
+    kinds = {str(name): column.kind for name, column in frame.dtypes.items()}
+    return {name: TYPES[kind] for name, kind in kinds.items() if kind in TYPES}
+
+
+def save_frame(frame: Any, root: Path) -> str:
+    """Write a table of units into the campaign's folder, and return its path there; its index is left out."""
+    content = frame.to_csv(index=False).encode()
+    path = Path(FOLDER, f"units_{hashlib.sha256(content).hexdigest()[:12]}.csv")
+    (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    write_file(root / path, content)
+    return str(path)

@@ -1,0 +1,89 @@
+"""A real kernel of Jupyter, which tests talk to as a notebook does."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.manager import KernelManager
+
+
+@dataclass
+class Shown:
+    """What a cell left: its displays by their order, its text, its value, and its error."""
+
+    displays: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    updates: int = 0
+    printed: str = ""
+    value: str = ""
+    error: str = ""
+
+
+class Notebook:
+    """A kernel in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manager: Any = KernelManager()
+        environment = {
+            **os.environ,
+            "JUPYTER_RUNTIME_DIR": str(folder / ".jupyter"),
+            "IPYTHONDIR": str(folder / ".ipython"),
+        }
+        self.manager.start_kernel(cwd=str(folder), env=environment)
+        self.client: Any = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=60)
+
+    def send(self, cell: str) -> str:
+        """Run a cell, and do not wait for it."""
+        return self.client.execute(textwrap.dedent(cell))
+
+    def messages(self, sent: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield what comes of a cell until it has ended."""
+        while True:
+            message = self.client.get_iopub_msg(timeout=90)
+            if message["parent_header"].get("msg_id") == sent:
+                kind, content = message["msg_type"], message["content"]
+                if kind == "status" and content["execution_state"] == "idle":
+                    return
+                yield kind, content
+
+    def collect(self, sent: str) -> Shown:
+        """Wait for a cell, and return what it left."""
+        shown = Shown()
+        for kind, content in self.messages(sent):
+            if kind == "display_data":
+                shown.displays.append(content["data"])
+            elif kind == "update_display_data":
+                shown.displays[-1] = content["data"]
+                shown.updates += 1
+            elif kind == "stream":
+                shown.printed += content["text"]
+            elif kind == "execute_result":
+                shown.value = content["data"]["text/plain"]
+            elif kind == "error":
+                shown.error = f"{content['ename']}: {content['evalue']}"
+        return shown
+
+    def run(self, cell: str) -> Shown:
+        """Run a cell."""
+        return self.collect(self.send(cell))
+
+    def interrupt(self) -> None:
+        """Press the button with the square."""
+        self.manager.interrupt_kernel()
+
+    @property
+    def pid(self) -> int:
+        """The process of the kernel."""
+        return self.manager.provisioner.process.pid
+
+    def end(self) -> None:
+        """Shut it down."""
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)

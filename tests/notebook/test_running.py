@@ -1,0 +1,194 @@
+"""Campaigns in a real kernel: shown, interrupted, killed, edited, and defined twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from tests.notebook.kernel import Notebook
+from tests.until import until
+
+from penstock import record
+from penstock.errors import PenstockError
+from penstock.unattended.detached import find_holder
+
+SETUP = """
+import penstock
+from pathlib import Path
+
+for number in range(6):
+    Path(f"in/{number}.txt").parent.mkdir(exist_ok=True)
+    Path(f"in/{number}.txt").write_text(str(number))
+campaign = penstock.Campaign(
+    "cells", levels=["file"], units=penstock.files("in/{file}.txt", settle="0s"), sites={"local": {"cores": 2}}
+)
+"""
+SQUARE = """
+@campaign.stage(each="file", products="out/{file}.txt")
+def square(task: penstock.Task):
+    number = int(Path(task.fields["path"]).read_text())
+    task.product().write_text(str(number**2))
+    return {"square": number**2}
+"""
+# It does not go on before the test lets it.
+HELD = """
+import time
+
+@campaign.stage(each="file", products="out/{file}.txt", batch=1)
+def square(task: penstock.Task):
+    while not Path("go").exists():
+        time.sleep(0.02)
+    with open("began", "a") as file:
+        file.write(f"{task.key[0]}\\n")
+    task.product().write_text("done")
+    return 1
+"""
+
+
+def test_a_campaign_of_cells_leaves_one_small_output(notebook: Notebook) -> None:
+    notebook.run(SETUP)
+    assert notebook.run(SQUARE).error == ""
+    shown = notebook.run("ending = campaign.run()")
+    assert (shown.error, len(shown.displays)) == ("", 1)
+    assert "square" in shown.displays[0]["text/html"]
+    assert len(json.dumps(shown.displays)) < 4000
+    assert notebook.run("(ending.code, ending.lines)").value == "(0, ['all done: 6 tasks'])"
+    assert notebook.run("campaign.results('square')['5']").value == "{'square': 25}"
+    assert notebook.run("campaign.results('square').to_frame()['square'].sum()").value == "np.int64(55)"
+    assert (notebook.folder / "out" / "5.txt").read_text() == "25"
+    again = notebook.run("campaign.run()")
+    assert "all done" in again.value
+
+
+def test_a_failed_unit_is_data_with_the_line_of_its_cell(notebook: Notebook) -> None:
+    notebook.run(SETUP)
+    notebook.run(SQUARE.replace("    return {", "    1 / (number - 3)\n    return {"))
+    assert notebook.run("campaign.run().code").value == "1"
+    shown = notebook.run(
+        "[failure] = campaign.results('square').failed; print(failure.unit, failure.log)"
+    ).printed
+    assert shown.startswith("3 ")
+    assert "ZeroDivisionError" in shown
+    assert "(cell In[2], line 5)" in shown
+
+
+def test_a_cell_that_was_edited_runs_again_for_what_failed_and_what_is_stale(notebook: Notebook) -> None:
+    notebook.run(SETUP)
+    notebook.run(SQUARE.replace("    return {", "    1 / (number - 3)\n    return {"))
+    notebook.run("campaign.run()")
+    notebook.run(SQUARE)
+    assert notebook.run("ending = campaign.run(stale=True); ending.code").value == "0"
+    assert notebook.run("len(campaign.results('square'))").value == "6"
+
+
+def test_an_interrupt_ends_the_showing_only_and_the_cell_again_shows_the_work(notebook: Notebook) -> None:
+    notebook.run(SETUP)
+    notebook.run(HELD)
+    sent = notebook.send("campaign.run()")
+    until(lambda: find_holder(notebook.folder), "it is at work")
+    until(lambda: running(notebook.folder), "tasks run")
+    notebook.interrupt()
+    notebook.interrupt()
+    assert notebook.collect(sent).error.startswith("Detached: no longer shown; the work goes on")
+    holder = find_holder(notebook.folder)
+    assert holder
+    sent = notebook.send("campaign.run().code")
+    (notebook.folder / "go").touch()
+    shown = notebook.collect(sent)
+    assert (shown.error, shown.value, len(shown.displays)) == ("", "0", 1)
+    assert begun(notebook.folder) == list("012345")
+
+
+def test_a_killed_kernel_stops_nothing(start: Callable[[], Notebook]) -> None:
+    notebook = start()
+    notebook.run(SETUP)
+    notebook.run(HELD)
+    notebook.send("campaign.run()")
+    until(lambda: running(notebook.folder), "tasks run")
+    os.kill(notebook.pid, signal.SIGKILL)
+    (notebook.folder / "go").touch()
+    until(lambda: not find_holder(notebook.folder), "all is done")
+    assert begun(notebook.folder) == list("012345")
+    again = start()
+    again.run(SETUP)
+    again.run(HELD)
+    assert again.run("campaign.run().code").value == "0"
+    assert again.run("len(campaign.results('square'))").value == "6"
+    assert begun(notebook.folder) == list("012345")
+
+
+def test_an_edited_cell_takes_the_place_of_what_is_at_work(notebook: Notebook) -> None:
+    notebook.run(SETUP)
+    notebook.run(HELD)
+    sent = notebook.send("campaign.run()")
+    until(lambda: running(notebook.folder), "tasks run")
+    notebook.interrupt()
+    notebook.collect(sent)
+    (notebook.folder / "go").touch()
+    notebook.run(SQUARE)
+    assert notebook.run("campaign.run(stale=True).code").value == "0"
+    assert notebook.run("campaign.results('square')['5']").value == "{'square': 25}"
+
+
+def test_two_kernels_with_two_definitions_are_told(start: Callable[[], Notebook]) -> None:
+    first, second = start(), start()
+    for notebook, cell in ((first, SQUARE), (second, SQUARE.replace("**2", "**3"))):
+        notebook.run(SETUP)
+        notebook.run(cell)
+    assert first.run("campaign.run().code").value == "0"
+    assert f"the notebook of process {first.pid} on" in second.run("campaign.run()").error
+    second.run(SQUARE)
+    assert second.run("campaign.run().code").value == "0", "the same definition is the same campaign"
+    first.end()
+    second.run(SQUARE.replace("**2", "**3"))
+    assert second.run("campaign.run().code").value == "0"
+
+
+def test_a_folder_with_a_definition_of_its_own_is_refused(notebook: Notebook) -> None:
+    (notebook.folder / "penstock.toml").write_text("")
+    notebook.run(SETUP)
+    notebook.run(SQUARE)
+    assert (
+        "give the one of the notebook a folder of its own, with root=" in notebook.run("campaign.run()").error
+    )
+
+
+def test_units_from_a_table_of_pandas(notebook: Notebook) -> None:
+    notebook.run(
+        """
+        import pandas, penstock
+        runs = pandas.DataFrame({"run": [3, 1, 2], "gain": [1.5, 2.5, 3.5], "name": ["a", "b, c", "Mrk 421"]})
+        campaign = penstock.Campaign("frame", levels=["run"], units=penstock.table(runs))
+
+        @campaign.stage(each="run")
+        def double(task: penstock.Task):
+            return {"twice": 2 * task.fields["gain"], "name": task.fields["name"]}
+        """
+    )
+    assert notebook.run("campaign.run().code").value == "0"
+    assert notebook.run("campaign.results('double')['2']").value == "{'twice': 7.0, 'name': 'Mrk 421'}"
+
+
+@pytest.mark.parametrize("command", [["status"], ["run"], ["why", "5"]])
+def test_the_shell_sees_the_same_campaign(notebook: Notebook, command: list[str]) -> None:
+    notebook.run(SETUP)
+    notebook.run(SQUARE)
+    notebook.run("campaign.run()")
+    words = [sys.executable, "-m", "penstock", *command, "-C", str(notebook.folder)]
+    told = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+
+
+def running(folder: Path) -> list[str]:
+    with suppress(PenstockError), record.open(folder) as opened:
+        return [task.unit for task in opened.tasks("square", state="running")]
+    return []
+
+
+def begun(folder: Path) -> list[str]:
+    return sorted((folder / "began").read_text().split())

@@ -1,0 +1,77 @@
+"""A notebook or a script run from the shell: up to its campaign, then that."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from penstock import record
+
+CELLS = (
+    "import penstock\nfrom pathlib import Path\nPath('in').mkdir(exist_ok=True)",
+    "with open('in/a.txt', 'a') as file:\n    file.write('' if file.tell() else 'abc')",
+    "campaign = penstock.Campaign('x', levels=['file'], units=penstock.files('in/{file}.txt', settle='0s'))",
+    "@campaign.stage(each='file')\ndef length(task):\n    return len(Path(task.fields['path']).read_text())",
+    "campaign.run()",
+    "raise SystemExit('what comes after it is not for the shell')",
+)
+
+
+def write_notebook(file: Path, *cells: str) -> Path:
+    said = [{"cell_type": "markdown", "source": ["# Words\n"]}]
+    said += [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+    file.write_text(json.dumps({"cells": said, "nbformat": 4}), encoding="utf-8")
+    return file
+
+
+def run(file: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "penstock", "run", str(file), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+
+
+def test_a_notebook_and_a_script_are_the_same_campaign(tmp_path: Path) -> None:
+    done = run(write_notebook(tmp_path / "analysis.ipynb", *CELLS))
+    assert (done.returncode, done.stderr) == (0, "")
+    script = tmp_path / "analysis.py"
+    script.write_text("\n\n".join(CELLS))
+    again = run(script)
+    assert (again.returncode, again.stdout) == (0, "all done: 1 task\n")
+    with record.open(tmp_path) as opened:
+        assert [(row.unit, row.value) for row in opened.results("length")] == [("a", 3)]
+        assert [event.what for event in opened.history("a")].count("ok") == 1
+
+
+def test_units_after_the_notebook_are_those_to_run(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/b.txt").touch()
+    run(write_notebook(tmp_path / "analysis.ipynb", *CELLS), "b")
+    with record.open(tmp_path) as opened:
+        assert [row.unit for row in opened.results("length")] == ["b"]
+
+
+def test_a_cell_that_fails_is_named(tmp_path: Path) -> None:
+    done = run(write_notebook(tmp_path / "analysis.ipynb", CELLS[0], "1 / 0"))
+    assert done.returncode == 2
+    assert "penstock: cell 2 of analysis.ipynb fails: ZeroDivisionError: division by zero" in done.stderr
+    assert 'File "cell 2 of analysis.ipynb", line 1' in done.stderr
+
+
+def test_what_is_no_campaign_is_said(tmp_path: Path) -> None:
+    assert "no campaign runs in" in run(write_notebook(tmp_path / "a.ipynb", CELLS[0])).stderr
+    (tmp_path / "b.ipynb").write_text("{}")
+    assert "b.ipynb: this is no notebook; save it again" in run(tmp_path / "b.ipynb").stderr
+    (tmp_path / "c.py").write_text("import os\nos._exit(3)")
+    assert "c.py: running it ended with 3 before its campaign ran" in run(tmp_path / "c.py").stderr
+
+
+def test_a_wrong_definition_names_what_is_wrong(tmp_path: Path) -> None:
+    wrong = CELLS[3].replace("each='file'", "each='fiel'")
+    done = run(write_notebook(tmp_path / "a.ipynb", *CELLS[:3], wrong, CELLS[4]))
+    assert done.returncode == 2
+    assert "did you mean 'file'?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_only_ipython_understands_is_translated(tmp_path: Path) -> None:
+    done = run(write_notebook(tmp_path / "a.ipynb", "%config Completer.use_jedi = False", *CELLS))
+    assert "cell 1 of a.ipynb fails: NameError: name 'get_ipython'" in done.stderr
