@@ -155,6 +155,21 @@ def test_a_closing_waits_for_the_hour_by_the_clocks_of_its_zone(tmp_path: Path, 
     assert seals(made) == {ONE: "done", OTHER: "done"}
 
 
+def test_units_that_a_where_leaves_out_hold_no_closing_back(tmp_path: Path, work: Work) -> None:
+    only = """
+    [stage.first]
+    each = "file"
+    where = "file == 'a'"
+    command = ["cp", "{path}", "{product}"]
+    products = "firsts/{night}/{file}.txt"
+    [close.file]
+    """
+    made = make_campaign(tmp_path, TOML + only, FILES)
+    assert work(made).code == 0
+    assert set(made.states("close.file.seal").values()) == {"done"}
+    assert seals(made) == {ONE: "done", OTHER: "done"}
+
+
 def test_a_member_that_comes_while_the_group_is_sealed_is_in_the_seal(tmp_path: Path) -> None:
     made, clock = make_campaign(tmp_path, TOML, FILES), ManualClock()
     site = made.site(

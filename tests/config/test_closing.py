@@ -98,6 +98,7 @@ def test_a_closing_makes_no_merge_stale_and_a_new_stage_no_closing(define: Defin
         ('[close.night]\nsteps = ["verify", { merge = "sum", seal = "x" }]\n', 23, "a step is one word"),
         ('[close.night]\nnot_before = "8 am"\n', 23, "'8 am' is no time"),
         ('[close.run]\nnot_before = "08:00"\n', 23, "'run' is not one; remove it"),
+        ('[close.run]\ndeadline = "18:00"\n', 23, "`deadline` needs a date, and 'run' is not one; remove it"),
         ('[close.night]\ntime_zone = "Madrid"\n', 23, "is no time zone that this machine knows"),
         ('[close.night]\nmembers = "some"\n', 23, "must be one of 'all' or 'done'"),
     ],

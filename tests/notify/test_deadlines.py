@@ -239,3 +239,20 @@ def test_a_deadline_makes_nothing_stale(tmp_path):
         (tmp_path / "penstock.toml").write_text(HEAD + more)
         digests.append([stage.digest for stage in load(tmp_path).stages])
     assert digests[0] == digests[1]
+
+
+def test_a_group_that_is_not_closed_by_its_hour_is_late_until_it_is(sky):
+    made = sky('[close.night]\nnot_before = "08:00 next day"\ndeadline = "18:00 next day"\n')
+    made.bad.add("2026-01-10/2")
+    made.runs("2026-01-10/1", "2026-01-10/2")
+    made.work("2026-01-11 17:50")
+    assert made.missed() == []
+    made.work("2026-01-11 18:01")
+    assert made.missed() == [("close.night.seal", '["2026-01-10"]', False)]
+    assert "close.night.seal 2026-01-10 is late" in (made.made.root / "told.txt").read_text()
+    made.bad.clear()
+    with Ledger.open(made.made.root) as ledger:
+        record(ledger, "retry", {"all": True}, "me@here", made.clock.now())
+    made.work("2026-01-12 09:00")
+    made.work("2026-01-12 10:00")
+    assert made.missed() == [("close.night.seal", '["2026-01-10"]', True)]

@@ -54,6 +54,10 @@ class CloseTable(Table):
     time_zone: Annotated[
         Annotated[str, AfterValidator(_zone)], Field(description="by which clocks, such as Europe/Madrid")
     ] = "UTC"
+    deadline: Annotated[
+        Annotated[str, AfterValidator(_clock)] | None,
+        Field(description='when it must be over, such as "18:00 next day" (UTC)'),
+    ] = None
     members: Annotated[
         Literal["all", "done"], Field(description="which tasks of the group must be done or vetoed")
     ] = "all"

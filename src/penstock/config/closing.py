@@ -77,10 +77,11 @@ def with_steps(definition: Definition, closings: Mapping[str, Closing], fields: 
             stages[name] = StageTable(
                 each=level,
                 python=STEPS[step].function,
-                after=[AfterTable(stage=one) for one in waits],
+                after=[AfterTable(stage=one, optional=True) for one in waits],  # `where` may leave some out
                 products=products_of(step, about, level, fields),
                 params={"level": level, "members": list(closings[name].members), "about": about},
                 members=table.members,
+                deadline={level: table.deadline} if table.deadline and step == LAST else {},
                 empty="run",
                 site="local",
             )
@@ -184,8 +185,9 @@ def check_merge(stage: str, level: str, definition: Definition, places: Places) 
 
 def check_day(level: str, table: CloseTable, fields: Fields, places: Places) -> None:
     """Refuse a time of day for groups that are no days."""
-    if table.not_before and (
-        level == "campaign" or fields.types.get(level, "str") not in ("datetime", "str")
-    ):
-        message = f"`not_before` needs a date, and {level!r} is not one; remove it"
-        raise places.error(("close", level, "not_before"), message)
+    if level != "campaign" and fields.types.get(level, "str") in ("datetime", "str"):
+        return
+    for key, given in (("not_before", table.not_before), ("deadline", table.deadline)):
+        if given:
+            message = f"`{key}` needs a date, and {level!r} is not one; remove it"
+            raise places.error(("close", level, key), message)
