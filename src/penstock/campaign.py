@@ -159,6 +159,7 @@ class Stage:
     shell: bool = False
     python: str | None = None
     setup: str | None = None
+    fields: tuple[str, ...] = ()  # that a function is given; none named: all
     products: tuple[Product, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     after: tuple[After, ...] = ()

@@ -189,6 +189,8 @@ class Renderer:
 
     def fields(self, values: Values) -> Values:
         """Return the fields of a Python task; of its unit's files, those that it sees under another path have that."""
+        if self.stage.fields:
+            values = {name: values[name] for name in self.stage.fields if name in values}
         if not self.copies:
             return values
         files = {name: values[name] for name in PATH_WORDS if values.get(name)}

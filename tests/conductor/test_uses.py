@@ -67,6 +67,26 @@ def test_a_field_of_a_coarser_level_makes_stale_what_names_it(nights):
     assert stale(nights) == {}
 
 
+def test_a_function_is_given_the_fields_that_its_stage_names_and_no_others(lab):
+    stage = (
+        '[stage.given]\neach = "run"\npython = "lab:g"\nfields = ["half"]\nproducts = "given/{night}_{run}"\n'
+    )
+    lab.define(stage, head=HEAD)
+    lab.write(
+        "lab.py", "def g(task): task.product().write_text(' '.join(task.fields) + ' of ' + task.key[1])\n"
+    )
+    lab.write("nights.csv", "night,gain,moon\nn1,2.0,new\n")
+    lab.write("in/n1/a.txt", "a\n")
+    assert lab.run().code == 0
+    assert (lab.root / "given/n1_a").read_text() == "half of a"
+    lab.write("nights.csv", "night,gain,moon\nn1,2.5,full\n")
+    lab.run()
+    assert stale(lab) == {}
+    lab.write("nights.csv", "night,gain,moon\nn1,7.5,full\n")
+    lab.run()
+    assert stale_stages(lab) == {"given": "its night's half changed: 2 → 7"}
+
+
 def test_a_derived_field_counts_by_its_value(nights):
     nights.write("nights.csv", "night,gain,moon\nn1,2.5,new\nn2,3.0,full\n")
     nights.run()

@@ -72,6 +72,21 @@ def test_what_is_no_unit_is_told_and_others_go_on(tmp_path: Path, campaign_of: F
     assert said in state.problems[0].why
 
 
+def test_an_error_that_is_given_is_told_and_others_go_on(tmp_path: Path, campaign_of: Freeze):
+    code = """
+from pathlib import Path
+from penstock.errors import DefinitionError
+def find():
+    yield DefinitionError("run 1 stands twice", file=Path("runs.ecsv"), line=9)
+    yield {"run": 2}
+"""
+    (tmp_path / "own_units.py").write_text(code)
+    state = state_at()
+    units = found_in(campaign_of(function("own_units:find"), "run"), state)
+    assert [unit.key for unit in units] == [(2,)]
+    assert [problem.why for problem in state.problems] == ["runs.ecsv:9: run 1 stands twice"]
+
+
 def test_of_a_key_given_twice_the_first_stands(tmp_path: Path, campaign_of: Freeze):
     (tmp_path / "own_units.py").write_text(
         "def find():\n    yield {'run': 7}\n    yield {'run': 7, 'x': 1}\n"

@@ -80,6 +80,8 @@ def meaning_of(stage: Stage) -> dict[str, Any]:
         "version": stage.version,
         "success": [stage.ok_codes, stage.success_log],
     }
+    if stage.fields:
+        meaning["fields"] = sorted(stage.fields)
     if stage.programs:
         meaning["programs"] = [[p.name, p.build, p.executable, p.files] for p in stage.programs]
     if stage.container:

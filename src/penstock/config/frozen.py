@@ -193,6 +193,7 @@ _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "retry": lambda copies: {name: _made(Allowance, copy) for name, copy in copies.items()},
         "rules": _all_made(Rule),
         "ok_codes": tuple,
+        "fields": tuple,
         "uses": tuple,
         "places": tuple,
         "programs": _all_made(Program),

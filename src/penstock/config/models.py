@@ -220,6 +220,9 @@ class StageTable(Table):
     command: Annotated[Texts, Field(description="an argv list with placeholders")] = []
     python: Annotated[Reference | None, Field(description="`module:function`, called with the task")] = None
     setup: Annotated[Reference | None, Field(description="`module:function`, called once a worker")] = None
+    fields: Annotated[
+        Names, Field(description="of a function: the levels and fields that it is given, and may use [all]")
+    ] = []
     shell: Annotated[bool, Field(description="the command is shell text; placeholders are quoted")] = False
     products: Annotated[
         dict[Name, Annotated[ProductTable, wrapped("path", str | ProductTable)]],

@@ -38,6 +38,8 @@ def check_placeholders(stage: Stage, stages: Mapping[str, Stage], fields: Fields
             check.field(name, ("rules",))
     for name in stage.order.names if isinstance(stage.order, Expression) else ():
         check.field(name, ("order",))
+    for name in stage.fields:
+        check.field(name, ("fields",))
     for template in stage.command:
         check.command(template)
 

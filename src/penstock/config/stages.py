@@ -140,6 +140,7 @@ class _Stages:
             shell=table.shell,
             python=table.python,
             setup=table.setup,
+            fields=tuple(table.fields),
             products=self.products(name, table, level),
             params=self.params(table, command),
             after=self.after(name, table, level),
@@ -198,6 +199,9 @@ class _Stages:
             raise self.error(
                 name, "setup", f"`setup` of {name!r} goes with `python`; a command prepares itself"
             )
+        if table.fields and not table.python:
+            message = f"`fields` of {name!r} goes with `python`; a command uses what it names"
+            raise self.error(name, "fields", message)
         if table.expands and not table.python:
             raise self.error(
                 name,

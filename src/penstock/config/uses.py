@@ -19,7 +19,7 @@ def fields_used(stage: Stage, root: Path) -> tuple[str, ...] | None:
     None is all of them: nobody knows what a function reads of the fields that it is given.
     """
     if stage.python:
-        return None
+        return plain(stage.fields) if stage.fields else None
     texts = (IN_TEMPLATE.findall(text_of(root / path)) for path in stage.templates.values())
     return plain(chain(*(template.names for template in stage.command), *texts))
 

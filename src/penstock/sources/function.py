@@ -22,7 +22,7 @@ from penstock.units import Value, iso, read_value, show_key
 
 
 def scan_function(source: FunctionSource, campaign: Campaign, state: ScanState) -> Iterator[Found]:
-    """Yield a unit for each dict that the function gives; wrong ones go to `state.problems`.
+    """Yield a unit for each dict that the function gives; wrong ones, and errors that it gives, go to `state.problems`.
 
     Raises DefinitionError if the function itself fails.
     """
@@ -30,6 +30,9 @@ def scan_function(source: FunctionSource, campaign: Campaign, state: ScanState) 
     shape = Shape.of(source, campaign)
     seen: set[tuple[Value, ...]] = set()
     for given in _call(function, source, campaign):
+        if isinstance(given, DefinitionError):  # about what has no unit, while others have
+            state.problems.append(Problem(source.function, str(given)))
+            continue
         try:
             values = _plain(given, source)
             json.dumps(values, allow_nan=False, ensure_ascii=False).encode()
