@@ -14,7 +14,10 @@ DRIVING: Names = (
     ("penstock.conductor.plan", ("plan", "Plan")),
 )
 ASKING: Names = (
-    ("penstock.record", ("open", "look", "Record", "UnitRow", "TaskRow", "ResultRow", "ProductRow", "Event")),
+    (
+        "penstock.record",
+        ("open", "look", "Record", "UnitRow", "TaskRow", "ResultRow", "AttemptRow", "ProductRow", "Event"),
+    ),
     ("penstock.ledger", ("Ledger",)),
     ("penstock.status", ("Status",)),
     ("penstock.explain", ("find_units", "explain", "read_log")),

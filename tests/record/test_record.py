@@ -154,3 +154,12 @@ def test_a_look_begins_a_record_and_gives_nothing_out(winter):
         (winter.root / "raw/2020-01-17/00004_DATA.txt").write_text("x")
         with penstock.record.look(winter.root) as looked:
             assert len(list(looked.units("run"))) == 6
+
+
+def test_attempts_are_all_that_there_were_with_what_they_used(ran, record):
+    every = list(record.attempts())
+    assert {row.outcome for row in every} >= {"ok", "error"}
+    failed = next(row for row in every if row.outcome == "error")
+    assert not failed.late
+    assert failed.ended.tzinfo is not None
+    assert {row.unit for row in record.attempts(failed.stage, failed.unit)} == {failed.unit}

@@ -20,13 +20,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from penstock.record.rows import Event, ProductRow, ResultRow, TaskRow, UnitRow
+from penstock.record.rows import AttemptRow, Event, ProductRow, ResultRow, TaskRow, UnitRow
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
     from penstock.status import Status
 
-__all__ = ["Event", "ProductRow", "Record", "ResultRow", "TaskRow", "UnitRow", "look", "open"]
+__all__ = ["AttemptRow", "Event", "ProductRow", "Record", "ResultRow", "TaskRow", "UnitRow", "look", "open"]
 
 
 def open(root: Path | str) -> Record:
@@ -114,6 +114,15 @@ class Record:
         from penstock.record.reading import Wanted, read_results
 
         return read_results(self.ledger, Wanted(stage, unit))
+
+    def attempts(self, stage: str | None = None, unit: str | None = None) -> Iterator[AttemptRow]:
+        """Yield every try of tasks, those that failed and those that came late, too; the oldest of each stage first.
+
+        Example: `[row.unit for row in record.attempts("fit") if row.outcome == "timeout"]`.
+        """
+        from penstock.record.reading import Wanted, read_attempts
+
+        return read_attempts(self.ledger, Wanted(stage, unit))
 
     def products(self, stage: str | None = None, unit: str | None = None) -> Iterator[ProductRow]:
         """Yield the products that were made, with the sizes and digests that they had then."""

@@ -14,7 +14,7 @@ from penstock.display import Labels
 from penstock.errors import DefinitionError
 from penstock.explain import find_stage, find_under
 from penstock.ledger import Ledger
-from penstock.record.rows import Key, ProductRow, ResultRow, TaskRow, UnitRow
+from penstock.record.rows import AttemptRow, Key, ProductRow, ResultRow, TaskRow, UnitRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,10 @@ RESULTS = (
     "SELECT unit.key, task.stale, attempt.* FROM task CROSS JOIN unit CROSS JOIN attempt WHERE unit.id = task.unit"
     " AND attempt.id = (SELECT max(id) FROM attempt AS made WHERE made.stage = task.stage AND made.unit = task.unit"
     " AND made.outcome = 'ok' AND NOT made.late) AND task.stage = :stage AND task.state = 'done'"
+)
+ATTEMPTS = (
+    "SELECT unit.key, attempt.*, job.native FROM attempt CROSS JOIN unit LEFT JOIN job ON job.id = attempt.job"
+    " WHERE unit.id = attempt.unit AND attempt.stage = :stage"
 )
 PRODUCTS = (
     "SELECT unit.key, product.* FROM task CROSS JOIN unit CROSS JOIN product WHERE unit.id = task.unit"
@@ -109,6 +113,24 @@ def read_results(ledger: Ledger, wanted: Wanted) -> Iterator[ResultRow]:
     )
 
 
+def read_attempts(ledger: Ledger, wanted: Wanted) -> Iterator[AttemptRow]:
+    """Return all tries, the oldest of each stage first."""
+    rows, labels = rows_of(ledger, ATTEMPTS, wanted, of="attempt"), Labels.read(ledger.db)
+    return (
+        AttemptRow(
+            stage,
+            *named(labels, row),
+            outcome=row["outcome"],
+            ended=moment(row["ended"]),
+            cpu_s=row["cpu_s"],
+            exit_code=row["exit_code"],
+            job=row["native"],
+            late=bool(row["late"]),
+        )
+        for stage, row in rows
+    )
+
+
 def read_products(ledger: Ledger, wanted: Wanted) -> Iterator[ProductRow]:
     """Return what was made."""
     rows, labels = rows_of(ledger, PRODUCTS, wanted), Labels.read(ledger.db)
@@ -125,9 +147,11 @@ def read_products(ledger: Ledger, wanted: Wanted) -> Iterator[ProductRow]:
     )
 
 
-def rows_of(ledger: Ledger, sql: str, wanted: Wanted) -> Iterator[tuple[str, sqlite3.Row]]:
-    """Return the rows that a question is about, stage by stage."""
-    conditions, values = conditions_of(ledger, wanted)
+def rows_of(
+    ledger: Ledger, sql: str, wanted: Wanted, *, of: str = "task"
+) -> Iterator[tuple[str, sqlite3.Row]]:
+    """Return the rows that a question is about, stage by stage; its conditions are of the table `of`."""
+    conditions, values = conditions_of(ledger, wanted, of)
     db = ledger.db
     stages = (
         [find_stage(db, wanted.stage)]
@@ -141,7 +165,7 @@ def rows_of(ledger: Ledger, sql: str, wanted: Wanted) -> Iterator[tuple[str, sql
     )
 
 
-def conditions_of(ledger: Ledger, wanted: Wanted) -> tuple[str, dict[str, Any]]:
+def conditions_of(ledger: Ledger, wanted: Wanted, of: str = "task") -> tuple[str, dict[str, Any]]:
     """Return what is added to the SQL, and its values."""
     conditions, values = "", dict[str, Any]()
     if wanted.state:
@@ -152,7 +176,7 @@ def conditions_of(ledger: Ledger, wanted: Wanted) -> tuple[str, dict[str, Any]]:
         told = "task.stale IS NOT NULL AND task.state = 'done'"
         conditions += f" AND {told}" if wanted.stale else f" AND NOT ({told})"
     if wanted.unit:
-        conditions += " AND task.unit IN (SELECT value FROM json_each(:units))"
+        conditions += f" AND {of}.unit IN (SELECT value FROM json_each(:units))"
         values["units"] = json.dumps(find_under(ledger, wanted.unit))
     return conditions, values
 

@@ -56,6 +56,21 @@ class ResultRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One try of a task, however it ended; `job` is the id that the scheduler gave."""
+
+    stage: str
+    unit: str
+    key: Key
+    outcome: str
+    ended: datetime
+    cpu_s: float | None
+    exit_code: int | None
+    job: str | None
+    late: bool  # it came after its task had moved on, and was not applied
+
+
+@dataclass(frozen=True, slots=True)
 class ProductRow:
     """One product that was made, as it was then."""
 

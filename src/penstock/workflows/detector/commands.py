@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,16 +12,15 @@ import click
 from penstock.workflows.detector.options import (
     all_option,
     chosen,
-    find_campaign,
     folder_option,
     json_option,
     listing,
     opened,
     process_option,
-    say,
     submit_option,
 )
 from penstock.workflows.detector.results import COMMANDS
+from penstock.workflows.setup.campaign import find_campaign, run_penstock, say
 
 if TYPE_CHECKING:
     from penstock.record import Record
@@ -60,7 +57,12 @@ def group(ctx: click.Context) -> None:
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(
-            statistics, experiments=(), process=None, folder=find_campaign(ctx), runs=False, as_json=False
+            statistics,
+            experiments=(),
+            process=None,
+            folder=find_campaign(ctx, "detector"),
+            runs=False,
+            as_json=False,
         )
 
 
@@ -285,8 +287,3 @@ def export(target: Path, process: str | None, folder: Path, logs: bool) -> None:
 
 for command in COMMANDS:
     group.add_command(command)
-
-
-def run_penstock(folder: Path, *words: str) -> int:
-    """Run a command of penstock in a campaign; return its exit code."""
-    return subprocess.run([sys.executable, "-m", "penstock", *words], cwd=folder, check=False).returncode

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock.errors import DefinitionError
-from penstock.workflows.setup.definition import FILE
+from penstock.workflows.setup.campaign import campaign_option
 from penstock.workflows.setup.options import bundle
 
 if TYPE_CHECKING:
@@ -17,26 +16,7 @@ if TYPE_CHECKING:
     from penstock.workflows.detector.runs import Run
 
 
-def find_campaign(ctx: click.Context, _: object = None, given: Path | None = None) -> Path:
-    """Return the campaign that -C names, here or before the command; else the nearest one from here upwards."""
-    if named := given or ctx.find_root().obj:
-        return Path(named)
-    here = Path.cwd()
-    found = (folder for folder in (here, *here.parents) if (folder / FILE).exists())
-    if (folder := next(found, None)) is None:
-        raise DefinitionError(f"no campaign in {here} or above it: create one with `penstock init detector`")
-    return folder
-
-
-folder_option = click.option(
-    "-C",
-    "--campaign",
-    "folder",
-    metavar="DIR",
-    callback=find_campaign,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The campaign's folder [default: here, or the nearest one above].",
-)
+folder_option = campaign_option("detector")
 process_option = click.option("--process", metavar="NAME", help="Which process [the first].")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 submit_option = click.option(
@@ -68,8 +48,3 @@ def chosen(found: Record, process: str | None, experiments: Sequence[str]) -> tu
 
     name = process or first_process(found)
     return name, read_runs(found, name, experiments)
-
-
-def say(text: str) -> None:
-    """Print a sentence that is no part of a list."""
-    click.echo(text, err=True)

@@ -15,9 +15,9 @@ from penstock.workflows.detector.options import (
     folder_option,
     opened,
     process_option,
-    say,
     submit_option,
 )
+from penstock.workflows.setup.campaign import say
 from penstock.workflows.setup.definition import FILE
 
 if TYPE_CHECKING:

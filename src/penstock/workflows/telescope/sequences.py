@@ -42,6 +42,7 @@ class Sequence:
     run: Run
     source: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    is_data: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,15 @@ def plan_night(
     calibration = find_calibration(night, earlier, settings.walk_back)
     files = {kind: nearest_earlier(kind, found, night.date) for kind, found in (dated or {}).items()}
     problems = [f"run {number}: {why}" for number, whys in sorted(night.problems.items()) for why in whys]
-    sequences = [_calibration_sequence(calibration, settings, files)]
+    made = [] if settings.uses_existing else [_calibration_sequence(calibration, settings, files)]
+    common = {**_existing(calibration, settings), **files}
+    numbers = {"drs4_run": calibration.drs4.number, "calibration_run": calibration.pedcal.number}
+    sequences = list(made)
     for number, run in enumerate(data, 2):
-        sequence, wrong = _data_sequence(number, run, night, calibration, settings, files)
-        sequences.append(sequence)
+        fields, wrong = _of_data(run, night, settings)
+        source = str(night.about.get(run.number, {}).get("source") or "")
+        parent = made[0].number if made else None
+        sequences.append(Sequence(number, parent, run, source, {**numbers, **common, **fields}, is_data=True))
         problems += wrong
     return Plan(night.date, tuple(sequences), calibration, notes, tuple(problems))
 
@@ -135,29 +141,24 @@ def _calibration_sequence(calibration: Calibration, settings: Settings, files: M
     return Sequence(1, None, calibration.pedcal, fields={**numbers, **places, **files})
 
 
-def _data_sequence(
-    number: int,
-    run: Run,
-    night: Night,
-    calibration: Calibration,
-    settings: Settings,
-    files: Mapping[str, str],
-) -> tuple[Sequence, list[str]]:
-    """Give the sequence of a run, and what could not be chosen for it."""
+def _existing(calibration: Calibration, settings: Settings) -> dict[str, str]:
+    """Give the calibration products that are there already, where these are used."""
+    runs = {"drs4_pedestal": calibration.drs4, "charge_calibration": calibration.pedcal}
+    return {
+        f"{kind}_file": settings.files[kind].render({"date": compact(run.night), "run": run.number})
+        for kind, run in runs.items()
+        if settings.uses_existing
+    }
+
+
+def _of_data(run: Run, night: Night, settings: Settings) -> tuple[dict[str, Any], list[str]]:
+    """Give what is known of a run and chosen for it, and what could not be chosen."""
     about, problems = night.about.get(run.number, {}), list[str]()
     known = {**about, "run": run.number, "n_subruns": run.subruns}
-    chosen = dict[str, str]()
+    fields: dict[str, Any] = {name: about.get(name) for name in ("ra", "dec")}
     for kind, rules in settings.choices.items():
         found = choose(rules, known)
         if rules and not found:
             problems.append(f"run {run.number}: no [[{kind}]] is for it; add one without `where`")
-        chosen |= {kind: found.name if found else "", f"{kind}_path": found.path if found else ""}
-    source = str(about.get("source") or "")
-    fields = {
-        **{name: about.get(name) for name in ("ra", "dec")},
-        "drs4_run": calibration.drs4.number,
-        "calibration_run": calibration.pedcal.number,
-        **files,
-        **chosen,
-    }
-    return Sequence(number, 1, run, source, fields), problems
+        fields |= {kind: found.name if found else "", f"{kind}_path": found.path if found else ""}
+    return fields, problems

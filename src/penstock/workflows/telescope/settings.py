@@ -64,6 +64,11 @@ class Settings:
     walk_back: int = WALK_BACK
     choices: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict[str, tuple[Choice, ...]])
 
+    @property
+    def uses_existing(self) -> bool:
+        """Whether calibration products that are there already are used, and none is made."""
+        return {"drs4_pedestal", "charge_calibration"} <= self.files.keys()
+
 
 def read_settings(root: Path) -> Settings:
     """Read `telescope.toml` of a campaign. Raises DefinitionError with the key that is wrong."""

@@ -56,21 +56,26 @@ def night_unit(plan: Plan, settings: Settings) -> Unit:
     date = {"date": compact(plan.night)}
     places = {name: settings.tables[name].render(date) for name in ("summary",)}
     places |= {name: settings.files[name].render(date) for name in ("drive",) if name in settings.files}
-    return {"night": plan.night.isoformat(), **date, "n_runs": len(plan.sequences), **places}
+    return {
+        "night": plan.night.isoformat(),
+        **date,
+        "n_data": sum(each.is_data for each in plan.sequences),
+        **places,
+    }
 
 
 def run_unit(plan: Plan, sequence: Sequence) -> Unit:
     """Give the unit of a run: `kind` is "calibration" or "data"."""
-    run, is_data = sequence.run, sequence.parent is not None
+    run = sequence.run
     return {
         "night": plan.night.isoformat(),
         "run": run.number,
-        "kind": "data" if is_data else "calibration",
+        "kind": "data" if sequence.is_data else "calibration",
         "type": run.type,
         "seq": sequence.number,
         "parent": sequence.parent,
         "source": sequence.source,
-        "n_subruns": run.subruns if is_data else 0,
+        "n_subruns": run.subruns if sequence.is_data else 0,
         **sequence.fields,
     }
 
@@ -82,7 +87,7 @@ def subrun_units(plan: Plan, settings: Settings) -> Iterator[Unit]:
     for sequence in plan.sequences:
         run = sequence.run
         values = {"date": compact(run.night), "run": run.number}
-        for subrun in range(run.subruns) if sequence.parent else ():
+        for subrun in range(run.subruns) if sequence.is_data else ():
             values["subrun"] = subrun
             unit = {"night": day, "run": run.number, "subrun": subrun, "path": raw.render(values)}
             if pedestals:
