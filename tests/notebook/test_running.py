@@ -174,6 +174,38 @@ def test_units_from_a_table_of_pandas(notebook: Notebook) -> None:
     assert notebook.run("campaign.results('double')['2']").value == "{'twice': 7.0, 'name': 'Mrk 421'}"
 
 
+def test_new_units_are_worked_on_while_others_are_still_made(notebook: Notebook) -> None:
+    notebook.run(
+        """
+        import time
+        from pathlib import Path
+        import penstock
+
+        for name in ("fast", "slow"):
+            Path(f"{name}.txt").touch()
+        campaign = penstock.Campaign(
+            "regions", levels=["source", "roi"], units={"source": penstock.files("{source}.txt", settle="0s")},
+            sites={"local": {"cores": 2}},
+        )
+
+        @campaign.stage(each="source", expands="roi", batch=1)
+        def tessellate(task):
+            while task.key[0] == "slow" and not Path("inferred").exists():
+                time.sleep(0.02)  # for ever, if what the other one made had to wait for this one
+            for number in range(2):
+                task.expand(roi=number, cells=10 * number)
+
+        @campaign.stage(each="roi", after=["tessellate"])
+        def infer(task):
+            Path("inferred").touch()
+            return task.fields["cells"]
+        """
+    )
+    assert notebook.run("campaign.run().code").value == "0"
+    shown = notebook.run("{row.unit: row.value for row in campaign.results('infer')}")
+    assert shown.value == "{'fast/0': 0, 'fast/1': 10, 'slow/0': 0, 'slow/1': 10}"
+
+
 @pytest.mark.parametrize("command", [["status"], ["run"], ["why", "5"]])
 def test_the_shell_sees_the_same_campaign(notebook: Notebook, command: list[str]) -> None:
     notebook.run(SETUP)
