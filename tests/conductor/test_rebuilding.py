@@ -358,3 +358,16 @@ def test_a_copy_of_the_folder_without_its_record_is_rebuilt_elsewhere(lab, tmp_p
     shutil.copytree(lab.root, other)
     lose(other)
     assert rebuild(load(other)).attempts == 3
+
+
+@pytest.mark.parametrize("excerpt", [True, False], ids=["excerpt", "events"])
+def test_what_tasks_ran_with_is_rebuilt(lab, excerpt):
+    lab.define(STAGES, units=3).run()
+    sql = "SELECT j.token, l.software FROM life l JOIN job j ON j.id = l.job ORDER BY 1"
+    before = held_in(lab, sql)
+    assert all('"python"' in software for _, software in before[0])
+    for archive in archives(lab) if not excerpt else ():
+        without(archive, "record.json")
+    lose(lab.root)
+    rebuilt(lab)
+    assert held_in(lab, sql) == before

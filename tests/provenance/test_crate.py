@@ -1,4 +1,6 @@
 import json
+import warnings
+from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
@@ -53,7 +55,9 @@ def items(record, tmp_path):
 def test_crates_are_sound_and_rocrate_reads_them(record, tmp_path, name, steps):
     folder = make(record, name, tmp_path / "crate", steps=steps)
     assert check_crate(folder) == []
-    read = ROCrate(str(folder))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as of a file that is no part of the root
+        read = ROCrate(str(folder))
     assert read.mainEntity.id == "definition.json"
     assert read.root_dataset["license"].id == "https://spdx.org/licenses/CC-BY-4.0"
     assert len([e for e in read.get_entities() if e.type == "CreateAction"]) >= 1
@@ -160,3 +164,62 @@ def test_parameters_of_the_tools_are_in_the_definition(record, tmp_path):
     folder = make(record, RUN, tmp_path / "crate")
     stages = {s["name"]: s for s in json.loads((folder / "definition.json").read_text())["stages"]}
     assert stages["definition of dl1"]["params"] == {"boundary": 4, "picture": 8}
+
+
+#: the competency questions of https://www.researchobject.org/workflow-run-crate/requirements, in our words; CQ1 has a test of
+#: its own, CQ10 and CQ11 are answered by the definition in the crate, which is data and no graph
+COMPETENCY = {
+    "CQ2 memory and CPU": lambda k: [
+        {k[u["@id"]]["name"] for u in i["resourceUsage"]} >= {"CPU time", "peak memory"} for i in attempts(k)
+    ],
+    "CQ3 configuration files of a step": lambda k: [
+        o["@id"] for i in attempts(k) for o in i["object"] if k[o["@id"]].get("name") == "config/cleaning.json"
+    ],
+    "CQ4 environment of a step": lambda k: [k[v["@id"]]["value"] == "4" for i in attempts(k) for v in i["environment"]],
+    "CQ5 time of a step": lambda k: [i["startTime"] < i["endTime"] for i in attempts(k)],
+    "CQ6 time of all": lambda k: [k["#run"]["startTime"] < k["#run"]["endTime"]],
+    "CQ7 success": lambda k: [k["#run"]["actionStatus"].endswith("CompletedActionStatus")],
+    "CQ8 inputs and outputs of all": lambda k: [*k["#run"]["object"], *k["#run"]["result"]],
+    "CQ9 version of a step's code": lambda k: [
+        k[k[s["@id"]]["workExample"]["@id"]]["softwareVersion"] for s in k["definition.json"]["step"]
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def contained(tmp_path_factory):
+    """The crate of a run in a container, whose runners tell a variable."""
+    made = observe(tmp_path_factory.mktemp("contained") / "telescope", {1807: 4}, DEFINED)
+    with Ledger.open(made.root, readonly=False) as ledger, ledger.transaction() as db:
+        db.execute("UPDATE life SET software = ?", (json.dumps({"environment": {"OMP_NUM_THREADS": "4"}}),))
+    with Ledger.open(made.root, readonly=True) as ledger:
+        told = trace(ledger, unit_of(ledger, RUN), Wanted(steps=True))
+    entities = [
+        replace(e, details={**e.details, "container": "docker://lab/dl1:2"})
+        if e.label == "definition of dl1"
+        else e
+        for e in told.entities
+    ]
+    text = write_crate(replace(told, entities=tuple(entities)), ABOUT, steps=True)
+    return {item["@id"]: item for item in json.loads(text)["@graph"]}
+
+
+@pytest.mark.parametrize("question", COMPETENCY)
+def test_competency_questions_have_answers(contained, question):
+    answers = COMPETENCY[question](contained)
+    assert answers
+    assert all(answers)
+
+
+def test_cq1_container_images(contained):
+    assert contained["#run"]["containerImage"] == "docker://lab/dl1:2"
+    of_dl1 = [i for i in attempts(contained) if i["instrument"]["@id"] == "#tool/dl1"]
+    assert {i["containerImage"] for i in of_dl1} == {"docker://lab/dl1:2"}
+    assert not any("containerImage" in i for i in attempts(contained) if i not in of_dl1)
+
+
+def test_cq10_and_cq11_commands_and_parameters(record, tmp_path):
+    folder = make(record, RUN, tmp_path / "crate")
+    stages = {s["name"]: s for s in json.loads((folder / "definition.json").read_text())["stages"]}
+    assert stages["definition of dl1"]["command"][:2] == ["cat", "{path}"]
+    assert stages["definition of dl1"]["params"]["picture"] == 8

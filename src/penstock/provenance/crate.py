@@ -17,6 +17,7 @@ from penstock.display import CAMPAIGN
 from penstock.errors import DefinitionError
 from penstock.provenance.model import Activity, Agent, Entity, Trace
 from penstock.provenance.names import identifier, namespace, plain, timestamp
+from penstock.provenance.resources import images, resource_items, variable_items
 from penstock.provenance.tables import members_name
 
 METADATA = "ro-crate-metadata.json"
@@ -116,7 +117,6 @@ class Crate:
         """Return the root of the crate."""
         name = self.about.title or f"{self.trace.campaign}: {self.trace.subject}"
         said = self.about.description or f"Products of {self.whole}, and how they were made"
-        local = [id for id in self.ids.values() if not id.startswith("urn:")]
         return {
             "@id": "./",
             "@type": "Dataset",
@@ -126,7 +126,7 @@ class Crate:
             "license": ref(self.licence_id),
             "conformsTo": refs(self.profiles()),
             "mainEntity": ref(WORKFLOW),
-            "hasPart": refs([WORKFLOW, *sorted(local)]),
+            "hasPart": refs([WORKFLOW, *sorted(self.ids.values())]),
             "mentions": refs([RUN, *(f"#{a.id}" for a in self.trace.activities)] if self.steps else [RUN]),
         } | ({"author": refs(id for id, _ in self.authors())} if self.about.authors else {})
 
@@ -153,6 +153,7 @@ class Crate:
             "@id": WORKFLOW,
             "@type": [*types, "HowTo"] if self.steps else types,
             "name": f"definition of {self.trace.campaign}",
+            "encodingFormat": "application/json",
             "programmingLanguage": ref(LANGUAGE),
             "input": refs(self.parameter_of(entity) for entity in self.inputs),
             "output": refs(self.parameter_of(entity) for entity in self.outputs),
@@ -218,6 +219,8 @@ class Crate:
             "instrument": ref(WORKFLOW),
             **({"startTime": timestamp(min(begins))} if begins else {}),
             "endTime": timestamp(self.ended),
+            "actionStatus": f"http://schema.org/{STATUS['ok']}",  # it is what made the products
+            **image_of({image for a in self.trace.activities for image in images(self.trace, a)}),
             "object": refs(self.ids[entity] for entity in self.inputs),
             "result": refs(self.ids[entity] for entity in self.outputs),
             **self.agents(),
@@ -228,7 +231,8 @@ class Crate:
     def step_actions(self) -> Iterator[Item]:
         """Yield the parts of a Provenance Run Crate: tools, steps, attempts, and the engine that controlled them."""
         for position, stage in enumerate(self.stages):
-            yield {"@id": f"#tool/{stage}", "@type": "SoftwareApplication", "name": stage}
+            version = {"softwareVersion": said} if (said := self.version_of(stage)) else {}
+            yield {"@id": f"#tool/{stage}", "@type": "SoftwareApplication", "name": stage, **version}
             work = ref(f"#tool/{stage}")
             yield {
                 "@id": f"#step/{stage}",
@@ -236,18 +240,31 @@ class Crate:
                 "position": str(position),
                 "workExample": work,
             }
-        used: dict[str, list[str]] = {}
+        used, told = dict[str, list[str]](), set[str]()
         for link in self.trace.of("used"):
             used.setdefault(link.subject, []).append(self.ids[link.object])
         for activity in self.trace.activities:
             made = [self.ids[entity] for entity, by in self.made.items() if by == activity.id]
-            yield attempt_item(activity, used.get(activity.id, []), made)
+            resources, variables = resource_items(activity), variable_items(activity)
+            yield attempt_item(activity, used.get(activity.id, []), made) | {
+                **({"resourceUsage": refs(item["@id"] for item in resources)} if resources else {}),
+                **({"environment": refs(item["@id"] for item in variables)} if variables else {}),
+                **image_of(images(self.trace, activity)),
+            }
+            yield from resources
+            yield from (item for item in variables if item["@id"] not in told)
+            told.update(item["@id"] for item in variables)
             control = {"instrument": ref(f"#step/{activity.stage}"), "object": ref(f"#{activity.id}")}
             yield {"@id": f"#control/{activity.id}", "@type": "ControlAction", **control}
         controls = refs(f"#control/{activity.id}" for activity in self.trace.activities)
         organize = {"instrument": ref(ENGINE), "object": controls, "result": ref(RUN), **self.agents()}
         yield {"@id": "#organize", "@type": "OrganizeAction", "name": "penstock run", **organize}
         yield {"@id": ENGINE, "@type": "SoftwareApplication", "name": "penstock"}
+
+    def version_of(self, stage: str) -> str:
+        """Return the digests of the definitions of a stage, by which its tool is told from earlier ones."""
+        plans = (e for e in self.trace.entities if e.kind == "plan" and e.label == f"definition of {stage}")
+        return ", ".join(sorted(str(plan.details.get("version") or plan.sha256) for plan in plans))
 
     def agents(self) -> Item:
         """Return who ran it, as far as that is known."""
@@ -286,6 +303,12 @@ class Crate:
             said = {"name": plain(agent.label), "version": plain(str(agent.details["version"]))}
             yield {"@id": f"#{agent.id}", "@type": "SoftwareApplication", **said}
         yield {"@id": LANGUAGE, "@type": "ComputerLanguage", "name": "penstock"}
+
+
+def image_of(found: Iterable[str]) -> Item:
+    """Return the container images of an action, if there are any."""
+    images = sorted(set(found))
+    return {"containerImage": images[0] if len(images) == 1 else images} if images else {}
 
 
 def describe_members(known: Mapping[str, Any]) -> str:

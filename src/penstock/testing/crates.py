@@ -95,7 +95,7 @@ def check_references(known: Mapping[str, Item]) -> Iterator[str]:
                     yield f"{name} of {id} leads to {to}, which is not there"
     parts = refs_of(known.get("./", {}).get("hasPart"))
     for id, item in known.items():
-        is_data = {"File", "Dataset"} & set(types_of(item)) and not _ABSOLUTE.match(id)
+        is_data = {"File", "Dataset"} & set(types_of(item))
         if is_data and id not in ("./", METADATA) and id not in parts:
             yield f"{id} is no part of the root"
 
