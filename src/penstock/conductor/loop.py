@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from penstock import config
 from penstock.campaign import Allowance, Campaign
@@ -34,6 +34,7 @@ from penstock.conductor.steps import (
 )
 from penstock.conductor.summary import say_ending
 from penstock.decide import RETRIES, RETRIES_LOCAL
+from penstock.display import visible
 from penstock.ledger import jobs
 from penstock.ledger.experience import forget_pauses
 from penstock.ledger.hosts.lease import held
@@ -59,6 +60,10 @@ class Ending:
 
     code: int
     lines: list[str] = field(default_factory=list[str])
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Return what notebooks show."""
+        return {"text/plain": "\n".join(map(visible, self.lines))}
 
 
 class Conductor:

@@ -48,19 +48,21 @@ def run(campaign: Campaign, units: Sequence[str], *, stage: str | None, stale: b
     config.check(campaign)
     if only_defined:
         raise Reached(campaign.root)
+    display = Display()
     if working := find_holder(campaign.root):
         if has_definition(campaign):
-            return watch(campaign)
+            return watch(campaign, display)
         make_way(campaign, working)
     options = [*units, *([f"--stage={stage}"] if stage else []), *(["--stale"] if stale else [])]
     options += [f"--set={pair}" for pair in campaign.overrides]
+    display.begin(campaign.name)
     try:
         started = start(campaign.root, "run", options)
         if not started.has_begun() and started.process.returncode not in (0, 1):
             raise PenstockError(clean_log(started.said()).strip().splitlines()[-1])
     except KeyboardInterrupt:
         look_away(campaign)
-    return watch(campaign)
+    return watch(campaign, display)
 
 
 def has_definition(campaign: Campaign) -> bool:
@@ -78,9 +80,9 @@ def make_way(campaign: Campaign, working: Holder) -> None:
     stop(campaign.root, working, PATIENCE_S)
 
 
-def watch(campaign: Campaign) -> Ending:
+def watch(campaign: Campaign, display: Display) -> Ending:
     """Show the status until nobody is at work any more."""
-    display, began = Display(), time.time()
+    began = time.time()
     try:
         while True:
             at_work = find_holder(campaign.root)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
+from html import escape
 from importlib import import_module
 from typing import Any
 
+from penstock.display import visible
 from penstock.status import Status
 
 
@@ -16,14 +19,32 @@ class Display:
         self._handle: Any = None
         self._shown: dict[str, Any] = {}
 
+    def begin(self, campaign: str) -> None:
+        """Show that the work begins, which takes a second or two."""
+        self._put(Text(f"{campaign}: starting …"))
+
     def show(self, status: Status) -> None:
         """Replace what is shown, if it has changed."""
         seen = {**status.to_json(), "turned": None}
-        if seen == self._shown or "IPython" not in sys.modules:
+        if seen != self._shown:
+            self._shown = seen
+            self._put(status)
+
+    def _put(self, what: object) -> None:
+        if "IPython" not in sys.modules:
             return
-        self._shown = seen
         display: Any = import_module("IPython.display").display
         if self._handle is None:
-            self._handle = display(status, display_id=True)
+            self._handle = display(what, display_id=True)
         else:
-            self._handle.update(status)
+            self._handle.update(what)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A line, for people."""
+
+    line: str
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": visible(self.line), "text/html": f"<div>{escape(visible(self.line))}</div>"}
