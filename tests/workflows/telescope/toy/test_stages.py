@@ -94,7 +94,7 @@ def test_a_calibration_may_be_named_by_a_parameter(task_of, tmp_path: Path, nigh
         (stages.r0_to_dl1, {}, "has no pedestals and gains; name the stage that makes it in `after`, or"),
         (stages.dl1ab, {}, "has no calibrated images"),
         (stages.dl1_to_dl2, {}, "has no forests"),
-        (stages.merge, {"kind": "dl3"}, "one of dl1, dl1ab, muons, interleaved, dl2, not 'dl3'"),
+        (stages.merge, {"kind": "dl3"}, "one of dl1, dl1ab, muons, interleaved, dl2, datacheck, not 'dl3'"),
         (stages.merge, {"kind": "dl2"}, "no file with reconstructed events is there to be merged"),
         (stages.r0_to_dl1, {"calibration": "nowhere.h5"}, "nowhere.h5 is not there; run the stage"),
     ],

@@ -87,6 +87,29 @@ def dl1ab(task: Task) -> dict[str, Any]:
     return {"events": len(parameters), "cleaned": int((parameters["morphology_n_pixels"] > 0).sum())}
 
 
+def datacheck(task: Task) -> dict[str, Any]:
+    """Measure whether all is well in a subrun, from the products of `r0_to_dl1`; products `product`, and `pictures` (a folder
+    of maps) if the stage has it.
+    """
+    from penstock.workflows.telescope.toy.check import measure
+    from penstock.workflows.telescope.toy.dl1a import read_images
+    from penstock.workflows.telescope.toy.files import open_file, read
+
+    with _failing(task):
+        data, about = read_images(_needed(task, "dl1", "dl1"))
+        others, _ = read_images(_needed(task, "interleaved", "interleaved"), "interleaved")
+        with open_file(_needed(task, "muons", "muons"), "muons") as file:
+            muons = {name: read(file, name) for name in ("events", "rings")}
+    made = measure(data, others, muons, about)
+    made.write(task.product())
+    if pictures := _product_if_any(task, "pictures"):
+        from penstock.workflows.telescope.toy.page import draw_maps
+
+        draw_maps(made, pictures)
+    told = ("rate", "pedestal_mean", "pedestal_rms", "flatfield_mean", "ring_radius")
+    return {name: _plain(made.rows[name][0]) for name in ("events", "muons", *told)}
+
+
 def dl1_to_dl2(task: Task) -> dict[str, Any]:
     """Reconstruct the events of a subrun, or of all subruns of a run; product `product`."""
     import numpy as np
@@ -137,16 +160,34 @@ def train(task: Task) -> dict[str, Any]:
 
 
 def merge(task: Task) -> dict[str, Any]:
-    """Merge what the subruns of a run have: `params.kind` is dl1, dl1ab, muons, interleaved or dl2; product `product`."""
+    """Merge what the subruns of a run have: `params.kind` is dl1, dl1ab, muons, interleaved, datacheck or dl2.
+
+    Product `product`; of the data check also `page` (HTML) and `pictures` (a folder beside it) if the stage has them.
+    """
     from penstock.workflows.telescope.toy.merging import MERGED, merge_files
 
     kind = task.params.get("kind", "")
     with _failing(task):
-        if kind not in MERGED:
-            raise Unusable(f"merge needs params.kind: one of {', '.join(MERGED)}, not {kind!r}")
+        if kind not in (*MERGED, "datacheck"):
+            known = ", ".join((*MERGED, "datacheck"))
+            raise Unusable(f"merge needs params.kind: one of {known}, not {kind!r}")
         found = _found(task, kind)
+        if kind == "datacheck":
+            return _merge_checks(task, found)
         number = merge_files(found, kind, task.product())
     return {"events": number, "subruns": len(found)}
+
+
+def _merge_checks(task: Task, found: list[Path]) -> dict[str, Any]:
+    from penstock.workflows.telescope.toy.check import merge_checks
+
+    made = merge_checks(found)
+    made.write(task.product())
+    if page := _product_if_any(task, "page"):
+        from penstock.workflows.telescope.toy.page import write_check_page
+
+        write_check_page(page, made, f"Data check of {_name(task)}", folder=task.product("pictures"))
+    return {"events": int(made.rows["events"].sum()), "subruns": len(made.rows)}
 
 
 def _raw(task: Task) -> list[Path]:
@@ -177,6 +218,20 @@ def _needed(task: Task, kind: str, name: str) -> Path:
     raise Unusable(
         f"{_name(task)} has no {KINDS[kind]}; name the stage that makes it in `after`, or params.{name}"
     )
+
+
+def _product_if_any(task: Task, name: str) -> Path | None:
+    """Give the place of a product that a stage may go without."""
+    try:
+        return task.product(name)
+    except ValueError:
+        return None
+
+
+def _plain(value: Any) -> float | int | None:
+    """Give a number of Python; what is not known is None."""
+    plain = value.item()
+    return None if plain != plain else plain
 
 
 def _cuts(task: Task) -> TailCuts:
