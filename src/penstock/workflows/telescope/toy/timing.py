@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 
 PART = 0.85  # of the pixels that count
 BEGINNINGS, STEPS = 5, 20
+MEETING = 4  # steps after which it is looked whether lines of two beginnings are one by now
 SINGULAR = 2 * float(np.finfo(np.float64).eps)  # determinant up to which there is no line
 ROWS = 1 << 15  # pixels at once: they stay in the cache
 
@@ -74,17 +75,18 @@ def _settle(x: Array, y: Array) -> tuple[Array, Array]:
     """Go on from all beginnings until nothing changes; gives lines (2 × beginnings × images) and sums of squares."""
     images, number = x.shape
     taken, (one, other) = int(PART * number), pairs(number).T
-    step = (x[:, other] - x[:, one]).T
+    apart = (x[:, other] - x[:, one]).T
     with np.errstate(invalid="ignore", divide="ignore"):
-        slope = np.where(step**2 < SINGULAR, np.nan, (y[:, other] - y[:, one]).T / step)
+        slope = np.where(apart**2 < SINGULAR, np.nan, (y[:, other] - y[:, one]).T / apart)
     lines = np.stack([slope, y[:, one].T - slope * x[:, one].T]).reshape(2, -1)
     error = np.full(BEGINNINGS * images, np.inf)
     left = np.flatnonzero(np.isfinite(lines[0]))
-    for _ in range(STEPS):
+    for step in range(STEPS):
         if not len(left):
             break
         px, py = x[left % images], y[left % images]
-        off = py - lines[0, left, None] * px
+        off = px * -lines[0, left, None]
+        off += py
         off -= lines[1, left, None]
         off *= off
         near = _nearest(off, taken)
@@ -92,7 +94,9 @@ def _settle(x: Array, y: Array) -> tuple[Array, Array]:
         error[left] = np.einsum("ij,ij->i", near, off)  # of the line before, which the last one is like
         going = np.any(new != lines[:, left], axis=0) & np.isfinite(new[0])
         lines[:, left] = new
-        left = left[going & ~_is_repeated(lines.reshape(2, BEGINNINGS, images), left)]
+        if step < MEETING:
+            going &= ~_is_repeated(lines.reshape(2, BEGINNINGS, images), left)
+        left = left[going]
     return lines.reshape(2, BEGINNINGS, images), error.reshape(BEGINNINGS, images)
 
 
