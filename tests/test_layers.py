@@ -31,6 +31,7 @@ LAYERS = (
     {"report", "explain"},
     {"provenance"},  # where files come from
     {"closing"},  # what closes a group
+    {"publishing"},  # what shows products to others
     {"record"},  # what may be read and asked
     {"notebook"},  # a campaign that is defined in cells
     {"build"},  # the Python API, which also runs

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from penstock.conductor.completeness import FORMS
-from penstock.config import amounts, channels, closetables, models, provenance, sitetables
+from penstock.config import amounts, channels, closetables, models, provenance, publishtables, sitetables
 from penstock.config.sources import FILE_FIELDS, GROUP_FIELDS
 from penstock.units.expression import FUNCTIONS
 from penstock.units.formats import DIRECTIVES
@@ -30,6 +30,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "partitions": sitetables.PartitionTable,
     "[program.NAME]": models.ProgramTable,
     "[close.LEVEL]": closetables.CloseTable,
+    "[publish.NAME]": publishtables.PublishTable,
+    "files": publishtables.ShownTable,
     "[notify.NAME]": channels.ChannelTable,
     "password": channels.SecretTable,
     "[provenance]": provenance.ProvenanceTable,
@@ -56,6 +58,8 @@ WRITTEN = {
     " gets the first that is large enough",
     "[close.LEVEL]": "how the groups of a level end: [close a night](../howto/closing.md). A step is a word, or a table with"
     ' what it names, as in `steps = ["verify", { merge = "nightly" }, { seal = "closed/{night}" }]`',
+    "[publish.NAME]": "products that others may see: [how](../howto/publishing.md)",
+    "files": "of a publication; a stage's name alone stands for `{ stage = … }`",
     "[notify.NAME]": "how people are told what happens: by e-mail, webhook or program."
     " [What is told, and when](../howto/unattended.md#who-is-told)",
     "[provenance]": "what documents for archives say of the products: [how](../howto/provenance.md)",
@@ -136,7 +140,9 @@ def keys_of(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
 
 def _top() -> Iterator[tuple[str, str]]:
     for name, field in keys_of(models.Definition):
-        keyed = {name: f"[{name}.NAME]" for name in ("stage", "program", "site")} | {"close": "[close.LEVEL]"}
+        keyed = {name: f"[{name}.NAME]" for name in ("stage", "program", "site", "publish")} | {
+            "close": "[close.LEVEL]"
+        }
         yield keyed.get(name, f"[{name}]"), sentence(field.description or "")
 
 

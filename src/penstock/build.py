@@ -58,8 +58,9 @@ class Campaign(Draft):
     """A definition under construction; `freeze` checks it, `run` runs it, `status` reports on it.
 
     `units` is what `files`, `table` or `function` give; `params` are shared by all stages; `sites` are the
-    tables `[site.NAME]`, `notify` the tables `[notify.NAME]`, `close` the tables `[close.LEVEL]`, `provenance` is the table of
-    that name; `root` is the campaign's folder, that of the calling file by default.
+    tables `[site.NAME]`, `notify` the tables `[notify.NAME]`, `close` the tables `[close.LEVEL]`, `publish` the tables
+    `[publish.NAME]`, `provenance` is the table of that name; `root` is the campaign's folder, that of the calling file by
+    default.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Campaign(Draft):
         sites: Mapping[str, Tables] | None = None,
         notify: Mapping[str, Tables] | None = None,
         close: Mapping[str, Tables] | None = None,
+        publish: Mapping[str, Tables] | None = None,
         provenance: Tables | None = None,
         heartbeat: str | None = None,
         root: Path | str | None = None,
@@ -88,6 +90,7 @@ class Campaign(Draft):
             "site": {site: dict(keys) for site, keys in (sites or {}).items()},
             "notify": {channel: dict(keys) for channel, keys in (notify or {}).items()},
             "close": {level: dict(keys) for level, keys in (close or {}).items()},
+            "publish": {name: dict(keys) for name, keys in (publish or {}).items()},
             "provenance": dict(provenance or {}),
             "stage": {},
         }

@@ -15,6 +15,7 @@ Late = Literal["redo", "ask", "ignore"]
 Order = Literal["oldest", "newest"] | Expression
 Policy = Late
 
+MANIFESTS = ".published"  # the folder of manifests, in that of a publication
 DIGESTS = "2:"  # how digests of stages and of inputs begin that are made in the present way
 
 
@@ -323,6 +324,26 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """Which products of a publication go where; `to` is a folder if it ends with a slash."""
+
+    stage: str
+    product: str | None = None  # None: all of the stage
+    to: Template | None = None  # None: where it is in the campaign
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What is shown to others, and where."""
+
+    name: str
+    to: str  # the folder, as people wrote it
+    level: int  # each group of it has a manifest of its own
+    files: tuple[Shown, ...]
+    site: str | None = None  # whose host has the folder; None: this machine
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """One body of work. `levels` are coarse to fine; `stages` are in an order in which each follows its upstreams."""
 
@@ -342,6 +363,7 @@ class Campaign:
     complete: Mapping[str, str] = field(default_factory=dict[str, str])  # level → condition (RULE 1)
     site: str = "local"  # of the stages that name none
     notify: Mapping[str, Channel] = field(default_factory=dict[str, Channel])
+    publish: Mapping[str, Publication] = field(default_factory=dict[str, Publication])
     provenance: Provenance = Provenance()
     heartbeat: str | None = None  # a file or URL that shows that turns are taken
     overrides: tuple[str, ...] = ()

@@ -33,8 +33,9 @@ WHOM = ("everybody", "conductor", "runner")
 class Bench:
     """A campaign of which all is made and nothing closed, to be closed again and again in the same folder."""
 
-    def __init__(self, folder: Path) -> None:
-        head, closing = TOML.replace("[stage.split]", RETRY).split("[close.night]")
+    def __init__(self, folder: Path, toml: str = TOML, places: tuple[str, ...] = ("seals", "sums")) -> None:
+        self.places = places
+        head, closing = toml.replace("[stage.split]", RETRY).split("[close.night]")
         files = {f"data/2020-01-{day}/{name}.txt": f"{day}{name}" for day in (17, 18) for name in "abc"}
         self.nights = Nights(make_campaign(folder / "nights", head.split("[stage.sum]")[0], files))
         self.root, self.saved = folder / "nights", folder / "saved"
@@ -56,7 +57,7 @@ class Bench:
 
     def made(self) -> dict[str, bytes]:
         """Return all that the closing made."""
-        places = [path for name in ("seals", "sums") for path in (self.root / name).rglob("*")]
+        places = [path for name in self.places for path in (self.root / name).rglob("*")]
         return {str(path.relative_to(self.root)): path.read_bytes() for path in places if path.is_file()}
 
     def strike(self, whom: str, when: Callable[[], bool]) -> bool:

@@ -11,6 +11,7 @@ from zipfile import ZipFile
 import pytest
 
 from penstock.errors import LedgerError
+from penstock.runner.below import Found
 from penstock.runner.blocks import draft_of
 from penstock.runner.digests import digest_folder, digest_parts
 from penstock.runner.pace import BLOCK
@@ -511,3 +512,48 @@ def test_folders_and_files_are_looked_at_by_one_question(transport: Transport) -
     assert {folder: [*names] for folder, names in listed.items()} == {"p1": ["a"]}
     assert found == {"p1/a": b"23", "p2/b": b"x"}
     assert transport.look([], {}) == ({}, {})
+
+
+# what others may see
+
+
+def test_what_is_public_may_be_read_by_all_also_beside_others(transport: Transport, tmp_path: Path) -> None:
+    way = transport.public()
+    (tmp_path / "site" / "jobs").mkdir(parents=True)
+    (tmp_path / "site" / "jobs").chmod(0o777)
+    (tmp_path / "product").write_bytes(b"abc")
+    way.write({"a/b/c": b"abc"})
+    way.send([Copy("d/e", tmp_path / "product", 3, sha256(b"abc").hexdigest(), 0o644)])
+    assert {name: mode(way.folder / name) for name in names(way.folder)} == {
+        "a": 0o755, "a/b": 0o755, "a/b/c": 0o644, "d": 0o755, "d/e": 0o644,
+    }  # fmt: skip
+    assert set(way.list([""])[""]) == {"a", "d"}
+    with pytest.raises(LedgerError, match="can be written by others"):
+        transport.write({"x": b""})
+
+
+def test_what_is_at_names_is_told_and_no_link_is_followed(transport: Transport, tmp_path: Path) -> None:
+    transport.write({"a/file": b"abc"})
+    os.symlink(tmp_path, transport.folder / "a/link")
+    os.mkfifo(transport.folder / "a/pipe")
+    asked = [
+        ("a/file", {3}),
+        ("a/file", {4}),
+        ("a/link/x", {3}),
+        ("a/pipe", ()),
+        ("a", ()),
+        ("a/b/c", ()),
+        ("a/file/x", ()),
+    ]
+    digest = sha256(b"abc").hexdigest()
+    assert [*transport.find(asked)] == [
+        Found("a file", "a/file", 3, digest),
+        Found("a file", "a/file", 3, ""),
+        Found("a link", "a/link"),
+        Found("a named pipe", "a/pipe"),
+        Found("a folder", "a"),
+        Found("", "a/b"),
+        Found("a file", "a/file"),
+    ]
+    with pytest.raises(ValueError, match=r"\.\./x is not below"):
+        transport.find([("../x", ())])

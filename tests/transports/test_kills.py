@@ -16,7 +16,7 @@ OTHERS = {"os.rmdir", "os.truncate", "os.chmod"}  # changes of files
 ROUNDS, CAMPAIGNS = 60, 4
 
 
-def start(work: Callable[[], None]) -> int:
+def start(work: Callable[[], object]) -> int:
     """Do something in a process of its own; return its id."""
     if (child := os.fork()) == 0:
         try:

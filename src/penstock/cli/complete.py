@@ -45,6 +45,15 @@ def complete_site(ctx: click.Context, _: click.Parameter, incomplete: str) -> li
     return [CompletionItem(visible(name)) for name in names if name.startswith(incomplete)]
 
 
+def complete_publication(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the publications of the last run's definition whose name begins as typed, and units."""
+    query = (
+        "SELECT key FROM definition, json_each(text, '$.publish') WHERE substr(key, 1, length(?1)) = ?1"
+        " AND definition.id = (SELECT value FROM meta WHERE name = 'definition')"
+    )
+    return [*_ask(ctx, incomplete, query), *complete_unit(ctx, param, incomplete)]
+
+
 def _given(ctx: click.Context) -> str | None:
     return ctx.params.get("root") or ctx.find_root().obj
 

@@ -45,6 +45,7 @@ COMMANDS = {
     "unarchive": "Bring archived units back.",
     "close": "Close a group now, or check a closed one.",
     "reopen": "Open a closed group.",
+    "publish": "Put what is done now where others see it.",
     "metrics": "Print numbers for Prometheus.",
     "report": "Show what the stages used, and suggest what to request.",
     "site": "Show and test the sites where jobs run.",
@@ -69,7 +70,7 @@ GROUPS = {
         "fetch",
     ),
     "Decide": ("retry", "redo", "cancel", "veto", "unveto", "mark", "unmark", "archive", "unarchive"),
-    "Close groups": ("close", "reopen"),
+    "Close groups": ("close", "reopen", "publish"),
     "Sites and the record": ("site", "ledger"),
 }
 

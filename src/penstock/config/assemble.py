@@ -19,6 +19,7 @@ from penstock.config.overrides import apply_overrides
 from penstock.config.places import Places, nearest
 from penstock.config.programs import assemble_programs, check_needs
 from penstock.config.provenance import provenance_of
+from penstock.config.publishing import publications_of
 from penstock.config.shape import shaped
 from penstock.config.sources import assemble_sources
 from penstock.config.stages import assemble_stages
@@ -53,6 +54,7 @@ def assemble(draft: Draft) -> Campaign:
         complete=definition.units.complete,
         site=default,
         notify=channels_of(definition.notify),
+        publish=publications_of(definition, stages, fields, places),
         provenance=provenance_of(definition.provenance),
         heartbeat=check_heartbeat(definition.campaign.heartbeat, places),
         overrides=tuple(draft.overrides),

@@ -18,9 +18,10 @@ class Kind(NamedTuple):
     """What a step is: its function, what it names, its products (`{to}` is their path without an end), and their folder."""
 
     function: str | None
-    names: str = ""  # "stage", "path", or nothing
+    names: str = ""  # "stage", "path", "publish", or nothing
     products: Mapping[str, str] = {}
     folder: str = ""
+    retry: Mapping[Any, Any] = {}  # as in `[stage.NAME]`
 
 
 #: what may stand in `steps`
@@ -30,11 +31,26 @@ STEPS: Mapping[str, Kind] = {
     "provenance": Kind(
         "penstock.closing.tracing:provenance", "path", {"document": "{to}.json"}, "provenance"
     ),
+    "publish": Kind(
+        "penstock.publishing.step:publish",
+        "publish",
+        {"published": "{to}.json"},
+        "published",
+        {
+            "error": {"times": 3, "delays": ["1min", "5min", "25min"]}
+        },  # a host that cannot be reached for a while
+    ),
     "seal": Kind(
         "penstock.closing.sealing:seal", "path", {"seal": "{to}.json", "files": "{to}.sha256"}, "seals"
     ),
 }
 FIRST, LAST = "verify", "seal"
+
+
+def stage_of(level: str, step: str, about: str) -> str:
+    """Return the name of the stage that a step is: of those that may stand twice it says which."""
+    more = f"-{about}" if STEPS[step].names == "publish" else ""
+    return f"{PREFIX}{level}.{step}{more}"
 
 
 def is_step(stage: str) -> bool:
@@ -55,7 +71,7 @@ def closings_of(definition: Definition, fields: Fields, places: Places) -> dict[
         members = (*(name for name in under if name not in merged), *found)
         for number, (step, about) in enumerate(pairs(table)):
             if STEPS[step].function:
-                found[f"{PREFIX}{level}.{step}"] = Closing(
+                found[stage_of(level, step, about)] = Closing(
                     step, about, number == 0, table.not_before, table.time_zone, members
                 )
     return found
@@ -71,7 +87,7 @@ def with_steps(definition: Definition, closings: Mapping[str, Closing], fields: 
                 stages[about] = later(stages[about], before)
                 merges.append(about)
                 continue
-            name = f"{PREFIX}{level}.{step}"
+            name = stage_of(level, step, about)
             merged = with_downstreams(merges, definition)
             waits = [*closings[name].members, *before, *(one for one in definition.stage if one in merged)]
             stages[name] = StageTable(
@@ -82,6 +98,7 @@ def with_steps(definition: Definition, closings: Mapping[str, Closing], fields: 
                 params={"level": level, "members": list(closings[name].members), "about": about},
                 members=table.members,
                 deadline={level: table.deadline} if table.deadline and step == LAST else {},
+                retry=dict(STEPS[step].retry),
                 empty="run",
                 site="local",
             )
@@ -126,7 +143,8 @@ def products_of(step: str, about: str, level: str, fields: Fields) -> dict[str, 
     written = [
         f"{{{name}:{spec}}}" if (spec := fields.formats.get(name)) else f"{{{name}}}" for name in above
     ]
-    own = "/".join([STEPS[step].folder, level, *written])
+    named = [about] if STEPS[step].names == "publish" else []
+    own = "/".join([STEPS[step].folder, *named, level, *written])
     to = about if STEPS[step].names == "path" and about else own
     return {name: ProductTable(path=text.replace("{to}", to)) for name, text in STEPS[step].products.items()}
 
@@ -158,7 +176,12 @@ def check_steps(level: str, definition: Definition, places: Places) -> None:
             raise places.error(keys, f"the step {step!r} names nothing; write it as a word")
         if STEPS[step].names == "stage":
             check_merge(about, level, definition, places)
-    words = [step for step, _ in steps if STEPS[step].function]
+        if STEPS[step].names == "publish" and about not in definition.publish:
+            message = f"the step publish names a table, and there is no [publish.{about}]"
+            raise places.error(keys, f"{message}; {nearest(about, [*definition.publish])}")
+    words = [
+        stage_of("", step, about).removeprefix(f"{PREFIX}.") for step, about in steps if STEPS[step].function
+    ]
     if (steps[0][0], steps[-1][0]) != (FIRST, LAST):
         raise places.error(keys, f"the steps of a closing begin with {FIRST!r} and end with {LAST!r}")
     if twice := next((word for word in words if words.count(word) > 1), None):

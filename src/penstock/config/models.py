@@ -29,6 +29,7 @@ from penstock.config.fieldtypes import (
     wrapped,
 )
 from penstock.config.provenance import ProvenanceTable
+from penstock.config.publishtables import PublishTable
 from penstock.config.sitetables import SiteTable
 from penstock.config.tables import Table
 
@@ -342,6 +343,9 @@ class Definition(Table):
         dict[StageName, ChannelTable], Field(description="how people are told what happens, by name")
     ] = {}
     close: Annotated[dict[Name, CloseTable], Field(description="the end of a group, by level")] = {}
+    publish: Annotated[
+        dict[StageName, PublishTable], Field(description="products that others may see, by name")
+    ] = {}
     provenance: Annotated[
         ProvenanceTable,
         Field(default_factory=dict, description="what documents for archives say of the products"),

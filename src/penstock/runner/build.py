@@ -12,6 +12,7 @@ from typing import Dict, List, Sequence
 PACKAGE = "penstock_runner"
 RECEIVER = "penstock_receiver"
 RECEIVERS = (
+    "below.py",
     "blocks.py",
     "digests.py",
     "errors.py",
@@ -29,6 +30,7 @@ SPOOL = "penstock_spool"
 SPOOLERS = ("files.py", "identity.py", "orphans.py")
 ELSEWHERE = (
     "__main__.py",
+    "below.py",
     "blocks.py",
     "boot.py",
     "build.py",

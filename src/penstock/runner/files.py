@@ -104,12 +104,12 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
-def make_folders(path: str) -> None:
-    """Make a folder and those above it that are missing, for their owner alone."""
+def make_folders(path: str, mode: int = 0o700) -> None:
+    """Make a folder and those above it that are missing, for their owner alone unless their mode says otherwise."""
     if not os.path.isdir(path):
-        make_folders(os.path.dirname(path))
+        make_folders(os.path.dirname(path), mode)
         try:
-            os.mkdir(path, 0o700)
+            os.mkdir(path, mode)
         except FileExistsError:
             if not os.path.isdir(path):
                 raise

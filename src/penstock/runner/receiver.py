@@ -12,7 +12,8 @@ import stat
 import sys
 from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
-from .blocks import Wanted, held, look_at, pieces_of_file, receive_all, taken
+from .below import look_below
+from .blocks import Wanted, held, look_at, pieces_of_file, receive_all, taken, write_shown
 from .files import (
     entries_of,
     make_folders,
@@ -64,7 +65,7 @@ def answer_question(asked: Asked, source: IO[bytes]) -> Answer:
     """Do what is asked; what fails is told by the name of its error and its path."""
     operation = OPERATIONS[asked["op"]]
     if operation is not run:  # a command has the umask of its user
-        os.umask(0o077)
+        os.umask(0o022 if is_public(asked) else 0o077)
     try:
         return operation(asked, source)
     except Refused as why:
@@ -94,6 +95,25 @@ def path_of(asked: Asked, name: str) -> str:
     """Return where a file is; '' is the folder that all names are relative to."""
     folder = local(asked["folder"])
     return os.path.join(folder, local(name)) if name else folder
+
+
+def is_public(asked: Asked) -> bool:
+    """Whether what is made is for all to read."""
+    return bool(asked.get("public"))
+
+
+def folder_mode(asked: Asked) -> int:
+    """Return the mode of new folders."""
+    return 0o755 if is_public(asked) else 0o700
+
+
+def make_own(asked: Asked) -> None:
+    """Make the folder that all names are relative to; unless all may read it, only its owner may write into it."""
+    folder = path_of(asked, "")
+    if is_public(asked):
+        make_folders(folder, folder_mode(asked))
+    else:
+        make_private(folder)
 
 
 # operations
@@ -143,11 +163,14 @@ def read(asked: Asked, _source: IO[bytes]) -> Answer:
 def write(asked: Asked, source: IO[bytes]) -> Answer:
     """Write files one after the other, each whole or not there."""
     if asked["files"]:
-        make_private(path_of(asked, ""))
+        make_own(asked)
     for name, size in asked["files"]:
         path = path_of(asked, name)
-        make_folders(os.path.dirname(path))
-        write_file(path, taken(source, size))
+        if is_public(asked):
+            write_shown(path, b"".join(taken(source, size)))
+        else:
+            make_folders(os.path.dirname(path))
+            write_file(path, taken(source, size))
     return NOTHING
 
 
@@ -165,10 +188,10 @@ def take_files(asked: Asked, source: IO[bytes]) -> Answer:
     def take(size: int) -> Iterator[bytes]:
         return awaited(taken(source, size))
 
-    make_private(path_of(asked, ""))
+    make_own(asked)
     files = [Wanted(path_of(asked, name), *about) for name, *about in asked["files"]]
     receipt = Receipt(tell)
-    receive_all(files, lambda file: receipt.of(take(file.size - file.offset)))
+    receive_all(files, lambda file: receipt.of(take(file.size - file.offset)), folder_mode(asked))
     return NOTHING
 
 
@@ -262,6 +285,12 @@ def check(asked: Asked, _source: IO[bytes]) -> Answer:
     return Answer({"wrong": faults_in(files)}, [])
 
 
+def find(asked: Asked, _source: IO[bytes]) -> Answer:
+    """Tell what is at names, without following a link."""
+    found = look_below(path_of(asked, ""), ((local(name), sizes) for name, sizes in asked["names"]))
+    return Answer({"found": [(kind, told_name(at), size, digest) for kind, at, size, digest in found]}, [])
+
+
 def walk_all(asked: Asked, _source: IO[bytes]) -> Answer:
     """Tell what is in folders."""
     from .digests import walk
@@ -291,6 +320,7 @@ OPERATIONS: Dict[str, Callable[[Asked, IO[bytes]], Answer]] = {
     "hold": hold,
     "release": release,
     "check": check,
+    "find": find,
     "walk": walk_all,
 }
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from copy import copy as clone
 from pathlib import Path
 from typing import Self
 
-from penstock.disk import append, make_private, write_file
+from penstock.disk import append, make_private
+from penstock.runner import files as files_here
 from penstock.runner import store
-from penstock.runner.blocks import Wanted, held, look_at, mode_of, pieces_of_file, receive_all
+from penstock.runner.below import Found, look_below
+from penstock.runner.blocks import Wanted, held, look_at, mode_of, pieces_of_file, receive_all, write_shown
 from penstock.runner.digests import faults_in, walk
 from penstock.runner.files import pack_folder, read_from, refresh_listing, remove, remove_empty
 from penstock.transports.commands import Run, run_command
@@ -33,7 +35,7 @@ class LocalTransport:
     """Files below a folder that this machine sees, and commands that it runs, or lets `run_here` run."""
 
     def __init__(self, folder: Path, *, run_here: Run = run_command) -> None:
-        self._folder, self.run_here = folder, run_here
+        self._folder, self.run_here, self.is_public = folder, run_here, False
         self.listings = Listings()
 
     @property
@@ -51,6 +53,26 @@ class LocalTransport:
         other = clone(self)
         other._folder = folder
         return other
+
+    def public(self) -> Self:
+        """Return this folder for files that all may read."""
+        other = clone(self)
+        other.is_public = True
+        return other
+
+    @contextmanager
+    def making(self) -> Generator[int]:
+        """Make the folder of all names; folders that are made meanwhile may have this mode."""
+        if not self.is_public:
+            make_private(self.folder)
+            yield 0o700
+            return
+        before = os.umask(0o022)
+        try:
+            files_here.make_folders(str(self.folder), 0o755)
+            yield 0o755
+        finally:
+            os.umask(before)
 
     def path_of(self, name: str) -> str:
         """Return where a file is; raises ValueError for a name that leads out of the folder."""
@@ -76,18 +98,16 @@ class LocalTransport:
 
     def write(self, files: Mapping[str, bytes]) -> None:
         """Write files one after the other, each whole or not there."""
-        if files:
-            make_private(self.folder)
-        for name, data in files.items():
-            path = Path(self.path_of(name))
-            self.make_folder(path.parent)
-            write_file(path, data)
-
-    def make_folder(self, folder: Path) -> None:
-        """Make a folder below ours, and those above it, for their owner alone."""
-        if not folder.is_dir():
-            self.make_folder(folder.parent)
-            folder.mkdir(mode=0o700, exist_ok=True)
+        if not files:
+            return
+        with self.making():
+            for name, data in files.items():
+                path = self.path_of(name)
+                if self.is_public:
+                    write_shown(path, data)
+                else:
+                    files_here.make_folders(os.path.dirname(path))
+                    files_here.write_file(path, [data])
 
     def append(self, name: str, data: bytes) -> None:
         """Add bytes to the end of a file, durably: what only this machine can do for a runner of its own."""
@@ -98,7 +118,7 @@ class LocalTransport:
         found = dict[str, Mapping[str, Entry]]()
         for folder in folders:
             path = self.path_of(folder)
-            if self.listings.is_old(folder):
+            if not self.is_public and self.listings.is_old(folder):
                 self.refresh_listing(folder)
             with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path) as entries:
                 found[folder] = Listing(entries)
@@ -131,10 +151,11 @@ class LocalTransport:
 
     def send(self, copies: Sequence[Copy]) -> None:
         """Copy whole files from here, as far as they are missing there."""
-        if copies:
-            make_private(self.folder)
+        if not copies:
+            return
         ways = [(str(copy.path), self.path_of(copy.name), copy) for copy in copies]
-        copy_files(ways, lambda copy, _: copy.mode)
+        with self.making() as folder_mode:
+            copy_files(ways, lambda copy, _: copy.mode, folder_mode)
 
     def fetch(self, copies: Sequence[Copy]) -> None:
         """Copy whole files to here, in the same way."""
@@ -156,12 +177,20 @@ class LocalTransport:
         """Return the files and folders that are not as is said here, and what is wrong with each."""
         return faults_in((name, self.path_of(name), size, digest) for name, size, digest in files)
 
+    def find(self, names: Sequence[tuple[str, Collection[int]]]) -> Sequence[Found]:
+        """Return what is at each of these names, without following a link."""
+        for name, _ in names:
+            self.path_of(name)
+        return look_below(str(self.folder), names)
+
     def walk(self, folders: Sequence[str]) -> Mapping[str, Sequence[Part]]:
         """Return all files and links in each of these folders."""
         return {folder: walk(self.path_of(folder)) for folder in folders}
 
 
-def copy_files(ways: Sequence[tuple[str, str, Copy]], mode: Callable[[Copy, bool], int]) -> None:
+def copy_files(
+    ways: Sequence[tuple[str, str, Copy]], mode: Callable[[Copy, bool], int], folder_mode: int = 0o700
+) -> None:
     """Copy files from one place to another of this machine, as far as they are missing there.
 
     `mode` is that of a copy, by whether its source is executable.
@@ -173,7 +202,7 @@ def copy_files(ways: Sequence[tuple[str, str, Copy]], mode: Callable[[Copy, bool
             executable = look_at(source, copy.size)
             sources[target] = source
             missing.append(Wanted(target, copy.size, copy.digest, mode(copy, executable), have))
-    receive_all(missing, lambda file: pieces_of_file(sources[file.path], file.offset, file.size))
+    receive_all(missing, lambda file: pieces_of_file(sources[file.path], file.offset, file.size), folder_mode)
 
 
 class Listing(Mapping[str, Entry]):

@@ -8,10 +8,11 @@ What cannot be written or read raises OSError with the path there; where nobody 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
+from penstock.runner.below import Found
 from penstock.runner.digests import Part
 from penstock.runner.store import is_digest, is_root
 from penstock.transports.reply import Reply
@@ -49,6 +50,14 @@ class Transport(Protocol):
 
     def at(self, folder: Path) -> Self:
         """Return the same way to another folder there."""
+        ...
+
+    def public(self) -> Self:
+        """Return the same way to the same folder, for files that all may read: 0644, in folders of 0755.
+
+        Others may write into its folder, too, if its owner lets them. Listing leaves nothing there, and may be old by as
+        much as a network file system keeps it.
+        """
         ...
 
     @property
@@ -139,6 +148,13 @@ class Transport(Protocol):
         """Return what is wrong with files and folders: those that are missing, or have another size, or other bytes.
 
         Bytes are compared where there is a digest, and made durable. Of a folder the size is not compared.
+        """
+        ...
+
+    def find(self, names: Sequence[tuple[str, Collection[int]]]) -> Sequence[Found]:
+        """Return what is at each of these names, without following a link.
+
+        A file is read for its digest if it has one of the sizes that stand beside its name.
         """
         ...
 

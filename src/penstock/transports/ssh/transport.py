@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy as clone
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 from penstock.campaign import Site
+from penstock.runner.below import Found
 from penstock.runner.blocks import held
 from penstock.runner.build import build_receiver
 from penstock.transports.commands import MOST as MOST_WORDS
@@ -45,7 +46,7 @@ class SshTransport:
         self.host, self.python = site.host or site.name, site.python or "python3"
         self.named_folder = folder
         self.connection = Connection(self.host, site=site.name)
-        self.listings, self.told_environment = Listings(), dict[str, str]()
+        self.listings, self.told_environment, self.is_public = Listings(), dict[str, str](), False
 
     def login(self) -> bool:
         """Log in, asking the person at the terminal for what the host wants; return False if that was done before."""
@@ -60,6 +61,12 @@ class SshTransport:
         """Return the same connection for another folder."""
         other = clone(self)
         other.named_folder, other.listings = folder, Listings()
+        return other
+
+    def public(self) -> Self:
+        """Return this folder for files that all may read."""
+        other = clone(self)
+        other.is_public = True
         return other
 
     @property
@@ -108,7 +115,11 @@ class SshTransport:
 
     def listing(self, folders: Iterable[str]) -> dict[str, Any]:
         """Return what is asked to list folders."""
-        return {"folders": [(self.inside(folder), self.listings.is_old(folder)) for folder in folders]}
+        return {"folders": [(self.inside(folder), self.is_anew(folder)) for folder in folders]}
+
+    def is_anew(self, folder: str) -> bool:
+        """Whether a folder is to be listed anew; where others look nothing is left for that."""
+        return not self.is_public and self.listings.is_old(folder)
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files, and folders with all in them."""
@@ -170,6 +181,15 @@ class SshTransport:
         asked = [(self.inside(name), size, digest) for name, size, digest in files]
         return self.ask("check", talk=PATIENT, files=asked).told["wrong"] if asked else {}
 
+    def find(self, names: Sequence[tuple[str, Collection[int]]]) -> Sequence[Found]:
+        """Return what is at each of these names, without following a link."""
+        asked = [(self.inside(name), [*sizes]) for name, sizes in names]
+        return (
+            [Found(*row) for row in self.ask("find", talk=PATIENT, names=asked).told["found"]]
+            if asked
+            else []
+        )
+
     def walk(self, folders: Sequence[str]) -> Mapping[str, Sequence[Part]]:
         """Return all files and links in each of these folders."""
         asked = [self.inside(folder) for folder in folders]
@@ -185,6 +205,7 @@ class SshTransport:
         """Ask the receiver there; it is sent along when it is absent."""
         if operation not in FOLDERLESS:
             asked["folder"] = str(self.folder)
+            asked["public"] = self.is_public
         asked["op"] = operation
         answer = self.ask_once(asked, blobs, talk, b"")
         if "absent" in answer.told:
