@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from penstock.errors import DefinitionError
 from penstock.workflows.telescope.definition import Shape
 from penstock.workflows.telescope.init import write_campaign
 from penstock.workflows.telescope.settings import read_settings
+from penstock.workflows.telescope.training import place_of
 
 EVERY = {"drs4_pedestal", "charge_calibration", "r0_to_dl1", "dl1ab", "datacheck", "merge_dl1", "merge_muons",
          "merge_datacheck", "dl1_to_dl2", "night_check"}  # fmt: skip
@@ -62,6 +64,18 @@ def test_settings_have_the_data_the_nights_and_the_name_of_the_telescope(tmp_pat
     assert (made.telescope, made.since) == ("LST2", date(2026, 11, 1))
     assert made.files["r0"].text == "/fefs/real/R0G/{date}/LST-2.1.Run{run:05d}.{subrun:04d}.fits.fz"
     assert (tmp_path / "nights.txt").read_text() == "2026-11-03\n"
+
+
+def test_the_toy_profile_has_a_cleaning_and_a_place_for_its_model(tmp_path: Path) -> None:
+    from penstock.config import load
+
+    write_campaign(tmp_path, Shape(), cleaning=("standard", "cleaning.json"), model=("standard", "model.h5"))
+    assert json.loads((tmp_path / "cleaning.json").read_text())["picture"] == 8
+    assert place_of(read_settings(tmp_path), tmp_path, None) == tmp_path / "model.h5"
+    with pytest.raises(DefinitionError, match="'other' in telescope.toml: there are standard"):
+        place_of(read_settings(tmp_path), tmp_path, "other")
+    names = {stage.name for stage in load(tmp_path).stages if not stage.closing}
+    assert names == EVERY | {"merge_dl2"}
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:

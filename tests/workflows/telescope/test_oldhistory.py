@@ -81,7 +81,7 @@ def test_a_folder_of_histories_comes_to_units_of_the_night(tmp_path: Path) -> No
     assert found.done == {
         "r0_to_dl1": ["2020-01-17/1807/3"],
         "dl1ab": ["2020-01-17/1807/3"],
-        "drs4_pedestal": ["2020-01-17/1809"],
+        "drs4_pedestal": ["2020-01-17/1804"],
         "charge_calibration": ["2020-01-17/1809"],
     }
     assert found.vetoed == ["2020-01-17/1808"]

@@ -10,6 +10,7 @@ from tests.workflows.telescope.observatory import EVENING, REFERENCE, SOURCES, O
 
 from penstock.errors import DefinitionError
 from penstock.workflows.telescope.planning import plan_all
+from penstock.workflows.telescope.units import run_units
 
 DAY = timedelta(days=1)
 DATA = [(1807, 11, "DATA")]
@@ -44,7 +45,6 @@ def test_the_reference_night_is_planned_as_ever(tmp_path: Path) -> None:
     assert rows == [(1, None, 1809, 5), (2, 1, 1807, 11), (3, 1, 1808, 9)]
     assert [each.source for each in made.sequences] == ["", "Crab", "MadeUpSource"]
     assert made.sequences[0].fields["drs4_run"] == 1804
-    assert made.sequences[0].fields["drs4_r0"] == "R0/20200117/LST-1.1.Run01804.0000.fits.fz"
     assert {each.fields["calibration_run"] for each in made.sequences} == {1809}
     assert (made.notes, made.problems) == ((), ())
 
@@ -69,7 +69,13 @@ def test_a_calibration_comes_from_the_last_night_that_has_one(tmp_path: Path) ->
     assert calibration
     assert (calibration.drs4.number, calibration.drs4.night) == (1702, EVENING - 2 * DAY)
     assert (calibration.pedcal.number, calibration.pedcal.night) == (1701, EVENING - 4 * DAY)
-    assert place.plan().sequences[0].fields["pedcal_r0"] == "R0/20200113/LST-1.1.Run01701.0000.fits.fz"
+    units = {unit["run"]: unit for unit in run_units(place.plan(), place.settings)}
+    assert units[1701]["path"] == "R0/20200113/LST-1.1.Run01701.0000.fits.fz"
+    assert (units[1702]["kind"], units[1702]["night"], len(units[1702]["paths"])) == (
+        "pedestal",
+        "2020-01-17",
+        6,
+    )
 
 
 @pytest.mark.parametrize(("walk_back", "found"), [(5, True), (4, False), (0, False)])

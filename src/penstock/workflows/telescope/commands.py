@@ -168,6 +168,25 @@ def refuse_early(day: date, now: datetime) -> None:
         )
 
 
+@group.command()
+@click.argument("model", metavar="[MODEL]", required=False)
+@folder_option
+@click.option(
+    "--events", type=click.IntRange(100), default=3000, show_default=True, help="So many gammas, and protons."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same one gives the same forests.")
+def train(model: str | None, folder: Path, events: int, seed: int) -> None:
+    """Train the forests of the toy profile on made-up events.
+
+    They are written where the rule [[model]] of the name MODEL says [the first rule].
+    """
+    from penstock.workflows.telescope.training import place_of, train_model
+
+    place = place_of(settings_in(folder), folder, model)
+    train_model(place, events=events, seed=seed)
+    click.echo(f"wrote {place}")
+
+
 @group.group("history")
 def history() -> None:
     """The histories of sequences that lstosa keeps, taken over and written."""

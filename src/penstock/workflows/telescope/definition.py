@@ -20,7 +20,7 @@ OF_RUN = {
 }  # fmt: skip
 CHOSEN = ("cleaning", "cleaning_path", "model", "model_path")
 BY_DATE = ("time_sampling", "systematic_correction")
-CALIBRATION, DATA = "kind == 'calibration'", "kind == 'data'"
+PEDESTAL, CALIBRATION, DATA = "kind == 'pedestal'", "kind == 'calibration'", "kind == 'data'"
 SEAL = "closed/{night}/NightFinished"
 
 OF_UNITS = """Nights, their runs, and the subruns of these, as telescope.toml says where they are found.
@@ -137,14 +137,16 @@ def _stages(shape: Shape) -> Stages:
 
 def _structure(shape: Shape) -> Stages:
     """Give what a night is: the level of each stage, what it waits for, and what it is for."""
-    key = ["{night}", "{calibration_run}"]
-    calibrated = [{"stage": name, "key": key} for name in ("drs4_pedestal", "charge_calibration")]
+    pedestal, charge = (
+        {"stage": stage, "key": ["{night}", f"{{{run}}}"]}
+        for stage, run in (("drs4_pedestal", "drs4_run"), ("charge_calibration", "calibration_run"))
+    )
     made: Stages = {}
     if shape.calibration:
-        made["drs4_pedestal"] = {"each": "run", "where": CALIBRATION}
-        made["charge_calibration"] = {"each": "run", "where": CALIBRATION, "after": ["drs4_pedestal"]}
+        made["drs4_pedestal"] = {"each": "run", "where": PEDESTAL}
+        made["charge_calibration"] = {"each": "run", "where": CALIBRATION, "after": [pedestal]}
     made["r0_to_dl1"] = {
-        "each": "subrun", "after": calibrated if shape.calibration else None, "max_running": shape.jobs,
+        "each": "subrun", "after": [pedestal, charge] if shape.calibration else None, "max_running": shape.jobs,
         "order": "newest", "retry": {"out_of_memory": {"times": 2, "scale": 2}},
     }  # fmt: skip
     if shape.dl1ab:
@@ -154,7 +156,7 @@ def _structure(shape: Shape) -> Stages:
             "changed": "redo",
             "rules": [_unchosen("cleaning")],
         }
-        made["datacheck"] = {"each": "subrun", "with": "dl1ab", "changed": "redo"}
+        made["datacheck"] = {"each": "subrun", "with": shape.programs.checked, "changed": "redo"}
         made |= _of_runs(shape)
     made["merge_muons"] = {
         "each": "run",
@@ -162,7 +164,11 @@ def _structure(shape: Shape) -> Stages:
         "after": [{"stage": "r0_to_dl1", "products": ["muons"]}],
     }
     if shape.dl1ab:
-        made["night_check"] = {"each": "night", "where": "n_data > 0", "after": ["merge_datacheck"]}
+        made["night_check"] = {
+            "each": "night",
+            "where": "n_data > 0",
+            "after": [{"stage": "merge_datacheck", "products": ["product"]}],
+        }
     return made
 
 
@@ -172,7 +178,7 @@ def _of_runs(shape: Shape) -> Stages:
     made: Stages = {
         "merge_dl1": {"each": "run", "where": DATA, "after": ["dl1ab"], "changed": "redo"},
         "merge_datacheck": {
-            "each": "run", "where": DATA, "after": [{"stage": "datacheck", "products": ["table"]}], "changed": "redo",
+            "each": "run", "where": DATA, "after": ["datacheck"], "changed": "redo",
         },
     }  # fmt: skip
     if shape.dl2 and shape.per_run:

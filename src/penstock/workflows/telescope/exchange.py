@@ -61,13 +61,15 @@ def plan_import(folder: Path, plan: Plan) -> Import:
     mine = {each.run.number: each for each in plan.sequences}
     productions = {number: str(each.fields.get("cleaning", "")) for number, each in mine.items()}
     found = done_stages((line for line in lines if line.unit.run in mine), productions)
-    done = {stage: [unit_of(plan, unit) for unit in units] for stage, units in found.items()}
+    done = {stage: [unit_of(plan, unit, stage) for unit in units] for stage, units in found.items()}
     vetoed = [unit_of(plan, unit) for unit, _ in find_files(folder, "veto") if unit.run in mine]
     return Import(files, done, vetoed, odd)
 
 
-def unit_of(plan: Plan, unit: Unit) -> str:
-    """Name a unit as the campaign does."""
+def unit_of(plan: Plan, unit: Unit, stage: str = "") -> str:
+    """Name a unit as the campaign does; a pedestal is of the DRS4 run, whose lines are in the history of the other."""
+    if stage == CALIBRATION[0] and plan.calibration:
+        unit = Unit(plan.calibration.drs4.number)
     parts = [plan.night.isoformat(), str(unit.run), *([] if unit.subrun is None else [str(unit.subrun)])]
     return "/".join(parts)
 
@@ -90,7 +92,9 @@ def export(record: Record, telescope: str, plan: Plan, target: Path, kept: Path)
     attempts = [each for each in record.attempts(unit=plan.night.isoformat()) if each.stage in PROGRAM_OF]
     for each in sorted(attempts, key=lambda one: one.ended):
         unit = Unit(each.key["run"], each.key.get("subrun"))
-        name = file_name(telescope, unit, "history")
+        is_pedestal = each.stage == CALIBRATION[0] and plan.calibration
+        whose = Unit(plan.calibration.pedcal.number) if is_pedestal and plan.calibration else unit
+        name = file_name(telescope, whose, "history")
         texts[name] = texts.get(name, "") + _line(each, unit, chosen.get(unit.run, {}))
     for name, text in texts.items():
         (target / name).write_text(text, encoding="utf-8")
@@ -103,8 +107,6 @@ def _line(each: AttemptRow, unit: Unit, chosen: Mapping[str, object]) -> str:
     production = "penstock" if of_calibration else str(chosen.get(kind) or "none")
     config = "None" if of_calibration else str(chosen.get(f"{kind}_path") or "None")
     code = 0 if each.outcome == "ok" else each.exit_code or 1
-    if each.stage == CALIBRATION[0]:  # its lines stand in the history of the other run
-        unit = Unit(int(str(chosen.get("drs4_run", unit.run))))
     return write_line(
         unit, PROGRAM_OF[each.stage], production, each.ended, config=Path(config).name, code=code
     )
@@ -118,9 +120,10 @@ def write_flags(record: Record, telescope: str, plan: Plan, target: Path) -> lis
     target.mkdir(parents=True, exist_ok=True)
     night = plan.night.isoformat()
     wanted = dict[str, str]()
-    for unit, kind in _flags(record, night):
-        wanted[file_name(telescope, unit, kind)] = ""
     runs = {each.run.number for each in plan.sequences}
+    for unit, kind in _flags(record, night):
+        if unit.run in runs:
+            wanted[file_name(telescope, unit, kind)] = ""
     for kind in ("veto", "closed"):
         for unit, path in [*find_files(target, kind)]:
             if unit.run in runs and path.name not in wanted:

@@ -17,6 +17,7 @@ OF_FILES = (
     "Placeholders: {date} is 20200117, {run} and {subrun} are numbers. Remove what a telescope does not have."
 )
 OF_CALIBRATION = "How many nights before one may give its calibration."
+TAILCUTS = '{"picture": 8, "boundary": 4, "neighbours": 2}\n'  # pe, pe, pixels
 CHOICES = """# What is chosen for a run: the first rule that holds. Conditions are over columns of catalogue and sky, such as
 # where = "nsb < 2 and dec > 30"; a rule without one is for the rest. The name is that of the production: another one,
 # or another path, makes DL1b and what follows anew, and nothing before.
@@ -43,6 +44,9 @@ def write_campaign(
     write_definition(definition, render_definition(campaign_name(folder, "nights"), shape))
     chosen = {"cleaning": cleaning, "model": model}
     write_definition(folder / FILE, render_settings(shape, data, since, chosen))
+    place = folder / cleaning[1]
+    if shape.profile == "toy" and cleaning[1] and not place.exists():
+        place.write_text(TAILCUTS, encoding="utf-8")
     if nights:
         (folder / LIST).write_text("".join(f"{day}\n" for day in nights), encoding="utf-8")
     return definition

@@ -45,7 +45,7 @@ DATE = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 )  # fmt: skip
 @click.option("--cleaning", default="standard=cleaning.json", show_default=True, metavar="NAME=PATH",
               help="The cleaning of runs for which no other rule is written.")  # fmt: skip
-@click.option("--model", default="standard=model", show_default=True, metavar="NAME=PATH",
+@click.option("--model", default="standard=model.h5", show_default=True, metavar="NAME=PATH",
               help="The model of runs for which no other rule is written.")  # fmt: skip
 @click.option("--no-calib", is_flag=True, help="Use calibration products that are there already.")
 @click.option("--no-dl1ab", is_flag=True, help="Make DL1a only.")

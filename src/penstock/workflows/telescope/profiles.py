@@ -31,6 +31,7 @@ class Profile:
     params: Keys = field(default_factory=dict[str, Any])
     #: a key of [files] → the argument of r0_to_dl1 that there is only with it
     optional: Mapping[str, str] = field(default_factory=dict[str, str])
+    checked: str = "dl1ab"  # the stage right after which the data check of a subrun is made
     per_run: bool = False  # DL2 is made of the merged DL1 of a run
 
 
@@ -62,18 +63,18 @@ LSTCHAIN = Profile(
         "drs4_pedestal": {
             "command": [
                 "lstchain_create_drs4_pedestal_file",
-                "--input={drs4_r0}",
+                "--input={path}",
                 "--output={product}",
                 "--max-events=20000",
                 "--no-progress",
             ],
-            "products": "calibration/{date}/drs4_pedestal.Run{drs4_run:05d}.0000.h5",
+            "products": "calibration/{date}/drs4_pedestal.Run{run:05d}.0000.h5",
             "resources": {"memory": "3GB", "walltime": "75min"},
         },
         "charge_calibration": {
             "command": [
                 "lstchain_create_calibration_file",
-                "--input_file={pedcal_r0}",
+                "--input_file={path}",
                 "--output_file={product}",
                 "--pedestal_file={inputs.drs4_pedestal}",
                 "--systematics_file={systematic_correction}",
@@ -127,7 +128,7 @@ LSTCHAIN = Profile(
                 "--batch",
             ],
             "products": {
-                "table": {
+                "product": {
                     "path": f"datacheck/{{date}}/{{cleaning}}/datacheck_dl1_{{label}}.{SUBRUN}.h5",
                     "from": "datacheck_dl1_*.h5",
                 }
@@ -167,7 +168,7 @@ LSTCHAIN = Profile(
                 "--batch",
             ],
             "products": {
-                "table": {"path": f"datacheck/{{date}}/datacheck_dl1_{{label}}.{RUN}.h5"},
+                "product": {"path": f"datacheck/{{date}}/datacheck_dl1_{{label}}.{RUN}.h5"},
                 "report": {"path": f"datacheck/{{date}}/datacheck_dl1_{{label}}.{RUN}.pdf"},
             },
             "resources": {"memory": "8GB", "walltime": "1h"},
@@ -219,58 +220,61 @@ LSTCHAIN = Profile(
 )
 
 TOY_STAGES = "penstock.workflows.telescope.toy.stages"
+CHOSEN_STAGES = "penstock.workflows.telescope.chosen"  # those that use what is chosen for their run
 
 
-def _toy(name: str, products: Any, *fields: str) -> Keys:
-    """Give the keys of a stage of the toy chain, whose function has its name and is given these fields."""
-    return {"python": f"{TOY_STAGES}:{name}", "products": products, "fields": list(fields) or None}
+def _toy(function: str, products: Any, *fields: str, kind: str | None = None, of: str = TOY_STAGES) -> Keys:
+    """Give the keys of a stage of the toy chain, whose function is given these fields."""
+    keys = {"python": f"{of}:{function}", "setup": f"{TOY_STAGES}:setup", "products": products}
+    return {**keys, "fields": list(fields) or None, "params": {"kind": kind} if kind else None}
+
+
+def _checked(place: str) -> Keys:
+    """Give the products of a merged data check."""
+    return {"product": f"{place}.h5", "page": f"{place}.html", "pictures": f"{place}-pictures/"}
 
 
 TOY = Profile(
+    checked="r0_to_dl1",
     files={
         "summary": "monitoring/RunSummary_{date}.ecsv",
         "catalogue": "monitoring/RunCatalog_{date}.ecsv",
         "r0": "R0/{date}/R0.Run{run:05d}.{subrun:04d}.h5",
     },
     stages={
-        "drs4_pedestal": _toy(
-            "drs4_pedestal", "calibration/{date}/drs4_pedestal.Run{drs4_run:05d}.h5", "drs4_r0"
-        ),
+        "drs4_pedestal": _toy("drs4_pedestal", f"calibration/{{date}}/drs4_pedestal.{RUN}.h5", "paths"),
         "charge_calibration": _toy(
-            "charge_calibration", f"calibration/{{date}}/calibration.{RUN}.h5", "pedcal_r0"
+            "charge_calibration", f"calibration/{{date}}/calibration.{RUN}.h5", "paths"
         ),
         "r0_to_dl1": _toy(
             "r0_to_dl1",
             {
                 "dl1": f"dl1a/{{date}}/dl1.{SUBRUN}.h5",
-                "muons": f"muons/{{date}}/muons.{SUBRUN}.h5",
-                "interleaved": f"interleaved/{{date}}/interleaved.{SUBRUN}.h5",
+                "muons": f"dl1a/{{date}}/muons.{SUBRUN}.h5",
+                "interleaved": f"dl1a/{{date}}/interleaved.{SUBRUN}.h5",
             },
             "path",
         ),
-        "dl1ab": _toy("dl1ab", f"dl1/{{date}}/{{cleaning}}/dl1.{SUBRUN}.h5", "cleaning", "cleaning_path"),
-        "datacheck": _toy(
-            "datacheck", {"table": f"datacheck/{{date}}/{{cleaning}}/datacheck.{SUBRUN}.h5"}, "run", "subrun"
+        "dl1ab": _toy(
+            "dl1ab",
+            f"dl1/{{date}}/{{cleaning}}/dl1.{SUBRUN}.h5",
+            "cleaning",
+            "cleaning_path",
+            of=CHOSEN_STAGES,
         ),
-        "merge_dl1": _toy("merge_dl1", f"dl1/{{date}}/{{cleaning}}/runs/dl1.{RUN}.h5", "run"),
-        "merge_muons": _toy("merge_muons", f"muons/{{date}}/runs/muons.{RUN}.h5", "run"),
+        "datacheck": _toy("datacheck", f"datacheck/{{date}}/subruns/datacheck.{SUBRUN}.h5", "run"),
+        "merge_dl1": _toy("merge", f"dl1/{{date}}/{{cleaning}}/runs/dl1.{RUN}.h5", "run", kind="dl1ab"),
+        "merge_muons": _toy("merge", f"muons/{{date}}/muons.{RUN}.h5", "run", kind="muons"),
         "merge_datacheck": _toy(
-            "merge_datacheck",
-            {
-                "table": f"datacheck/{{date}}/datacheck.{RUN}.h5",
-                "page": f"datacheck/{{date}}/datacheck.{RUN}.html",
-            },
-            "run",
-            "source",
+            "merge", _checked(f"datacheck/{{date}}/datacheck.{RUN}"), "run", kind="datacheck"
         ),
-        "dl1_to_dl2": _toy("dl1_to_dl2", "dl2/{date}/{cleaning}/{model}/dl2.UNIT.h5", "model", "model_path"),
-        "merge_dl2": _toy("merge_dl2", f"dl2/{{date}}/{{cleaning}}/{{model}}/runs/dl2.{RUN}.h5", "run"),
-        "night_check": _toy(
-            "night_check",
-            {"table": "nights/{date}/datacheck.h5", "page": "nights/{date}/index.html"},
-            "night",
-            "date",
+        "dl1_to_dl2": _toy(
+            "dl1_to_dl2", "dl2/{date}/{cleaning}/{model}/dl2.UNIT.h5", "model", "model_path", of=CHOSEN_STAGES
         ),
+        "merge_dl2": _toy(
+            "merge", f"dl2/{{date}}/{{cleaning}}/{{model}}/runs/dl2.{RUN}.h5", "run", kind="dl2"
+        ),
+        "night_check": _toy("merge", _checked("nights/{date}/datacheck"), "night", kind="datacheck"),
     },
 )
 

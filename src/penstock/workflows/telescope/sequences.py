@@ -70,9 +70,11 @@ def plan_night(
     calibration = find_calibration(night, earlier, settings.walk_back)
     files = {kind: nearest_earlier(kind, found, night.date) for kind, found in (dated or {}).items()}
     problems = [f"run {number}: {why}" for number, whys in sorted(night.problems.items()) for why in whys]
-    made = [] if settings.uses_existing else [_calibration_sequence(calibration, settings, files)]
-    common = {**_existing(calibration, settings), **files}
     numbers = {"drs4_run": calibration.drs4.number, "calibration_run": calibration.pedcal.number}
+    made = (
+        [] if settings.uses_existing else [Sequence(1, None, calibration.pedcal, fields={**numbers, **files})]
+    )
+    common = {**_existing(calibration, settings), **files}
     sequences = list(made)
     for number, run in enumerate(data, 2):
         fields, wrong = _of_data(run, night, settings)
@@ -129,16 +131,6 @@ def choose(rules: Iterable[Choice], fields: Mapping[str, Any]) -> Choice | None:
     """Give the first rule that holds; one does not while a field that it names is unknown."""
     known = {name: value for name, value in fields.items() if value is not None}
     return next((rule for rule in rules if rule.where is None or rule.where.holds(known)), None)
-
-
-def _calibration_sequence(calibration: Calibration, settings: Settings, files: Mapping[str, str]) -> Sequence:
-    first, runs = settings.files["r0"], {"drs4": calibration.drs4, "pedcal": calibration.pedcal}
-    places = {
-        f"{name}_r0": first.render({"date": compact(run.night), "run": run.number, "subrun": 0})
-        for name, run in runs.items()
-    }
-    numbers = {"drs4_run": calibration.drs4.number, "calibration_run": calibration.pedcal.number}
-    return Sequence(1, None, calibration.pedcal, fields={**numbers, **places, **files})
 
 
 def _existing(calibration: Calibration, settings: Settings) -> dict[str, str]:

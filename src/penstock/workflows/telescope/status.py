@@ -62,6 +62,11 @@ class Run:
         found = {state for stage in self.states.values() for state in stage}
         return next((state for state in URGENT if state in found), "planned")
 
+    def with_pedestal(self, other: Run) -> Run:
+        """Add the tasks and attempts of the DRS4 run to those of a calibration."""
+        both = Job(self.job.tries + other.job.tries, self.job.cpu_s + other.job.cpu_s, *self.job[2:])
+        return Run({**other.states, **self.states}, 0, both, self.vetoed or other.vetoed, self.closed)
+
     def count(self, state: str | None = None) -> int:
         """Count its tasks, all or those in a state."""
         return sum(one.total() if state is None else one[state] for one in self.states.values())
@@ -101,6 +106,8 @@ def rows_of(
     """Give a row of the table for each sequence; what is not known is None."""
     for each in sequences:
         run = runs.get(each.run.number, Run())
+        if not each.is_data and (pedestal := runs.get(each.fields["drs4_run"])):
+            run = run.with_pedestal(pedestal)
         subruns = each.run.subruns
         yield {
             "Tel": telescope,

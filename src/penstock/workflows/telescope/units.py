@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import DefinitionError
-from penstock.workflows.telescope.nights import compact
+from penstock.workflows.telescope.nights import Run, compact
 from penstock.workflows.telescope.planning import plan_all
-from penstock.workflows.telescope.sequences import Plan, Sequence
+from penstock.workflows.telescope.sequences import Plan
 from penstock.workflows.telescope.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def runs(campaign: Campaign) -> Iterator[Unit]:
     """Give the runs that are processed, calibrations among them."""
     settings = read_settings(campaign.root)
     for plan in _plans(settings, campaign.root):
-        yield from (run_unit(plan, sequence) for sequence in plan.sequences)
+        yield from run_units(plan, settings)
 
 
 def subruns(campaign: Campaign) -> Iterator[Unit]:
@@ -64,20 +64,36 @@ def night_unit(plan: Plan, settings: Settings) -> Unit:
     }
 
 
-def run_unit(plan: Plan, sequence: Sequence) -> Unit:
-    """Give the unit of a run: `kind` is "calibration" or "data"."""
-    run = sequence.run
+def run_units(plan: Plan, settings: Settings) -> Iterator[Unit]:
+    """Give the units of all runs: their `kind` is "data", "calibration", or "pedestal", the DRS4 run of a calibration.
+
+    Raw files of the last two are `paths`, and the first of them `path`; subruns have their own.
+    """
+    for each in plan.sequences:
+        if not each.is_data and plan.calibration:
+            yield {**_named(plan, plan.calibration.drs4, "pedestal"), **_raw(plan.calibration.drs4, settings)}
+        run = each.run
+        own = {"n_subruns": run.subruns} if each.is_data else _raw(run, settings)
+        told = {"seq": each.number, "parent": each.parent, "source": each.source}
+        yield {**_named(plan, run, "data" if each.is_data else "calibration"), **told, **own, **each.fields}
+
+
+def _named(plan: Plan, run: Run, kind: str) -> Unit:
     return {
         "night": plan.night.isoformat(),
         "run": run.number,
-        "kind": "data" if sequence.is_data else "calibration",
+        "kind": kind,
         "type": run.type,
-        "seq": sequence.number,
-        "parent": sequence.parent,
-        "source": sequence.source,
-        "n_subruns": run.subruns if sequence.is_data else 0,
-        **sequence.fields,
+        "n_subruns": 0,
     }
+
+
+def _raw(run: Run, settings: Settings) -> Unit:
+    values = {"date": compact(run.night), "run": run.number}
+    paths = [
+        settings.files["r0"].render({**values, "subrun": subrun}) for subrun in range(max(1, run.subruns))
+    ]
+    return {"path": paths[0], "paths": paths}
 
 
 def subrun_units(plan: Plan, settings: Settings) -> Iterator[Unit]:
