@@ -72,7 +72,7 @@ def test_the_toy_profile_has_a_cleaning_and_a_place_for_its_model(tmp_path: Path
     write_campaign(tmp_path, Shape(), cleaning=("standard", "cleaning.json"), model=("standard", "model.h5"))
     assert json.loads((tmp_path / "cleaning.json").read_text())["picture"] == 8
     assert place_of(read_settings(tmp_path), tmp_path, None) == tmp_path / "model.h5"
-    with pytest.raises(DefinitionError, match="'other' in telescope.toml: there are standard"):
+    with pytest.raises(DefinitionError, match=r"'other' in telescope.toml: there are standard"):
         place_of(read_settings(tmp_path), tmp_path, "other")
     names = {stage.name for stage in load(tmp_path).stages if not stage.closing}
     assert names == EVERY | {"merge_dl2"}

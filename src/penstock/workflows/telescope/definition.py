@@ -156,7 +156,7 @@ def _structure(shape: Shape) -> Stages:
             "changed": "redo",
             "rules": [_unchosen("cleaning")],
         }
-        made["datacheck"] = {"each": "subrun", "with": shape.programs.checked, "changed": "redo"}
+        made["datacheck"] = {"each": "subrun", **shape.programs.checked, "changed": "redo"}
         made |= _of_runs(shape)
     made["merge_muons"] = {
         "each": "run",

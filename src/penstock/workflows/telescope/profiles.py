@@ -31,7 +31,9 @@ class Profile:
     params: Keys = field(default_factory=dict[str, Any])
     #: a key of [files] → the argument of r0_to_dl1 that there is only with it
     optional: Mapping[str, str] = field(default_factory=dict[str, str])
-    checked: str = "dl1ab"  # the stage right after which the data check of a subrun is made
+    checked: Keys = field(
+        default_factory=lambda: {"with": "dl1ab"}
+    )  # what the data check of a subrun waits for
     per_run: bool = False  # DL2 is made of the merged DL1 of a run
 
 
@@ -235,7 +237,7 @@ def _checked(place: str) -> Keys:
 
 
 TOY = Profile(
-    checked="r0_to_dl1",
+    checked={"after": ["r0_to_dl1"]},
     files={
         "summary": "monitoring/RunSummary_{date}.ecsv",
         "catalogue": "monitoring/RunCatalog_{date}.ecsv",

@@ -199,8 +199,9 @@ def _found(task: Task, kind: str) -> list[Path]:
     """Give the upstream products that are of a kind."""
     from penstock.workflows.telescope.toy.files import kind_of
 
-    given = (path for paths in task.inputs.values() for path in paths if path.suffix in (".h5", ".hdf5"))
-    return [path for path in given if kind_of(path) == kind]
+    every = (path for paths in task.inputs.values() for path in paths)
+    given = dict.fromkeys(every)  # products of a stage stand there twice: by the stage, and each by its name
+    return [path for path in given if path.suffix in (".h5", ".hdf5") and kind_of(path) == kind]
 
 
 def _needed(task: Task, kind: str, name: str) -> Path:
