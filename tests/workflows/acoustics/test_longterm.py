@@ -1,6 +1,8 @@
+import shutil
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -148,6 +150,18 @@ def test_products_of_different_settings_are_not_mixed(products, tmp_path, write_
     wav = write_wav("other.wav", noise)
     measure(str(wav), BEGIN, Settings(nfft=512, bin=1.0), product=other, picture=tmp_path / "o.png")
     with pytest.raises(ValueError, match=r"other.nc has nfft = 512 and 0.nc has 256"):
+        longterm.average([*products, other])
+
+
+def test_products_of_different_versions_are_not_mixed(products, tmp_path):
+    other = tmp_path / "other.nc"
+    shutil.copy(products[0], other)
+    with h5py.File(other, "a") as file:
+        mine = file.attrs["source_software"].decode()
+        file.attrs["source_software"] = "penstock 0.0.1"
+    with pytest.raises(
+        ValueError, match=f"other.nc has source_software = penstock 0.0.1 and 0.nc has {mine}"
+    ):
         longterm.average([*products, other])
 
 

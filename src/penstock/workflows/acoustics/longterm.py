@@ -27,7 +27,7 @@ from penstock.workflows.stores.netcdf import SECONDS_1970, Store
 
 SAME = (
     *("sample_rate", "nfft", "hop", "window", "scaling", "reference", "calibration", "calibration_factor"),
-    *("bin_seconds", "resampled", "filter", "normalised", "legacy"),
+    *("bin_seconds", "resampled", "filter", "normalised", "legacy", "source_software"),
 )
 ORIGIN = ("source_software", "history", "latitude", "longitude", "depth", "instrument")
 MOST_VALUES = 2_000_000_000  # bins × lines in a product
@@ -189,7 +189,7 @@ def _refuse_other(name: str, value: Any, expected: Any, paths: tuple[Path, Path]
     if value != expected:
         raise ValueError(
             f"{paths[0].name} has {name} = {value} and {paths[1].name} has {expected}; "
-            "they cannot be averaged: redo the spectrograms with one setting"
+            "they cannot be averaged: redo the spectrograms with one setting and one version of penstock"
         )
 
 

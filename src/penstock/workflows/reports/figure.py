@@ -1,4 +1,4 @@
-"""Figures by matplotlib, as PNG files: what each of them needs besides its own curves."""
+"""Figures by matplotlib, as PNG or PDF files: what each of them needs besides its own curves."""
 
 from __future__ import annotations
 
@@ -14,12 +14,18 @@ DPI = 110
 
 
 def write_figure(size: tuple[float, float], path: Path, paint: Callable[[Any, Any], None]) -> None:
-    """Write what `paint(figure, axes)` draws; `size` is in inches. No window, no state that is shared."""
+    """Write what `paint(figure, axes)` draws, as PNG, or as PDF if its name ends so; `size` is in inches.
+
+    No window, no state that is shared, no time of making: what is drawn again has the same bytes.
+    """
     from matplotlib.figure import Figure
 
     figure: Any = Figure(figsize=size, layout="constrained", dpi=DPI)
     paint(figure, figure.add_subplot())
-    figure.savefig(path, format="png")
+    is_pdf = path.suffix == ".pdf"
+    figure.savefig(
+        path, format="pdf" if is_pdf else "png", metadata={"CreationDate": None} if is_pdf else None
+    )
 
 
 def entitle(axes: Any, title: str) -> None:
