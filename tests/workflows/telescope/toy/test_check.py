@@ -69,6 +69,13 @@ def test_what_is_not_there_is_told_and_is_no_number(task_of, process, tmp_path: 
     assert all(f"The run has no {each}." in page for each in ("pedestals", "flat fields", "muon rings"))
 
 
+def test_a_night_without_data_has_an_empty_check(task_of, tmp_path: Path) -> None:
+    products = {"product": tmp_path / "run.h5", "page": tmp_path / "run.html", "pictures": tmp_path / "run"}
+    assert stages.merge(task_of(products, params={"kind": "datacheck"})) == {"events": 0, "subruns": 0}
+    assert len(read_check(tmp_path / "run.h5").rows) == 0
+    assert "The run has no events." in (tmp_path / "run.html").read_text()
+
+
 def test_the_same_subrun_is_checked_with_the_same_bytes(task_of, checked: Path, made, tmp_path: Path) -> None:
     stages.datacheck(task_of(tmp_path / "again.h5", inputs=[made.muons, made.interleaved, made.dl1]))
     assert (tmp_path / "again.h5").read_bytes() == checked.read_bytes()

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.workflows.telescope.toy.camera import PIXELS
+from penstock.workflows.telescope.toy.camera import NAME, PIXELS
 from penstock.workflows.telescope.toy.dl1a import Images
-from penstock.workflows.telescope.toy.faults import Unusable
 from penstock.workflows.telescope.toy.files import (
+    EVENTS,
     about_of,
     check_camera,
     open_file,
@@ -113,10 +113,10 @@ def read_check(path: Path) -> Check:
 def merge_checks(paths: Sequence[Path]) -> Check:
     """Put the subruns of a run together; the order of `paths` changes nothing.
 
-    Raises Unusable if there are none, or they are of several cameras.
+    Without any there are no rows, as in a night without data. Raises Unusable if they are of several cameras.
     """
     if not paths:
-        raise Unusable("no data check is there to be merged")
+        return _nothing()
     checks = {path: read_check(path) for path in paths}
     first, *others = paths
     for path in others:
@@ -130,6 +130,15 @@ def merge_checks(paths: Sequence[Path]) -> Check:
         maps[name] = _weighted([each.maps[name] ** power for each in order], weights) ** (1 / power)
     about = {name: value for name, value in order[0].about.items() if name not in ("subrun_id", "start")}
     return Check(rows, maps, about | {"seconds": float(rows["seconds"].sum()), "subruns": len(rows)})
+
+
+def _nothing() -> Check:
+    """Give the check of no subrun at all."""
+    image = np.empty((0, PIXELS), np.float32)
+    none = Images(np.empty(0, EVENTS), image, image, None)
+    rings = np.empty(0, [("ring_radius", "f8"), ("ring_size", "f8")])
+    made = measure(none, none, {"rings": rings}, {"camera": NAME})
+    return Check(made.rows[:0], made.maps, made.about)
 
 
 def _weighted(values: Sequence[Array], weights: Sequence[float]) -> Array:
