@@ -49,6 +49,16 @@ def test_a_night_is_planned_processed_and_closed(site: Site, tmp_path: Path) -> 
     assert text.startswith("01804 lstchain_create_drs4_pedestal_file penstock ")
 
 
+def test_what_others_may_see_is_put_where_the_web_shows_it(tmp_path: Path) -> None:
+    site = Site(tmp_path, web=str(tmp_path / "www"))
+    site.night(runs=SMALL[:3], sources=SMALL_SOURCES[:1])
+    site.penstock("run")
+    shown = {str(path.relative_to(tmp_path / "www")) for path in (tmp_path / "www").rglob("*1807*")}
+    assert f"dl1/{NIGHT}/datacheck_dl1_LST-1.Run01807.pdf" in shown
+    assert (tmp_path / f"www/calib/{NIGHT}/calibration.Run01805.0000.h5").exists()
+    assert (tmp_path / "www/index.html").exists()
+
+
 def test_success_after_a_failure_is_done_and_closes(site: Site) -> None:
     site.night()
     site.raw(1807, 1, "once\n")

@@ -37,6 +37,7 @@ def stages(folder: Path, **shape: Any) -> dict[str, Any]:
             {"dl1ab", "datacheck", "merge_dl1", "merge_datacheck", "dl1_to_dl2", "night_check"},
         ),
         ({"gain_selection": False, "pedestal_ids": False, "deadline": "18:00 next day"}, set[str]()),
+        ({"web": "gate:/www/datacheck"}, set[str]()),
         ({"scheduler": "slurm", "jobs": 100, "mail": ("ann@lab.example",)}, set[str]()),
     ],
 )

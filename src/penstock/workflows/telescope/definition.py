@@ -31,6 +31,7 @@ OF_SUBRUN = """A subrun: raw events to images, to parameters, to the numbers of 
 # docs/howto/retries.md."""
 OF_RUN_WISE = "A run, when all its subruns are done or vetoed."
 OF_CLOSING = "The end of a run, and of a night: docs/howto/closing.md."
+OF_WEB = "What others see of a night, once it is closed: docs/howto/publishing.md."
 OF_MAIL = "Who is told of failures, and of a night that is not closed by its hour: docs/howto/unattended.md."
 OF_SITE = "Where jobs run; docs/howto/clusters.md lists the keys: queue, partitions, set-up lines, limits."
 
@@ -51,6 +52,7 @@ class Shape:
     deadline: str | None = None
     mail: tuple[str, ...] = ()
     server: str = "localhost"
+    web: str | None = None  # where data checks are shown: a folder, or HOST:FOLDER
     scheduler: str | None = None
     jobs: int | None = None  # subruns that are queued and running at once
 
@@ -96,13 +98,27 @@ def render_definition(name: str, shape: Shape) -> Iterator[str]:
         yield table(f"stage.{stage}", keys, note=NOTES.get(stage, ""))
     yield table("close.run", {"steps": ["verify", "provenance", "seal"]}, note=OF_CLOSING)
     merge = [{"merge": "night_check"}] if shape.dl1ab else []
-    steps = ["verify", *merge, "provenance", {"seal": SEAL}]
+    shown = [{"publish": "web"}] if shape.web else []
+    steps = ["verify", *merge, "provenance", *shown, {"seal": SEAL}]
     yield table("close.night", {"steps": steps, "not_before": shape.not_before, "deadline": shape.deadline})
+    if shape.web:
+        yield from _web(shape, shape.web)
     if shape.mail:
         address = {"to": [*shape.mail], "from": shape.mail[0], "server": shape.server}
         yield table("notify.mail", {**address, "on": ["failure", "recovery", "deadline"]}, note=OF_MAIL)
     if shape.scheduler:
         yield table(f"site.{shape.scheduler}", {"scheduler": shape.scheduler}, note=OF_SITE)
+
+
+def _web(shape: Shape, place: str) -> Iterator[str]:
+    """Give what is shown of a night, and where."""
+    host, _, folder = place.rpartition(":")
+    shown = {"drs4_pedestal": "drs4", "charge_calibration": "calib"} if shape.calibration else {}
+    shown |= {"merge_datacheck": "dl1", "night_check": "dl1"} if shape.dl1ab else {}
+    files = [{"stage": stage, "to": f"{name}/{{night}}/"} for stage, name in shown.items()]
+    yield table("publish.web", {"to": folder, "site": "web" if host else None, "files": files}, note=OF_WEB)
+    if host:
+        yield table("site.web", {"host": host})
 
 
 def _units(shape: Shape) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The demonstration: a night of made-up tables is planned, and its processing on a cluster pretended."""
+"""The demonstration: a small night of made-up events, from raw data to its seal."""
 
 from __future__ import annotations
 
@@ -8,79 +8,59 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from penstock.errors import PenstockError
-from penstock.workflows.setup.definition import FILE
 from penstock.workflows.setup.demo import Say
+from penstock.workflows.setup.demo import run_demo as run
 from penstock.workflows.telescope.definition import Shape
 from penstock.workflows.telescope.init import write_campaign
+from penstock.workflows.telescope.settings import read_settings
+from penstock.workflows.telescope.training import place_of, train_model
 
 NIGHT = date(2020, 1, 17)
-RUNS = (
-    (1803, 6, "DRS4"), (1804, 6, "DRS4"), (1805, 5, "PEDCALIB"), (1806, 5, "PEDCALIB"), (1807, 11, "DATA"),
-    (1808, 9, "DATA"), (1809, 5, "PEDCALIB"),
-)  # fmt: skip
-SOURCES = ((1807, "Crab", 83.543, 22.08), (1808, "Mrk 421", 166.079, 38.195))
-HEAD = "# %ECSV 1.0\n# ---\n# datatype:\n"
-FILES = (
-    "monitoring/PixelCalibration/Cat-A/drs4_time_sampling_from_FF/20191124/pro/time_calibration.Run01625.0000.h5",
-    "monitoring/PixelCalibration/Cat-A/ffactor_systematics/20191101/pro/ffactor_systematics_20191101.h5",
+RUNS = ((1804, 1, "DRS4"), (1805, 1, "PEDCALIB"), (1807, 2, "DATA"), (1808, 2, "DATA"))
+SOURCES = ((1807, "Crab", 83.633, 22.014), (1808, "Mrk 421", 166.079, 38.195))
+EVENTS = {"DRS4": 200, "PEDCALIB": 400, "DATA": 200}  # of a subrun
+TRAINED_ON = 1000  # gammas, and as many protons
+HEAD = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: run_id, datatype: int64}\n"
+SUMMARY = "# - {name: n_subruns, datatype: int64}\n# - {name: run_type, datatype: string}\nrun_id n_subruns run_type\n"
+CATALOGUE = (
+    "# - {name: source_name, datatype: string}\n# - {name: ra, datatype: float64}\n# - {name: dec, datatype: float64}\n"
+    "run_id source_name ra dec\n"
 )
-TIMES = ("drs4_pedestal=3min", "charge_calibration=5min", "r0_to_dl1=25min", "dl1ab=4min", "datacheck=3min",
-         "dl1_to_dl2=20min")  # fmt: skip
-KEPT = "pretended"  # folder: the record of the pretended night
 
 
 def run_demo(folder: Path, say: Say, scheduler: str | None = None) -> None:
-    """Make up the tables of a night in `folder`, plan it, and pretend its processing. Raises PenstockError."""
-    if (folder / FILE).exists():
-        say(f"{folder} already holds a campaign: continuing with it")
-    else:
-        set_up(folder, scheduler or "slurm")
-        say(
-            f"wrote {folder / FILE}: the night {NIGHT} with the commands of lstchain, of which none is run here"
-        )
+    """Make up a night in `folder`, process and close it, and say where to look. Raises PenstockError."""
+    page = f"nights/{NIGHT:%Y%m%d}/datacheck.html"
+    run(folder, lambda: set_up(folder, say), say=say, scheduler=scheduler, page=page)
+    penstock(folder, "telescope", "status", say=say)
+
+
+def set_up(folder: Path, say: Say) -> None:
+    """Write the definition, the tables and the raw events of the night, and train forests."""
+    write_campaign(folder, Shape(), cleaning=("standard", "cleaning.json"), model=("standard", "model.h5"))
+    runs = "".join(f"{run} {subruns} {kind}\n" for run, subruns, kind in RUNS)
+    sources = "".join(f'{run} "{name}" {ra} {dec}\n' for run, name, ra, dec in SOURCES)
+    (folder / "monitoring").mkdir()
+    for name, text in (("RunSummary", SUMMARY + runs), ("RunCatalog", CATALOGUE + sources)):
+        (folder / f"monitoring/{name}_{NIGHT:%Y%m%d}.ecsv").write_text(HEAD + text, encoding="utf-8")
+    say(f"wrote {folder}/penstock.toml and telescope.toml; making up the night {NIGHT}, and training forests")
+    simulate_night(folder / f"R0/{NIGHT:%Y%m%d}")
+    train_model(place_of(read_settings(folder), folder, None), events=TRAINED_ON, seed=1)
     penstock(folder, "telescope", "plan", say=say)
-    if not (folder / KEPT).exists():
-        times = [word for each in TIMES for word in ("--time", each)]
-        penstock(folder, "simulate", *times, "--queue", "5min", "--courses", "3", "--keep", KEPT, say=say)
-    penstock(folder, "status", "-C", KEPT, say=say)
-    say(f"\nSee {(folder / 'telescope.toml').resolve()}, and docs/howto/telescope.md")
 
 
-def set_up(folder: Path, scheduler: str) -> None:
-    """Write the definition and the tables of the night."""
-    shape = Shape(
-        "lstchain", scheduler=scheduler, gain_selection=False, pedestal_ids=False, deadline="18:00 next day"
-    )
-    model = ("nsb_0.14", "models/nsb_0.14")
-    write_campaign(folder, shape, data="data", cleaning=("tailcut84", "tailcut84.json"), model=model)
-    summary = [f"# - {{name: {name}, datatype: int64}}\n" for name in ("run_id", "n_subruns")]
-    rows = "".join(f"{run} {subruns} {kind}\n" for run, subruns, kind in RUNS)
-    table(
-        folder,
-        "RunSummary",
-        [*summary, "# - {name: run_type, datatype: string}\n"],
-        f"run_id n_subruns run_type\n{rows}",
-    )
-    catalogue = ["# - {name: run_id, datatype: int64}\n", "# - {name: source_name, datatype: string}\n"]
-    catalogue += [f"# - {{name: {name}, datatype: float64}}\n" for name in ("ra", "dec")]
-    rows = "".join(f'{run} "{name}" {ra} {dec}\n' for run, name, ra, dec in SOURCES)
-    table(folder, "RunCatalog", catalogue, f"run_id source_name ra dec\n{rows}")
-    for name in FILES:
-        (folder / "data" / name).parent.mkdir(parents=True)
-        (folder / "data" / name).touch()
+def simulate_night(folder: Path) -> None:
+    """Write the raw events of all runs."""
+    from penstock.workflows.telescope.toy.simulator import Subrun, simulate
 
-
-def table(folder: Path, name: str, columns: list[str], rows: str) -> None:
-    """Write a table of the night."""
-    path = folder / f"data/monitoring/{name}/{name}_{NIGHT:%Y%m%d}.ecsv"
-    path.parent.mkdir(parents=True)
-    path.write_text("".join([HEAD, *columns, rows]), encoding="utf-8")
+    folder.mkdir(parents=True)
+    for number, subruns, kind in RUNS:
+        for subrun in range(subruns):
+            path = folder / f"R0.Run{number:05d}.{subrun:04d}.h5"
+            simulate(path, Subrun(number, subrun, kind, events=EVENTS[kind]))
 
 
 def penstock(folder: Path, *words: str, say: Say) -> None:
-    """Run a command in the campaign, and let it print. Raises PenstockError if it fails."""
+    """Run a command in the campaign, and let it print."""
     say(f"\n$ penstock {shlex.join(words)}")
-    ended = subprocess.run([sys.executable, "-m", "penstock", *words], cwd=folder, check=False)
-    if ended.returncode:
-        raise PenstockError(f"`penstock {words[0]}` ended with {ended.returncode} in {folder}")
+    subprocess.run([sys.executable, "-m", "penstock", *words], cwd=folder, check=False)

@@ -69,6 +69,9 @@ DATE = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 )
 @click.option("--mail", multiple=True, metavar="ADDRESS", help="Who is told; several are possible.")
 @click.option("--server", default="localhost", show_default=True, help="The mail server.")
+@click.option(
+    "--web", metavar="[HOST:]FOLDER", help="Show data checks and calibrations in this folder of a web server."
+)
 @click.option("--scheduler", metavar="NAME", help="Process on this cluster: slurm, lsf, … [on this machine].")
 @click.option("--jobs", type=click.IntRange(1), help="At most so many subruns are queued and running.")
 def init(
@@ -116,7 +119,7 @@ def named(text: str, option: str) -> tuple[str, str]:
 @click.command("telescope")
 @demo_options("telescope")
 def demo(folder: Path, scheduler: str | None) -> None:
-    """A night of made-up tables: its plan, and when it would be closed, with the commands of lstchain.
+    """A small night of made-up events: from raw data to its seal, with a page of its data check.
 
     It is made in DIR [demo-telescope].
     """
