@@ -203,6 +203,15 @@ def test_stored_levels_are_as_fine_as_they_can_be_while_small(
     assert ("would take about 0." in said) == (step > 0.1)
 
 
+def test_the_pages_of_a_closed_campaign_are_published_where_that_is_asked_for(tmp_path, audio):
+    shape = Shape(200, close=True, public="public")
+    campaign = load(write_campaign(tmp_path / "winter", str(audio), shape=shape).definition.parent)
+    assert campaign.publish["web"].to == "public"
+    assert {"report", "spectrogram"} <= {shown.stage for shown in campaign.publish["web"].files}
+    steps = [stage.closing.step for stage in campaign.stages if stage.closing]
+    assert steps == ["verify", "provenance", "publish", "seal"]
+
+
 def test_a_campaign_is_closed_where_that_is_asked_for(tmp_path, audio):
     shape = Shape(200, close=True)
     campaign = load(write_campaign(tmp_path / "winter", str(audio), shape=shape).definition.parent)

@@ -26,6 +26,14 @@ EXTRAS = {
 
 
 CLOSING = ("verify", "provenance", "seal")
+PUBLISHED = (
+    "report",
+    "quality",
+    {"stage": "spectrogram", "product": "picture"},
+    {"stage": "ltas", "product": "picture"},
+    {"stage": "soundscape", "product": "epd"},
+    {"stage": "soundscape", "product": "spl"},
+)
 
 LIGHT = Load(48_000 * 3600.0, 1, 513)
 
@@ -50,7 +58,8 @@ class Shape:
     load: Load = LIGHT
     days: bool = True  # it lasts a day or more
     daily: bool = False  # files of hybrid millidecades, for archives
-    close: bool = False  # it is closed when all is done
+    close: bool = False  # it is closed when all is done,
+    public: str | None = None  # and then its pages and pictures are published in this folder
     cards: bool = False  # two memory cards have recordings of one name
 
     @property
@@ -82,8 +91,11 @@ def render_definition(name: str, pattern: Pattern, params: Mapping[str, Any], sh
     yield from _before(params, shape)
     yield from _spectrogram(params, shape)
     yield from _after(shape)
+    if shape.close and shape.public:
+        yield table("publish.web", {"to": shape.public, "files": PUBLISHED})
     if shape.close:
-        yield table("close.campaign", {"steps": CLOSING})
+        steps = [*CLOSING[:-1], *([{"publish": "web"}] if shape.public else []), CLOSING[-1]]
+        yield table("close.campaign", {"steps": steps})
 
 
 def _units(pattern: Pattern, shape: Shape) -> Keys:

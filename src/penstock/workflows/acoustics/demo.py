@@ -56,6 +56,7 @@ def run_demo(folder: Path, audio: Path | None, say: Say, scheduler: str | None =
     """Make or take recordings, set a campaign up, show what is wrong with them, run it, say where to look."""
     demo.run_demo(folder, lambda: _set_up(folder, audio, say), say=say, scheduler=scheduler)
     say(f"and at {folder}/spectra/*.nc (open with xarray), {folder}/ltas.nc, {folder}/report/qc.csv")
+    say(f"pages and pictures alone, for a web server: {folder}/public")
     for words in (("close", "--verify", "campaign"), ("provenance", "of", "ltas.png")):
         say(f"\n$ penstock {shlex.join(words)}")
         subprocess.run([sys.executable, "-m", "penstock", *words], cwd=folder, check=False)
@@ -71,7 +72,9 @@ def _set_up(folder: Path, audio: Path | None, say: Say) -> None:
         if not any(source.iterdir()):
             raise DefinitionError(f"{source} is empty; name a folder of recordings")
     say(f"\n$ penstock init acoustics {shlex.quote(str(folder))} --audio {shlex.quote(str(source))}")
-    made = write_campaign(folder, str(source), shape=Shape(BATCH, settle="1s", close=True), params=params)
+    made = write_campaign(
+        folder, str(source), shape=Shape(BATCH, settle="1s", close=True, public="public"), params=params
+    )
     for line in summary(made.dataset, made.settings):
         say(line)
 
