@@ -9,6 +9,7 @@ from tests.closing.conftest import NIGHT, Nights
 from penstock.closing.checking import check, keep_seal
 from penstock.closing.seals import Fault
 from penstock.errors import DefinitionError
+from penstock.explain import explain, find_units
 from penstock.ledger import Ledger
 
 
@@ -104,3 +105,21 @@ def test_provenance_is_a_step_and_no_part_of_the_seal(nights: Nights) -> None:
     assert f"sums/{NIGHT}.txt" in str(document["entity"])
     assert "close.night" not in str(document["activity"])
     assert f"provenance/night/{NIGHT}.json" not in nights.files()[f"{NIGHT}.sha256"].decode()
+
+
+def test_what_is_stale_in_a_closed_group_is_redone_when_that_is_open_again(nights):
+    nights.run()
+    text = (nights.root / "penstock.toml").read_text()
+    (nights.root / "penstock.toml").write_text(text.replace('["cp", "{path}"', '["cp", "-p", "{path}"'))
+    told = "\n".join(nights.run().lines)
+    assert (
+        "6 stale tasks of closed groups: `penstock run --stale` redoes them, after `penstock reopen GROUP`"
+        in told
+    )
+    with Ledger.open(nights.root, readonly=True) as ledger:
+        [unit] = find_units(ledger, f"{NIGHT}/a")
+        assert "its group is closed: penstock reopen GROUP, then" in str([*explain(ledger, unit, "copy")])
+    nights.ask("reopen")
+    told = "\n".join(nights.run().lines)
+    assert "3 stale tasks: `penstock run --stale` redoes them\n" in f"{told}\n"
+    assert "3 stale tasks of closed groups: `penstock run" in told

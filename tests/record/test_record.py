@@ -163,3 +163,13 @@ def test_attempts_are_all_that_there_were_with_what_they_used(ran, record):
     assert not failed.late
     assert failed.ended.tzinfo is not None
     assert {row.unit for row in record.attempts(failed.stage, failed.unit)} == {failed.unit}
+
+
+def test_where_a_product_comes_from_is_what_the_command_tells(ran, record):
+    origin = record.provenance("fits/2020-01-17/00001.json")
+    assert (origin.maker.stage, origin.maker.unit) == ("fit", "2020-01-17/00001")
+    assert [member.path for source in origin.sources for member in source.files] == [
+        "raw/2020-01-17/00001_DATA.txt"
+    ]
+    with pytest.raises(DefinitionError):
+        record.provenance("fits/nothing.json")

@@ -10,6 +10,7 @@ from penstock.decide import is_not_meant
 from penstock.display import Labels, count, them
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.experience import absences
+from penstock.ledger.reading.closed import stale_in_closed
 from penstock.ledger.reading.failuregroups import read_failure_groups
 from penstock.ledger.reading.logs import tail_of
 from penstock.ledger.reading.queuestate import goes_on, out_by_site
@@ -150,7 +151,14 @@ def stale_lines(ledger: Ledger, stale: int) -> list[str]:
         (SHOWN,),
     ).fetchall()
     shown = [f"    {name}: {why_stale(ledger, name, stale, made)}" for name, stale, made, _ in rows]
-    return [f"{count(stale, 'stale task')}: `penstock run --stale` redoes {them(stale)}", *shown]
+    closed = min(stale, stale_in_closed(ledger.db))
+    remedies = [(stale - closed, "", ""), (closed, " of closed groups", ", after `penstock reopen GROUP`")]
+    told = [
+        f"{count(n, 'stale task')}{whose}: `penstock run --stale` redoes {them(n)}{after}"
+        for n, whose, after in remedies
+        if n
+    ]
+    return [*told, *shown]
 
 
 def why_stale(ledger: Ledger, stage: str, stale: str, made: str | None) -> str:

@@ -16,6 +16,7 @@ from penstock.explain.find import find_stage
 from penstock.ledger.closings import LATE
 from penstock.ledger.experience import absence_of, experience_of, notes_on
 from penstock.ledger.order import full
+from penstock.ledger.reading.closed import is_in_closed
 from penstock.ledger.reading.decided import archived_of
 from penstock.ledger.reading.late import Late, late_of
 from penstock.ledger.reading.queuestate import (
@@ -311,6 +312,8 @@ class _Reader:
         if task["redo"] & UNASKED:
             when = "after all new data" if task["behind"] else "as soon as nothing needs what is there"
             return f"made again by itself, {when}"
+        if is_in_closed(self.db, task["stage"], task["unit"]):
+            return "its group is closed: penstock reopen GROUP, then penstock run --stale redoes it"
         return f"penstock run --stale redoes it; {show_command('redo', label, task['name'])} redoes it alone"
 
     def _upstream(self, task: sqlite3.Row, depth: int) -> Iterator[str]:

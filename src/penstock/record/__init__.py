@@ -24,6 +24,7 @@ from penstock.record.rows import AttemptRow, Event, ProductRow, ResultRow, TaskR
 
 if TYPE_CHECKING:
     from penstock.ledger import Ledger
+    from penstock.provenance.origin import Origin
     from penstock.status import Status
 
 __all__ = ["AttemptRow", "Event", "ProductRow", "Record", "ResultRow", "TaskRow", "UnitRow", "look", "open"]
@@ -139,6 +140,17 @@ class Record:
 
         [found] = find_units(self.ledger, unit, stage)
         return read_log(self.ledger, found, find_stage(self.ledger.db, stage)).raw
+
+    def provenance(self, file: Path | str) -> Origin:
+        """Return which attempt made a file, by which definition and from what, as `penstock provenance of` tells it.
+
+        Example: `print(record.provenance("pictures/a.png").to_text())`.
+
+        Raises DefinitionError if the record knows no such file.
+        """
+        from penstock.provenance.origin import find_origin
+
+        return find_origin(self.ledger, str(file))
 
     def status(self, *, problems: int = 10) -> Status:
         """Return where the campaign stands, as `penstock status` shows it."""
