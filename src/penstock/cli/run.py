@@ -50,7 +50,7 @@ Examples:
 @click.argument(
     "units",
     nargs=-1,
-    metavar="[NOTEBOOK] [UNIT]...",
+    metavar="[UNIT]...",
     shell_complete=complete_unit,
     is_eager=True,
     callback=find_notebook,
@@ -86,7 +86,8 @@ def run(
 ) -> None:
     """Work until nothing can change without a new file or a person.
 
-    NOTEBOOK (.ipynb, or a script .py) is run up to its `campaign.run()`, and then that campaign.
+    The first UNIT may be a notebook (.ipynb, or a script .py): it is run up to its `campaign.run()`, and then that
+    campaign.
 
     With UNIT (a unit, a group with everything in it, a pattern) or --stage, only these tasks and those they need;
     the others are left alone.
