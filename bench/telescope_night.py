@@ -3,7 +3,8 @@
     python -m bench.telescope_night [--runs 30] [--subruns 150] [--rounds 5]
 
 Each round is a process of its own, from the start of Python to the last unit: the settings and both tables are read,
-the plan is made, and all units of nights, runs and subruns are given. Figures are medians; memory is the largest of all.
+the plan is made, and all units of nights, runs and subruns are given. The time is a median;
+CPU and memory are those of the largest round.
 """
 
 from __future__ import annotations
@@ -54,16 +55,17 @@ def write_tables(folder: Path, runs: int, subruns: int) -> None:
 
 
 def plan(folder: Path) -> dict[str, float]:
-    """Plan the night, and give how many units there are and the memory of this process, in MB."""
+    """Plan the night, and give how many units there are and what this process used: memory (MB) and CPU (s)."""
     from penstock.workflows.telescope.planning import plan_from_disk
     from penstock.workflows.telescope.settings import read_settings
-    from penstock.workflows.telescope.units import night_unit, run_unit, subrun_units
+    from penstock.workflows.telescope.units import night_unit, run_units, subrun_units
 
     settings = read_settings(folder)
     made = plan_from_disk(settings, folder, DAY)
-    units = [night_unit(made, settings), *(run_unit(made, each) for each in made.sequences)]
+    units = [night_unit(made, settings), *run_units(made, settings)]
     units += subrun_units(made, settings)
-    return {"units": len(units), "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {"units": len(units), "MB": used.ru_maxrss / 1024, "cpu": used.ru_utime + used.ru_stime}
 
 
 def main() -> None:
@@ -87,7 +89,9 @@ def main() -> None:
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             took.append(time.perf_counter() - begin)
             told = max(told, json.loads(done.stdout), key=lambda each: each.get("MB", 0.0))
-    print(f"{told['units']:.0f} units of {given.runs} runs: {median(took):.2f} s, {told['MB']:.0f} MB")
+    print(
+        f"{told['units']:.0f} units of {given.runs} runs: {median(took):.2f} s, of CPU {told['cpu']:.2f} s, {told['MB']:.0f} MB"
+    )
 
 
 if __name__ == "__main__":
