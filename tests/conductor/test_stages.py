@@ -127,3 +127,40 @@ def test_a_stage_that_expands_makes_units_and_groups_wait_for_them(lab):
     assert lab.run().code == 0
     assert lab.states("fit") == {"done": 6}
     assert sorted(lab.read("all").split()) == sorted(f"u{n}-{r}-{10 * r}" for n in (1, 2) for r in (1, 2, 3))
+
+
+TWO_FOLLOWERS = """
+[stage.fit]
+each = "unit"
+command = ["cp", "units.csv", "{product}"]
+products = "fit/{unit}"
+[stage.draw]
+each = "unit"
+with = "fit"
+command = ["cp", "{inputs.fit}", "{product}"]
+products = "drawn/{unit}"
+[stage.check]
+each = "unit"
+with = "fit"
+command = ["cp", "{inputs.fit}", "{product}"]
+products = "checked/{unit}"
+[stage.tell]
+each = "unit"
+with = "check"
+command = ["cp", "{inputs.check}", "{product}"]
+products = "told/{unit}"
+"""
+
+
+def test_several_stages_may_follow_the_same_one(lab):
+    lab.define(TWO_FOLLOWERS, units=3)
+    assert lab.run().code == 0
+    for stage in ("fit", "draw", "check", "tell"):
+        assert lab.states(stage) == {"done": 3}
+    told = lab.rows(
+        "SELECT s.name, a.outcome, count(*) n FROM attempt a JOIN stage s ON s.id = a.stage GROUP BY 1, 2"
+    )
+    assert [tuple(row) for row in told] == [(s, "ok", 3) for s in ("check", "draw", "fit", "tell")]
+    assert lab.rows("SELECT count(*) FROM job")[0][0] <= 2, (
+        "no runner had to end before another one did the rest"
+    )

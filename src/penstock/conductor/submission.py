@@ -209,14 +209,17 @@ class Submitter:
         return show_key(json.loads(key), self.campaign.levels, self.campaign.formats)
 
     def add_followers(self, stage: Stage, batch: int, lines: Mapping[int, Line]) -> None:
-        """Let the followers (`with`) of these tasks run right after them, in the same worker."""
+        """Let the followers (`with`) of these tasks run right after them, in the same worker.
+
+        A task has one: of several that follow the same stage the others are given out when it is done.
+        """
         for follower in (s for s in self.graph.stages.values() if s.follows == stage.name):
             rows = tasks.states_of(self.ledger.db, self.graph.ids[follower.name], lines)
             units = self.scope.among(
                 self.ledger,
                 self.graph,
                 follower.name,
-                [u for u, row in rows.items() if row["state"] == "waiting"],
+                [u for u, row in rows.items() if row["state"] == "waiting" and "then" not in lines[u].data],
             )
             inputs: dict[int, Paths] = {unit: {stage.name: lines[unit].products} for unit in units}
             following = self.render(follower, units, inputs)
