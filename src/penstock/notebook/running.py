@@ -5,10 +5,11 @@ Whatever happens to the kernel, the work goes on; whoever runs the cell again se
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import NoReturn
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 
 from penstock import config
 from penstock.campaign import Campaign
@@ -49,20 +50,35 @@ def run(campaign: Campaign, units: Sequence[str], *, stage: str | None, stale: b
     if only_defined:
         raise Reached(campaign.root)
     display = Display()
-    if working := find_holder(campaign.root):
-        if has_definition(campaign):
-            return watch(campaign, display)
-        make_way(campaign, working)
-    options = [*units, *([f"--stage={stage}"] if stage else []), *(["--stale"] if stale else [])]
-    options += [f"--set={pair}" for pair in campaign.overrides]
-    display.begin(campaign.name)
-    try:
+    with interrupts() as is_pressed:
+        if working := find_holder(campaign.root):
+            if has_definition(campaign):
+                return watch(campaign, display, is_pressed)
+            make_way(campaign, working)
+        options = [*units, *([f"--stage={stage}"] if stage else []), *(["--stale"] if stale else [])]
+        options += [f"--set={pair}" for pair in campaign.overrides]
+        display.begin(campaign.name)
         started = start(campaign.root, "run", options)
-        if not started.has_begun() and started.process.returncode not in (0, 1):
+        if not started.has_begun(is_pressed) and started.process.returncode not in (0, 1):
             raise PenstockError(clean_log(started.said()).strip().splitlines()[-1])
-    except KeyboardInterrupt:
-        look_away(campaign)
-    return watch(campaign, display)
+        return watch(campaign, display, is_pressed)
+
+
+@contextmanager
+def interrupts() -> Generator[Callable[[], bool]]:
+    """Note interrupts, and raise them nowhere, so that two of them are as one; give whether there was one.
+
+    Only the main thread gets them; in another one nothing is changed.
+    """
+    pressed = list[int]()
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def has_definition(campaign: Campaign) -> bool:
@@ -80,30 +96,23 @@ def make_way(campaign: Campaign, working: Holder) -> None:
     stop(campaign.root, working, PATIENCE_S)
 
 
-def watch(campaign: Campaign, display: Display) -> Ending:
-    """Show the status until nobody is at work any more."""
+def watch(campaign: Campaign, display: Display, is_pressed: Callable[[], bool]) -> Ending:
+    """Show the status until nobody is at work any more; raises Detached after an interrupt."""
     began = time.time()
-    try:
-        while True:
-            at_work = find_holder(campaign.root)
-            with Ledger.open(campaign.root, readonly=True) as ledger:
-                display.show(status := Status.read(ledger))
-                if not at_work or is_idle(status, began):
-                    return Ending(*say_ending(ledger, stopped=False, allow_problems=False))
-            time.sleep(LOOK_S)
-    except KeyboardInterrupt:
-        look_away(campaign)
+    while not is_pressed():
+        at_work = find_holder(campaign.root)
+        with Ledger.open(campaign.root, readonly=True) as ledger:
+            display.show(status := Status.read(ledger))
+            if not at_work or is_idle(status, began):
+                return Ending(*say_ending(ledger, stopped=False, allow_problems=False))
+        time.sleep(LOOK_S)
+    raise Detached(
+        "no longer shown; the work goes on in the background: run the cell again to see it,"
+        f" or stop it with `penstock down -C {campaign.root}`"
+    )
 
 
 def is_idle(status: Status, since: float) -> bool:
     """Whether a conductor that goes on for ever has looked since then, and has nothing to do."""
     left = sum(stage.left for stage in status.stages)
     return (status.turned or 0.0) > since and not (left or status.jobs or status.settling)
-
-
-def look_away(campaign: Campaign) -> NoReturn:
-    """End the showing, not the work."""
-    raise Detached(
-        "no longer shown; the work goes on in the background: run the cell again to see it,"
-        f" or stop it with `penstock down -C {campaign.root}`"
-    ) from None

@@ -7,7 +7,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from penstock.ledger.hosts import lease
 from penstock.ledger.hosts.lease import Holder
 
 LOG = "conductor.log"  # in `.penstock`
+LOOK_S = 0.2
 PATIENCE_S = 30.0  # for the first turn, which may find millions of units
 
 
@@ -29,9 +30,11 @@ class Started(NamedTuple):
     log: Path
     began: int  # where in the log it begins
 
-    def has_begun(self) -> bool:
-        """Wait for the first turn; False when it ended before."""
-        readable, _, _ = select.select([self.news], [], [], PATIENCE_S)
+    def has_begun(self, is_left: Callable[[], bool] = lambda: False) -> bool:
+        """Wait for the first turn, unless nobody waits any more; False when it ended before."""
+        until, readable = time.monotonic() + PATIENCE_S, list[int]()
+        while not readable and time.monotonic() < until and not is_left():
+            readable, _, _ = select.select([self.news], [], [], LOOK_S)
         begun = not readable or os.read(self.news, 1) != b""
         os.close(self.news)
         if not begun:
