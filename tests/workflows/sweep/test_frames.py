@@ -95,4 +95,4 @@ def test_whole_numbers_beyond_64_bits_stay_exact_as_text(tmp_path: Path) -> None
 
 def test_a_library_that_is_not_installed_is_named_with_its_remedy() -> None:
     with pytest.raises(DefinitionError, match=r'pip install "penstock\[tables\]"'):
-        frames.need("a_library_that_nobody_has")
+        frames.need("a_library_that_nobody_has", "tables")
