@@ -28,6 +28,40 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+SHAPE = [  # the cluster that is pretended
+    click.option(
+        "--nodes", type=click.IntRange(1), default=4, show_default=True, help="Nodes of each cluster."
+    ),
+    click.option("--cores", type=click.IntRange(1), default=16, show_default=True, help="Cores of one node."),
+    click.option(
+        "--queue",
+        "queue_s",
+        type=DurationType(),
+        default="1min",
+        show_default=True,
+        metavar="TIME",
+        help="What half of the jobs wait at most, besides for a free node.",
+    ),
+    click.option(
+        "--spread",
+        type=click.FloatRange(0.0, 5.0),
+        default=0.5,
+        show_default=True,
+        help="The standard deviation of the logarithm of that wait.",
+    ),
+    click.option(
+        "--array-size",
+        type=click.IntRange(1),
+        default=1000,
+        show_default=True,
+        help="Elements of an array.",
+    ),
+    click.option(
+        "--submitted", type=click.IntRange(1), help="Elements that you may have there  [default: any]."
+    ),
+]
+
+
 def shape_options(command: F) -> F:
     """Add what is pretended of a cluster: the command gets `shape`."""
 
@@ -47,41 +81,7 @@ def shape_options(command: F) -> F:
         shape = Shape(nodes, cores, queue_s, spread, array_size, submitted)
         return command(*arguments, shape=shape, **others)
 
-    options = [
-        click.option(
-            "--nodes", type=click.IntRange(1), default=4, show_default=True, help="Nodes of each cluster."
-        ),
-        click.option(
-            "--cores", type=click.IntRange(1), default=16, show_default=True, help="Cores of one node."
-        ),
-        click.option(
-            "--queue",
-            "queue_s",
-            type=DurationType(),
-            default="1min",
-            show_default=True,
-            metavar="TIME",
-            help="What half of the jobs wait at most, besides for a free node.",
-        ),
-        click.option(
-            "--spread",
-            type=click.FloatRange(0.0, 5.0),
-            default=0.5,
-            show_default=True,
-            help="The standard deviation of the logarithm of that wait.",
-        ),
-        click.option(
-            "--array-size",
-            type=click.IntRange(1),
-            default=1000,
-            show_default=True,
-            help="Elements of an array.",
-        ),
-        click.option(
-            "--submitted", type=click.IntRange(1), help="Elements that you may have there  [default: any]."
-        ),
-    ]
-    return reduce(lambda made, option: option(made), reversed(options), cast(F, shaped))
+    return reduce(lambda made, option: option(made), reversed(SHAPE), cast(F, shaped))
 
 
 @click.command(

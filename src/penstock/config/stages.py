@@ -161,9 +161,7 @@ class _Stages:
             rules=rules(name, self.definition, self.places),
             ok_codes=tuple(table.ok_codes),
             success_log=table.success.log if table.success else None,
-            scratch=bool(table.scratch),
-            scratch_at=table.scratch if isinstance(table.scratch, str) else None,
-            copy_inputs=table.copy_inputs,
+            **_scratch(table),
             templates=table.templates,
             environment=table.environment,
             version=table.version,
@@ -349,6 +347,11 @@ def _resources(table: StageTable) -> Resources:
         asked.cpus, asked.memory, asked.walltime, *gpus(asked.gpus), asked.nodes, asked.tasks_per_node, asked.exclusive,
         asked.scratch_disk,
     )  # fmt: skip
+
+
+def _scratch(table: StageTable) -> dict[str, Any]:
+    at = table.scratch if isinstance(table.scratch, str) else None
+    return {"scratch": bool(table.scratch), "scratch_at": at, "copy_inputs": table.copy_inputs}
 
 
 def _allowance(written: RetryTable) -> Allowance:
