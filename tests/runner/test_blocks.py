@@ -1,6 +1,7 @@
 """Files that are continued where they were cut."""
 
 import errno
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.runner.blocks import TOGETHER, Wanted, draft_of, held, receive_all
+from penstock.runner.blocks import TOGETHER, Wanted, draft_of, held, receive_all, write_shown
 from penstock.runner.pace import BLOCK
 
 DATA = os.urandom(2 * BLOCK + 100)
@@ -131,3 +132,19 @@ def test_what_is_neither_here_nor_finished_has_to_be_asked_for_again(tmp_path: P
     with pytest.raises(FileNotFoundError):
         receive(path, DIGEST, BLOCK, [DATA[BLOCK:]])
     assert held(path, len(DATA), DIGEST) == 0
+
+
+def test_drafts_of_a_shown_file_go_with_the_next_unless_somebody_holds_them(tmp_path: Path) -> None:
+    page = tmp_path / "index.html"
+    left, kept = (Path(draft_of(str(page), digit * 64)) for digit in "ab")
+    others = [tmp_path / ".index.html.notes", tmp_path / f".other.html.{'a' * 16}"]
+    for path in (left, kept, *others):
+        path.write_bytes(b"half")
+    with kept.open("r+b") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        write_shown(str(page), b"whole")
+        assert not left.exists()
+        assert kept.exists()
+    write_shown(str(page), b"whole again")
+    assert sorted(tmp_path.iterdir()) == sorted([page, *others])
+    assert page.read_bytes() == b"whole again"

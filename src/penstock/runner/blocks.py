@@ -7,8 +7,9 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Callable, Dict, Generator, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from .files import CHUNK, make_folders, remove, sync_folder, write_all
@@ -84,9 +85,28 @@ def receive_all(
 
 
 def write_shown(path: str, data: bytes) -> None:
-    """Write a file that all may read; its draft is named by its bytes, so what a kill leaves the next one uses up."""
+    """Write a file that all may read; what a kill left of it, with these bytes or others, is used up or removed."""
     wanted = Wanted(path, len(data), hashlib.sha256(data).hexdigest(), 0o644, 0)
     receive_all([wanted], lambda _: [data], 0o755)
+    folder, name = os.path.split(path)
+    is_draft = re.compile(r"\.{}\.[0-9a-f]{{16}}".format(re.escape(name[:200]))).fullmatch
+    for other in filter(is_draft, os.listdir(folder or os.curdir)):
+        remove_unheld(os.path.join(folder, other))
+
+
+def remove_unheld(draft: str) -> None:
+    """Remove a draft that no process holds; where files cannot be locked, nobody knows, and it stays."""
+    try:
+        descriptor = os.open(draft, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), os.stat(draft)):
+                os.unlink(draft)
+    finally:
+        os.close(descriptor)
 
 
 def receive(file: Wanted, data: Iterable[bytes]) -> Draft:
