@@ -75,3 +75,15 @@ def test_a_wrong_definition_names_what_is_wrong(tmp_path: Path) -> None:
 def test_what_only_ipython_understands_is_translated(tmp_path: Path) -> None:
     done = run(write_notebook(tmp_path / "a.ipynb", "%config Completer.use_jedi = False", *CELLS))
     assert "cell 1 of a.ipynb fails: NameError: name 'get_ipython'" in done.stderr
+
+
+def test_a_folder_or_a_notebook_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    wrong = CELLS[2].replace("'x'", "'x', root='nowhere'")
+    done = run(write_notebook(tmp_path / "a.ipynb", *CELLS[:2], wrong, *CELLS[3:]))
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == f"penstock: there is no folder {tmp_path}/nowhere; make it, or correct the campaign's `root`\n"
+    )
+    done = run(tmp_path / "none.ipynb")
+    assert done.stderr == f"penstock: there is no notebook {tmp_path}/none.ipynb; correct its name\n"

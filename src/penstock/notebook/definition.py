@@ -12,6 +12,7 @@ from penstock.campaign import Campaign
 from penstock.config.draft import Draft
 from penstock.config.saved import save_draft
 from penstock.disk import write_file
+from penstock.errors import DefinitionError
 from penstock.ledger.stored import last_copy
 from penstock.notebook.gathering import FOLDER, gather
 from penstock.notebook.tracebacks import remember
@@ -24,8 +25,17 @@ def leave(draft: Draft, overrides: Sequence[str]) -> Campaign:
 
     Raises DefinitionError for what cannot travel, or is wrong.
     """
-    tables = {name: delivered(table, draft.root) for name, table in draft.tables.items()}
-    return config.load(save_draft(draft.root, tables), overrides, known=last_copy(draft.root))
+    if not draft.root.is_dir():
+        raise DefinitionError(f"there is no folder {draft.root}; make it, or correct the campaign's `root`")
+    try:
+        tables = {name: delivered(table, draft.root) for name, table in draft.tables.items()}
+        file = save_draft(draft.root, tables)
+    except OSError as error:
+        place, why = error.filename or draft.root, error.strerror or error
+        raise DefinitionError(
+            f"{place} cannot be written ({why}); make room, or name another folder as the campaign's `root`"
+        ) from error
+    return config.load(file, overrides, known=last_copy(draft.root))
 
 
 def delivered(value: Any, root: Path) -> Any:

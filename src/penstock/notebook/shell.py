@@ -15,7 +15,9 @@ RUN = "import sys; from penstock.notebook.script import main; sys.exit(main(*sys
 
 
 def is_notebook(text: str) -> bool:
-    """Whether this names a notebook or a script, and no unit."""
+    """Whether this names a notebook or a script, and no unit. Raises DefinitionError for a notebook that is not there."""
+    if text.endswith(".ipynb") and not Path(text).is_file():
+        raise DefinitionError(f"there is no notebook {text}; correct its name")
     return text.endswith(ENDS) and Path(text).is_file()
 
 
