@@ -8,6 +8,7 @@ from penstock.conductor import Conductor
 from penstock.conductor.scope import Only
 from penstock.conductor.staleness import AT_ONCE
 from penstock.config import load
+from penstock.ledger.units import ROOT
 
 DEFINITION = """
 [campaign]
@@ -162,3 +163,34 @@ def test_a_merge_does_not_wait_for_a_stale_member_that_cannot_be_redone(lab: Lab
     lab.define(MERGED.replace("edition = 1", "edition = 2"))
     lab.run(stale=True)
     assert lab.runs() == {"look-u1-1": 1, "look-u2-1": 1, "merge-1": 1, "look-u1-2": 1, "merge-2": 1}
+
+
+FAILING = MERGED.replace('"echo merge-$1 >> runs; ', '"echo merge-$1 >> runs; test $1 = 2 && ')
+
+
+def fail_the_merge(lab: Lab) -> None:
+    """Make two copies, look at them, and fail at merging; then change the definition, and retry."""
+    assert lab.define(FAILING, units=2).run().code == 1
+    lab.define(FAILING.replace("edition = 1", "edition = 2"))
+    lab.ask("retry", stage="merge", unit=ROOT)
+    (lab.root / "runs").write_text("")
+
+
+def test_what_was_never_made_waits_for_inputs_that_will_be_redone_first(lab: Lab) -> None:
+    fail_the_merge(lab)
+    assert lab.run(stale=True).code == 0
+    assert lab.read("runs").splitlines() == ["look-u1-2", "look-u2-2", "merge-2"]
+
+
+def test_what_was_never_made_does_not_wait_for_what_is_stale_and_stays_so(lab: Lab) -> None:
+    fail_the_merge(lab)
+    assert lab.run().code == 0
+    assert lab.runs() == {"merge-2": 1}
+
+
+def test_what_was_never_made_does_not_wait_for_what_cannot_be_redone(lab: Lab) -> None:
+    fail_the_merge(lab)
+    for stage in ("copy", "look"):
+        lab.ask("veto", stage=stage, unit=lab.unit("u2"), why="broken")
+    lab.run(stale=True)
+    assert lab.read("runs").splitlines() == ["look-u1-2", "merge-2"]

@@ -81,10 +81,28 @@ def redo_piece(
     whys = {row["unit"]: row["stale"] for row in rows}
     free = redoable(db, graph, stage, list(whys))
     among = scope.condition(graph)
-    held = awaiting(db, graph, stage, free, f"{which.waits_for} AND {among}") if free else set[int]()
+    held = awaiting(db, graph, stage, free, which.waits_for, among) if free else set[int]()
     moved = [unit for unit in free if unit not in held]
     make_ready(db, graph, stage, {unit: whys[unit] for unit in moved})
     return moved
+
+
+def too_early(ledger: Ledger, graph: Graph, scope: Scope, stage: str, which: Which) -> set[int]:
+    """Return the ready tasks of a stage that would read what is about to be redone."""
+    ups = [edge.up for edge in graph.upstreams[stage]]
+    if not any(
+        stale_counted(ledger, graph.ids[up]) and any_stale(ledger, graph.ids[up], which) for up in ups
+    ):
+        return set()
+    sql = "SELECT unit FROM task WHERE stage = ? AND state = 'ready' AND due IS NULL"
+    ready = [row[0] for row in ledger.db.execute(sql, (graph.ids[stage],))]
+    return awaiting(ledger.db, graph, stage, ready, which.waits_for, scope.condition(graph))
+
+
+def any_stale(ledger: Ledger, stage_id: int, which: Which) -> bool:
+    """Whether done tasks of a stage are to be redone before others."""
+    sql = f"SELECT 1 FROM task WHERE stage = ? AND state = 'done' AND {which.waits_for} LIMIT 1"
+    return ledger.db.execute(sql, (stage_id,)).fetchone() is not None
 
 
 def stale_pieces(

@@ -18,7 +18,7 @@ from penstock.conductor.outbound import LOT_BYTES
 from penstock.conductor.products import check_products
 from penstock.conductor.reconciling import Reconciler
 from penstock.conductor.slots import SlotSubmitter
-from penstock.conductor.staleness import EVERY, UNASKED, redo_backfill, redo_stale, retry_cancelled
+from penstock.conductor.staleness import EVERY, UNASKED, Which, redo_backfill, redo_stale, retry_cancelled
 from penstock.display import count
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger, jobs
@@ -75,6 +75,11 @@ class Crew:
             for name in self.sites_away()
             if (far := context.sites.cluster(name).far)
         ]
+
+    @property
+    def redone(self) -> Which:
+        """Which stale tasks are redone now, the backfill aside."""
+        return EVERY if self.redo else UNASKED
 
     def submitter(self, cluster: str) -> ArraySubmitter:
         """Return what submits to a cluster."""
@@ -222,7 +227,7 @@ def close(crew: Crew, turn: Turn) -> float:
 def redo(crew: Crew, turn: Turn) -> float:
     """Make stale tasks ready again where that was requested: all of them, or those marked for it."""
     scope = crew.context.scope
-    redo_stale(crew.ledger, crew.context.graph, scope, EVERY if crew.redo else UNASKED)
+    redo_stale(crew.ledger, crew.context.graph, scope, crew.redone)
     redo_backfill(crew.ledger, crew.context.graph, scope)
     return ALWAYS
 
@@ -231,6 +236,8 @@ def submit(crew: Crew, turn: Turn) -> float:
     """Submit what is ready."""
     crew.context.scope.refresh(crew.ledger, crew.context.graph)  # stages make new units, too
     wake(crew.ledger, crew.clock.now())
+    for submitter in (*crew.slots, *crew.arrays):
+        submitter.redone = crew.redone
     for array in crew.arrays:
         array.open_ended = turn.open_ended or crew.found.settles_at is not None
     turn.given += sum(slots.fill() for slots in crew.slots)

@@ -13,6 +13,7 @@ from penstock.campaign import Campaign, Stage
 from penstock.conductor.building import Building
 from penstock.conductor.context import Context
 from penstock.conductor.replacing import INPUT, Inputs
+from penstock.conductor.staleness import UNASKED, too_early
 from penstock.conductor.undigested import Undigested
 from penstock.display import count
 from penstock.errors import DefinitionError
@@ -66,6 +67,7 @@ class Submitter:
         self.scope, self.building = context.scope, Building(context)
         self.site_name, self.rendered = site, Rendered(context.campaign, view)
         self.undigested = Undigested(context, view)
+        self.redone = UNASKED  # which stale tasks are redone, before those that read them
         self.held = dict[str, str]()  # stage → the condition of `held_up`, for one look
         self.mine = {s.name for s in context.campaign.stages if context.sites.name_of(s) == site}
 
@@ -175,13 +177,15 @@ class Submitter:
             self.undigested.ask(stage.name, lines)
 
     def held_up(self, stage: Stage) -> str:
-        """Return the SQL condition for tasks of a stage that can run here: their inputs are not at another site.
+        """Return the SQL condition for tasks of a stage that can run here: their inputs stay, and are not at another site.
 
-        Those are asked home.
+        Those at another site are asked home.
         """
         if stage.name not in self.held:
             waiting = units_waiting(self.ledger.db, self.graph, stage.name, self.site_name, self.mine)
-            self.held[stage.name] = f"unit NOT IN ({', '.join(map(str, waiting))})" if waiting else "true"
+            early = too_early(self.ledger, self.graph, self.scope, stage.name, self.redone)
+            held = ", ".join(map(str, {*waiting, *early}))
+            self.held[stage.name] = f"unit NOT IN ({held})" if held else "true"
             if waiting:
                 with self.ledger.transaction() as db:
                     note_wanted(db, set[str]().union(*waiting.values()))
