@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,13 @@ class Shown:
 
 
 class Notebook:
-    """A kernel in a folder."""
+    """A kernel in a folder; `environment` is that of whoever starts it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] = os.environ) -> None:
         self.folder = folder
         self.manager: Any = KernelManager()
         environment = {
-            **os.environ,
+            **environment,
             "JUPYTER_RUNTIME_DIR": str(folder / ".jupyter"),
             "IPYTHONDIR": str(folder / ".ipython"),
         }
