@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from penstock.workflows.telescope.definition import Shape
 from penstock.workflows.telescope.init import write_campaign
 from penstock.workflows.telescope.settings import read_settings
 from penstock.workflows.telescope.training import place_of, train_model
+
+Runs = Iterable[tuple[int, int, str]]
 
 NIGHT = date(2020, 1, 17)
 RUNS = ((1804, 1, "DRS4"), (1805, 1, "PEDCALIB"), (1807, 2, "DATA"), (1808, 2, "DATA"))
@@ -37,27 +40,41 @@ def run_demo(folder: Path, say: Say, scheduler: str | None = None) -> None:
 
 def set_up(folder: Path, say: Say) -> None:
     """Write the definition, the tables and the raw events of the night, and train forests."""
-    write_campaign(folder, Shape(), cleaning=("standard", "cleaning.json"), model=("standard", "model.h5"))
-    runs = "".join(f"{run} {subruns} {kind}\n" for run, subruns, kind in RUNS)
-    sources = "".join(f'{run} "{name}" {ra} {dec}\n' for run, name, ra, dec in SOURCES)
-    (folder / "monitoring").mkdir()
-    for name, text in (("RunSummary", SUMMARY + runs), ("RunCatalog", CATALOGUE + sources)):
-        (folder / f"monitoring/{name}_{NIGHT:%Y%m%d}.ecsv").write_text(HEAD + text, encoding="utf-8")
-    say(f"wrote {folder}/penstock.toml and telescope.toml; making up the night {NIGHT}, and training forests")
-    simulate_night(folder / f"R0/{NIGHT:%Y%m%d}")
-    train_model(place_of(read_settings(folder), folder, None), events=TRAINED_ON, seed=1)
+    say(f"making up the night {NIGHT} in {folder}, and training forests")
+    make_night(folder)
     penstock(folder, "telescope", "plan", say=say)
 
 
-def simulate_night(folder: Path) -> None:
+def make_night(
+    folder: Path,
+    runs: Runs = RUNS,
+    sources: Iterable[tuple[int, str, float, float]] = SOURCES,
+    *,
+    events: Mapping[str, int] = EVENTS,
+    trained_on: int = TRAINED_ON,
+    shape: Shape | None = None,
+) -> None:
+    """Write a campaign of one night: its definition, its tables, raw events, `events` a subrun, and trained forests."""
+    cleaning, model = ("standard", "cleaning.json"), ("standard", "model.h5")
+    write_campaign(folder, shape or Shape(), cleaning=cleaning, model=model)
+    rows = "".join(f"{run} {subruns} {kind}\n" for run, subruns, kind in runs)
+    named = "".join(f'{run} "{name}" {ra} {dec}\n' for run, name, ra, dec in sources)
+    (folder / "monitoring").mkdir()
+    for name, text in (("RunSummary", SUMMARY + rows), ("RunCatalog", CATALOGUE + named)):
+        (folder / f"monitoring/{name}_{NIGHT:%Y%m%d}.ecsv").write_text(HEAD + text, encoding="utf-8")
+    simulate_night(folder / f"R0/{NIGHT:%Y%m%d}", runs, events)
+    train_model(place_of(read_settings(folder), folder, None), events=trained_on, seed=1)
+
+
+def simulate_night(folder: Path, runs: Runs, events: Mapping[str, int]) -> None:
     """Write the raw events of all runs."""
     from penstock.workflows.telescope.toy.simulator import Subrun, simulate
 
     folder.mkdir(parents=True)
-    for number, subruns, kind in RUNS:
+    for number, subruns, kind in runs:
         for subrun in range(subruns):
             path = folder / f"R0.Run{number:05d}.{subrun:04d}.h5"
-            simulate(path, Subrun(number, subrun, kind, events=EVENTS[kind]))
+            simulate(path, Subrun(number, subrun, kind, events=events[kind]))
 
 
 def penstock(folder: Path, *words: str, say: Say) -> None:
