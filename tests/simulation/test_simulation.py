@@ -113,6 +113,28 @@ def test_a_merge_comes_after_its_members(tmp_path: Path) -> None:
     assert course.states == {"done": 42}
 
 
+def test_what_runs_here_does_not_make_the_conductor_deaf_to_the_cluster(tmp_path: Path) -> None:
+    """A runner of this machine that waits for more work is there all the time; its short tasks take no longer, either."""
+    here = "".join(
+        f"""
+[stage.here{number}]
+each = "night"
+site = "local"
+{after}
+command = ["cp", "x", "{{product}}"]
+products = "here/{number}/{{night}}.txt"
+"""
+        for number, after in enumerate(['after = "copy"', 'after = "here0"', 'after = "here1"'])
+    )
+    looks = COPY.replace("stage.copy", "stage.look").replace("out/", "look/") + 'after = "copy"\n'
+    times_s = {"copy": 4.0, "look": 2.0, "here0": 0.1, "here1": 0.1, "here2": 0.1}
+    it = campaign(tmp_path, COPY + looks + here, 40)
+    [course] = ahead(it, Shape(1, 2, 0.0, 0.0), times_s=times_s).courses
+    assert course.states == {"done": 86}
+    assert course.finish_s < 40 * 6 / 2 * 1.2
+    assert course.ends_s["here2"] - course.ends_s["here0"] < 2.0
+
+
 def test_jobs_wait_in_the_queue(tmp_path: Path) -> None:
     wide = Shape(nodes=10, cores=4, queue_s=3600.0, spread=0.0)
     [course] = ahead(campaign(tmp_path), wide).courses

@@ -208,14 +208,13 @@ class Conductor:
         if not self._has_runners():
             self.clock.sleep(CLUSTER_LOOK_S)
             return
-        pause = waited = LOOK_S
+        pause, until = LOOK_S, min(until, self.clock.monotonic() + PATIENCE_S)
         self.clock.sleep(pause)
         collector = self.crew.collector
-        while waited < PATIENCE_S and not self.stopping and self.clock.monotonic() < until:
+        while not self.stopping and self.clock.monotonic() < until:
             if collector.any_new_events():
                 return
             self.clock.sleep(pause)
-            waited += pause
             pause = min(pause * 1.2, 0.02)
 
     def _has_runners(self) -> bool:

@@ -121,7 +121,9 @@ class ShapedSite(PretendSite):
         super().__init__(root, rule=rule, clock=clock, cores=cores, on_disk=False)
 
     def next_at(self) -> float:
-        """Return when the next task ends here."""
+        """Return when the next task ends here; what was just fed begins now."""
+        for token in self.runners:
+            self.work(token)
         return min(map(next_end, self.runners.values()), default=NEVER)
 
 
