@@ -32,6 +32,7 @@ LAYERS = (
     {"provenance"},  # where files come from
     {"closing"},  # what closes a group
     {"publishing"},  # what shows products to others
+    {"moving"},  # what takes them to their final folders
     {"record"},  # what may be read and asked
     {"notebook"},  # a campaign that is defined in cells
     {"build"},  # the Python API, which also runs

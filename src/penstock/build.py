@@ -59,8 +59,8 @@ class Campaign(Draft):
 
     `units` is what `files`, `table` or `function` give; `params` are shared by all stages; `sites` are the
     tables `[site.NAME]`, `notify` the tables `[notify.NAME]`, `close` the tables `[close.LEVEL]`, `publish` the tables
-    `[publish.NAME]`, `provenance` is the table of that name; `root` is the campaign's folder, that of the calling file by
-    default.
+    `[publish.NAME]`, `move` the tables `[move.NAME]`, `provenance` is the table of that name; `root` is the campaign's
+    folder, that of the calling file by default.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Campaign(Draft):
         notify: Mapping[str, Tables] | None = None,
         close: Mapping[str, Tables] | None = None,
         publish: Mapping[str, Tables] | None = None,
+        move: Mapping[str, Tables] | None = None,
         provenance: Tables | None = None,
         heartbeat: str | None = None,
         root: Path | str | None = None,
@@ -91,6 +92,7 @@ class Campaign(Draft):
             "notify": {channel: dict(keys) for channel, keys in (notify or {}).items()},
             "close": {level: dict(keys) for level, keys in (close or {}).items()},
             "publish": {name: dict(keys) for name, keys in (publish or {}).items()},
+            "move": {name: dict(keys) for name, keys in (move or {}).items()},
             "provenance": dict(provenance or {}),
             "stage": {},
         }

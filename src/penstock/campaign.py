@@ -16,6 +16,7 @@ Order = Literal["oldest", "newest"] | Expression
 Policy = Late
 
 MANIFESTS = ".published"  # the folder of manifests, in that of a publication
+OWN_FOLDERS = frozenset({MANIFESTS, ".penstock"})  # in which nobody's files are put
 DIGESTS = "2:"  # how digests of stages and of inputs begin that are made in the present way
 
 
@@ -325,7 +326,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Which products of a publication go where; `to` is a folder if it ends with a slash."""
+    """Which products of a publication, or a destination, go where; `to` is a folder if it ends with a slash."""
 
     stage: str
     product: str | None = None  # None: all of the stage
@@ -341,6 +342,15 @@ class Publication:
     level: int  # each group of it has a manifest of its own
     files: tuple[Shown, ...]
     site: str | None = None  # whose host has the folder; None: this machine
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where products go when their group is closed."""
+
+    name: str
+    to: str  # the folder, as people wrote it
+    files: tuple[Shown, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +374,7 @@ class Campaign:
     site: str = "local"  # of the stages that name none
     notify: Mapping[str, Channel] = field(default_factory=dict[str, Channel])
     publish: Mapping[str, Publication] = field(default_factory=dict[str, Publication])
+    move: Mapping[str, Destination] = field(default_factory=dict[str, Destination])
     provenance: Provenance = Provenance()
     heartbeat: str | None = None  # a file or URL that shows that turns are taken
     overrides: tuple[str, ...] = ()

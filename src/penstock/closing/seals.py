@@ -118,7 +118,7 @@ def _names(root: Path, folder: str) -> Iterator[str]:
         for name in names:
             path = Path(place, name)
             if not path.is_symlink():
-                yield str(path.relative_to(root))
+                yield str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def keep(seal: Path) -> Path:

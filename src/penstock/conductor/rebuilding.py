@@ -213,6 +213,7 @@ class Rebuilding:
         try:
             restoring.add_besides(self.db, old)
             taken = restoring.add_unpacked(self.db, old, self.tokens)
+            restoring.add_moves(self.db, old)
         except sqlite3.DatabaseError as error:
             self.rebuilt.lacks.append(f"the previous record cannot be read to its end ({error})")
             return

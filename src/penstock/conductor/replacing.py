@@ -8,7 +8,7 @@ from typing import Any
 
 from penstock.campaign import Campaign, FileSource, Product, Source, Stage
 from penstock.conductor.context import Context
-from penstock.config.collisions import as_written, head_of, named_files
+from penstock.config.collisions import as_written, head_of, moved_products, named_files
 from penstock.ledger.products import lying_at, replaceable
 from penstock.ledger.units import rows_of
 from penstock.sources.identities import Identity, identities, identity_of, real_folder
@@ -27,6 +27,11 @@ def products_among(context: Context, source: Source) -> frozenset[str]:
         for stage in campaign.stages
         if any(may_meet(product, source, campaign) for product in stage.products)
     }
+    suspects.update(
+        context.graph.ids[stage.name]
+        for _, stage, product in moved_products(campaign)
+        if may_meet(product, source, campaign)
+    )
     unfinished = "SELECT stage FROM tally WHERE unit = 1 AND n > 0 AND state <> 'done'"  # of these, others may lie there
     suspects.update(row[0] for row in context.ledger.db.execute(unfinished))
     return frozenset(rewritten(lying_at(context.ledger.db, suspects), source, campaign))

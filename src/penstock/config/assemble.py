@@ -15,6 +15,7 @@ from penstock.config.completeness import check_complete
 from penstock.config.digest import digest_stages
 from penstock.config.draft import Draft
 from penstock.config.models import Definition, SiteTable
+from penstock.config.moving import destinations_of
 from penstock.config.overrides import apply_overrides
 from penstock.config.places import Places, nearest
 from penstock.config.programs import assemble_programs, check_needs
@@ -55,6 +56,7 @@ def assemble(draft: Draft) -> Campaign:
         site=default,
         notify=channels_of(definition.notify),
         publish=publications_of(definition, stages, fields, places),
+        move=destinations_of(definition, stages, fields, places),
         provenance=provenance_of(definition.provenance),
         heartbeat=check_heartbeat(definition.campaign.heartbeat, places),
         overrides=tuple(draft.overrides),

@@ -18,16 +18,19 @@ class Kind(NamedTuple):
     """What a step is: its function, what it names, its products (`{to}` is their path without an end), and their folder."""
 
     function: str | None
-    names: str = ""  # "stage", "path", "publish", or nothing
+    names: str = ""  # "stage", "path", "publish", "move", or nothing
     products: Mapping[str, str] = {}
     folder: str = ""
     retry: Mapping[Any, Any] = {}  # as in `[stage.NAME]`
+    then: str = ""  # the step that goes with it, right after
 
 
 #: what may stand in `steps`
 STEPS: Mapping[str, Kind] = {
     "verify": Kind("penstock.closing.verifying:verify"),
     "merge": Kind(None, "stage"),  # a stage of the definition, which runs at this place
+    "move": Kind("penstock.moving.step:move", "move", {"moved": "{to}.json"}, "moved", then="clear"),
+    "clear": Kind("penstock.moving.step:clear", "move"),  # comes with each move
     "provenance": Kind(
         "penstock.closing.tracing:provenance", "path", {"document": "{to}.json"}, "provenance"
     ),
@@ -45,11 +48,13 @@ STEPS: Mapping[str, Kind] = {
     ),
 }
 FIRST, LAST = "verify", "seal"
+TABLES = ("publish", "move")  # what steps name that is a table of its own
+WRITTEN = [name for name in STEPS if name not in {kind.then for kind in STEPS.values()}]
 
 
 def stage_of(level: str, step: str, about: str) -> str:
     """Return the name of the stage that a step is: of those that may stand twice it says which."""
-    more = f"-{about}" if STEPS[step].names == "publish" else ""
+    more = f"-{about}" if STEPS[step].names in TABLES else ""
     return f"{PREFIX}{level}.{step}{more}"
 
 
@@ -113,6 +118,14 @@ def later(stage: StageTable, before: Sequence[str]) -> StageTable:
 
 def pairs(table: CloseTable) -> Iterator[tuple[str, str]]:
     """Yield the steps, each with what it names."""
+    for step, about in written(table):
+        yield step, about
+        if step in STEPS and STEPS[step].then:
+            yield STEPS[step].then, about
+
+
+def written(table: CloseTable) -> Iterator[tuple[str, str]]:
+    """Yield the steps that people wrote."""
     for step in table.steps:
         yield from step.items()
 
@@ -143,7 +156,7 @@ def products_of(step: str, about: str, level: str, fields: Fields) -> dict[str, 
     written = [
         f"{{{name}:{spec}}}" if (spec := fields.formats.get(name)) else f"{{{name}}}" for name in above
     ]
-    named = [about] if STEPS[step].names == "publish" else []
+    named = [about] if STEPS[step].names in TABLES else []
     own = "/".join([STEPS[step].folder, *named, level, *written])
     to = about if STEPS[step].names == "path" and about else own
     return {name: ProductTable(path=text.replace("{to}", to)) for name, text in STEPS[step].products.items()}
@@ -168,17 +181,18 @@ def check_level(level: str, fields: Fields, places: Places) -> int:
 def check_steps(level: str, definition: Definition, places: Places) -> None:
     """Refuse steps that are none, that stand twice or in no possible order, or that name what is not there."""
     keys: Keys = ("close", level, "steps")
-    steps = [*pairs(definition.close[level])]
+    steps = [*written(definition.close[level])]
     for step, about in steps:
-        if step not in STEPS:
-            raise places.error(keys, f"{step!r} is no step of a closing; {nearest(step, [*STEPS])}")
+        if step not in WRITTEN:
+            raise places.error(keys, f"{step!r} is no step of a closing; {nearest(step, WRITTEN)}")
         if about and not STEPS[step].names:
             raise places.error(keys, f"the step {step!r} names nothing; write it as a word")
         if STEPS[step].names == "stage":
             check_merge(about, level, definition, places)
-        if STEPS[step].names == "publish" and about not in definition.publish:
-            message = f"the step publish names a table, and there is no [publish.{about}]"
-            raise places.error(keys, f"{message}; {nearest(about, [*definition.publish])}")
+        tables = {"publish": definition.publish, "move": definition.move}.get(step, {})
+        if STEPS[step].names in TABLES and about not in tables:
+            message = f"the step {step} names a table, and there is no [{step}.{about}]"
+            raise places.error(keys, f"{message}; {nearest(about, [*tables])}")
     words = [
         stage_of("", step, about).removeprefix(f"{PREFIX}.") for step, about in steps if STEPS[step].function
     ]

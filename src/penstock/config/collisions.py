@@ -1,15 +1,18 @@
-"""A product is never an input: refused where patterns and links show that it would be one."""
+"""A product is never an input, wherever it is: refused where patterns and links show that it would be one."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from penstock.campaign import Campaign, FileSource, Product, Stage, TableSource
 from penstock.config.places import Places
+from penstock.errors import DefinitionError
 from penstock.units import Pattern, Placeholder
 
 #: type → two values that stand for all
@@ -31,6 +34,26 @@ def check_collisions(campaign: Campaign, places: Places) -> None:
             if why:
                 message = f"the product {product.path.text!r} of {stage.name!r} {why}"
                 raise places.error(("stage", stage.name, "products", product.name), message)
+    for name, stage, product in moved_products(campaign):
+        if why := why_found(product, stage, campaign):
+            message = f"what [move.{name}] puts at {product.path.text!r} {why}"
+            raise places.error(("move", name, "files"), message)
+
+
+def moved_products(campaign: Campaign) -> Iterator[tuple[str, Stage, Product]]:
+    """Yield the products of stages as they are called once they were moved."""
+    for name, table in campaign.move.items():
+        for shown in table.files:
+            stage = campaign.stage(shown.stage)
+            for product in stage.products:
+                if shown.product in (None, product.name):
+                    own = product.path.text.rstrip("/")
+                    to = own if shown.to is None else shown.to.text
+                    if not to or to.endswith("/"):
+                        to += own.rpartition("/")[2]
+                    path = os.path.join(os.path.expanduser(table.to), to)
+                    with suppress(DefinitionError):  # which has no one way to be read back
+                        yield name, stage, replace(product, path=Pattern.parse(path))
 
 
 def named_files(campaign: Campaign) -> Iterator[Path]:

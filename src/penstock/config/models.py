@@ -29,7 +29,7 @@ from penstock.config.fieldtypes import (
     wrapped,
 )
 from penstock.config.provenance import ProvenanceTable
-from penstock.config.publishtables import PublishTable
+from penstock.config.publishtables import MoveTable, PublishTable
 from penstock.config.sitetables import SiteTable
 from penstock.config.tables import Table
 
@@ -345,6 +345,9 @@ class Definition(Table):
     close: Annotated[dict[Name, CloseTable], Field(description="the end of a group, by level")] = {}
     publish: Annotated[
         dict[StageName, PublishTable], Field(description="products that others may see, by name")
+    ] = {}
+    move: Annotated[
+        dict[StageName, MoveTable], Field(description="where products go when their group is closed, by name")
     ] = {}
     provenance: Annotated[
         ProvenanceTable,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.campaign import MANIFESTS, Publication, Shown, Stage
+from penstock.campaign import Publication, Shown, Stage
 from penstock.config.closing import check_level, pairs
 from penstock.config.models import Definition
-from penstock.config.places import Keys, Places, nearest
+from penstock.config.places import Places, nearest
 from penstock.config.publishtables import PublishTable, ShownTable
-from penstock.config.sources import Fields, placed
-from penstock.units import Template, unknown_name
+from penstock.config.shown import shown
+from penstock.config.sources import Fields
 
 
 def publications_of(
@@ -23,7 +23,7 @@ def publications_of(
             name,
             table.to,
             level_of(name, definition, fields, places),
-            tuple(shown(name, one, known, fields, places) for one in table.files),
+            tuple(told(name, one, known, fields, places) for one in table.files),
             site_of(name, table, definition, places),
         )
         for name, table in definition.publish.items()
@@ -61,47 +61,10 @@ def level_of(name: str, definition: Definition, fields: Fields, places: Places) 
     return known.index(each)
 
 
-def shown(name: str, table: ShownTable, stages: dict[str, Stage], fields: Fields, places: Places) -> Shown:
-    """Return which products go where."""
-    keys: Keys = ("publish", name, "files")
-    if table.stage not in stages:
-        message = f"{name!r} publishes products of a stage {table.stage!r}, which is not there"
-        raise places.error(keys, f"{message}; {nearest(table.stage, [*stages])}")
-    stage = stages[table.stage]
-    if stage.closing and stage.closing.step in ("publish", "seal"):
-        raise places.error(
-            keys, f"{table.stage!r} runs when all else is published; name another step, or a stage"
-        )
-    known = [product.name for product in stage.products]
-    if table.product is not None and table.product not in known:
-        message = (
-            f"the stage {table.stage!r} has no product {table.product!r}; {nearest(table.product, known)}"
-        )
-        raise places.error(keys, message)
-    if table.product is None and not known:
-        raise places.error(keys, f"the stage {table.stage!r} has no products; name one that has")
-    return Shown(
-        table.stage,
-        table.product,
-        None if table.to is None else destination(table, stage, keys, fields, places),
-    )
-
-
-def destination(table: ShownTable, stage: Stage, keys: Keys, fields: Fields, places: Places) -> Template:
-    """Parse where products go; it stays in the folder, and names what the units of the stage have."""
-    text = str(table.to).removeprefix("./")
-    parts = text.removesuffix("/").split("/")
-    if text.startswith(("/", "~")) or ".." in parts or parts[0] == MANIFESTS or (not all(parts) and text):
-        raise places.error(
-            keys, f'{text!r} is no place below the folder; write one such as "pictures/{{night}}/"'
-        )
-    with placed(places, keys):
-        template = Template.parse(text, fields.time_specs)
-    for one in template.names:
-        if one not in fields.at(stage.level) and not fields.is_open(stage.level):
-            raise places.error(keys, unknown_name(one, sorted(fields.at(stage.level)), f"the place {text!r}"))
-    if stage.level and not template.names and not text.endswith("/"):
-        level = fields.levels[stage.level - 1]
-        message = f"every {level} of {stage.name!r} would be published as {text!r}; add {{{level}}}, or a slash at its end"
-        raise places.error(keys, message)
-    return template
+def told(name: str, table: ShownTable, stages: dict[str, Stage], fields: Fields, places: Places) -> Shown:
+    """Return which products go where; of a closing, those of steps that are over by then."""
+    stage = stages.get(table.stage)
+    if stage and stage.closing and stage.closing.step in ("publish", "seal"):
+        message = f"{table.stage!r} runs when all else is published; name another step, or a stage"
+        raise places.error(("publish", name, "files"), message)
+    return shown("publish", name, table, stages, fields, places)

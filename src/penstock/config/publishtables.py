@@ -1,4 +1,4 @@
-"""`[publish.NAME]` as people write it."""
+"""`[publish.NAME]` and `[move.NAME]` as people write them."""
 
 from typing import Annotated, Any, cast
 
@@ -9,7 +9,7 @@ from penstock.config.tables import Table
 
 
 class ShownTable(Table):
-    """Products that are published together."""
+    """Products that go to one place."""
 
     stage: Annotated[str, Field(description="the stage that makes them")]
     product: Annotated[Name | None, Field(description="which of its products [all]")] = None
@@ -45,3 +45,16 @@ class PublishTable(Table):
             description='the level whose groups have a manifest each, or "campaign" [that of its closing, else the coarsest]'
         ),
     ] = None
+
+
+class MoveTable(Table):
+    """`[move.NAME]`: which products go to their final folder when their group is closed."""
+
+    to: Annotated[
+        Line, Field(min_length=1, description="the folder, below the campaign's or anywhere on this machine")
+    ]
+    files: Annotated[
+        list[Annotated[ShownTable, wrapped("stage", str | ShownTable)]],
+        BeforeValidator(_list, json_schema_input_type=str | list[str | ShownTable]),
+        Field(min_length=1, description="which products: names of stages, or tables that say more"),
+    ]

@@ -121,9 +121,13 @@ def _members(db: sqlite3.Connection, group: int, level: int) -> str:
 
 def _by_file(db: sqlite3.Connection, root: Path, text: str) -> list[int]:
     """Look for a product, then for an input; the path may start at the campaign, here, or at /."""
+    from penstock.ledger.moved import present_paths
+
     paths = {text, text.removeprefix("./")}
+    paths.add(os.path.abspath(text))
     with suppress(ValueError):
         paths.add(str(Path(os.path.abspath(text)).relative_to(root)))
+    paths.update(present_paths(db, paths))
     marks = ", ".join("?" * len(paths))
     made = db.execute(f"SELECT unit FROM product WHERE path IN ({marks})", (*paths,)).fetchall()
     used = made or db.execute(

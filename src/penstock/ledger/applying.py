@@ -17,6 +17,7 @@ from penstock.ledger.contents import InputFiles
 from penstock.ledger.events import Chunk, Event, Task, by_stage, parse_events, why_of
 from penstock.ledger.inputs import digests_of
 from penstock.ledger.marks import is_whole, note_marked
+from penstock.ledger.moved import note_moved, read_moves
 from penstock.ledger.readiness import Touched, propagate
 from penstock.ledger.reopening import settle_closed
 from penstock.ledger.unitchanges import admit
@@ -254,7 +255,7 @@ class Applier:
         self.note_bad(life, [*void.values()], now)
 
     def after_ok(self, stage: str, good: Mapping[int, Event], now: float) -> None:
-        """Do what follows from a success: a follower's inputs are known only now, and an expander's children."""
+        """Do what follows from a success: a follower's inputs are known only now, an expander's children, where files are."""
         definition, number = self.graph.stages[stage], self.graph.ids[stage]
         if definition.follows and good:
             digests = digests_of(self.db, self.graph, stage, list(good))
@@ -265,6 +266,10 @@ class Applier:
         if definition.expands is not None:
             for unit, event in good.items():
                 self.expand(stage, unit, event, now)
+        if definition.closing and definition.closing.step == "move":
+            for unit, event in good.items():
+                path, _, digest, _ = event["products"]["moved"]
+                note_moved(self.db, (number, unit), read_moves(self.ledger.root / path, digest) or ())
 
     def free_followers(
         self, life: sqlite3.Row, stage: str, failed: Sequence[int], changed: defaultdict[str, set[int]]

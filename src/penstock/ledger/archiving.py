@@ -11,7 +11,8 @@ from penstock.display import count
 from penstock.graph import Graph
 from penstock.ledger import tasks
 from penstock.ledger.history import append_with, cause_of
-from penstock.ledger.readiness import RESTING, Touched, dependents
+from penstock.ledger.readers import dependents
+from penstock.ledger.readiness import RESTING, Touched
 from penstock.ledger.unitchanges import add_tasks, touch_groups
 from penstock.ledger.units import Values, under
 

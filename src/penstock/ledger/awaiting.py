@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from penstock.graph import Edge, Graph
 from penstock.ledger.closings import held_back
 from penstock.ledger.inputs import members_of
-from penstock.ledger.readiness import dependents, overruled, verdicts_of
+from penstock.ledger.readers import dependents
+from penstock.ledger.readiness import overruled, verdicts_of
 
 AT_ONCE = 500
 

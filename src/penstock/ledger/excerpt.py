@@ -13,6 +13,7 @@ EXCERPT = "record.json"  # its name in the archive
 FORMAT = 1
 
 _ABOVE = " UNION ".join(f"SELECT g{level} FROM mine" for level in range(1, 6))
+_MINE = "(SELECT DISTINCT stage, unit FROM attempt WHERE job = ?1) a"
 
 #: table → its rows that a job explains
 ROWS: Mapping[str, str] = {
@@ -26,7 +27,12 @@ ROWS: Mapping[str, str] = {
     ),
     "task": "SELECT t.* FROM (SELECT DISTINCT stage, unit FROM attempt WHERE job = ?1) a JOIN task t USING (stage, unit)",
     "product": (
-        "SELECT p.* FROM (SELECT DISTINCT stage, unit FROM attempt WHERE job = ?1) a JOIN product p USING (stage, unit)"
+        f"SELECT p.* FROM {_MINE} JOIN product p USING (stage, unit)"
+        f" UNION SELECT p.* FROM {_MINE} JOIN moved m USING (stage, unit) JOIN product p ON p.path = m.path"
+    ),
+    "moved": (
+        f"SELECT m.* FROM {_MINE} JOIN moved m USING (stage, unit)"
+        f" UNION SELECT m.* FROM {_MINE} JOIN product p USING (stage, unit) JOIN moved m ON m.path = p.path"
     ),
     "location": (
         "SELECT l.* FROM (SELECT DISTINCT stage, unit FROM attempt WHERE job = ?1) a JOIN product p USING (stage, unit)"

@@ -54,8 +54,8 @@ TABLES: Mapping[str, str] = {
         f" FROM task t {_OF.format('t')}"
     ),
     "products": (
-        "SELECT s.name AS stage, u.key AS unit, p.name, p.path, p.bytes, p.digest AS sha256, p.mtime_ns / 1e9 AS at"
-        f" FROM product p {_OF.format('p')} WHERE p.digest IS NOT NULL"
+        "SELECT s.name AS stage, u.key AS unit, p.name, p.path, p.bytes, p.digest AS sha256, p.mtime_ns / 1e9 AS at,"
+        f" m.declared FROM product p {_OF.format('p')} LEFT JOIN moved m ON m.path = p.path WHERE p.digest IS NOT NULL"
     ),
     "units": "SELECT key AS unit, level, origin, fields, fingerprint, at, gone, seen FROM unit WHERE level > 0",
     "requests": "SELECT id, at, by, action, target, applied, answer FROM request",

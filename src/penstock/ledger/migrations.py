@@ -8,7 +8,7 @@ from collections.abc import Callable
 from penstock.errors import Corrupt, LedgerError
 from penstock.ledger.files import REMEDY
 
-VERSION = 8
+VERSION = 9
 
 Step = Callable[[sqlite3.Connection], None]
 
@@ -200,6 +200,16 @@ def record_software(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE life ADD COLUMN software TEXT")
 
 
+def record_moves(db: sqlite3.Connection) -> None:
+    """Keep where products were made that are elsewhere since."""
+    db.execute(
+        "CREATE TABLE moved (path TEXT PRIMARY KEY, declared TEXT NOT NULL, stage INTEGER NOT NULL,"
+        " unit INTEGER NOT NULL, batch INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    db.execute("CREATE INDEX moved_declared ON moved (declared)")
+    db.execute("CREATE INDEX moved_by ON moved (stage, unit)")
+
+
 #: version → the step that leads from it to the next one
 STEPS: dict[int, Step] = {
     1: add_elements,
@@ -209,6 +219,7 @@ STEPS: dict[int, Step] = {
     5: add_notices,
     6: stand_for_years,
     7: record_software,
+    8: record_moves,
 }
 
 

@@ -33,16 +33,23 @@ def replaceable(db: sqlite3.Connection, stage_id: int, wanted: Mapping[str, int]
         (paths,),
     )
     own = {path for path, stage, unit, free in rows if free or (stage, unit) == (stage_id, wanted[path])}
+    elsewhere = db.execute(
+        "SELECT m.declared, p.unit FROM json_each(?) j CROSS JOIN moved m ON m.declared = j.value"
+        " CROSS JOIN product p ON p.path = m.path AND p.stage = ?",
+        (paths, stage_id),
+    )
+    own.update(path for path, unit in elsewhere if unit == wanted[path])
     sql = "SELECT f.path FROM json_each(?) j CROSS JOIN former f ON f.path = j.value"
     return own.union(row[0] for row in db.execute(sql, (paths,)))
 
 
 def lying_at(db: sqlite3.Connection, stages: Iterable[int]) -> Iterator[str]:
-    """Yield where products are, or will be: those of some stages, of removed ones, and former ones."""
+    """Yield where products are, were or will be: those of some stages, of removed ones, and former ones."""
+    of_stages = f"(p.stage IN (SELECT value FROM json_each(?1)) OR p.{OF_REMOVED})"
     sql = (
         "SELECT p.path FROM product p LEFT JOIN task t ON t.stage = p.stage AND t.unit = p.unit"
-        f" WHERE (p.stage IN (SELECT value FROM json_each(?)) OR p.{OF_REMOVED})"
-        " AND (p.owned OR t.state IN ('queued', 'running')) UNION SELECT path FROM former"
+        f" WHERE {of_stages} AND (p.owned OR t.state IN ('queued', 'running')) UNION SELECT path FROM former"
+        f" UNION SELECT m.declared FROM moved m CROSS JOIN product p ON p.path = m.path WHERE {of_stages}"
     )
     yield from (row[0] for row in db.execute(sql, (json.dumps(list(stages)),)))
 
@@ -95,11 +102,13 @@ def withdraw(db: sqlite3.Connection, stage_id: int, tasks: Mapping[int, Declared
     db.executemany(
         "INSERT INTO product (stage, unit, name, path) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (stage, unit, name) DO UPDATE SET path = excluded.path, bytes = NULL, digest = NULL,"
-        " mtime_ns = NULL, owned = CASE WHEN path = excluded.path THEN owned ELSE 0 END"
+        " mtime_ns = NULL, owned = CASE WHEN path = excluded.path THEN owned ELSE EXISTS (SELECT 1 FROM moved m"
+        " WHERE m.path = product.path AND m.declared = excluded.path) END"
         " WHERE path <> excluded.path OR EXISTS (SELECT 1 FROM location l WHERE l.path = product.path AND NOT l.home)",
         declared,
     )
     note_withdrawn(db, (path for *_, path in declared))
+    db.executemany("DELETE FROM moved WHERE path = ?", [(row[0],) for row in moved])
 
 
 def release(db: sqlite3.Connection, paths: Sequence[str]) -> None:

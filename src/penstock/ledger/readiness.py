@@ -14,6 +14,7 @@ from penstock.ledger import tasks
 from penstock.ledger.closings import closed_above, held_back
 from penstock.ledger.history import append_with
 from penstock.ledger.inputs import NOTHING, digests_of, inputs_of, members_of, seen_along, vanished_at
+from penstock.ledger.readers import awaiting_readers, dependents, read_before, read_now
 from penstock.ledger.rebasing import former_digests
 from penstock.ledger.tasks import KEPT, MEANWHILE, REDEFINED, chunks, doubtful_among
 from penstock.ledger.units import ROOT
@@ -47,6 +48,8 @@ def propagate(
     """
     touched = touched or Touched()
     touch_put_off(db, graph, changed, touched)
+    for stage, units in awaiting_readers(db, graph).items():
+        touched.add(stage, units)
     for stage in graph.stages:
         moved = set(changed.get(stage, ()))
         for units in chunks(touched.units.pop(stage, set()) | to_judge(db, graph, stage, moved)):
@@ -86,36 +89,6 @@ def any_stale(db: sqlite3.Connection, stage_id: int) -> bool:
     return db.execute(sql, (stage_id, ROOT)).fetchone() is not None
 
 
-def dependents(db: sqlite3.Connection, graph: Graph, edge: Edge, units: set[int]) -> set[int]:
-    """Return the units whose tasks downstream depend on these upstream units."""
-    level_up, level_down = graph.stages[edge.up].level, graph.stages[edge.down].level
-    if edge.kind == "same":
-        return units
-    if edge.kind == "finer" and level_down == 0:
-        return {ROOT}
-    found: set[int] = set()
-    for piece in chunks(units):
-        found.update(
-            row[0]
-            for row in db.execute(dependents_sql(graph, edge, level_up, level_down), (json.dumps(piece),))
-        )
-    return found
-
-
-def dependents_sql(graph: Graph, edge: Edge, level_up: int, level_down: int) -> str:
-    """Return the query for the units downstream of a list of units."""
-    if edge.kind == "finer":
-        return f"SELECT DISTINCT u.g{level_down} FROM json_each(?) j JOIN unit u ON u.id = j.value"
-    if edge.kind == "keyed":
-        up, down = graph.ids[edge.up], graph.ids[edge.down]
-        return (
-            "SELECT k.unit FROM json_each(?) j JOIN unit u ON u.id = j.value"
-            f" JOIN link k ON k.upstream = {up} AND k.key = u.key AND k.stage = {down}"
-        )
-    under = f"u.g{level_up} = j.value" if level_up else "j.value = 1"
-    return f"SELECT u.id FROM json_each(?) j JOIN unit u ON u.level = {level_down} AND {under}"
-
-
 def judge(
     db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int], reasons: Mapping[int, str]
 ) -> list[int]:
@@ -126,6 +99,7 @@ def judge(
     free = [u for u, row in resting.items() if u not in verdicts and row["state"] != "failed"]
     verdicts |= verdicts_of(db, graph, stage, free)
     verdicts |= held_back(db, graph, stage, [u for u in free if verdicts[u].state == "ready"])
+    verdicts |= still_read(db, graph, stage, [u for u in free if verdicts[u].state == "ready"])
     moves = [
         tasks.Move(unit, resting[unit]["state"], verdict.state, verdict.why)
         for unit, verdict in verdicts.items()
@@ -139,6 +113,15 @@ def judge(
     done = [unit for unit, row in rows.items() if row["state"] == "done"]
     redone = look_again(db, graph, stage, done, reasons)
     return [m.unit for m in moves if m.old != m.new] + redone
+
+
+def still_read(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> dict[int, Verdict]:
+    """Return what must not remove files yet that were moved: tasks read them that know only where they were."""
+    closing = graph.stages[stage].closing
+    if closing is None or closing.step != "clear":
+        return {}
+    whys = {unit: read_before(db, graph, stage.replace(".clear-", ".move-", 1), unit) for unit in units}
+    return {unit: Verdict("waiting", why) for unit, why in whys.items() if why}
 
 
 def overruled(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> dict[int, Verdict]:
@@ -279,16 +262,6 @@ def may_run(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[in
     return [
         unit for unit, verdict in verdicts_of(db, graph, stage, units).items() if verdict.state == "ready"
     ]
-
-
-def read_now(db: sqlite3.Connection, graph: Graph, stage: str, unit: int) -> bool:
-    """Whether a task that reads this one's products is queued or running."""
-    for edge in graph.downstreams[stage]:
-        for piece in chunks(dependents(db, graph, edge, {unit})):
-            rows = tasks.states_of(db, graph.ids[edge.down], piece).values()
-            if any(row["state"] in ("queued", "running") for row in rows):
-                return True
-    return False
 
 
 def verdicts_of(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence[int]) -> dict[int, Verdict]:

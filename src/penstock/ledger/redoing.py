@@ -13,7 +13,8 @@ from penstock.ledger import Ledger, tasks
 from penstock.ledger.closings import closed_above, say_group
 from penstock.ledger.history import append_with
 from penstock.ledger.products import ALTERED, marked
-from penstock.ledger.readiness import dependents, overruled
+from penstock.ledger.readers import dependents
+from penstock.ledger.readiness import overruled
 from penstock.ledger.reading.decided import archived_of
 from penstock.ledger.stored import stored_campaign
 from penstock.ledger.units import ROOT, Values, rows_of

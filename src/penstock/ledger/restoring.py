@@ -9,11 +9,12 @@ from typing import Any
 
 from penstock.campaign import Campaign
 from penstock.ledger import tasks
+from penstock.ledger.moved import Moved, forget_unmoved, note_moved
 from penstock.ledger.units import ROOT
 from penstock.units import canonical
 
 #: tables of an excerpt in the order in which they are filled
-ORDER = ("stage", "unit", "job", "life", "attempt", "task", "product", "location", "content", "veto")
+ORDER = ("stage", "unit", "job", "life", "attempt", "task", "product", "moved", "location", "content", "veto")
 
 #: tables of an old record that no archive has
 BESIDES = (
@@ -74,6 +75,13 @@ def add_unpacked(db: sqlite3.Connection, old: sqlite3.Connection, tokens: Iterab
     copy_rows(db, old, "product", f"SELECT * FROM product WHERE {made}")
     copy_rows(db, old, "task", f"SELECT * FROM task WHERE {made}")
     return copy_rows(db, old, "attempt", f"SELECT * FROM attempt WHERE {gone}")
+
+
+def add_moves(db: sqlite3.Connection, old: sqlite3.Connection) -> None:
+    """Bring in from an old record where products are that were moved, of those that are known as they were made."""
+    sql = "SELECT m.path, m.declared, m.stage, m.unit, p.bytes, p.digest FROM moved m JOIN product p ON p.path = m.path"
+    for path, declared, stage, unit, size, digest in old.execute(sql) if columns_of(old, "moved") else ():
+        note_moved(db, (stage, unit), [Moved(path, declared, size, digest)])
 
 
 def add_stages(db: sqlite3.Connection, campaign: Campaign, specs: Mapping[str, Any]) -> None:
@@ -154,5 +162,10 @@ def settle_states(db: sqlite3.Connection) -> None:
         " (SELECT digest FROM stage WHERE id = task.stage)",
         (tasks.REDEFINED,),
     )
+    made = "SELECT 1 FROM attempt a WHERE a.stage = product.stage AND a.unit = product.unit"
+    db.execute(
+        f"DELETE FROM product WHERE NOT EXISTS ({made})"
+    )  # of jobs that are not known, moved by one that is
+    forget_unmoved(db)
     epoch = db.execute("SELECT coalesce(max(epoch), 0) FROM job").fetchone()[0]
     db.execute("UPDATE lease SET epoch = max(epoch, ?)", (epoch,))

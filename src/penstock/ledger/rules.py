@@ -12,7 +12,8 @@ from penstock.decide import DECIDED, before_run
 from penstock.graph import Graph
 from penstock.ledger.evaluating import work_out
 from penstock.ledger.marks import count_as_done, unmark_tasks
-from penstock.ledger.readiness import RESTING, Touched, dependents
+from penstock.ledger.readers import dependents
+from penstock.ledger.readiness import RESTING, Touched
 from penstock.ledger.tasks import states_of
 from penstock.ledger.units import Values
 

@@ -91,6 +91,16 @@ CREATE TABLE product (
     PRIMARY KEY (stage, unit, name)
 ) WITHOUT ROWID;
 
+-- Products that a step of a closing moved: `product.path` is where one is, `declared` where its task makes it.
+CREATE TABLE moved (
+    path TEXT PRIMARY KEY,
+    declared TEXT NOT NULL,
+    stage INTEGER NOT NULL, unit INTEGER NOT NULL, -- the step
+    batch INTEGER NOT NULL              -- the newest one then: what is in a later batch knows where the product is
+) WITHOUT ROWID;
+CREATE INDEX moved_declared ON moved (declared);
+CREATE INDEX moved_by ON moved (stage, unit);
+
 -- Where products lay that no task of today makes.
 CREATE TABLE former (path TEXT PRIMARY KEY) WITHOUT ROWID;
 

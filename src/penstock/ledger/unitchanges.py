@@ -16,7 +16,8 @@ from penstock.ledger.history import Entry, append
 from penstock.ledger.inputs import leaves_vanished
 from penstock.ledger.order import rank_under
 from penstock.ledger.policies import obey
-from penstock.ledger.readiness import RESTING, Touched, candidates, dependents, propagate
+from penstock.ledger.readers import dependents
+from penstock.ledger.readiness import RESTING, Touched, candidates, propagate
 from penstock.ledger.rules import apply_rules
 from penstock.ledger.units import Change, Difference, Values, beneath, under
 from penstock.ledger.uses import Uses, write

@@ -9,7 +9,7 @@ from typing import Any
 from penstock.display import count, visible
 from penstock.graph import Edge
 from penstock.ledger import Ledger
-from penstock.ledger.readiness import dependents
+from penstock.ledger.readers import dependents
 from penstock.ledger.uses import Uses
 from penstock.provenance.files import Found, find_file
 from penstock.provenance.reading import Facts

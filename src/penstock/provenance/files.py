@@ -10,6 +10,7 @@ from pathlib import Path
 from penstock.display import show_bytes
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger
+from penstock.ledger.moved import present_paths
 from penstock.runner.digests import digest_file
 
 
@@ -53,11 +54,11 @@ def spellings(root: Path, text: str) -> list[str]:
 
 
 def product_at(ledger: Ledger, names: list[str]) -> Found | None:
-    """Return the product that has one of these paths and was made."""
+    """Return the product that has one of these paths, or had it before it was moved, and was made."""
     row = ledger.db.execute(
         "SELECT p.*, s.name AS stage_name FROM product p JOIN stage s ON s.id = p.stage WHERE p.digest IS NOT NULL"
         " AND p.path IN (SELECT value FROM json_each(?))",
-        (json.dumps(names),),
+        (json.dumps(present_paths(ledger.db, names)),),
     ).fetchone()
     if row is None:
         return None

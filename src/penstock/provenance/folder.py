@@ -79,7 +79,8 @@ def products_of(trace: Trace, root: Path) -> list[Entity]:
     """Return the products in a trace that are here, within the campaign's folder."""
     made = {link.subject for link in trace.of("wasGeneratedBy")}
     found = [entity for entity in trace.entities if entity.id in made and entity.path]
-    return [entity for entity in found if (root / str(entity.path)).exists()]
+    inside = [entity for entity in found if not os.path.isabs(str(entity.path))]
+    return [entity for entity in inside if (root / str(entity.path)).exists()]
 
 
 def take_in(entity: Entity, root: Path, folder: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from penstock.graph import Graph
 from penstock.ledger.inputs import members_of
-from penstock.ledger.readiness import dependents
+from penstock.ledger.readers import dependents
 
 Tasks = dict[str, set[int]]
 """Units by stage."""

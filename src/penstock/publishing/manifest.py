@@ -32,9 +32,17 @@ def name_of(campaign: str, publication: str, level: str, group: str) -> str:
     >>> name_of("sky", "web", "run", "2020-01-17/01807")
     '.published/sky/web/run/2020-01-17/01807'
     """
+    return "/".join([MANIFESTS, campaign, publication, *parts_of_group(level, group)])
+
+
+def parts_of_group(level: str, group: str) -> list[str]:
+    """Return the parts of a path for a group, by its level and label.
+
+    >>> parts_of_group("run", "2020-01-17/..")
+    ['run', '2020-01-17', '%2E%2E']
+    """
     parts = [level] if level == "campaign" else [level, *group.split("/")]
-    safe = [part if part.strip(".") else part.replace(".", "%2E") or "%" for part in parts]
-    return "/".join([MANIFESTS, campaign, publication, *safe])
+    return [part if part.strip(".") else part.replace(".", "%2E") or "%" for part in parts]
 
 
 def write_manifest(about: Mapping[str, str], entries: Iterable[Entry]) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from penstock.campaign import MANIFESTS, Campaign, Publication, Shown
+from penstock.campaign import OWN_FOLDERS, Campaign, Publication, Shown
 from penstock.display import Labels
 from penstock.errors import PenstockError
 from penstock.ledger import Ledger
@@ -19,10 +19,11 @@ from penstock.runner.digests import digest_parts, parts_of
 from penstock.runner.kinds import Odd
 
 PRODUCTS = (
-    "SELECT p.unit, p.name, p.path, p.bytes, p.digest, l.site FROM json_each(?) j"
+    "SELECT p.stage, p.unit, p.name, p.path, p.bytes, p.digest, p.mtime_ns, l.site, coalesce(m.declared, p.path) AS declared"
+    " FROM json_each(?) j"
     " CROSS JOIN product p ON p.stage = ? AND p.unit = j.value AND p.digest IS NOT NULL"
     " CROSS JOIN task t ON t.stage = p.stage AND t.unit = p.unit AND t.state = 'done'"
-    " LEFT JOIN location l ON l.path = p.path AND NOT l.home"
+    " LEFT JOIN location l ON l.path = p.path AND NOT l.home LEFT JOIN moved m ON m.path = p.path"
 )
 
 
@@ -104,14 +105,7 @@ def items_of(
     root: Path, shown: Shown, values: Mapping[str, object], product: sqlite3.Row
 ) -> Iterator[tuple[str, Item]]:
     """Yield the files of a product, with their paths there; links in one that is a folder are left out."""
-    path = product["path"]
-    if product["site"]:
-        raise PenstockError(
-            f"the product {path} is only at {product['site']}: bring it home with `penstock fetch --file '{path}'`"
-        )
-    to = path if shown.to is None else shown.to.render(values, in_path=True)
-    if not to or to.endswith("/"):
-        to += path.rpartition("/")[2]
+    path, to = product["path"], place_of(shown, values, product)
     if not (root / path).is_dir():
         yield to, Item(product["bytes"], product["digest"], root / path)
         return
@@ -126,6 +120,17 @@ def items_of(
             yield f"{to}/{part.name}", Item(part.size, part.digest, root / path / part.name)
 
 
+def place_of(shown: Shown, values: Mapping[str, object], product: sqlite3.Row) -> str:
+    """Return where in the folder a product goes; raises PenstockError if it is not here."""
+    path, declared = product["path"], product["declared"]
+    if product["site"]:
+        raise PenstockError(
+            f"the product {path} is only at {product['site']}: bring it home with `penstock fetch --file '{path}'`"
+        )
+    to = declared if shown.to is None else shown.to.render(values, in_path=True)
+    return f"{to}{declared.rpartition('/')[2]}" if not to or to.endswith("/") else to
+
+
 def not_as_recorded(path: str) -> PenstockError:
     """Return that a product changed since it was made."""
     return PenstockError(
@@ -134,28 +139,25 @@ def not_as_recorded(path: str) -> PenstockError:
     )
 
 
-def check_path(path: str, source: Path, taken: dict[str, Path]) -> None:
+def check_path(path: str, source: Path, taken: dict[str, Path], done: str = "published") -> None:
     """Refuse a path that leads out of the folder, that nobody could write down, or that another file has."""
-    parts = path.split("/")
-    if parts[0] == MANIFESTS or not {"", ".", ".."}.isdisjoint(parts):
-        raise PenstockError(f"{source} cannot be published as {path!r}: let `to` name another place for it")
+    if not {"", ".", "..", *OWN_FOLDERS}.isdisjoint(path.split("/")):
+        raise PenstockError(f"{source} cannot be {done} as {path!r}: let `to` name another place for it")
     try:
         path.encode()
     except UnicodeEncodeError:
-        raise PenstockError(f"{path!r} is no UTF-8 and cannot be published: rename it") from None
+        raise PenstockError(f"{path!r} is no UTF-8 and cannot be {done}: rename it") from None
     if (other := taken.setdefault(path, source)) != source:
-        raise PenstockError(
-            f"{other} and {source} would both be published as {path}: let `to` tell them apart"
-        )
+        raise PenstockError(f"{other} and {source} would both be {done} as {path}: let `to` tell them apart")
 
 
-def refuse_files_in_files(taken: Mapping[str, Path]) -> None:
+def refuse_files_in_files(taken: Mapping[str, Path], done: str = "published") -> None:
     """Refuse a path that would be a file, and a folder for another."""
     for path in taken:
         above = path.rpartition("/")[0]
         while above:
             if above in taken:
                 raise PenstockError(
-                    f"{taken[above]} would be published as {above}, which is the folder of {path}: let `to` tell them apart"
+                    f"{taken[above]} would be {done} as {above}, which is the folder of {path}: let `to` tell them apart"
                 )
             above = above.rpartition("/")[0]

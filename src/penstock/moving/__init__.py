@@ -1,0 +1,1 @@
+"""Taking products to their final folders when their group is closed."""
