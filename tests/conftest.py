@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,6 +22,11 @@ settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("random", deadline=None)
 settings.load_profile(os.environ.get("PENSTOCK_EXAMPLES", "same"))
 hear_signals()
+
+# A kill of a process, unlike one of a machine, does not ask for flushes: in memory these cost nothing.
+MEMORY, ROOM = "/dev/shm", 4 << 30
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 
 class Record:
@@ -181,10 +187,11 @@ def record(tmp_path: Path) -> Iterator[Record]:
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory if there is such: a kill of a process, unlike one of a machine, does not ask for flushes."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        yield Path(folder)
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system than `tmp_path`."""
+    for place in ("/dev/shm", "/var/tmp"):
+        if os.access(place, os.W_OK) and os.stat(place).st_dev != os.stat(tmp_path).st_dev:
+            with tempfile.TemporaryDirectory(dir=place) as folder:
+                yield Path(folder)
+            return
+    pytest.skip("there is no second file system")

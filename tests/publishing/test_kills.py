@@ -30,13 +30,13 @@ def changed(sky: Sky) -> None:
     sky.define(', { stage = "parts", to = "parts/{night}-{run}" }', "")
 
 
-def test_a_kill_at_any_step_is_made_good_by_the_next(done: Sky, memory: Path) -> None:
+def test_a_kill_at_any_step_is_made_good_by_the_next(done: Sky, tmp_path: Path) -> None:
     done.publish()
-    before = memory / "before"
+    before = tmp_path / "before"
     shutil.copytree(done.public, before)
     changed(done)
     done.publish()
-    whole, place = tree(done.public), memory / "web"
+    whole, place = tree(done.public), tmp_path / "web"
     done.define('to = "public"', f'to = "{place}"')
     step, code = 0, -1
     while code:

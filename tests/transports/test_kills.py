@@ -81,11 +81,11 @@ def killed_campaign(way: LocalTransport, copies: list[Copy], home: Path, *, step
     return code_of(start(work))
 
 
-def test_a_kill_at_any_step_leaves_nothing_that_is_wrong_and_the_next_goes_on(memory: Path) -> None:
+def test_a_kill_at_any_step_leaves_nothing_that_is_wrong_and_the_next_goes_on(tmp_path: Path) -> None:
     step, code = 0, -1
     while code:
         step += 1
-        folder = memory / str(step)
+        folder = tmp_path / str(step)
         folder.mkdir()
         way, home = LocalTransport(folder / "work"), folder / "home"
         copies = made(folder / "here", b"own", b"shared" * 300_000, b"")
@@ -105,9 +105,9 @@ def test_a_kill_at_any_step_leaves_nothing_that_is_wrong_and_the_next_goes_on(me
     assert step > 20
 
 
-def test_of_campaigns_that_come_and_go_none_loses_what_it_refers_to(memory: Path) -> None:
-    copies = made(memory / "here", b"own", b"shared" * 200_000, b"small")
-    way = LocalTransport(memory / "work")
+def test_of_campaigns_that_come_and_go_none_loses_what_it_refers_to(tmp_path: Path) -> None:
+    copies = made(tmp_path / "here", b"own", b"shared" * 200_000, b"small")
+    way = LocalTransport(tmp_path / "work")
     way.write({"x": b""})
 
     def come_and_go(name: str) -> None:
@@ -120,12 +120,12 @@ def test_of_campaigns_that_come_and_go_none_loses_what_it_refers_to(memory: Path
 
     children = [start(lambda n=n: come_and_go(f"campaign-{n}")) for n in range(CAMPAIGNS)]
     assert [code_of(child) for child in children] == [0] * CAMPAIGNS
-    assert [path.name for path in (memory / "work").iterdir()] == ["x"]
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["x"]
 
 
-def test_two_that_receive_the_same_file_at_once_both_have_it(memory: Path) -> None:
-    (copy,) = made(memory / "here", os.urandom(5 << 20))
-    way = LocalTransport(memory / "work")
+def test_two_that_receive_the_same_file_at_once_both_have_it(tmp_path: Path) -> None:
+    (copy,) = made(tmp_path / "here", os.urandom(5 << 20))
+    way = LocalTransport(tmp_path / "work")
     for _ in range(10):
         children = [start(lambda: way.send([copy])) for _ in range(3)]
         assert [code_of(child) for child in children] == [0] * 3

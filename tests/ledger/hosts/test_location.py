@@ -519,12 +519,12 @@ def killed_here(cluster: Cluster) -> None:
     ids=lambda f: f.__name__,
 )
 def test_a_kill_at_any_step_loses_nothing_in_silence(
-    memory: Path, prepare: Callable[[Cluster], None], kind: str
+    tmp_path: Path, prepare: Callable[[Cluster], None], kind: str
 ) -> None:
     step = ended = 0
     while not ended:
         step += 1
-        cluster = Cluster(memory / str(step))
+        cluster = Cluster(tmp_path / str(step))
         prepare(cluster)
         cluster.committed = {"before"} - {"before" * (prepare is no_baseline)}
         ended = work_until(cluster, step, kind)
