@@ -22,4 +22,6 @@ def test_the_demonstration_leads_a_night_from_raw_events_to_its_seal(tmp_path: P
     counts = [len(h5py.File(path)["events"]) for path in (merged, *parts)]
     assert counts[0] == sum(counts[1:]) > 200
     assert (root / "nights/20200117/datacheck.html").exists()
+    assert done.stdout.count("killed with kill -9 while the night 2020-01-17 was being closed") == 1
+    assert seal["seal"] == 1
     assert 'DATA      1808        2  "Mrk 421"  closed' in done.stdout
