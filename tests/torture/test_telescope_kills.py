@@ -24,6 +24,7 @@ from penstock.workflows.telescope.demo import make_night
 KILLS = int(os.environ.get("PENSTOCK_KILLS", "6"))
 RUNS = ((1804, 1, "DRS4"), (1805, 1, "PEDCALIB"), (1807, 2, "DATA"), (1808, 1, "DATA"))
 EVENTS = {"DRS4": 100, "PEDCALIB": 100, "DATA": 30}
+BLOWS = {"conductor": 3, "runner": 4, "everybody": 3}
 MADE = ("calibration", "dl1a", "dl1", "dl2", "muons", "datacheck", "nights")
 # Each blow may hit the same task again, however small the chance: here retries must not run out.
 RETRY = r"\g<0>\nretry = { lost = 100, error = 100, out_of_memory = 2 }"
@@ -32,7 +33,7 @@ RETRY = r"\g<0>\nretry = { lost = 100, error = 100, out_of_memory = 2 }"
 class Night(Torture):
     """A campaign of one night in `root`, and the blows that it gets: no task alone, since steps of a closing have few retries."""
 
-    blows_of = {"conductor": 3, "runner": 4, "everybody": 3}  # noqa: RUF012
+    blows_of = BLOWS
 
     def __init__(self, root: Path, kills: int) -> None:
         self.root, self.kills, self.random = root, kills, random.Random(SEED)

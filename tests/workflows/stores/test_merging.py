@@ -39,14 +39,15 @@ def members(folder, counts, **more):
 def test_all_rows_of_all_members_are_there_in_their_order(tmp_path_factory, counts):
     folder = tmp_path_factory.mktemp("run")
     made = members(folder, counts)
-    told = merge_events(made, folder / "whole.h5", varying=["subrun"])
+    more = {"members": len(made)}
+    told = merge_events(made, folder / "whole.h5", varying=["subrun"], attributes=more)
     events, muons = map(sum, zip(*counts, strict=True))
     assert told == {"/events": events, "/muons": muons}
     with h5py.File(folder / "whole.h5") as file:
         assert file["events/id"][()].tolist() == [*range(events)]
         images = [subrun for subrun, (number, _) in enumerate(counts) for _ in range(number)]
         assert file["events/image"][:, 1, 2].tolist() == images
-        assert dict(file.attrs) == {"software": "lab 1.0"}
+        assert dict(file.attrs) == {"software": "lab 1.0", **more}
         assert file["events"].attrs["window"].tolist() == [3, 5]
 
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,18 @@ def read_list(path: Path) -> list[Path]:
     return [Path(line) for line in lines if line]
 
 
-def merge_events(members: Sequence[Path], product: Path, *, varying: Collection[str] = ()) -> dict[str, int]:
+def merge_events(
+    members: Sequence[Path],
+    product: Path,
+    *,
+    varying: Collection[str] = (),
+    attributes: Mapping[str, Any] | None = None,
+) -> dict[str, int]:
     """Write the rows of all members, in their order, to `product`; return how many rows each group has.
 
     `varying` names the attributes that are of one member alone, such as the number of a subrun: they are left out. All
     others, of the file and of its groups, must agree: they say with which configuration and software it was made.
+    `attributes` are those of the whole file, such as how many members it has.
 
     Example: `merge_events(read_list(Path(sys.argv[1])), Path(sys.argv[2]), varying=["subrun_id"])`.
 
@@ -66,10 +74,11 @@ def merge_events(members: Sequence[Path], product: Path, *, varying: Collection[
     read = [look_at(path, frozenset(varying)) for path in members]
     for member in read[1:]:
         check_alike(read[0], member)
+    kept = {**read[0].attributes, **{("/", name): value for name, value in (attributes or {}).items()}}
     draft = product.with_name(f".{product.name}.{os.getpid()}.draft")
     try:
         with h5py.File(draft, "w", libver=FORMAT) as made:
-            for (group, name), value in sorted(read[0].attributes.items()):
+            for (group, name), value in sorted(kept.items(), key=itemgetter(0)):
                 made.require_group(group).attrs[name] = value
             join(made, read)
         with open(draft, "rb") as file:
