@@ -16,8 +16,9 @@ from penstock.config import load
 from penstock.errors import PenstockError
 from penstock.explain import find_units
 from penstock.ledger import Ledger
-from penstock.moving.step import bring
+from penstock.moving.step import bring, files_of, take_all_away
 from penstock.provenance.files import find_file
+from penstock.publishing import wanted
 
 OTHER = "2020-01-18"
 A = f"final/dl1/{NIGHT}/a.txt"
@@ -258,3 +259,67 @@ def test_who_reads_products_later_reads_them_where_they_are(closed: Moving) -> N
     (closed.root / "penstock.toml").write_text(text.replace("[close.night]", LATER + "[close.night]"))
     assert closed.run().code == 0
     assert (closed.root / "later.txt").read_text() == "17a17b17c18a18b18c"
+
+
+@pytest.fixture
+def cut(closed: Moving) -> Moving:
+    """The campaign as it is when the record has the new paths, and the old names are still there."""
+    with group_in(closed.root, "night", f'["{NIGHT}"]', ()) as group:
+        for one in files_of(group, "final"):
+            old, new = closed.root / one.old, closed.root / one.path
+            (shutil.copytree if new.is_dir() else os.link)(new, old)
+    return closed
+
+
+def taken_away(campaign: Moving) -> int:
+    with group_in(campaign.root, "night", f'["{NIGHT}"]', ()) as group:
+        return take_all_away(group, "final")
+
+
+def test_nothing_is_removed_while_what_was_moved_is_not_as_it_was(cut: Moving) -> None:
+    (cut.root / A).unlink()
+    (cut.root / A).write_text("17A")
+    with pytest.raises(PenstockError, match=f"{A} is not what was moved there: nothing is removed"):
+        taken_away(cut)
+    assert len(tree(cut.root / "copies")) == 3
+
+
+def test_what_came_to_the_old_place_since_is_named_and_stays(cut: Moving) -> None:
+    came = cut.root / f"copies/{NIGHT}/a.txt"
+    came.unlink()
+    came.write_text("of somebody")
+    with pytest.raises(PenstockError, match=f"copies/{NIGHT}/a.txt came after the products were moved"):
+        taken_away(cut)
+    assert tree(cut.root / "copies") == {f"{NIGHT}/a.txt": b"of somebody"}
+    came.unlink()
+    assert taken_away(cut) == 0
+
+
+def test_what_is_made_again_replaces_what_a_kill_left_at_the_old_place(cut: Moving) -> None:
+    cut.ask("reopen")
+    cut.made.write(f"data/{NIGHT}/a.txt", "another")
+    assert cut.run(stale=True).code == 0
+    assert (cut.root / f"copies/{NIGHT}/a.txt").read_text() == "another"
+    assert (cut.root / A).read_text() == "17a"
+
+
+def test_a_definition_that_names_another_folder_moves_it_on(closed: Moving) -> None:
+    closed.define('to = "final"', 'to = "archive"')
+    closed.ask("reopen")
+    closed.ask("close")
+    assert closed.run().code == 0
+    assert not (closed.root / A).exists()
+    assert (closed.root / A.replace("final", "archive")).read_text() == "17a"
+    assert f"final/dl1/{OTHER}/a.txt" in closed.paths()
+    with Ledger.open(closed.root, readonly=True) as ledger:
+        assert find_file(ledger, f"copies/{NIGHT}/a.txt").path == A.replace("final", "archive")
+
+
+def test_a_publication_calls_products_as_they_were_made(closed: Moving) -> None:
+    text = (closed.root / "penstock.toml").read_text()
+    (closed.root / "penstock.toml").write_text(text + '[publish.web]\nto = "public"\nfiles = ["copy"]\n')
+    campaign = load(closed.root)
+    with Ledger.open(closed.root, readonly=True) as ledger:
+        parts = wanted(ledger, campaign, campaign.publish["web"], [1]).parts
+    items = {path: str(item.source) for part in parts for path, item in part.items.items()}
+    assert items[f"copies/{NIGHT}/a.txt"] == str(closed.root / A)
