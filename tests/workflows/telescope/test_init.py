@@ -38,11 +38,30 @@ def stages(folder: Path, **shape: Any) -> dict[str, Any]:
         ),
         ({"gain_selection": False, "pedestal_ids": False, "deadline": "18:00 next day"}, set[str]()),
         ({"web": "gate:/www/datacheck"}, set[str]()),
+        ({"final": "/fefs/final"}, set[str]()),
         ({"scheduler": "slurm", "jobs": 100, "mail": ("ann@lab.example",)}, set[str]()),
     ],
 )
 def test_what_is_left_out_is_not_there(tmp_path: Path, shape: dict[str, Any], without: set[str]) -> None:
     assert stages(tmp_path, **shape).keys() == EVERY - without
+
+
+def test_what_is_last_goes_to_the_final_folder_but_for_what_programs_look_for(tmp_path: Path) -> None:
+    from penstock.config import load
+
+    write_campaign(tmp_path / "lst", Shape("lstchain", final="/fefs/final"))
+    write_campaign(tmp_path / "toy", Shape(final="final"))
+    write_campaign(tmp_path / "few", Shape("lstchain", final="final", dl1ab=False))
+    lst, toy, few = (load(tmp_path / name) for name in ("lst", "toy", "few"))
+    told = {name: [one.stage for one in move.files] for name, move in lst.move.items()}
+    assert told == {"run": ["merge_dl1", "dl1_to_dl2"], "night": ["night_check"]}
+    assert [one.stage for one in toy.move["run"].files] == [
+        "merge_dl1",
+        "merge_datacheck",
+        "merge_dl2",
+        "merge_muons",
+    ]
+    assert few.move == {}
 
 
 def test_dl2_is_made_of_runs_or_of_subruns(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ OF_SUBRUN = """A subrun: raw events to images, to parameters, to the numbers of 
 # docs/howto/retries.md."""
 OF_RUN_WISE = "A run, when all its subruns are done or vetoed."
 OF_CLOSING = "The end of a run, and of a night: docs/howto/closing.md."
+OF_FINAL = "Where the last products are, once all is well with them: docs/howto/moving.md."
 OF_WEB = "What others see of a night, once it is closed: docs/howto/publishing.md."
 OF_MAIL = "Who is told of failures, and of a night that is not closed by its hour: docs/howto/unattended.md."
 OF_SITE = "Where jobs run; docs/howto/clusters.md lists the keys: queue, partitions, set-up lines, limits."
@@ -52,6 +53,7 @@ class Shape:
     deadline: str | None = None
     mail: tuple[str, ...] = ()
     server: str = "localhost"
+    final: str | None = None  # the folder of what is kept of runs and nights, once they are closed
     web: str | None = None  # where data checks are shown: a folder, or HOST:FOLDER
     scheduler: str | None = None
     jobs: int | None = None  # subruns that are queued and running at once
@@ -96,11 +98,15 @@ def render_definition(name: str, shape: Shape) -> Iterator[str]:
         yield table("params", shape.programs.params)
     for stage, keys in _stages(shape).items():
         yield table(f"stage.{stage}", keys, note=NOTES.get(stage, ""))
-    yield table("close.run", {"steps": ["verify", "provenance", "seal"]}, note=OF_CLOSING)
+    moved = _moved(shape)
+    of_run, of_night = ([{"move": name}] if name in moved else [] for name in ("run", "night"))
+    yield table("close.run", {"steps": ["verify", *of_run, "provenance", "seal"]}, note=OF_CLOSING)
     merge = [{"merge": "night_check"}] if shape.dl1ab else []
     shown = [{"publish": "web"}] if shape.web else []
-    steps = ["verify", *merge, "provenance", *shown, {"seal": SEAL}]
+    steps = ["verify", *merge, *of_night, "provenance", *shown, {"seal": SEAL}]
     yield table("close.night", {"steps": steps, "not_before": shape.not_before, "deadline": shape.deadline})
+    for name, stages in moved.items():
+        yield table(f"move.{name}", {"to": shape.final, "files": stages}, note=OF_FINAL)
     if shape.web:
         yield from _web(shape, shape.web)
     if shape.mail:
@@ -108,6 +114,17 @@ def render_definition(name: str, shape: Shape) -> Iterator[str]:
         yield table("notify.mail", {**address, "on": ["failure", "recovery", "deadline"]}, note=OF_MAIL)
     if shape.scheduler:
         yield table(f"site.{shape.scheduler}", {"scheduler": shape.scheduler}, note=OF_SITE)
+
+
+def _moved(shape: Shape) -> dict[str, list[str]]:
+    """Give the stages whose products go to the final folder with a run, and with a night."""
+    made, stays = _structure(shape), {"night_check", *shape.programs.found_by_folder}
+    last = {"merge_dl1", "merge_muons", "merge_datacheck", "dl1_to_dl2" if shape.per_run else "merge_dl2"}
+    found = {
+        "run": [name for name in made if name in last - stays],
+        "night": [name for name in made if name == "night_check"],
+    }
+    return {name: stages for name, stages in found.items() if stages and shape.final}
 
 
 def _web(shape: Shape, place: str) -> Iterator[str]:

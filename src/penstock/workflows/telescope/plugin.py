@@ -70,6 +70,9 @@ DATE = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 @click.option("--mail", multiple=True, metavar="ADDRESS", help="Who is told; several are possible.")
 @click.option("--server", default="localhost", show_default=True, help="The mail server.")
 @click.option(
+    "--final", metavar="FOLDER", help="Take the last products of runs and nights there when these are closed."
+)
+@click.option(
     "--web", metavar="[HOST:]FOLDER", help="Show data checks and calibrations in this folder of a web server."
 )
 @click.option("--scheduler", metavar="NAME", help="Process on this cluster: slurm, lsf, … [on this machine].")

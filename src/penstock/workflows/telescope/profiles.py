@@ -35,10 +35,14 @@ class Profile:
         default_factory=lambda: {"with": "dl1ab"}
     )  # what the data check of a subrun waits for
     per_run: bool = False  # DL2 is made of the merged DL1 of a run
+    found_by_folder: frozenset[str] = (
+        frozenset()
+    )  # stages whose products programs look for in a folder, so that they stay in it
 
 
 LSTCHAIN = Profile(
     per_run=True,
+    found_by_folder=frozenset({"merge_muons", "merge_datacheck"}),
     params={
         "dl1a_config": "lstchain_standard_config.json",
         "dl2_config": "lstchain_standard_config.json",
