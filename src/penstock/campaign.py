@@ -322,6 +322,7 @@ class Provenance:
         default_factory=dict[str, tuple[str, ...]]
     )  # program → command that prints its version
     inputs: bool = True  # whether input files are digested where tasks run
+    configuration: tuple[str, ...] = ()  # patterns of the files that are kept: those that stages depend on
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def db() -> Iterator[sqlite3.Connection]:
 
 
 def test_every_version_so_far_has_its_old_schema_among_the_tests() -> None:
-    assert [int(path.stem) for path in sorted(OLD.glob("*.sql"))] == list(range(1, migrations.VERSION + 1))
+    assert sorted(int(path.stem) for path in OLD.glob("*.sql")) == list(range(1, migrations.VERSION + 1))
 
 
 def test_the_newest_schema_is_the_one_that_new_ledgers_have(db: sqlite3.Connection) -> None:

@@ -95,6 +95,32 @@ def test_a_crate_without_products_names_them_without_paths(items):
     assert len(merged[0]["sha256"]) == 64
 
 
+def test_configuration_is_as_it_was_when_the_products_were_made(tmp_path):
+    made = observe(tmp_path / "t", {1807: 2}, f'{DEFINED}configuration = "config/*"\n')
+    made.write("config/cleaning.json", '{"picture": 9}')
+    made.run()
+    with Ledger.open(made.root, readonly=True) as ledger:
+        folder = make(ledger, RUN, tmp_path / "crate", steps=True)
+    (copy,) = folder.glob("configuration/*/config/cleaning.json")
+    assert (copy.read_text(), check_crate(folder)) == ("{}", [])
+    parts = json.loads((folder / METADATA).read_text())["@graph"][1]["hasPart"]
+    assert {"@id": str(copy.relative_to(folder))} in parts
+
+
+def test_configuration_that_is_data_is_refused(tmp_path):
+    made = observe(tmp_path / "t", {1807: 1}, DEFINED)
+    made.write("config/cleaning.json", " " * 1_100_000)
+    made.write("penstock.toml", f'{DEFINED}configuration = "config/*"\n')
+    with pytest.raises(
+        DefinitionError, match=r"cleaning.json has 1.1 MB, and at most 1 MB of a file are kept"
+    ):
+        made.run()
+
+
+def test_no_configuration_is_kept_unless_somebody_says_which(record):
+    assert record.db.execute("SELECT count(*) FROM configuration").fetchone()[0] == 0
+
+
 def test_a_licence_is_demanded(ledger, tmp_path):
     with pytest.raises(DefinitionError, match="nobody but you can choose"):
         make(ledger, RUN, tmp_path / "crate")
@@ -120,10 +146,9 @@ def test_authors_are_those_of_the_definition(traced):
 @given(NAMES, NAMES, NAMES, NAMES)
 def test_any_name_can_be_in_a_crate(file, unit, host, campaign):
     made = trace_of(file, unit, host, campaign)
-    path = next(entity.path for entity in made.entities if entity.kind == "file")
-    known = {
-        item["@id"]: item for item in json.loads(write_crate(made, ABOUT, steps=True, held=[path]))["@graph"]
-    }
+    id, path = next((entity.id, entity.path) for entity in made.entities if entity.kind == "file")
+    graph = json.loads(write_crate(made, ABOUT, steps=True, held={id: path}))["@graph"]
+    known = {item["@id"]: item for item in graph}
     assert [fault for fault in check_references(known) if "leads to" in fault] == []
     assert path in {unquote(id) for id in known}
 

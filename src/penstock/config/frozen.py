@@ -187,6 +187,7 @@ _READERS: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
     Provenance: {
         "authors": tuple,
         "environment": tuple,
+        "configuration": tuple,
         "versions": lambda given: {name: tuple(argv) for name, argv in given.items()},
     },
     FunctionSource: {"derive": _expressions},

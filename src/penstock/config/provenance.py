@@ -56,6 +56,13 @@ class ProvenanceTable(Table):
         bool,
         Field(description="whether runners digest the input files of tasks, each once for a size and time"),
     ] = True
+    configuration: Annotated[
+        Texts,
+        Field(
+            description="files that stages depend on (`needs`, templates, code), or patterns of such, whose contents are"
+            " kept and copied into crates: they hold no secrets"
+        ),
+    ] = []
 
 
 def provenance_of(table: ProvenanceTable) -> Provenance:
@@ -69,4 +76,5 @@ def provenance_of(table: ProvenanceTable) -> Provenance:
         tuple(table.environment),
         versions,
         table.inputs,
+        tuple(table.configuration),
     )

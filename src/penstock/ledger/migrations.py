@@ -8,7 +8,7 @@ from collections.abc import Callable
 from penstock.errors import Corrupt, LedgerError
 from penstock.ledger.files import REMEDY
 
-VERSION = 9
+VERSION = 10
 
 Step = Callable[[sqlite3.Connection], None]
 
@@ -210,6 +210,11 @@ def record_moves(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX moved_by ON moved (stage, unit)")
 
 
+def keep_configuration(db: sqlite3.Connection) -> None:
+    """Keep files that stages depend on."""
+    db.execute("CREATE TABLE configuration (mark TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID")
+
+
 #: version → the step that leads from it to the next one
 STEPS: dict[int, Step] = {
     1: add_elements,
@@ -220,6 +225,7 @@ STEPS: dict[int, Step] = {
     6: stand_for_years,
     7: record_software,
     8: record_moves,
+    9: keep_configuration,
 }
 
 

@@ -12,6 +12,7 @@ from penstock.campaign import DIGESTS, Campaign, Stage
 from penstock.errors import DefinitionError
 from penstock.graph import Graph, build
 from penstock.ledger import Ledger, tasks
+from penstock.ledger.configuration import keep_configuration
 from penstock.ledger.evaluating import forget_topics
 from penstock.ledger.order import place_again
 from penstock.ledger.outbox import listen
@@ -52,6 +53,9 @@ def register(ledger: Ledger, campaign: Campaign, frozen: Mapping[str, Any], *, n
             rebase_inputs(db, graph)
             ledger.set_meta("digests", DIGESTS)
         write_copy(ledger, campaign, frozen, now)
+        keep_configuration(
+            db, campaign, {path: mark for s in campaign.stages for path, mark in s.code.items()}
+        )
         remove_missing(ledger, graph)
         listen(db, [(c.name, kind) for c in campaign.notify.values() for kind in c.on], now)
         if not known:

@@ -101,6 +101,9 @@ CREATE TABLE moved (
 CREATE INDEX moved_declared ON moved (declared);
 CREATE INDEX moved_by ON moved (stage, unit);
 
+-- Contents of files that stages depend on, as far as people want them kept.
+CREATE TABLE configuration (mark TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+
 -- Where products lay that no task of today makes.
 CREATE TABLE former (path TEXT PRIMARY KEY) WITHOUT ROWID;
 

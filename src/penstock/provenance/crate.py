@@ -36,12 +36,14 @@ _AUTHOR = re.compile(r"(.+?)\s*<(https?://[^\s<>]+)>")
 Item = dict[str, Any]
 
 
-def write_crate(trace: Trace, about: Provenance, *, steps: bool, held: Iterable[str] = ()) -> str:
-    """Return the metadata of a crate; `held` are the paths of products that are in it.
+def write_crate(
+    trace: Trace, about: Provenance, *, steps: bool, held: Mapping[str, str] | None = None
+) -> str:
+    """Return the metadata of a crate; `held` are the files that are in it: entity → path there.
 
     Raises DefinitionError if the campaign names no licence, or if nothing was made yet.
     """
-    crate = Crate(trace, about, steps=steps, held=frozenset(held))
+    crate = Crate(trace, about, steps=steps, held=held or {})
     graph = {"@context": CONTEXT, "@graph": crate.items()}
     return json.dumps(graph, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -74,7 +76,7 @@ def refs(ids: Iterable[str]) -> list[Item]:
 class Crate:
     """Turns a trace into the items of a crate."""
 
-    def __init__(self, trace: Trace, about: Provenance, *, steps: bool, held: frozenset[str]) -> None:
+    def __init__(self, trace: Trace, about: Provenance, *, steps: bool, held: Mapping[str, str]) -> None:
         if about.licence is None:
             raise DefinitionError(
                 "a crate needs a licence, which nobody but you can choose: add `licence` to [provenance] of the"
@@ -99,8 +101,8 @@ class Crate:
         """Return what a file is called in the crate: its path if it is there, else a name that leads nowhere."""
         if entity.kind == "collection":
             return members_name(entity)
-        if entity.path in self.held:
-            return identifier(entity.path) + ("/" if entity.kind == "folder" else "")
+        if name := self.held.get(entity.id):
+            return identifier(name) + ("/" if entity.kind == "folder" else "")
         return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, namespace(self.trace.campaign) + entity.id)}"
 
     def metadata(self) -> Item:

@@ -9,6 +9,7 @@ from pathlib import Path
 from penstock.disk import write_file
 from penstock.errors import DefinitionError, LedgerError
 from penstock.ledger import Ledger
+from penstock.ledger.configuration import kept_content
 from penstock.ledger.stored import stored_campaign
 from penstock.provenance.crate import METADATA, WORKFLOW, write_crate, write_definition
 from penstock.provenance.drawing import write_svg
@@ -21,6 +22,7 @@ from penstock.runner.files import remove
 from penstock.runner.trees import copy_tree
 
 CRATE = "ro-crate"
+CONFIGURATION = "configuration"  # folder of a crate
 
 #: format → the name of its file, and what writes it
 WRITERS: Mapping[str, tuple[str, Callable[[Trace], str]]] = {
@@ -56,11 +58,16 @@ def write_folder(
     if CRATE in forms:
         refuse_strange(folder, ledger.root)
         held = products_of(trace, ledger.root) if with_products else []
+        kept = kept_files(ledger, trace) if with_products else {}
+        names = {e.id: str(e.path) for e in held} | {id: name for id, (name, _) in kept.items()}
         about = stored_campaign(ledger).provenance
         texts[WORKFLOW] = write_definition(trace)
-        texts[METADATA] = write_crate(trace, about, steps=steps, held=[e.path for e in held if e.path])
+        texts[METADATA] = write_crate(trace, about, steps=steps, held=names)
         for entity in held:
             take_in(entity, ledger.root, folder)
+        for name, content in kept.values():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_file(folder / name, content)
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_file(folder / name, text.encode())
@@ -81,6 +88,20 @@ def products_of(trace: Trace, root: Path) -> list[Entity]:
     found = [entity for entity in trace.entities if entity.id in made and entity.path]
     inside = [entity for entity in found if not os.path.isabs(str(entity.path))]
     return [entity for entity in inside if (root / str(entity.path)).exists()]
+
+
+def kept_files(ledger: Ledger, trace: Trace) -> dict[str, tuple[str, bytes]]:
+    """Return the configuration that the record kept: entity → its name in a crate, and its content.
+
+    The name tells versions apart.
+    """
+    found: dict[str, tuple[str, bytes]] = {}
+    for entity in trace.entities:
+        mark = str(entity.details.get("digest", ""))
+        content = kept_content(ledger.db, mark) if mark and entity.path else None
+        if content is not None:
+            found[entity.id] = (f"{CONFIGURATION}/{mark[:12]}/{entity.path}", content)
+    return found
 
 
 def take_in(entity: Entity, root: Path, folder: Path) -> None:
