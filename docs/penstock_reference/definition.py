@@ -30,6 +30,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "partitions": sitetables.PartitionTable,
     "[program.NAME]": models.ProgramTable,
     "[close.LEVEL]": closetables.CloseTable,
+    "[move.NAME]": publishtables.MoveTable,
     "[publish.NAME]": publishtables.PublishTable,
     "files": publishtables.ShownTable,
     "[notify.NAME]": channels.ChannelTable,
