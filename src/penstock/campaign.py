@@ -204,6 +204,7 @@ class Stage:
     )  # file of the campaign that is run → digest
     programs: tuple[Program, ...] = ()  # those that its command names
     needs: tuple[str, ...] = ()  # files, folders and patterns that it reads without naming them
+    requires_python: str = ""  # which Python its function needs where it runs: ">=3.9", "==3.11"
     closing: Closing | None = None  # it is a step of a closing, which no [stage.NAME] says
     digest: str = ""
 

@@ -12,6 +12,7 @@ from typing import Any
 from penstock.campaign import Campaign, Stage
 from penstock.conductor.building import Building
 from penstock.conductor.context import Context
+from penstock.conductor.pythons import Pythons
 from penstock.conductor.replacing import INPUT, Inputs
 from penstock.conductor.staleness import UNASKED, too_early
 from penstock.conductor.undigested import Undigested
@@ -64,7 +65,7 @@ class Submitter:
         self.ledger, self.campaign, self.graph = context.ledger, context.campaign, context.graph
         self.clock, self.values, self.durations = context.clock, context.values, context.durations
         self.overwrite, self.inputs = context.overwrite, Inputs(context)
-        self.scope, self.building = context.scope, Building(context)
+        self.scope, self.building, self.pythons = context.scope, Building(context), Pythons(context)
         self.site_name, self.rendered = site, Rendered(context.campaign, view)
         self.undigested = Undigested(context, view)
         self.redone = UNASKED  # which stale tasks are redone, before those that read them
@@ -74,14 +75,15 @@ class Submitter:
     def in_line(self) -> list[Waiting]:
         """Return what may start at this site, in the order in which it does: new data before backfill, then by priority.
 
-        Of stages alike the later ones go first, so that what was begun is ended. Their programs are built.
+        Of stages alike the later ones go first, so that what was begun is ended. Their programs are built, and their
+        functions find a Python for them.
         """
         rows = self.ledger.db.execute(
             "SELECT s.name FROM stage s JOIN tally y ON y.stage = s.id AND y.unit = 1 AND y.state = 'ready' AND y.n > 0"
             " WHERE s.paused IS NULL AND NOT s.removed ORDER BY s.position DESC"
         )
         ready = [self.graph.stages[row[0]] for row in rows if row[0] in self.mine and self.scope.has(row[0])]
-        built = [stage for stage in ready if self.building.has_built(stage)]
+        built = [stage for stage in ready if self.pythons.fit(stage) and self.building.has_built(stage)]
         stages = sorted(built, key=lambda stage: -stage.priority)
         lanes = [lane for stage in stages for lane in self.lanes(stage) if lane.any(self.ledger.db)]
         return sorted(lanes, key=lambda lane: lane.behind)

@@ -311,6 +311,13 @@ class StageTable(Table):
         Texts,
         Field(description="files, folders and patterns of the campaign that it reads without naming them"),
     ] = []
+    requires_python: Annotated[
+        str | None,
+        Field(
+            pattern=r"^(>=|==)3\.\d{1,3}$",
+            description='which Python its function needs where it runs: ">=3.9", "==3.11" [any; of a cell: none older]',
+        ),
+    ] = None
     version: Annotated[str, Field(description="a new one makes finished tasks stale")] = ""
     site: Annotated[str | None, Field(description="the site where it runs [local]")] = None
 

@@ -168,6 +168,7 @@ class _Stages:
             site=self.site(name, table),
             programs=self.programs_of(name, command),
             needs=tuple(table.needs),
+            requires_python=table.requires_python or "",
         )
 
     def programs_of(self, name: str, command: Sequence[Template]) -> tuple[Program, ...]:
@@ -197,6 +198,9 @@ class _Stages:
             raise self.error(
                 name, "setup", f"`setup` of {name!r} goes with `python`; a command prepares itself"
             )
+        if table.requires_python and not table.python:
+            message = f"`requires_python` of {name!r} goes with `python`; remove it"
+            raise self.error(name, "requires_python", message)
         if table.fields and not table.python:
             message = f"`fields` of {name!r} goes with `python`; a command uses what it names"
             raise self.error(name, "fields", message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ from penstock.config.saved import save_draft
 from penstock.disk import write_file
 from penstock.errors import DefinitionError
 from penstock.ledger.stored import last_copy
-from penstock.notebook.gathering import FOLDER, gather
+from penstock.notebook.gathering import FOLDER, Module, gather
 from penstock.notebook.tracebacks import remember
 
 TYPES = {"i": "int", "u": "int", "f": "float"}  # of a table's columns; others are texts
@@ -46,14 +47,30 @@ def delivered(value: Any, root: Path) -> Any:
     table = {name: delivered(inner, root) for name, inner in given.items()}
     if has_frame(given):
         table["types"] = types_of(given["table"]) | table.get("types", {})
-    for name in [name for name, inner in given.items() if callable(inner)]:
-        module = gather(given[name])
+    functions = [name for name, inner in given.items() if callable(inner)]
+    if not functions:
+        return table
+    modules = [gather(given[name], given.get("pickled", ())) for name in functions]
+    for name, module in zip(functions, modules, strict=True):
         module.save(root)
         remember(module)
         table[name] = f"{FOLDER}.{module.name}:{given[name].__name__}"
         if module.files:
             table["needs"] = [*table.get("needs", ()), *(f"{FOLDER}/{file}" for file in module.files)]
+    if "each" in table:
+        table |= python_for(table, modules)
     return table
+
+
+def python_for(table: dict[str, Any], modules: Sequence[Module]) -> dict[str, str]:
+    """Return the Python that a stage needs: unless it says so, one as new as this; for what was pickled this very one."""
+    here = "{}.{}".format(*sys.version_info)
+    asked: Sequence[str] = table.pop("pickled", ())
+    if unused := [name for name in asked if not any(name in module.pickled for module in modules)]:
+        raise DefinitionError(
+            f"`pickled` has {unused[0]!r}, which {table['python'].rpartition(':')[2]!r} does not use; correct it"
+        )
+    return {"requires_python": f"=={here}" if asked else table.get("requires_python", f">={here}")}
 
 
 def has_frame(table: Mapping[str, Any]) -> bool:

@@ -11,16 +11,17 @@ import ast
 import hashlib
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from penstock.config.syntax import meaning_of
-from penstock.disk import write_file
+from penstock.disk import read_whole, write_file
 from penstock.errors import DefinitionError
 from penstock.notebook.cells import Typed, find_typed, is_typed, source_of
+from penstock.notebook.pickles import IMPORTS, READER, pickle_value
 from penstock.notebook.uses import Uses, uses_of
 from penstock.notebook.values import Unwritable, write
 
@@ -29,6 +30,7 @@ FOLDER = "penstock_cells"  # in the campaign's: modules that were made of cells,
 HEADER = '"""What the function {name!r} of a notebook needs, as penstock wrote it down."""\n'
 BETWEEN = "\n\n"
 FUTURE = "from __future__ import annotations"
+READ = "_unpickled"  # what reads pickles in a module
 
 
 class Origin(NamedTuple):
@@ -47,21 +49,25 @@ class Module(NamedTuple):
     text: str
     files: Mapping[str, bytes]
     origins: Sequence[Origin] = ()
+    pickled: frozenset[str] = frozenset()  # the names whose values are pickles
 
     def save(self, root: Path) -> None:
         """Write it into the campaign's folder, unless it is there."""
-        for name, content in {**self.files, f"{self.name}.py": self.text.encode()}.items():
-            if not (place := root / FOLDER / name).exists():
-                place.parent.mkdir(exist_ok=True)
-                write_file(place, content)
+        folder = root / FOLDER
+        folder.mkdir(exist_ok=True)
+        for name, content in self.files.items():
+            if read_whole(folder / name) != content:
+                write_file(folder / name, content)
+        if not (place := folder / f"{self.name}.py").exists():
+            write_file(place, self.text.encode())
 
 
-def gather(function: Callable[..., Any]) -> Module:
-    """Return the module for a typed function.
+def gather(function: Callable[..., Any], pickled: Collection[str] = ()) -> Module:
+    """Return the module for a typed function; values of the names in `pickled` go as pickles.
 
     Raises DefinitionError, which names what cannot travel and why.
     """
-    gathering = Gathering(function.__name__)
+    gathering = Gathering(function.__name__, frozenset(pickled))
     if not function.__name__.isidentifier():
         raise gathering.error("has no name; make it with `def`")
     gathering.add(function.__name__, function)
@@ -78,9 +84,10 @@ class Piece(NamedTuple):
 
 @dataclass
 class Gathering:
-    """Collects what a function needs; `name` is that function."""
+    """Collects what a function needs; `name` is that function, `pickled` are names of values that go as pickles."""
 
     name: str
+    pickled: frozenset[str] = frozenset()
     imports: set[str] = field(default_factory=set[str])
     values: dict[str, str] = field(default_factory=dict[str, str])
     files: dict[str, bytes] = field(default_factory=dict[str, bytes])
@@ -99,6 +106,8 @@ class Gathering:
             self.imports.add(import_of(name, value.__name__))
         elif is_typed(value):
             self.add_typed(name, value)
+        elif name in self.pickled:
+            self.add_pickled(name, value)
         elif (place := place_of(name, value)) is not None:
             self.imports.add(f"from {place[0]} import {aliased(place[1], name)}")
         else:
@@ -113,6 +122,20 @@ class Gathering:
         self.values[name] = written.text
         self.imports |= written.imports
         self.files |= written.files
+
+    def add_pickled(self, name: str, value: Any) -> None:
+        """Add a value as a pickle, and the classes and functions of cells that it is made of."""
+        try:
+            made = pickle_value(value, name)
+        except Unwritable as why:
+            raise self.error(f"uses {name!r}, which {why}") from None
+        self.imports.update(IMPORTS)
+        self.typed[READ] = Piece(READER, Uses((), frozenset(), frozenset()))
+        needed = frozenset([READ, *made.typed])
+        self.typed[name] = Piece(made.text, Uses((*made.typed,), needed, frozenset()))
+        self.files[made.file] = made.content
+        for used, meant in made.typed.items():
+            self.add(used, meant)
 
     def add_typed(self, name: str, value: Any) -> None:
         """Add a function or class as it was typed, and what it uses."""
@@ -168,7 +191,8 @@ class Gathering:
         text = BETWEEN.join([part for part in [*parts, *(piece.text for piece in pieces)] if part])
         digest = hashlib.sha256(meaning(text, self.files).encode()).hexdigest()[:12]
         text = f"{HEADER.format(name=self.name)}\n{text}"
-        return Module(f"{self.name}_{digest}", text, self.files, [*origins_in(text, pieces)])
+        origins = [*origins_in(text, pieces)]
+        return Module(f"{self.name}_{digest}", text, self.files, origins, self.pickled & self.seen.keys())
 
     def error(self, message: str) -> DefinitionError:
         """Return what is wrong with the function."""

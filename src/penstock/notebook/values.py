@@ -20,6 +20,10 @@ class Unwritable(Exception):
     """A value that does not travel, and why."""
 
 
+class Unpickled(Unwritable):
+    """A value that would travel as a pickle, which nobody asked for."""
+
+
 class Written(NamedTuple):
     """An expression, the imports that it needs, and files beside the module."""
 
@@ -37,7 +41,10 @@ def write(value: Any, name: str) -> Written:
     if is_array(value):
         return write_array(value, name)
     imports = set[str]()
-    text = literal(value, imports)
+    try:
+        text = literal(value, imports)
+    except Unpickled as why:
+        raise Unwritable(f"{why}, or let it go as a pickle with `pickled=[{name!r}]`") from None
     if len(text) > MOST_TEXT:
         raise Unwritable(
             f"has {len(text):,} characters when it is written down, and {MOST_TEXT:,} are the most"
@@ -64,7 +71,7 @@ def literal(value: Any, imports: set[str]) -> str:
         return repr(value)
     if hasattr(value, "dtype") and getattr(value, "shape", None) == () and hasattr(value, "item"):
         return scalar(value, imports)
-    raise Unwritable(why_not(value))
+    raise why_not(value)
 
 
 def listed(values: Any, imports: set[str]) -> str:
@@ -123,11 +130,17 @@ def write_array(value: Any, name: str) -> Written:
     return Written(f"numpy.load({where})", frozenset(["import numpy", "import pathlib"]), {file: content})
 
 
-def why_not(value: Any) -> str:
+def why_not(value: Any) -> Unwritable:
     """Say what a value is that does not travel, and what to do in place of that."""
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     if hasattr(value, "fileno") or hasattr(value, "acquire") or hasattr(value, "cursor"):
-        return f"is an open {kind}, which means nothing in another process; open it in the function"
+        return Unwritable(
+            f"is an open {kind}, which means nothing in another process; open it in the function"
+        )
     if hasattr(value, "to_parquet"):
-        return f"is a {kind}; write it to a file, name that in `needs`, and read it in the function"
-    return f"is a {kind}, which cannot be written down; make it in the function, or put it in a module"
+        return Unwritable(
+            f"is a {kind}; write it to a file, name that in `needs`, and read it in the function"
+        )
+    return Unpickled(
+        f"is a {kind}, which cannot be written down; make it in the function, put it in a module"
+    )

@@ -92,6 +92,7 @@ class Rehearsal(Conductor):
         for submitter in (*self.crew.slots, *self.crew.arrays):
             submitter.building.built.update(names)
             submitter.building.due.update(dict.fromkeys(names, NEVER))
+            submitter.pythons.fitting.update(stage.name for stage in self.campaign.stages)
         return self
 
 

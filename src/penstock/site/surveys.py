@@ -14,7 +14,7 @@ from penstock.campaign import Site
 from penstock.errors import SiteError
 from penstock.runner.build import read_survey
 from penstock.runner.survey import SAYS
-from penstock.site.script import setup_lines
+from penstock.site.script import contained, setup_lines
 from penstock.transports.protocol import Transport, at_home
 from penstock.transports.reply import Reply
 
@@ -67,7 +67,8 @@ def survey(
 def ask_python(site: Site, way: Transport, words: Sequence[str], within_s: float) -> dict[str, Any]:
     """Run the Python of a site; return what it tells. Raises SiteError."""
     python = str(at_home(Path(site.python), way)) if site.python else "python3"
-    lines = [*setup_lines(site.setup), f"exec {shlex.join([python, *words])}"]
+    argv = contained(site.container, [], [python, *words])
+    lines = [*setup_lines(site.setup), f"exec {shlex.join(argv)}"]
     reply = way.run(
         ["/bin/sh", "-c", "\n".join(lines)],
         cwd=Path("/"),
