@@ -174,6 +174,27 @@ def test_units_from_a_table_of_pandas(notebook: Notebook) -> None:
     assert notebook.run("campaign.results('double')['2']").value == "{'twice': 7.0, 'name': 'Mrk 421'}"
 
 
+def test_units_from_a_function_that_reads_an_array(notebook: Notebook) -> None:
+    notebook.run(
+        """
+        import numpy as np, penstock
+        first = np.array([3, 5])
+
+        def runs():
+            for number in first:
+                yield {"run": int(number)}
+
+        campaign = penstock.Campaign("made", levels=["run"], units=penstock.function(runs, types={"run": "int"}))
+
+        @campaign.stage(each="run")
+        def double(task):
+            return 2 * task.key[0]
+        """
+    )
+    assert notebook.run("campaign.run().code").value == "0"
+    assert notebook.run("campaign.results('double')['5']").value == "10"
+
+
 def test_new_units_are_worked_on_while_others_are_still_made(notebook: Notebook) -> None:
     notebook.run(
         """

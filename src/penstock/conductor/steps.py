@@ -19,6 +19,7 @@ from penstock.conductor.products import check_products
 from penstock.conductor.reconciling import Reconciler
 from penstock.conductor.slots import SlotSubmitter
 from penstock.conductor.staleness import EVERY, UNASKED, Which, redo_backfill, redo_stale, retry_cancelled
+from penstock.config.cells import remove_unnamed
 from penstock.display import count
 from penstock.errors import DefinitionError
 from penstock.ledger import Ledger, jobs
@@ -108,13 +109,20 @@ class Crew:
             one.slice_bytes = LOT_BYTES
 
     def leave(self) -> None:
-        """Leave nothing at sites that is not needed: of what was built, and of what travelled there."""
+        """Leave nothing that is not needed: of what was made of cells, of what was built, and of what travelled to sites."""
+        self.leave_cells()
         for slots in self.slots:
             slots.building.leave()
         for array in self.arrays:
             visit(self.context, array.site.name, array.building.leave, None)
         for inbound in self.inbound:
             visit(self.context, inbound.site, inbound.leave, None)
+
+    def leave_cells(self) -> None:
+        """Remove files made of a notebook's cells that no definition names, unless a job is out that may read them."""
+        if not jobs.open_jobs(self.ledger.db):
+            definitions = (row[0] for row in self.ledger.db.execute("SELECT text FROM definition"))
+            remove_unnamed(self.context.campaign.root, definitions, self.clock.now())
 
     def awaits_products(self) -> bool:
         """Whether products of tasks that are over are still to come home."""

@@ -14,6 +14,7 @@ from penstock.errors import DefinitionError
 from penstock.host import Process, this_process
 
 FILE = Path(".penstock", "notebook.json")
+CELLS = "penstock_cells"  # in the campaign's folder: modules that were made of cells, and what they read
 
 
 def save_draft(root: Path, tables: Mapping[str, Any]) -> Path:

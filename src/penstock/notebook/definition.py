@@ -11,11 +11,11 @@ from typing import Any, cast
 from penstock import config
 from penstock.campaign import Campaign
 from penstock.config.draft import Draft
-from penstock.config.saved import save_draft
+from penstock.config.saved import CELLS, save_draft
 from penstock.disk import write_file
 from penstock.errors import DefinitionError
 from penstock.ledger.stored import last_copy
-from penstock.notebook.gathering import FOLDER, Module, gather
+from penstock.notebook.gathering import Module, gather
 from penstock.notebook.tracebacks import remember
 
 TYPES = {"i": "int", "u": "int", "f": "float"}  # of a table's columns; others are texts
@@ -54,9 +54,9 @@ def delivered(value: Any, root: Path) -> Any:
     for name, module in zip(functions, modules, strict=True):
         module.save(root)
         remember(module)
-        table[name] = f"{FOLDER}.{module.name}:{given[name].__name__}"
-        if module.files:
-            table["needs"] = [*table.get("needs", ()), *(f"{FOLDER}/{file}" for file in module.files)]
+        table[name] = f"{CELLS}.{module.name}:{given[name].__name__}"
+        if module.files and "each" in table:  # a source is read here, where they are
+            table["needs"] = [*table.get("needs", ()), *(f"{CELLS}/{file}" for file in module.files)]
     if "each" in table:
         table |= python_for(table, modules)
     return table
@@ -87,7 +87,7 @@ def types_of(frame: Any) -> dict[str, str]:
 def save_frame(frame: Any, root: Path) -> str:
     """Write a table of units into the campaign's folder, and return its path there; its index is left out."""
     content = frame.to_csv(index=False).encode()
-    path = Path(FOLDER, f"units_{hashlib.sha256(content).hexdigest()[:12]}.csv")
-    (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    path = Path(CELLS, f"units_{hashlib.sha256(content).hexdigest()[:12]}.csv")
+    (root / CELLS).mkdir(parents=True, exist_ok=True)
     write_file(root / path, content)
     return str(path)

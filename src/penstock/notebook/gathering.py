@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from penstock.config.saved import CELLS
 from penstock.config.syntax import meaning_of
 from penstock.disk import read_whole, write_file
 from penstock.errors import DefinitionError
@@ -24,8 +26,6 @@ from penstock.notebook.cells import Typed, find_typed, is_typed, source_of
 from penstock.notebook.pickles import IMPORTS, READER, pickle_value
 from penstock.notebook.uses import Uses, uses_of
 from penstock.notebook.values import Unwritable, write
-
-FOLDER = "penstock_cells"  # in the campaign's: modules that were made of cells, and arrays
 
 HEADER = '"""What the function {name!r} of a notebook needs, as penstock wrote it down."""\n'
 BETWEEN = "\n\n"
@@ -52,14 +52,25 @@ class Module(NamedTuple):
     pickled: frozenset[str] = frozenset()  # the names whose values are pickles
 
     def save(self, root: Path) -> None:
-        """Write it into the campaign's folder, unless it is there."""
-        folder = root / FOLDER
+        """Write it into the campaign's folder, unless it is there; what is wanted again counts as new."""
+        folder = root / CELLS
         folder.mkdir(exist_ok=True)
         for name, content in self.files.items():
-            if read_whole(folder / name) != content:
+            if not is_renewed(folder / name) or read_whole(folder / name) != content:
                 write_file(folder / name, content)
-        if not (place := folder / f"{self.name}.py").exists():
+        if not is_renewed(place := folder / f"{self.name}.py"):
             write_file(place, self.text.encode())
+
+
+def is_renewed(file: Path) -> bool:
+    """Let a file be as of now, and return whether there is one; one of somebody else stays as it is."""
+    try:
+        os.utime(file)
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def gather(function: Callable[..., Any], pickled: Collection[str] = ()) -> Module:

@@ -7,9 +7,10 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from penstock.notebook.gathering import FOLDER, Module
+from penstock.config.saved import CELLS
+from penstock.notebook.gathering import Module
 
-FRAME = re.compile(rf'File "[^"]*{FOLDER}/(\w+)\.py", line (\d+)')
+FRAME = re.compile(rf'File "[^"]*{CELLS}/(\w+)\.py", line (\d+)')
 
 _modules: dict[str, Module] = {}  # of this kernel, by their names
 
