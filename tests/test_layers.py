@@ -24,6 +24,7 @@ LAYERS = (
     {"schedulers"},
     {"ledger"},
     {"site"},
+    {"pretended"},  # sites, clusters and runners that are none
     {"unattended"},  # what starts a conductor without a person
     {"status"},
     {"notify"},  # what tells people

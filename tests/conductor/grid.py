@@ -13,8 +13,8 @@ from penstock.ledger import Ledger
 from penstock.ledger.check import check_ledger
 from penstock.ledger.pauses import end_halts
 from penstock.ledger.requests import record
+from penstock.pretended.elements import PretendElement, PretendJob
 from penstock.testing import ManualClock, Outcome, PretendCluster, Rule, Run, make_campaign
-from penstock.testing.elements import PretendElement, PretendJob
 
 DAY = 86_400.0
 FRESH_S = 5.0  # between two conductors that take one turn each

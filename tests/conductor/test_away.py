@@ -13,9 +13,9 @@ from penstock.conductor import Conductor
 from penstock.explain import explain
 from penstock.ledger import Ledger
 from penstock.ledger.experience import Experience, absences, experience_of
+from penstock.pretended.way import CUT
 from penstock.status import Status
 from penstock.testing import Fault, ManualClock, PretendCluster, make_campaign
-from penstock.testing.way import CUT
 
 HOUR, DAY = 3600.0, 86_400.0
 TIMES = 1_000_000

@@ -14,9 +14,9 @@ from penstock.conductor.staleness import redo_stale
 from penstock.graph import build
 from penstock.ledger import Ledger
 from penstock.ledger.check import check_ledger
+from penstock.pretended.site import PretendSite
 from penstock.testing import ManualClock, Outcome, make_campaign
 from penstock.testing.campaigns import MadeCampaign
-from penstock.testing.site import PretendSite
 
 DEFINITION = """
 [campaign]

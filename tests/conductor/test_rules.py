@@ -11,10 +11,10 @@ from penstock.conductor import Conductor
 from penstock.graph import build
 from penstock.ledger import Ledger
 from penstock.ledger.check import check_ledger
+from penstock.pretended.outcomes import Run
 from penstock.record.asking import Question, ask
 from penstock.testing import ManualClock, Outcome, make_campaign
 from penstock.testing.campaigns import MadeCampaign
-from penstock.testing.outcomes import Run
 
 HEAD = """
 campaign = { name = "ruled", levels = ["run"] }

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.conductor.grid import COPY, Grid
 
 from penstock.conductor.steps import STEPS
+from penstock.pretended.elements import PretendElement, PretendJob
+from penstock.pretended.faults import ANSWERING, FILES, HISTORY, SUBMITTING, WAY
 from penstock.testing import ConductorKilled, Fault, Outcome, Run
-from penstock.testing.elements import PretendElement, PretendJob
-from penstock.testing.faults import ANSWERING, FILES, HISTORY, SUBMITTING, WAY
 
 STAGES = (
     COPY

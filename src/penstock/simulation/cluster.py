@@ -7,15 +7,15 @@ from pathlib import Path
 from random import Random
 
 from penstock.campaign import Site
+from penstock.pretended.clock import ManualClock
+from penstock.pretended.cluster import PretendCluster, PretendLogin
+from penstock.pretended.elements import PretendElement, PretendJob
+from penstock.pretended.outcomes import Outcome, Rule, Run
+from penstock.pretended.runner import PretendRunner
+from penstock.pretended.site import PretendSite
 from penstock.simulation.shape import Shape
 from penstock.simulation.timing import Timing
 from penstock.site import ClusterSite
-from penstock.testing.clock import ManualClock
-from penstock.testing.cluster import PretendCluster, PretendLogin
-from penstock.testing.elements import PretendElement, PretendJob
-from penstock.testing.outcomes import Outcome, Rule, Run
-from penstock.testing.runner import PretendRunner
-from penstock.testing.site import PretendSite
 
 NEVER = float("inf")
 

@@ -1,13 +1,13 @@
-"""Fakes for tests of penstock and of campaigns: a clock, a site without processes, campaigns in a folder."""
+"""For tests of penstock and of campaigns: campaigns in a folder, a clock set by hand, sites that are only pretended."""
 
+from penstock.pretended.clock import ManualClock
+from penstock.pretended.cluster import PretendCluster
+from penstock.pretended.eventfile import EventFile, LineFault
+from penstock.pretended.faults import ConductorKilled, Fault
+from penstock.pretended.outcomes import Outcome, Rule, Run, all_well, failing
+from penstock.pretended.runner import PretendRunner
+from penstock.pretended.site import PretendSite
 from penstock.testing.campaigns import MadeCampaign, make_campaign
-from penstock.testing.clock import ManualClock
-from penstock.testing.cluster import PretendCluster
-from penstock.testing.eventfile import EventFile, LineFault
-from penstock.testing.faults import ConductorKilled, Fault
-from penstock.testing.outcomes import Outcome, Rule, Run, all_well, failing
-from penstock.testing.runner import PretendRunner
-from penstock.testing.site import PretendSite
 
 __all__ = [
     "ConductorKilled",

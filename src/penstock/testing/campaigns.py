@@ -13,9 +13,9 @@ from penstock.campaign import Campaign
 from penstock.clock import Clock
 from penstock.conductor import Conductor, Ending
 from penstock.ledger import Ledger
-from penstock.testing.clock import ManualClock
-from penstock.testing.outcomes import Rule, all_well
-from penstock.testing.site import PretendSite
+from penstock.pretended.clock import ManualClock
+from penstock.pretended.outcomes import Rule, all_well
+from penstock.pretended.site import PretendSite
 
 AT_REST = 1_500_000_000  # seconds; input files are this old, so that they are at rest
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from penstock.pretended.clock import ManualClock
 from penstock.testing.campaigns import MadeCampaign
 from penstock.testing.campaigns import make_campaign as make_in
-from penstock.testing.clock import ManualClock
 
 Make = Callable[..., MadeCampaign]
 

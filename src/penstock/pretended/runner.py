@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from penstock.clock import Clock
-from penstock.testing.eventfile import EventFile
-from penstock.testing.outcomes import Outcome, Rule, Run
+from penstock.pretended.eventfile import EventFile
+from penstock.pretended.outcomes import Outcome, Rule, Run
 
 Line = dict[str, Any]
 TaskId = tuple[int, int]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
+from penstock.pretended.clock import ManualClock
+from penstock.pretended.elements import PretendElement, PretendJob
+from penstock.pretended.faults import ANSWERING, FITTING, NO_CONTACT, SPOIL, WITHOUT_CONTACT, Fault
+from penstock.pretended.slurmtext import config_text, history_text, queue_text
 from penstock.schedulers.text import expand_ranges
-from penstock.testing.clock import ManualClock
-from penstock.testing.elements import PretendElement, PretendJob
-from penstock.testing.faults import ANSWERING, FITTING, NO_CONTACT, SPOIL, WITHOUT_CONTACT, Fault
-from penstock.testing.slurmtext import config_text, history_text, queue_text
 from penstock.transports.reply import Reply
 
 LATE_ANSWER_S = 60.0

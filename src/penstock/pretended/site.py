@@ -11,13 +11,13 @@ from typing import Any
 from penstock.clock import Clock
 from penstock.hardware import Amounts, Node
 from penstock.ledger.excerpt import EXCERPT
+from penstock.pretended.clock import ManualClock
+from penstock.pretended.eventfile import EventFile, LineFault
+from penstock.pretended.outcomes import Outcome, Rule, all_well
+from penstock.pretended.runner import PretendRunner, TaskId
 from penstock.runner.files import pack_folder
 from penstock.site.evidence import misfits, unproven
 from penstock.site.protocols import Life, Task
-from penstock.testing.clock import ManualClock
-from penstock.testing.eventfile import EventFile, LineFault
-from penstock.testing.outcomes import Outcome, Rule, all_well
-from penstock.testing.runner import PretendRunner, TaskId
 from penstock.transports.protocol import AT_ONCE
 
 PLENTY = 1 << 60  # bytes of memory

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from penstock.errors import AuthNeeded, Unreachable
-from penstock.testing.faults import Fault
+from penstock.pretended.faults import Fault
 from penstock.transports.commands import Run
 from penstock.transports.local import LocalTransport
 from penstock.transports.protocol import Copy, Entry, Part

@@ -8,19 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from penstock.campaign import Site
+from penstock.pretended.clock import ManualClock
+from penstock.pretended.elements import Lives, PretendElement, PretendJob
+from penstock.pretended.eventfile import EventFile
+from penstock.pretended.faults import ConductorKilled, Fault
+from penstock.pretended.outcomes import Rule, all_well
+from penstock.pretended.runner import PretendRunner, TaskId
+from penstock.pretended.site import has_left
+from penstock.pretended.slurm import PretendSlurm
+from penstock.pretended.way import PretendWay
 from penstock.schedulers.model import Request
 from penstock.site import ClusterSite
 from penstock.site.cluster import folder_of
 from penstock.site.protocols import Task
-from penstock.testing.clock import ManualClock
-from penstock.testing.elements import Lives, PretendElement, PretendJob
-from penstock.testing.eventfile import EventFile
-from penstock.testing.faults import ConductorKilled, Fault
-from penstock.testing.outcomes import Rule, all_well
-from penstock.testing.runner import PretendRunner, TaskId
-from penstock.testing.site import has_left
-from penstock.testing.slurm import PretendSlurm
-from penstock.testing.way import PretendWay
 from penstock.transports.reply import Reply
 
 CLOCK_AHEAD_S = 3600.0

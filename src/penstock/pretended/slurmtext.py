@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
+from penstock.pretended.elements import PretendElement, PretendJob
 from penstock.schedulers.text import write_ranges
-from penstock.testing.elements import PretendElement, PretendJob
 
 HEADS = {"i": "JOBID", "j": "NAME", "T": "STATE", "S": "START_TIME", "N": "NODELIST", "r": "REASON"}
 

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from penstock.testing.eventfile import EventFile
-from penstock.testing.runner import PretendRunner
+from penstock.pretended.eventfile import EventFile
+from penstock.pretended.runner import PretendRunner
 
 DIRECTIVE = re.compile(r"^#SBATCH --([\w-]+)=?(.*)$", re.MULTILINE)
 ARRAY = re.compile(r"1-(\d+)(?:%(\d+))?")

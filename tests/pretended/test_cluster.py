@@ -9,10 +9,10 @@ import pytest
 
 from penstock.campaign import Site
 from penstock.errors import QueryFailed, SiteFull, SubmitRejected
+from penstock.pretended.faults import ANSWERING, FILES, HISTORY, SUBMITTING
 from penstock.schedulers.model import Known, Phase, Request
 from penstock.site import ClusterSite
 from penstock.testing import ConductorKilled, Fault, ManualClock, Outcome, PretendCluster, Rule, all_well
-from penstock.testing.faults import ANSWERING, FILES, HISTORY, SUBMITTING
 
 TOKEN = "pabcdefghij"
 HEAD = {"format": 1, "token": TOKEN, "feed": False, "walltime_s": 3000, "beat_s": 60, "idle_s": 0}
