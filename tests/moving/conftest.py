@@ -1,7 +1,10 @@
 """The campaign of two nights, whose closing moves its products to final folders."""
 
 import json
+import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,19 +57,42 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+def without_record(root: Path) -> None:
+    """Lose the record of a campaign."""
+    for file in (root / ".penstock").glob("ledger.sqlite*"):
+        file.unlink()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system than the campaign's."""
+    here = tmp_path.stat().st_dev
+    places = (place for place in ("/dev/shm", "/var/tmp", str(Path.home())) if os.access(place, os.W_OK))
+    other = next((place for place in places if os.stat(place).st_dev != here), None)
+    if other is None:
+        pytest.skip("there is only one file system that can be written to")
+    with tempfile.TemporaryDirectory(dir=other) as folder:
+        yield Path(folder)
+
+
 @pytest.fixture
 def moving(tmp_path: Path) -> Moving:
     return Moving(make_campaign(tmp_path / "nights", MOVING, FILES))
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The campaign with all its products, before anything closes it; not to be changed."""
+def make_all_but_close(folder: Path, files: dict[str, str]) -> Path:
+    """Make a campaign with all its products that nothing has closed yet."""
     head, closing = MOVING.split("[close.night]")
-    campaign = Moving(make_campaign(tmp_path_factory.mktemp("made") / "nights", head, FILES))
+    campaign = Moving(make_campaign(folder / "nights", head, files))
     assert campaign.run().code == 0
     (campaign.root / "penstock.toml").write_text(f"{head}[close.night]{closing}")
     return campaign.root
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The campaign with all its products, before anything closes it; not to be changed."""
+    return make_all_but_close(tmp_path_factory.mktemp("made"), FILES)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,10 @@
 
 import pytest
 from tests.closing.test_kills import Bench
-from tests.moving.conftest import MOVING, tree
+from tests.moving.conftest import MOVING, tree, without_record
+
+from penstock.conductor.rebuilding import rebuild
+from penstock.config import load
 
 WORKING = ("copies", "parts", "sums")
 
@@ -27,3 +30,13 @@ def test_a_kill_at_a_boundary_of_the_step_changes_nothing(
     bench.strike(whom, lambda: bench.has_come(f"close.night.{step}-final", state))
     bench.check()
     assert not [name for place in WORKING for name in tree(bench.root / place)]
+
+
+@pytest.mark.parametrize("step", ["move", "clear"])
+def test_a_record_that_is_lost_in_the_middle_of_a_move_is_made_anew(bench: Bench, step: str) -> None:
+    bench.reset()
+    bench.strike("everybody", lambda: bench.has_come(f"close.night.{step}-final", "running"))
+    without_record(bench.root)
+    rebuild(load(bench.root))
+    assert bench.command().wait() == 0
+    assert bench.made() == bench.whole

@@ -208,10 +208,12 @@ def test_a_rebuilt_record_knows_where_files_are(closed: Moving) -> None:
     assert faults(closed) == []
 
 
-def test_products_go_to_another_file_system_as_copies_with_their_times(moving: Moving, memory: Path) -> None:
-    moving.define('to = "final"', f'to = "{memory}"')
+def test_products_go_to_another_file_system_as_copies_with_their_times(
+    moving: Moving, elsewhere: Path
+) -> None:
+    moving.define('to = "final"', f'to = "{elsewhere}"')
     assert moving.run().code == 0
-    there = memory / f"dl1/{NIGHT}/a.txt"
+    there = elsewhere / f"dl1/{NIGHT}/a.txt"
     assert there.read_text() == "17a"
     assert str(there) in {str(path) for path in moving.paths()}
     assert faults(moving) == []
