@@ -16,10 +16,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import h5py
 import pytest
 from tests.torture.test_kills import SEED, Torture, kept_of
 
 from penstock.workflows.telescope.demo import make_night
+from penstock.workflows.telescope.toy.simulator import Subrun, simulate
 
 KILLS = int(os.environ.get("PENSTOCK_KILLS", "6"))
 RUNS = ((1804, 1, "DRS4"), (1805, 1, "PEDCALIB"), (1807, 2, "DATA"), (1808, 1, "DATA"))
@@ -64,6 +66,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A night that is to be processed, and one that was."""
     folder = tmp_path_factory.mktemp("undisturbed")
     make_night(folder / "lst1", RUNS, events=EVENTS, trained_on=300)
+    # run 1808: no ring, no flat field and no pedestal among its events
+    simulate(folder / "lst1/R0/20200117/R0.Run01808.0000.h5", Subrun(1808, 0, events=8, mix={"gamma": 1}))
     definition = folder / "lst1/penstock.toml"
     text = definition.read_text().replace("retry = { out_of_memory = { times = 2, scale = 2 } }\n", "")
     definition.write_text(re.sub(r"(?m)^\[stage\..*\]$", RETRY, text))
@@ -86,6 +90,8 @@ def test_a_night_that_is_killed_ends_with_the_same_bytes_and_one_seal(undisturbe
     whole, found = made_in(undisturbed / "lst1"), made_in(night.root)
     assert [name for name in {*whole, *found} if whole.get(name) != found.get(name)] == [], night.story()
     assert len(whole) > 30
+    with h5py.File(night.root / "muons/20200117/muons.Run01808.h5") as file:
+        assert file["events"].shape == (0,)
     seals = [path.name for path in (night.root / "closed/2020-01-17").iterdir()]
     assert sorted(seals) == ["NightFinished.json", "NightFinished.sha256"]
     seal = json.loads((night.root / "closed/2020-01-17/NightFinished.json").read_text())

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from tests.notify.servers import MailServer, make_certificate, served
 from tests.workflows.telescope.conftest import SMALL, SMALL_SOURCES, Site
 from tests.workflows.telescope.observatory import EVENING
 
@@ -123,6 +127,52 @@ def test_a_run_without_a_model_has_no_dl2_and_says_so(site: Site) -> None:
     assert "no model is chosen for its run" in site.penstock("why", f"{NIGHT}/1808", "--stage", "dl1_to_dl2")
     assert "run 1808: is not in RunCatalog_20200117.ecsv" in site.penstock("status")
     assert (rows(site)[1807]["DL2%"], rows(site)[1808]["DL1AB%"]) == (100, 100)
+
+
+def test_listed_nights_are_done_again_a_subrun_at_a_time_and_who_is_late_is_told_by_mail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with served(MailServer(certificate)) as server:
+        told = {"deadline": "18:00 next day", "mail": ("ann@lab.example",), "server": server.address}
+        site = Site(tmp_path, jobs=1, **told)
+        definition = site.root / "penstock.toml"
+        definition.write_text(
+            definition.read_text().replace('on = ["failure", "recovery", "deadline"]', 'on = ["deadline"]')
+        )
+        nights = site.root / "nights.txt"
+        nights.write_text("2020-01-19\n")
+        site.night()
+        site.raw(1807, 1, "fail\n")
+        site.night(EVENING + DAY, [(1810, 1, "DRS4")], ())
+        site.night(EVENING + 2 * DAY, [(1900, 2, "DATA")], [(1900, "Crab", 1.0, 2.0)])
+        site.penstock("run")
+        nights.write_text("2020-01-17\n2020-01-19\n")
+        site.penstock("run", code=1)
+    assert {path.name for path in (site.root / "closed").iterdir()} == {"2020-01-19"}
+    with closing(sqlite3.connect(site.root / ".penstock/ledger.sqlite")) as db:
+        went = db.execute(
+            "SELECT began, ended FROM attempt WHERE stage = (SELECT id FROM stage WHERE name = 'r0_to_dl1') ORDER BY 1"
+        ).fetchall()
+    assert len(went) == 6  # one of five was tried twice
+    assert all(ended <= begun for (_, ended), (begun, _) in pairwise(went))
+    texts = [mail.get_content() for mail in server.mails]
+    assert len(texts) == 1
+    assert "2020-01-17" in texts[0]
+    assert "18:00" in texts[0]
+
+
+def test_the_table_shows_other_telescopes_too(site: Site, tmp_path: Path) -> None:
+    other = Site(tmp_path / "other", telescope="LST2")
+    site.night()
+    other.night()
+    told = json.loads(site.penstock("telescope", "status", "--json", "--also", str(other.root)))
+    assert [each["telescope"] for each in told] == ["LST1", "LST2"]
+    assert {row["Tel"] for row in told[1]["sequences"]} == {"LST2"}
+    page = site.root / "nights.html"
+    site.penstock("telescope", "status", "--page", str(page), "--also", str(other.root))
+    assert page.read_text().count("<td>LST2</td>") == 3
 
 
 def test_old_histories_are_taken_over(site: Site, tmp_path: Path) -> None:
