@@ -29,7 +29,7 @@ make_venv() {
 
 install() {
     if command -v uv >/dev/null; then
-        VIRTUAL_ENV=$PWD/.venv uv pip install -q "$@"
+        VIRTUAL_ENV=$PWD/.venv uv pip install -q --compile-bytecode "$@"
     else
         .venv/bin/python -m pip install -q --disable-pip-version-check "$@"
     fi
