@@ -79,7 +79,7 @@ class Campaign(Draft):
         heartbeat: str | None = None,
         root: Path | str | None = None,
     ) -> None:
-        file, line = _caller()
+        file, line, around = _caller()
         tables: dict[str, Any] = {
             "campaign": {
                 "name": name,
@@ -96,7 +96,7 @@ class Campaign(Draft):
             "provenance": dict(provenance or {}),
             "stage": {},
         }
-        folder = Path(root).expanduser() if root is not None else file.parent if file else Path.cwd()
+        folder = Path(root).expanduser() if root is not None else around
         lines = {(key,): line for key in tables}
         super().__init__(tables, folder.absolute(), file, lines)
 
@@ -106,7 +106,7 @@ class Campaign(Draft):
         Over a function it makes a Python stage, named as the function is unless `name` is given:
         `@campaign.stage(each="file", products="x/{file}.npz")`. With `command` or `python` the call is all.
         """
-        _, line = _caller()
+        _, line, _ = _caller()
         if "command" in keys or "python" in keys:
             self._add(name, keys, line)
             return _already_added
@@ -212,10 +212,15 @@ def _already_added(target: Function) -> Function:
     raise DefinitionError(f"{target!r} is decorated with a stage that has a `command`; leave one of them out")
 
 
-def _caller() -> tuple[Path | None, int]:
-    """Return file and line of the definition that called this module."""
+def _caller() -> tuple[Path | None, int, Path]:
+    """Return file, line and folder of the definition that called this module; a cell is in no file."""
+    from penstock.notebook.cells import is_cell
+
     frame = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__") == __name__:
         frame = frame.f_back
     name = frame.f_globals.get("__file__") if frame else None
-    return Path(name).absolute() if name else None, frame.f_lineno if frame else 0
+    if frame is None or name is None:
+        return None, frame.f_lineno if frame else 0, Path.cwd()
+    file = Path(name).absolute()  # marimo has one around its cells
+    return None if is_cell(frame.f_code.co_filename) else file, frame.f_lineno, file.parent

@@ -59,3 +59,4 @@ def test_it_runs_from_the_shell(recorded: Path) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     with record.open(recorded) as opened:
         assert len(list(opened.results("loudest"))) == 3
+    assert (recorded / "ltas.png").read_bytes().startswith(b"\x89PNG")

@@ -94,7 +94,9 @@ def test_an_interrupt_ends_the_showing_only_and_the_cell_again_shows_the_work(no
     until(lambda: running(notebook.folder), "tasks run")
     notebook.interrupt()
     notebook.interrupt()
-    assert notebook.collect(sent).error.startswith("Detached: no longer shown; the work goes on")
+    shown = notebook.collect(sent)
+    assert shown.error.startswith("Detached: no longer shown; the work goes on")
+    assert len(shown.displays) == 1
     holder = find_holder(notebook.folder)
     assert holder
     sent = notebook.send("campaign.run().code")
@@ -172,6 +174,17 @@ def test_units_from_a_table_of_pandas(notebook: Notebook) -> None:
     )
     assert notebook.run("campaign.run().code").value == "0"
     assert notebook.run("campaign.results('double')['2']").value == "{'twice': 7.0, 'name': 'Mrk 421'}"
+
+
+def test_cells_that_have_a_file_around_them_as_those_of_marimo(notebook: Notebook) -> None:
+    notebook.run("__file__ = 'analysis.py'")
+    notebook.run(SETUP)
+    notebook.run("class Power:\n    def of(self, number):\n        return number**2")
+    for _ in range(2):
+        shown = notebook.run(SQUARE.replace('{"square": number**2}', '{"square": Power().of(number)}'))
+        assert shown.error == ""
+    assert notebook.run("campaign.run().code").value == "0"
+    assert notebook.run("campaign.results('square')['5']").value == "{'square': 25}"
 
 
 def test_units_from_a_function_that_reads_an_array(notebook: Notebook) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from html import escape
 from types import TracebackType
 from typing import Any, Self
 
@@ -63,7 +64,8 @@ class Ending:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """Return what notebooks show."""
-        return {"text/plain": "\n".join(map(visible, self.lines))}
+        lines = [visible(line) for line in self.lines]
+        return {"text/plain": "\n".join(lines), "text/html": "<br>".join(map(escape, lines))}
 
 
 class Conductor:

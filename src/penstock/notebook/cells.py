@@ -28,7 +28,11 @@ class Typed:
 def is_typed(value: Any) -> bool:
     """Whether a function or class is in no file that an import finds: typed at a prompt or in a notebook."""
     if isinstance(value, type):
-        return value.__module__ == "__main__" and not hasattr(sys.modules["__main__"], "__file__")
+        if value.__module__ != "__main__":
+            return False
+        return (
+            not hasattr(sys.modules["__main__"], "__file__") or find_class(value) is not None
+        )  # marimo has one
     if not isinstance(value, types.FunctionType) or value.__module__ != "__main__":
         return False
     return value.__code__.co_filename != value.__globals__.get("__file__")

@@ -13,7 +13,7 @@ from penstock.status import Status
 
 
 class Display:
-    """Shows a status; outside of IPython the last one alone."""
+    """Shows a status, in IPython and in marimo; elsewhere nothing."""
 
     def __init__(self) -> None:
         self._handle: Any = None
@@ -31,6 +31,9 @@ class Display:
             self._put(status)
 
     def _put(self, what: object) -> None:
+        if "marimo" in sys.modules and (marimo := import_module("marimo")).running_in_notebook():
+            marimo.output.replace(what)
+            return
         if "IPython" not in sys.modules:
             return
         display: Any = import_module("IPython.display").display
