@@ -12,6 +12,7 @@ from penstock.ledger.tasks import chunks
 from penstock.ledger.units import ROOT
 
 READ = "its files are still read where they were"  # how the reason begins of a step that waits for that
+AWAITING = "awaiting readers"  # in `meta`: some step does
 MOVED = (
     "SELECT s.name, p.unit, m.batch FROM moved m JOIN product p ON p.path = m.path JOIN stage s ON s.id = p.stage"
     " WHERE m.stage = ? AND m.unit = ?"
@@ -78,12 +79,22 @@ def read_before(db: sqlite3.Connection, graph: Graph, step: str, unit: int) -> s
     return None
 
 
+def note_awaiting(db: sqlite3.Connection) -> None:
+    """Note that a step waits for readers, so that nobody looks for such steps where there is none."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES (?, '')", (AWAITING,))
+
+
 def awaiting_readers(db: sqlite3.Connection, graph: Graph) -> dict[str, list[int]]:
     """Return the steps, with their groups, that wait for tasks to end that read products where they were."""
+    if not db.execute("SELECT 1 FROM meta WHERE name = ?", (AWAITING,)).fetchone():
+        return {}
     sql = "SELECT unit FROM task WHERE stage = ? AND state = 'waiting' AND substr(why, 1, ?) = ?"
     clearing = [
         name for name, stage in graph.stages.items() if stage.closing and stage.closing.step == "clear"
     ]
-    return {
+    found = {
         name: [row[0] for row in db.execute(sql, (graph.ids[name], len(READ), READ))] for name in clearing
     }
+    if not any(found.values()):
+        db.execute("DELETE FROM meta WHERE name = ?", (AWAITING,))
+    return found

@@ -14,7 +14,7 @@ from penstock.ledger import tasks
 from penstock.ledger.closings import closed_above, held_back
 from penstock.ledger.history import append_with
 from penstock.ledger.inputs import NOTHING, digests_of, inputs_of, members_of, seen_along, vanished_at
-from penstock.ledger.readers import awaiting_readers, dependents, read_before, read_now
+from penstock.ledger.readers import awaiting_readers, dependents, note_awaiting, read_before, read_now
 from penstock.ledger.rebasing import former_digests
 from penstock.ledger.tasks import KEPT, MEANWHILE, REDEFINED, chunks, doubtful_among
 from penstock.ledger.units import ROOT
@@ -121,6 +121,8 @@ def still_read(db: sqlite3.Connection, graph: Graph, stage: str, units: Sequence
     if closing is None or closing.step != "clear":
         return {}
     whys = {unit: read_before(db, graph, stage.replace(".clear-", ".move-", 1), unit) for unit in units}
+    if any(whys.values()):
+        note_awaiting(db)
     return {unit: Verdict("waiting", why) for unit, why in whys.items() if why}
 
 
