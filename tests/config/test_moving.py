@@ -7,6 +7,8 @@ from tests.config.test_closing import STAGES, waits
 
 from penstock.campaign import Campaign
 from penstock.config import from_json, to_json
+from penstock.config.collisions import check_collisions
+from penstock.config.places import Places
 from penstock.errors import DefinitionError
 
 Define = Callable[..., Campaign]
@@ -62,3 +64,21 @@ def test_what_is_wrong_is_told_by_name(define: Define, old: str, new: str, why: 
     assert old in WHOLE
     with pytest.raises(DefinitionError, match=why):
         define(WHOLE.replace(old, new))
+
+
+def test_what_a_smaller_group_has_sealed_is_moved_with_that(define: Define) -> None:
+    with pytest.raises(DefinitionError, match=r"'copy' are sealed with each run; move them in \[close.run\]"):
+        define(WHOLE + "[close.run]\n")
+    of_run = CLOSE.replace("close.night", "close.run").replace('{ merge = "sum" }, ', "")
+    define(STAGES + MOVE.replace('"sum", ', "") + of_run + "[close.night]\n")
+
+
+def test_what_a_source_would_find_there_is_refused(define: Define) -> None:
+    place = '{ stage = "copy", to = "{night:%Y-%m-%d}/{run:05d}_x{file}.wav" }'
+    campaign = define(
+        STAGES + CLOSE + f'[move.final]\nto = "audio"\nfiles = ["sum", {place}]\n',
+    )
+    with pytest.raises(
+        DefinitionError, match=r"what \[move.final\] puts at 'audio/.*would be found as a new unit"
+    ):
+        check_collisions(campaign, Places())

@@ -117,31 +117,28 @@ def test_what_somebody_else_put_in_the_place_of_ours_is_never_replaced(closed: M
     ],
 )
 def test_what_is_in_the_way_is_named_and_nothing_of_the_night_is_moved(
-    moving: Moving, tmp_path: Path, lies: str, said: str
+    made: Path, tmp_path: Path, lies: str, said: str
 ) -> None:
-    place = moving.root / A
-    (tmp_path / "elsewhere").mkdir()
+    root, outside = shutil.copytree(made, tmp_path / "nights"), tmp_path / "elsewhere"
+    place = root / A
+    outside.mkdir()
     (place.parent if lies != "way" else place.parent.parent).mkdir(parents=True)
     match lies:
         case "file":
             place.write_text("of somebody")
         case "link":
-            place.symlink_to(tmp_path / "elsewhere/a")
+            place.symlink_to(outside / "a")
         case "way":
-            place.parent.symlink_to(tmp_path / "elsewhere")
+            place.parent.symlink_to(outside)
         case "folder":
             place.mkdir()
         case _:
             os.mkfifo(place)
-    assert moving.run().code == 1
-    state, why = moving.states()[NIGHT]
-    assert state == "failed"
-    assert f"nothing of {NIGHT} is moved: " in str(why)
-    assert said in str(why)
-    assert moving.states()[OTHER][0] == "done"
-    assert len(tree(moving.root / f"copies/{NIGHT}")) == 3
-    assert [*(tmp_path / "elsewhere").iterdir()] == []
-    assert not (moving.root / f"final/dl1/{NIGHT}/b.txt").exists()
+    with pytest.raises(PenstockError, match=f"nothing of {NIGHT} is moved: .*{said}"):
+        moved(root)
+    assert len(tree(root / f"copies/{NIGHT}")) == 3
+    assert [*outside.iterdir()] == []
+    assert not (root / f"final/dl1/{NIGHT}/b.txt").exists()
 
 
 def test_what_is_there_with_the_same_bytes_is_taken_as_it_is(moving: Moving) -> None:
