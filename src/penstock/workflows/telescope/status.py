@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from penstock.workflows.telescope.planning import Planned
 from penstock.workflows.telescope.sequences import Sequence as Planning
 
 if TYPE_CHECKING:
-    from penstock.record import AttemptRow, Record
+    from penstock.record import Record
 
 CLOSING, SEALED = "close.", "close.run.seal"
 MUONS = "muons"  # a product of the stage r0_to_dl1
@@ -31,6 +32,26 @@ COLUMNS = (
 #: the state of a sequence is the first of these that a task of it has
 URGENT = ("failed", "blocked", "running", "queued", "ready", "waiting", "done", "vetoed", "gone")
 
+#: what is counted of the runs of a night
+OF_RUN = (
+    " JOIN unit run ON run.id = own.g2"
+    " JOIN unit night ON night.id = own.g1 AND night.level = 1 AND night.key = :night"
+)
+NUMBER = "json_extract(run.key, '$[1]')"
+TASKS = (
+    f"SELECT {NUMBER}, stage.name, task.state, count(*) FROM task JOIN stage ON stage.id = task.stage AND NOT stage.removed"
+    f" JOIN unit own ON own.id = task.unit{OF_RUN} GROUP BY 1, 2, 3"
+)
+ATTEMPTS = (
+    f"SELECT {NUMBER}, count(*), total(cpu_s), job.native, exit_code, max(attempt.id) FROM attempt"
+    f" JOIN stage ON stage.id = attempt.stage AND NOT stage.removed AND stage.name NOT GLOB '{CLOSING}*'"
+    f" LEFT JOIN job ON job.id = attempt.job JOIN unit own ON own.id = attempt.unit{OF_RUN} GROUP BY 1"
+)
+PRODUCTS = (
+    f"SELECT {NUMBER}, count(*) FROM product JOIN stage ON stage.id = product.stage AND stage.name = '{SHARES['DL1%']}'"
+    f" JOIN unit own ON own.id = product.unit{OF_RUN} WHERE product.name = :muons AND product.digest IS NOT NULL GROUP BY 1"
+)
+
 
 class Job(NamedTuple):
     """What the attempts at a run were: how many, and the last one."""
@@ -39,11 +60,6 @@ class Job(NamedTuple):
     cpu_s: float = 0.0
     job: str | None = None
     exit_code: int | None = None
-
-    def after(self, attempt: AttemptRow) -> Job:
-        """Count one more."""
-        cpu_s = self.cpu_s + (attempt.cpu_s or 0.0)
-        return Job(self.tries + 1, cpu_s, short(attempt.job) or self.job, attempt.exit_code)
 
 
 @dataclass(slots=True)
@@ -82,21 +98,20 @@ def short(job: str | None) -> str | None:
 
 
 def read_runs(record: Record, night: str) -> dict[int, Run]:
-    """Read all that the record has of the runs of a night."""
+    """Read all that the record has of the runs of a night: counted there, since subruns are many."""
     runs: dict[int, Run] = defaultdict(Run)
     for unit in record.units("run", SEALED) if any(s.name == SEALED for s in record.status().stages) else ():
         if unit.key[0] == night:
             run = runs[unit.key[1]]
             run.closed, run.vetoed = unit.state == "done", unit.vetoed
-    for task in record.tasks(unit=night):
-        if not task.stage.startswith(CLOSING) and "run" in task.key:
-            runs[task.key["run"]].states[task.stage][task.state] += 1
-    for attempt in record.attempts(unit=night):
-        if not attempt.stage.startswith(CLOSING) and "run" in attempt.key:
-            run = runs[attempt.key["run"]]
-            run.job = run.job.after(attempt)
-    for product in record.products(SHARES["DL1%"], night):
-        runs[product.key["run"]].muons += product.name == MUONS
+    db, which = record.ledger.db, {"night": json.dumps([night]), "muons": MUONS}
+    for number, stage, state, count in db.execute(TASKS, which):
+        if not stage.startswith(CLOSING):
+            runs[number].states[stage][state] = count
+    for number, tries, cpu_s, job, exit_code, _ in db.execute(ATTEMPTS, which):
+        runs[number].job = Job(tries, cpu_s, short(job), exit_code)
+    for number, count in db.execute(PRODUCTS, which):
+        runs[number].muons = count
     return runs
 
 
