@@ -106,6 +106,26 @@ def test_an_interrupt_ends_the_showing_only_and_the_cell_again_shows_the_work(no
     assert begun(notebook.folder) == list("012345")
 
 
+@pytest.mark.parametrize("look_away", ["interrupt", "kill"])
+def test_the_work_goes_on_when_nobody_waits_for_its_first_turn(
+    start: Callable[[], Notebook], look_away: str
+) -> None:
+    notebook = start()
+    notebook.run(SETUP)
+    notebook.run(SQUARE)
+    sent = notebook.send("campaign.run()")
+    until(lambda: find_holder(notebook.folder), "it is at work")
+    if look_away == "kill":
+        os.kill(notebook.pid, signal.SIGKILL)
+    else:
+        notebook.interrupt()
+        notebook.interrupt()
+        shown = notebook.collect(sent)
+        assert (shown.error[:8], len(shown.displays)) == ("Detached", 1)
+    until(lambda: not find_holder(notebook.folder), "all is done")
+    assert len(list((notebook.folder / "out").iterdir())) == 6
+
+
 def test_a_killed_kernel_stops_nothing(start: Callable[[], Notebook]) -> None:
     notebook = start()
     notebook.run(SETUP)

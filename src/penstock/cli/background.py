@@ -66,7 +66,10 @@ def logging(observe: Observe, news: int | None) -> Observe:
 
     def tell_and_observe(ledger: Ledger) -> None:
         if waiting:
-            with open(waiting.pop(), "wb") as pipe, suppress(BrokenPipeError):
+            with (
+                suppress(BrokenPipeError),
+                open(waiting.pop(), "wb") as pipe,
+            ):  # what is written goes at its end
                 pipe.write(b"1")
         keep_short(ledger.root)
         observe(ledger)
