@@ -2,7 +2,7 @@
 
 from tests.closing.conftest import NIGHT, Nights
 
-from penstock.conductor.rebuilding import rebuild
+from penstock.conductor.rebuilding import compare_with_archives, rebuild
 from penstock.config import load
 from penstock.ledger import Ledger
 
@@ -43,3 +43,21 @@ def test_a_group_that_was_opened_is_open_in_a_rebuilt_record(nights: Nights) -> 
         told = [row[0] for row in ledger.db.execute(sql, (nights.unit(f'["{NIGHT}"]'),))]
     assert told == ["reopened", "close", "closed"]
     assert nights.seal()["seal"] == 2
+
+
+def test_a_group_that_was_closed_again_is_closed_in_a_rebuilt_record(nights: Nights) -> None:
+    nights.run()
+    nights.ask("reopen", why="a test")
+    nights.made.write(f"data/{NIGHT}/d.txt", "d")
+    nights.ask("close")
+    assert nights.run().code == 0
+    before = nights.files()
+    assert compare_with_archives(load(nights.root)) == []
+    lose_record(nights)
+    assert set(states(nights, "close.night.seal").values()) == {"done"}
+    assert nights.run().code == 0
+    assert nights.files() == before
+    nights.ask("reopen")
+    nights.ask("close")
+    nights.run()
+    assert set(states(nights, "close.night.seal").values()) == {"done"}

@@ -7,7 +7,9 @@ import sqlite3
 from penstock.graph import Graph
 from penstock.ledger import Ledger
 from penstock.ledger.actions import ACTIONS, Action, Target, read_actions, target_now
+from penstock.ledger.closings import steps_at
 from penstock.ledger.readiness import propagate
+from penstock.ledger.reopening import note_reopened, seal_stage, unit_row
 from penstock.ledger.requests import Requests, insert
 from penstock.ledger.units import ROOT
 
@@ -23,11 +25,22 @@ class Again(Requests):
 
     def rows(self, stage: str, target: Target, *states: str) -> list[sqlite3.Row]:
         """Return the tasks that a request selects, but for those with a later attempt."""
-        sql = "SELECT 1 FROM attempt WHERE stage = ? AND unit = ? AND ended > ? LIMIT 1"
         found = super().rows(stage, target, *states)
-        return [
-            row for row in found if not self.db.execute(sql, (row["stage"], row["unit"], self.at)).fetchone()
-        ]
+        return [row for row in found if not self.was_made_since(row["stage"], row["unit"])]
+
+    def reopen(self, target: Target, by: str, now: float) -> str:
+        """Open a closed group, unless it was closed again since."""
+        unit = target["unit"]
+        level = unit_row(self.db, unit)["level"]
+        if steps_at(self.graph, level) and self.was_made_since(seal_stage(self.graph, level), unit):
+            note_reopened(self.db, unit, None, by, target.get("why", ""))
+            return ANSWER
+        return super().reopen(target, by, now)
+
+    def was_made_since(self, stage_id: int, unit: int) -> bool:
+        """Whether a task has an attempt that ended after the request."""
+        sql = "SELECT 1 FROM attempt WHERE stage = ? AND unit = ? AND ended > ? LIMIT 1"
+        return self.db.execute(sql, (stage_id, unit, self.at)).fetchone() is not None
 
 
 def ask_again(ledger: Ledger, graph: Graph) -> list[str]:

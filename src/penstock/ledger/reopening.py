@@ -54,15 +54,25 @@ def reopen(db: sqlite3.Connection, graph: Graph, unit: int, by: str, why: str, t
     name, command = name_of(labels, row), show_command(CLOSE, labels.label(row["key"]))
     if not is_closed(db, graph, unit):
         return f"nothing done: {name} is not closed"
-    seal = next(seal for seal in seals(graph) if seal.level == row["level"])
-    number, digest = seal_number(db, unit), seal_digest(db, graph.ids[seal.name], unit)
-    append(db, [Entry(unit, REOPENED, old=digest, new=str(number), cause=cause_of(db, by, why))])
+    number = note_reopened(db, unit, seal_digest(db, seal_stage(graph, row["level"]), unit), by, why)
     for step in steps_at(graph, row["level"]):
         if tasks.states_of(db, graph.ids[step], [unit])[unit]["state"] == "done":
             make_ready(db, graph, step, {unit: f"reopened by {by}"})
         touched.add(step, [unit])
     touch_under(db, graph, unit, touched)
     return f"{name} is open; its seal {number} is kept, and `{command}` closes it again"
+
+
+def note_reopened(db: sqlite3.Connection, unit: int, digest: str | None, by: str, why: str) -> int:
+    """Note that a group is open again, and the digest of its seal; return the number of that."""
+    number = seal_number(db, unit)
+    append(db, [Entry(unit, REOPENED, old=digest, new=str(number), cause=cause_of(db, by, why))])
+    return number
+
+
+def seal_stage(graph: Graph, level: int) -> int:
+    """Return the id of the stage that seals the groups of a level that is closed."""
+    return next(graph.ids[seal.name] for seal in seals(graph) if seal.level == level)
 
 
 def unit_row(db: sqlite3.Connection, unit: int) -> sqlite3.Row:
