@@ -72,6 +72,8 @@ def sky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (package / "__init__.py").touch()
     (package / "plugin.py").write_text(PLUGIN)
     (package / "stages.py").write_text("import no_telescope\ndef look(task): pass\n")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "gazing"]:
+        monkeypatch.delitem(sys.modules, name)  # that of another test, whose folder is gone
     monkeypatch.syspath_prepend(site)
     monkeypatch.setenv("PYTHONPATH", str(site))
     return folder
