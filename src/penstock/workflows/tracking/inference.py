@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,7 @@ class Maps:
             "cpu_s": self.cpu,
             "settings": asdict(self.settings),
             "convention": "ito",
+            "versions": {name: version(name) for name in ("penstock", "numpy", "scipy")},
             "told": [*self.told],
         }
 

@@ -16,15 +16,31 @@ Array = NDArray[np.float64]
 LONGEST = 0.9  # of the distance of neighbouring cells: the longest arrow
 BARS = (1.0, 2.0, 5.0)  # a scale bar is one of these, times a power of ten
 MOST_POINTS = 20_000
+COLOURS = {"potential": "cividis"}
 
 
-def draw_map(axes: Any, maps: Maps, name: str = "diffusivity", *, colours: str = "viridis") -> Any:
+def draw_map(axes: Any, maps: Maps, name: str = "diffusivity", *, colours: str = "") -> Any:
     """Draw a value of each cell, with a colour bar that has its unit; vectors are drawn by their length."""
     array = maps.values[name]
     values = array if array.ndim == 1 else np.linalg.norm(array, axis=1)
-    drawn = _fill(axes, maps.cells, values, colours)
+    return draw_values(axes, maps.cells, values, name, colours=colours)
+
+
+def draw_values(
+    axes: Any,
+    cells: Cells,
+    values: Array,
+    name: str,
+    *,
+    colours: str = "",
+    limits: tuple[float, float] | None = None,
+) -> Any:
+    """Draw one number of each cell as `draw_map` does, in the unit of `name`; `limits` are those of the colours."""
+    drawn = _fill(axes, cells, values, colours or COLOURS.get(name, "viridis"))
+    if limits:
+        drawn.set_clim(*limits)
     axes.figure.colorbar(drawn, ax=axes, label=f"{name} ({UNITS[name]})", shrink=0.85)
-    return _frame(axes, maps.cells)
+    return _frame(axes, cells)
 
 
 def draw_cells(axes: Any, cells: Cells, steps: Translocations | None = None) -> Any:
@@ -44,7 +60,7 @@ def draw_force(axes: Any, maps: Maps) -> Any:
     """Draw an arrow of force in each cell, over its potential if there is one; the key says how long a force is."""
     force, cells = maps.values["force"][:, :2], maps.cells
     if "potential" in maps.values:
-        draw_map(axes, maps, "potential", colours="cividis")
+        draw_map(axes, maps, "potential")
     else:
         _frame(axes, cells)
     strongest = float(np.linalg.norm(force, axis=1).max(initial=0.0)) or 1.0

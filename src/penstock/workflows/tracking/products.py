@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from penstock.workflows.tracking.cells import Sampling
-from penstock.workflows.tracking.faults import Unreadable
-from penstock.workflows.tracking.inference import UNITS, Maps
+from penstock.workflows.tracking.inference import UNITS, Maps, Settings
+from penstock.workflows.tracking.optimum import Optimum
+from penstock.workflows.tracking.regionfile import create, opened, told, write_array, write_region
 from penstock.workflows.tracking.translocations import Translocations
 
 Array = NDArray[Any]
@@ -30,40 +30,38 @@ def collect(
 
     `failed` says of other regions why they have no maps: attribute `failed` (JSON).
     """
-    with h5py.File(path, "w", libver=("v110", "v110")) as file:
-        file.attrs.update({str(name): value for name, value in about.items()})
-        file.attrs["failed"] = json.dumps(dict(sorted((failed or {}).items())), ensure_ascii=False)
+    with create(path, about, failed or {}) as file:
         for name in sorted(regions):
-            _write_region(file.create_group(name), *regions[name])
+            _write_maps(file.create_group(name), *regions[name])
 
 
-def _write_region(group: Any, maps: Maps, sampling: Sampling, steps: Translocations) -> None:
+def _write_maps(group: Any, maps: Maps, sampling: Sampling, steps: Translocations) -> None:
     for name, (array, unit) in _arrays(maps).items():
-        _write(group, f"maps/{name}", array, unit)
-    cells = maps.cells
-    _write(group, "cells/centres", cells.centres, "µm")
-    _write(group, "cells/areas", cells.areas, "µm²" if cells.axes == 2 else "µm³")
-    _write(group, "cells/pairs", cells.pairs)
-    sizes = [len(each) for each in cells.outlines]
-    corners = np.concatenate(cells.outlines) if cells.outlines else np.empty((0, cells.axes))
-    _write(group, "cells/corners", corners, "µm")
-    _write(group, "cells/corner_counts", np.array(sizes, np.int64))
-    _write(group, "points/positions", steps.r, "µm")
-    _write(group, "points/times", steps.t, "s")
-    _write(group, "points/trajectories", steps.n)
-    _write(group, "points/steps", steps.dr, "µm")
-    _write(group, "points/step_times", steps.dt, "s")
-    _write(group, "points/cell_of", np.column_stack([sampling.cell, sampling.row]))
+        write_array(group, f"maps/{name}", array, unit)
+    write_region(group, sampling, steps)
+    write_array(group, "optimum/parameters", maps.optimum.x)
+    write_array(group, "optimum/bound", maps.optimum.bound)
     for name, value in maps.about().items():
-        group.attrs[name] = (
-            value if isinstance(value, int | float | str) else json.dumps(value, ensure_ascii=False)
-        )
+        group.attrs[name] = value if isinstance(value, int | float | str) else told(value)
 
 
-def _write(group: Any, name: str, array: Array, unit: str = "") -> None:
-    made = group.create_dataset(name, data=array, compression=4, shuffle=True, track_times=False)
-    if unit:
-        made.attrs["units"] = unit
+def find_regions(products: Iterable[Path]) -> dict[str, Path]:
+    """Say in which product each region is. Raises Unreadable."""
+    places: dict[str, Path] = {}
+    for path in products:
+        with opened(path) as file:
+            places |= dict.fromkeys(file, path)
+    return places
+
+
+def merge(
+    path: Path, places: Mapping[str, Path], about: Mapping[str, Any], failed: Mapping[str, str]
+) -> None:
+    """Put regions of several products into one, by name. Raises Unreadable."""
+    with create(path, about, failed) as file:
+        for name, part in sorted(places.items()):
+            with opened(part) as made:
+                made.copy(name, file)
 
 
 def _arrays(maps: Maps) -> dict[str, tuple[Array, str]]:
@@ -81,11 +79,8 @@ def _arrays(maps: Maps) -> dict[str, tuple[Array, str]]:
 
 def read_maps(path: Path) -> dict[str, dict[str, Array]]:
     """Read the arrays of every region of a product, by region and name. Raises Unreadable if the file is damaged."""
-    try:
-        with h5py.File(path) as file:
-            return {region: _read(group) for region, group in file.items()}
-    except OSError as error:
-        raise Unreadable(f"{path} is no whole HDF5 file: {error}") from None
+    with opened(path) as file:
+        return {region: _read(group) for region, group in file.items()}
 
 
 def _read(group: Any) -> dict[str, Array]:
@@ -93,6 +88,24 @@ def _read(group: Any) -> dict[str, Array]:
     for part in ("cells", "maps", "points"):
         found |= {name: made[()] for name, made in group[part].items()}
     return found
+
+
+def load_maps(group: Any, sampling: Sampling) -> Maps:
+    """Make the maps of a region again from its group of a product."""
+    arrays = {name: made[()] for name, made in group["maps"].items()}
+    values = {name: arrays.pop(name) for name in UNITS if name in arrays}
+    errors = {name: arrays.pop(f"{name}_error") for name in values if f"{name}_error" in arrays}
+    scores = {name[4:]: arrays.pop(name) for name in [*arrays] if name.startswith("fit_")}
+    counts, flags, _ = (arrays.pop(name) for name in ("count", "flags", "density"))
+    about, x, bound = dict(group.attrs), *(group[f"optimum/{name}"][()] for name in ("parameters", "bound"))
+    optimum = Optimum(
+        x, about["objective"], about["gradient_norm"], int(about["iterations"]), about["reason"], bound
+    )
+    settings = Settings(**json.loads(about["settings"]))
+    return Maps(
+        sampling.cells, counts, values, errors, flags, scores, arrays, optimum, settings, about["cpu_s"],
+        tuple(json.loads(about["told"])),
+    )  # fmt: skip
 
 
 def write_table(path: Path, regions: Mapping[str, Maps]) -> None:

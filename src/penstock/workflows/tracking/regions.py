@@ -13,7 +13,8 @@ from penstock.errors import DefinitionError
 from penstock.workflows.tracking.faults import Unreadable
 from penstock.workflows.tracking.table import Table, read_table
 
-SUFFIXES = ("-roi", "_roi")
+JOINTS = ("-", "_")  # between the name of a file and the label of its regions
+LABEL = "roi"
 BOUNDS = ("x min", "x max", "y min", "y max", "z min", "z max", "t min", "t max")
 
 
@@ -80,9 +81,9 @@ def whole(box: NDArray[np.float64], name: str = "roi000") -> Region:
     return Region(name, tuple(map(float, box[0])), tuple(map(float, box[1])))
 
 
-def find_regions_file(path: Path) -> Path | None:
+def find_regions_file(path: Path, label: str = LABEL) -> Path | None:
     """Give the file of regions beside the data, `X.rpt-roi.txt` or `X.rpt_roi.txt` of `X.rpt.txt`; None if there is none."""
-    beside = [path.with_name(f"{path.stem}{suffix}.txt") for suffix in SUFFIXES]
+    beside = [path.with_name(f"{path.stem}{joint}{label}.txt") for joint in JOINTS]
     return next((each for each in beside if each.exists()), None)
 
 

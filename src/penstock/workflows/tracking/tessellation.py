@@ -145,7 +145,7 @@ def _sample(cells: Cells, r: Array, how: Tessellation) -> Sampling:
 def slide(t: Array, duration: float, shift: float) -> Iterator[tuple[float, float, NDArray[np.bool_]]]:
     """Yield windows of `duration` s, each `shift` s after the last: begin, end (not part of it), which times are in it.
 
-    The last window is the first that holds the last time.
+    The last window is the first that holds the last time, or the last before it.
     """
     if not (duration > 0 and shift > 0):
         raise DefinitionError("windows need a positive duration and shift, in s")
@@ -153,4 +153,6 @@ def slide(t: Array, duration: float, shift: float) -> Iterator[tuple[float, floa
     number = 1 + max(0, int(np.ceil((last - first - duration) / shift + 1e-9)))
     for i in range(number):
         begin = first + i * shift
+        if begin > last:  # which lies between two windows
+            return
         yield begin, begin + duration, (t >= begin) & (t < begin + duration)
