@@ -1,4 +1,6 @@
-"""The notebook in examples/ does what it says: from recordings to a soundscape, cell by cell, and from the shell."""
+"""The notebooks in examples/ do what they say, cell by cell, and from the shell: from recordings to a soundscape, from
+trajectories to maps.
+"""
 
 import json
 import subprocess
@@ -12,8 +14,10 @@ import soundfile
 from tests.notebook.kernel import Notebook
 
 from penstock import record
+from penstock.workflows.tracking.mapped import load
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "acoustics.ipynb"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLE, TRACKING = EXAMPLES / "acoustics.ipynb", EXAMPLES / "tracking.ipynb"
 RATE = 16_000
 TONES = (600.0, 1200.0, 2400.0)  # Hz, of one recording each
 
@@ -46,8 +50,25 @@ def test_every_cell_runs(recorded: Path, notebook: Notebook) -> None:
     assert (recorded / "ltas.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_it_has_no_outputs_and_no_machine_in_it() -> None:
-    text = EXAMPLE.read_text("utf-8")
+def test_every_cell_of_that_of_trajectories_runs_and_its_maps_are_near_the_truth(
+    tmp_path: Path, notebook: Notebook
+) -> None:
+    for cell in cells_of(TRACKING):
+        shown = notebook.run(cell.replace("600, seed=", "300, seed="))  # trajectories: fewer are faster
+        assert shown.error == "", cell
+    assert [*load(tmp_path / "maps/cell-1.maps.h5")] == ["roi000", "roi001"]
+    with record.open(tmp_path) as opened:
+        compared = [row.value for row in opened.results("infer")]
+        wells = [(row.value["x"], row.value["y"]) for row in opened.results("well")]
+        failed = [task.unit for task in opened.tasks("infer", state="failed")]
+    assert failed == ["cell-1/roi002"]
+    assert max(abs(each["diffusivity_bias"]) for each in compared) < 0.1
+    assert np.allclose(wells, 2 * [(0.8, 0.8), (2.4, 0.8)], atol=0.2)
+
+
+@pytest.mark.parametrize("example", [EXAMPLE, TRACKING], ids=lambda path: path.stem)
+def test_it_has_no_outputs_and_no_machine_in_it(example: Path) -> None:
+    text = example.read_text("utf-8")
     assert all(not cell.get("outputs") for cell in json.loads(text)["cells"])
     assert "/home/" not in text
 
