@@ -29,6 +29,7 @@ from penstock.functions import reference_of
 if TYPE_CHECKING:
     from penstock.campaign import Campaign as Frozen
     from penstock.conductor import Ending
+    from penstock.notebook.cells import Cell
     from penstock.record.results import Results
     from penstock.status import Status
 
@@ -99,6 +100,7 @@ class Campaign(Draft):
         folder = Path(root).expanduser() if root is not None else around
         lines = {(key,): line for key in tables}
         super().__init__(tables, folder.absolute(), file, lines)
+        self._cells: dict[str, Cell] = {}  # stage → the run of a cell that added it
 
     def stage(self, name: str | None = None, **keys: Any) -> Callable[[Function], Function]:
         """Add a stage, with the keys of `[stage.NAME]`; `follows` stands for `with`.
@@ -117,6 +119,15 @@ class Campaign(Draft):
             return stage_function
 
         return add
+
+    def remove(self, stage: str) -> None:
+        """Remove a stage: one that has another name now, or is not wanted any more. KeyError if there is none.
+
+        A notebook does that by itself for a cell that runs again, where its front end tells which cell that is
+        (JupyterLab and VS Code do).
+        """
+        del self.tables["stage"][stage]
+        self._cells.pop(stage, None)
 
     def freeze(self, overrides: Sequence[str] = ()) -> Frozen:
         """Check the definition and return the frozen `penstock.campaign.Campaign`."""
@@ -188,8 +199,21 @@ class Campaign(Draft):
         if name in stages and self.file:  # the cell of a notebook may run again
             message = f"there are two stages called {name!r}; rename one"
             raise DefinitionError(message, file=self.file, line=line)
+        if self.file is None:
+            self._note_cell(name)
         stages[name] = {key: _reference_if_callable(value) for key, value in keys.items()}
         self.lines["stage", name] = line
+
+    def _note_cell(self, name: str) -> None:
+        """Forget the stages that the cell which runs now had when it ran before: they were renamed, or are made again."""
+        from penstock.notebook.cells import running_cell
+
+        cell = running_cell()
+        for other, (id, run) in [*self._cells.items()]:
+            if cell and id == cell.id and run != cell.run:
+                self.remove(other)
+        if cell:
+            self._cells[name] = cell
 
 
 def _reference_if_callable(value: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from tests.cluster.slurm import Slurm
 from tests.far.conftest import brought_up
@@ -14,8 +15,10 @@ from tests.far.lab import Lab
 from tests.far.rig import PYTHON, Rig
 from tests.notebook.kernel import Notebook
 from tests.sshd import HOST
+from tests.until import until
 
 from penstock import record
+from penstock.unattended.detached import find_holder
 
 # Cells, as in a notebook: where it runs is the first one's.
 CELLS = (
@@ -102,9 +105,28 @@ def run_cells(notebook: Notebook, root: Path, where: object, lab: Lab | None = N
     if lab:
         notebook.run("campaign.freeze()")
         lab.login()
+    if lab:
+        interrupt_twice(notebook, run, root)
     shown = notebook.run(run)
-    assert (shown.printed, shown.error) == ("0\n", "")
+    assert (shown.printed, shown.error, len(shown.displays)) == ("0\n", "", 1)
     return made_in(root)
+
+
+def living_below(notebook: Notebook) -> list[psutil.Process]:
+    below = psutil.Process(notebook.pid).children(recursive=True)
+    return [process for process in below if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def interrupt_twice(notebook: Notebook, run: str, root: Path) -> None:
+    """Run a campaign, and interrupt it twice while its conductor goes to another machine for the first time."""
+    sent = notebook.send(run)
+    until(lambda: find_holder(root), "it is at work")
+    notebook.interrupt()
+    notebook.interrupt()
+    shown = notebook.collect(sent)
+    assert shown.error.startswith("Detached: no longer shown; the work goes on")
+    assert len(shown.displays) == 1
+    assert notebook.run("1 + 1").value == "2"
 
 
 def sites_in(root: Path, lab: Lab) -> list[tuple[Any, ...]]:
@@ -115,6 +137,8 @@ def test_the_same_bytes_wherever_it_runs(notebook: Notebook, lab: Lab, tmp_path:
     one, two = (run_cells(notebook, tmp_path / name, where) for name, where in LOCAL.items())
     slurm = run_cells(notebook, tmp_path / "slurm", SLURM)
     far = run_cells(notebook, lab.root, FAR, lab)
+    assert lab.outcomes() == {"ok": 3}
+    until(lambda: not living_below(notebook), "nothing is left")
     assert [sites_in(tmp_path / name, lab) for name in ("slurm", "far")] == [[("cluster",)], [("far",)]]
     assert (len(one[0]), len(one[1])) == (3, 3)
     assert one == two == slurm == far

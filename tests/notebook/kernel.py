@@ -39,9 +39,17 @@ class Notebook:
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
 
-    def send(self, cell: str) -> str:
-        """Run a cell, and do not wait for it."""
-        return self.client.execute(textwrap.dedent(cell))
+    def send(self, cell: str, id: str = "") -> str:
+        """Run a cell, and do not wait for it; `id` is what JupyterLab tells of which it is."""
+        content = {
+            "code": textwrap.dedent(cell),
+            "silent": False,
+            "store_history": True,
+            "allow_stdin": False,
+        }
+        request = self.client.session.msg("execute_request", content, metadata={"cellId": id} if id else {})
+        self.client.shell_channel.send(request)
+        return request["header"]["msg_id"]
 
     def messages(self, sent: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield what comes of a cell until it has ended."""
@@ -70,9 +78,9 @@ class Notebook:
                 shown.error = f"{content['ename']}: {content['evalue']}"
         return shown
 
-    def run(self, cell: str) -> Shown:
+    def run(self, cell: str, id: str = "") -> Shown:
         """Run a cell."""
-        return self.collect(self.send(cell))
+        return self.collect(self.send(cell, id))
 
     def interrupt(self) -> None:
         """Press the button with the square."""

@@ -278,3 +278,32 @@ def running(folder: Path) -> list[str]:
 
 def begun(folder: Path) -> list[str]:
     return sorted((folder / "began").read_text().split())
+
+
+SQUARED = SQUARE.replace("def square(", "def squared(")
+
+
+def test_a_stage_that_got_another_name_in_its_cell_takes_the_place_of_the_old_one(notebook: Notebook) -> None:
+    notebook.run(SETUP)
+    notebook.run(SQUARE, id="a")
+    assert notebook.run("campaign.run().code").value == "0"
+    assert notebook.run(SQUARED, id="a").error == ""
+    assert notebook.run("campaign.run().lines").value == "['all done: 6 tasks']"
+    assert notebook.run("sorted(campaign.tables['stage'])").value == "['squared']"
+    assert notebook.run("campaign.results('squared')['5']").value == "{'square': 25}"
+
+
+def test_two_stages_of_one_cell_stay(notebook: Notebook) -> None:
+    notebook.run(SETUP)
+    for _ in range(2):
+        notebook.run(SQUARE + SQUARED.replace("out/", "out2/"), id="a")
+    assert notebook.run("sorted(campaign.tables['stage'])").value == "['square', 'squared']"
+
+
+def test_where_nobody_tells_which_cell_it_is_a_renamed_stage_can_be_removed(notebook: Notebook) -> None:
+    notebook.run(SETUP)
+    notebook.run(SQUARE)
+    notebook.run(SQUARED)
+    assert "campaign.remove('square')" in notebook.run("campaign.freeze()").error
+    notebook.run("campaign.remove('square')")
+    assert notebook.run("campaign.run().code").value == "0"

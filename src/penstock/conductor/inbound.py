@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from penstock.campaign import Site
 from penstock.conductor.batching import first_within
 from penstock.conductor.context import Context
 from penstock.conductor.greeting import strangers
 from penstock.display import count
 from penstock.errors import LedgerError
-from penstock.ledger import tasks
+from penstock.graph import Graph
+from penstock.ledger import Ledger, tasks
 from penstock.ledger.locations import (
     Away,
     ask_again,
@@ -21,11 +23,13 @@ from penstock.ledger.locations import (
     note_released,
     note_removed,
     note_wanted,
+    sites_away,
     sizes_of,
     unneeded,
     unread,
 )
 from penstock.ledger.products import note_possible
+from penstock.ledger.stored import stored_campaign, stored_graph
 from penstock.site.far import FarFolder
 
 THERE = "there"  # in `meta`, with a site: whether something of ours is there
@@ -42,7 +46,7 @@ class Inbound:
         self.context, self.ledger, self.graph = context, context.ledger, context.graph
         self.root, self.far, self.site = context.campaign.root, far, site
         self.slice_bytes, self.tidy_at, self.is_first = SLICE_BYTES, 0.0, True
-        self.fetched = awaited_products(context, site)
+        self.fetched = fetched_products(context.graph, context.sites.cluster(site).site)
         self.mine = [s.name for s in context.campaign.stages if context.sites.name_of(s) == site]
 
     def turn(self) -> int:
@@ -151,15 +155,21 @@ class Inbound:
                 note_released(db, self.site, digests)
 
 
-def awaited_products(context: Context, site: str) -> list[tuple[int, str]]:
+def fetched_products(graph: Graph, site: Site) -> list[tuple[int, str]]:
     """Return the products, as stage and name, that come home from a site by themselves."""
-    graph, fetch = context.graph, context.sites.cluster(site).site.fetch
-    if fetch == "none":
+    if site.fetch == "none":
         return []
-    names = [name for name in graph.stages if fetch == "all" or not graph.downstreams[name]]
+    names = [name for name in graph.stages if site.fetch == "all" or not graph.downstreams[name]]
     return [
         (graph.ids[name], made.name) for name in names for made in graph.stages[name].products if made.fetch
     ]
+
+
+def any_to_come(ledger: Ledger) -> bool:
+    """Whether products are still to come home from anywhere, by the record alone."""
+    graph, sites = stored_graph(ledger), stored_campaign(ledger).sites
+    away = (name for name in sites_away(ledger.db) if name in sites)
+    return any(awaited(ledger.db, name, fetched_products(graph, sites[name]), 1) for name in away)
 
 
 def forget_missing(context: Context, far: FarFolder, site: str, paths: Collection[str]) -> set[str]:

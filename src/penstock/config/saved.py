@@ -56,6 +56,11 @@ def read_saved(file: Path) -> tuple[dict[str, Any], Process] | None:
         raise DefinitionError("this is not what a notebook leaves; run its cell again", file=file) from None
 
 
+def is_saved(file: Path | None) -> bool:
+    """Whether a definition is one that a notebook left."""
+    return file is not None and file.parts[-2:] == FILE.parts
+
+
 def read_notebook(file: Path) -> Draft:
     """Read the definition that a notebook left."""
     found = read_saved(file)

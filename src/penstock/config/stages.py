@@ -16,6 +16,7 @@ from penstock.config.places import Keys, Places, nearest
 from penstock.config.policies import policies
 from penstock.config.programs import programs_named
 from penstock.config.rules import rules
+from penstock.config.saved import is_saved
 from penstock.config.sources import Fields, placed
 from penstock.errors import DefinitionError
 from penstock.units import FAN, Expression, Pattern, Template
@@ -363,12 +364,17 @@ def _allowance(written: RetryTable) -> Allowance:
 
 
 def _refuse_same_products(stages: Mapping[str, Stage], places: Places) -> None:
-    seen: dict[Any, str] = {}
+    seen: dict[Any, tuple[str, str]] = {}
     for stage in stages.values():
         for product in stage.products:
             shape = product.path.template.parts
             owner = f"{product.name!r} of {stage.name!r}"
             if shape in seen:
-                message = f"the products {seen[shape]} and {owner} are the same file {product.path.text!r}; rename one"
+                first, other = seen[shape]
+                message = (
+                    f"the products {other} and {owner} are the same file {product.path.text!r}; rename one"
+                )
+                if is_saved(places.file):
+                    message += f", or `campaign.remove({first!r})` if that stage has another name now"
                 raise places.error(("stage", stage.name, "products", product.name), message)
-            seen[shape] = owner
+            seen[shape] = stage.name, owner

@@ -9,7 +9,8 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from penstock.config.syntax import makes_stage
 
@@ -23,6 +24,22 @@ class Typed:
     node: Definition
     text: str
     cell: str
+
+
+class Cell(NamedTuple):
+    """A cell, by the id that its front end has for it, and which run of it this is."""
+
+    id: str
+    run: str
+
+
+def running_cell() -> Cell | None:
+    """Return the cell that runs now, where the front end tells."""
+    shell: Any = import_module("IPython").get_ipython() if "IPython" in sys.modules else None
+    request: dict[str, Any] = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    told: dict[str, Any] = request.get("metadata") or {}
+    id = told.get("cellId")
+    return Cell(str(id), str(request["header"]["msg_id"])) if id else None
 
 
 def is_typed(value: Any) -> bool:

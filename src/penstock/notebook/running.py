@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from penstock import config
 from penstock.campaign import Campaign
 from penstock.conductor import Ending
+from penstock.conductor.inbound import any_to_come
 from penstock.conductor.summary import say_ending
 from penstock.display import clean_log
 from penstock.errors import Held, LedgerError, NothingYet, PenstockError
@@ -103,7 +104,7 @@ def watch(campaign: Campaign, display: Display, is_pressed: Callable[[], bool]) 
         at_work = find_holder(campaign.root)
         with Ledger.open(campaign.root, readonly=True) as ledger:
             display.show(status := Status.read(ledger))
-            if not at_work or is_idle(status, began):
+            if not at_work or (is_idle(status, began) and not any_to_come(ledger)):
                 return Ending(*say_ending(ledger, stopped=False, allow_problems=False))
         time.sleep(LOOK_S)
     raise Detached(
