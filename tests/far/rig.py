@@ -14,9 +14,10 @@ The fixture `rig` (tests/far/conftest.py) is one, with a real sshd:
         rig.path("~/penstock").rglob("*") # its files, read or written from here
         rig.living()                      # what runs there, without sshd
 
-It has network, mount, process, host name and IPC namespaces of its own. /tmp, /home, /root, /run and the checkout are
-empty folders in memory there, so nothing of the campaign and of the Python that runs these tests is visible; the rest
-is this machine's system, read-only, with its /usr/bin/python3. `slurm_in(rig)` starts a Slurm there (`rig_slurm`).
+It has network, mount, process, host name and IPC namespaces of its own. /tmp, /dev/shm, /home, /root, /run and the
+checkout are empty folders in memory there, so nothing of the campaign and of the Python that runs these tests is
+visible; the rest is this machine's system, read-only, with its /usr/bin/python3. `slurm_in(rig)` starts a Slurm there
+(`rig_slurm`).
 All of it ends with the process that made it, also when that is killed (tests/far/test_rig.py).
 """
 
@@ -220,7 +221,7 @@ def name_of(process: psutil.Process) -> str:
 def hidden_folders() -> list[Path]:
     """Return the folders of this machine that a rig has empty ones for: all in which tests or people write."""
     top = [Path(*folder.resolve().parts[:2]) for folder in (CODE, Path(sys.prefix), Path(sys.base_prefix))]
-    usual = [Path(name) for name in ("/tmp", "/var/tmp", "/home", "/root", "/run")]
+    usual = [Path(name) for name in ("/tmp", "/var/tmp", "/dev/shm", "/home", "/root", "/run")]
     return [
         p
         for p in dict.fromkeys([*usual, *top])
