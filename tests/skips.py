@@ -11,7 +11,7 @@ WANTS = {
     r"sshd": "of SSH: apt-get install openssh-server",
     r"sshfs|sftp|FUSE": "of SSHFS: apt-get install sshfs openssh-sftp-server, /dev/fuse writable",
     r"root may write|root reads": "for other users than root",
-    r"Python 3\.6": "of old Pythons: put a python3.6 or python3.7 on the PATH",
+    r"Python 3\.": "of older Pythons: put python3.6, python3.7 and python3.9 on the PATH",
     r"make field": "of the field's own programs: `make field` installs them",
     r"glibc": "of Linux: its C library",
     r"only Linux": "of Linux: its pipes",
