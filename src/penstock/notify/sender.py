@@ -39,7 +39,7 @@ class Sender:
         going_on = True
         while going_on:
             going_on = not self.over.wait(LOOK_S)
-            with suppress(sqlite3.Error, OSError):  # it is tried again in a moment
+            with suppress(sqlite3.Error, OSError, LedgerError):  # it is tried again in a moment
                 self.send(last=self.last and not going_on)
 
     def send(self, *, last: bool = False) -> None:
