@@ -15,6 +15,7 @@ LAYERS = (
     {"errors"},
     {"clock", "csvfile", "disk", "extras", "hardware", "host", "machine"},
     {"channels", "units"},
+    {"outputs"},  # what becomes of products
     {"campaign", "complete", "functions"},
     {"config"},  # what people type, turned into a campaign
     {"graph", "decide", "batching"},

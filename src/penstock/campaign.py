@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from penstock.channels import Channel
+from penstock.outputs import Destination, Provenance, Publication
 from penstock.units import FAN, Expression, Pattern, Template, Value, fan
 
 Members = Literal["all", "done"]
@@ -15,8 +16,6 @@ Late = Literal["redo", "ask", "ignore"]
 Order = Literal["oldest", "newest"] | Expression
 Policy = Late
 
-MANIFESTS = ".published"  # the folder of manifests, in that of a publication
-OWN_FOLDERS = frozenset({MANIFESTS, ".penstock"})  # in which nobody's files are put
 DIGESTS = "2:"  # how digests of stages and of inputs begin that are made in the present way
 
 
@@ -311,51 +310,6 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Provenance:
-    """What is said of the products as a whole, in documents for archives."""
-
-    licence: str | None = None  # an SPDX name, or a URL
-    title: str | None = None
-    description: str | None = None
-    authors: tuple[str, ...] = ()  # names, or `Name <URL>`
-    environment: tuple[str, ...] = ()  # variables whose values are recorded where tasks run
-    versions: Mapping[str, tuple[str, ...]] = field(
-        default_factory=dict[str, tuple[str, ...]]
-    )  # program → command that prints its version
-    inputs: bool = True  # whether input files are digested where tasks run
-    configuration: tuple[str, ...] = ()  # patterns of the files that are kept: those that stages depend on
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Which products of a publication, or a destination, go where; `to` is a folder if it ends with a slash."""
-
-    stage: str
-    product: str | None = None  # None: all of the stage
-    to: Template | None = None  # None: where it is in the campaign
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """What is shown to others, and where."""
-
-    name: str
-    to: str  # the folder, as people wrote it
-    level: int  # each group of it has a manifest of its own
-    files: tuple[Shown, ...]
-    site: str | None = None  # whose host has the folder; None: this machine
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where products go when their group is closed."""
-
-    name: str
-    to: str  # the folder, as people wrote it
-    files: tuple[Shown, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Campaign:
     """One body of work. `levels` are coarse to fine; `stages` are in an order in which each follows its upstreams."""
 
@@ -377,7 +331,7 @@ class Campaign:
     notify: Mapping[str, Channel] = field(default_factory=dict[str, Channel])
     publish: Mapping[str, Publication] = field(default_factory=dict[str, Publication])
     move: Mapping[str, Destination] = field(default_factory=dict[str, Destination])
-    provenance: Provenance = Provenance()
+    provenance: Provenance = field(default_factory=Provenance)
     heartbeat: str | None = None  # a file or URL that shows that turns are taken
     overrides: tuple[str, ...] = ()
     file: Path | None = None

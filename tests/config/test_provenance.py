@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from penstock.campaign import Provenance
 from penstock.config import from_json, load, to_json
 from penstock.config.provenance import ENVIRONMENT
 from penstock.errors import DefinitionError
+from penstock.outputs import Provenance
 
 HEAD = 'campaign = { name = "winter", levels = ["file"] }\nunits = { files = "{file}.txt" }\n'
 STAGE = '[stage.a]\neach = "file"\ncommand = ["true"]\n'

@@ -9,9 +9,9 @@ from rocrate.rocrate import ROCrate
 from tests.provenance.conftest import DEFINITION, NIGHT, RUN, observe, unit_of
 from tests.provenance.test_provjson import NAMES, trace_of
 
-from penstock.campaign import Provenance
 from penstock.errors import DefinitionError, LedgerError
 from penstock.ledger import Ledger
+from penstock.outputs import Provenance
 from penstock.provenance import Wanted, trace
 from penstock.provenance.crate import METADATA, write_crate
 from penstock.provenance.folder import write_folder

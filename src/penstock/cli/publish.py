@@ -15,8 +15,9 @@ from penstock.display import count, show_bytes, visible
 from penstock.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from penstock.campaign import Campaign, Publication
+    from penstock.campaign import Campaign
     from penstock.ledger import Ledger
+    from penstock.outputs import Publication
     from penstock.publishing import Published, Wanted
 
 

@@ -12,7 +12,8 @@ from penstock.conductor.finishing import refund_tries
 from penstock.conductor.rewritten import Rewritten
 from penstock.decide import Seen, fuse
 from penstock.ledger import jobs
-from penstock.ledger.applying import Applier, News, Piece
+from penstock.ledger.applying import Applier, Piece
+from penstock.ledger.events import News
 from penstock.ledger.pauses import blow_fuse, may_be_mended, pause_stages_of
 from penstock.site.protocols import JobSite, Life
 from penstock.transports.protocol import AT_ONCE

@@ -14,23 +14,20 @@ from penstock.campaign import (
     Allowance,
     Campaign,
     Closing,
-    Destination,
     FileSource,
     FunctionSource,
     Partition,
     Product,
     Program,
-    Provenance,
-    Publication,
     Resources,
     Rule,
-    Shown,
     Site,
     Source,
     Stage,
     TableSource,
 )
 from penstock.channels import Channel, Command, Mail, Secret, Webhook
+from penstock.outputs import Destination, Provenance, Publication, Shown
 from penstock.units import Expression, Pattern, Template
 
 T = TypeVar("T")

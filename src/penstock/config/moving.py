@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.campaign import Destination, Shown, Stage
+from penstock.campaign import Stage
 from penstock.config.closing import level_of, pairs
 from penstock.config.models import Definition
 from penstock.config.places import Places
 from penstock.config.publishtables import ShownTable
 from penstock.config.shown import shown
 from penstock.config.sources import Fields
+from penstock.outputs import Destination, Shown
 
 STEP = "move"
 

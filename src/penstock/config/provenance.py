@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from penstock.campaign import Provenance
 from penstock.config.fieldtypes import Line, Name, Texts
 from penstock.config.tables import Table
+from penstock.outputs import Provenance
 
 #: recorded where nothing else is said: which environment of programs it is, and how they calculate
 ENVIRONMENT = ("CONDA_DEFAULT_ENV", "LANG", "LC_ALL", "LOADEDMODULES", "OMP_NUM_THREADS", "TZ", "VIRTUAL_ENV")

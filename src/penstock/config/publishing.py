@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.campaign import Publication, Shown, Stage
+from penstock.campaign import Stage
 from penstock.config.closing import check_level, pairs
 from penstock.config.models import Definition
 from penstock.config.places import Places, nearest
 from penstock.config.publishtables import PublishTable, ShownTable
 from penstock.config.shown import shown
 from penstock.config.sources import Fields
+from penstock.outputs import Publication, Shown
 
 
 def publications_of(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from penstock.campaign import OWN_FOLDERS, Shown, Stage
+from penstock.campaign import Stage
 from penstock.config.places import Keys, Places, nearest
 from penstock.config.publishtables import ShownTable
 from penstock.config.sources import Fields, placed
+from penstock.outputs import OWN_FOLDERS, Shown
 from penstock.units import Template, unknown_name
 
 Table = Literal["publish", "move"]

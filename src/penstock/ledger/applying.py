@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from penstock.campaign import Allowance
@@ -14,7 +13,7 @@ from penstock.decide import Failure, Next, after_failure
 from penstock.graph import Graph
 from penstock.ledger import Ledger, products, tasks
 from penstock.ledger.contents import InputFiles
-from penstock.ledger.events import Chunk, Event, Task, by_stage, parse_events, why_of
+from penstock.ledger.events import Chunk, Event, News, Task, by_stage, news_of, parse_events, why_of
 from penstock.ledger.inputs import digests_of
 from penstock.ledger.marks import is_whole, note_marked
 from penstock.ledger.moved import note_moved, read_moves
@@ -46,18 +45,6 @@ class Piece(NamedTuple):
     data: bytes
     in_array: bool = False
     away: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """The result of applying a chunk of events."""
-
-    consumed: int = 0  # bytes
-    ended: int = 0
-    halt: str | None = None
-    walls: Mapping[str, Sequence[float]] = field(default_factory=dict[str, Sequence[float]])
-    """Wall times, in seconds, of what ended well, by stage."""
-    failed: frozenset[str] = frozenset()  # stages of which something did not
 
 
 class Applier:
@@ -379,16 +366,6 @@ class Applier:
             tasks.give_back(self.db, self.graph, stage, rows)
             touched.add(stage, [row["unit"] for row in rows])
         return touched
-
-
-def news_of(chunk: Chunk) -> News:
-    """Return the result of applying a chunk."""
-    walls: defaultdict[str, list[float]] = defaultdict(list)
-    for (stage, _), event in chunk.ends.items():
-        if event["o"] == "ok":
-            walls[stage].append(event["wall"] or 0.0)
-    failed = frozenset(stage for (stage, _), event in chunk.ends.items() if event["o"] != "ok")
-    return News(chunk.consumed, len(chunk.ends), chunk.halt, walls, failed)
 
 
 def unfit(stage: str, good: Mapping[int, Event], wrong: Mapping[str, str]) -> dict[int, str]:

@@ -48,6 +48,28 @@ class Chunk:
     began: set[Task] = field(default_factory=set[Task])
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a chunk of events tells those who only want to know how far it goes, and what ended."""
+
+    consumed: int = 0  # bytes
+    ended: int = 0
+    halt: str | None = None
+    walls: Mapping[str, Sequence[float]] = field(default_factory=dict[str, Sequence[float]])
+    """Wall times, in seconds, of what ended well, by stage."""
+    failed: frozenset[str] = frozenset()  # stages of which something did not
+
+
+def news_of(chunk: Chunk) -> News:
+    """Return what a chunk tells."""
+    walls: defaultdict[str, list[float]] = defaultdict(list)
+    for (stage, _), event in chunk.ends.items():
+        if event["o"] == "ok":
+            walls[stage].append(event["wall"] or 0.0)
+    failed = frozenset(stage for (stage, _), event in chunk.ends.items() if event["o"] != "ok")
+    return News(chunk.consumed, len(chunk.ends), chunk.halt, walls, failed)
+
+
 def parse_events(
     data: bytes, *, token: str, seq: int, names: Mapping[int, str], unread: int = 0, last: bool = False
 ) -> Chunk:

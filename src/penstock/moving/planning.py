@@ -7,12 +7,12 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
-from penstock.campaign import Destination
 from penstock.closing.group import Group
 from penstock.errors import PenstockError
 from penstock.ledger.products import Recorded
 from penstock.ledger.stored import stored_campaign
 from penstock.ledger.units import Values
+from penstock.outputs import Destination
 from penstock.publishing.wanted import check_path, place_of, products_of, refuse_files_in_files
 
 DONE = "moved"

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from penstock.campaign import Destination
 from penstock.closing.group import Group, reading
 from penstock.closing.seals import canonical_json
 from penstock.errors import PenstockError
@@ -23,6 +22,7 @@ from penstock.moving.journal import journal_of, read_journal, write_journal
 from penstock.moving.looking import is_as_recorded, is_like, look
 from penstock.moving.placing import put, take_away
 from penstock.moving.planning import Item, folder_of, plan_moves
+from penstock.outputs import Destination
 from penstock.publishing.wanted import not_as_recorded
 from penstock.runner.blocks import draft_of
 from penstock.runner.digests import sync_path

@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from penstock.campaign import Provenance
 from penstock.display import CAMPAIGN
 from penstock.errors import DefinitionError
+from penstock.outputs import Provenance
 from penstock.provenance.model import Activity, Agent, Entity, Trace
 from penstock.provenance.names import identifier, namespace, plain, timestamp
 from penstock.provenance.resources import images, resource_items, variable_items

@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from penstock.campaign import MANIFESTS
 from penstock.closing.seals import Listed, canonical_json, write_list
 from penstock.errors import PenstockError
+from penstock.outputs import MANIFESTS
 
 MANIFEST, LIST, NEXT = ".json", ".sha256", ".next"
 

@@ -6,9 +6,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from penstock.campaign import Campaign, Publication
+from penstock.campaign import Campaign
 from penstock.errors import DefinitionError, PenstockError
 from penstock.ledger import FOLDER
+from penstock.outputs import Publication
 from penstock.transports import find_transport
 from penstock.transports.local import LocalTransport
 from penstock.transports.protocol import Transport

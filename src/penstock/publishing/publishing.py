@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
-from penstock.campaign import MANIFESTS, Campaign, Publication
+from penstock.campaign import Campaign
 from penstock.closing.seals import sha256
 from penstock.display import count
 from penstock.errors import PenstockError
+from penstock.outputs import MANIFESTS, Publication
 from penstock.publishing.deciding import Decision, decide, in_the_way, sizes_asked
 from penstock.publishing.index import MARK, PAGE
 from penstock.publishing.manifest import (

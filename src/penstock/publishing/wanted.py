@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from penstock.campaign import OWN_FOLDERS, Campaign, Publication, Shown
+from penstock.campaign import Campaign
 from penstock.display import Labels
 from penstock.errors import PenstockError
 from penstock.ledger import Ledger
 from penstock.ledger.units import ROOT, Values, under
+from penstock.outputs import OWN_FOLDERS, Publication, Shown
 from penstock.publishing.manifest import name_of
 from penstock.runner.digests import digest_parts, parts_of
 from penstock.runner.kinds import Odd
