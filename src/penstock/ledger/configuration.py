@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from penstock.campaign import Campaign
+from penstock.config.syntax import digest_of
 from penstock.errors import DefinitionError
 
 MOST_BYTES = 1_000_000  # of one file: the record is small, and read often
@@ -32,13 +34,16 @@ def keep_configuration(db: sqlite3.Connection, campaign: Campaign, marks: Mappin
                 " name fewer in `configuration` of [provenance]",
                 file=campaign.file,
             )
-        db.execute("INSERT INTO configuration (mark, content) VALUES (?, ?)", (marks[path], content))
+        # Where it was written since, what was read is of another mark. That of a module is of its syntax.
+        if file.suffix == ".py" or digest_of(content) == marks[path]:
+            db.execute("INSERT INTO configuration (mark, content) VALUES (?, ?)", (marks[path], content))
 
 
 def wanted(campaign: Campaign, marks: Mapping[str, str]) -> Iterator[str]:
-    """Yield those files that `configuration` of [provenance] names."""
+    """Yield those files of the campaign's folder that `configuration` of [provenance] names."""
     patterns = campaign.provenance.configuration
-    yield from (path for path in marks if any(fnmatchcase(path, pattern) for pattern in patterns))
+    inside = (path for path in marks if not os.path.isabs(path))
+    yield from (path for path in inside if any(fnmatchcase(path, pattern) for pattern in patterns))
 
 
 def kept_content(db: sqlite3.Connection, mark: str) -> bytes | None:
