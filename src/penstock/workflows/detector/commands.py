@@ -13,7 +13,6 @@ from penstock.workflows.detector.options import (
     all_option,
     chosen,
     folder_option,
-    json_option,
     listing,
     opened,
     process_option,
@@ -21,6 +20,7 @@ from penstock.workflows.detector.options import (
 )
 from penstock.workflows.detector.results import COMMANDS
 from penstock.workflows.setup.campaign import find_campaign, run_penstock, say
+from penstock.workflows.setup.options import json_option
 
 if TYPE_CHECKING:
     from penstock.record import Record

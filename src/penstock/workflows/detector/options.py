@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 folder_option = campaign_option("detector")
 process_option = click.option("--process", metavar="NAME", help="Which process [the first].")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 submit_option = click.option(
     "--submit", "-s", is_flag=True, help="Do it; without, only say what would be done."
 )

@@ -24,6 +24,9 @@ def bundle(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
 def given(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options that a person gave: all but those that are None."""
     return {name: value for name, value in options.items() if value is not None}

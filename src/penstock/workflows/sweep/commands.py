@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 
 from penstock.errors import DefinitionError
+from penstock.workflows.setup.options import json_option
 from penstock.workflows.sweep.options import (
     complete_column,
     find_sweep,
-    json_option,
     sweep_argument,
     sweep_option,
 )

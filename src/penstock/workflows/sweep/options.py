@@ -53,11 +53,6 @@ def sweep_option(command: F) -> F:
     )(command)
 
 
-def json_option(command: F) -> F:
-    """Add --json: the command gets `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
-
-
 def complete_column(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the variables and results of the sweep that begin as typed."""
     from penstock.workflows.sweep.columns import read_columns

@@ -13,6 +13,7 @@ import click
 
 from penstock.errors import DefinitionError
 from penstock.workflows.setup.campaign import campaign_option, run_penstock, say
+from penstock.workflows.setup.options import json_option
 
 if TYPE_CHECKING:
     from penstock.record import Record
@@ -23,7 +24,6 @@ OVER = time(8)  # of the next day, UTC: before that a night may still bring data
 
 folder_option = campaign_option("telescope")
 night_argument = click.argument("night", metavar="[NIGHT]", required=False)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 submit_option = click.option(
     "--submit", "-s", is_flag=True, help="Do it; without, only say what would be done."
 )

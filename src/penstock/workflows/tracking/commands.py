@@ -12,8 +12,9 @@ import click
 
 from penstock.errors import DefinitionError
 from penstock.workflows.setup.campaign import campaign_option, say
+from penstock.workflows.setup.options import given, json_option
+from penstock.workflows.tracking.options import reading_options
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 file_type = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -44,12 +45,7 @@ def group() -> None:
 
 @group.command()
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=file_type)
-@click.option("--pixel-size", type=float, help="µm, where files count pixels.")
-@click.option("--frame-interval", type=float, help="s, where files count frames or rounded their times.")
-@click.option("--columns", help='Those of tables without a header, in order ["n x y t"].')
-@click.option("--link", type=float, help="µm: make trajectories of points, linked up to this step.")
-@click.option("--max-gap", type=float, help="s: longer steps are left out.")
-@click.option("--side", type=float, help="µm, of square regions where their file has centres.")
+@reading_options
 @json_option
 def look(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Say what each FILE… holds, as a campaign would read it: steps, their time, regions, and what is odd.
@@ -61,7 +57,7 @@ def look(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     from penstock.workflows.tracking.listing import describe
     from penstock.workflows.tracking.settings import read_loading
 
-    loading, _ = read_loading({name: value for name, value in options.items() if value is not None})
+    loading, _ = read_loading(given(options))
     with _said():
         found = [describe(path, loading) for path in files]
     if as_json:

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from penstock.errors import DefinitionError
-from penstock.workflows.setup.options import demo_options, folder_argument
+from penstock.workflows.setup.options import demo_options, folder_argument, given
 from penstock.workflows.tracking.commands import group
+from penstock.workflows.tracking.options import reading_options
 
 __all__ = ["demo", "group", "init"]
 
@@ -57,12 +58,7 @@ SHAPE = ("settle", "quiet", "scheduler")
 @click.option("--resolution", type=float, help="The width of a cell, in µm [about 80 steps a cell].")
 @click.option("--diffusivity-prior", type=float, help="μ, which weighs Σ A |∇D|² [0].")
 @click.option("--potential-prior", type=float, help="λ, which weighs Σ A |∇V|² [1].")
-@click.option("--pixel-size", type=float, help="µm, where files count pixels.")
-@click.option("--frame-interval", type=float, help="s, where files count frames or rounded their times.")
-@click.option("--columns", help='Those of tables without a header, in order ["n x y t"].')
-@click.option("--link", type=float, help="µm: make trajectories of points, linked up to this step.")
-@click.option("--max-gap", type=float, help="s: longer steps are left out.")
-@click.option("--side", type=float, help="µm, of square regions where their file has centres.")
+@reading_options
 @click.option("--window", type=float, help="s: divide regions in time, too.")
 @click.option(
     "--regions",
@@ -97,12 +93,12 @@ def init(
     if labels and whole:
         raise DefinitionError("--regions names files of regions and --whole uses none; give one of them")
     shape = {name: options.pop(name) for name in SHAPE}
-    given = {name: value for name, value in options.items() if value is not None}
-    loading = {name: given.pop(name) for name in LOADING if name in given}
+    told = given(options)
+    loading = {name: told.pop(name) for name in LOADING if name in told}
     loading |= {"columns": columns.split()} if columns else {}
     loading |= {"regions": [*labels]} if labels or whole else {}
     found = find_files(data, labels or (LABEL,))
-    made = write_campaign(folder, found, Shape(loading, given, **shape))
+    made = write_campaign(folder, found, Shape(loading, told, **shape))
     count = f"{len(found.paths):,} file{'' if len(found.paths) == 1 else 's'}"
     click.echo(
         f"{count} of {found.pattern}; wrote {made}; next: cd {shlex.quote(str(folder))} && penstock run"
