@@ -1,10 +1,7 @@
 """The campaign of two nights, whose closing moves its products to final folders."""
 
 import json
-import os
 import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,18 +58,6 @@ def without_record(root: Path) -> None:
     """Lose the record of a campaign."""
     for file in (root / ".penstock").glob("ledger.sqlite*"):
         file.unlink()
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[Path]:
-    """A folder on another file system than the campaign's."""
-    here = tmp_path.stat().st_dev
-    places = (place for place in ("/dev/shm", "/var/tmp", str(Path.home())) if os.access(place, os.W_OK))
-    other = next((place for place in places if os.stat(place).st_dev != here), None)
-    if other is None:
-        pytest.skip("there is only one file system that can be written to")
-    with tempfile.TemporaryDirectory(dir=other) as folder:
-        yield Path(folder)
 
 
 @pytest.fixture

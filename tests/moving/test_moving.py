@@ -235,7 +235,9 @@ def test_a_full_disk_leaves_the_old_files(
     moving.made.write(f"data/{NIGHT}/b.txt", b"x" * 100_000)
     moving.define('to = "final"', f'to = "{small}"')
     assert moving.run().code == 1
-    assert "cannot be moved (No space left on device): no file is lost" in str(moving.states()[NIGHT][1])
+    said = str(moving.states()[NIGHT][1])
+    assert f"{small}/" in said
+    assert "cannot be moved (No space left on device): no file is lost" in said
     assert len(tree(moving.root / f"copies/{NIGHT}")) == 3
     assert (small / f"dl1/{NIGHT}").is_dir()
     assert not list(small.rglob(".b*"))

@@ -34,9 +34,11 @@ def put(source: str, target: str, digest: str, *, replaced: str | None = None) -
             os.rename(draft, target)
         else:
             name_file(draft, target)
-    except (OSError, Odd, PenstockError):
+    except (OSError, Odd, PenstockError) as error:
         with suppress(OSError):
             remove(draft)
+        if isinstance(error, OSError):
+            error.filename = error.filename or target  # writing has none, as on a full disk
         raise
 
 
