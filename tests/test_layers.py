@@ -40,6 +40,7 @@ LAYERS = (
     {"build"},  # the Python API, which also runs
     {"testing"},
     {"simulation"},  # the conductor on what is only pretended
+    {"serve"},  # pages for a browser
     {"cli"},
     {"__main__"},
 )

@@ -128,14 +128,15 @@ class Report:
     stages: tuple[StageReport, ...]
 
     @classmethod
-    def read(cls, ledger: Ledger, stage: str | None = None) -> Report:
-        """Read it from all attempts; DefinitionError if there is no such stage."""
+    def read(cls, ledger: Ledger, stage: str | None = None, *, newest: int | None = None) -> Report:
+        """Read it from all attempts, or from so many of the `newest`; DefinitionError if there is no such stage."""
         rows = ledger.db.execute("SELECT id, name, definition FROM stage ORDER BY position").fetchall()
         wanted = [row for row in rows if stage in (None, row["name"])]
         if stage and not wanted:
             known = ", ".join(row["name"] for row in rows)
             raise DefinitionError(f"no stage is called {stage!r}: the stages are {known}")
-        return cls(tuple(_read_stage(ledger.db, row) for row in wanted))
+        after = 0 if newest is None else first_of_newest(ledger.db, newest)
+        return cls(tuple(_read_stage(ledger.db, row, after) for row in wanted))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as `report --json` prints it."""
@@ -147,6 +148,11 @@ class Report:
             "\n".join(line for stage in self.stages for line in stage.lines())
             or "nothing has been measured yet"
         )
+
+
+def first_of_newest(db: sqlite3.Connection, newest: int) -> int:
+    """Return the id of the attempt before the newest ones; 0 if there are no more than these."""
+    return max(0, (db.execute("SELECT max(id) FROM attempt").fetchone()[0] or 0) - newest)
 
 
 def suggest(ok: int, wall: Spread | None, rss: Spread | None, asked: Asked, *, tasks: int) -> Suggestion:
@@ -199,14 +205,20 @@ def _line(name: str, spread: Spread, show: Any, asked: float | None, fits: float
     )
 
 
-def _read_stage(db: sqlite3.Connection, row: sqlite3.Row) -> StageReport:
+def _of_stage(after: int) -> str:
+    """Return the condition for attempts of a stage, and after one: of the newest, the index by stage is not the way."""
+    return f"{'+' if after else ''}stage = ? AND attempt.id > ?"
+
+
+def _read_stage(db: sqlite3.Connection, row: sqlite3.Row, after: int) -> StageReport:
     asked = _read_asked(json.loads(row["definition"]))
     outcomes = db.execute(
-        "SELECT outcome, count(*) FROM attempt WHERE stage = ? GROUP BY outcome ORDER BY 2 DESC", (row["id"],)
+        f"SELECT outcome, count(*) FROM attempt WHERE {_of_stage(after)} GROUP BY outcome ORDER BY 2 DESC",
+        (row["id"], after),
     )
     counts: dict[str, int] = dict(tuple(outcome) for outcome in outcomes)
     ok = counts.pop("ok", 0)
-    wall, cpu, rss = _read_usage(db, row["id"])
+    wall, cpu, rss = _read_usage(db, row["id"], after)
     spent = sum(wall) * asked.cpus
     walls, peaks = Spread.of(wall), Spread.of(rss)
     return StageReport(
@@ -219,18 +231,19 @@ def _read_stage(db: sqlite3.Connection, row: sqlite3.Row) -> StageReport:
         efficiency=sum(cpu) / spent if spent else None,
         asked=asked,
         suggested=suggest(ok, walls, peaks, asked, tasks=_count_tasks(db, row["id"])),
-        elements=_read_elements(db, row["id"], asked.workers),
+        elements=_read_elements(db, row["id"], asked.workers, after),
     )
 
 
-def _read_elements(db: sqlite3.Connection, stage: int, workers: int) -> Elements | None:
+def _read_elements(db: sqlite3.Connection, stage: int, workers: int, after: int) -> Elements | None:
     """The name of a task's log (`<element>.<worker>.log`) shows where in its array it ran."""
     rows = db.execute(
         "SELECT max(ended) - min(began) AS wall, max(rss) * min(?, count(*)) AS rss,"
         " max(json_extract(request, '$.walltime_s')) AS asked_s, max(json_extract(request, '$.memory_bytes')) AS asked"
-        " FROM attempt JOIN job ON job.id = attempt.job WHERE stage = ? AND request IS NOT NULL AND log IS NOT NULL"
-        " AND began IS NOT NULL GROUP BY job.id, CAST(log AS INTEGER)",
-        (workers, stage),
+        " FROM attempt JOIN job ON job.id = attempt.job WHERE"
+        f" {_of_stage(after)} AND request IS NOT NULL"
+        " AND log IS NOT NULL AND began IS NOT NULL GROUP BY job.id, CAST(log AS INTEGER)",
+        (workers, stage, after),
     ).fetchall()
     walls = Spread.of([row["wall"] for row in rows])
     if walls is None:
@@ -247,11 +260,13 @@ def _most(rows: Sequence[sqlite3.Row], key: str) -> Any:
     return max((row[key] for row in rows if row[key] is not None), default=None)
 
 
-def _read_usage(db: sqlite3.Connection, stage: int) -> tuple[array[float], array[float], array[float]]:
+def _read_usage(
+    db: sqlite3.Connection, stage: int, after: int
+) -> tuple[array[float], array[float], array[float]]:
     """Wall and CPU seconds and bytes of successful attempts; arrays, as there may be millions."""
     wall, cpu, rss = array("d"), array("d"), array("d")
     for row in db.execute(
-        "SELECT wall_s, cpu_s, rss FROM attempt WHERE stage = ? AND outcome = 'ok'", (stage,)
+        f"SELECT wall_s, cpu_s, rss FROM attempt WHERE {_of_stage(after)} AND outcome = 'ok'", (stage, after)
     ):
         wall.append(row[0] or 0.0)
         cpu.append(row[1] or 0.0)

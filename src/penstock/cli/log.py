@@ -19,7 +19,7 @@ from penstock.cli.options import (
 )
 from penstock.display import clean_log, visible
 from penstock.errors import DefinitionError
-from penstock.explain import Log, find_stage, find_units, read_log
+from penstock.explain import Log, choose_stage, find_stage, find_units, read_log
 
 
 @click.command(
@@ -57,13 +57,7 @@ def log(unit: str, stage: str | None, attempt: int | None, raw: bool, root: Path
 
 
 def _choose_stage(db: sqlite3.Connection, text: str, unit: int) -> sqlite3.Row:
-    row = db.execute(
-        "SELECT stage.*, max(attempt.id) AS latest FROM stage CROSS JOIN task "
-        "ON task.stage = stage.id AND task.unit = ?1 "
-        "LEFT JOIN attempt ON attempt.stage = stage.id AND attempt.unit = ?1 GROUP BY stage.id "
-        "ORDER BY task.state = 'failed' DESC, task.state = 'running' DESC, latest DESC LIMIT 1",
-        (unit,),
-    ).fetchone()
+    row = choose_stage(db, unit)
     if row is None:
         raise DefinitionError(f"{text!r} has no task of its own: name a unit in it (`penstock units`)")
     return row

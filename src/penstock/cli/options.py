@@ -53,7 +53,7 @@ def find_root(start: Path) -> Path:
     )
 
 
-def _resolve_root(ctx: click.Context, _: click.Parameter, value: str | None) -> Path:
+def resolve_root(ctx: click.Context, _: click.Parameter, value: str | None) -> Path:
     if value is None and PLACE in ctx.meta:
         return ctx.meta[PLACE]
     given = value or ctx.find_root().obj
@@ -85,7 +85,7 @@ def campaign_option(command: F) -> F:
         "--campaign",
         "root",
         metavar="DIR",
-        callback=_resolve_root,
+        callback=resolve_root,
         help="The campaign's folder [default: here, or the nearest one above].",
     )(command)
 

@@ -35,13 +35,28 @@ class Log:
     raw: bytes
 
 
-def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | None = None) -> Log:
+def choose_stage(db: sqlite3.Connection, unit: int) -> sqlite3.Row | None:
+    """Return the stage of the unit's task that failed, runs, or ran last; None if it has no task of its own."""
+    return db.execute(
+        "SELECT stage.*, max(attempt.id) AS latest FROM stage CROSS JOIN task "
+        "ON task.stage = stage.id AND task.unit = ?1 "
+        "LEFT JOIN attempt ON attempt.stage = stage.id AND attempt.unit = ?1 GROUP BY stage.id "
+        "ORDER BY task.state = 'failed' DESC, task.state = 'running' DESC, latest DESC LIMIT 1",
+        (unit,),
+    ).fetchone()
+
+
+def read_log(
+    ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | None = None, tail: int | None = None
+) -> Log:
     """Return what the task of `stage` for `unit` wrote in its last attempt, in the one that runs, or in the n-th.
+
+    With `tail`, of what lies here only the last so many bytes: no site is asked, and a log may be of any size.
 
     Raises LedgerError if there was no such attempt, or if its log no longer exists.
     """
     db = ledger.db
-    if attempt is None and (running := _read_running(ledger, unit, stage)):
+    if attempt is None and (running := _read_running(ledger, unit, stage, tail)):
         return running
     rows = db.execute(
         "SELECT attempt.*, job.folder, job.token, job.site FROM attempt LEFT JOIN job ON job.id = attempt.job "
@@ -66,7 +81,10 @@ def read_log(ledger: Ledger, unit: int, stage: sqlite3.Row, *, attempt: int | No
     if not (row["log"] and row["log_bytes"]):
         return Log(stage["name"], unit, number, row["outcome"], Path(), b"")
     file = ledger.root / row["folder"] / row["log"]
-    raw = JobFiles(ledger, row).read(row["log"], row["log_offset"], row["log_bytes"])
+    skipped = 0 if tail is None else max(0, row["log_bytes"] - tail)
+    raw = JobFiles(ledger, row, here=tail is not None).read(
+        row["log"], row["log_offset"] + skipped, row["log_bytes"] - skipped
+    )
     if raw is None:
         raise LedgerError(f"the log {file} no longer exists: `penstock retry` makes a new one")
     return Log(stage["name"], unit, number, row["outcome"], file, raw)
@@ -93,7 +111,7 @@ def _read_words(ledger: Ledger, job: sqlite3.Row) -> tuple[Path, bytes]:
     return ledger.root / job["folder"] / WORDS, JobFiles(ledger, job).read(WORDS, 0, WORDS_BYTES) or b""
 
 
-def _read_running(ledger: Ledger, unit: int, stage: sqlite3.Row) -> Log | None:
+def _read_running(ledger: Ledger, unit: int, stage: sqlite3.Row, tail: int | None) -> Log | None:
     """What a running task has written since it started: its slot's log after the last task that ended."""
     job = ledger.db.execute(
         "SELECT job.*, batch.element FROM task JOIN batch ON batch.id = task.batch "
@@ -102,22 +120,27 @@ def _read_running(ledger: Ledger, unit: int, stage: sqlite3.Row) -> Log | None:
     ).fetchone()
     if job is None:
         return None
-    files, element = JobFiles(ledger, job), job["element"]
+    files, element = JobFiles(ledger, job, here=tail is not None), job["element"]
     lives = [int(name.split(".")[1]) for name in files.names() if fnmatchcase(name, f"{element}.*.jsonl")]
     events = files.read(f"{element}.{max(lives)}.jsonl", 0, MOST_BYTES) if lives else None
     slot, offset = _find_start(events, stage["id"], unit) if events else (None, 0)
     if slot is None:
         return None
     name = f"{element}.{slot}.log"
-    raw = files.read(name, offset, MOST_BYTES) or b""
+    if tail is not None:
+        offset = max(offset, files.size(name) - tail)
+    raw = files.read(name, offset, MOST_BYTES if tail is None else tail) or b""
     return Log(stage["name"], unit, None, "running", ledger.root / job["folder"] / name, raw)
 
 
 class JobFiles:
-    """The files of one job: in its folder, in its archive, or there where it runs as long as they have not come home."""
+    """The files of one job: in its folder, in its archive, or there where it runs as long as they have not come home.
 
-    def __init__(self, ledger: Ledger, job: sqlite3.Row) -> None:
-        self.ledger, self.job = ledger, job
+    `here`: only those that came.
+    """
+
+    def __init__(self, ledger: Ledger, job: sqlite3.Row, *, here: bool = False) -> None:
+        self.ledger, self.job, self.here = ledger, job, here
         self.folder = ledger.root / job["folder"]
 
     def names(self) -> list[str]:
@@ -126,6 +149,13 @@ class JobFiles:
             return [path.name for path in self.folder.iterdir()]
         way = self.way_there()
         return [*way.list([self.job["token"]]).get(self.job["token"], ())] if way else []
+
+    def size(self, name: str) -> int:
+        """Return the size of a file in its folder, in bytes; 0 if it is not there."""
+        try:
+            return (self.folder / name).stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def read(self, name: str, offset: int, length: int) -> bytes | None:
         """Return bytes of a file; None when there is none."""
@@ -136,6 +166,8 @@ class JobFiles:
 
     def way_there(self) -> Transport | None:
         """Return the way to where it runs, if its files come home later; nothing is asked yet."""
+        if self.here:
+            return None
         from penstock.site import Sites
 
         sites = (stored_copy(self.ledger.db) or {}).get("sites", {})

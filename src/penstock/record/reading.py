@@ -131,9 +131,18 @@ def read_attempts(ledger: Ledger, wanted: Wanted) -> Iterator[AttemptRow]:
     )
 
 
+def products_of(ledger: Ledger, unit: int, stage: str | None = None) -> Iterator[ProductRow]:
+    """Return what was made for one unit alone, without what is in it."""
+    return _products(ledger, rows_of(ledger, f"{PRODUCTS} AND task.unit = {int(unit)}", Wanted(stage)))
+
+
 def read_products(ledger: Ledger, wanted: Wanted) -> Iterator[ProductRow]:
     """Return what was made."""
-    rows, labels = rows_of(ledger, PRODUCTS, wanted), Labels.read(ledger.db)
+    return _products(ledger, rows_of(ledger, PRODUCTS, wanted))
+
+
+def _products(ledger: Ledger, rows: Iterator[tuple[str, sqlite3.Row]]) -> Iterator[ProductRow]:
+    labels = Labels.read(ledger.db)
     return (
         ProductRow(
             stage,

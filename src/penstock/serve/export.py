@@ -1,0 +1,170 @@
+"""Static pages of campaigns in a folder: no server is needed, and each file is the old one or the new one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import DefinitionError, PenstockError
+from penstock.ledger import Ledger
+from penstock.record.reading import Wanted, read_tasks
+from penstock.record.rows import ProductRow
+from penstock.serve.campaigns import Shown
+from penstock.serve.files import open_beneath
+from penstock.serve.pages import PAGES, STATIC, Shell, render, render_page
+from penstock.serve.views import Broken, Head, head_of, is_picture, now_of
+
+MARK = ".penstock-pages"  # the list of our files, in a folder of pages: nothing else there is ours
+UNITS = 500  # that get a page
+URGENT = ("failed", "running", "blocked", "vetoed", "queued", "done", "ready", "waiting", "gone")
+PRODUCT_BYTES = 20 << 20  # of a picture that is copied
+
+
+@dataclass
+class Written:
+    """A folder of pages that is being written: what is in it, and what was before."""
+
+    folder: Path
+    names: set[str] = field(default_factory=set[str])
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a file for everybody to read; who reads it sees the old one or the new one."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_bytes(data)
+        draft.chmod(0o644)
+        draft.replace(path)
+        self.names.add(name)
+
+    def finish(self) -> None:
+        """Remove what was written earlier and no longer belongs there."""
+        before = listed(self.folder)
+        self.put(MARK, "".join(f"{name}\n" for name in sorted(self.names)).encode())
+        for name in before - self.names:
+            with suppress(OSError):
+                (self.folder / name).unlink()
+
+
+@dataclass(frozen=True)
+class StaticLinks:
+    """Addresses from a page at some depth; of units that have no page there are none."""
+
+    written: Written
+    up: str = ""
+    units: Mapping[str, str] = field(default_factory=dict[str, str])
+    root: Path | None = None
+    live = False
+
+    def asset(self, name: str) -> str:
+        """Return the address of a style, script or icon."""
+        return f"{self.up}static/{name}"
+
+    def home(self) -> str:
+        """Return the address of the list of campaigns."""
+        return f"{self.up}index.html"
+
+    def page(self, campaign: str, /, page: str = "", **asked: Any) -> str | None:
+        """Return the address of a page; of a part of one there is none."""
+        kept = {key for key, value in asked.items() if value not in (None, "", 0)}
+        return None if kept or page not in PAGES else f"{self.up}{campaign}/{page or 'index'}.html"
+
+    def unit(self, campaign: str, unit: str, /, **asked: Any) -> str | None:
+        """Return the address of a unit's page."""
+        name = self.units.get(unit)
+        return name and f"{self.up}{campaign}/{name}"
+
+    def product(self, campaign: str, product: ProductRow) -> str | None:
+        """Copy a picture beside the pages, and return its address; other products have none."""
+        if not is_picture(product) or product.size_bytes > PRODUCT_BYTES or self.root is None:
+            return None
+        name = f"{campaign}/pictures/{product.digest[:24]}{product.path.suffix.lower()}"
+        if name not in self.written.names:
+            with suppress(OSError), open_beneath(self.root, product.path) as stream:
+                self.written.put(name, stream.read())
+        return f"{self.up}{name}" if name in self.written.names else None
+
+
+def export(campaigns: Mapping[str, Shown], folder: Path) -> int:
+    """Write all pages, and return how many files there are; raises DefinitionError for a folder with other files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / MARK).exists() and any(folder.iterdir()):
+        raise DefinitionError(f"{folder} has files that are no pages of ours: name a new or an empty folder")
+    written = Written(folder)
+    for path in sorted(STATIC.iterdir()):
+        written.put(f"static/{path.name}", path.read_bytes())
+    heads = list[Head | Broken]()
+    for shown in campaigns.values():
+        try:
+            with shown.open() as ledger:
+                heads.append(export_campaign(written, shown, ledger))
+        except PenstockError as error:
+            heads.append(Broken(shown.name, str(error)))
+    shell = Shell(StaticLinks(written))
+    written.put(
+        "index.html",
+        render("campaigns.html", shell, title="Campaigns", heads=heads, written=time.time()).encode(),
+    )
+    written.finish()
+    return len(written.names)
+
+
+def export_campaign(written: Written, shown: Shown, ledger: Ledger) -> Head:
+    """Write the pages of one campaign, all of one moment of its record."""
+    ledger.db.execute("BEGIN")
+    head, at = head_of(shown, ledger), now_of(ledger)
+    units = {
+        name: f"units/{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:16]}.html"
+        for name in units_of(ledger, head)
+    }
+    for unit, place in units.items():
+        put_page(written, shown, ledger, head, "unit", f"{shown.name}/{place}", {"unit": unit}, units, at)
+    for name, page in PAGES.items():
+        if page.listed:
+            put_page(
+                written, shown, ledger, head, name, f"{shown.name}/{name or 'index'}.html", {}, units, at
+            )
+    return head
+
+
+def put_page(
+    written: Written, shown: Shown, ledger: Ledger, head: Head, name: str, place: str,
+    asked: Mapping[str, str], units: Mapping[str, str], at: float,
+) -> None:  # fmt: skip
+    """Write one page."""
+    links = StaticLinks(written, "../" * place.count("/"), units, shown.root)
+    try:
+        text = render_page(name, head, PAGES[name].read(ledger, head, asked), asked, Shell(links), written=at)
+    except PenstockError as error:
+        text = render(
+            "error.html", Shell(links), title=PAGES[name].title, head=head, why=str(error), written=at
+        )
+    written.put(place, text.encode("utf-8", "xmlcharrefreplace"))
+
+
+def units_of(ledger: Ledger, head: Head) -> list[str]:
+    """Return the units that get a page: those that need a person first."""
+    found = dict[str, None]()
+    for state in URGENT:
+        if any(stage.tasks[state] for stage in head.status.stages):
+            rows: Iterator[Any] = read_tasks(ledger, Wanted(state=state))
+            found.update((row.unit, None) for row in islice(rows, UNITS))
+        if len(found) >= UNITS:
+            break
+    return list(found)[:UNITS]
+
+
+def listed(folder: Path) -> set[str]:
+    """Return which files of a folder are ours; none that would lead out of it."""
+    try:
+        names = (folder / MARK).read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return set()
+    return {name for name in names if name and not Path(name).is_absolute() and ".." not in Path(name).parts}

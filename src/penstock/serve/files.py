@@ -1,0 +1,65 @@
+"""Products for browsers: named by the record, read only beneath the campaign's folder, harmless whatever is in them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from penstock.errors import DefinitionError
+from penstock.explain import find_units
+from penstock.ledger import Ledger
+from penstock.record.reading import products_of
+from penstock.record.rows import ProductRow
+
+#: suffix → type that browsers show; all others are downloads
+TYPES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+    ".svg": "image/svg+xml",
+    ".html": "text/html; charset=utf-8",
+    ".htm": "text/html; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+    ".csv": "text/plain; charset=utf-8",
+    ".log": "text/plain; charset=utf-8",
+    ".json": "text/plain; charset=utf-8",
+}
+#: of what may hold scripts: it runs none, has no origin and asks for nothing
+SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def find_product(ledger: Ledger, stage: str, unit: str, name: str) -> ProductRow | None:
+    """Return a product of the record; None if it has no such one."""
+    try:
+        units = find_units(ledger, unit)
+        found = products_of(ledger, units[0], stage) if len(units) == 1 else ()
+        return next((product for product in found if product.name == name), None)
+    except DefinitionError:
+        return None
+
+
+@contextmanager
+def open_beneath(root: Path, path: Path) -> Generator[BinaryIO]:
+    """Open a regular file beneath a folder, going through no link; raises OSError for anything else."""
+    parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
+    if not parts or ".." in parts:
+        raise FileNotFoundError(f"{path} is not beneath {root}")
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        number = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    finally:
+        os.close(folder)
+    with open(number, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise FileNotFoundError(f"{path} is not a file")
+        yield stream

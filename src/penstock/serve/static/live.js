@@ -1,0 +1,67 @@
+// Replaces what is new on an open page, and keeps ages true. Pages are whole without it.
+"use strict";
+
+const live = document.getElementById("live");
+const connection = document.getElementById("connection");
+
+function age(seconds) {
+  if (seconds < 120) return `${Math.max(0, Math.round(seconds))} s ago`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 2880) return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} ago`;
+  return `${Math.floor(minutes / 1440)} d ${Math.floor((minutes % 1440) / 60)} h ago`;
+}
+
+function refreshAges() {
+  for (const time of document.querySelectorAll("time[data-ago]"))
+    time.textContent = age((Date.now() - Date.parse(time.dateTime)) / 1000);
+}
+
+// The element that has the focus, by what it is called, so that it has it again on the new page.
+function nameOf(element) {
+  if (!element || !live.contains(element)) return null;
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  if (element.getAttribute("href")) return `a[href="${CSS.escape(element.getAttribute("href"))}"]`;
+  const label = element.getAttribute("aria-label");
+  return label ? `[aria-label="${CSS.escape(label)}"]` : null;
+}
+
+function typing() {
+  const at = document.activeElement;
+  return at && live.contains(at) && at.matches("input, select, textarea");
+}
+
+let waiting = null;
+
+function show(html) {
+  if (typing()) {
+    waiting = html;
+    return;
+  }
+  waiting = null;
+  const focused = nameOf(document.activeElement);
+  const scrolled = [...live.querySelectorAll(".wide, .log, .names, .pages")].map((e) => [e.scrollLeft, e.scrollTop]);
+  live.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
+  live.querySelectorAll(".wide, .log, .names, .pages").forEach((element, n) => {
+    if (scrolled[n]) [element.scrollLeft, element.scrollTop] = scrolled[n];
+  });
+  if (focused) live.querySelector(focused)?.focus({ preventScroll: true });
+  refreshAges();
+}
+
+live.addEventListener("focusout", () => setTimeout(() => waiting !== null && show(waiting), 0));
+if (document.querySelector("time[data-ago]")) refreshAges();
+setInterval(refreshAges, 5000);
+
+if (live.dataset.events) {
+  const source = new EventSource(live.dataset.events);
+  source.addEventListener("page", (event) => show(JSON.parse(event.data)));
+  source.addEventListener("open", () => {
+    connection.textContent = "live";
+    connection.className = "";
+  });
+  source.addEventListener("error", () => {
+    connection.textContent = `no connection since ${new Date().toISOString().slice(11, 19)} UTC`;
+    connection.className = "lost";
+  });
+}

@@ -1,0 +1,87 @@
+"""Static pages: whole, linked among themselves, replaced one by one, in a folder of their own."""
+
+import os
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import DefinitionError
+from penstock.serve.campaigns import Shown, shown_in
+from penstock.serve.export import export
+
+
+class Addresses(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value for key, value in attrs if key in ("href", "src", "action") and value]
+
+
+def files_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_each_address_of_each_page_is_a_file_of_the_export(shown, tmp_path):
+    out = tmp_path / "pages"
+    assert export({"winter": shown}, out) == len(files_in(out))
+    pages = list(out.rglob("*.html"))
+    assert len(pages) > 10
+    for page in pages:
+        for address in Addresses(page.read_text()).found:
+            if not address.startswith("#"):
+                assert (page.parent / address).is_file(), (page, address)
+    assert len(list(out.glob("winter/pictures/*.png"))) == 3
+    assert {oct(path.stat().st_mode & 0o777) for path in pages} == {"0o644"}
+
+
+def test_pages_are_replaced_and_what_is_over_is_removed(shown, record, tmp_path):
+    out = tmp_path / "pages"
+    export({"winter": shown}, out)
+    before = os.stat(out / "winter/index.html").st_ino
+    old = files_in(out)
+    (out / "notes.txt").write_text("mine")
+    record.db.execute("DELETE FROM product")
+    export({"winter": shown}, out)
+    assert os.stat(out / "winter/index.html").st_ino != before
+    assert {name for name in old if "/pictures/" in name} == old - files_in(out)
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_with_other_files_is_refused(shown, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").touch()
+    with pytest.raises(DefinitionError, match="no pages of ours"):
+        export({"winter": shown}, tmp_path / "home")
+
+
+def test_a_picture_behind_a_link_is_not_copied(shown, record, tmp_path):
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(b"secret")
+    [path] = record.root.glob("pictures/2020-01-17_*.png")
+    path.unlink()
+    path.symlink_to(secret)
+    export({"winter": shown}, tmp_path / "pages")
+    assert len(list(tmp_path.glob("pages/winter/pictures/*.png"))) == 2
+
+
+def test_a_campaign_that_cannot_be_read_is_told_beside_the_others(shown, tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/penstock.toml").touch()
+    export({"winter": shown, "new": Shown("new", tmp_path / "new")}, tmp_path / "pages")
+    text = (tmp_path / "pages/index.html").read_text()
+    assert "nothing has been run in" in text
+    assert "winter/index.html" in text
+
+
+def test_campaigns_have_short_names_that_differ(tmp_path):
+    folders = [tmp_path / name for name in ("a/winter 26", "b/winter-26", "c/été")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "penstock.toml").touch()
+    assert list(shown_in([*folders, folders[0]])) == ["winter-26", "winter-26-2", "t"]
+    with pytest.raises(DefinitionError, match="is not a campaign"):
+        shown_in([tmp_path])
