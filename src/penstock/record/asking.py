@@ -62,24 +62,26 @@ class Question:
             )
 
 
-def ask(ledger: Ledger, question: Question) -> list[str]:
-    """Make the requests that a question comes to, and return the answers.
+def ask(ledger: Ledger, question: Question, *, by: str | None = None) -> list[str]:
+    """Make the requests that a question comes to, in the name of whoever is logged in or `by` another, and return the answers.
 
     Raises DefinitionError if there is no such unit or stage, or for a wrong expression.
     """
-    answers = [request(ledger.root, question.action, target) for target in targets_of(ledger, question)]
+    answers = [
+        request(ledger.root, question.action, target, by=by) for target in targets_of(ledger, question)
+    ]
     return [*answers, *follow_up(ledger.root, question.action)]
 
 
-def request(root: Path, action: str, target: Target) -> str:
-    """Make one request in the name of whoever is logged in, and return the answer."""
+def request(root: Path, action: str, target: Target, *, by: str | None = None) -> str:
+    """Make one request in the name of whoever is logged in, or `by` another, and return the answer."""
     from penstock.ledger.requests import ask
 
     if action == "reopen":
         from penstock.closing.checking import keep_seal
 
         keep_seal(root, target["unit"])
-    return ask(root, action, target, whoami())
+    return ask(root, action, target, by or whoami())
 
 
 def targets_of(ledger: Ledger, question: Question) -> list[Target]:

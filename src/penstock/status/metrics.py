@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from penstock.ledger import SCANNED, Ledger
@@ -34,23 +34,35 @@ class Metric(NamedTuple):
     help: str
     values: list[tuple[Labels, float]]
 
-    def to_text(self, campaign: str) -> str:
-        """Write it in the text format; without values it is left out."""
-        if not self.values:
-            return ""
-        lines = [f"# HELP {self.name} {self.help}", f"# TYPE {self.name} gauge"]
+    def head(self) -> str:
+        """Write what it is, in the text format."""
+        return f"# HELP {self.name} {self.help}\n# TYPE {self.name} gauge\n"
+
+    def samples(self, campaign: str) -> str:
+        """Write its values of one campaign."""
+        lines = list[str]()
         for labels, value in self.values:
             told = ",".join(
                 f'{k}="{v.translate(ESCAPES)}"' for k, v in {"campaign": campaign, **labels}.items()
             )
-            lines.append(f"{self.name}{{{told}}} {value!r}")
-        return "".join(f"{line}\n" for line in lines)
+            lines.append(f"{self.name}{{{told}}} {value!r}\n")
+        return "".join(lines)
 
 
 def render_metrics(ledger: Ledger, now: float) -> str:
     """Return all metrics of a campaign in Prometheus' text format."""
-    name = ledger.meta("name") or ledger.root.name
-    return "".join(metric.to_text(name) for metric in metrics_of(ledger, now))
+    return render_together([ledger], now)
+
+
+def render_together(ledgers: Iterable[Ledger], now: float) -> str:
+    """Return all metrics of some campaigns: each metric once, with the values of all; without values it is left out."""
+    found = dict[str, str]()
+    for ledger in ledgers:
+        name = ledger.meta("name") or ledger.root.name
+        for metric in metrics_of(ledger, now):
+            if samples := metric.samples(name):
+                found[metric.name] = found.get(metric.name, metric.head()) + samples
+    return "".join(found.values())
 
 
 def metrics_of(ledger: Ledger, now: float) -> Iterator[Metric]:

@@ -1,0 +1,305 @@
+"""The addresses of the server, and what answers them."""
+
+from __future__ import annotations
+
+import mimetypes
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+from urllib.parse import parse_qsl, quote
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from penstock.errors import DefinitionError, LedgerError, PenstockError
+from penstock.ledger.files import explained
+from penstock.serve.actions import ask_for
+from penstock.serve.campaigns import Shown
+from penstock.serve.events import ALL, Key, Watch
+from penstock.serve.files import SANDBOX, TYPES, find_product, open_beneath
+from penstock.serve.openapi import describe
+from penstock.serve.pages import PAGES, STATIC, LiveLinks, Shell, digest_of, render, render_page
+from penstock.serve.security import Door, Keys, same
+from penstock.serve.views import head_of, heads_of
+from penstock.status import Status
+from penstock.status.metrics import render_together
+
+FRESH_S = 1.0  # for which a page that was drawn is given to others
+KEPT = 64  # such pages
+LONGEST_BODY, LONGEST_QUERY = 16 << 10, 4 << 10  # bytes
+CHUNK = 256 << 10
+SAID = "said"  # in a question: the answer to a request, which is shown once
+FOREVER = "private, max-age=31536000, immutable"
+LINES = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(eq=False)
+class Site:
+    """What is served: the campaigns, what may be asked for, and the pages drawn a moment ago."""
+
+    campaigns: Mapping[str, Shown]
+    keys: Keys
+    allowed: Collection[str] = ()
+    drawn: Mapping[Key, tuple[float, int, str]] = field(default_factory=dict[Key, tuple[float, int, str]])
+
+    def draw(self, key: Key, *, said: str = "") -> tuple[int, str]:
+        """Return a page as HTML with its status, as it is or was a moment ago."""
+        at, status, text = self.drawn.get(key, (0.0, 0, ""))
+        if said or not text or time.monotonic() - at > FRESH_S:
+            status, text = self.draw_now(key, Shell(LiveLinks(), self.allowed, self.keys.csrf, said=said))
+            kept = dict(list(self.drawn.items())[1 - KEPT :])
+            self.drawn = kept if said else {**kept, key: (time.monotonic(), status, text)}
+        return status, text
+
+    def draw_fragment(self, key: Key) -> str:
+        """Return what is new on a page that is open already."""
+        return self.draw_now(key, Shell(LiveLinks(), self.allowed, self.keys.csrf, fragment=True))[1]
+
+    def draw_now(self, key: Key, shell: Shell) -> tuple[int, str]:
+        """Return a page as HTML with its status."""
+        name, page, query = key
+        events = f"/events?{query}" if name == ALL else f"/c/{name}/events/{page}?{query}"
+        if name == ALL:
+            return 200, render(
+                "campaigns.html",
+                shell,
+                title="Campaigns",
+                page="",
+                heads=[*heads_of(self.campaigns)],
+                events=events,
+            )
+        head = None
+        try:
+            with explained(), self.campaigns[name].open() as ledger:
+                ledger.db.execute("BEGIN")  # all of a page is of one moment
+                head, asked = head_of(self.campaigns[name], ledger), dict(parse_qsl(query))
+                view = PAGES[page].read(ledger, head, asked)
+                return 200, render_page(page, head, view, asked, shell, events=events)
+        except DefinitionError as error:
+            status, why = 404, str(error)
+        except LedgerError as error:
+            status, why = 503, str(error)
+        given = {"title": PAGES[page].title, "page": page, "head": head, "why": why, "events": events}
+        return status, render("error.html", shell, **given)
+
+    def shown(self, request: Request) -> Shown:
+        """Return the campaign that an address names."""
+        found = self.campaigns.get(request.path_params["campaign"])
+        if found is None:
+            raise HTTPException(404, "there is no such campaign")
+        return found
+
+
+def make_app(site: Site, hosts: Collection[str], *, scheme: str = "http") -> Door:
+    """Return the server's application behind its door."""
+    watch = Watch(site.campaigns, site.draw_fragment)
+    answers = Answers(site, watch)
+    routes = [
+        Route("/", answers.home),
+        Route("/events", answers.events),
+        Route("/api", answers.api),
+        Route("/openapi.json", answers.openapi),
+        Route("/metrics", answers.metrics),
+        Route("/api/status", answers.status),
+        Route("/static/{name}", answers.static),
+        Route("/c/{campaign}/product", answers.product),
+        Route("/c/{campaign}/metrics", answers.metrics),
+        Route("/c/{campaign}/api/status", answers.status),
+        Route("/c/{campaign}/ask/{action}", answers.ask, methods=["POST"]),
+        Route("/c/{campaign}/events/{page}", answers.events),
+        Route("/c/{campaign}/events/", answers.events),
+        Route("/c/{campaign}/{page}", answers.page),
+        Route("/c/{campaign}/", answers.page),
+    ]
+    handlers: Mapping[Any, Any] = {HTTPException: answers.refused}
+    return Door(Starlette(routes=routes, exception_handlers=handlers), site.keys, frozenset(hosts), scheme)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What answers each address."""
+
+    site: Site
+    watch: Watch
+
+    async def home(self, request: Request) -> Response:
+        """Show all campaigns, or the only one."""
+        if len(self.site.campaigns) == 1:
+            return RedirectResponse(f"/c/{next(iter(self.site.campaigns))}/", 303)
+        return await self.drawn((ALL, "", ""), request)
+
+    async def page(self, request: Request) -> Response:
+        """Show a page of a campaign."""
+        return await self.drawn(self.key_of(request), request)
+
+    async def drawn(self, key: Key, request: Request) -> Response:
+        """Draw a page beside the loop."""
+        status, text = await run_in_threadpool(
+            self.site.draw, key, said=request.query_params.get(SAID, "")[:1000]
+        )
+        return HTMLResponse(text, status)
+
+    async def events(self, request: Request) -> Response:
+        """Tell what is new on a page."""
+        key = self.key_of(request) if request.path_params else (ALL, "", "")
+        return StreamingResponse(self.watch.events(key), media_type="text/event-stream")
+
+    def key_of(self, request: Request) -> Key:
+        """Return which page an address is of."""
+        shown, page = self.site.shown(request), request.path_params.get("page", "")
+        query = "&".join(
+            f"{quote(name)}={quote(value)}" for name, value in request.query_params.items() if name != SAID
+        )
+        if page not in PAGES or len(query) > LONGEST_QUERY:
+            raise HTTPException(404, "there is no such page")
+        return shown.name, page, query
+
+    async def status(self, request: Request) -> Response:
+        """Give what `penstock status --json` prints."""
+        shown = self.named(request)
+
+        def read() -> Any:
+            with shown.open() as ledger:
+                return Status.read(ledger).to_json()
+
+        return JSONResponse(await self.attempt(read))
+
+    def named(self, request: Request) -> Shown:
+        """Return the campaign of an address, of a question, or the only one."""
+        if request.path_params:
+            return self.site.shown(request)
+        campaigns, name = self.site.campaigns, request.query_params.get("campaign", "")
+        if not name and len(campaigns) == 1:
+            return next(iter(campaigns.values()))
+        if name not in campaigns:
+            raise HTTPException(404, f"say which with ?campaign=NAME: {', '.join(campaigns)}")
+        return campaigns[name]
+
+    async def metrics(self, request: Request) -> Response:
+        """Give what `penstock metrics` prints, of one campaign or of all that can be read."""
+        wanted = [self.site.shown(request)] if request.path_params else [*self.site.campaigns.values()]
+
+        def read() -> str:
+            with ExitStack() as stack:
+                ledgers = list[Any]()
+                for shown in wanted:
+                    with suppress(LedgerError) if len(wanted) > 1 else ExitStack():
+                        ledgers.append(stack.enter_context(shown.open()))
+                return render_together(ledgers, time.time())
+
+        return Response(await self.attempt(read), media_type=LINES)
+
+    async def attempt(self, read: Callable[[], Any]) -> Any:
+        """Read something beside the loop; what is wrong with the record is told."""
+
+        def explaining() -> Any:
+            with explained():
+                return read()
+
+        try:
+            return await run_in_threadpool(explaining)
+        except DefinitionError as error:
+            raise HTTPException(404, str(error)) from error
+        except PenstockError as error:
+            raise HTTPException(503, str(error)) from error
+
+    async def product(self, request: Request) -> Response:
+        """Give the bytes of a product that the record has."""
+        shown, asked = self.site.shown(request), request.query_params
+
+        def read() -> tuple[Any, ExitStack, BinaryIO]:
+            with shown.open() as ledger:
+                names = (asked.get(name, "") for name in ("stage", "unit", "product"))
+                product = find_product(ledger, *names)
+            if product is None:
+                raise DefinitionError("the record has no such product")
+            with ExitStack() as stack:
+                try:
+                    stream = stack.enter_context(open_beneath(shown.root, product.path))
+                except OSError as error:
+                    raise DefinitionError(
+                        f"{product.name} is not there, or not in the campaign's folder"
+                    ) from error
+                return product, stack.pop_all(), stream
+
+        product, stack, stream = await self.attempt(read)
+        suffix = product.path.suffix.lower()
+        kind = TYPES.get(suffix) or mimetypes.guess_type(product.path.name)[0] or "application/octet-stream"
+        manner = "inline" if suffix in TYPES else "attachment"
+        headers = {
+            "content-security-policy": SANDBOX,
+            "content-disposition": f"{manner}; filename*=UTF-8''{quote(product.path.name, safe='', errors='replace')}",
+        }
+        return StreamingResponse(chunks(stack, stream), media_type=kind, headers=headers)
+
+    async def ask(self, request: Request) -> Response:
+        """Leave a request, and lead back to the page that it came from with the answer."""
+        shown, action = self.site.shown(request), request.path_params["action"]
+        if action not in self.site.allowed:
+            raise HTTPException(404, "that is not switched on: `penstock serve --allow` does it")
+        form = await form_of(request)
+        if not same(form.get("csrf", ""), self.site.keys.csrf):
+            raise HTTPException(403, "this form is not ours: load the page again")
+        said = await self.attempt(lambda: ask_for(shown, action, form))
+        unit = form.get("unit", "").strip()
+        self.site.drawn = {}
+        return RedirectResponse(
+            LiveLinks().page(shown.name, "unit" if unit else "", unit=unit, said=said), 303
+        )
+
+    async def api(self, request: Request) -> Response:
+        """Show all addresses."""
+        given = {"title": "Addresses", "document": self.described()}
+        return HTMLResponse(await run_in_threadpool(render, "api.html", Shell(LiveLinks()), **given))
+
+    async def openapi(self, request: Request) -> Response:
+        """Give all addresses."""
+        return JSONResponse(self.described())
+
+    def described(self) -> dict[str, Any]:
+        """Return the description of all addresses."""
+        return describe(self.site.campaigns, self.site.allowed)
+
+    async def static(self, request: Request) -> Response:
+        """Give a style, a script or an icon of ours."""
+        name = request.path_params["name"]
+        if name not in {path.name for path in STATIC.iterdir()}:
+            raise HTTPException(404, "there is no such file")
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        kept = {"cache-control": FOREVER} if request.url.query == digest_of(name) else {}
+        return Response((STATIC / name).read_bytes(), media_type=kind, headers=kept)
+
+    async def refused(self, request: Request, error: Exception) -> Response:
+        """Say what is wrong."""
+        assert isinstance(error, HTTPException)
+        headers = error.headers and dict(error.headers)
+        if request.url.path.startswith("/api/") or request.url.path.endswith("/api/status"):
+            return JSONResponse({"error": error.detail}, error.status_code, headers=headers)
+        given = {"title": str(error.status_code), "why": error.detail}
+        return HTMLResponse(
+            render("error.html", Shell(LiveLinks()), **given), error.status_code, headers=headers
+        )
+
+
+async def form_of(request: Request) -> QueryParams:
+    """Read a short form; what is longer than any of ours is refused."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LONGEST_BODY:
+            raise HTTPException(413, "that is too long")
+    return QueryParams(body.decode("utf-8", "replace"))
+
+
+def chunks(stack: ExitStack, stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the bytes of a file, and close it."""
+    with stack:
+        while data := stream.read(CHUNK):
+            yield data

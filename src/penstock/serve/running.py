@@ -1,0 +1,132 @@
+"""Starting the server: where it listens, by which names it may be called, and its token."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from penstock.errors import DefinitionError
+from penstock.extras import need
+from penstock.serve.campaigns import Shown
+
+HERE = "127.0.0.1"
+EVERYWHERE = ("0.0.0.0", "::")
+USUAL = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where the server is reached."""
+
+    bind: str = HERE
+    port: int = 0
+    """0: a free one."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    proxy: str | None = None
+    """The origin that people see, such as https://lab.example.org, of a proxy that speaks TLS with them."""
+
+    def __post_init__(self) -> None:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise DefinitionError("--tls-cert and --tls-key belong together: name both")
+        if self.proxy is not None and not is_origin(self.proxy):
+            raise DefinitionError(
+                f"{self.proxy} is no address of a proxy: write it like https://lab.example.org"
+            )
+        if not is_loopback(self.bind) and not (self.tls_cert or self.proxy):
+            raise DefinitionError(
+                f"{self.bind} can be reached by others: give --tls-cert and --tls-key, or the address of a proxy with"
+                " --behind-proxy"
+            )
+
+    @property
+    def scheme(self) -> str:
+        """How browsers reach it."""
+        return urlsplit(self.proxy).scheme if self.proxy else "https" if self.tls_cert else "http"
+
+    def names(self, port: int) -> Collection[str]:
+        """Return the names by which browsers may call it, with the port where they write it."""
+        if self.proxy:
+            return [urlsplit(self.proxy).netloc.lower()]
+        hosts = {HERE, "localhost", "[::1]"} if is_loopback(self.bind) else {bracketed(self.bind)}
+        if self.bind in EVERYWHERE:
+            hosts = {socket.gethostname(), socket.getfqdn()}
+        suffix = "" if port == USUAL[self.scheme] else f":{port}"
+        return sorted(f"{host.lower()}{suffix}" for host in hosts)
+
+    def address(self, port: int) -> str:
+        """Return the address that people open."""
+        if self.proxy:
+            return self.proxy.rstrip("/")
+        names = self.names(port)
+        own = bracketed(self.bind).lower()
+        return f"{self.scheme}://{next((name for name in names if name.startswith(own)), min(names))}"
+
+
+def is_loopback(bind: str) -> bool:
+    """Whether only this machine reaches an address."""
+    return bind in ("localhost", "::1") or bind.startswith("127.")
+
+
+def is_origin(text: str) -> bool:
+    """Whether a text is the origin of pages."""
+    parts = urlsplit(text)
+    return (
+        parts.scheme in USUAL
+        and bool(parts.netloc)
+        and parts.path in ("", "/")
+        and not (parts.query or parts.fragment)
+    )
+
+
+def bracketed(host: str) -> str:
+    """Write an address as it stands in URLs."""
+    return f"[{host}]" if ":" in host else host
+
+
+def listen(listening: Listening) -> socket.socket:
+    """Open the port; raises DefinitionError if it cannot be had."""
+    family = socket.AF_INET6 if ":" in listening.bind else socket.AF_INET
+    door = socket.socket(family)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind((listening.bind, listening.port))
+        door.listen()
+    except (OSError, UnicodeError) as error:
+        door.close()
+        raise DefinitionError(
+            f"{listening.bind}:{listening.port} cannot be listened at ({error}): choose another --port or --bind"
+        ) from error
+    return door
+
+
+def run(
+    campaigns: Mapping[str, Shown],
+    listening: Listening,
+    allowed: Collection[str],
+    *,
+    tell: Callable[[str], None],
+) -> None:
+    """Serve until a signal ends it; `tell` is given the address with the token, which no log has."""
+    uvicorn = need("uvicorn", "web")
+    need("starlette", "web")
+    need("jinja2", "web")
+    from penstock.serve.app import Site, make_app
+    from penstock.serve.security import Keys
+
+    with listen(listening) as door:
+        port, token = door.getsockname()[1], secrets.token_urlsafe(24)
+        app = make_app(
+            Site(campaigns, Keys(token, port), allowed), listening.names(port), scheme=listening.scheme
+        )
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, ws="none",
+            lifespan="off", timeout_graceful_shutdown=1, limit_concurrency=500, ssl_certfile=listening.tls_cert,
+            ssl_keyfile=listening.tls_key,
+        )  # fmt: skip
+        tell(f"{listening.address(port)}/?token={token}")
+        uvicorn.Server(config).run(sockets=[door])
