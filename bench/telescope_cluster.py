@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.cluster.base import ROOT
 from tests.cluster.slurm import Slurm
 
-from bench.simulating import COURSES, TARGET, drive, queue_s
+from bench.simulating import COURSES, TARGET, drive
 from bench.table import render
 from penstock import config
 from penstock.simulation import Shape, simulate
@@ -58,11 +58,11 @@ def beside_real(scratch: Path, slurm: Slurm, few: int, many: int) -> Iterator[st
     yield f"predicted ({COURSES} courses) from the record of a night of 2 runs of {few} subruns."
     earlier = night(scratch / "earlier", few)
     drive(earlier, slurm)
-    shape = Shape(1, CPUS, queue_s=queue_s(earlier), spread=0.0)
+    shape = Shape(1, CPUS, spread=0.0)
     folder = night(scratch / "night", many)
     [forecast] = simulate(config.load(folder), shape, courses=COURSES, earlier=earlier)
     predicted, measured = forecast.finish_s(0.5), drive(folder, slurm)
-    yield f"There jobs had waited {shape.queue_s:.1f} s."
+    yield f"Of jobs there, {forecast.shape}."
     yield ""
     ratio = f"{predicted / measured:.2f}"
     yield from render(

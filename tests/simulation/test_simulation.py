@@ -43,7 +43,7 @@ after = "copy"
 command = ["cat", "{inputs.copy}"]
 products = "out/{night}.txt"
 """
-SMALL = Shape(nodes=1, cores=4, queue_s=0.0, spread=0.0)
+SMALL = Shape(nodes=1, cores=4, queue_s=0.0, spread=0.0, start_s=0.0)
 
 
 def campaign(folder: Path, stages: str = COPY, units: int = 40, head: str = HEAD) -> Campaign:
@@ -129,7 +129,7 @@ products = "here/{number}/{{night}}.txt"
     looks = COPY.replace("stage.copy", "stage.look").replace("out/", "look/") + 'after = "copy"\n'
     times_s = {"copy": 4.0, "look": 2.0, "here0": 0.1, "here1": 0.1, "here2": 0.1}
     it = campaign(tmp_path, COPY + looks + here, 40)
-    [course] = ahead(it, Shape(1, 2, 0.0, 0.0), times_s=times_s).courses
+    [course] = ahead(it, Shape(1, 2, 0.0, 0.0, start_s=0.0), times_s=times_s).courses
     assert course.states == {"done": 86}
     assert course.finish_s < 40 * 6 / 2 * 1.2
     assert course.ends_s["here2"] - course.ends_s["here0"] < 2.0

@@ -37,10 +37,15 @@ SHAPE = [  # the cluster that is pretended
         "--queue",
         "queue_s",
         type=DurationType(),
-        default="1min",
-        show_default=True,
         metavar="TIME",
-        help="What half of the jobs wait at most, besides for a free node.",
+        help="What half of the jobs wait at most, besides for a free node  [default: as in the record, else 1min].",
+    ),
+    click.option(
+        "--start",
+        "start_s",
+        type=DurationType(),
+        metavar="TIME",
+        help="What a job needs its cores for before its first task  [default: as in the record, else 1s].",
     ),
     click.option(
         "--spread",
@@ -70,7 +75,8 @@ def shape_options(command: F) -> F:
         *arguments: Any,
         nodes: int,
         cores: int,
-        queue_s: float,
+        queue_s: float | None,
+        start_s: float | None,
         spread: float,
         array_size: int,
         submitted: int | None,
@@ -78,7 +84,7 @@ def shape_options(command: F) -> F:
     ) -> Any:
         from penstock.simulation import Shape
 
-        shape = Shape(nodes, cores, queue_s, spread, array_size, submitted)
+        shape = Shape(nodes, cores, queue_s, spread, array_size, submitted, start_s)
         return command(*arguments, shape=shape, **others)
 
     return reduce(lambda made, option: option(made), reversed(SHAPE), cast(F, shaped))
@@ -103,7 +109,7 @@ Examples:
     "--from",
     "earlier",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A campaign whose record says how long tasks take.",
+    help="A campaign whose record says how long tasks take, and jobs wait.",
 )
 @click.option(
     "--fail",

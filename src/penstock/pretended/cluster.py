@@ -34,8 +34,9 @@ class PretendCluster:
     Everything happens as its clock goes on: elements start when a slot is free and `queue_s` is over, write their
     events, run out of time. `tell` makes it fault, methods such as `fail_node` do what happens to clusters.
 
-    `remembers_s`: for how long squeue shows what ended. `array_size`: the largest index. `most_submitted`: elements
-    that one user may have there. `history_after_s`: how late the accounting is; None: there is none.
+    `start_s`: what a runner takes until it begins its first task. `remembers_s`: for how long squeue shows what
+    ended. `array_size`: the largest index. `most_submitted`: elements that one user may have there.
+    `history_after_s`: how late the accounting is; None: there is none.
 
     >>> cluster = PretendCluster(clock, rule=failing("merge"))  # doctest: +SKIP
     >>> there = {"pretend": cluster.site(campaign.sites["pretend"], campaign.root)}  # doctest: +SKIP
@@ -50,6 +51,7 @@ class PretendCluster:
         rule: Rule = all_well,
         slots: int = 4,
         queue_s: float = 0.0,
+        start_s: float = 0.0,
         nodes: Sequence[str] = ("n1", "n2", "n3", "n4"),
         array_size: int = 1000,
         most_submitted: int | None = None,
@@ -59,7 +61,7 @@ class PretendCluster:
         on_disk: bool = True,
     ) -> None:
         self.clock, self.rule, self.on_disk = clock, rule, on_disk
-        self.slots, self.queue_s, self.nodes = slots, queue_s, tuple(nodes)
+        self.slots, self.queue_s, self.start_s, self.nodes = slots, queue_s, start_s, tuple(nodes)
         self.faults: Counter[Fault] = Counter()
         self.slurm = PretendSlurm(
             clock, self.faults, array_size=array_size, most_submitted=most_submitted, remembers_s=remembers_s,
@@ -247,7 +249,7 @@ class PretendCluster:
         runner = PretendRunner(
             job.token, str(job.native), spec, Path(spec["root"]), events, self.rule, self.clock, self.numbers, self.on_disk,
             host=element.node, past=past, revocations=job.folder / f"{index}.revoked", walltime_s=spec["walltime_s"],
-            beat_s=spec["beat_s"],
+            beat_s=spec["beat_s"], start_s=self.start_s,
         )  # fmt: skip
         runner.feed(job.batch(index))
         runner.closed = len(runner.batches)

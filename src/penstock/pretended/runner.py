@@ -76,10 +76,17 @@ class PretendRunner:
     born: float = 0.0
     spoke: float = 0.0
     short: bool = False
+    start_s: float = 0.0
+
+    @property
+    def starts(self) -> bool:
+        """Whether it is there, and not yet ready for its first task."""
+        return self.free_at > self.clock.now()
 
     def claim(self) -> None:
         """Write the first line."""
-        self.free_at = self.born = self.spoke = self.clock.now()
+        self.born = self.spoke = self.clock.now()
+        self.free_at = self.born + self.start_s
         self.events.write("claim", native=self.native, host=self.host, boot="-", pid=1, start="1", space=None)
 
     def is_revoked(self, line: Line) -> bool:
@@ -128,6 +135,8 @@ class PretendRunner:
         if self.ending:
             self.give_back(*self.rest())
             return self.leave("asked to stop")
+        if self.starts:
+            return False
         if not self.batches:
             over = self.closed is not None and self.done >= self.closed
             return over and self.leave("deadline" if self.short else "no more work")

@@ -5,9 +5,10 @@ Where that would take long, a model of batches takes its place.
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ from penstock.simulation.forecast import Forecast
 from penstock.simulation.rehearsal import cores_here, count_to_do, prepared, rehearse
 from penstock.simulation.shape import Shape
 from penstock.simulation.timing import Timing, timings
+from penstock.simulation.waits import Waits, waits_of
 
 __all__ = ["Course", "Forecast", "Shape", "Timing", "Way", "simulate"]
 
@@ -47,15 +49,18 @@ def simulate(
     """Return what would come of `run` now, once for each choice of batch sizes (tasks by stage).
 
     Tasks take as long as in the record, in the one of the campaign in `earlier`, or as `times_s` says (seconds a task by
-    stage), and so many fail. The same seed gives the same courses. `keep`: a new folder for what the first course recorded.
-    `way`: let the engine itself work, or its model; by default the model where there is much to do. `watch` is told how many
-    courses are done. Raises DefinitionError if there are no units, or if it is not known how long a stage takes, and LedgerError
-    where what is written meanwhile has no room.
+    stage), and so many fail; jobs wait as long as there, unless the shape says it. The same seed gives the same courses.
+    `keep`: a new folder for what the first course recorded. `way`: let the engine itself work, or its model; by default
+    the model where there is much to do. `watch` is told how many courses are done. Raises DefinitionError if there are no
+    units, or if it is not known how long a stage takes, and LedgerError where what is written meanwhile has no room.
     """
     now = time.time() if now is None else now
     check(campaign, shape, batches, keep)
     with prepared(campaign) as record:
-        known = known_timings(campaign, record, times_s or {}, failing, earlier)
+        with opened(campaign, record, earlier) as records:
+            known = timings(campaign, records, given=times_s or {}, failing=failing)
+            shape = shape.completed(known_waits(records.values()))
+        there = any(not campaign.site_of(stage).is_here for stage in campaign.stages)
         told = {name: str(timing) for name, timing in known.items()}
         many = count_to_do(record) * courses * len(batches) > MOST
         by: Way = way or ("model" if many and not keep else "engine")
@@ -66,7 +71,7 @@ def simulate(
             for number in range(courses):
                 gone.append(play(chosen, seed + number, None if done else keep))
                 watch(done := done + 1)
-            forecasts.append(Forecast(now, by, gone, told, sizes))
+            forecasts.append(Forecast(now, by, gone, told, sizes, shape if there else None))
     return forecasts
 
 
@@ -100,24 +105,22 @@ def player(
     return lambda chosen, seed, keep: Model(chosen, crowd, shape, known, cores_here=cores, seed=seed).run()
 
 
-def known_timings(
-    campaign: Campaign,
-    record: Path,
-    times_s: Mapping[str, float],
-    failing: float | None,
-    earlier: Path | None,
-) -> dict[str, Timing]:
-    """Return how long tasks take, by stage, from this record or an earlier one."""
-    with ExitStack() as opened:
-        import sqlite3
-
-        mine = sqlite3.connect(record)
-        opened.callback(mine.close)
+@contextmanager
+def opened(campaign: Campaign, record: Path, earlier: Path | None) -> Generator[dict[str, Ledger]]:
+    """Give the records that tell how long tasks take, the better ones first, each called by how to speak of it."""
+    with ExitStack() as stack:
+        mine = stack.enter_context(closing(sqlite3.connect(record)))
         records = {"of this campaign": Ledger(mine, root=campaign.root)}
         if earlier:
-            there = opened.enter_context(Ledger.open(earlier, readonly=True))
+            there = stack.enter_context(Ledger.open(earlier, readonly=True))
             records = {f"of {earlier}": there, **records}
-        return timings(campaign, records, given=times_s, failing=failing)
+        yield records
+
+
+def known_waits(records: Iterable[Ledger]) -> Waits:
+    """Return what is known of the waits of jobs, from the first record that tells it."""
+    queue_s, start_s = zip(*map(waits_of, records), strict=True)
+    return Waits(*(next((s for s in each if s is not None), None) for each in (queue_s, start_s)))
 
 
 def with_batches(campaign: Campaign, sizes: Mapping[str, int]) -> Campaign:

@@ -41,7 +41,7 @@ class ShapedCluster(PretendCluster):
     def __init__(self, clock: ManualClock, shape: Shape, rule: Rule, random: Random) -> None:
         super().__init__(
             clock, rule=rule, nodes=shape.node_names(), array_size=shape.array_size, most_submitted=shape.most_submitted,
-            on_disk=False,
+            start_s=shape.start_s or 0.0, on_disk=False,
         )  # fmt: skip
         self.shape, self.random = shape, random
         self.free = dict.fromkeys(self.nodes, shape.cores)
@@ -128,8 +128,12 @@ class ShapedSite(PretendSite):
 
 
 def next_end(runner: PretendRunner | None) -> float:
-    """Return when what a runner runs is over."""
-    return runner.current.over if runner and runner.alive and runner.current else NEVER
+    """Return when what a runner runs is over, or when it begins its first task."""
+    if not (runner and runner.alive):
+        return NEVER
+    if runner.current:
+        return runner.current.over
+    return runner.free_at if runner.starts else NEVER
 
 
 class TurnedClock(ManualClock):

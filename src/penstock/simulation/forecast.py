@@ -9,13 +9,15 @@ from typing import Any
 
 from penstock.display import count, show_duration, show_time
 from penstock.simulation.course import Course
+from penstock.simulation.shape import Shape
 
 QUANTILES = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Pretended courses of one campaign that begins at `begun` (UTC seconds), and what they assume, by stage.
+    """Pretended courses of one campaign that begins at `begun` (UTC seconds), and what they assume: of each stage in
+    words, and of the cluster; None: all run on this machine.
 
     `by`: the engine, or its model. `batch`: how many tasks a batch of some stages has instead of what the definition says.
     """
@@ -25,6 +27,7 @@ class Forecast:
     courses: Sequence[Course]
     timings: Mapping[str, str]
     batch: Mapping[str, int]
+    shape: Shape | None
 
     def finish_s(self, share: float) -> float:
         """Return within how many seconds a share of the courses is finished."""
@@ -52,6 +55,7 @@ class Forecast:
             "undone": self.undone,
             "batch": dict(self.batch),
             "timings": dict(self.timings),
+            "shape": self.shape and asdict(self.shape),
             "courses": [asdict(course) for course in self.courses],
         }
 
@@ -59,6 +63,8 @@ class Forecast:
         """Yield it as a person reads it."""
         for name, known in self.timings.items():
             yield f"{name}: {known}"
+        if self.shape:
+            yield f"jobs: {self.shape}"
         yield self.line()
         if self.by == "model":
             yield "by a model of batches, since there is much to do: `--by engine` lets the engine itself work"

@@ -202,7 +202,8 @@ class Model:
             )
             ok[:, column] = runs[:, column] & ~fails
             goes_on &= ok[:, column]
-        ends = now + np.cumsum(spent.ravel()).reshape(shape)
+        start_s = 0.0 if place.site.is_here else self.shape.start_s or 0.0
+        ends = now + start_s + np.cumsum(spent.ravel()).reshape(shape)
         over = float(ends[-1, -1])
         for column, link in enumerate(line.chain):
             self.note_ends(link.name, rows[column], ends[:, column], runs[:, column], ok[:, column])
