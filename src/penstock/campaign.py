@@ -181,6 +181,7 @@ class Stage:
     workers: int = 1
     order: Order = "oldest"  # which of its tasks go first; of an expression those with the least of it
     fair: int = 0  # the level of the groups that take turns; 0: none do
+    array: int = 0  # the level of the groups whose tasks go in arrays of their own; 0: that of the campaign
     priority: int = 0  # its tasks go before those of stages with less
     max_running: int | None = None  # of its tasks, queued and running at once
     resources: Resources = Resources()

@@ -79,8 +79,8 @@ def test_a_night_waits_for_its_calibration_and_only_the_failed_element_goes_out_
     pedcal.write_bytes(whole[pedcal])
     assert night.run("retry", "2020-01-17/1805") == 0
     assert night.run("run", "--site", "slurm") == 1, night.said()
-    subruns = [["2020-01-17", run, subrun] for run in (1807, 1808) for subrun in range(3)]
-    assert jobs(night, "r0_to_dl1") == [subruns]
+    arrays = [[["2020-01-17", run, subrun] for subrun in range(3)] for run in (1807, 1808)]
+    assert sorted(jobs(night, "r0_to_dl1")) == arrays
     [(made,)] = night.rows(f"SELECT max(a.ended) {OF_STAGE}", "charge_calibration")
     [(begun,)] = night.rows(f"SELECT min(a.began) {OF_STAGE}", "r0_to_dl1")
     assert made < begun
@@ -92,7 +92,8 @@ def test_a_night_waits_for_its_calibration_and_only_the_failed_element_goes_out_
     damaged.write_bytes(whole[damaged])
     assert night.run("retry", "2020-01-17/1807") == 0
     assert night.run("run", "--site", "slurm") == 0, night.said()
-    assert jobs(night, "r0_to_dl1") == [subruns, [["2020-01-17", *DAMAGED]]]
+    *first, again = jobs(night, "r0_to_dl1")
+    assert (sorted(first), again) == (arrays, [["2020-01-17", *DAMAGED]])
     seal = json.loads((root / "closed/2020-01-17/NightFinished.json").read_text())
     assert seal["left_out"] == []
     for name, parts in (("dl1/20200117/standard", "dl1"), ("dl2/20200117/standard/standard", "dl2")):

@@ -2,7 +2,8 @@
 
 import json
 import re
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -62,6 +63,39 @@ def test_submissions_are_units_by_batch_and_array_size(grid: Any) -> None:
     it = grid(units=400, array_size=50, slots=1000)
     assert it.run().code == 0
     assert len(it.cluster.commands("sbatch")) == 400 / (2 * 50)
+
+
+def units_of_arrays(grid: Grid, stage: str) -> list[list[str]]:
+    """Return the keys of the units that each array of a stage had, in the order of the arrays."""
+    rows = grid.rows(
+        "SELECT a.job, u.key FROM attempt a JOIN stage s ON s.id = a.stage JOIN unit u ON u.id = a.unit"
+        " WHERE s.name = ? ORDER BY a.job, u.id",
+        stage,
+    )
+    return [[key for _, key in some] for _, some in groupby(rows, key=itemgetter(0))]
+
+
+def test_groups_may_have_arrays_of_their_own(grid: Any) -> None:
+    it = grid(COPY + 'array = "night"\n', units=10, slots=2)
+    begun = it.clock.now()
+    assert it.run().code == 0
+    all_done_at_the_first_try(it, 10)
+    assert [len(job.elements) for job in it.cluster.jobs] == [3, 3]
+    assert units_of_arrays(it, "copy") == [
+        [f'["{night}",{n}]' for n in range(first, 10, 2)] for first, night in enumerate("ab")
+    ]
+    submitted = [row[0] - begun for row in it.rows("SELECT submitted FROM job")]
+    assert submitted[1] - submitted[0] < 5, "no group waits for the company of another"
+
+
+def test_what_trickles_in_goes_together_in_the_arrays_of_its_group(grid: Any) -> None:
+    stages = CHAIN.replace("batch = 2", "batch = 1") + 'array = "night"\n'
+    it = grid(stages, units=8, slots=8, rule=trickling)
+    assert it.run().code == 0
+    assert it.states("look") == {"done": 8}
+    arrays = units_of_arrays(it, "look")
+    assert all(len({key[2] for key in keys}) == 1 for keys in arrays)
+    assert len(arrays) == 4, "of each night one after two minutes, and one of the rest"
 
 
 CHAIN = (

@@ -63,6 +63,7 @@ CASES = [
     (A + 'order = "kind"\n', 10, "names 'kind', which is not a level or field"),
     (A + 'order = "newest first"\n', 10, "the expression 'newest first' cannot be read"),
     (A + 'fair = "nigth"\n', 10, "`fair` of 'a' names 'nigth', no level above it; did you mean 'night'?"),
+    (A + 'array = "nigth"\n', 10, "`array` of 'a' names 'nigth', no level above it; did you mean 'night'?"),
     (A + 'fair = "file"\n', 10, "`fair` of 'a' names 'file', no level above it"),
     (A + "max_running = 0\n", 10, "stage.a.max_running is 0"),
     (A + B + 'with = "a"\npriority = 3\n', 14, "'b' runs right after each 'a', in its order; remove `priority`"),

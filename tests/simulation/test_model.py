@@ -57,8 +57,9 @@ def both(it: Campaign, shape: Shape, **options: Any) -> tuple[list[Course], list
         COPY + FOLLOW + JOIN,
         COPY.replace("batch = 1", "batch = 7") + JOIN,
         COPY + "max_running = 3\n",
+        COPY.replace("batch = 1", 'batch = 7\narray = "night"') + JOIN,
     ],
-    ids=["one stage", "a merge", "a follower", "batches of seven", "three at once"],
+    ids=["one stage", "a merge", "a follower", "batches of seven", "three at once", "arrays of nights"],
 )
 def test_what_is_certain_is_as_the_engine_has_it(tmp_path: Path, stages: str) -> None:
     """Within 2 %: both look 200 times or more in the time that the work takes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -36,6 +36,7 @@ from penstock.ledger.inputs import inputs_of
 from penstock.ledger.jobs import Ending
 from penstock.ledger.order import Waiting, note_served
 from penstock.ledger.pauses import pause_stages, pause_stages_of
+from penstock.ledger.units import ROOT
 from penstock.rendering import Line, batch_text, job_spec, relative_to_root
 from penstock.schedulers.model import Request
 from penstock.site import ClusterJobs
@@ -69,8 +70,9 @@ class ArraySubmitter(Submitter):
     def fill_from(self, waiting: Waiting) -> int:
         """Submit arrays of one stage for as long as there is room and work."""
         given, stage = 0, waiting.stage
-        while not self.capacity.resting and not self.is_paced(waiting):
-            array = self.supplied(stage, self.next_array(waiting))
+        while not self.capacity.resting:
+            group = self.next_group(waiting, self.paced(waiting))
+            array = self.supplied(stage, self.next_array(waiting, group))
             try:
                 taken = self.submit(stage, array) if array else 0
             except DefinitionError as error:
@@ -83,26 +85,39 @@ class ArraySubmitter(Submitter):
             given += taken
         return given
 
-    def is_paced(self, waiting: Waiting) -> bool:
-        """Whether a partly filled array of a stage was just submitted: what trickles in is to go together."""
-        now = self.clock.now()
-        row = self.ledger.db.execute(
-            "SELECT 1 FROM job j WHERE site = ? AND submitted > ? AND submitted <= ? AND elements < ?"
-            " AND EXISTS (SELECT 1 FROM batch WHERE job = j.id AND stage = ?)"
-            " AND coalesce(json_extract(request, '$.behind'), 0) = ?",
-            (self.site.name, now - PACE_S, now, self.capacity.array_size(), waiting.number, waiting.behind),
-        ).fetchone()
-        return row is not None
-
     # what goes together
 
-    def next_array(self, waiting: Waiting) -> Array | None:
-        """Return the next batches of a stage that may be submitted, as far as all limits allow."""
+    def paced(self, waiting: Waiting) -> set[int]:
+        """Return the groups of which a partly filled array was just submitted: what trickles in is to go together."""
+        now, level = self.clock.now(), waiting.stage.array
+        of_batch = f"(SELECT g{level} FROM task t JOIN unit u ON u.id = t.unit WHERE t.batch = b.id LIMIT 1)"
+        rows = self.ledger.db.execute(
+            f"SELECT {of_batch if level else ROOT} FROM job j JOIN batch b ON b.job = j.id AND b.element = 1 AND b.stage = ?"
+            " WHERE site = ? AND submitted > ? AND submitted <= ? AND elements < ?"
+            " AND coalesce(json_extract(request, '$.behind'), 0) = ?",
+            (waiting.number, self.site.name, now - PACE_S, now, self.capacity.array_size(), waiting.behind),
+        )
+        return {row[0] for row in rows}
+
+    def next_group(self, waiting: Waiting, paced: Collection[int] = ()) -> int | None:
+        """Return the group whose tasks go next; None when there is none, but for the `paced`."""
+        level = waiting.stage.array
+        if not level:
+            return None if ROOT in paced else ROOT
+        others = f"{of_unit(level)} NOT IN ({', '.join(map(str, filter(None, paced)))})"
+        rows = self.first(waiting, 1, others)
+        sql = f"SELECT g{level} FROM unit WHERE id = ?"
+        return self.ledger.db.execute(sql, (rows[0]["unit"],)).fetchone()[0] if rows else None
+
+    def next_array(self, waiting: Waiting, group: int | None) -> Array | None:
+        """Return the next batches of a stage that may be submitted of one group, as far as all limits allow."""
+        if group is None:
+            return None
         stage, behind = waiting.stage, waiting.behind
         size, elements = self.size(stage), self.capacity.backfill() if behind else self.capacity.array_size()
         room = self.room(stage)
         most = min(self.capacity.room(), size * elements, MANY if room is None else room)
-        rows = self.first(waiting, most)
+        rows = self.first(waiting, most, f"{of_unit(stage.array)} = {group}" if stage.array else "true")
         if not rows:
             return None
         kind = kind_of(rows[0])
@@ -112,8 +127,8 @@ class ArraySubmitter(Submitter):
             size = self.size(stage, time_scale)
         batches = cut(units, 1 if alone else size)
         if len(batches[-1]) == size and not behind:
-            self.forget_wait(stage)
-        elif not (alone or behind or len(rows) == room or self.may_leave(stage)):
+            self.forget_wait(stage, group)
+        elif not (alone or behind or len(rows) == room or self.may_leave(stage, group)):
             batches.pop()
         batches = batches[:elements]
         return Array(batches, time_scale, memory_scale, behind) if batches else None
@@ -172,33 +187,37 @@ class ArraySubmitter(Submitter):
             most_s=most,
         )
 
-    def may_leave(self, stage: Stage) -> bool:
+    def may_leave(self, stage: Stage, group: int) -> bool:
         """Whether a partly filled batch may be submitted: nothing can join it, or it has waited long enough."""
-        name = f"batch_wait.{stage.name}"
+        name = f"batch_wait.{stage.name}.{group}"
         since, now = self.ledger.meta(name), self.clock.now()
-        if self.can_grow(stage) and since is None:
+        can_grow = self.can_grow(stage, group)
+        if can_grow and since is None:
             with self.ledger.transaction():
                 self.ledger.set_meta(name, str(now))
             return False
         wait = BATCH_WAIT_S if stage.batch_wait_s is None else stage.batch_wait_s
-        if self.can_grow(stage) and now < float(since or now) + wait:
+        if can_grow and now < float(since or now) + wait:
             return False
-        self.forget_wait(stage)
+        self.forget_wait(stage, group)
         return True
 
-    def forget_wait(self, stage: Stage) -> None:
+    def forget_wait(self, stage: Stage, group: int) -> None:
         """Restart the waiting time of partly filled batches: none is left behind."""
-        name = f"batch_wait.{stage.name}"
+        name = f"batch_wait.{stage.name}.{group}"
         if self.ledger.meta(name) is not None:
             with self.ledger.transaction() as db:
                 db.execute("DELETE FROM meta WHERE name = ?", (name,))
 
-    def can_grow(self, stage: Stage) -> bool:
-        """Whether more tasks of a stage may become ready without new files or requests."""
-        waiting = self.ledger.db.execute(
-            "SELECT 1 FROM tally WHERE stage = ? AND unit = 1 AND state = 'waiting' AND n > 0",
-            (self.graph.ids[stage.name],),
-        ).fetchone()
+    def can_grow(self, stage: Stage, group: int) -> bool:
+        """Whether more tasks of a stage may become ready in a group without new files or requests."""
+        sql = "SELECT 1 FROM tally WHERE stage = ? AND unit = ? AND state = 'waiting' AND n > 0"
+        if stage.array:
+            sql = (
+                f"SELECT 1 FROM unit u JOIN task t ON t.unit = u.id AND t.stage = ? WHERE u.g{stage.array} = ?"
+                f" AND u.level = {stage.level} AND t.state = 'waiting' LIMIT 1"
+            )
+        waiting = self.ledger.db.execute(sql, (self.graph.ids[stage.name], group)).fetchone()
         return self.open_ended or waiting is not None
 
     # from batches to a job
@@ -355,5 +374,11 @@ class ArraySubmitter(Submitter):
 
     def draft(self, stage: Stage) -> tuple[Sequence[str], str] | None:
         """Return the command and the script of the next array, as they would be; None when nothing would be submitted."""
-        array = next(filter(None, map(self.next_array, self.lanes(stage))), None)
+        arrays = (self.next_array(lane, self.next_group(lane)) for lane in self.lanes(stage))
+        array = next(filter(None, arrays), None)
         return array and self.site.draft(self.request(stage, array, "p" + "…" * 10))
+
+
+def of_unit(level: int) -> str:
+    """Return the SQL of the group of a task's unit at a level."""
+    return f"(SELECT g{level} FROM unit u WHERE u.id = task.unit)"

@@ -207,14 +207,15 @@ def plan_stage(context: Context, stage: Stage) -> StagePlan:
 
 
 def describe_order(campaign: Campaign, stage: Stage) -> str:
-    """Describe which tasks of a stage go next."""
+    """Describe which tasks of a stage go next, and together."""
     by = {"oldest": "", "newest": "newest first"}.get(
         str(stage.order), f"by {getattr(stage.order, 'text', '')}"
     )
     turns = f"of each {campaign.levels[stage.fair - 1]} in turn" if stage.fair else ""
+    arrays = f"arrays of one {campaign.levels[stage.array - 1]}" if stage.array else ""
     first = f"priority {stage.priority}" if stage.priority else ""
     most = f"at most {stage.max_running:,} at once" if stage.max_running else ""
-    return ", ".join(filter(None, (by, turns, most, first)))
+    return ", ".join(filter(None, (by, turns, arrays, most, first)))
 
 
 def previewed(

@@ -92,9 +92,9 @@ class Submitter:
         """Return the two lines of a stage: its new data, and its backfill."""
         return [Waiting(stage, self.graph.ids[stage.name], behind) for behind in (False, True)]
 
-    def first(self, waiting: Waiting, most: int) -> list[sqlite3.Row]:
-        """Return which tasks go next, `most` of them: suspects before others."""
-        among = f"{self.scope.where} AND {self.held_up(waiting.stage)}"
+    def first(self, waiting: Waiting, most: int, among: str = "true") -> list[sqlite3.Row]:
+        """Return which tasks go next, `most` of them for which an SQL condition holds: suspects before others."""
+        among = f"{among} AND {self.scope.where} AND {self.held_up(waiting.stage)}"
         suspects = waiting._replace(alone=True).first(self.ledger, most, among)
         return suspects or waiting.first(self.ledger, most, among)
 

@@ -283,6 +283,10 @@ class StageTable(Table):
         str | None,
         Field(description='the level whose groups take turns, or "campaign" [that of the campaign]'),
     ] = None
+    array: Annotated[
+        str | None,
+        Field(description="the level whose groups get job arrays of their own [campaign]"),
+    ] = None
     priority: Annotated[
         int, Field(ge=-MOST, le=MOST, description="its tasks go before those of stages with less")
     ] = 0

@@ -1,4 +1,4 @@
-"""What says which of a stage's tasks go first: `order`, `fair`, `priority` and `max_running`, checked."""
+"""What says which of a stage's tasks go first, and which together: `order`, `fair`, `array`, `priority`, checked."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from penstock.units import Expression
 
 
 class Ordering(TypedDict):
-    """The keys of a stage that say which of its tasks go first, and how many are out at once."""
+    """The keys of a stage that say which of its tasks go first, which together, and how many are out at once."""
 
     order: Order
     fair: int
+    array: int
     priority: int
     max_running: int | None
 
@@ -26,6 +27,7 @@ def ordering(name: str, level: int, definition: Definition, places: Places) -> O
     return {
         "order": order_of(name, table, places),
         "fair": fair_level(name, level, definition, places),
+        "array": array_level(name, level, table, ["campaign", *definition.campaign.levels], places),
         "priority": table.priority,
         "max_running": table.max_running,
     }
@@ -55,15 +57,23 @@ def fair_level(name: str, level: int, definition: Definition, places: Places) ->
     return 1 if level > 1 and site and site.max_queued_tasks is not None else 0
 
 
-def _level(fair: str, known: list[str], whose: str, keys: tuple[str, ...], places: Places) -> int:
-    if fair not in known:
-        raise places.error(keys, f"`fair` {whose} names {fair!r}, no level above it; {nearest(fair, known)}")
-    return known.index(fair)
+def array_level(name: str, level: int, table: StageTable, levels: list[str], places: Places) -> int:
+    """Return the level whose groups get arrays of their own in a stage; 0 for the campaign."""
+    if table.array is None:
+        return 0
+    return _level(table.array, levels[: max(level, 1)], f"of {name!r}", ("stage", name, "array"), places)
+
+
+def _level(named: str, known: list[str], whose: str, keys: tuple[str, ...], places: Places) -> int:
+    if named not in known:
+        message = f"`{keys[-1]}` {whose} names {named!r}, no level above it; {nearest(named, known)}"
+        raise places.error(keys, message)
+    return known.index(named)
 
 
 def check_follower(name: str, table: StageTable, places: Places) -> None:
     """Refuse an order of its own for a stage whose tasks run right after those of another."""
-    for key in ("order", "fair", "priority"):
+    for key in ("order", "fair", "array", "priority"):
         if key in table.model_fields_set:
             message = f"{name!r} runs right after each {table.follows!r}, in its order; remove `{key}`"
             raise places.error(("stage", name, key), message)

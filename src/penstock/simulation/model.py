@@ -286,13 +286,13 @@ class Model:
         """Submit one array of a stage; return whether there was one."""
         place = self.places[self.campaign.site_of(line.stage).name]
         size = self.size(line, place.site)
-        most = min(line.length, self.room(line, place), size * self.array_size(place))
+        most = min(self.together(line), self.room(line, place), size * self.array_size(place))
         number = most - most % size if self.waits_for_company(line, most % size, now) else most
         if number <= 0:
             return False
         tasks = line.take(number)
         batches = np.split(tasks, range(size, number, size))
-        if len(batches) < self.array_size(place) and not place.site.is_here:
+        if len(batches) < self.array_size(place) and not place.site.is_here and not line.stage.array:
             line.paced_until = now + PACE_S
         line.since, line.out = None, line.out + number
         self.jobs, self.elements = self.jobs + 1, self.elements + len(batches)
@@ -361,12 +361,24 @@ class Model:
         return max(line.paced_until, line.since + self.patience_s(line))
 
     def is_full(self, line: Line) -> bool:
-        """Whether a whole batch stands in line."""
-        return line.length >= self.size(line, self.campaign.site_of(line.stage))
+        """Whether a whole batch stands in line, of the group that goes next."""
+        return self.together(line) >= self.size(line, self.campaign.site_of(line.stage))
 
     def can_grow(self, line: Line) -> bool:
-        """Whether more tasks of a stage may become ready by themselves."""
-        return bool((self.crowd.tasks[line.stage.name].state == WAITING).any())
+        """Whether more tasks of a stage, or of the group that goes next, may become ready by themselves."""
+        mine, level = self.crowd.tasks[line.stage.name], line.stage.array
+        waiting = mine.state == WAITING
+        if level and line.length:
+            waiting = waiting & (mine.groups[:, level] == mine.groups[line.ready[0][0], level])
+        return bool(waiting.any())
+
+    def together(self, line: Line) -> int:
+        """Return how many of the first tasks in a line may be in one array."""
+        if not (line.stage.array and line.length) or self.campaign.site_of(line.stage).is_here:
+            return line.length
+        groups = self.crowd.tasks[line.stage.name].groups[line.ready[0], line.stage.array]
+        others = np.flatnonzero(groups != groups[0])
+        return int(others[0]) if len(others) else len(groups)
 
     def patience_s(self, line: Line) -> float:
         """Return how long a batch that is not full waits for company, in seconds."""

@@ -21,6 +21,7 @@ OF_RUN = {
 CHOSEN = ("cleaning", "cleaning_path", "model", "model_path")
 BY_DATE = ("time_sampling", "systematic_correction")
 PEDESTAL, CALIBRATION, DATA = "kind == 'pedestal'", "kind == 'calibration'", "kind == 'data'"
+ARRAYS = {"array": "run"}
 SEAL = "closed/{night}/NightFinished"
 
 OF_UNITS = """Nights, their runs, and the subruns of these, as telescope.toml says where they are found.
@@ -180,7 +181,7 @@ def _structure(shape: Shape) -> Stages:
         made["charge_calibration"] = {"each": "run", "where": CALIBRATION, "after": [pedestal]}
     made["r0_to_dl1"] = {
         "each": "subrun", "after": [pedestal, charge] if shape.calibration else None, "max_running": shape.jobs,
-        "order": "newest", "retry": {"out_of_memory": {"times": 2, "scale": 2}},
+        "order": "newest", **ARRAYS, "retry": {"out_of_memory": {"times": 2, "scale": 2}},
     }  # fmt: skip
     if shape.dl1ab:
         made["dl1ab"] = {
@@ -217,7 +218,7 @@ def _of_runs(shape: Shape) -> Stages:
     if shape.dl2 and shape.per_run:
         made["dl1_to_dl2"] = {"each": "run", "where": DATA, "after": ["merge_dl1"], **dl2}
     elif shape.dl2:
-        made["dl1_to_dl2"] = {"each": "subrun", "after": ["dl1ab"], **dl2}
+        made["dl1_to_dl2"] = {"each": "subrun", "after": ["dl1ab"], **ARRAYS, **dl2}
         made["merge_dl2"] = {"each": "run", "where": DATA, "after": ["dl1_to_dl2"], "changed": "redo"}
     return made
 

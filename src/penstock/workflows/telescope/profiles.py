@@ -241,7 +241,7 @@ def _checked(place: str) -> Keys:
 
 
 TOY = Profile(
-    checked={"after": ["r0_to_dl1"]},
+    checked={"after": ["r0_to_dl1"], "array": "run"},
     files={
         "summary": "monitoring/RunSummary_{date}.ecsv",
         "catalogue": "monitoring/RunCatalog_{date}.ecsv",
