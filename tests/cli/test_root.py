@@ -105,6 +105,16 @@ def test_help_imports_nothing_heavy_and_status_no_pydantic(ran):
         assert done.stderr == "\n", words
 
 
+def test_a_turn_with_the_definition_of_the_last_imports_no_pydantic(penstock, winter):
+    penstock("run", "-C", winter)
+    code = (
+        "import sys\nfrom penstock.cli import cli\n"
+        "cli(['tick', '-C', sys.argv[1]], prog_name='penstock', standalone_mode=False)\nprint('pydantic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, winter], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
 def test_help_takes_less_than_a_quarter_of_a_second():
     times = []
     for _ in range(5):

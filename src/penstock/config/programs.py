@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.campaign import Program
-from penstock.config.models import Definition, ProgramTable
 from penstock.config.places import Places, nearest
 from penstock.errors import DefinitionError
 from penstock.runner.digests import digest_file
 from penstock.runner.kinds import Odd
 from penstock.units import Template
+
+if TYPE_CHECKING:  # an unchanged definition is read without pydantic
+    from penstock.config.models import Definition, ProgramTable
 
 PREFIX = "program."  # of placeholders
 
