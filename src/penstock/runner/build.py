@@ -5,6 +5,7 @@ import io
 import marshal
 import zipfile
 import zlib
+from functools import lru_cache
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from typing import Dict, List, Sequence
@@ -158,6 +159,7 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     archive.writestr(entry, data)
 
 
+@lru_cache(maxsize=None)
 def _compiled(name: str, source: bytes) -> bytes:
     """Return the content of a .pyc that is not checked against its source (PEP 552); others skip it."""
     code = compile(source, name, "exec", dont_inherit=True)
