@@ -14,10 +14,12 @@ from penstock.ledger.check import check_ledger
 from penstock.ledger.pauses import end_halts
 from penstock.ledger.requests import record
 from penstock.pretended.elements import PretendElement, PretendJob
+from penstock.pretended.runner import PretendRunner
 from penstock.testing import ManualClock, Outcome, PretendCluster, Rule, Run, make_campaign
 
 DAY = 86_400.0
 FRESH_S = 5.0  # between two conductors that take one turn each
+RARELY_S = 30.0  # between two turns, at most, after nothing happened for twice as long
 HEAD = """
 [campaign]
 name = "grid"
@@ -65,9 +67,12 @@ class Grid:
 
     def __init__(
         self, root: Path, stages: str = COPY, *, units: int = 6, nights: str = "ab", site: str = "",
-        stride: float = 1.0, fresh: bool = False, **cluster: Any,
+        stride: float = 1.0, fresh: bool = False, even: bool = False, **cluster: Any,
     ) -> None:  # fmt: skip
-        """Make it; `fresh`: each of its turns is taken by a new conductor, which knows nothing but the record."""
+        """Make it; `fresh`: each of its turns is taken by a new conductor, which knows nothing but the record.
+
+        Turns are rarer while nothing happens on the cluster, unless `even`: for tests of when a conductor does something.
+        """
         self.fresh = fresh
         self.head = f'{HEAD}[site.pretend]\nscheduler = "slurm"\n'
         self.stages, self.root = stages, root
@@ -77,12 +82,33 @@ class Grid:
         self.loaded: dict[str, Campaign] = {}
         self.clock = ManualClock(stride=self.stride)
         self.cluster = PretendCluster(self.clock, **{"rule": taking(30.0), **cluster})
-        self.clock.watchers.append(self.watch_out)
+        self.clock.watchers += [self.watch_out] if even else [self.watch_out, self.hurry]
+        self.seen: object = None
+        self.rested, self.looked = 0.0, self.clock.now()
         self.ends_by = self.clock.now() + DAY
 
     def watch_out(self) -> None:
         """Fail where a run does not end by itself."""
         assert self.clock.now() < self.ends_by, "it does not end by itself"
+
+    def hurry(self) -> None:
+        """Let turns be rarer while nothing happens, but none later than what is due."""
+        now, seen = self.clock.now(), self.happenings()
+        if seen != self.seen:
+            self.seen, self.rested = seen, 0.0
+        self.rested += now - self.looked
+        due = [at for at, _ in self.cluster.later]
+        due += [r.current.over for r in self.runners() if r.current and r.alive]
+        longer = min(self.rested / 2, RARELY_S, min(due, default=self.ends_by) - now)
+        self.looked, self.clock.stride = now, max(self.stride, longer)
+
+    def runners(self) -> list[PretendRunner]:
+        return [runner for lives in self.cluster.lives.values() for runner in lives.runners]
+
+    def happenings(self) -> object:
+        """Return what differs once anything happened on the cluster."""
+        words = [(job.forgotten, [e.word for e in job.elements.values()]) for job in self.cluster.jobs]
+        return words, [(r.done, r.alive, r.silent) for r in self.runners()], self.cluster.numbers.total()
 
     def define(self, stages: str, site: str = "") -> None:
         """Write another definition."""

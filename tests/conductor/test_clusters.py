@@ -140,7 +140,7 @@ def of_stage(grid: Grid, stage: str) -> list[tuple[float, list[int]]]:
 
 
 def test_a_batch_that_is_not_full_waits_for_company_and_no_longer_than_batch_wait(grid: Any) -> None:
-    it = grid(CHAIN.replace("batch = 2", "batch = 1"), units=8, slots=8, rule=trickling)
+    it = grid(CHAIN.replace("batch = 2", "batch = 1"), units=8, slots=8, rule=trickling, even=True)
     assert it.run().code == 0
     looks = of_stage(it, "look")
     assert sum(sum(sizes) for _, sizes in looks) == 8
@@ -150,7 +150,11 @@ def test_a_batch_that_is_not_full_waits_for_company_and_no_longer_than_batch_wai
 
 def test_a_batch_leaves_at_once_when_it_is_full(grid: Any) -> None:
     it = grid(
-        CHAIN.replace("batch = 2", "batch = 1") + "batch_wait = '1h'\n", units=8, slots=8, rule=trickling
+        CHAIN.replace("batch = 2", "batch = 1") + "batch_wait = '1h'\n",
+        units=8,
+        slots=8,
+        rule=trickling,
+        even=True,
     )
     assert it.run().code == 0
     looks = of_stage(it, "look")
@@ -160,7 +164,11 @@ def test_a_batch_leaves_at_once_when_it_is_full(grid: Any) -> None:
 
 def test_a_batch_leaves_at_once_when_nothing_upstream_can_add_to_it(grid: Any) -> None:
     it = grid(
-        CHAIN.replace("batch = 2", "batch = 1") + "batch_wait = '1h'\n", units=3, slots=8, rule=trickling
+        CHAIN.replace("batch = 2", "batch = 1") + "batch_wait = '1h'\n",
+        units=3,
+        slots=8,
+        rule=trickling,
+        even=True,
     )
     assert it.run().code == 0
     looks = of_stage(it, "look")
@@ -203,7 +211,7 @@ def test_a_job_asks_for_what_its_batch_needs(grid: Any) -> None:
 def test_measured_tasks_make_walltimes_and_batches_true(grid: Any) -> None:
     it = grid(
         ASKING.replace("batch = 2", 'batch = "10min"'),
-        units=200,
+        units=60,
         site="max_walltime = '1h'\nmax_jobs = 1\n",
         array_size=1,
     )
@@ -484,7 +492,7 @@ def test_nothing_is_asked_of_elements_that_speak(grid: Any) -> None:
 def test_a_silent_element_is_asked_about_after_three_minutes_and_waited_for_while_it_is_there(
     grid: Any,
 ) -> None:
-    it = grid(units=2, rule=taking(1800))
+    it = grid(units=2, rule=taking(1800), even=True)
     it.at(100, lambda: setattr(it.element(1).runner, "silent", True))
     it.at(2000, lambda: setattr(it.element(1).runner, "silent", False))
     assert it.run().code == 0
@@ -665,7 +673,7 @@ def test_a_refused_job_pauses_its_stage_with_the_scheduler_s_words_and_costs_not
 
 
 def test_a_full_queue_is_waited_for_longer_and_longer_while_jobs_of_ours_are_there(grid: Any) -> None:
-    it = grid(units=24, array_size=4, most_submitted=4, rule=taking(300))
+    it = grid(units=24, array_size=4, most_submitted=4, rule=taking(300), even=True)
     assert it.run().code == 0
     all_done_at_the_first_try(it, 24)
     tries = it.cluster.commands("sbatch")
@@ -691,7 +699,7 @@ def most_at_once(grid: Grid, look: Any) -> list[int]:
 
 
 def test_max_jobs_is_kept_and_read_again_while_it_runs(grid: Any) -> None:
-    it = grid(units=40, array_size=2, site="max_jobs = 1\n", rule=taking(60), slots=100)
+    it = grid(units=40, array_size=2, site="max_jobs = 1\n", rule=taking(60), slots=100, even=True)
     out = most_at_once(it, lambda: len([job for job in it.cluster.jobs if not job.is_over]))
     it.at(200, lambda: it.define(COPY, "max_jobs = 3\n"))
     assert it.run().code == 0
