@@ -49,13 +49,13 @@ def element_tasks(it: Grid, number: int, element: int) -> list[dict[str, Any]]:
     fresh=st.booleans(),
 )
 def test_what_goes_together_needs_the_same_and_has_time_for_it(
-    ends: list[str], batch: int, array_size: int, max_jobs: int, fresh: bool
+    tmp_path: Path, ends: list[str], batch: int, array_size: int, max_jobs: int, fresh: bool
 ) -> None:
     def rule(run: Run) -> Outcome:
         first = ends[int(run.key.rpartition("/")[2])]
         return FIRST[first] if run.number == 1 or first == "slow" else Outcome(seconds=30)
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
         it = Grid(
             Path(folder), STAGE.format(batch=batch), units=len(ends),
             site=f"max_walltime = '1h'\nmax_jobs = {max_jobs}\n", rule=rule, array_size=array_size, slots=8,

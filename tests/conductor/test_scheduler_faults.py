@@ -3,11 +3,11 @@
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conductor.grid import COPY, Grid
@@ -240,10 +240,14 @@ QUEUES, HISTORIES = st.sampled_from([0.0, 50.0]), st.sampled_from([0.0, 90.0, No
 
 
 def live(
-    happenings: Sequence[Happening], *, queue_s: float, history_after_s: float | None, fresh: bool = False
+    folder: Path,
+    happenings: Sequence[Happening],
+    *,
+    queue_s: float,
+    history_after_s: float | None,
+    fresh: bool = False,
 ) -> Grid:
     """Live through all that, and what comes after it; return what remains."""
-    folder = Path(tempfile.mkdtemp())
     ordeal = Ordeal(folder, queue_s=queue_s, history_after_s=history_after_s, fresh=fresh)
     try:
         for happening in happenings:
@@ -257,27 +261,27 @@ def live(
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(happenings(NO_FAULTS, RETRY, *Fault), min_size=10, max_size=40), QUEUES, HISTORIES)
 def test_nothing_is_lost_and_nothing_counts_twice(
-    lived: list[Happening], queue_s: float, history: float | None
+    tmp_path_factory: pytest.TempPathFactory, lived: list[Happening], queue_s: float, history: float | None
 ) -> None:
-    grid = live(lived, queue_s=queue_s, history_after_s=history)
+    grid = live(tmp_path_factory.mktemp("grid"), lived, queue_s=queue_s, history_after_s=history)
     shutil.rmtree(grid.root)
 
 
 @settings(max_examples=FRESH_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(happenings(NO_FAULTS, RETRY, *Fault), min_size=10, max_size=20), QUEUES, HISTORIES)
 def test_nor_is_it_when_each_turn_has_a_conductor_of_its_own(
-    lived: list[Happening], queue_s: float, history: float | None
+    tmp_path_factory: pytest.TempPathFactory, lived: list[Happening], queue_s: float, history: float | None
 ) -> None:
-    grid = live(lived, queue_s=queue_s, history_after_s=history, fresh=True)
+    grid = live(tmp_path_factory.mktemp("grid"), lived, queue_s=queue_s, history_after_s=history, fresh=True)
     shutil.rmtree(grid.root)
 
 
 @settings(max_examples=FRESH_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(happenings(NO_FAULTS, *FAULTS_ALONE), min_size=10, max_size=20), QUEUES, HISTORIES)
 def test_lies_alone_make_nothing_run_twice_when_each_turn_has_a_conductor_of_its_own(
-    lived: list[Happening], queue_s: float, history: float | None
+    tmp_path_factory: pytest.TempPathFactory, lived: list[Happening], queue_s: float, history: float | None
 ) -> None:
-    grid = live(lived, queue_s=queue_s, history_after_s=history, fresh=True)
+    grid = live(tmp_path_factory.mktemp("grid"), lived, queue_s=queue_s, history_after_s=history, fresh=True)
     assert [row[0] for row in grid.rows("SELECT DISTINCT outcome FROM attempt")] == ["ok"]
     assert set(grid.cluster.numbers.values()) == {1}
     assert grid.cluster.commands("scancel") == []
@@ -287,9 +291,9 @@ def test_lies_alone_make_nothing_run_twice_when_each_turn_has_a_conductor_of_its
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(happenings(NO_FAULTS, *FAULTS_ALONE), min_size=10, max_size=40), QUEUES, HISTORIES)
 def test_lies_alone_make_nothing_run_twice(
-    lived: list[Happening], queue_s: float, history: float | None
+    tmp_path_factory: pytest.TempPathFactory, lived: list[Happening], queue_s: float, history: float | None
 ) -> None:
-    grid = live(lived, queue_s=queue_s, history_after_s=history)
+    grid = live(tmp_path_factory.mktemp("grid"), lived, queue_s=queue_s, history_after_s=history)
     assert [row[0] for row in grid.rows("SELECT DISTINCT outcome FROM attempt")] == ["ok"]
     assert set(grid.cluster.numbers.values()) == {1}
     assert grid.cluster.commands("scancel") == []
