@@ -45,8 +45,8 @@ def files(pattern: str, **keys: Any) -> dict[str, Any]:
     return {"files": pattern, **keys}
 
 
-def table(path: str, **keys: Any) -> dict[str, Any]:
-    """Take units from the rows of a CSV file: `table("runs.csv", types={"run": "int"})`."""
+def table(path: Any, **keys: Any) -> dict[str, Any]:
+    """Take units from the rows of a CSV file, or of a table of pandas: `table("runs.csv", types={"run": "int"})`."""
     return {"table": path, **keys}
 
 
@@ -58,7 +58,7 @@ def function(generator: Callable[..., Any] | str, **keys: Any) -> dict[str, Any]
 class Campaign(Draft):
     """A definition under construction; `freeze` checks it, `run` runs it, `status` reports on it.
 
-    `units` is what `files`, `table` or `function` give; `params` are shared by all stages; `sites` are the
+    `units` is what `files`, `table` or `function` give, or a table of pandas; `params` are shared by all stages; `sites` are the
     tables `[site.NAME]`, `notify` the tables `[notify.NAME]`, `close` the tables `[close.LEVEL]`, `publish` the tables
     `[publish.NAME]`, `move` the tables `[move.NAME]`, `provenance` is the table of that name; `root` is the campaign's
     folder, that of the calling file by default.
@@ -69,7 +69,7 @@ class Campaign(Draft):
         name: str,
         *,
         levels: Sequence[str],
-        units: Tables | None = None,
+        units: Any = None,
         params: Tables | None = None,
         sites: Mapping[str, Tables] | None = None,
         notify: Mapping[str, Tables] | None = None,
@@ -87,7 +87,7 @@ class Campaign(Draft):
                 "levels": list(levels),
                 **({"heartbeat": heartbeat} if heartbeat else {}),
             },
-            "units": dict(units or {}),
+            "units": table(units) if hasattr(units, "to_csv") else dict(units or {}),
             "params": dict(params or {}),
             "site": {site: dict(keys) for site, keys in (sites or {}).items()},
             "notify": {channel: dict(keys) for channel, keys in (notify or {}).items()},
@@ -184,11 +184,23 @@ class Campaign(Draft):
         Raises NothingYet if it was never run.
         """
         from penstock import record
+        from penstock.errors import NothingYet
         from penstock.notebook.tracebacks import with_cells
         from penstock.record.results import read_results
 
-        with record.open(self.root) as opened:
-            return read_results(opened, stage, with_cells)
+        try:
+            with record.open(self.root) as opened:
+                return read_results(opened, stage, with_cells)
+        except NothingYet:
+            raise NothingYet(
+                f"nothing has been run in {self.root} yet: start with `campaign.run()`"
+            ) from None
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Return what notebooks show: the stages."""
+        from penstock.notebook.showing import describe
+
+        return describe(self)
 
     def _add(self, name: str | None, keys: Tables, line: int) -> None:
         stages: dict[str, Any] = self.tables["stage"]

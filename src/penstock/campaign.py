@@ -339,6 +339,14 @@ class Campaign:
     looked: tuple[str, ...] = field(default=(), compare=False)  # files that stages may run, there or not
     origin: str = field(default="", compare=False)  # digest of all that it was read from
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Return what notebooks show."""
+        from html import escape
+
+        stages = ", ".join(stage.name for stage in self.stages)
+        line = f"the campaign {self.name!r} in {self.root}, frozen, with the stages {stages}"
+        return {"text/plain": line, "text/html": escape(line)}
+
     def stage(self, name: str) -> Stage:
         """Return the stage called `name`; KeyError if there is none."""
         return next(s for s in self.stages if s.name == name)

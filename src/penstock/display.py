@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -51,6 +51,26 @@ def _escape(match: re.Match[str]) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte that os.fsdecode could not read
         return f"\\x{code - 0xDC00:02x}"
     return _SHORT.get(char) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text for people, which says how much of it is left out.
+
+    >>> cut("abcdefgh", 3)
+    'abc… (5 more)'
+    """
+    shown = text[:most]
+    return visible(shown) + (f"… ({len(text) - most:,} more)" if len(text) > most else "")
+
+
+def html_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table as notebooks show it: some have no styles of their own."""
+    from html import escape
+
+    style = ' style="padding:.1em .6em;text-align:left"'
+    head = "".join(f"<th{style}>{escape(visible(name))}</th>" for name in heads)
+    lines = ("".join(f"<td{style}>{escape(visible(one))}</td>" for one in row) for row in rows)
+    return f'<table style="border:0"><tr>{head}</tr>{"".join(f"<tr>{line}</tr>" for line in lines)}</table>'
 
 
 def clean_log(raw: bytes) -> str:

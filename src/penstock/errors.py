@@ -27,6 +27,10 @@ class PenstockError(Exception):
 
     exit_code = 1
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of a traceback, which tells nobody what to do."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class DefinitionError(PenstockError):
     """The definition or the command line is wrong; `file` and `line` say where."""

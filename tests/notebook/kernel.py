@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import textwrap
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +22,9 @@ class Shown:
     updates: int = 0
     printed: str = ""
     value: str = ""
+    html: str = ""
     error: str = ""
+    lines: list[str] = field(default_factory=list[str])  # that stand below the cell for the error
 
 
 class Notebook:
@@ -40,12 +44,13 @@ class Notebook:
         self.client.wait_for_ready(timeout=60)
 
     def send(self, cell: str, id: str = "") -> str:
-        """Run a cell, and do not wait for it; `id` is what JupyterLab tells of which it is."""
+        """Run a cell, and do not wait for it; `id` is what JupyterLab and VS Code tell of which it is."""
         content = {
             "code": textwrap.dedent(cell),
             "silent": False,
             "store_history": True,
             "allow_stdin": False,
+            "stop_on_error": False,
         }
         request = self.client.session.msg("execute_request", content, metadata={"cellId": id} if id else {})
         self.client.shell_channel.send(request)
@@ -74,13 +79,40 @@ class Notebook:
                 shown.printed += content["text"]
             elif kind == "execute_result":
                 shown.value = content["data"]["text/plain"]
+                shown.html = content["data"].get("text/html", "")
             elif kind == "error":
                 shown.error = f"{content['ename']}: {content['evalue']}"
+                shown.lines = content["traceback"]
         return shown
 
     def run(self, cell: str, id: str = "") -> Shown:
         """Run a cell."""
         return self.collect(self.send(cell, id))
+
+    def interrupt_twice(self, sent: str, after_s: float) -> Shown:
+        """Press that button twice, some time after a cell began, and again if it was before the cell; wait for its end."""
+        self.await_begin(sent)
+        time.sleep(after_s)
+        ended = threading.Event()
+        pressing = threading.Thread(target=self.press, args=[ended])
+        pressing.start()
+        try:
+            return self.collect(sent)
+        finally:
+            ended.set()
+            pressing.join()
+
+    def await_begin(self, sent: str) -> None:
+        """Wait until the kernel has taken a cell up."""
+        next(kind for kind, _ in self.messages(sent) if kind == "execute_input")
+
+    def press(self, ended: threading.Event) -> None:
+        """Interrupt twice until a cell has ended."""
+        while True:
+            self.interrupt()
+            self.interrupt()
+            if ended.wait(5):
+                return
 
     def interrupt(self) -> None:
         """Press the button with the square."""

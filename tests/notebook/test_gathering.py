@@ -99,6 +99,21 @@ def test_arrays_are_files_beside_it(cells: Notebook) -> None:
     assert changed["name"] != module["name"]
 
 
+def test_what_a_person_could_have_typed_is_written_down(cells: Notebook, tmp_path: Path) -> None:
+    module = gathered(
+        cells,
+        "import logging, re\nfrom collections import namedtuple\nimport numpy as np",
+        "Point = namedtuple('Point', 'x y')\npattern = re.compile(r'a(\\d)', re.I)\nlog = logging.getLogger('lab.run')",
+        "tables = {'w': [np.arange(3), np.ones(2)], 'n': 1}\ntwice: object = lambda x: 2 * x",
+        "def f(): return Point(1, 2).y, pattern.match('A7')[1], log.name, twice(tables['w'][0].sum() + tables['n'])",
+    )
+    for file in module["files"]:
+        cells.run(
+            f"from pathlib import Path\nPath({str(tmp_path)!r}, {file!r}).write_bytes(m.files[{file!r}])"
+        )
+    assert value_of(module["text"], "f()", tmp_path) == "(2, '7', 'lab.run', np.int64(8))"
+
+
 SAME = {
     "a comment": "def f(x):\n    # much\n    return g(x)",
     "blank lines": "def f(x):\n\n\n    return g(x)",
@@ -135,6 +150,27 @@ def test_another_kernel_gives_the_same_module(cells: Notebook, notebook: Noteboo
 
 REFUSED = {
     "an open file": ("handle = open('/dev/null')", "handle", "open it in the function"),
+    "an open file of HDF5": (
+        "import h5py\nhandle = h5py.File('a.h5', 'w')",
+        "handle",
+        "open it in the function",
+    ),
+    "a cursor": (
+        "import sqlite3\nhandle = sqlite3.connect(':memory:').cursor()",
+        "handle",
+        "open it in the function",
+    ),
+    "an open file in a dict": (
+        "handle = {'log': open('/dev/null')}",
+        "handle",
+        "has in it an open _io.TextIOWrapper",
+    ),
+    "one of several functions": (
+        "one, handle = (lambda x: x), (lambda x: 2 * x)",
+        "handle",
+        "make it with `def`",
+    ),
+    "functions in a dict": ("def one(x): return x\nhandle = {'one': one}", "handle", "has in it a function"),
     "a lock": ("import threading\nhandle = threading.Lock()", "handle", "open it in the function"),
     "a connection": (
         "import sqlite3\nhandle = sqlite3.connect(':memory:')",
@@ -154,6 +190,13 @@ def test_what_cannot_travel_is_refused_by_its_name(cells: Notebook, kind: str) -
     said = refusal(cells, typed, "def f(x): return handle")
     assert said.startswith(f"DefinitionError: the function 'f' uses {name!r}, which ")
     assert remedy in said
+
+
+@pytest.mark.parametrize("name", ["display", "get_ipython"])
+def test_what_only_a_notebook_has(cells: Notebook, name: str) -> None:
+    assert f"uses {name!r} in 'f', which only a notebook has; leave it out" in refusal(
+        cells, f"def f(x): return {name}(x)"
+    )
 
 
 def test_a_name_that_is_not_there_yet(cells: Notebook) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.notebook.kernel import Notebook
 from tests.until import until
@@ -77,6 +78,62 @@ def test_a_failed_unit_is_data_with_the_line_of_its_cell(notebook: Notebook) -> 
     assert "(cell In[2], line 5)" in shown
 
 
+def test_a_stage_that_was_paused_shows_its_failures_with_the_line_of_the_cell(notebook: Notebook) -> None:
+    notebook.run(SETUP)
+    notebook.run(SQUARE.replace("    return {", "    1 / 0\n    return {"))
+    shown = notebook.run("ending = campaign.run(); print(*ending.lines, sep='\\n')").printed
+    assert "stage 'square' is paused" in shown
+    assert "(cell In[2], line 5)" in shown
+    failed = notebook.run("campaign.results('square').failed").value
+    assert "failed: ZeroDivisionError: division by zero" in failed
+    assert "(cell In[2], line 5)" in notebook.run("campaign.results('square').failed[0]").value
+    notebook.run(SQUARE)
+    assert notebook.run("campaign.run().code").value == "0"
+    assert notebook.run("campaign.results('square').failed").value == "none failed"
+
+
+def test_what_is_wrong_is_one_sentence_about_the_cells(notebook: Notebook) -> None:
+    notebook.run(SETUP)
+    said = notebook.run("campaign.results('square')")
+    assert said.error.endswith(": start with `campaign.run()`")
+    assert said.lines == [said.error]
+    assert notebook.run("campaign.run()").error.startswith("DefinitionError: the definition has no stage")
+    notebook.run(SQUARE.replace('each="file"', 'each="fiel"'))
+    said = notebook.run("campaign.run()")
+    assert said.error.startswith("DefinitionError: there is no level 'fiel'")
+    assert len(said.lines) == 1
+    notebook.run("campaign.tables['units']['files'] = 'nothing/{file}.txt'")
+    notebook.run(SQUARE)
+    shown = notebook.run("campaign.run()")
+    assert shown.error.startswith("PenstockError: no files match 'nothing/{file}.txt'")
+    assert shown.displays[0]["text/plain"] == "cells: not started"
+
+
+def test_every_object_is_shown_as_what_it_is(notebook: Notebook) -> None:
+    notebook.run(SETUP)
+    notebook.run(SQUARE.replace("    return {", "    1 / (number - 3)\n    return {"))
+    notebook.run("campaign.run()")
+    notebook.run(
+        "from penstock import record\nresults = campaign.results('square')\nopened = record.open('.')"
+    )
+    for shown, told in (
+        ("campaign", "square  file  square  out/{file}.txt"),
+        ("campaign.freeze()", "the campaign 'cells' in "),
+        ("campaign.status()", "square  file"),
+        ("campaign.run()", "1 task failed"),
+        ("results", "5: {'square': 25}"),
+        ("results[0]", "value: {'square': 0}"),
+        ("results.failed", "3 failed: error after 2 tries"),
+        ("results.failed[0]", "ZeroDivisionError"),
+        ("opened", "square  file"),
+        ("next(opened.tasks('square'))", "state: done"),
+    ):
+        cell = notebook.run(shown)
+        assert told in cell.value, shown
+        assert len(cell.html) < 5000, shown
+        assert "<" in cell.html or "the campaign" in cell.html, shown
+
+
 def test_a_cell_that_was_edited_runs_again_for_what_failed_and_what_is_stale(notebook: Notebook) -> None:
     notebook.run(SETUP)
     notebook.run(SQUARE.replace("    return {", "    1 / (number - 3)\n    return {"))
@@ -99,6 +156,52 @@ def test_an_interrupt_ends_the_showing_only_and_the_cell_again_shows_the_work(no
     assert len(shown.displays) == 1
     holder = find_holder(notebook.folder)
     assert holder
+    sent = notebook.send("campaign.run().code")
+    (notebook.folder / "go").touch()
+    shown = notebook.collect(sent)
+    assert (shown.error, shown.value, len(shown.displays)) == ("", "0", 1)
+    assert begun(notebook.folder) == list("012345")
+
+
+def working_in(folder: Path) -> list[psutil.Process]:
+    """Return what was started for a campaign, but for children of those that only share their command line."""
+    found = list[psutil.Process]()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            if str(folder) in " ".join(words) and "ipykernel_launcher" not in words:
+                found.append(process)
+    return found
+
+
+def test_interrupts_at_any_moment_leave_one_conductor_and_a_kernel_that_works(notebook: Notebook) -> None:
+    notebook.run(SETUP)
+    cell = f"{HELD}\ncampaign.run()"  # it is defined, frozen, begun and watched
+    for wait_s in (0.0, 0.02, 0.04, 0.08, 0.2, 0.5, 0.5, 1.0, 1.5):
+        shown = notebook.interrupt_twice(notebook.send(cell), wait_s)
+        assert shown.error.split(":")[0] in ("", "KeyboardInterrupt", "Detached")
+        assert len(shown.displays) <= 1
+        assert notebook.run("1 + 1").value == "2"
+    (notebook.folder / "go").touch()
+    shown = notebook.run(f"{HELD}\ncampaign.run().code")
+    assert (shown.error, shown.value, len(shown.displays)) == ("", "0", 1)
+    assert begun(notebook.folder) == list("012345")
+    assert notebook.run("len(campaign.results('square'))").value == "6"
+    until(lambda: not working_in(notebook.folder), "nothing is left")
+
+
+def test_a_cell_that_runs_again_at_once_shows_the_conductor_that_it_began(notebook: Notebook) -> None:
+    notebook.run(SETUP)
+    notebook.run(HELD)
+    notebook.run("from penstock.notebook import running\nrunning.find_holder = lambda root: None")  # not yet
+    sent = notebook.send("campaign.run()")
+    until(lambda: running(notebook.folder), "tasks run")
+    notebook.interrupt()
+    notebook.collect(sent)
+    notebook.run("from penstock.unattended.detached import find_holder")
+    notebook.run(
+        "asked = []\nrunning.find_holder = lambda root: asked.append(1) or len(asked) > 1 and find_holder(root)"
+    )
     sent = notebook.send("campaign.run().code")
     (notebook.folder / "go").touch()
     shown = notebook.collect(sent)
@@ -207,6 +310,26 @@ def test_cells_that_have_a_file_around_them_as_those_of_marimo(notebook: Noteboo
     assert notebook.run("campaign.results('square')['5']").value == "{'square': 25}"
 
 
+def test_a_series_and_results_are_tables_too(notebook: Notebook) -> None:
+    notebook.run(
+        """
+        import pandas, penstock
+        gains = pandas.Series([1.5, 2.5], index=pandas.Index(["x", "y"], name="run"), name="gain")
+        campaign = penstock.Campaign("gains", levels=["run"], units=gains)
+
+        @campaign.stage(each="run")
+        def double(task):
+            return {"twice": 2 * task.fields["gain"]}
+        """
+    )
+    assert notebook.run("campaign.run().code").value == "0"
+    assert notebook.run("campaign.results('double')['y']").value == "{'twice': 5.0}"
+    again = notebook.run(
+        "penstock.Campaign('more', levels=['run'], units=campaign.results('double').to_frame(), root='more')"
+    )
+    assert again.value.startswith("more: run, in ")
+
+
 def test_units_from_a_function_that_reads_an_array(notebook: Notebook) -> None:
     notebook.run(
         """
@@ -281,13 +404,17 @@ def begun(folder: Path) -> list[str]:
 
 
 SQUARED = SQUARE.replace("def square(", "def squared(")
+VSCODE = "vscode-notebook-cell:/home/ada/analysis.ipynb#W1sZmlsZQ%3D%3D"  # how VS Code calls a cell
 
 
-def test_a_stage_that_got_another_name_in_its_cell_takes_the_place_of_the_old_one(notebook: Notebook) -> None:
+@pytest.mark.parametrize("id", ["0f9c8d1e", VSCODE], ids=["JupyterLab", "VS Code"])
+def test_a_stage_that_got_another_name_in_its_cell_takes_the_place_of_the_old_one(
+    notebook: Notebook, id: str
+) -> None:
     notebook.run(SETUP)
-    notebook.run(SQUARE, id="a")
+    notebook.run(SQUARE, id=id)
     assert notebook.run("campaign.run().code").value == "0"
-    assert notebook.run(SQUARED, id="a").error == ""
+    assert notebook.run(SQUARED, id=id).error == ""
     assert notebook.run("campaign.run().lines").value == "['all done: 6 tasks']"
     assert notebook.run("sorted(campaign.tables['stage'])").value == "['squared']"
     assert notebook.run("campaign.results('squared')['5']").value == "{'square': 25}"

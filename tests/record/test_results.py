@@ -36,7 +36,15 @@ def test_names_and_logs_are_inert_in_a_page() -> None:
     assert "<script>" not in results.html()
 
 
+def test_what_a_notebook_keeps_is_small() -> None:
+    rows = [row(str(number), {f"c{n}": "x" * 10_000 for n in range(50)}) for number in range(500)]
+    failed = [Failure(str(number), {}, "y" * 10_000, "z" * 20_000) for number in range(500)]
+    for page in Results(rows, failed)._repr_mimebundle_().values():  # pyright: ignore[reportPrivateUsage]
+        assert len(page) < 250_000
+        assert "… and 480 more failed ones" in page
+
+
 def test_many_rows_are_counted() -> None:
     results = Results([row(str(number), number) for number in range(SHOWN + 5)])
-    assert "… and 5 more" in results.html()
-    assert list(results.lines())[-1] == "… and 5 more"
+    assert "… and 5 more results" in results.html()
+    assert list(results.lines())[-1] == "… and 5 more results"

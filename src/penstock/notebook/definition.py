@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,7 +37,17 @@ def leave(draft: Draft, overrides: Sequence[str]) -> Campaign:
         raise DefinitionError(
             f"{place} cannot be written ({why}); make room, or name another folder as the campaign's `root`"
         ) from error
-    return config.load(file, overrides, known=last_copy(draft.root))
+    with of_cells():
+        return config.load(file, overrides, known=last_copy(draft.root))
+
+
+@contextmanager
+def of_cells() -> Generator[None]:
+    """Say what is wrong without the file that was made of the cells."""
+    try:
+        yield
+    except DefinitionError as error:
+        raise DefinitionError(error.message) from None
 
 
 def delivered(value: Any, root: Path) -> Any:
@@ -78,15 +89,23 @@ def has_frame(table: Mapping[str, Any]) -> bool:
     return hasattr(table.get("table"), "to_csv")
 
 
+def as_columns(frame: Any) -> Any:
+    """Return a table whose index is columns, too, where it has names: that of a series, or of results."""
+    frame = frame if hasattr(frame, "columns") else frame.to_frame()
+    named = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    return frame.reset_index(named) if named else frame
+
+
 def types_of(frame: Any) -> dict[str, str]:
     """Return the types of the columns that are numbers."""
+    frame = as_columns(frame)
     kinds = {str(name): column.kind for name, column in frame.dtypes.items()}
     return {name: TYPES[kind] for name, kind in kinds.items() if kind in TYPES}
 
 
 def save_frame(frame: Any, root: Path) -> str:
-    """Write a table of units into the campaign's folder, and return its path there; its index is left out."""
-    content = frame.to_csv(index=False).encode()
+    """Write a table of units into the campaign's folder, and return its path there; an index without a name is left out."""
+    content = as_columns(frame).to_csv(index=False).encode()
     path = Path(CELLS, f"units_{hashlib.sha256(content).hexdigest()[:12]}.csv")
     (root / CELLS).mkdir(parents=True, exist_ok=True)
     write_file(root / path, content)

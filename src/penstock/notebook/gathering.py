@@ -8,6 +8,7 @@ nothing, a helper, an import, a constant or a default do.
 from __future__ import annotations
 
 import ast
+import builtins
 import hashlib
 import os
 import sys
@@ -16,13 +17,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from penstock.config.saved import CELLS
 from penstock.config.syntax import meaning_of
 from penstock.disk import read_whole, write_file
 from penstock.errors import DefinitionError
-from penstock.notebook.cells import Typed, find_typed, is_typed, source_of
+from penstock.notebook.cells import NAMING, Typed, find_typed, is_typed, own_name, source_of
 from penstock.notebook.pickles import IMPORTS, READER, pickle_value
 from penstock.notebook.uses import Uses, uses_of
 from penstock.notebook.values import Unwritable, write
@@ -156,9 +157,9 @@ class Gathering:
             )
         if (found := find_typed(value)) is None:
             raise self.error(
-                f"uses {name!r}, whose text Python does not have; run its cell again, or put it in a module"
+                f"uses {name!r}, which no cell defines by that name; make it with `def`, or put it in a module"
             )
-        if (own := own_name(found)) != name:
+        if (own := own_name(found.node)) != name:
             self.typed[name] = Piece(f"{name} = {own}\n", Uses((own,), frozenset([own]), frozenset()))
             self.add(own, value)
             return
@@ -172,12 +173,14 @@ class Gathering:
         for argument, text, default in defaults_of(value, found):
             if text in (around := globals_of(value)) and around[text] is not default:
                 raise self.error(
-                    f"uses {own_name(found)!r}, whose default {argument}={text} is of an earlier {text}; run its cell again"
+                    f"uses {own_name(found.node)!r}, whose default {argument}={text} is of an earlier {text}; run its cell again"
                 )
 
     def follow(self, name: str, uses: Uses, around: Mapping[str, Any]) -> None:
         """Add what names mean where a definition stands."""
         for used in uses.names:
+            if is_given(used, around):
+                raise self.error(f"uses {used!r} in {name!r}, which only a notebook has; leave it out")
             if used not in around:
                 raise self.error(
                     f"uses {used!r} in {name!r}, which is not defined; run the cell that defines it"
@@ -213,6 +216,11 @@ class Gathering:
 def meaning(text: str, files: Mapping[str, bytes]) -> str:
     """Return what a module means, the same in every version of Python, without comments and docstrings."""
     return "\n".join([meaning_of(ast.parse(text)), *sorted(files)])
+
+
+def is_given(name: str, around: Mapping[str, Any]) -> bool:
+    """Whether IPython gives a name to all cells: `display` and, as a method of the shell, `get_ipython`."""
+    return hasattr(builtins, name) and (name not in around or isinstance(around[name], types.MethodType))
 
 
 def origins_in(text: str, pieces: Iterable[Piece]) -> Iterator[Origin]:
@@ -282,7 +290,7 @@ def unwrapped(value: Any) -> Any:
 
 def defaults_of(value: Any, found: Typed) -> Iterator[tuple[str, str, Any]]:
     """Yield the arguments whose defaults are names: each with that name and the value it had."""
-    if not isinstance(value, types.FunctionType) or isinstance(found.node, (ast.Assign, ast.ClassDef)):
+    if not isinstance(value, types.FunctionType) or isinstance(found.node, (*NAMING, ast.ClassDef)):
         return
     given = found.node.args
     last = [*given.posonlyargs, *given.args][-len(given.defaults) :] if given.defaults else []
@@ -292,12 +300,6 @@ def defaults_of(value: Any, found: Typed) -> Iterator[tuple[str, str, Any]]:
     for argument, node in zip(given.kwonlyargs, given.kw_defaults, strict=True):
         if isinstance(node, ast.Name):
             yield argument.arg, node.id, (value.__kwdefaults__ or {}).get(argument.arg)
-
-
-def own_name(typed: Typed) -> str:
-    """Return the name under which something is defined."""
-    node = typed.node
-    return cast("ast.Name", node.targets[0]).id if isinstance(node, ast.Assign) else node.name
 
 
 def in_order(typed: Mapping[str, Piece]) -> list[str]:

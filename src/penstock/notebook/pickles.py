@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from penstock.display import show_bytes
 from penstock.extras import need
 from penstock.notebook.cells import is_typed
-from penstock.notebook.values import Unwritable
+from penstock.notebook.values import Unwritable, why_not
 
 PROTOCOL = 5
 MOST_PICKLED = 256 << 20  # bytes
@@ -75,6 +75,10 @@ def pickle_value(value: Any, name: str) -> Pickled:
 
 def persistent(pickler: Any, value: Any) -> str | None:
     """Return the name of a class or function that goes as text; None for whatever goes by value."""
+    if isinstance(value, io.IOBase) and hasattr(
+        value, "name"
+    ):  # cloudpickle would take the content of a file along
+        raise why_not(value)
     if not isinstance(value, (type, types.FunctionType)) or not is_typed(value):
         return None
     if not value.__qualname__.isidentifier():  # of another function, or a lambda

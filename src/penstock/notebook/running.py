@@ -16,18 +16,22 @@ from penstock.campaign import Campaign
 from penstock.conductor import Ending
 from penstock.conductor.inbound import any_to_come
 from penstock.conductor.summary import say_ending
+from penstock.config.saved import FILE as SAVED
 from penstock.display import clean_log
 from penstock.errors import Held, LedgerError, NothingYet, PenstockError
 from penstock.ledger import Ledger
 from penstock.ledger.hosts.lease import Holder
 from penstock.ledger.stored import stored_copy
+from penstock.notebook.definition import of_cells
 from penstock.notebook.script import Reached
 from penstock.notebook.showing import Display
+from penstock.notebook.tracebacks import with_cells
 from penstock.record.stopping import stop
 from penstock.status import Status
-from penstock.unattended.detached import find_holder, start
+from penstock.unattended.detached import Started, find_holder, start
 
 LOOK_S = 0.25
+TRIES = 3  # to start a conductor while another one begins or ends
 BACKGROUND = "up"  # how a conductor without a terminal calls itself
 PATIENCE_S = 60.0  # for a conductor that works on an older definition, to return what it has not started
 
@@ -47,22 +51,49 @@ def run(campaign: Campaign, units: Sequence[str], *, stage: str | None, stale: b
 
     Raises Held if somebody else works on the campaign, and Detached when it is interrupted.
     """
-    config.check(campaign)
+    with of_cells():
+        config.check(campaign)
     if only_defined:
         raise Reached(campaign.root)
+    options = [*units, *([f"--stage={stage}"] if stage else []), *(["--stale"] if stale else [])]
+    options += [f"--set={pair}" for pair in campaign.overrides]
     display = Display()
     with interrupts() as is_pressed:
-        if working := find_holder(campaign.root):
-            if has_definition(campaign):
-                return watch(campaign, display, is_pressed)
-            make_way(campaign, working)
-        options = [*units, *([f"--stage={stage}"] if stage else []), *(["--stale"] if stale else [])]
-        options += [f"--set={pair}" for pair in campaign.overrides]
-        display.begin(campaign.name)
-        started = start(campaign.root, "run", options)
-        if not started.has_begun(is_pressed) and started.process.returncode not in (0, 1):
-            raise PenstockError(clean_log(started.said()).strip().splitlines()[-1])
+        if not is_at_work(campaign):
+            begin(campaign, options, display, is_pressed)
         return watch(campaign, display, is_pressed)
+
+
+def is_at_work(campaign: Campaign) -> bool:
+    """Whether a conductor works on this definition; one of this notebook that works on an older one is stopped."""
+    if not (working := find_holder(campaign.root)):
+        return False
+    if not (same := has_definition(campaign)):
+        make_way(campaign, working)
+    return same
+
+
+def begin(
+    campaign: Campaign, options: Sequence[str], display: Display, is_pressed: Callable[[], bool]
+) -> None:
+    """Start a conductor, unless one that an interrupted cell has just started is quicker."""
+    display.begin(campaign.name)
+    for tries_left in reversed(range(TRIES)):
+        started = start(campaign.root, "run", options)
+        if started.has_begun(is_pressed) or started.process.returncode in (0, 1):
+            return
+        is_held = started.process.returncode == Held.exit_code
+        if is_held and is_at_work(campaign):
+            return
+        if not is_held or not tries_left:
+            display.fail(campaign.name)
+            raise PenstockError(why_ended(started))
+
+
+def why_ended(started: Started) -> str:
+    """Return what a conductor that ended at once has said last, without the file that was made of the cells."""
+    lines = clean_log(started.said()).strip().splitlines() or [f"it ended with {started.process.returncode}"]
+    return lines[-1].removeprefix("penstock: ").replace(f"{started.log.parents[1] / SAVED}: ", "", 1)
 
 
 @contextmanager
@@ -105,7 +136,8 @@ def watch(campaign: Campaign, display: Display, is_pressed: Callable[[], bool]) 
         with Ledger.open(campaign.root, readonly=True) as ledger:
             display.show(status := Status.read(ledger))
             if not at_work or (is_idle(status, began) and not any_to_come(ledger)):
-                return Ending(*say_ending(ledger, stopped=False, allow_problems=False))
+                code, lines = say_ending(ledger, stopped=False, allow_problems=False)
+                return Ending(code, [*map(with_cells, lines)])
         time.sleep(LOOK_S)
     raise Detached(
         "no longer shown; the work goes on in the background: run the cell again to see it,"

@@ -36,6 +36,8 @@ def run_cells(file: Path) -> Path:
     running.only_defined = True
     sys.modules["__main__"] = ModuleType("__main__")
     around: dict[str, Any] = vars(sys.modules["__main__"])
+    if file.suffix != ".ipynb":
+        around["__file__"] = str(file)
     sys.argv = [str(file)]
     sys.path.insert(0, str(file.parent))
     os.chdir(file.parent)

@@ -7,7 +7,7 @@ import builtins
 import symtable
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from penstock.config.syntax import makes_stage
 from penstock.notebook.cells import Definition
@@ -50,8 +50,18 @@ def uses_of(definition: Definition) -> Uses:
         name for inner in table.get_children() if inner.get_type() == "class" for name in global_in(inner)
     }
     names = at_once.union(*(reached(inner) for inner in table.get_children()))
-    taken = sorted(name for name in names - own if not hasattr(builtins, name))
+    taken = sorted(name for name in names - own if not is_builtin(name))
     return Uses(tuple(taken), frozenset(at_once - own), frozenset(paths_in(bare)))
+
+
+def is_builtin(name: str) -> bool:
+    """Whether Python itself has this name everywhere; IPython adds some that only a notebook has."""
+    return hasattr(builtins, name) and not is_of_kernel(getattr(builtins, name))
+
+
+def is_of_kernel(value: Any) -> bool:
+    """Whether something belongs to IPython, and to no task."""
+    return str(getattr(value, "__module__", "")).partition(".")[0] in ("IPython", "ipykernel")
 
 
 def reached(table: symtable.SymbolTable) -> set[str]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from penstock.record.rows import AttemptRow, Event, ProductRow, ResultRow, TaskRow, UnitRow
 
@@ -68,6 +68,10 @@ class Record:
     def root(self) -> Path:
         """The campaign's folder."""
         return self.ledger.root
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Return what notebooks show: where the campaign stands."""
+        return self.status()._repr_mimebundle_()  # pyright: ignore[reportPrivateUsage]
 
     @property
     def note(self) -> str | None:

@@ -8,12 +8,30 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from penstock.display import cut, html_table
+
+MOST_SHOWN = 2000  # characters of a value
+
 Key = Mapping[str, Any]
 """Level → value, typed as the definition says, coarse to fine."""
 
 
+class Row:
+    """What notebooks show of one thing: its names and values, cut where they are long."""
+
+    __slots__ = ()
+    __match_args__: tuple[str, ...] = ()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Return what notebooks show."""
+        names = self.__match_args__
+        shown = [(name, cut(str(getattr(self, name)), MOST_SHOWN)) for name in names]
+        lines = [f"{name}: {value}" for name, value in shown]
+        return {"text/plain": "\n".join(lines), "text/html": html_table((), shown)}
+
+
 @dataclass(frozen=True, slots=True)
-class TaskRow:
+class TaskRow(Row):
     """One task; `unit` is its name as every command prints and takes it."""
 
     stage: str
@@ -40,7 +58,7 @@ class UnitRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ResultRow:
+class ResultRow(Row):
     """What one done task returned, and what its attempt used."""
 
     stage: str
@@ -56,7 +74,7 @@ class ResultRow:
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptRow:
+class AttemptRow(Row):
     """One try of a task, however it ended; `job` is the id that the scheduler gave."""
 
     stage: str
@@ -71,7 +89,7 @@ class AttemptRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ProductRow:
+class ProductRow(Row):
     """One product that was made, as it was then."""
 
     stage: str
@@ -84,7 +102,7 @@ class ProductRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class Event(Row):
     """Something that happened to a unit: an attempt's outcome, a changed file, a decision of a person."""
 
     at: datetime
