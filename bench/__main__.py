@@ -50,6 +50,7 @@ def page(scratch: Path) -> list[str]:
         *section("Closing a group", "bench.closing"),
         *section("Five years", "bench.years"),
         *section("Looking ahead", "bench.simulating"),
+        *section("In a browser", "bench.serving"),
         *cluster_section(),
         *far_section(),
     ]

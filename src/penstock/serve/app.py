@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import mimetypes
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, quote
 
@@ -19,6 +20,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from penstock.errors import DefinitionError, LedgerError, PenstockError
+from penstock.ledger import Ledger
 from penstock.ledger.files import explained
 from penstock.serve.actions import ask_for
 from penstock.serve.campaigns import Shown
@@ -27,10 +29,11 @@ from penstock.serve.files import SANDBOX, TYPES, find_product, open_beneath
 from penstock.serve.openapi import describe
 from penstock.serve.pages import PAGES, STATIC, LiveLinks, Shell, digest_of, render, render_page
 from penstock.serve.security import Door, Keys, same
-from penstock.serve.views import head_of, heads_of
+from penstock.serve.views import LISTED, Head, head_of, heads_of
 from penstock.status import Status
 from penstock.status.metrics import render_together
 
+TELLING = ("", "problems")  # pages that tell what failed; for all others it is not read
 FRESH_S = 1.0  # for which a page that was drawn is given to others
 KEPT = 64  # such pages
 LONGEST_BODY, LONGEST_QUERY = 16 << 10, 4 << 10  # bytes
@@ -58,36 +61,59 @@ class Site:
             self.drawn = kept if said else {**kept, key: (time.monotonic(), status, text)}
         return status, text
 
-    def draw_fragment(self, key: Key) -> str:
-        """Return what is new on a page that is open already."""
-        return self.draw_now(key, Shell(LiveLinks(), self.allowed, self.keys.csrf, fragment=True))[1]
+    def draw_fragments(self, keys: Sequence[Key]) -> list[str]:
+        """Return what is new on pages that are open already; what stands on top is read once for each campaign."""
+        shell, found = Shell(LiveLinks(), self.allowed, self.keys.csrf, fragment=True), dict[Key, str]()
+        for name, group in groupby(sorted(keys), key=lambda key: key[0]):
+            found |= {key: text for key, (_, text) in self.draw_all(name, list(group), shell)}
+        return [found[key] for key in keys]
 
     def draw_now(self, key: Key, shell: Shell) -> tuple[int, str]:
         """Return a page as HTML with its status."""
-        name, page, query = key
-        events = f"/events?{query}" if name == ALL else f"/c/{name}/events/{page}?{query}"
+        return next(iter(self.draw_all(key[0], [key], shell)))[1]
+
+    def draw_all(self, name: str, keys: Sequence[Key], shell: Shell) -> Iterator[tuple[Key, tuple[int, str]]]:
+        """Yield pages of one campaign, all of one moment of its record, as HTML with their status."""
         if name == ALL:
-            return 200, render(
-                "campaigns.html",
-                shell,
-                title="Campaigns",
-                page="",
-                heads=[*heads_of(self.campaigns)],
-                events=events,
-            )
-        head = None
+            for key in keys:
+                yield (
+                    key,
+                    (
+                        200,
+                        render(
+                            "campaigns.html",
+                            shell,
+                            title="Campaigns",
+                            page="",
+                            heads=[*heads_of(self.campaigns)],
+                            events="/events",
+                        ),
+                    ),
+                )
+            return
+        drawn = set[Key]()
         try:
             with explained(), self.campaigns[name].open() as ledger:
-                ledger.db.execute("BEGIN")  # all of a page is of one moment
-                head, asked = head_of(self.campaigns[name], ledger), dict(parse_qsl(query))
-                view = PAGES[page].read(ledger, head, asked)
-                return 200, render_page(page, head, view, asked, shell, events=events)
-        except DefinitionError as error:
-            status, why = 404, str(error)
+                ledger.db.execute("BEGIN")
+                told = any(page in TELLING for _, page, _ in keys)
+                head = head_of(self.campaigns[name], ledger, problems=LISTED if told else 0)
+                for key in keys:
+                    yield key, self.draw_one(key, ledger, head, shell)
+                    drawn.add(key)
         except LedgerError as error:
-            status, why = 503, str(error)
-        given = {"title": PAGES[page].title, "page": page, "head": head, "why": why, "events": events}
-        return status, render("error.html", shell, **given)
+            for key in keys:
+                if key not in drawn:
+                    yield key, (503, said_why(key, None, shell, error))
+
+    def draw_one(self, key: Key, ledger: Ledger, head: Head, shell: Shell) -> tuple[int, str]:
+        """Return a page of a campaign as HTML with its status."""
+        _, page, query = key
+        try:
+            asked = dict(parse_qsl(query))
+            view = PAGES[page].read(ledger, head, asked)
+            return 200, render_page(page, head, view, asked, shell, events=events_of(key))
+        except DefinitionError as error:
+            return 404, said_why(key, head, shell, error)
 
     def shown(self, request: Request) -> Shown:
         """Return the campaign that an address names."""
@@ -99,7 +125,7 @@ class Site:
 
 def make_app(site: Site, hosts: Collection[str], *, scheme: str = "http") -> Door:
     """Return the server's application behind its door."""
-    watch = Watch(site.campaigns, site.draw_fragment)
+    watch = Watch(site.campaigns, site.draw_fragments)
     answers = Answers(site, watch)
     routes = [
         Route("/", answers.home),
@@ -286,6 +312,20 @@ class Answers:
         return HTMLResponse(
             render("error.html", Shell(LiveLinks()), **given), error.status_code, headers=headers
         )
+
+
+def events_of(key: Key) -> str:
+    """Return where it is told what is new on a page."""
+    name, page, query = key
+    return f"/c/{name}/events/{page}" + (f"?{query}" if query else "")
+
+
+def said_why(key: Key, head: Head | None, shell: Shell, error: PenstockError) -> str:
+    """Return a page that says why there is no other."""
+    title = PAGES[key[1]].title
+    return render(
+        "error.html", shell, title=title, page=key[1], head=head, why=str(error), events=events_of(key)
+    )
 
 
 async def form_of(request: Request) -> QueryParams:

@@ -10,7 +10,6 @@ from pathlib import Path
 from penstock.errors import DefinitionError
 from penstock.ledger import FOLDER, Ledger
 from penstock.ledger.hosts.location import find_location
-from penstock.ledger.hosts.publishing import Signature, signature
 from penstock.machine import Machine
 
 MARKS = ("penstock.toml", "campaign.py", FOLDER)
@@ -27,9 +26,9 @@ class Shown:
         """Open its record for reading, or the copy of it; each time anew, since it may have moved or been replaced."""
         return Ledger.open(self.root, readonly=True)
 
-    def signature(self) -> Signature:
-        """Return what differs after every write to the record; raises LedgerError if there is none."""
-        return signature(find_location(self.root, Machine.here()).path)
+    def place(self) -> Path:
+        """Return the file that its record is read from; raises LedgerError if there is none."""
+        return find_location(self.root, Machine.here()).path
 
 
 def shown_in(folders: Iterable[Path]) -> Mapping[str, Shown]:

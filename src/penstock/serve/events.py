@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from penstock.errors import PenstockError
-from penstock.ledger.hosts.lease import find_holder
+from penstock.ledger.files import explained
+from penstock.ledger.hosts.holder import Holder, holder
+from penstock.ledger.hosts.publishing import signature
 from penstock.serve.campaigns import Shown
 
 LOOK_S = 0.3  # between looks at a record: size and time of two files
-GAP_S = 1.3  # between two drawings of the same page
-HOLDER_S = 2.0  # between looks whether its conductor lives, whose end writes nothing
-SHARE = 0.04  # of the time, that drawings take at most
+GAP_S = 1.3  # between two drawings of what is open
+SHARE, MOST_S = 0.04, 30.0  # of the time, that drawings take; up to such a gap
+PLACE_S = 2.0  # between looks where a record is, and whether its conductor lives, whose end writes nothing
 PATIENCE_S = 20.0  # after which a browser is told that we are still here
 ALL = ""  # the name of no campaign: the page of all
 
@@ -31,18 +34,38 @@ class Open:
 
     waiting: set[asyncio.Queue[bytes]] = field(default_factory=set[asyncio.Queue[bytes]])
     sent: str = ""
-    drawn: float = -GAP_S
-    due: bool = False
+    due: bool = True
+
+    def send(self, text: str) -> None:
+        """Send it to all who look at it, in place of what was not sent yet."""
+        self.sent, data = text, event(text)
+        for queue in self.waiting:
+            with suppress(asyncio.QueueEmpty):
+                queue.get_nowait()
+            queue.put_nowait(data)
+
+
+@dataclass(eq=False)
+class Seen:
+    """What was last seen of a record."""
+
+    looked: float = -PLACE_S
+    place: Path | str = ""
+    """Its file, or why there is none."""
+    stamp: Any = None
+    holder: Holder | None = None
+    lives: bool = False
 
 
 class Watch:
     """Looks at the records as long as anybody looks at a page."""
 
-    def __init__(self, campaigns: Mapping[str, Shown], draw: Callable[[Key], str]) -> None:
+    def __init__(
+        self, campaigns: Mapping[str, Shown], draw: Callable[[Sequence[Key]], Sequence[str]]
+    ) -> None:
         self.campaigns, self.draw = campaigns, draw
         self.open = dict[Key, Open]()
-        self.seen = dict[str, Any]()
-        self.held = dict[str, tuple[float, bool]]()
+        self.seen = {name: Seen() for name in campaigns}
         self.task: asyncio.Task[None] | None = None
         self.rests_until = 0.0
 
@@ -55,9 +78,7 @@ class Watch:
             self.task = asyncio.create_task(self.look())
         try:
             yield b"retry: 2000\n\n"
-            if not page.sent:
-                page.due = True
-            else:
+            if page.sent:
                 yield event(page.sent)
             while True:
                 try:
@@ -73,53 +94,53 @@ class Watch:
         """Look at the records of open pages until none is open."""
         while self.open:
             changed = await asyncio.to_thread(self.changes, {key[0] for key in self.open})
-            for key, page in list(self.open.items()):
+            for key, page in self.open.items():
                 page.due = page.due or key[0] in changed or (key[0] == ALL and bool(changed))
-                now = time.monotonic()
-                if page.due and now >= max(page.drawn + GAP_S, self.rests_until):
-                    await self.draw_again(key, page)
+            due = [key for key, page in self.open.items() if page.due]
+            if due and time.monotonic() >= self.rests_until:
+                await self.draw_again(due)
             await asyncio.sleep(LOOK_S)
 
-    async def draw_again(self, key: Key, page: Open) -> None:
-        """Draw a page, and send it to all who look at it if it is not as it was."""
-        page.due, began = False, time.monotonic()
-        text = await asyncio.to_thread(self.draw, key)
-        page.drawn = time.monotonic()
-        self.rests_until = page.drawn + min((page.drawn - began) / SHARE - (page.drawn - began), GAP_S)
-        if text == page.sent:
-            return
-        page.sent, data = text, event(text)
-        for queue in page.waiting:
-            with suppress(asyncio.QueueEmpty):
-                queue.get_nowait()  # what was not sent yet is old
-            queue.put_nowait(data)
+    async def draw_again(self, due: Sequence[Key]) -> None:
+        """Draw pages, and send each to all who look at it if it is not as it was; then rest, the longer the more it took."""
+        pages, began, used = {key: self.open[key] for key in due}, time.monotonic(), time.process_time()
+        for page in pages.values():
+            page.due = False
+        texts = await asyncio.to_thread(self.draw, due)
+        for page, text in zip(pages.values(), texts, strict=True):
+            if text != page.sent:
+                page.send(text)
+        self.rests_until = began + min(max(GAP_S, (time.process_time() - used) / SHARE), MOST_S)
 
     def changes(self, names: set[str]) -> set[str]:
         """Return which of these campaigns were written, or lost or got their conductor, since the last look."""
-        wanted = self.campaigns if ALL in names else {name: self.campaigns[name] for name in names}
-        changed = set[str]()
-        for name, shown in wanted.items():
-            now = (self.signature(shown), self.lives(shown))
-            if self.seen.get(name) != now:
-                changed.add(name)
-            self.seen[name] = now
-        return changed
+        wanted = self.campaigns if ALL in names else names
+        return {name for name in wanted if self.is_new(self.campaigns[name], self.seen[name])}
 
-    def signature(self, shown: Shown) -> Any:
-        """Return what differs after every write, or why there is nothing to look at."""
-        try:
-            return shown.signature()
-        except (PenstockError, OSError) as error:
-            return str(error)
+    def is_new(self, shown: Shown, seen: Seen) -> bool:
+        """Whether a record, or its conductor, is not as it was; what was seen is noted."""
+        now, before = time.monotonic(), (seen.place, seen.stamp, seen.lives)
+        if later := now - seen.looked >= PLACE_S:
+            seen.looked = now
+            try:
+                seen.place = shown.place()
+            except (PenstockError, OSError) as error:
+                seen.place = str(error)
+        stamp = signature(seen.place) if isinstance(seen.place, Path) else None
+        if stamp != seen.stamp:
+            seen.stamp, seen.holder = stamp, holder_of(shown)
+        if later or stamp != before[1]:
+            seen.lives = seen.holder is not None and seen.holder.alive(time.time())
+        return (seen.place, seen.stamp, seen.lives) != before
 
-    def lives(self, shown: Shown) -> bool:
-        """Whether its conductor lives, as of some seconds ago."""
-        looked, found = self.held.get(shown.name, (-HOLDER_S, False))
-        if (now := time.monotonic()) - looked >= HOLDER_S:
-            with suppress(PenstockError, OSError):
-                found = find_holder(shown.root, time.time()) is not None
-            self.held[shown.name] = (now, found)
-        return found
+
+def holder_of(shown: Shown) -> Holder | None:
+    """Return who has the lease of a record; None if nobody has, or if it cannot be read."""
+    try:
+        with explained(), shown.open() as ledger:
+            return holder(ledger.db)
+    except (PenstockError, OSError):
+        return None
 
 
 def event(text: str) -> bytes:

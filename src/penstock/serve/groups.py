@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from penstock.display import Labels
 from penstock.errors import DefinitionError
@@ -54,6 +56,8 @@ class Grid:
     uncounted: Sequence[str]
     """Stages that are left out: the record does not count them for this level, and has too many tasks of them."""
     total: int
+    cut: bool
+    """Whether these are the last ones by name of more."""
     rows: Sequence[Row]
     skipped: int
     more: bool
@@ -66,6 +70,8 @@ class Grid:
 
 def worst_of(counts: Counts) -> str:
     """Return the state to be seen first of some tasks."""
+    if len(counts) == 1:
+        return next(iter(counts))
     return next((state for state in TROUBLE if counts.get(state)), "")
 
 
@@ -79,11 +85,11 @@ def read_grid(ledger: Ledger, head: Head, asked: Asked) -> Grid:
         raise DefinitionError(f"there is no state {only!r}: choose one of {', '.join(STATES)}")
     number, skipped = labels.levels.index(level) + 1, number_in(asked, "skip")
     stages, uncounted = stages_at(db, number)
-    counts = [counts_of(db, stage, number) for stage in stages]
-    total = db.execute("SELECT count(*) FROM unit WHERE level = ?", (number,)).fetchone()[0]
     units = db.execute(
         "SELECT id, key FROM unit WHERE level = ? ORDER BY key DESC LIMIT ?", (number, MOST)
     ).fetchall()
+    among = json.dumps(sorted(unit["id"] for unit in units))
+    counts = [counts_of(db, stage, number, among) for stage in stages]
     kept = [u for u in units if not only or any(c.get(u["id"], {}).get(only) for c in counts)]
     shown = kept[skipped : skipped + PAGE]
     rows = [Row(labels.label(u["key"]), [c.get(u["id"], {}) for c in counts]) for u in shown]
@@ -91,7 +97,7 @@ def read_grid(ledger: Ledger, head: Head, asked: Asked) -> Grid:
     ordered = [unit["id"] for unit in reversed(units)]
     maps = [map_of(stage["name"], ordered, c, across) for stage, c in zip(stages, counts, strict=True)]
     return Grid(
-        level, labels.levels, [stage["name"] for stage in stages], uncounted, total, rows, skipped,
+        level, labels.levels, [stage["name"] for stage in stages], uncounted, len(units), len(units) == MOST, rows, skipped,
         len(kept) > skipped + PAGE, only, maps if len(units) >= MAPPED else (), (across, -(-len(units) // across)),
     )  # fmt: skip
 
@@ -117,28 +123,34 @@ def is_counted(db: sqlite3.Connection, stage: int, level: int) -> bool:
     return db.execute(sql, (stage, level)).fetchone() is not None
 
 
-def counts_of(db: sqlite3.Connection, stage: sqlite3.Row, level: int) -> Mapping[int, Counts]:
-    """Return how many tasks of a stage are in which state, by group."""
+def counts_of(db: sqlite3.Connection, stage: sqlite3.Row, level: int, units: str) -> Mapping[int, Counts]:
+    """Return how many tasks of a stage are in which state, for each of some groups (a list of ids, JSON)."""
+    among = "FROM json_each(?2) j CROSS JOIN"
     if stage["level"] == level:
-        sql = "SELECT unit, state, 1 FROM task WHERE stage = ?1"
+        sql = f"SELECT unit, state, 1 {among} task WHERE stage = ?1 AND unit = j.value"
     elif is_counted(db, stage["id"], level):
-        sql = "SELECT y.unit, y.state, y.n FROM tally y JOIN unit u ON u.id = y.unit WHERE y.stage = ?1 AND u.level = ?2"
+        sql = f"SELECT unit, state, n {among} tally WHERE stage = ?1 AND unit = j.value AND state <> 'stale' AND n > 0"
     else:
-        group = f"u.g{level}"
-        sql = f"SELECT {group}, t.state, count(*) FROM task t JOIN unit u ON u.id = t.unit WHERE t.stage = ?1 GROUP BY 1, 2"
-    found = defaultdict[int, dict[str, int]](dict)
-    for unit, state, n in db.execute(sql, (stage["id"], level)[: 2 if "?2" in sql else 1]):
-        if n and state != "stale":
-            found[unit][state] = n
+        sql = (
+            f"SELECT u.g{level}, t.state, count(*) FROM task t JOIN unit u ON u.id = t.unit WHERE t.stage = ?1"
+            " AND ?2 IS NOT NULL GROUP BY 1, 2"
+        )
+    found = dict[int, dict[str, int]]()
+    for unit, state, n in db.execute(sql, (stage["id"], units)):
+        found.setdefault(unit, {})[state] = n
     return found
 
 
 def map_of(stage: str, units: Sequence[int], counts: Mapping[int, Counts], across: int) -> Map:
-    """Draw a square for each group, by the state to be seen first of its tasks."""
-    paths, numbers = defaultdict[str, list[str]](list), range(len(units))
-    for number, unit in zip(numbers, units, strict=True):
-        if state := worst_of(counts.get(unit, {})):
-            paths[state].append(f"M{number % across} {number // across}h.85v.85h-.85z")
-    return Map(
-        stage, [(state, len(paths[state]), "".join(paths[state])) for state in STATES if state in paths]
-    )
+    """Draw a square for each group, by the state to be seen first of its tasks; neighbours that are alike in one stroke."""
+    paths, totals = defaultdict[str, list[str]](list), Counter[str]()
+    states = [worst_of(counts[unit]) if unit in counts else "" for unit in units]
+    for y in range(0, len(states), across):
+        x = 0
+        for state, alike in groupby(states[y : y + across]):
+            n = len(list(alike))
+            totals[state] += n
+            if state:
+                paths[state].append(f"M{x} {y // across}h{n - 0.1}v.85h-{n - 0.1}z")
+            x += n
+    return Map(stage, [(state, totals[state], "".join(paths[state])) for state in STATES if state in paths])

@@ -25,7 +25,7 @@ from penstock.status.metrics import of_stages
 Asked = Mapping[str, str]
 LISTED = 200  # tasks, jobs or problems on a page
 EXPLAINED = 20  # groups whose closing is explained
-NEWEST = 50_000  # attempts that usage is taken from
+NEWEST = 10_000  # attempts that usage is taken from
 PICTURED = 48  # pictures of a stage
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
 STEP = "close."  # how the stages begin that close groups
@@ -122,8 +122,8 @@ class Usage:
     newest: int = NEWEST
 
 
-def head_of(shown: Shown, ledger: Ledger, *, problems: int = 10) -> Head:
-    """Read what stands on top."""
+def head_of(shown: Shown, ledger: Ledger, *, problems: int = LISTED) -> Head:
+    """Read what stands on top; with so many `problems`, of which only some pages tell."""
     scanned = ledger.meta(SCANNED)
     status = Status.read(ledger, problems=problems)
     return Head(shown.name, status, None if scanned is None else float(scanned), ledger.note)
@@ -134,7 +134,7 @@ def heads_of(campaigns: Mapping[str, Shown]) -> Iterator[Head | Broken]:
     for shown in campaigns.values():
         try:
             with explained(), shown.open() as ledger:
-                yield head_of(shown, ledger)
+                yield head_of(shown, ledger, problems=0)
         except PenstockError as error:
             yield Broken(shown.name, str(error))
 
@@ -179,8 +179,8 @@ def number_in(asked: Asked, name: str) -> int:
 
 
 def problems(ledger: Ledger, head: Head, asked: Asked) -> Status:
-    """Read the status with many problems: what was noticed, and what failed, alike together."""
-    return Status.read(ledger, problems=LISTED)
+    """Return the status: what was noticed, and what failed, alike together."""
+    return head.status
 
 
 def jobs(ledger: Ledger, head: Head, asked: Asked) -> Queue:

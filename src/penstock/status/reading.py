@@ -36,7 +36,7 @@ def read_status(ledger: Ledger, now: float, problems: int) -> Status:
     failed = sum(stage.tasks["failed"] for stage in stages)
     jobs = _read_jobs(db, now)
     named, more = _read_problems(db, labels, jobs, failed, problems, now)
-    groups = read_failure_groups(db, labels) if failed else []
+    groups = read_failure_groups(db, labels) if failed and problems else []
     name = db.execute("SELECT value FROM meta WHERE name = 'name'").fetchone()
     return Status(
         campaign=name[0] if name else ledger.root.name,

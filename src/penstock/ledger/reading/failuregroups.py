@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -16,6 +17,9 @@ LOOKED_AT = 5000  # failed tasks; more are counted, not compared
 DIFFERING = re.compile(r"(?<!exit code )(?<!signal )\b\w+")
 NUMBER = re.compile(r"\d")
 WORD = re.compile(r"\w+")
+
+Like = tuple[str, str]
+"""A stage, and what reasons have in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +55,34 @@ def read_failure_groups(
     db: sqlite3.Connection, labels: Labels, *, since: float | None = None
 ) -> list[FailureGroup]:
     """Return the failed tasks of the stages that are defined, the most alike first; or those that failed `since` then."""
-    found = dict[tuple[str, str], FailureGroup]()
-    for new in _failed(db, labels, "" if since is None else f" AND task.failed > {since!r}"):
-        like = new.stage, shape_of(new.why, new.task)
-        found[like] = replace(found[like], count=found[like].count + 1) if like in found else new
-    return sorted(found.values(), key=lambda one: -one.count)
+    found, counts, known = dict[Like, FailureGroup](), Counter[Like](), dict[Like, Like]()
+    for stage, name, unit, why in _failed(db, "" if since is None else f" AND task.failed > {since!r}"):
+        like = known.get((name, why))
+        if like is None:
+            label = labels.label(db.execute("SELECT key FROM unit WHERE id = ?", (unit,)).fetchone()[0])
+            like = known[name, why] = name, shape_of(why, label)
+            if like not in found:
+                found[like] = FailureGroup(name, 1, label, why, was_tried(db, stage, unit))
+        counts[like] += 1
+    return sorted(
+        (replace(one, count=counts[like]) for like, one in found.items()), key=lambda one: -one.count
+    )
 
 
-def _failed(db: sqlite3.Connection, labels: Labels, condition: str) -> Iterator[FailureGroup]:
-    rows = db.execute(
-        "SELECT stage.name, unit.key, coalesce(task.why, (SELECT attempt.why FROM attempt"
-        " WHERE stage = task.stage AND unit = task.unit AND NOT late ORDER BY attempt.id DESC LIMIT 1), 'failed'),"
-        " EXISTS (SELECT 1 FROM attempt WHERE stage = task.stage AND unit = task.unit)"
-        " FROM stage JOIN task ON task.stage = stage.id AND task.state = 'failed' JOIN unit ON unit.id = task.unit"
+def _failed(db: sqlite3.Connection, condition: str) -> Iterator[tuple[int, str, int, str]]:
+    yield from db.execute(
+        "SELECT stage.id, stage.name, task.unit, coalesce(task.why, (SELECT attempt.why FROM attempt"
+        " WHERE stage = task.stage AND unit = task.unit AND NOT late ORDER BY attempt.id DESC LIMIT 1), 'failed')"
+        " FROM stage JOIN task ON task.stage = stage.id AND task.state = 'failed'"
         f" WHERE NOT stage.removed{condition} LIMIT ?",
         (LOOKED_AT,),
     )
-    for stage, key, why, tried in rows:
-        yield FailureGroup(stage, 1, labels.label(key), why, bool(tried))
+
+
+def was_tried(db: sqlite3.Connection, stage: int, unit: int) -> bool:
+    """Whether a task ran at all."""
+    sql = "SELECT EXISTS (SELECT 1 FROM attempt WHERE stage = ? AND unit = ?)"
+    return bool(db.execute(sql, (stage, unit)).fetchone()[0])
 
 
 def shape_of(why: str, label: str) -> str:
