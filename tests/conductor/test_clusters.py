@@ -90,7 +90,7 @@ def test_groups_may_have_arrays_of_their_own(grid: Any) -> None:
 
 def test_what_trickles_in_goes_together_in_the_arrays_of_its_group(grid: Any) -> None:
     stages = CHAIN.replace("batch = 2", "batch = 1") + 'array = "night"\n'
-    it = grid(stages, units=8, slots=8, rule=trickling)
+    it = grid(stages, units=8, slots=8, rule=trickling, even=True)
     assert it.run().code == 0
     assert it.states("look") == {"done": 8}
     arrays = units_of_arrays(it, "look")

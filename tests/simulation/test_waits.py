@@ -50,7 +50,14 @@ def test_a_prediction_from_a_record_takes_as_long_as_what_it_predicts(tmp_path: 
 
     def grid(name: str, units: int) -> Grid:
         return Grid(
-            tmp_path / name, ONE_EACH, units=units, slots=4, nodes=["n1"], start_s=6.0, rule=taking(24)
+            tmp_path / name,
+            ONE_EACH,
+            units=units,
+            slots=4,
+            nodes=["n1"],
+            start_s=6.0,
+            rule=taking(24),
+            even=True,
         )
 
     earlier, later = grid("earlier", 20), grid("later", 120)
