@@ -15,6 +15,7 @@ def objective(
     *,
     sigma: float,
     exposure: float,
+    crowding: Any = None,  # of each cell, ∇log ρ
 ) -> float:
     total = 0.0
     for cell, steps in enumerate(members):
@@ -28,6 +29,9 @@ def objective(
                 mean = [-d[cell] * dt * g for g in gradients[cell]]
             else:
                 mean = [0.0] * len(dr)
+            if crowding is not None:
+                pull = sigma**2 - d[cell] * exposure / 3
+                mean = [m + pull * g for m, g in zip(mean, crowding[cell], strict=True)]
             off = sum((x - m) ** 2 for x, m in zip(dr, mean, strict=True))
             total += len(dr) / 2 * math.log(math.pi * v) + off / v
     return total

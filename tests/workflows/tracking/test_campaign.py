@@ -125,13 +125,13 @@ def test_regions_that_are_moved_and_removed_change_the_maps_of_their_file_alone(
     file = wells / "data/cell-02.rpt-roi.txt"
     head, *rows = file.read_text().splitlines()
     kept = (wells / "regions/cell-01/roi000.h5").read_bytes()
-    file.write_text("\n".join([head, *rows[:2], "1.2\t2.8\t1.2\t2.8\n"]))
+    file.write_text("\n".join([head, *rows[:2], "2.88\t3.12\t2.93\t3.07\n"]))
     done = penstock(wells, "run", "--set", "units.settle=0s")
     assert (done.returncode, "2 tasks failed" in done.stderr + done.stdout) == (1, True)
     with h5py.File(wells / "maps/cell-02.maps.h5") as made:
         assert [*made] == [f"roi{i:03d}" for i in range(3)]
         assert json.loads(made.attrs["failed"]) == {}
-        assert "potential" not in made["roi002/maps"], "the cells of the last one do not touch each other"
+        assert "potential" not in made["roi002/maps"], "the last one is a single cell"
     assert (wells / "regions/cell-01/roi000.h5").read_bytes() == kept
     with record.open(wells) as opened:
         assert {task.unit for task in opened.tasks(state="failed")} == {"c", "d/roi000"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +29,21 @@ def test_what_cannot_be_divided_is_named_and_others_are() -> None:
     assert [*made] == [f"roi{i:03d}" for i in range(6)]
     assert made.failed["roi001"].startswith("roi001 holds no translocation")
     assert made.failed["roi002"] == "roi002 cannot be mapped: x min 1 is not below x max 0"
-    assert made.failed["roi003"].startswith("it cannot be divided into cells: ")
-    assert (made.counts["roi001"], made.counts["roi003"]) == (0, len(STEPS))
+    assert made.failed["roi003"] == "roi003 cannot be mapped: x goes from 0 to inf µm"
+    assert made.failed["roi004"].startswith("roi004 holds no translocation")
+    assert made.counts["roi001"] == 0
+
+
+def test_a_region_that_geometry_fails_on_is_one_sentence_and_no_warning() -> None:
+    line = replace(STEPS, r=STEPS.r * [1, 0] + [0, 0.5])
+    flat = [(0.0, 1.0, 0.5 - 1e-13, 0.5 + 1e-13)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = divide(line, boxes([*flat, WHOLE]), Tessellation("kmeans"))
+    assert [*made.made] == ["roi001"]
+    assert made.failed["roi000"].startswith("it cannot be divided into cells: QhullError: ")
+    assert "\n" not in made.failed["roi000"]
+    assert made.counts["roi000"] == len(STEPS)
 
 
 def test_cells_of_a_region_do_not_depend_on_others() -> None:

@@ -10,14 +10,16 @@ from scipy.optimize import minimize
 from tests.workflows.tracking import literal
 
 from penstock.errors import DefinitionError
-from penstock.workflows.tracking.cells import Sampling, sample_nearest
+from penstock.workflows.tracking.cells import Sampling, sample_knn, sample_nearest
 from penstock.workflows.tracking.faults import Empty
 from penstock.workflows.tracking.inference import (
+    ORIGINS,
     Settings,
     _model,
     _objective,
     compare_potential,
     convert_potential,
+    find_crowding,
     infer,
 )
 from penstock.workflows.tracking.likelihood import sum_steps
@@ -41,7 +43,8 @@ MODES = ("d", "dd", "df", "dv")
 def problem(mode: str, **more: object) -> tuple[Objective, np.ndarray, np.ndarray]:
     """Give an objective with both priors, parameters away from its optimum, and which potentials are free."""
     settings = Settings(**(HOW | {"mode": mode, "diffusivity_prior": 20.0, "potential_prior": 1.0} | more))
-    likelihood = sum_steps(SAMPLING, STEPS, sigma=0.03, exposure=0.01)
+    crowding = find_crowding(SAMPLING, STEPS) if settings.origins == "corrected" else None
+    likelihood = sum_steps(SAMPLING, STEPS, sigma=0.03, exposure=0.01, crowding=crowding)
     model, free = _model(mode, SAMPLING.cells, 2)
     rng = np.random.default_rng(7)
     x = model.begin(*likelihood.moments())
@@ -51,7 +54,7 @@ def problem(mode: str, **more: object) -> tuple[Objective, np.ndarray, np.ndarra
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("more", [{}, {"jeffreys": True}, {"gradient": "grad"}])
+@pytest.mark.parametrize("more", [{}, {"jeffreys": True}, {"gradient": "grad"}, {"origins": "corrected"}])
 def test_derivatives_are_exact_against_complex_steps_and_differences(
     mode: str, more: dict[str, object]
 ) -> None:
@@ -70,9 +73,10 @@ def test_derivatives_are_exact_against_complex_steps_and_differences(
     assert np.abs(curve.toarray() - second).max() < 1e-7 * np.abs(second).max()
 
 
+@pytest.mark.parametrize("origins", ["seen", "corrected"])
 @pytest.mark.parametrize("mode", MODES)
-def test_the_objective_is_that_of_a_literal_restatement(mode: str) -> None:
-    objective, x, free = problem(mode)
+def test_the_objective_is_that_of_a_literal_restatement(mode: str, origins: str) -> None:
+    objective, x, free = problem(mode, origins=origins)
     cells, m = SAMPLING.cells, len(SAMPLING.cells)
     d, rest = x[:m].tolist(), x[m:]
     members = [
@@ -87,7 +91,15 @@ def test_the_objective_is_that_of_a_literal_restatement(mode: str) -> None:
         v[free] = rest
         gradients = (plane_gradient(cells) @ v).reshape(2, m).T.tolist()
         prior += literal.slope_prior(v.tolist(), cells.areas, cells.centres, near)
-    expected = literal.objective(mode, members, d, y, gradients, sigma=0.03, exposure=0.01) + prior
+    crowding = None
+    if origins == "corrected":
+        density = [len(steps) / area for steps, area in zip(members, cells.inside, strict=True)]
+        means = np.array([STEPS.r[SAMPLING.row[SAMPLING.cell == cell]].mean(axis=0) for cell in range(m)])
+        slopes = plane_gradient(replace(cells, centres=means)) @ np.log(density)
+        crowding = slopes.reshape(2, m).T.tolist()
+    expected = prior + literal.objective(
+        mode, members, d, y, gradients, sigma=0.03, exposure=0.01, crowding=crowding
+    )
     assert objective.value(x) == pytest.approx(expected, rel=1e-12, abs=1e-9)
 
 
@@ -144,21 +156,44 @@ def test_diffusivity_is_unbiased_at_any_exposure_and_with_z(axes: int, exposure:
 
 
 @pytest.mark.parametrize("convention", ["ito", "isothermal"])
-def test_wells_are_found_in_both_conventions(convention: str) -> None:
+def test_wells_are_found_in_both_conventions_whatever_the_error_and_blur_of_positions(
+    convention: str,
+) -> None:
     wells, box = make_wells((0.6, 0.6, 0.35, 2.5), (1.4, 1.4, 0.4, 1.5)), np.array([[0.0, 0.0], [2.0, 2.0]])
     medium = Medium(lambda r: 0.1 + 0.05 * r[:, 0], wells, ((-0.4, -0.4), (2.4, 2.4)), convention)
-    seen = simulate(medium, 8000, length=20, dt=0.02, sigma=0.01, substeps=5, seed=5)
-    steps = within(find_translocations(seen), boxes([(0, 2, 0, 2)])[0])
-    sampling = tessellate(steps, box, Tessellation(per_cell=800))
-    made = infer(sampling, steps, Settings(0.01, diffusivity_prior=20.0))
-    potential = made.values["potential"]
-    assert potential.min() == 0
-    found = (
-        potential
-        if convention == "ito"
-        else convert_potential(potential, made.values["diffusivity"], to=convention)
-    )
-    assert compare_potential(found, medium.v(sampling.cells.centres), made.counts) < 0.3
+    off = {}
+    for sigma, exposure in ((0.0, 0.0), (0.04, 0.0), (0.0, 0.02)):
+        seen = simulate(
+            medium, 14_000, length=20, dt=0.02, sigma=sigma, exposure=exposure, substeps=3, seed=5
+        )
+        steps = within(find_translocations(seen), boxes([(0, 2, 0, 2)])[0])
+        sampling = tessellate(steps, box, Tessellation(per_cell=1600))
+        settings = Settings(sigma, exposure=exposure, diffusivity_prior=20.0)
+        for origins in ORIGINS:
+            made = infer(sampling, steps, replace(settings, origins=origins))
+            found, d = made.values["potential"], made.values["diffusivity"]
+            assert found.min() == 0
+            found = found if convention == "ito" else convert_potential(found, d, to=convention)
+            off[sigma, exposure, origins] = compare_potential(
+                found, medium.v(sampling.cells.centres), made.counts
+            )
+            told = [text for text in made.told if "origins" in text]
+            assert len(told) == (origins == "seen" and sigma + exposure > 0)
+    assert off[0.0, 0.0, "seen"] == off[0.0, 0.0, "corrected"] < 0.3
+    for seen in ((0.04, 0.0), (0.0, 0.02)):
+        assert off[*seen, "corrected"] < 0.3
+        assert off[*seen, "corrected"] < off[*seen, "seen"]
+
+
+def test_crowding_is_that_of_the_density_up_to_the_border() -> None:
+    medium = Medium(0.1, lambda r: 2 * r[:, 0])
+    steps = find_translocations(simulate(medium, 60_000, length=2, dt=1e-9, substeps=1, seed=8))
+    sampling = tessellate(steps, BOX, Tessellation(per_cell=2000))
+    found = find_crowding(sampling, steps)
+    assert found.mean(axis=1) == pytest.approx([-2, 0], abs=0.15)
+    assert np.quantile(np.abs(found - [[-2], [0]]), 0.9) < 0.3  # corners of the box hold few
+    nearest = find_crowding(sample_knn(sampling.cells, steps.r, 3000), steps)
+    assert nearest.mean(axis=1) == pytest.approx([-2, 0], abs=0.3)
 
 
 def test_conventions_differ_by_the_logarithm_of_d() -> None:
@@ -169,19 +204,30 @@ def test_conventions_differ_by_the_logarithm_of_d() -> None:
     )
 
 
-def test_errors_cover_where_steps_share_errors_of_positions() -> None:
-    seen = simulate(
-        Medium(0.1, box=((0, 0), (10, 10))), 9000, length=20, dt=0.02, sigma=0.0816, substeps=1, seed=6
-    )
-    steps = within(find_translocations(seen), boxes([(1, 9, 1, 9)])[0])
-    sampling = tessellate(steps, np.array([[1.0, 1.0], [9.0, 9.0]]), Tessellation(per_cell=200))
-    covered = {}
-    for errors in ("laplace", "shared"):
-        made = infer(sampling, steps, Settings(0.0816, "d", errors=errors))
-        covered[errors] = np.mean(np.abs(made.values["diffusivity"] - 0.1) < made.errors["diffusivity"])
-    assert covered["laplace"] < covered["shared"]
-    assert 0.62 < covered["shared"] < 0.74
-    assert np.mean(made.flags == 0) > 0.99
+@pytest.mark.parametrize("exposure", [0.0, 0.02])
+def test_errors_cover_68_percent_whatever_steps_share(exposure: float) -> None:
+    free = Medium(0.1, box=((0, 0), (10, 10)))
+    exact = simulate(free, 36_000, length=20, dt=0.02, exposure=exposure, substeps=1, seed=6)
+    noise = np.random.default_rng(7).standard_normal(exact.r.shape)
+    box = np.array([[1.0, 1.0], [9.0, 9.0]])
+    for ratio in (0.1, 0.3, 1.0, 3.0):  # D dt / σ²
+        sigma = (0.1 * 0.02 / ratio) ** 0.5
+        seen = replace(exact, r=exact.r + sigma * noise)
+        steps = within(find_translocations(seen), boxes([(1, 9, 1, 9)])[0])
+        sampling = tessellate(steps, box, Tessellation(per_cell=400, min_count=200))
+        made = infer(sampling, steps, Settings(sigma, "d", exposure))
+        assert len(made.cells) >= 1000
+        covered = np.mean(np.abs(made.values["diffusivity"] - 0.1) < made.errors["diffusivity"])
+        assert 0.64 <= covered <= 0.72, ratio
+        assert np.mean(made.flags & 3 == 0) > 0.99
+
+
+def test_errors_of_cells_that_know_nothing_of_each_other_are_those_of_all_together() -> None:
+    alone = infer(SAMPLING, STEPS, Settings(mode="d", **HOW)).errors["diffusivity"]
+    together = infer(SAMPLING, STEPS, Settings(mode="d", diffusivity_prior=1e-9, **HOW))
+    assert together.errors["diffusivity"] == pytest.approx(alone, rel=1e-9)
+    plain = infer(SAMPLING, STEPS, Settings(mode="d", errors="laplace", **HOW)).errors["diffusivity"]
+    assert (plain < alone).all()
 
 
 def test_an_overestimated_sigma_gives_no_negative_diffusivity() -> None:

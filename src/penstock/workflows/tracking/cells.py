@@ -19,11 +19,13 @@ Array = NDArray[np.float64]
 class Cells:
     """Cells by `centres` (cells × axes, µm) and `areas` (µm²; µm³ in 3-D).
 
-    `pairs` (pairs × 2, the lower number first, sorted) share an edge. `outlines` are corners (µm), none in 3-D.
+    `inside` is how much of each area is in the box that they cover. `pairs` (pairs × 2, the lower number first, sorted) share an
+    edge. `outlines` are corners (µm), none in 3-D.
     """
 
     centres: Array
     areas: Array
+    inside: Array
     pairs: NDArray[np.int64]
     outlines: tuple[Array, ...] = ()
 
@@ -49,7 +51,7 @@ class Cells:
         place = np.cumsum(kept) - 1
         pairs = self.pairs[kept[self.pairs].all(axis=1)] if len(self.pairs) else self.pairs
         outlines = tuple(each for each, stays in zip(self.outlines, kept, strict=False) if stays)
-        return Cells(self.centres[kept], self.areas[kept], place[pairs], outlines)
+        return Cells(self.centres[kept], self.areas[kept], self.inside[kept], place[pairs], outlines)
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def _joined(sampling: Sampling, home: NDArray[np.int64], filled: NDArray[np.bool
     names, number = np.unique(home[filled], return_inverse=True)
     place = np.full(len(cells), -1)
     place[filled] = number
-    sizes = np.bincount(number, cells.areas[filled])
+    sizes, inside = (np.bincount(number, each[filled]) for each in (cells.areas, cells.inside))
     centres = np.column_stack(
         [np.bincount(number, cells.areas[filled] * axis) / sizes for axis in cells.centres[filled].T]
     )
@@ -157,4 +159,4 @@ def _joined(sampling: Sampling, home: NDArray[np.int64], filled: NDArray[np.bool
     )
     cell = place[sampling.cell]
     order = np.lexsort((sampling.row, cell))
-    return Sampling(Cells(centres, sizes, pairs, outlines), cell[order], sampling.row[order])
+    return Sampling(Cells(centres, sizes, inside, pairs, outlines), cell[order], sampling.row[order])

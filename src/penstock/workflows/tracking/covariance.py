@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array, diags_array
+from scipy.sparse.linalg import SuperLU
 
 from penstock.workflows.tracking.cells import Sampling
 from penstock.workflows.tracking.optimum import factor
@@ -57,20 +58,37 @@ def standard_errors(
         return np.full(wanted.shape[0], np.nan)
     diagonal = curve.diagonal()
     known = np.flatnonzero((diagonal > 1e-12 * np.median(diagonal[~fixed])) & ~fixed)
-    factors = factor(csc_array(curve[known][:, known]))
-    if factors is None:
-        return np.full(wanted.shape[0], np.nan)
-    part, made = csr_array(wanted[:, known]), np.empty(wanted.shape[0])
+    inner, part = csc_array(curve[known][:, known]), csr_array(wanted[:, known])
     common = None if shared is None else csr_array(shared[known][:, known])
+    inner.eliminate_zeros()
+    if inner.nnz == len(known):  # cells know nothing of each other
+        made = _of_independent(inner.diagonal(), common, part)
+    elif (factors := factor(inner)) is not None:
+        made = _of_factors(factors, common, part)
+    else:
+        return np.full(wanted.shape[0], np.nan)
+    lost = np.setdiff1d(np.flatnonzero(~fixed), known)
+    made[np.asarray(abs(wanted[:, lost]).sum(axis=1)).reshape(-1) > 0] = np.nan
+    return made
+
+
+def _of_independent(diagonal: Array, common: csr_array | None, wanted: csr_array) -> Array:
+    solved = wanted @ diags_array(1 / diagonal)
+    variance = (solved * wanted).sum(axis=1)
+    if common is not None:
+        variance = variance + ((solved @ common) * solved).sum(axis=1)
+    return np.sqrt(np.maximum(np.asarray(variance).reshape(-1), 0))
+
+
+def _of_factors(factors: SuperLU, common: csr_array | None, wanted: csr_array) -> Array:
+    made = np.empty(wanted.shape[0])
     for first in range(0, len(made), AT_ONCE):
-        rows = part[first : first + AT_ONCE].toarray().T
+        rows = wanted[first : first + AT_ONCE].toarray().T
         solved = factors.solve(rows)
         variance = np.sum(rows * solved, axis=0)
         if common is not None:
             variance += np.sum(solved * (common @ solved), axis=0)
         made[first : first + AT_ONCE] = np.sqrt(np.maximum(variance, 0))
-    lost = np.setdiff1d(np.flatnonzero(~fixed), known)
-    made[np.asarray(abs(wanted[:, lost]).sum(axis=1)).reshape(-1) > 0] = np.nan
     return made
 
 

@@ -51,6 +51,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "gradient": "the form of priors: slope or grad",
         "jeffreys": "Jeffreys' prior",
         "errors": "none, laplace or shared",
+        "origins": "corrected: for errors of where steps begin, which change forces; or as seen",
         "max_runtime": "s; what takes longer is marked as not converged",
     },
 }

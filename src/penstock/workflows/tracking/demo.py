@@ -18,17 +18,23 @@ CENTRES = ((1.0, 1.0), (3.0, 1.0), (1.0, 3.0), (3.0, 3.0))
 OUTSIDE = (9.0, 9.0)  # a region in which there is nothing
 TRUTH = Truth(
     diffusivity=0.1,
-    wells=((1.0, 1.0, 0.3, 2.0), (3.0, 1.0, 0.3, 1.5), (0.8, 3.0, 0.2, 1.5), (1.3, 3.1, 0.2, 2.0), (3.0, 3.0, 0.25, 2.5)),
+    wells=((1.0, 1.0, 0.35, 2.0), (3.0, 1.0, 0.4, 1.5), (0.75, 3.0, 0.3, 1.5), (1.35, 3.15, 0.3, 2.0), (3.0, 3.0, 0.3, 2.5)),
     patches=((3.4, 3.3, 0.4, -0.05), (3.3, 0.6, 0.4, 0.08)),
     box=((0.0, 0.0), (4.0, 4.0)),
     dt=0.02,
     sigma=0.015,
     exposure=0.01,
 )  # fmt: skip
-TRAJECTORIES = 3000
-RESOLUTION = 0.22  # µm
-INFER = {"sigma": TRUTH.sigma, "exposure": TRUTH.exposure, "mode": "dv", "diffusivity_prior": 20.0}
-SHOWN = f"--sigma {TRUTH.sigma:g} --exposure {TRUTH.exposure:g} --diffusivity-prior 20 --resolution {RESOLUTION:g} --settle 1s"
+TRAJECTORIES = 8000  # with 3,000 V is 0.4 kT off, for want of data
+RESOLUTION = 0.25  # µm
+INFER = {
+    "sigma": TRUTH.sigma, "exposure": TRUTH.exposure, "mode": "dv", "diffusivity_prior": 20.0, "potential_prior": 2.0,
+    "origins": "corrected",
+}  # fmt: skip
+SHOWN = (
+    f"--sigma {TRUTH.sigma:g} --exposure {TRUTH.exposure:g} --diffusivity-prior 20 --potential-prior 2 --origins corrected"
+    f" --resolution {RESOLUTION:g} --settle 1s"
+)
 
 
 def run_demo(

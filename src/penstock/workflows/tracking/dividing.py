@@ -81,8 +81,14 @@ def divide(
             except DefinitionError:
                 raise
             except NUMERICAL as error:
-                failed[name] = f"it cannot be divided into cells: {type(error).__name__}: {error}"
+                failed[name] = (
+                    f"it cannot be divided into cells: {type(error).__name__}: {_first_line(error)}"
+                )
     return Divided(made, failed, counts)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]
 
 
 def _pieces(

@@ -24,6 +24,7 @@ def weigh_evidence(likelihood: Likelihood) -> dict[str, Array]:
     `d_low`, `d_median`, `d_high`: 16, 50 and 84 % of the posterior of D ≥ 0 without drift (µm²/s). `snr`: the length of the mean
     step over the standard deviation of a coordinate. `log10_bayes`: of a mean step against none; above 1 is strong.
     """
+    likelihood = likelihood.without_crowding(likelihood.moments()[0])
     chosen = _commonest(likelihood)
     n, axes = likelihood.number[chosen], likelihood.axes
     squares, mean = likelihood.squares[chosen], likelihood.sums[:, chosen] / n

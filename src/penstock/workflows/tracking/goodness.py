@@ -39,16 +39,24 @@ FLAGS = (
 
 
 def judge_fit(
-    sampling: Sampling, steps: Translocations, d: Array, u: Array, *, sigma2: float, exposure: float
+    sampling: Sampling,
+    steps: Translocations,
+    d: Array,
+    u: Array,
+    *,
+    sigma2: float,
+    exposure: float,
+    offset: Array | float = 0.0,
 ) -> dict[str, Array]:
     """Give how many standard deviations each cell is off: `unequal` (positive: too unequal) and `dependent`.
 
-    With q = |dr − u dt|² / v of a step: `unequal` is of 1 − mean(√q) / √mean(q), whatever D; `dependent` is of the mean product
-    of steps in a row, per coordinate, against D t_e / 3 − σ². NaN where there are too few.
+    The mean step is u dt + `offset` (axes × cells, µm). With q = |dr − mean|² / v of a step: `unequal` is of
+    1 − mean(√q) / √mean(q), whatever D; `dependent` is of the mean product of steps in a row, per coordinate, against
+    D t_e / 3 − σ². NaN where there are too few.
     """
     cell, row, m = sampling.cell, sampling.row, len(sampling.cells)
     v = 4 * (d[cell] * (steps.dt[row] - exposure / 3) + sigma2)
-    off = steps.dr[row] - (u[:, cell] * steps.dt[row]).T
+    off = steps.dr[row] - (u[:, cell] * steps.dt[row] + np.broadcast_to(offset, u.shape)[:, cell]).T
     number = np.bincount(cell, minlength=m)
     q = np.sum(off**2, axis=1) / v
     with np.errstate(invalid="ignore", divide="ignore"):

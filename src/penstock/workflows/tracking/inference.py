@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import block_diag, csr_array, diags_array, hstack
 
 from penstock.errors import DefinitionError
-from penstock.workflows.tracking.cells import Cells, Sampling
+from penstock.workflows.tracking.cells import Cells, Sampling, sample_nearest
 from penstock.workflows.tracking.covariance import (
     centring,
     reach_from_bound,
@@ -27,7 +27,7 @@ from penstock.workflows.tracking.likelihood import Likelihood, sum_steps
 from penstock.workflows.tracking.models import Drift, Forced, Model, forced, in_potential, still
 from penstock.workflows.tracking.objective import Jeffreys, Objective, join_priors
 from penstock.workflows.tracking.optimum import TOLERANCE, Optimum, minimise
-from penstock.workflows.tracking.slopes import STEEPNESS
+from penstock.workflows.tracking.slopes import STEEPNESS, plane_gradient
 from penstock.workflows.tracking.translocations import Translocations
 
 Array = NDArray[np.float64]
@@ -43,6 +43,11 @@ ERRORS = {
     "laplace": "of the second derivatives alone: too small where D dt < σ²",
     "shared": "with what steps in a row share",
 }
+ORIGINS = {
+    "seen": "steps begin where they are seen to",
+    "corrected": "of errors and blur of origins, which pull steps to where more particles are",
+}
+NOTABLE = 0.1  # of a force: so much that is not its own is told
 UNITS = {"diffusivity": "µm²/s", "drift": "µm/s", "force": "kT/µm", "potential": "kT"}
 
 
@@ -51,6 +56,7 @@ class Settings:
     """What is inferred, and how. `sigma` is the localisation error of a coordinate (µm), and has to be given.
 
     Priors weigh Σ A |∇D|² and Σ A |∇V|² (in µm and s); `gradient` is their form. `exposure` is in s, `max_runtime` in s.
+    `origins` says whether the mean step is corrected for errors of where it begins.
     """
 
     sigma: float | None = None
@@ -61,13 +67,15 @@ class Settings:
     gradient: str = "slope"
     jeffreys: bool = False
     errors: str = "shared"
+    origins: str = "seen"
     tolerance: float = TOLERANCE
     max_runtime: float | None = None
 
     def __post_init__(self) -> None:
         if self.sigma is None:
             raise DefinitionError("sigma is not set; give the localisation error in µm, 0 if there is none")
-        for name, words in {"mode": MODES, "gradient": STEEPNESS, "errors": ERRORS}.items():
+        known = {"mode": MODES, "gradient": STEEPNESS, "errors": ERRORS, "origins": ORIGINS}
+        for name, words in known.items():
             if getattr(self, name) not in words:
                 raise DefinitionError(f"{name} = {getattr(self, name)!r} is unknown; say {', '.join(words)}")
         for name in ("sigma", "exposure", "diffusivity_prior", "potential_prior"):
@@ -97,8 +105,8 @@ class Maps:
 
     @property
     def density(self) -> Array:
-        """Give translocations per µm²."""
-        return self.counts / self.cells.areas
+        """Give translocations per µm² of the region."""
+        return self.counts / self.cells.inside
 
     def about(self) -> dict[str, Any]:
         """Give what is to be known about the inference, for products."""
@@ -131,8 +139,18 @@ def infer(
     found = minimise(objective, start, lower, tolerance=settings.tolerance, max_runtime=settings.max_runtime)
     values, errors = _values(sampling, steps, objective, found, free, settings)
     d, u = model.expand(found.x)
-    scores = judge_fit(sampling, steps, d, u, sigma2=likelihood.sigma2, exposure=settings.exposure)
-    told = [] if found.converged else [f"inference is {found.reason}: gradient norm {found.norm:.2g}"]
+    scores = judge_fit(
+        sampling,
+        steps,
+        d,
+        u,
+        sigma2=likelihood.sigma2,
+        exposure=settings.exposure,
+        offset=likelihood.offset(d),
+    )
+    told = _tell_of_origins(likelihood, d, settings)
+    if not found.converged:
+        told.append(f"inference is {found.reason}: gradient norm {found.norm:.2g}")
     parts = len(np.unique(sampling.cells.components()))
     if free.any() and parts > 1:
         told.append(
@@ -153,10 +171,46 @@ def _summed(sampling: Sampling, steps: Translocations, settings: Settings) -> Li
     if not (sampling.counts > 0).all():
         empty = int(np.count_nonzero(sampling.counts == 0))
         raise Empty(f"{empty} cells have no translocation; drop them first")
-    likelihood = sum_steps(sampling, steps, sigma=sigma, exposure=settings.exposure)
+    crowding = find_crowding(sampling, steps) if settings.origins == "corrected" else None
+    likelihood = sum_steps(sampling, steps, sigma=sigma, exposure=settings.exposure, crowding=crowding)
     if sigma == 0 and (np.bincount(likelihood.cell, likelihood.squares) == 0).any():
         raise Empty("all steps of a cell are zero, so that its D has no likelihood; give sigma, in µm")
     return likelihood
+
+
+def find_crowding(sampling: Sampling, steps: Translocations) -> Array:
+    """Give ∇log ρ of the origins of steps (axes × cells, 1/µm): of planes, as that of V, through log ρ at the mean origins.
+
+    Where a step counts for several cells, ρ is that of the nearest one.
+    """
+    cells = sampling.cells
+    used = np.unique(sampling.row)
+    if len(used) < len(sampling.row):
+        sampling = sample_nearest(cells, steps.r[used])
+        steps = steps.select(np.isin(np.arange(len(steps)), used))
+    counts = sampling.counts
+    sums = [np.bincount(sampling.cell, axis, len(cells)) for axis in steps.r[sampling.row][:, : cells.axes].T]
+    means = np.where(counts > 0, np.array(sums) / np.maximum(counts, 1), cells.centres.T).T
+    density = np.maximum(counts, 0.5) / np.maximum(cells.inside, 1e-3 * cells.areas)
+    made = np.zeros((steps.dimensions, len(cells)))
+    made[: cells.axes] = (plane_gradient(replace(cells, centres=means)) @ np.log(density)).reshape(
+        cells.axes, -1
+    )
+    return made
+
+
+def _tell_of_origins(likelihood: Likelihood, d: Array, settings: Settings) -> list[str]:
+    """Say how much errors of origins add to forces, of particles at rest, if nothing is done about it."""
+    shown = d > 0
+    if settings.mode == "d" or settings.origins == "corrected" or not shown.any():
+        return []
+    lag = likelihood.mean_lag() + likelihood.blur
+    share = float(np.median((likelihood.sigma2 - d * likelihood.blur)[shown] / (d * lag)[shown]))
+    if abs(share) < NOTABLE:
+        return []
+    return [
+        f'errors of where steps begin change forces and V by about {share:+.0%}; origins = "corrected" takes them into account'
+    ]
 
 
 def _model(mode: str, cells: Cells, axes: int) -> tuple[Model, NDArray[np.bool_]]:

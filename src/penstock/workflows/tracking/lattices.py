@@ -51,7 +51,7 @@ def lay_hexagons(box: Array, r: float) -> Cells:
     ]
     angles = np.pi / 6 + np.pi / 3 * np.arange(6)
     corners = a * np.column_stack([np.cos(angles), np.sin(angles)])
-    return _laid(middle + np.concatenate(lines), 2 * r, 2 * math.sqrt(3) * r**2, corners)
+    return _laid(middle + np.concatenate(lines), 2 * r, 2 * math.sqrt(3) * r**2, corners, box)
 
 
 def count_squares(box: Array, r: float) -> int:
@@ -66,13 +66,42 @@ def lay_squares(box: Array, r: float) -> Cells:
     x, y = (2 * r * (np.arange(n) - (n - 1) / 2) for n in (_steps(width), _steps(height)))
     grid = np.column_stack([np.tile(x, len(y)), np.repeat(y, len(x))])
     corners = r * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-    return _laid(box[:, :2].mean(axis=0) + grid, 2 * r, 4 * r**2, corners)
+    return _laid(box[:, :2].mean(axis=0) + grid, 2 * r, 4 * r**2, corners, box)
 
 
-def _laid(centres: Array, apart: float, area: float, corners: Array) -> Cells:
+def _laid(centres: Array, apart: float, area: float, corners: Array, box: Array) -> Cells:
     pairs = cKDTree(centres).query_pairs(1.1 * apart, output_type="ndarray").astype(np.int64)
     outlines = tuple(centre + corners for centre in centres)
-    return Cells(centres, np.full(len(centres), area), sort_pairs(pairs), outlines)
+    areas = np.full(len(centres), area)
+    reach = np.abs(corners).max(axis=0)
+    cut = np.any((centres - reach < box[0, :2]) | (centres + reach > box[1, :2]), axis=1)
+    inside = areas.copy()
+    inside[cut] = [area_within(outlines[i], box) for i in np.flatnonzero(cut)]
+    return Cells(centres, areas, inside, sort_pairs(pairs), outlines)
+
+
+def area_within(outline: Array, box: Array) -> float:
+    """Give how much of a convex polygon (corners in order, µm) lies in a box: cut off at one wall after the other.
+
+    >>> area_within(np.array([[0, 0], [2, 0], [2, 2], [0, 2]]), np.array([[1, 1], [5, 5]]))
+    1.0
+    """
+    for axis in (0, 1):
+        for sign, wall in ((1, box[0, axis]), (-1, box[1, axis])):
+            outline = _cut(outline, sign * (outline[:, axis] - wall))
+    x, y = outline.T
+    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
+
+
+def _cut(outline: Array, height: Array) -> Array:
+    """Leave out what is below 0, and add the corners where sides cross it."""
+    kept: list[Array] = []
+    for i, (one, other) in enumerate(zip(height, np.roll(height, -1), strict=True)):
+        if one >= 0:
+            kept.append(outline[i])
+        if (one < 0) != (other < 0):
+            kept.append(outline[i] + (outline[(i + 1) % len(outline)] - outline[i]) * one / (one - other))
+    return np.array(kept).reshape(-1, 2)
 
 
 def sort_pairs(pairs: NDArray[np.int64]) -> NDArray[np.int64]:

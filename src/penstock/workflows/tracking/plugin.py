@@ -58,6 +58,11 @@ SHAPE = ("settle", "quiet", "scheduler")
 @click.option("--resolution", type=float, help="The width of a cell, in µm [about 80 steps a cell].")
 @click.option("--diffusivity-prior", type=float, help="μ, which weighs Σ A |∇D|² [0].")
 @click.option("--potential-prior", type=float, help="λ, which weighs Σ A |∇V|² [1].")
+@click.option(
+    "--origins",
+    type=click.Choice(["seen", "corrected"]),
+    help="Take steps to begin where they are seen to, or correct forces for errors of that [seen].",
+)
 @reading_options
 @click.option("--window", type=float, help="s: divide regions in time, too.")
 @click.option(

@@ -64,7 +64,8 @@ def write_region(group: Any, sampling: Sampling, steps: Translocations) -> None:
     """Write cells, steps, and which steps count for which cell."""
     cells = sampling.cells
     write_array(group, "cells/centres", cells.centres, "µm")
-    write_array(group, "cells/areas", cells.areas, "µm²" if cells.axes == 2 else "µm³")
+    for name, areas in (("areas", cells.areas), ("inside", cells.inside)):
+        write_array(group, f"cells/{name}", areas, "µm²" if cells.axes == 2 else "µm³")
     write_array(group, "cells/pairs", cells.pairs)
     sizes = [len(each) for each in cells.outlines]
     corners = np.concatenate(cells.outlines) if cells.outlines else np.empty((0, cells.axes))
@@ -85,7 +86,7 @@ def read_region(group: Any) -> tuple[Sampling, Translocations]:
     cells, points = ({name: made[()] for name, made in group[part].items()} for part in ("cells", "points"))
     ends = np.cumsum(cells["corner_counts"])[:-1]
     outlines = tuple(np.split(cells["corners"], ends)) if len(cells["corner_counts"]) else ()
-    made = Cells(cells["centres"], cells["areas"], cells["pairs"], outlines)
+    made = Cells(cells["centres"], cells["areas"], cells["inside"], cells["pairs"], outlines)
     cell, row = points["cell_of"].T
     sampling = Sampling(made, cell.copy(), row.copy(), tuple(json.loads(group["cells"].attrs["told"])))
     steps = (

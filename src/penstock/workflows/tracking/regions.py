@@ -15,6 +15,7 @@ from penstock.workflows.tracking.table import Table, read_table
 
 JOINTS = ("-", "_")  # between the name of a file and the label of its regions
 LABEL = "roi"
+FAR = 1e6  # µm: no field of a microscope is so large
 BOUNDS = ("x min", "x max", "y min", "y max", "z min", "z max", "t min", "t max")
 
 
@@ -53,6 +54,9 @@ def make_region(number: int, bounds: Mapping[str, float], label: str = "") -> Re
         f"{axis} min {a:g} is not below {axis} max {b:g}"
         for axis, a, b in ends
         if not (a < b or (axis == "t" and a == b))
+    ]
+    faults += [
+        f"{axis} goes from {a:g} to {b:g} µm" for axis, a, b in ends if axis != "t" and not b - a < FAR
     ]
     return Region(f"roi{number:03d}", low, high, times, label, faults[0] if faults else None)
 

@@ -31,4 +31,4 @@ def lay_voronoi(centres: Array, box: Array) -> Cells:
     hulls = [ConvexHull(each) for each in corners]
     areas = np.array([hull.volume for hull in hulls])
     outlines = tuple(hull.points[hull.vertices] for hull in hulls) if axes == 2 else ()
-    return Cells(centres, areas, sort_pairs(pairs), outlines)
+    return Cells(centres, areas, areas, sort_pairs(pairs), outlines)
