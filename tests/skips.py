@@ -19,6 +19,7 @@ WANTS = {
     r"systemd": "of units of systemd: apt-get install systemd",
     r"C compiler": "of programs in C: apt-get install gcc",
     r"ssh-keygen": "of keys of SSH: apt-get install openssh-client",
+    r"chromium": "of pages in a browser: apt-get install chromium",
     r"optuna": "of adaptive sweeps: pip install optuna",
     r"LAMMPS": "of LAMMPS: apt-get install lammps openmpi-bin",
     r"hdf5plugin": "of compressed frames: `make setup` installs hdf5plugin",

@@ -155,10 +155,18 @@ def units_of(ledger: Ledger, head: Head) -> list[str]:
     for state in URGENT:
         if any(stage.tasks[state] for stage in head.status.stages):
             rows: Iterator[Any] = read_tasks(ledger, Wanted(state=state))
-            found.update((row.unit, None) for row in islice(rows, UNITS))
+            found.update(
+                (name, None) for row in islice(rows, UNITS) for name in (row.unit, *groups_of(row.unit))
+            )
         if len(found) >= UNITS:
             break
     return list(found)[:UNITS]
+
+
+def groups_of(unit: str) -> Iterator[str]:
+    """Yield the groups that a unit is in, by its name."""
+    parts = unit.split("/")
+    yield from ("/".join(parts[:depth]) for depth in range(1, len(parts)))
 
 
 def listed(folder: Path) -> set[str]:

@@ -17,13 +17,12 @@ function refreshAges() {
     time.textContent = age((Date.now() - Date.parse(time.dateTime)) / 1000);
 }
 
-// The element that has the focus, by what it is called, so that it has it again on the new page.
+// The element that has the focus, by what it is and which of those, so that it has it again on the new page.
 function nameOf(element) {
   if (!element || !live.contains(element)) return null;
-  if (element.id) return `#${CSS.escape(element.id)}`;
-  if (element.getAttribute("href")) return `a[href="${CSS.escape(element.getAttribute("href"))}"]`;
-  const label = element.getAttribute("aria-label");
-  return label ? `[aria-label="${CSS.escape(label)}"]` : null;
+  const kind = ["id", "href", "aria-label", "aria-labelledby"].find((name) => element.hasAttribute(name));
+  const selector = element.localName + (kind ? `[${kind}="${CSS.escape(element.getAttribute(kind))}"]` : "");
+  return [selector, [...live.querySelectorAll(selector)].indexOf(element)];
 }
 
 function typing() {
@@ -45,7 +44,7 @@ function show(html) {
   live.querySelectorAll(".wide, .log, .names, .pages").forEach((element, n) => {
     if (scrolled[n]) [element.scrollLeft, element.scrollTop] = scrolled[n];
   });
-  if (focused) live.querySelector(focused)?.focus({ preventScroll: true });
+  if (focused) live.querySelectorAll(focused[0])[focused[1]]?.focus({ preventScroll: true });
   refreshAges();
 }
 
