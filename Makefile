@@ -28,9 +28,10 @@ lint: $(INSTALLED)  ## check style, format and types
 	$(BIN)/pyright
 
 # Tests start thousands of commands: none compiles penstock, also where the environment lets Python write no bytecode.
+# Of three processes one mostly waits for clusters or sshd (tests/conftest.py): that keeps two cores busy.
 test: lint  ## lint, then run all tests (with 25 kills)
 	@$(BIN)/python -m compileall -q src
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 demo: $(INSTALLED)  ## process half an hour of made-up recordings; AUDIO=dir takes real ones, SITE=slurm a cluster
 	$(if $(SITE),sh tools/demo-on.sh $(SITE),$(BIN)/penstock demo acoustics) $(if $(AUDIO),--audio "$(AUDIO)")

@@ -23,6 +23,8 @@ settings.register_profile("random", deadline=None)
 settings.load_profile(os.environ.get("PENSTOCK_EXAMPLES", "same"))
 hear_signals()
 
+WAITING = ("tests/cluster/", "tests/far/")
+
 # A kill of a process, unlike one of a machine, does not ask for flushes: in memory these cost nothing.
 MEMORY, ROOM = "/dev/shm", 4 << 30
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
@@ -130,9 +132,12 @@ class Record:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
-    """Give all tests on real clusters to one process, for the clusters have ports; each other test to any."""
+    """Give all tests on real clusters to one process, for the clusters have ports; each other test to any.
+
+    Those at the other end of a cable have one of their own: both wait more than they work, so a third process can work.
+    """
     # pytest-xdist 3.8 has groups for this, but pytest 9.2 has taken away what they stood on.
-    return OneForClusters(config, log) if config.getvalue("dist") == "load" else None
+    return OneForEach(config, log) if config.getvalue("dist") == "load" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -142,12 +147,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(line)
 
 
-class OneForClusters(LoadScopeScheduling):
+class OneForEach(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
-        folder = "tests/cluster/"
         if nodeid.startswith("tests/torture/"):  # of one long campaign there are many tests
             return nodeid.partition("::")[0]
-        return folder if nodeid.startswith(folder) else nodeid
+        return next((folder for folder in WAITING if nodeid.startswith(folder)), nodeid)
 
 
 @pytest.fixture
