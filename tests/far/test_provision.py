@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from tests.far.lab import Lab
 from tests.far.rig import PYTHON, Rig
-from tests.sshd import Sshd
+from tests.notebook.kernel import Notebook
+from tests.sshd import HOST, Sshd
 from tests.until import until
 from tests.wheels import repack
+
+from penstock import record
 
 STAGES = """
 [stage.norm]
@@ -73,13 +76,47 @@ def test_a_cut_cable_costs_a_login_and_what_arrived_is_kept(lab: Lab, rig: Rig) 
     assert len([*rig.path("~/penstock/store/env").iterdir()]) == 1
 
 
-def test_functions_run_with_them(lab: Lab, rig: Rig) -> None:
-    assert lab.penstock("site", "provision", "far").returncode == 0
-    assert lab.start().wait(120) == 0, lab.said()
+CELLS = f"""
+import sys
+
+import numpy
+import penstock
+
+legs = numpy.array([3.0, 4.0])
+campaign = penstock.Campaign(
+    "cells", levels=["unit"], units=penstock.table("units.csv", types={{"unit": "int"}}),
+    sites={{"far": {{"host": {HOST!r}, "visibility": "2s", "python": {PYTHON!r}, "workdir": "~/penstock",
+                    "requirements": ["numpy"]}}}},
+)
+
+@campaign.stage(each="unit", site="far", requires_python=">=3.6")
+def norm(task):
+    return {{"norm": float(numpy.linalg.norm(task.key[0] * legs)), "python": sys.executable}}
+"""
+
+
+def test_functions_of_cells_are_refused_until_they_are_there_and_run_with_them(lab: Lab, rig: Rig) -> None:
+    (lab.root / "penstock.toml").unlink()
+    notebook = Notebook(lab.root, lab.environment)
+    try:
+        assert notebook.run(CELLS).error == ""
+        said = notebook.run("campaign.run()")
+        assert said.error.startswith("DefinitionError: ")
+        assert "run `penstock site provision far`" in said.error
+        assert said.lines == [said.error]
+        made = lab.penstock("site", "provision", "far")
+        assert made.returncode == 0, made.stdout + made.stderr
+        shown = notebook.run("campaign.run().code")
+        assert (shown.value, shown.error) == ("0", "")
+    finally:
+        notebook.end()
     (there,) = rig.path("~/penstock/store/env").iterdir()
-    for number in (1, 2, 3):
-        text = (lab.root / f"norms/{number}.txt").read_text()
-        assert text == f"{5 * number} {rig.there}/penstock/store/env/{there.name}/bin/python\n"
+    with record.open(lab.root) as opened:
+        made_there = [row.value for row in opened.results("norm")]
+    assert [each["norm"] for each in made_there] == [5.0, 10.0, 15.0]
+    assert {each["python"] for each in made_there} == {
+        f"{rig.there}/penstock/store/env/{there.name}/bin/python"
+    }
 
 
 def test_functions_are_refused_before_a_job_where_nothing_says_what_python_they_get(

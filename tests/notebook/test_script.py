@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from penstock import record
 
 CELLS = (
@@ -36,8 +38,69 @@ def test_a_notebook_and_a_script_are_the_same_campaign(tmp_path: Path) -> None:
     script.write_text("\n\n".join(CELLS))
     again = run(script)
     assert (again.returncode, again.stdout) == (0, "all done: 1 task\n")
+    script.write_text("\n\n".join([*CELLS[:-1], "print(__file__)"]))  # by Python alone, too
+    alone = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert (alone.returncode, alone.stdout, alone.stderr) == (0, f"{script}\n", "")
+    assert len(list((tmp_path / "penstock_cells").glob("*.py"))) == 1
     with record.open(tmp_path) as opened:
         assert [(row.unit, row.value) for row in opened.results("length")] == [("a", 3)]
+        assert [event.what for event in opened.history("a")].count("ok") == 1
+
+
+MARIMO = """
+import marimo
+
+app = marimo.App()
+
+@app.cell
+def _():
+    from pathlib import Path
+    import penstock
+
+    with open("a.txt", "a") as file:
+        file.write("" if file.tell() else "abc")
+    campaign = penstock.Campaign("x", levels=["file"], units=penstock.files("{file}.txt", settle="0s"))
+    return Path, campaign
+
+@app.cell
+def _():
+    class Power:
+        by = 2
+
+    def power(number):
+        return number**Power.by
+    return (power,)
+
+@app.cell
+def _(Path, campaign, power):
+    @campaign.stage(each="file")
+    def length(task):
+        return power(len(Path(task.fields["path"]).read_text()))
+    return (length,)
+
+@app.cell
+def _(campaign, length):
+    campaign.run()
+    return
+
+if __name__ == "__main__":
+    app.run()
+"""
+
+
+def test_a_notebook_of_marimo_is_a_script(tmp_path: Path) -> None:
+    pytest.importorskip("marimo", reason="marimo is not installed: pip install marimo")
+    (tmp_path / "nb.py").write_text(MARIMO)
+    alone = subprocess.run(
+        [sys.executable, "nb.py"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert (alone.returncode, alone.stderr) == (0, "")
+    again = run(tmp_path / "nb.py")
+    assert (again.returncode, again.stdout) == (0, "all done: 1 task\n")
+    with record.open(tmp_path) as opened:
+        assert [(row.unit, row.value) for row in opened.results("length")] == [("a", 9)]
         assert [event.what for event in opened.history("a")].count("ok") == 1
 
 

@@ -18,7 +18,7 @@ from penstock.conductor.inbound import any_to_come
 from penstock.conductor.summary import say_ending
 from penstock.config.saved import FILE as SAVED
 from penstock.display import clean_log
-from penstock.errors import Held, LedgerError, NothingYet, PenstockError
+from penstock.errors import DefinitionError, Held, LedgerError, NothingYet, PenstockError
 from penstock.ledger import Ledger
 from penstock.ledger.hosts.lease import Holder
 from penstock.ledger.stored import stored_copy
@@ -87,13 +87,15 @@ def begin(
             return
         if not is_held or not tries_left:
             display.fail(campaign.name)
-            raise PenstockError(why_ended(started))
+            raise why_ended(started)
 
 
-def why_ended(started: Started) -> str:
+def why_ended(started: Started) -> PenstockError:
     """Return what a conductor that ended at once has said last, without the file that was made of the cells."""
-    lines = clean_log(started.said()).strip().splitlines() or [f"it ended with {started.process.returncode}"]
-    return lines[-1].removeprefix("penstock: ").replace(f"{started.log.parents[1] / SAVED}: ", "", 1)
+    code = started.process.returncode
+    lines = clean_log(started.said()).strip().splitlines() or [f"the conductor ended with {code}"]
+    said = lines[-1].removeprefix("penstock: ").replace(f"{started.log.parents[1] / SAVED}: ", "", 1)
+    return DefinitionError(said) if code == DefinitionError.exit_code else PenstockError(said)
 
 
 @contextmanager
