@@ -32,7 +32,7 @@ def ask_for(shown: Shown, action: str, form: Mapping[str, str]) -> str:
     question = Question(
         action, (unit,) if unit else (), stage or None, why=form.get("why", "").strip() or None
     )
-    with shown.open() as ledger:
+    with shown.reading() as ledger:
         if unit:
             find_units(ledger, unit)
         return "; ".join(ask(ledger, question, by=visible(f"{by}, by {whoami()}")))

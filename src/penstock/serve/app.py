@@ -21,7 +21,6 @@ from starlette.routing import Route
 
 from penstock.errors import DefinitionError, LedgerError, PenstockError
 from penstock.ledger import Ledger
-from penstock.ledger.files import explained
 from penstock.serve.actions import ask_for
 from penstock.serve.campaigns import Shown
 from penstock.serve.events import ALL, Key, Watch
@@ -93,14 +92,14 @@ class Site:
             return
         drawn = set[Key]()
         try:
-            with explained(), self.campaigns[name].open() as ledger:
+            with self.campaigns[name].reading() as ledger:
                 ledger.db.execute("BEGIN")
                 told = any(page in TELLING for _, page, _ in keys)
                 head = head_of(self.campaigns[name], ledger, problems=LISTED if told else 0)
                 for key in keys:
                     yield key, self.draw_one(key, ledger, head, shell)
                     drawn.add(key)
-        except LedgerError as error:
+        except (LedgerError, OSError) as error:
             for key in keys:
                 if key not in drawn:
                     yield key, (503, said_why(key, None, shell, error))
@@ -114,6 +113,8 @@ class Site:
             return 200, render_page(page, head, view, asked, shell, events=events_of(key))
         except DefinitionError as error:
             return 404, said_why(key, head, shell, error)
+        except OSError as error:
+            return 503, said_why(key, head, shell, error)
 
     def shown(self, request: Request) -> Shown:
         """Return the campaign that an address names."""
@@ -192,7 +193,7 @@ class Answers:
         shown = self.named(request)
 
         def read() -> Any:
-            with shown.open() as ledger:
+            with shown.reading() as ledger:
                 return Status.read(ledger).to_json()
 
         return JSONResponse(await self.attempt(read))
@@ -217,20 +218,15 @@ class Answers:
                 ledgers = list[Any]()
                 for shown in wanted:
                     with suppress(LedgerError) if len(wanted) > 1 else ExitStack():
-                        ledgers.append(stack.enter_context(shown.open()))
+                        ledgers.append(stack.enter_context(shown.reading()))
                 return render_together(ledgers, time.time())
 
         return Response(await self.attempt(read), media_type=LINES)
 
     async def attempt(self, read: Callable[[], Any]) -> Any:
         """Read something beside the loop; what is wrong with the record is told."""
-
-        def explaining() -> Any:
-            with explained():
-                return read()
-
         try:
-            return await run_in_threadpool(explaining)
+            return await run_in_threadpool(read)
         except DefinitionError as error:
             raise HTTPException(404, str(error)) from error
         except PenstockError as error:
@@ -241,7 +237,7 @@ class Answers:
         shown, asked = self.site.shown(request), request.query_params
 
         def read() -> tuple[Any, ExitStack, BinaryIO]:
-            with shown.open() as ledger:
+            with shown.reading() as ledger:
                 names = (asked.get(name, "") for name in ("stage", "unit", "product"))
                 product = find_product(ledger, *names)
             if product is None:
@@ -320,7 +316,7 @@ def events_of(key: Key) -> str:
     return f"/c/{name}/events/{page}" + (f"?{query}" if query else "")
 
 
-def said_why(key: Key, head: Head | None, shell: Shell, error: PenstockError) -> str:
+def said_why(key: Key, head: Head | None, shell: Shell, error: Exception) -> str:
     """Return a page that says why there is no other."""
     title = PAGES[key[1]].title
     return render(

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import sqlite3
+import time
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.errors import DefinitionError
+from penstock.errors import DefinitionError, LedgerError
 from penstock.ledger import FOLDER, Ledger
+from penstock.ledger.files import explained
 from penstock.ledger.hosts.location import find_location
 from penstock.machine import Machine
 
+PATIENCE_S, STEPS = 10.0, 100_000  # that a page may take, and between two looks at the clock
 MARKS = ("penstock.toml", "campaign.py", FOLDER)
 
 
@@ -25,6 +30,21 @@ class Shown:
     def open(self) -> Ledger:
         """Open its record for reading, or the copy of it; each time anew, since it may have moved or been replaced."""
         return Ledger.open(self.root, readonly=True)
+
+    @contextmanager
+    def reading(self) -> Generator[Ledger]:
+        """Open its record for a page; raises LedgerError for what is wrong with it, and for a question that takes too long."""
+        until = time.monotonic() + PATIENCE_S
+        with explained(), self.open() as ledger:
+            ledger.db.set_progress_handler(lambda: time.monotonic() > until, STEPS)
+            try:
+                yield ledger
+            except sqlite3.OperationalError as error:
+                if "interrupted" not in str(error):
+                    raise
+                raise LedgerError(
+                    "that takes too long to look for: name a group, a stage or a state"
+                ) from error
 
     def place(self) -> Path:
         """Return the file that its record is read from; raises LedgerError if there is none."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from penstock.errors import PenstockError
-from penstock.ledger.files import explained
 from penstock.ledger.hosts.holder import Holder, holder
 from penstock.ledger.hosts.publishing import signature
 from penstock.serve.campaigns import Shown
@@ -137,7 +136,7 @@ class Watch:
 def holder_of(shown: Shown) -> Holder | None:
     """Return who has the lease of a record; None if nobody has, or if it cannot be read."""
     try:
-        with explained(), shown.open() as ledger:
+        with shown.reading() as ledger:
             return holder(ledger.db)
     except (PenstockError, OSError):
         return None

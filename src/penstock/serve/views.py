@@ -11,7 +11,6 @@ from penstock.display import show_time
 from penstock.errors import DefinitionError, PenstockError
 from penstock.explain import Explanation, explain, find_units
 from penstock.ledger import SCANNED, Ledger
-from penstock.ledger.files import explained
 from penstock.ledger.reading.closed import Closed
 from penstock.record.reading import Wanted, products_of, read_tasks
 from penstock.record.rows import ProductRow, TaskRow
@@ -133,7 +132,7 @@ def heads_of(campaigns: Mapping[str, Shown]) -> Iterator[Head | Broken]:
     """Yield each campaign as it stands, or why it cannot be read."""
     for shown in campaigns.values():
         try:
-            with explained(), shown.open() as ledger:
+            with shown.reading() as ledger:
                 yield head_of(shown, ledger, problems=0)
         except PenstockError as error:
             yield Broken(shown.name, str(error))
