@@ -97,6 +97,7 @@ def said_by(code: str, folder: Path) -> str:
 
 
 REFUSED = {
+    "an open file": ("handle = [open('/dev/null')]", "is an open _io.TextIOWrapper"),
     "a lock": ("import threading\nhandle = [threading.Lock()]", "cannot be pickled (TypeError"),
     "an earlier class": (f"{POINT}\nclass Point: x = 3", "is made of an earlier 'Point'; run the cell that makes it again"),
 }  # fmt: skip

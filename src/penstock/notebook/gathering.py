@@ -157,7 +157,8 @@ class Gathering:
             )
         if (found := find_typed(value)) is None:
             raise self.error(
-                f"uses {name!r}, which no cell defines by that name; make it with `def`, or put it in a module"
+                f"uses {name!r}, which no cell defines by that name; make it with `def`,"
+                " in a cell without a magic such as %%time, or put it in a module"
             )
         if (own := own_name(found.node)) != name:
             self.typed[name] = Piece(f"{name} = {own}\n", Uses((own,), frozenset([own]), frozenset()))

@@ -113,12 +113,12 @@ class Results(Sequence[ResultRow]):
         yield from self.failed.lines()
 
     def html(self) -> str:
-        """Return the first rows as a table, and the first failures."""
+        """Return the first failures, and the first rows as a table."""
         shown = Results(self.rows[:SHOWN]).table()
         names = [*dict.fromkeys(name for row in shown for name in row)][:SHOWN]
         lines = [[cell(row.get(name, "")) for name in names] for row in shown]
         table = html_table(names, lines) if shown else f"<p>{NONE_DONE}</p>"
-        return "".join([table, *map("<p>{}</p>".format, more(len(self.rows), "results")), self.failed.html()])
+        return "".join([self.failed.html(), table, *map("<p>{}</p>".format, more(len(self.rows), "results"))])
 
 
 def more(number: int, what: str) -> Iterator[str]:
