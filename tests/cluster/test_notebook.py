@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,11 @@ def run_cells(notebook: Notebook, root: Path, where: object, lab: Lab | None = N
 
 
 def living_below(notebook: Notebook) -> list[psutil.Process]:
-    below = psutil.Process(notebook.pid).children(recursive=True)
-    return [process for process in below if process.status() != psutil.STATUS_ZOMBIE]
+    living = list[psutil.Process]()
+    for process in psutil.Process(notebook.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ended since
+            living += [process] if process.status() != psutil.STATUS_ZOMBIE else []
+    return living
 
 
 def interrupt_twice(notebook: Notebook, run: str, root: Path) -> None:

@@ -164,7 +164,7 @@ def test_an_interrupt_ends_the_showing_only_and_the_cell_again_shows_the_work(no
 
 
 def working_in(folder: Path) -> list[psutil.Process]:
-    """Return what was started for a campaign, but for children of those that only share their command line."""
+    """Return the processes that work on a campaign; its kernel is none."""
     found = list[psutil.Process]()
     for process in psutil.process_iter():
         with suppress(psutil.Error):
