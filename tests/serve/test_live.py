@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -134,6 +135,8 @@ def test_others_reach_it_by_tls_or_a_stated_proxy_only() -> None:
     own = Listening("lab1", tls_cert=Path("c"), tls_key=Path("k"))
     assert own.names(443) == ["lab1"]
     assert own.address(8443) == "https://lab1:8443"
+    every = Listening("0.0.0.0", tls_cert=Path("c"), tls_key=Path("k"))
+    assert every.address(8443) == f"https://{socket.gethostname().lower()}:8443"
     assert Listening().address(81) == "http://127.0.0.1:81"
 
 

@@ -63,7 +63,7 @@ class Listening:
         if self.proxy:
             return self.proxy.rstrip("/")
         names = self.names(port)
-        own = bracketed(self.bind).lower()
+        own = (socket.gethostname() if self.bind in EVERYWHERE else bracketed(self.bind)).lower()
         return f"{self.scheme}://{next((name for name in names if name.startswith(own)), min(names))}"
 
 
