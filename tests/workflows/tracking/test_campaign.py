@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
-import numpy as np
 import pytest
 from click.testing import CliRunner
+from tests.workflows.tracking.alone import assert_same, map_alone
 
 from penstock import record
 from penstock.workflows.tracking import demo
 from penstock.workflows.tracking.commands import group
-from penstock.workflows.tracking.dividing import divide
-from penstock.workflows.tracking.inference import infer
-from penstock.workflows.tracking.mapped import Mapped, load
-from penstock.workflows.tracking.reading import read_trajectories
-from penstock.workflows.tracking.regions import Region, find_regions_file, read_regions, squares_around
-from penstock.workflows.tracking.settings import read_settings
-from penstock.workflows.tracking.tessellation import Tessellation
-from penstock.workflows.tracking.translocations import find_translocations
+from penstock.workflows.tracking.mapped import load
+from penstock.workflows.tracking.regions import squares_around
 from penstock.workflows.tracking.truth import write_file
 
 EMPTY = "roi004 holds no translocation; look whether its box is in µm, as the data"
@@ -84,21 +78,18 @@ def test_a_table_has_the_cells_of_all_regions_of_its_file(wells: Path) -> None:
 
 def test_two_workers_and_one_process_make_the_same_maps_in_any_order_of_regions(wells: Path) -> None:
     made = load(wells / "maps/cell-01.maps.h5")
-    alone = map_here(wells / "data/cell-01.rpt.txt", backwards=True)
+    alone = map_alone(wells / "data/cell-01.rpt.txt", backwards=True)
     assert [*alone] == [*reversed(made)]
-    for name, each in alone.items():
-        for what, values in each.maps.values.items():
-            assert np.abs(values - made[name].maps.values[what]).max() <= 1e-9
-            assert np.abs(each.maps.errors[what] - made[name].maps.errors[what]).max() <= 1e-9
+    assert_same(made, alone)
 
 
-def map_here(path: Path, *, backwards: bool) -> dict[str, Mapped]:
-    steps = find_translocations(read_trajectories(path))
-    regions: Sequence[Region] = read_regions(find_regions_file(path) or path)
-    how = Tessellation("hexagons", resolution=demo.RESOLUTION)
-    made = divide(steps, regions[::-1] if backwards else regions, how).made
-    settings = read_settings(demo.INFER)
-    return {name: Mapped(name, infer(*each, settings), *each) for name, each in made.items()}
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_threads_of_blas_make_no_difference(wells: Path, threads: str, tmp_path: Path) -> None:
+    words = ["-m", "tests.workflows.tracking.alone", str(wells / "data/cell-01.rpt.txt"), "maps.h5"]
+    limits = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads)
+    environment = {**os.environ, **limits, "PYTHONPATH": str(Path(__file__).parents[3])}
+    subprocess.run([sys.executable, *words], cwd=tmp_path, env=environment, check=True, timeout=120)
+    assert_same(load(wells / "maps/cell-01.maps.h5"), load(tmp_path / "maps.h5"))
 
 
 def test_maps_are_near_the_truth_that_products_know(wells: Path) -> None:
