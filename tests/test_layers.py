@@ -15,12 +15,12 @@ LAYERS = (
     {"errors"},
     {"clock", "csvfile", "disk", "extras", "hardware", "host", "machine"},
     {"channels", "units"},
+    {"display"},
     {"outputs"},  # what becomes of products
     {"campaign", "complete", "functions"},
     {"config"},  # what people type, turned into a campaign
     {"graph", "decide", "batching"},
     {"rendering"},
-    {"display"},
     {"sources", "transports"},  # each knows the world outside, none the ledger
     {"schedulers"},
     {"ledger"},

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from penstock.config.draft import Draft
+from penstock.display import InNotebooks
 from penstock.errors import DefinitionError
 from penstock.functions import reference_of
 
@@ -55,7 +56,7 @@ def function(generator: Callable[..., Any] | str, **keys: Any) -> dict[str, Any]
     return {"python": _reference_if_callable(generator), **keys}
 
 
-class Campaign(Draft):
+class Campaign(Draft, InNotebooks):
     """A definition under construction; `freeze` checks it, `run` runs it, `status` reports on it.
 
     `units` is what `files`, `table` or `function` give, or a table of pandas; `params` are shared by all stages; `sites` are the

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from penstock.channels import Channel
+from penstock.display import InNotebooks
 from penstock.outputs import Destination, Provenance, Publication
 from penstock.units import FAN, Expression, Pattern, Template, Value, fan
 
@@ -311,7 +312,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Campaign:
+class Campaign(InNotebooks):
     """One body of work. `levels` are coarse to fine; `stages` are in an order in which each follows its upstreams."""
 
     name: str

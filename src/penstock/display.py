@@ -63,6 +63,19 @@ def cut(text: str, most: int) -> str:
     return visible(shown) + (f"… ({len(text) - most:,} more)" if len(text) > most else "")
 
 
+class InNotebooks:
+    """What notebooks show in a way of its own: a class below says its text and its HTML."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        """Return the HTML alone, for those who ask for nothing else."""
+        return self._repr_mimebundle_()["text/html"]
+
+
 def html_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a table as notebooks show it: some have no styles of their own."""
     from html import escape

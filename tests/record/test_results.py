@@ -34,6 +34,7 @@ def test_names_and_logs_are_inert_in_a_page() -> None:
     for page in results._repr_mimebundle_().values():  # pyright: ignore[reportPrivateUsage]
         assert "\x1b" not in page
     assert "<script>" not in results.html()
+    assert results._repr_html_() == results.html()  # pyright: ignore[reportPrivateUsage]
 
 
 def test_what_a_notebook_keeps_is_small() -> None:

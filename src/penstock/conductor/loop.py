@@ -35,7 +35,7 @@ from penstock.conductor.steps import (
 )
 from penstock.conductor.summary import say_ending
 from penstock.decide import RETRIES, RETRIES_LOCAL
-from penstock.display import visible
+from penstock.display import InNotebooks, visible
 from penstock.ledger import jobs
 from penstock.ledger.experience import forget_pauses
 from penstock.ledger.hosts.lease import held
@@ -56,7 +56,7 @@ LEAVING_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(InNotebooks):
     """How a run ended: an exit code, and the lines to print."""
 
     code: int

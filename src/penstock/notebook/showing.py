@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from penstock.config.draft import Draft
-from penstock.display import cut, html_table, visible
+from penstock.display import InNotebooks, cut, html_table, visible
 from penstock.status import Status
 
 KEYS = ("each", "runs", "after", "products", "site")  # what is shown of a stage
@@ -53,7 +53,7 @@ class Display:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Text(InNotebooks):
     """A line, for people."""
 
     line: str

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from penstock.display import InNotebooks
 from penstock.record.rows import AttemptRow, Event, ProductRow, ResultRow, TaskRow, UnitRow
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def look(root: Path | str) -> Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Record(InNotebooks):
     """An open record: each question reads what is there at that moment, and nothing is written.
 
     `ask` alone changes something, on the same way as the command line does.

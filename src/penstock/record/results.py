@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, cast, overload
 
-from penstock.display import cut, html_table, visible
+from penstock.display import InNotebooks, cut, html_table, visible
 from penstock.errors import LedgerError
 from penstock.extras import need
 from penstock.record import Record
@@ -35,7 +35,7 @@ class Failure(Row):
         return {"text/plain": text, "text/html": f"<pre>{escape(text)}</pre>"}
 
 
-class Failures(tuple[Failure, ...]):
+class Failures(tuple[Failure, ...], InNotebooks):
     """How tasks failed."""
 
     __slots__ = ()
@@ -59,7 +59,7 @@ class Failures(tuple[Failure, ...]):
         )
 
 
-class Results(Sequence[ResultRow]):
+class Results(Sequence[ResultRow], InNotebooks):
     """The done tasks of a stage in their order; `results["0815"]` is what that unit's returned.
 
     Example: `results.to_frame()`, or `[failure.unit for failure in results.failed]`.

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from penstock.display import cut, html_table
+from penstock.display import InNotebooks, cut, html_table
 
 MOST_SHOWN = 2000  # characters of a value
 
@@ -16,7 +16,7 @@ Key = Mapping[str, Any]
 """Level → value, typed as the definition says, coarse to fine."""
 
 
-class Row:
+class Row(InNotebooks):
     """What notebooks show of one thing: its names and values, cut where they are long."""
 
     __slots__ = ()

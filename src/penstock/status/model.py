@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from penstock.display import count, show_command, show_duration, visible
+from penstock.display import InNotebooks, count, show_command, show_duration, visible
 from penstock.ledger.reading.channels import ChannelState
 from penstock.ledger.reading.closed import Closed, say_late
 from penstock.ledger.reading.failuregroups import FailureGroup
@@ -136,7 +136,7 @@ class Problem(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class Status(InNotebooks):
     """Where a campaign stands.
 
     Example: `Status.read(ledger).to_json()["stages"][0]["tasks"]["done"]`.
