@@ -12,7 +12,7 @@ import pytest
 from penstock.errors import DefinitionError
 from penstock.workflows.tracking.dividing import Windows, divide, regions_of
 from penstock.workflows.tracking.faults import Unreadable
-from penstock.workflows.tracking.regions import boxes
+from penstock.workflows.tracking.regions import boxes, share_supports
 from penstock.workflows.tracking.simulator import Medium, simulate
 from penstock.workflows.tracking.tessellation import Tessellation
 from penstock.workflows.tracking.translocations import find_translocations
@@ -51,6 +51,15 @@ def test_cells_of_a_region_do_not_depend_on_others() -> None:
     one, other = alone["roi000"], last["roi002"]
     assert np.array_equal(one[0].cells.centres, other[0].cells.centres)
     assert np.array_equal(one[0].row, other[0].row)
+
+
+def test_regions_that_overlap_may_be_mapped_together() -> None:
+    both = boxes([(0.0, 0.6, 0.0, 0.6), (0.4, 1.0, 0.4, 1.0)])
+    made = divide(STEPS, share_supports(both), Tessellation("squares", min_count=1)).made
+    _, steps = made["roi000+1"]
+    inside = [region.contains(STEPS.r, STEPS.t) for region in both]
+    assert [*made] == ["roi000+1"]
+    assert len(steps) == np.count_nonzero(inside[0] | inside[1])
 
 
 def test_windows_in_time_are_regions_of_their_own() -> None:

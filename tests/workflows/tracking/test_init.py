@@ -113,6 +113,7 @@ def test_files_that_differ_in_another_field_are_one_source(here: Path) -> None:
         ({"shift": 2.0}, SIGMA, "give their duration, window, in s"),
         ({"regions": "../roi"}, SIGMA, r"regions = '\.\./roi' cannot be; use letters and digits"),
         ({"kind": "circles"}, SIGMA, "kind = 'circles' is unknown"),
+        ({"support": "one"}, SIGMA, "support = 'one' is unknown; say own, shared"),
     ],
 )
 def test_a_wrong_parameter_is_told_before_anything_is_written(

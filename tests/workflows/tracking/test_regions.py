@@ -12,9 +12,8 @@ from penstock.workflows.tracking.faults import Empty, Unreadable
 from penstock.workflows.tracking.regions import (
     boxes,
     find_regions_file,
-    find_supports,
-    hull,
     read_regions,
+    share_supports,
     squares_around,
 )
 from penstock.workflows.tracking.trajectories import Trajectories
@@ -92,6 +91,9 @@ def test_steps_know_which_one_shares_their_end() -> None:
 
 
 def test_overlapping_regions_share_a_support() -> None:
-    made = boxes([(0, 2, 0, 2), (5, 6, 0, 1), (1, 3, 1, 3), (2.5, 4, 2.5, 4), (6, 7, 0, 1)])
-    assert find_supports(made) == [[0, 2, 3], [1], [4]]
-    assert hull([made[0], made[2]]).tolist() == [[0, 0], [3, 3]]
+    made = boxes([(0, 2, 0, 2), (5, 6, 0, 1), (1, 3, 1, 3), (2.5, 4, 2.5, 4), (6, 7, 0, 1), (1, 1, 0, 9)])
+    one, *others = share_supports(made)
+    assert (one.name, one.low, one.high) == ("roi000+2", (0, 0), (4, 4))
+    assert others == [made[1], made[4], made[5]], "what only touches, or has no content, stays alone"
+    r = np.array([[0.5, 0.5], [3.5, 3.5], [0.5, 3.5]])
+    assert one.contains(r, np.zeros(3)).tolist() == [True, True, False]

@@ -37,6 +37,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "shift": "s, from window to window [window]",
         "kind": "hexagons, squares, kmeans, kdtree, adaptive or random",
         "resolution": "µm, the width of a cell [by per_cell]",
+        "support": "own, or shared: regions that overlap are mapped together, as one",
         "per_cell": "steps a cell, about [80]",
         "min_count": "a cell has so many steps, or is … [20]",
         "small": "… dropped, or merged: drop or merge",

@@ -23,7 +23,7 @@ BOUNDS = ("x min", "x max", "y min", "y max", "z min", "z max", "t min", "t max"
 class Region:
     """A closed box: `low` and `high` on each axis (µm), perhaps `times` (s, both ends belong to it).
 
-    `fault` says why it cannot be mapped: it fails alone.
+    `fault` says why it cannot be mapped: it fails alone. A support has `parts`: of its box only what is in one of them.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Region:
     times: tuple[float, float] | None = None
     label: str = ""
     fault: str | None = None
+    parts: tuple[Region, ...] = ()
 
     @property
     def box(self) -> NDArray[np.float64]:
@@ -39,6 +40,8 @@ class Region:
 
     def contains(self, r: NDArray[np.float64], t: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Say which positions are in it; axes that it does not bound are free."""
+        if self.parts:
+            return np.any([part.contains(r, t) for part in self.parts], axis=0)
         bounded = r[:, : len(self.low)]
         inside = np.all((bounded >= self.low) & (bounded <= self.high), axis=1)
         return inside if self.times is None else inside & (t >= self.times[0]) & (t <= self.times[1])
@@ -133,23 +136,35 @@ def _centred(path: Path, table: Table, names: list[str], label: str, side: float
     ]
 
 
-def find_supports(regions: Sequence[Region]) -> list[list[int]]:
-    """Group regions whose boxes overlap, in space; each group may share one tessellation, of `hull` of its boxes."""
-    group = [*range(len(regions))]
-    for i, one in enumerate(regions):
+def share_supports(regions: Sequence[Region]) -> list[Region]:
+    """Let regions whose boxes overlap in space be one support each, in the least box that holds them; others stay.
+
+    A support is called by its first region and how many others it has, as in `roi000+2`.
+    """
+    whole = [each for each in regions if each.fault is None]
+    group = [*range(len(whole))]
+    for i, one in enumerate(whole):
         for j in range(i):
-            if _overlap(one, regions[j]) and group[i] != group[j]:
+            if _overlap(one, whole[j]) and group[i] != group[j]:
                 old, new = max(group[i], group[j]), min(group[i], group[j])
                 group = [new if each == old else each for each in group]
-    return [[i for i, each in enumerate(group) if each == number] for number in dict.fromkeys(group)]
+    parts = [
+        [each for each, mine in zip(whole, group, strict=True) if mine == one] for one in dict.fromkeys(group)
+    ]
+    return [*map(_support, parts), *(each for each in regions if each.fault)]
+
+
+def _support(parts: Sequence[Region]) -> Region:
+    first, *others = parts
+    if not others:
+        return first
+    low = np.min([each.low for each in parts], axis=0)
+    high = np.max([each.high for each in parts], axis=0)
+    name = f"{first.name}+{len(others)}"
+    return Region(
+        name, tuple(map(float, low)), tuple(map(float, high)), label=first.label, parts=tuple(parts)
+    )
 
 
 def _overlap(one: Region, other: Region) -> bool:
     return all(a < d and c < b for a, b, c, d in zip(one.low, one.high, other.low, other.high, strict=True))
-
-
-def hull(regions: Sequence[Region]) -> NDArray[np.float64]:
-    """Give the least box that holds all of them (2 × axes, µm)."""
-    return np.array([
-        np.min([each.low for each in regions], axis=0), np.max([each.high for each in regions], axis=0)
-    ])  # fmt: skip

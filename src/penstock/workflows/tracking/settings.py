@@ -18,11 +18,15 @@ from penstock.workflows.tracking.units import Scales
 OF_SCALES = ("pixel_size", "frame_interval", "length", "time")
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*").fullmatch
 OF_WINDOWS = ("window", "shift")
+SUPPORTS = ("own", "shared")
 
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """How files are read, and what of them is used: `link`, `side` in µm, `max_gap` in s; see `reading` and `dividing`."""
+    """How files are read, and what of them is used: `link`, `side` in µm, `max_gap` in s; see `reading` and `dividing`.
+
+    Regions that overlap have supports of their `own`, or a `shared` one.
+    """
 
     scales: Scales = field(default_factory=Scales)
     columns: tuple[str, ...] = ()
@@ -30,6 +34,7 @@ class Loading:
     max_gap: float | None = None
     regions: tuple[str, ...] = (LABEL,)  # labels of the files of regions beside the data
     side: float | None = None
+    support: str = "own"
     windows: Windows | None = None
 
 
@@ -43,6 +48,8 @@ def read_loading(params: Mapping[str, Any]) -> tuple[Loading, Tessellation]:
     given = {name: params[name] for name in OWN if name in params}
     given["columns"] = _names(params.get("columns", ()))
     given["regions"] = read_labels(params.get("regions", LABEL))
+    if (support := params.get("support", "own")) not in SUPPORTS:
+        raise DefinitionError(f"support = {support!r} is unknown; say {', '.join(SUPPORTS)}")
     scales = Scales(**{name: params[name] for name in OF_SCALES if name in params})
     windows = _windows(params)
     how = Tessellation(**{name: params[name] for name in of_cells if name in params})

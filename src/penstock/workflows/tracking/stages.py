@@ -35,6 +35,7 @@ def tessellate(task: Task) -> dict[str, Any]:
     from penstock.workflows.tracking.dividing import divide, regions_of
     from penstock.workflows.tracking.reading import read_trajectories
     from penstock.workflows.tracking.regionfile import write_cells
+    from penstock.workflows.tracking.regions import share_supports
     from penstock.workflows.tracking.settings import read_loading
     from penstock.workflows.tracking.translocations import find_translocations
     from penstock.workflows.tracking.truth import read_truth
@@ -45,11 +46,18 @@ def tessellate(task: Task) -> dict[str, Any]:
         seen = read_trajectories(paths, loading.scales, columns=loading.columns, link=loading.link)
         steps = find_translocations(seen, max_gap=loading.max_gap)
         regions = regions_of(paths[0], seen, side=loading.side, labels=loading.regions)
-        divided = divide(steps, regions, how, loading.windows)
+        supports = share_supports(regions) if loading.support == "shared" else regions
+        divided = divide(steps, supports, how, loading.windows)
         truth = read_truth(paths[0])
-    for text in seen.told:
+    joined = [
+        f"{each.name} is the support of {', '.join(p.name for p in each.parts)}"
+        for each in supports
+        if each.parts
+    ]
+    told = [*seen.told, *joined]
+    for text in told:
         task.log(text)
-    about = {"source": "/".join(map(str, task.key)), "told": list(seen.told)}
+    about = {"source": "/".join(map(str, task.key)), "told": told}
     write_cells(task.product(), divided.made, _about(about, truth), divided.failed)
     for name in divided:
         cells = len(divided.made[name][0].cells) if name in divided.made else 0
