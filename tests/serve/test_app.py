@@ -142,6 +142,19 @@ def test_a_picture_is_given_and_can_do_nothing(client):
     assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
 
 
+def test_a_picture_in_a_folder_is_given_by_its_name_and_nothing_beside_that(client, record):
+    (record.root / "pictures/of run.4").mkdir()
+    (record.root / "pictures/of run.4/a.png").write_bytes(b"one")
+    (record.root / "secret.png").write_bytes(b"secret")
+    place(record, "pictures/of run.4")
+    named = {"stage": "calibrate", "unit": "2020-01-17/00004", "product": "picture"}
+    assert client.get("/c/winter/product", params={**named, "part": "a.png"}).content == b"one"
+    for part in ("", "b.png", "../../secret.png", f"{record.root}/secret.png"):
+        assert client.get("/c/winter/product", params={**named, "part": part}).status_code == 404
+    assert "part=a.png" in client.get("/c/winter/pictures").text
+    assert "part=a.png" in client.get("/c/winter/unit", params={"unit": "2020-01-17/00004"}).text
+
+
 @pytest.mark.parametrize("kind", ["html", "svg", "dat"])
 def test_a_product_that_may_hold_scripts_is_sandboxed_or_a_download(client, record, kind):
     place(record, f"pictures/evil.{kind}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, quote
 
@@ -24,7 +25,7 @@ from penstock.ledger import Ledger
 from penstock.serve.actions import ask_for
 from penstock.serve.campaigns import Shown
 from penstock.serve.events import ALL, Key, Watch
-from penstock.serve.files import SANDBOX, TYPES, find_product, open_beneath
+from penstock.serve.files import SANDBOX, TYPES, file_of, find_product, open_beneath
 from penstock.serve.openapi import describe
 from penstock.serve.pages import PAGES, STATIC, LiveLinks, Shell, digest_of, render, render_page
 from penstock.serve.security import Door, Keys, same
@@ -236,28 +237,29 @@ class Answers:
         """Give the bytes of a product that the record has."""
         shown, asked = self.site.shown(request), request.query_params
 
-        def read() -> tuple[Any, ExitStack, BinaryIO]:
+        def read() -> tuple[Path, ExitStack, BinaryIO]:
             with shown.reading() as ledger:
                 names = (asked.get(name, "") for name in ("stage", "unit", "product"))
                 product = find_product(ledger, *names)
             if product is None:
                 raise DefinitionError("the record has no such product")
+            path = file_of(product, asked.get("part", ""))
             with ExitStack() as stack:
                 try:
-                    stream = stack.enter_context(open_beneath(shown.root, product.path))
+                    stream = stack.enter_context(open_beneath(shown.root, path))
                 except OSError as error:
                     raise DefinitionError(
                         f"{product.name} is not there, or not in the campaign's folder"
                     ) from error
-                return product, stack.pop_all(), stream
+                return path, stack.pop_all(), stream
 
-        product, stack, stream = await self.attempt(read)
-        suffix = product.path.suffix.lower()
-        kind = TYPES.get(suffix) or mimetypes.guess_type(product.path.name)[0] or "application/octet-stream"
+        path, stack, stream = await self.attempt(read)
+        suffix = path.suffix.lower()
+        kind = TYPES.get(suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         manner = "inline" if suffix in TYPES else "attachment"
         headers = {
             "content-security-policy": SANDBOX,
-            "content-disposition": f"{manner}; filename*=UTF-8''{quote(product.path.name, safe='', errors='replace')}",
+            "content-disposition": f"{manner}; filename*=UTF-8''{quote(path.name, safe='', errors='replace')}",
         }
         return StreamingResponse(chunks(stack, stream), media_type=kind, headers=headers)
 

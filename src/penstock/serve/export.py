@@ -17,9 +17,9 @@ from penstock.ledger import Ledger
 from penstock.record.reading import Wanted, read_tasks
 from penstock.record.rows import ProductRow
 from penstock.serve.campaigns import Shown
-from penstock.serve.files import open_beneath
+from penstock.serve.files import file_of, is_picture, open_beneath
 from penstock.serve.pages import PAGES, STATIC, Shell, render, render_page
-from penstock.serve.views import Broken, Head, head_of, is_picture, now_of
+from penstock.serve.views import Broken, Head, head_of, now_of
 
 MARK = ".penstock-pages"  # the list of our files, in a folder of pages: nothing else there is ours
 UNITS = 500  # that get a page
@@ -81,14 +81,17 @@ class StaticLinks:
         name = self.units.get(unit)
         return name and f"{self.up}{campaign}/{name}"
 
-    def product(self, campaign: str, product: ProductRow) -> str | None:
+    def product(self, campaign: str, product: ProductRow, part: str = "") -> str | None:
         """Copy a picture beside the pages, and return its address; other products have none."""
-        if not is_picture(product) or product.size_bytes > PRODUCT_BYTES or self.root is None:
+        path = file_of(product, part)
+        if not is_picture(path) or self.root is None:
             return None
-        name = f"{campaign}/pictures/{product.digest[:24]}{product.path.suffix.lower()}"
+        made = hashlib.sha256(f"{product.digest}/{part}".encode(errors="surrogateescape")).hexdigest()
+        name = f"{campaign}/pictures/{made[:24]}{path.suffix.lower()}"
         if name not in self.written.names:
-            with suppress(OSError), open_beneath(self.root, product.path) as stream:
-                self.written.put(name, stream.read())
+            with suppress(OSError), open_beneath(self.root, path) as stream:
+                if os.fstat(stream.fileno()).st_size <= PRODUCT_BYTES:
+                    self.written.put(name, stream.read())
         return f"{self.up}{name}" if name in self.written.names else None
 
 

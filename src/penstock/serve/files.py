@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -30,6 +30,7 @@ TYPES = {
     ".log": "text/plain; charset=utf-8",
     ".json": "text/plain; charset=utf-8",
 }
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
 #: of what may hold scripts: it runs none, has no origin and asks for nothing
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -47,19 +48,48 @@ def find_product(ledger: Ledger, stage: str, unit: str, name: str) -> ProductRow
 @contextmanager
 def open_beneath(root: Path, path: Path) -> Generator[BinaryIO]:
     """Open a regular file beneath a folder, going through no link; raises OSError for anything else."""
-    parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
-    if not parts or ".." in parts:
-        raise FileNotFoundError(f"{path} is not beneath {root}")
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        for part in parts[:-1]:
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        number = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    finally:
-        os.close(folder)
+    with folder_beneath(root, path.parent) as folder:
+        number = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     with open(number, "rb") as stream:
         if not stat.S_ISREG(os.fstat(number).st_mode):
             raise FileNotFoundError(f"{path} is not a file")
         yield stream
+
+
+@contextmanager
+def folder_beneath(root: Path, path: Path) -> Generator[int]:
+    """Open a folder beneath another one, or that itself, going through no link; raises OSError for anything else."""
+    parts = path.relative_to(root).parts if path.is_relative_to(root) else ("..",)
+    if ".." in parts:
+        raise FileNotFoundError(f"{path} is not beneath {root}")
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in parts:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def file_of(product: ProductRow, part: str) -> Path:
+    """Return the file of a product, or of a `part` of one that is a folder; raises DefinitionError if that leads out of it."""
+    path = product.path / part
+    if not path.is_relative_to(product.path) or ".." in Path(part).parts:
+        raise DefinitionError(f"{part} is not in {product.name}")
+    return path
+
+
+def is_picture(path: Path | str) -> bool:
+    """Whether browsers show a file as a picture."""
+    return Path(path).suffix.lower() in PICTURES
+
+
+def pictures_in(root: Path, product: ProductRow) -> Sequence[str]:
+    """Return the names of the pictures in a product that is a folder, in order; none of one that is not."""
+    try:
+        with folder_beneath(root, product.path) as folder:
+            return sorted(name for name in os.listdir(folder) if is_picture(name))
+    except OSError:
+        return ()

@@ -38,6 +38,7 @@ ASKED: dict[str, list[tuple[str, str, Json]]] = {
         ("stage", "That made it.", TEXT),
         ("unit", "That it is of.", TEXT),
         ("product", "Its name in the stage.", TEXT),
+        ("part", "Of one that is a folder: the file in it.", TEXT),
     ],
 }
 PAGE, DATA, LINES = "text/html", "application/json", "text/plain"

@@ -23,11 +23,11 @@ from penstock.serve.views import (
     Asked,
     Head,
     closings,
-    is_picture,
     jobs,
     listing,
     overview,
     pictures,
+    pictures_of,
     problems,
     usage,
 )
@@ -83,7 +83,7 @@ class Links(Protocol):
     def home(self) -> str | None: ...
     def page(self, campaign: str, /, page: str = "", **asked: Any) -> str | None: ...
     def unit(self, campaign: str, unit: str, /, **asked: Any) -> str | None: ...
-    def product(self, campaign: str, product: ProductRow) -> str | None: ...
+    def product(self, campaign: str, product: ProductRow, part: str = "") -> str | None: ...
 
 
 class LiveLinks:
@@ -108,9 +108,10 @@ class LiveLinks:
         """Return the address of a unit."""
         return self.page(campaign, "unit", unit=unit, **asked)
 
-    def product(self, campaign: str, product: ProductRow) -> str:
-        """Return the address of a product's bytes, which the record names and not its path."""
-        return self.page(campaign, "product", stage=product.stage, unit=product.unit, product=product.name)
+    def product(self, campaign: str, product: ProductRow, part: str = "") -> str:
+        """Return the address of a product's bytes, or of a `part` of a folder; the record names it and not its path."""
+        names = {"stage": product.stage, "unit": product.unit, "product": product.name, "part": part}
+        return self.page(campaign, "product", **names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def environment() -> Any:
         number=number,
     )
     found.globals.update(
-        pages=PAGES, signs=SIGNS, states=STATES, parts_of=parts_of, show_left=show_left, is_picture=is_picture,
+        pages=PAGES, signs=SIGNS, states=STATES, parts_of=parts_of, show_left=show_left, pictures_of=pictures_of,
         version=__version__, zip=zip, show_duration=show_duration, show_bytes=show_bytes,
     )  # fmt: skip
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from penstock.display import Labels, clean_log
 from penstock.errors import DefinitionError, LedgerError
@@ -54,6 +55,7 @@ class UnitView:
     above: Sequence[str]
     """The groups that it is in, the coarsest first."""
     output: Output | None
+    root: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ def view_of(ledger: Ledger, head: Head, labels: Labels, unit: int, asked: Asked)
         else (),
         above=["/".join(parts[:depth]) for depth in range(1, row["level"])],
         output=output_of(ledger, unit, asked),
+        root=ledger.root,
     )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from penstock.display import show_time
 from penstock.errors import DefinitionError, PenstockError
@@ -17,6 +18,7 @@ from penstock.record.rows import ProductRow, TaskRow
 from penstock.report import Report
 from penstock.serve.campaigns import Shown
 from penstock.serve.drawing import Bars, Flow, draw_flow, draw_hours
+from penstock.serve.files import is_picture, pictures_in
 from penstock.status import STATES, StageStatus, Status
 from penstock.status.jobs import Job, notes_on_sites, read_jobs
 from penstock.status.metrics import of_stages
@@ -26,7 +28,6 @@ LISTED = 200  # tasks, jobs or problems on a page
 EXPLAINED = 20  # groups whose closing is explained
 NEWEST = 10_000  # attempts that usage is taken from
 PICTURED = 48  # pictures of a stage
-SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
 STEP = "close."  # how the stages begin that close groups
 
 
@@ -107,9 +108,9 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """The newest pictures of each stage that makes some."""
+    """The newest pictures of each stage that makes some: the product, and the file in it where that is a folder."""
 
-    stages: Sequence[tuple[str, Sequence[ProductRow]]]
+    stages: Sequence[tuple[str, Sequence[tuple[ProductRow, str]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,22 +213,23 @@ def steps_of(ledger: Ledger, status: Status, closed: Closed) -> Steps:
 
 def pictures(ledger: Ledger, head: Head, asked: Asked) -> Pictures:
     """Read the newest pictures of each stage."""
-    found = list[tuple[str, Sequence[ProductRow]]]()
+    found = list[tuple[str, Sequence[tuple[ProductRow, str]]]]()
     for stage in head.status.stages:
         row = ledger.db.execute("SELECT id FROM stage WHERE name = ?", (stage.name,)).fetchone()
         units = ledger.db.execute(
             "SELECT DISTINCT unit FROM product WHERE stage = ? AND digest IS NOT NULL ORDER BY unit DESC LIMIT ?",
             (row["id"], PICTURED),
         ).fetchall()
-        made = [p for (unit,) in units for p in products_of(ledger, unit, stage.name)]
-        if shown := [product for product in made if is_picture(product)]:
-            found.append((stage.name, shown[:PICTURED]))
+        made = (p for (unit,) in units for p in products_of(ledger, unit, stage.name))
+        shown = ((product, name) for product in made for name in pictures_of(ledger.root, product))
+        if first := [*islice(shown, PICTURED)]:
+            found.append((stage.name, first))
     return Pictures(found)
 
 
-def is_picture(product: ProductRow) -> bool:
-    """Whether browsers show a product as a picture."""
-    return product.path.suffix.lower() in SUFFIXES
+def pictures_of(root: Path, product: ProductRow) -> Sequence[str]:
+    """Return the names of the pictures in a product; that of one which is a picture itself is empty."""
+    return [""] if is_picture(product.path) else pictures_in(root, product)
 
 
 def usage(ledger: Ledger, head: Head, asked: Asked) -> Usage:
