@@ -19,7 +19,7 @@ LAYERS = (
     {"outputs"},  # what becomes of products
     {"campaign", "complete", "functions"},
     {"config"},  # what people type, turned into a campaign
-    {"graph", "decide", "batching"},
+    {"graph", "decide", "batching", "layout"},
     {"rendering"},
     {"sources", "transports"},  # each knows the world outside, none the ledger
     {"schedulers"},
@@ -30,7 +30,7 @@ LAYERS = (
     {"status"},
     {"notify"},  # what tells people
     {"conductor"},
-    {"report", "explain"},
+    {"report", "explain", "flowchart"},
     {"provenance"},  # where files come from
     {"closing"},  # what closes a group
     {"publishing"},  # what shows products to others

@@ -19,6 +19,7 @@ from penstock.errors import PenstockError
 COMMANDS = {
     "init": "Start a campaign: write a commented definition.",
     "check": "Check the definition without running anything.",
+    "graph": "Draw the stages of the definition, and which waits for which.",
     "plan": "Show what `run` would do, and why; nothing is written.",
     "simulate": "Predict when `run` would be done, on a pretended cluster.",
     "run": "Work until nothing can change without a new file or a person.",
@@ -56,7 +57,7 @@ COMMANDS = {
 
 # What one wants to do → the commands for it.
 GROUPS = {
-    "Define a campaign": ("init", "check", "plan", "simulate", "demo"),
+    "Define a campaign": ("init", "check", "graph", "plan", "simulate", "demo"),
     "Work on it": ("run", "tick", "watch", "up", "down"),
     "Follow it": (
         "status",

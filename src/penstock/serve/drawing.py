@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from penstock.layout import arrange, curve
 from penstock.ledger.stored import upstreams_of
-from penstock.provenance.drawing import columns_of, placed
 from penstock.report import first_of_newest
 from penstock.status import StageStatus, Status
 
@@ -89,25 +89,19 @@ def draw_flow(db: sqlite3.Connection, status: Status) -> Flow:
     rows = db.execute("SELECT name, definition FROM stage WHERE NOT removed ORDER BY position")
     needs = {name: upstreams_of(json.loads(text)) for name, text in rows if name in stages}
     edges = [(up, name) for name, ups in needs.items() for up, _ in ups if up in stages]
-    scaled = placed(columns_of(list(stages), edges), edges)
-    columns = {x: n for n, x in enumerate(sorted({x for x, _ in scaled.values()}))}
-    rows_at = {y: n for n, y in enumerate(sorted({y for _, y in scaled.values()}))}
     places = {
-        name: (MARGIN + columns[x] * (BOX_W + GAP_W), MARGIN + rows_at[y] * (BOX_H + GAP_H))
-        for name, (x, y) in scaled.items()
+        name: (MARGIN + column * (BOX_W + GAP_W), MARGIN + round(row * (BOX_H + GAP_H)))
+        for name, (column, row) in arrange(list(stages), edges).items()
     }
     width = max((x for x, _ in places.values()), default=0) + BOX_W + MARGIN
     height = max((y for _, y in places.values()), default=0) + BOX_H + MARGIN
     boxes = [Box(stages[name], *place) for name, place in places.items()]
-    return Flow(boxes, [curve(places[a], places[b]) for a, b in edges], width, height)
+    return Flow(boxes, [line(places[a], places[b]) for a, b in edges], width, height)
 
 
-def curve(source: tuple[int, int], target: tuple[int, int]) -> str:
+def line(source: tuple[int, int], target: tuple[int, int]) -> str:
     """Return the path from the right of one box to the left of another."""
-    x1, y1 = source[0] + BOX_W, source[1] + BOX_H // 2
-    x2, y2 = target[0], target[1] + BOX_H // 2
-    middle = (x1 + x2) // 2
-    return f"M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}"
+    return curve((source[0] + BOX_W, source[1] + BOX_H // 2), (target[0], target[1] + BOX_H // 2))
 
 
 def draw_hours(db: sqlite3.Connection, now: float, newest: int) -> Bars | None:
