@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from penstock.units import Template
 
@@ -54,3 +56,8 @@ class Destination:
     name: str
     to: str  # the folder, as people wrote it
     files: tuple[Shown, ...]
+
+
+def folder_at(root: Path, to: str) -> Path:
+    """Return the folder that people wrote as `to`, for a campaign in `root`."""
+    return Path(os.path.normpath(root / os.path.expanduser(to)))

@@ -155,6 +155,19 @@ def test_a_picture_in_a_folder_is_given_by_its_name_and_nothing_beside_that(clie
     assert "part=a.png" in client.get("/c/winter/unit", params={"unit": "2020-01-17/00004"}).text
 
 
+def test_what_was_moved_is_given_from_where_it_went_and_no_other_folder(client, record):
+    final = record.root.parent / "final"
+    final.mkdir()
+    (final / "a.png").write_bytes(b"one")
+    place(record, f"{final}/a.png")
+    named = {"stage": "calibrate", "unit": "2020-01-17/00004", "product": "picture"}
+    assert client.get("/c/winter/product", params=named).status_code == 404
+    [(text,)] = record.db.execute("SELECT text FROM definition")
+    definition = {**json.loads(text), "move": {"final": {"name": "final", "to": "../final", "files": []}}}
+    record.db.execute("UPDATE definition SET text = ?", (json.dumps(definition),))
+    assert client.get("/c/winter/product", params=named).content == b"one"
+
+
 @pytest.mark.parametrize("kind", ["html", "svg", "dat"])
 def test_a_product_that_may_hold_scripts_is_sandboxed_or_a_download(client, record, kind):
     place(record, f"pictures/evil.{kind}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from penstock.errors import PenstockError
 from penstock.ledger.products import Recorded
 from penstock.ledger.stored import stored_campaign
 from penstock.ledger.units import Values
-from penstock.outputs import Destination
+from penstock.outputs import Destination, folder_at
 from penstock.publishing.wanted import check_path, place_of, products_of, refuse_files_in_files
 
 DONE = "moved"
@@ -34,7 +33,7 @@ class Item(NamedTuple):
 
 def folder_of(root: Path, destination: Destination) -> Path:
     """Return the folder; raises PenstockError for one outside the campaign that is not there: a disk may not be mounted."""
-    folder = Path(os.path.normpath(root / os.path.expanduser(destination.to)))
+    folder = folder_at(root, destination.to)
     if not (folder.is_relative_to(root) or folder.is_dir()):
         raise PenstockError(
             f"{folder}, the folder of [move.{destination.name}], is not there: make it, or mount its disk"

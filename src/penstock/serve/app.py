@@ -25,7 +25,7 @@ from penstock.ledger import Ledger
 from penstock.serve.actions import ask_for
 from penstock.serve.campaigns import Shown
 from penstock.serve.events import ALL, Key, Watch
-from penstock.serve.files import SANDBOX, TYPES, file_of, find_product, open_beneath
+from penstock.serve.files import SANDBOX, TYPES, file_of, find_product, open_beneath, roots_of
 from penstock.serve.openapi import describe
 from penstock.serve.pages import PAGES, STATIC, LiveLinks, Shell, digest_of, render, render_page
 from penstock.serve.security import Door, Keys, same
@@ -240,13 +240,13 @@ class Answers:
         def read() -> tuple[Path, ExitStack, BinaryIO]:
             with shown.reading() as ledger:
                 names = (asked.get(name, "") for name in ("stage", "unit", "product"))
-                product = find_product(ledger, *names)
+                product, roots = find_product(ledger, *names), roots_of(ledger)
             if product is None:
                 raise DefinitionError("the record has no such product")
             path = file_of(product, asked.get("part", ""))
             with ExitStack() as stack:
                 try:
-                    stream = stack.enter_context(open_beneath(shown.root, path))
+                    stream = stack.enter_context(open_beneath(roots, path))
                 except OSError as error:
                     raise DefinitionError(
                         f"{product.name} is not there, or not in the campaign's folder"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,7 +17,7 @@ from penstock.ledger import Ledger
 from penstock.record.reading import Wanted, read_tasks
 from penstock.record.rows import ProductRow
 from penstock.serve.campaigns import Shown
-from penstock.serve.files import file_of, is_picture, open_beneath
+from penstock.serve.files import file_of, is_picture, open_beneath, roots_of
 from penstock.serve.pages import PAGES, STATIC, Shell, render, render_page
 from penstock.serve.views import Broken, Head, head_of, now_of
 
@@ -60,7 +60,7 @@ class StaticLinks:
     written: Written
     up: str = ""
     units: Mapping[str, str] = field(default_factory=dict[str, str])
-    root: Path | None = None
+    roots: Sequence[Path] = ()
     live = False
 
     def asset(self, name: str) -> str:
@@ -84,12 +84,12 @@ class StaticLinks:
     def product(self, campaign: str, product: ProductRow, part: str = "") -> str | None:
         """Copy a picture beside the pages, and return its address; other products have none."""
         path = file_of(product, part)
-        if not is_picture(path) or self.root is None:
+        if not is_picture(path):
             return None
         made = hashlib.sha256(f"{product.digest}/{part}".encode(errors="surrogateescape")).hexdigest()
         name = f"{campaign}/pictures/{made[:24]}{path.suffix.lower()}"
         if name not in self.written.names:
-            with suppress(OSError), open_beneath(self.root, path) as stream:
+            with suppress(OSError), open_beneath(self.roots, path) as stream:
                 if os.fstat(stream.fileno()).st_size <= PRODUCT_BYTES:
                     self.written.put(name, stream.read())
         return f"{self.up}{name}" if name in self.written.names else None
@@ -142,7 +142,7 @@ def put_page(
     asked: Mapping[str, str], units: Mapping[str, str], at: float,
 ) -> None:  # fmt: skip
     """Write one page."""
-    links = StaticLinks(written, "../" * place.count("/"), units, shown.root)
+    links = StaticLinks(written, "../" * place.count("/"), units, roots_of(ledger))
     try:
         text = render_page(name, head, PAGES[name].read(ledger, head, asked), asked, Shell(links), written=at)
     except PenstockError as error:

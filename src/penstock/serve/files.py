@@ -1,4 +1,4 @@
-"""Products for browsers: named by the record, read only beneath the campaign's folder, harmless whatever is in them."""
+"""Products for browsers: named by the record, read only beneath folders of the campaign, harmless whatever is in them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import BinaryIO
 from penstock.errors import DefinitionError
 from penstock.explain import find_units
 from penstock.ledger import Ledger
+from penstock.ledger.stored import stored_copy
+from penstock.outputs import folder_at
 from penstock.record.reading import products_of
 from penstock.record.rows import ProductRow
 
@@ -45,10 +47,16 @@ def find_product(ledger: Ledger, stage: str, unit: str, name: str) -> ProductRow
         return None
 
 
+def roots_of(ledger: Ledger) -> Sequence[Path]:
+    """Return the folders beneath which products are: the campaign's own, and those where `[move]` takes them."""
+    moves = (stored_copy(ledger.db) or {}).get("move", {}).values()
+    return [ledger.root, *(folder_at(ledger.root, table["to"]) for table in moves)]
+
+
 @contextmanager
-def open_beneath(root: Path, path: Path) -> Generator[BinaryIO]:
-    """Open a regular file beneath a folder, going through no link; raises OSError for anything else."""
-    with folder_beneath(root, path.parent) as folder:
+def open_beneath(roots: Sequence[Path], path: Path) -> Generator[BinaryIO]:
+    """Open a regular file beneath one of some folders, going through no link; raises OSError for anything else."""
+    with folder_beneath(roots, path.parent) as folder:
         number = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     with open(number, "rb") as stream:
         if not stat.S_ISREG(os.fstat(number).st_mode):
@@ -57,11 +65,12 @@ def open_beneath(root: Path, path: Path) -> Generator[BinaryIO]:
 
 
 @contextmanager
-def folder_beneath(root: Path, path: Path) -> Generator[int]:
-    """Open a folder beneath another one, or that itself, going through no link; raises OSError for anything else."""
-    parts = path.relative_to(root).parts if path.is_relative_to(root) else ("..",)
-    if ".." in parts:
-        raise FileNotFoundError(f"{path} is not beneath {root}")
+def folder_beneath(roots: Sequence[Path], path: Path) -> Generator[int]:
+    """Open one of some folders, or one beneath it, going through no link; raises OSError for anything else."""
+    root = next((root for root in roots if path.is_relative_to(root)), None)
+    parts = path.relative_to(root).parts if root else ()
+    if root is None or ".." in parts:
+        raise FileNotFoundError(f"{path} is not beneath {', '.join(map(str, roots))}")
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for part in parts:
@@ -86,10 +95,10 @@ def is_picture(path: Path | str) -> bool:
     return Path(path).suffix.lower() in PICTURES
 
 
-def pictures_in(root: Path, product: ProductRow) -> Sequence[str]:
+def pictures_in(roots: Sequence[Path], product: ProductRow) -> Sequence[str]:
     """Return the names of the pictures in a product that is a folder, in order; none of one that is not."""
     try:
-        with folder_beneath(root, product.path) as folder:
+        with folder_beneath(roots, product.path) as folder:
             return sorted(name for name in os.listdir(folder) if is_picture(name))
     except OSError:
         return ()

@@ -22,6 +22,7 @@ from penstock.ledger import Ledger
 from penstock.record.history import describe_members, events_of
 from penstock.record.reading import products_of
 from penstock.record.rows import Event, ProductRow
+from penstock.serve.files import roots_of
 from penstock.serve.views import Asked, Head, number_in
 
 LISTED = 200  # units, products and events on a page
@@ -55,7 +56,7 @@ class UnitView:
     above: Sequence[str]
     """The groups that it is in, the coarsest first."""
     output: Output | None
-    root: Path
+    roots: Sequence[Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def view_of(ledger: Ledger, head: Head, labels: Labels, unit: int, asked: Asked)
         else (),
         above=["/".join(parts[:depth]) for depth in range(1, row["level"])],
         output=output_of(ledger, unit, asked),
-        root=ledger.root,
+        roots=roots_of(ledger),
     )
 
 

@@ -18,7 +18,7 @@ from penstock.record.rows import ProductRow, TaskRow
 from penstock.report import Report
 from penstock.serve.campaigns import Shown
 from penstock.serve.drawing import Bars, Flow, draw_flow, draw_hours
-from penstock.serve.files import is_picture, pictures_in
+from penstock.serve.files import is_picture, pictures_in, roots_of
 from penstock.status import STATES, StageStatus, Status
 from penstock.status.jobs import Job, notes_on_sites, read_jobs
 from penstock.status.metrics import of_stages
@@ -213,7 +213,7 @@ def steps_of(ledger: Ledger, status: Status, closed: Closed) -> Steps:
 
 def pictures(ledger: Ledger, head: Head, asked: Asked) -> Pictures:
     """Read the newest pictures of each stage."""
-    found = list[tuple[str, Sequence[tuple[ProductRow, str]]]]()
+    found, roots = list[tuple[str, Sequence[tuple[ProductRow, str]]]](), roots_of(ledger)
     for stage in head.status.stages:
         row = ledger.db.execute("SELECT id FROM stage WHERE name = ?", (stage.name,)).fetchone()
         units = ledger.db.execute(
@@ -221,15 +221,15 @@ def pictures(ledger: Ledger, head: Head, asked: Asked) -> Pictures:
             (row["id"], PICTURED),
         ).fetchall()
         made = (p for (unit,) in units for p in products_of(ledger, unit, stage.name))
-        shown = ((product, name) for product in made for name in pictures_of(ledger.root, product))
+        shown = ((product, name) for product in made for name in pictures_of(roots, product))
         if first := [*islice(shown, PICTURED)]:
             found.append((stage.name, first))
     return Pictures(found)
 
 
-def pictures_of(root: Path, product: ProductRow) -> Sequence[str]:
+def pictures_of(roots: Sequence[Path], product: ProductRow) -> Sequence[str]:
     """Return the names of the pictures in a product; that of one which is a picture itself is empty."""
-    return [""] if is_picture(product.path) else pictures_in(root, product)
+    return [""] if is_picture(product.path) else pictures_in(roots, product)
 
 
 def usage(ledger: Ledger, head: Head, asked: Asked) -> Usage:
