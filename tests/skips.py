@@ -21,6 +21,7 @@ WANTS = {
     r"ssh-keygen": "of keys of SSH: apt-get install openssh-client",
     r"chromium": "of pages in a browser: apt-get install chromium",
     r"optuna": "of adaptive sweeps: pip install optuna",
+    r"marimo": "of notebooks of marimo: pip install marimo",
     r"LAMMPS": "of LAMMPS: apt-get install lammps openmpi-bin",
     r"hdf5plugin": "of compressed frames: `make setup` installs hdf5plugin",
     r"recordings": "of real recordings: PENSTOCK_AUDIO names their folder",
