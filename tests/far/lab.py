@@ -87,8 +87,8 @@ class Lab:
         return (self.root / "said").read_text()
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Ask the record."""
-        with closing(sqlite3.connect(f"file:{self.root}/.penstock/ledger.sqlite?mode=ro", uri=True)) as db:
+        """Ask the record; as one that may write, for others may take away what a reader cannot make again."""
+        with closing(sqlite3.connect(f"file:{self.root}/.penstock/ledger.sqlite?mode=rw", uri=True)) as db:
             return db.execute(sql, values).fetchall()
 
     def states(self) -> dict[str, int]:
