@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from penstock.errors import LedgerError
+from penstock.errors import LedgerError, PenstockError
 from penstock.runner import files
 
 
 def write_file(path: Path, data: bytes) -> None:
     """Write a whole file: temporary name, fsync, rename, fsync of the folder."""
     files.write_file(str(path), [data])
+
+
+def write_public(path: Path, data: bytes) -> None:
+    """Replace a file that everybody may read: who reads it sees the old one or the new one; no power loss is provided for.
+
+    Raises PenstockError if it cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(data)
+        draft.chmod(0o644)
+        draft.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise PenstockError(
+            f"{path} cannot be written ({error.strerror}): name another place, or make room there"
+        ) from error
 
 
 def append(path: Path, data: bytes) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -63,13 +64,14 @@ def cut(text: str, most: int) -> str:
     return visible(shown) + (f"… ({len(text) - most:,} more)" if len(text) > most else "")
 
 
-class InNotebooks:
-    """What notebooks show in a way of its own: a class below says its text and its HTML."""
+class InNotebooks(ABC):
+    """What notebooks show in a way of its own."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        raise NotImplementedError
+        """Return what notebooks show: plain text and HTML, by their types."""
 
     def _repr_html_(self) -> str:
         """Return the HTML alone, for those who ask for nothing else."""

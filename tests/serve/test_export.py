@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from penstock.errors import DefinitionError
+from penstock.errors import DefinitionError, PenstockError
 from penstock.serve.campaigns import Shown, shown_in
-from penstock.serve.export import export
+from penstock.serve.export import MARK, export
 
 
 class Addresses(HTMLParser):
@@ -56,6 +56,31 @@ def test_a_folder_with_other_files_is_refused(shown, tmp_path):
     (tmp_path / "home" / "thesis.tex").touch()
     with pytest.raises(DefinitionError, match="no pages of ours"):
         export({"winter": shown}, tmp_path / "home")
+
+
+def test_what_was_killed_in_the_middle_is_written_again(shown, tmp_path, monkeypatch):
+    out = tmp_path / "pages"
+    with monkeypatch.context() as patch:
+        patch.setattr("penstock.serve.export.put_page", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            export({"winter": shown}, out)
+    export({"winter": shown}, out)
+    assert (out / "index.html").exists()
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_a_folder_or_file_that_cannot_be_written_is_one_sentence(shown, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(PenstockError, match=r"file/pages cannot be made \(Not a directory\): name another"):
+        export({"winter": shown}, tmp_path / "file" / "pages")
+    (tmp_path / "pages/index.html").mkdir(parents=True)
+    (tmp_path / "pages" / MARK).touch()
+    with pytest.raises(PenstockError, match=r"index.html cannot be written \(Is a directory\)"):
+        export({"winter": shown}, tmp_path / "pages")
+    assert not list(tmp_path.rglob(".*.[0-9]*")), "no draft is left"
 
 
 def test_a_picture_behind_a_link_is_not_copied(shown, record, tmp_path):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from tests.conftest import Record
 
-from penstock.cli.metrics import write_public
+from penstock.disk import write_public
 from penstock.ledger.outbox import announce, listen
 from penstock.status.metrics import render_metrics
 
@@ -78,8 +78,8 @@ def test_what_is_in_the_outbox_is_counted_by_channel(tmp_path):
 
 def test_the_file_for_a_collector_is_replaced_as_a_whole_and_for_all_to_read(tmp_path):
     file = tmp_path / "winter.prom"
-    write_public(file, "old\n")
-    write_public(file, "new\n")
+    write_public(file, b"old\n")
+    write_public(file, b"new\n")
     assert file.read_text() == "new\n"
     assert file.stat().st_mode & 0o777 == 0o644
     assert [path.name for path in tmp_path.iterdir()] == ["winter.prom"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from penstock.cli.options import campaign_option, load_campaign, set_option
+from penstock.disk import write_public
 
 
 @click.command(
@@ -38,7 +39,6 @@ def graph(
 
     Nothing is run or read but the definition; `penstock serve` shows the same with how far each stage is.
     """
-    from penstock.cli.metrics import write_public
     from penstock.flowchart import write_mermaid, write_svg
 
     campaign = load_campaign(root, overrides)
@@ -47,4 +47,4 @@ def graph(
     if output is None:
         click.echo(text, nl=False)
     else:
-        write_public(output, text)
+        write_public(output, text.encode())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 import click
 
 from penstock.cli.options import campaign_option, open_record
+from penstock.disk import write_public
 
 
 @click.command(
@@ -36,12 +36,4 @@ def metrics(output: Path | None, root: Path) -> None:
     if output is None:
         click.echo(text, nl=False)
     else:
-        write_public(output, text)
-
-
-def write_public(file: Path, text: str) -> None:
-    """Replace a file that everybody may read; its collector sees the old one or the new one."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.write_text(text, "utf-8")
-    draft.chmod(0o644)
-    draft.replace(file)
+        write_public(output, text.encode())

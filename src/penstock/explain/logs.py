@@ -72,14 +72,18 @@ def read_log(
         raise LedgerError(
             f"there is no attempt {number}: {stage['name']} has {count(len(rows), 'attempt')} for this unit"
         )
-    row = rows[number - 1]
+    file, raw = _read_attempt(ledger, rows[number - 1], tail)
+    return Log(stage["name"], unit, number, rows[number - 1]["outcome"], file, raw)
+
+
+def _read_attempt(ledger: Ledger, row: sqlite3.Row, tail: int | None) -> tuple[Path, bytes]:
+    """Read what an attempt wrote, and where that is; raises LedgerError if it no longer exists."""
     if (
         row["log"] is None and row["folder"] and row["outcome"] != "ok"
     ):  # its runner ended before it could tell
-        file, raw = _read_words(ledger, row)
-        return Log(stage["name"], unit, number, row["outcome"], file, raw)
+        return _read_words(ledger, row)
     if not (row["log"] and row["log_bytes"]):
-        return Log(stage["name"], unit, number, row["outcome"], Path(), b"")
+        return Path(), b""
     file = ledger.root / row["folder"] / row["log"]
     skipped = 0 if tail is None else max(0, row["log_bytes"] - tail)
     raw = JobFiles(ledger, row, here=tail is not None).read(
@@ -87,7 +91,7 @@ def read_log(
     )
     if raw is None:
         raise LedgerError(f"the log {file} no longer exists: `penstock retry` makes a new one")
-    return Log(stage["name"], unit, number, row["outcome"], file, raw)
+    return file, raw
 
 
 def _read_false_start(ledger: Ledger, unit: int, stage: sqlite3.Row) -> Log | None:

@@ -12,7 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from penstock.errors import DefinitionError, PenstockError
+from penstock.disk import write_public
+from penstock.errors import DefinitionError, LedgerError, PenstockError
 from penstock.ledger import Ledger
 from penstock.record.reading import Wanted, read_tasks
 from penstock.record.rows import ProductRow
@@ -37,11 +38,8 @@ class Written:
     def put(self, name: str, data: bytes) -> None:
         """Write a file for everybody to read; who reads it sees the old one or the new one."""
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_bytes(data)
-        draft.chmod(0o644)
-        draft.replace(path)
+        make_folder(path.parent)
+        write_public(path, data)
         self.names.add(name)
 
     def finish(self) -> None:
@@ -97,10 +95,12 @@ class StaticLinks:
 
 def export(campaigns: Mapping[str, Shown], folder: Path) -> int:
     """Write all pages, and return how many files there are; raises DefinitionError for a folder with other files."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if not (folder / MARK).exists() and any(folder.iterdir()):
         raise DefinitionError(f"{folder} has files that are no pages of ours: name a new or an empty folder")
     written = Written(folder)
+    if not (folder / MARK).exists():
+        write_public(folder / MARK, b"")  # so that it is ours, whatever ends this
     for path in sorted(STATIC.iterdir()):
         written.put(f"static/{path.name}", path.read_bytes())
     heads = list[Head | Broken]()
@@ -108,7 +108,7 @@ def export(campaigns: Mapping[str, Shown], folder: Path) -> int:
         try:
             with shown.open() as ledger:
                 heads.append(export_campaign(written, shown, ledger))
-        except PenstockError as error:
+        except (LedgerError, DefinitionError) as error:
             heads.append(Broken(shown.name, str(error)))
     shell = Shell(StaticLinks(written))
     written.put(
@@ -117,6 +117,14 @@ def export(campaigns: Mapping[str, Shown], folder: Path) -> int:
     )
     written.finish()
     return len(written.names)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder; raises PenstockError if it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PenstockError(f"{folder} cannot be made ({error.strerror}): name another --export") from error
 
 
 def export_campaign(written: Written, shown: Shown, ledger: Ledger) -> Head:

@@ -50,7 +50,23 @@ def describe(names: Iterable[str], allowed: Collection[str]) -> Json:
         "name": "campaign", "in": "path", "required": True, "description": "As the list of campaigns calls it.",
         "schema": {"type": "string", "enum": list(names)},
     }  # fmt: skip
-    paths: Json = {
+    paths = {**common_paths(), **campaign_paths(campaign)}
+    for action in allowed:
+        paths[f"/c/{{campaign}}/ask/{action}"] = {"post": requesting(action, campaign)}
+    info = {
+        "title": "penstock serve",
+        "version": __version__,
+        "description": "Read what a campaign's record says, and ask.",
+    }
+    return {
+        "openapi": "3.1.0", "info": info, "paths": paths, "security": [{"token": []}],
+        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }  # fmt: skip
+
+
+def common_paths() -> Json:
+    """Describe what is of no campaign, or of several."""
+    return {
         "/": {"get": operation("All campaigns, and how they stand.", PAGE)},
         "/api": {"get": operation("These addresses, to read.", PAGE)},
         "/openapi.json": {"get": operation("These addresses, for programs.", DATA)},
@@ -63,6 +79,11 @@ def describe(names: Iterable[str], allowed: Collection[str]) -> Json:
             )
         },
     }
+
+
+def campaign_paths(campaign: Json) -> Json:
+    """Describe the pages, numbers and products of one campaign."""
+    paths: Json = {}
     for name, page in PAGES.items():
         paths[f"/c/{{campaign}}/{name}"] = {
             "get": operation(
@@ -77,17 +98,7 @@ def describe(names: Iterable[str], allowed: Collection[str]) -> Json:
     paths["/c/{campaign}/api/status"] = {
         "get": operation("What `penstock status --json` prints.", DATA, [campaign])
     }
-    for action in allowed:
-        paths[f"/c/{{campaign}}/ask/{action}"] = {"post": requesting(action, campaign)}
-    info = {
-        "title": "penstock serve",
-        "version": __version__,
-        "description": "Read what a campaign's record says, and ask.",
-    }
-    return {
-        "openapi": "3.1.0", "info": info, "paths": paths, "security": [{"token": []}],
-        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
-    }  # fmt: skip
+    return paths
 
 
 def operation(summary: str, kind: str, parameters: Collection[Json] = ()) -> Json:

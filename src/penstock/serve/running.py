@@ -98,8 +98,9 @@ def listen(listening: Listening) -> socket.socket:
         door.listen()
     except (OSError, UnicodeError) as error:
         door.close()
+        why = getattr(error, "strerror", None) or error
         raise DefinitionError(
-            f"{listening.bind}:{listening.port} cannot be listened at ({error}): choose another --port or --bind"
+            f"{listening.bind}:{listening.port} cannot be listened at ({why}): choose another --port or --bind"
         ) from error
     return door
 

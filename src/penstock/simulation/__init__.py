@@ -56,14 +56,13 @@ def simulate(
     """
     now = time.time() if now is None else now
     check(campaign, shape, batches, keep)
-    with prepared(campaign) as record:
-        with opened(campaign, record, earlier) as records:
-            known = timings(campaign, records, given=times_s or {}, failing=failing)
-            shape = shape.completed(known_waits(records.values()))
-        there = any(not campaign.site_of(stage).is_here for stage in campaign.stages)
+    with prepared(campaign) as record, opened(campaign, record, earlier) as records:
+        known = timings(campaign, records, given=times_s or {}, failing=failing)
+        shape = shape.completed(known_waits(records.values()))
         told = {name: str(timing) for name, timing in known.items()}
-        many = count_to_do(record) * courses * len(batches) > MOST
-        by: Way = way or ("model" if many and not keep else "engine")
+        cluster = None if all(campaign.site_of(stage).is_here for stage in campaign.stages) else shape
+        many = count_to_do(record) * courses * len(batches) > MOST and not keep
+        by: Way = way or ("model" if many else "engine")
         forecasts, done = list[Forecast](), 0
         play = player(by, campaign, record, shape, known, now)
         for sizes in batches:
@@ -71,7 +70,7 @@ def simulate(
             for number in range(courses):
                 gone.append(play(chosen, seed + number, None if done else keep))
                 watch(done := done + 1)
-            forecasts.append(Forecast(now, by, gone, told, sizes, shape if there else None))
+            forecasts.append(Forecast(now, by, gone, told, sizes, cluster))
     return forecasts
 
 
