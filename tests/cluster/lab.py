@@ -46,6 +46,13 @@ class Lab:
         (self.root / "units.csv").write_text("unit\n" + "".join(f"{n}\n" for n in range(1, units + 1)))
         return self
 
+    def site(self) -> str:
+        """Return the table of this cluster as a site called like its scheduler, whose tasks run with this Python."""
+        return (
+            f'\n[site.{self.scheduler}]\nscheduler = "{self.scheduler}"\ncommands = "{self.count_commands()}"\n'
+            f'python = "{sys.executable}"\nvisibility = "200ms"\n'
+        )
+
     def count_commands(self) -> Path:
         """Put a counting command before each of the scheduler's own."""
         folder, log = self.root / "commands", self.root / "commands.log"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -21,13 +20,6 @@ RUNS = ((1804, 1, "DRS4"), (1805, 1, "PEDCALIB"), (1807, 3, "DATA"), (1808, 3, "
 EVENTS = {"DRS4": 100, "PEDCALIB": 100, "DATA": 50}
 DAMAGED = (1807, 2)
 AT_ONCE = 'batch_wait = "0s"\nresources = { memory = "400MB" }'
-SITE = """
-[site.slurm]
-scheduler = "slurm"
-commands = "{commands}"
-python = "{python}"
-visibility = "200ms"
-"""
 
 
 def raw(root: Path, run: int, subrun: int) -> Path:
@@ -42,7 +34,7 @@ def night(slurm: Slurm, tmp_path: Path) -> Lab:
     definition = root / "penstock.toml"
     text = re.sub(r'(?m)^each = "(sub)?run"$', rf"\g<0>\n{AT_ONCE}", definition.read_text())
     text = text.replace("[stage.r0_to_dl1]", "[stage.r0_to_dl1]\nbatch = 1")
-    definition.write_text(text + SITE.format(commands=lab.count_commands(), python=sys.executable))
+    definition.write_text(text + lab.site())
     return lab
 
 

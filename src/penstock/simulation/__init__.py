@@ -63,8 +63,7 @@ def simulate(
         cluster = None if all(campaign.site_of(stage).is_here for stage in campaign.stages) else shape
         many = count_to_do(record) * courses * len(batches) > MOST and not keep
         by: Way = way or ("model" if many else "engine")
-        forecasts, done = list[Forecast](), 0
-        play = player(by, campaign, record, shape, known, now)
+        forecasts, done, play = list[Forecast](), 0, player(by, campaign, record, shape, known, now)
         for sizes in batches:
             chosen, gone = with_batches(campaign, sizes), list[Course]()
             for number in range(courses):
