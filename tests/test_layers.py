@@ -46,8 +46,8 @@ LAYERS = (
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 WORKFLOWS_MAY_IMPORT = (
-    "penstock.errors", "penstock.extras", "penstock.units", "penstock.campaign", "penstock.config.places", "penstock.record",
-    "penstock.runner.task",
+    "penstock.errors", "penstock.extras", "penstock.units", "penstock.campaign", "penstock.config.editors",
+    "penstock.config.places", "penstock.record", "penstock.runner.task",
 )  # fmt: skip
 SHARED_BY_WORKFLOWS = ("penstock.workflows.reports", "penstock.workflows.setup", "penstock.workflows.stores")
 

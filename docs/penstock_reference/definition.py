@@ -113,8 +113,16 @@ PLACEHOLDERS = (
 INTRODUCTION = """# Definition keys
 
 `penstock.toml` in the campaign's folder. A key that is not here is an error that names the nearest right one. The Python
-API takes [the same keys](python.md). Editors that know JSON Schema can check a definition as you type:
-{download}`penstock.schema.json <../penstock.schema.json>`."""
+API takes [the same keys](python.md).
+
+Editors complete keys and mark mistakes as you type where they know JSON Schema, such as VS Code with *Even Better TOML*, or
+all that speak to `taplo`. `penstock init` writes the line that they look for at the top, and `penstock check` and whatever
+runs the campaign keep the schema that it names ({download}`download <../../src/penstock/config/schema.json>`) that of the
+installed penstock. A definition that has no such line gets one by hand:
+
+```toml
+#:schema ./.penstock/schema.json
+```"""
 
 TOP = """## The tables
 

@@ -1,6 +1,12 @@
+import json
+import tomllib
+import wave
+
+import jsonschema
 import pytest
 
 from penstock.cli.init import TEMPLATES
+from penstock.config.editors import FILE, LINE, published
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -45,3 +51,53 @@ def test_a_workflow_has_its_own_init(penstock):
 
 def test_help_names_the_workflows(penstock):
     assert "acoustics" in penstock("init", "--help").output
+
+
+# What is set up → the words after `penstock init`; `data` has a recording and a file of trajectories.
+KINDS = {
+    **{template: ("new", "--template", template) for template in TEMPLATES},
+    "acoustics": ("acoustics", "new", "--audio", "data/*.wav", "--close"),
+    "detector": ("detector", "new", "--data", "data", "--all", "--scheduler", "slurm", "--calib", "store", "--group",
+                 "CsPad::CalibV1", "--source", "CxiDs1.0:Cspad.0"),
+    "sweep": ("sweep", "new", "--program", "ising"),
+    "telescope": ("telescope", "new", "--data", "data", "--deadline", "18:00 next day", "--mail", "a@b.org", "--final",
+                  "final", "--web", "web"),
+    "tracking": ("tracking", "new", "--data", "data/*.csv", "--sigma", "0.03"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    with wave.open("data/20260117_000000.wav", "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(range(250)) * 640)
+    (tmp_path / "data/a.csv").write_text("trajectory,frame,x,y\n1,0,0.1,0.2\n1,1,0.2,0.3\n")
+
+
+@pytest.mark.usefixtures("data")
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_editor_finds_the_schema_of_each_definition_and_is_pleased(penstock, tmp_path, kind):
+    shown = penstock("init", *KINDS[kind])
+    assert shown.exit_code == 0, shown.output
+    text = (tmp_path / "new/penstock.toml").read_text()
+    directive, place = text.splitlines()[0].split()
+    assert (directive, place[:2]) == ("#:schema", "./"), "taplo reads it as relative to the definition"
+    schema = tmp_path / "new" / place
+    jsonschema.validate(tomllib.loads(text), json.loads(schema.read_text()))
+    with pytest.raises(jsonschema.ValidationError, match="levls"):
+        jsonschema.validate(tomllib.loads(text.replace("levels", "levls")), json.loads(schema.read_text()))
+    schema.write_text("{}")
+    assert penstock("check", "-C", "new").exit_code == 0
+    assert "StageTable" in schema.read_text(), "an upgrade renews it"
+
+
+def test_a_run_renews_the_schema_that_an_older_penstock_left(penstock, winter):
+    whole = '[units]\ncomplete = { campaign = "quiet 1h" }'
+    definition = winter / "penstock.toml"
+    definition.write_text(LINE + definition.read_text().replace("[units]", whole))
+    for command in ("tick", "run"):
+        (winter / FILE).unlink(missing_ok=True)
+        penstock(command, "-C", winter)
+        assert (winter / FILE).read_bytes() == published()

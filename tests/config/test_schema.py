@@ -2,18 +2,16 @@
 
 import json
 import tomllib
-from pathlib import Path
 
 import jsonschema
 import pytest
 
 from penstock.config import schema
-
-PUBLISHED = Path(__file__).parents[2] / "docs" / "penstock.schema.json"
+from penstock.config.editors import published
 
 
 def test_the_published_schema_is_up_to_date():
-    assert json.loads(PUBLISHED.read_text()) == schema(), "run tools/schema.py"
+    assert json.loads(published()) == schema(), "run tools/schema.py"
 
 
 def test_every_key_has_a_description():

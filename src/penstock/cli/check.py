@@ -33,10 +33,12 @@ def check(root: Path, overrides: tuple[str, ...], notify: bool, as_json: bool) -
     line, and the exit code is 2. With --notify it is 1 if a message could not be sent.
     """
     from penstock.conductor.completeness import why_endless
+    from penstock.config.editors import renew_schema
     from penstock.site import Sites
 
     campaign = load_campaign(root, overrides)
     Sites(campaign).check()
+    renew_schema(campaign.file)
     tried = try_channels(campaign) if notify else {}
     if as_json:
         from penstock.config import to_json

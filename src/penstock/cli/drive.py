@@ -14,6 +14,7 @@ import click
 
 from penstock.cli.live import Observe
 from penstock.cli.manners import PROGRESS, Manner
+from penstock.config.editors import renew_schema
 from penstock.display import visible
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def drive(
         manner.observing(conductor.ledger) as observe,
     ):
         tell_note(conductor)
+        renew_schema(campaign.file)
         ending = work(conductor, observe)
     manner.tell(ending)
     sys.exit({"run": 1 if conductor.stopping else ending.code, "up": 0}.get(command, ending.code))
@@ -70,6 +72,7 @@ def turn(campaign: Campaign) -> None:
 
     with Conductor(campaign, command="tick") as conductor:
         tell_note(conductor)
+        renew_schema(campaign.file)
         done = conductor.tick()
         for line in (str(done), *absences(conductor.ledger.db, conductor.clock.now())):
             click.echo(visible(line))

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from penstock.cli.workflows import load_workflow, workflows
+from penstock.config.editors import begin_definition
 from penstock.display import visible
 from penstock.errors import DefinitionError
 
@@ -78,6 +79,7 @@ def plain(folder: Path, template: str) -> None:
     campaign = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._") or "campaign"
     for name, source in TEMPLATES[template].items():
         text = files("penstock.cli").joinpath("templates", source).read_text("utf-8")
-        (folder / name).write_text(text.replace("@NAME@", campaign), "utf-8")
+        first = begin_definition(folder) if name == "penstock.toml" else ""
+        (folder / name).write_text(first + text.replace("@NAME@", campaign), "utf-8")
     where = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     click.echo(visible(f"wrote {folder / 'penstock.toml'}: edit it, then: {where}penstock check"))

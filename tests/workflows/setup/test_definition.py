@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock.config.editors import LINE
 from penstock.errors import DefinitionError
 from penstock.workflows.setup.definition import (
     campaign_name,
@@ -48,7 +49,7 @@ def test_what_toml_has_no_word_for_is_refused():
 def test_a_campaign_that_is_there_is_not_overwritten(tmp_path):
     definition = definition_in(tmp_path / "new")
     write_definition(definition, [table("campaign", {"name": "a"}), table("units", {"files": "{file}"})])
-    assert definition.read_text() == '[campaign]\nname = "a"\n\n[units]\nfiles = "{file}"\n'
+    assert definition.read_text() == LINE + '[campaign]\nname = "a"\n\n[units]\nfiles = "{file}"\n'
     with pytest.raises(DefinitionError, match="already exists"):
         definition_in(tmp_path / "new")
 

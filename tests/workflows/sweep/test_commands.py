@@ -143,7 +143,7 @@ def test_what_was_never_submitted_is_not_received_and_nothing_begins(bench) -> N
     lines(folder, "extend")
     told = penstock(folder, "sweep", "receive")
     assert (told.returncode, "never submitted" in told.stderr) == (2, True)
-    assert not (folder / ".penstock").exists()
+    assert not (folder / ".penstock/ledger.sqlite").exists()
 
 
 def test_an_executable_that_is_not_there_is_told_before_anything_runs(bench) -> None:
@@ -152,7 +152,7 @@ def test_an_executable_that_is_not_there_is_told_before_anything_runs(bench) -> 
     told = penstock(folder, "sweep", "submit", "--wait")
     assert told.returncode == 2
     assert "model is neither in" in told.stderr
-    assert not (folder / ".penstock").exists()
+    assert not (folder / ".penstock/ledger.sqlite").exists()
 
 
 def test_nothing_that_a_program_wrote_controls_the_terminal(bench) -> None:

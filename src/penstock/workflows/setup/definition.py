@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
+from penstock.config.editors import begin_definition
 from penstock.errors import DefinitionError
 
 FILE = "penstock.toml"
@@ -25,10 +26,15 @@ def definition_in(folder: Path) -> Path:
 
 
 def write_definition(definition: Path, tables: Iterable[str]) -> Path:
+    """Write the tables of a `penstock.toml`; editors are told where its schema is."""
+    return write_tables(definition, tables, first=begin_definition(definition.parent))
+
+
+def write_tables(file: Path, tables: Iterable[str], *, first: str = "") -> Path:
     """Write tables, with an empty line between them; make the folder if there is none."""
-    definition.parent.mkdir(parents=True, exist_ok=True)
-    definition.write_text("\n".join(tables), encoding="utf-8")
-    return definition
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(first + "\n".join(tables), encoding="utf-8")
+    return file
 
 
 def campaign_name(folder: Path, otherwise: str = "campaign") -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from penstock.errors import DefinitionError
-from penstock.workflows.setup.definition import table, write_definition
+from penstock.workflows.setup.definition import table, write_tables
 
 COLUMNS = ("Line Number", "Value", "Is Var?", "Table-Relevant?", "Name", "Type", "Names", "Allowed Values")
 DASHES = "-" * 50
@@ -71,7 +71,7 @@ def write_program(folder: Path, name: str, imported: Imported, *, input_name: st
             raise DefinitionError(f"{path} already exists; choose another name")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / input_name).write_text(imported.input, encoding="utf-8")
-    return write_definition(file, imported.tables)
+    return write_tables(file, imported.tables)
 
 
 def _read(file: Path) -> list[dict[str, str]]:

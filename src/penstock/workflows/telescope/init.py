@@ -7,7 +7,13 @@ from datetime import date
 from pathlib import Path
 
 from penstock.errors import DefinitionError
-from penstock.workflows.setup.definition import campaign_name, definition_in, table, write_definition
+from penstock.workflows.setup.definition import (
+    campaign_name,
+    definition_in,
+    table,
+    write_definition,
+    write_tables,
+)
 from penstock.workflows.telescope.definition import Shape, render_definition
 from penstock.workflows.telescope.nights import LIST
 from penstock.workflows.telescope.settings import FILE
@@ -43,7 +49,7 @@ def write_campaign(
         raise DefinitionError(f"{folder / FILE} already exists; choose another folder, or remove it")
     write_definition(definition, render_definition(campaign_name(folder, "nights"), shape))
     chosen = {"cleaning": cleaning, "model": model}
-    write_definition(folder / FILE, render_settings(shape, data, since, chosen))
+    write_tables(folder / FILE, render_settings(shape, data, since, chosen))
     place = folder / cleaning[1]
     if shape.profile == "toy" and cleaning[1] and not place.exists():
         place.write_text(TAILCUTS, encoding="utf-8")
