@@ -1,4 +1,4 @@
-"""`python -m bench.serving [UNITS]`: a record of three tasks a unit is followed by fifty browsers while it is written.
+"""`python -m bench.serving [UNITS]`: a record of three tasks a file is followed by fifty browsers while it is written.
 
 Measured are the server's CPU time while something changes every second and while nothing does, how long a change takes to
 be on every page, each page, and the most memory that it had.
@@ -18,21 +18,31 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from bench.campaigns import CHAIN, PENSTOCK, make
+from bench.campaigns import PENSTOCK
 from bench.measure import run
 from bench.scale import DISCOVER
 from bench.table import Row, render
 from penstock.ledger import Ledger
 from penstock.serve.pages import PAGES
 
-UNITS, CLIENTS, SECONDS = 1_000_000, 50, 30
+UNITS, A_NIGHT, CLIENTS, SECONDS = 1_000_000, 100, 50, 30
 FOLLOWED = ("", "", "", "problems", "jobs")  # the pages of each five browsers
+ASKED = {"unit": "unit?unit=47/4711", "groups of files": "groups?level=n"}
 TICKS = os.sysconf("SC_CLK_TCK")
+DEFINITION = """
+campaign = { name = "serving", levels = ["night", "n"] }
+units    = { table = "units.csv", types = { night = "int", n = "int" } }
+stage.a  = { each = "n", command = ["touch", "{product}"], products = "out/{n}.a" }
+stage.b  = { each = "n", after = ["a"], command = ["cp", "{inputs.a}", "{product}"], products = "out/{n}.b" }
+stage.c  = { each = "n", after = ["b"], command = ["cp", "{inputs.b}", "{product}"], products = "out/{n}.c" }
+stage.d  = { each = "night", after = ["c"], shell = true, command = "xargs cat < {inputs_file.c} > {product}", products = "out/{night}.d" }
+"""
 GROWN = """
-UPDATE task SET state = 'done' WHERE stage IN (1, 2);
+UPDATE task SET state = 'done' WHERE stage IN (1, 2) OR stage = 3 AND unit % 7 <> 0;
 UPDATE task SET state = 'failed', why = 'exit code 3: no table for run 7', failed = 1 WHERE stage = 3 AND unit % 100 = 0;
 DELETE FROM tally;
 INSERT INTO tally SELECT stage, 1, state, count(*) FROM task GROUP BY stage, state;
+INSERT INTO tally SELECT 3, g1, state, count(*) FROM task JOIN unit ON unit.id = unit WHERE stage = 3 GROUP BY g1, state;
 INSERT INTO attempt (stage, unit, outcome, began, ended, wall_s, cpu_s, rss, host)
     SELECT stage, unit, iif(state = 'done', 'ok', 'error'), 1e9 + unit, 1e9 + unit + 60, 60, 50, 1e8, 'n1'
     FROM task WHERE state IN ('done', 'failed');
@@ -76,6 +86,15 @@ class Server(NamedTuple):
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1000
 
 
+def make(folder: Path, units: int) -> Path:
+    """Make a campaign of nights with a hundred files each."""
+    folder.mkdir()
+    (folder / "penstock.toml").write_text(DEFINITION)
+    rows = "".join(f"{n // A_NIGHT},{n}\n" for n in range(units))
+    (folder / "units.csv").write_text(f"night,n\n{rows}")
+    return folder
+
+
 async def follow(server: Server, page: str, seen: dict[str, float]) -> None:
     """Look at a page, and note when each change was first on it."""
     reader, _ = await server.ask(f"/c/serving/events/{page}")
@@ -86,7 +105,7 @@ async def follow(server: Server, page: str, seen: dict[str, float]) -> None:
 
 async def measure(server: Server, root: Path) -> Sequence[Row]:
     """Follow the record with all browsers, and return the rows of the table."""
-    pages = [await timed(server, name) for name in PAGES]
+    pages = [await timed(server, ASKED.get(name, name)) for name in [*PAGES, "groups of files"]]
     seen: list[dict[str, float]] = [{} for _ in range(CLIENTS)]
     looking = [
         asyncio.create_task(follow(server, FOLLOWED[n % len(FOLLOWED)], marks))
@@ -128,10 +147,9 @@ def first_sight(written: dict[str, float], seen: dict[str, float], mark: str) ->
 
 async def timed(server: Server, name: str) -> Row:
     """Measure one page, each time drawn anew."""
-    question = "?unit=4711" if name == "unit" else ""
     times = list[float]()
     for _ in range(5):
-        times.append(await server.page_ms(f"/c/serving/{name}{question}"))
+        times.append(await server.page_ms(f"/c/serving/{name}"))
         await asyncio.sleep(1.1)  # after which it is drawn again
     return (
         f"page `{name or 'overview'}`, median (most)",
@@ -144,7 +162,7 @@ def main() -> None:
     """Measure, and print the table."""
     units = int(sys.argv[1]) if len(sys.argv) > 1 else UNITS
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name:
-        folder = make(Path(name) / "serving", CHAIN, units)
+        folder = make(Path(name) / "serving", units)
         run([sys.executable, "-c", DISCOVER], cwd=folder)
         with Ledger.open(folder) as ledger:
             ledger.db.executescript(f"BEGIN; {GROWN} COMMIT;")
@@ -156,7 +174,7 @@ def main() -> None:
                 rows = asyncio.run(measure(server, folder))
             finally:
                 process.terminate()
-    print(f"{units:,} units × 3 stages, {CLIENTS} browsers:\n")
+    print(f"{units:,} units × 3 stages, {-(-units // A_NIGHT):,} nights, {CLIENTS} browsers:\n")
     print("\n".join(render([("", "", "target"), *rows])))
 
 

@@ -8,7 +8,8 @@ import pytest
 from tests.serve.conftest import EVIL
 
 from penstock.errors import DefinitionError
-from penstock.serve.groups import read_grid, worst_of
+from penstock.serve import groups
+from penstock.serve.groups import read_grid
 from penstock.serve.pages import PAGES, LiveLinks, Shell, render_page
 from penstock.serve.unit import Found, UnitView, read_unit
 from penstock.serve.views import closings, head_of, jobs, listing, pictures, usage
@@ -124,10 +125,35 @@ def test_the_grid_counts_every_group_as_the_tasks_are(shown):
     assert failed.maps[0].paths[0][:2] == ("waiting", 3)
 
 
-def test_the_state_to_be_seen_first_is_the_one_that_needs_a_person():
-    assert worst_of({"done": 9, "failed": 1}) == "failed"
-    assert worst_of({"done": 9, "running": 1}) == "running"
-    assert worst_of({}) == ""
+def test_of_each_group_the_state_is_drawn_that_needs_a_person_first(shown, monkeypatch):
+    monkeypatch.setattr(groups, "MAPPED", 1)
+    with shown.open() as ledger:
+        grid = read_grid(ledger, head_of(shown, ledger), {})
+    drawn = {one.stage: [(state, n) for state, n, _ in one.paths] for one in grid.maps}
+    assert drawn["calibrate"] == [("failed", 3)]  # beside one task in each other state
+    assert drawn["fit"] == [("waiting", 3)]  # beside one that is done
+
+
+def test_groups_without_tasks_are_gaps_in_the_map():
+    done, failed = (str(groups.TROUBLE.index(state)) for state in ("done", "failed"))
+    drawn = groups.map_of("fit", f"{done}{done} {failed} {done}", 4)
+    assert drawn.paths == [
+        ("done", 3, "M0 0h1.9v.85h-1.9zM1 1h0.9v.85h-0.9z"),
+        ("failed", 1, "M3 0h0.9v.85h-0.9z"),
+    ]
+
+
+@pytest.mark.parametrize("few", [groups.FEW, 0])
+def test_groups_are_found_by_the_states_of_their_tasks_however_these_are_counted(shown, monkeypatch, few):
+    monkeypatch.setattr(groups, "FEW", few)
+    with shown.open() as ledger:
+        head = head_of(shown, ledger)
+        for state in STATES:
+            for level in ("night", "run"):
+                grid = read_grid(ledger, head, {"level": level, "only": state})
+                assert all(any(counts.get(state) for counts in row.counts) for row in grid.rows)
+                every = read_grid(ledger, head, {"level": level}).rows
+                assert len(grid.rows) == sum(any(c.get(state) for c in row.counts) for row in every)
 
 
 def test_a_unit_tells_why_what_was_tried_and_its_output(shown):

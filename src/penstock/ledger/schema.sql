@@ -65,7 +65,7 @@ CREATE INDEX task_ready ON task (stage, behind, alone, share, rank, unit) WHERE 
 CREATE INDEX task_due ON task (due) WHERE due IS NOT NULL;
 CREATE INDEX task_batch ON task (batch) WHERE batch IS NOT NULL;
 CREATE INDEX task_redo ON task (stage, behind, rank, unit) WHERE redo <> 0;
-CREATE INDEX task_failed ON task (stage, unit) WHERE state = 'failed'; -- status shows the first ones
+CREATE INDEX task_failed ON task (stage, unit, state, why) WHERE state = 'failed'; -- status groups them, from here alone
 CREATE INDEX task_marked ON task (stage) WHERE marked IS NOT NULL;
 CREATE INDEX task_trouble ON task (failed) WHERE failed IS NOT NULL;
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from penstock.display import Labels
 from penstock.errors import DefinitionError
@@ -19,6 +19,8 @@ PAGE = 250  # groups that are listed at once
 MOST = 10_000  # groups that are drawn
 FEW = 200_000  # tasks of a stage that are counted where the record keeps no count
 LINE, MAPPED = 120, 25  # groups in a line of the map, and from how many on there is one
+ALIKE = re.compile(r"(\S)\1*")
+LISTED = f"listed AS (SELECT id, key FROM unit WHERE level = :level ORDER BY key DESC LIMIT {MOST})"
 TROUBLE = ("failed", "blocked", "running", "queued", "ready", "waiting", "vetoed", "gone", "done")
 
 Counts = Mapping[str, int]
@@ -30,11 +32,6 @@ class Row:
 
     name: str
     counts: Sequence[Counts]
-
-    @property
-    def worst(self) -> Sequence[str]:
-        """For each stage, the state that a person should see first; empty without tasks."""
-        return [worst_of(counts) for counts in self.counts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +65,6 @@ class Grid:
     """Of a map, in squares."""
 
 
-def worst_of(counts: Counts) -> str:
-    """Return the state to be seen first of some tasks."""
-    if len(counts) == 1:
-        return next(iter(counts))
-    return next((state for state in TROUBLE if counts.get(state)), "")
-
-
 def read_grid(ledger: Ledger, head: Head, asked: Asked) -> Grid:
     """Read the groups of a `level` after `skip`, or only those with tasks `only` in some state."""
     db, labels = ledger.db, Labels.read(ledger.db)
@@ -85,20 +75,17 @@ def read_grid(ledger: Ledger, head: Head, asked: Asked) -> Grid:
         raise DefinitionError(f"there is no state {only!r}: choose one of {', '.join(STATES)}")
     number, skipped = labels.levels.index(level) + 1, number_in(asked, "skip")
     stages, uncounted = stages_at(db, number)
-    units = db.execute(
-        "SELECT id, key FROM unit WHERE level = ? ORDER BY key DESC LIMIT ?", (number, MOST)
-    ).fetchall()
-    among = json.dumps(sorted(unit["id"] for unit in units))
-    counts = [counts_of(db, stage, number, among) for stage in stages]
-    kept = [u for u in units if not only or any(c.get(u["id"], {}).get(only) for c in counts)]
-    shown = kept[skipped : skipped + PAGE]
-    rows = [Row(labels.label(u["key"]), [c.get(u["id"], {}) for c in counts]) for u in shown]
-    across = min(LINE, max(len(units), 1))
-    ordered = [unit["id"] for unit in reversed(units)]
-    maps = [map_of(stage["name"], ordered, c, across) for stage, c in zip(stages, counts, strict=True)]
+    sources = [counts_of(db, stage, number) for stage in stages]
+    total = db.execute(f"WITH {LISTED} SELECT count(*) FROM listed", {"level": number}).fetchone()[0]
+    units = units_with(db, number, sources, only, skipped)
+    counts = [read_counts(db, source, [unit["id"] for unit in units[:PAGE]]) for source in sources]
+    across = min(LINE, max(total, 1))
+    firsts = [read_first(db, source, number) for source in sources] if total >= MAPPED else []
     return Grid(
-        level, labels.levels, [stage["name"] for stage in stages], uncounted, len(units), len(units) == MOST, rows, skipped,
-        len(kept) > skipped + PAGE, only, maps if len(units) >= MAPPED else (), (across, -(-len(units) // across)),
+        level, labels.levels, [stage["name"] for stage in stages], uncounted, total, total == MOST,
+        [Row(labels.label(unit["key"]), [c.get(unit["id"], {}) for c in counts]) for unit in units[:PAGE]], skipped,
+        len(units) > PAGE, only, [map_of(stage["name"], first, across) for stage, first in zip(stages, firsts, strict=False)],
+        (across, -(-total // across)),
     )  # fmt: skip
 
 
@@ -123,34 +110,56 @@ def is_counted(db: sqlite3.Connection, stage: int, level: int) -> bool:
     return db.execute(sql, (stage, level)).fetchone() is not None
 
 
-def counts_of(db: sqlite3.Connection, stage: sqlite3.Row, level: int, units: str) -> Mapping[int, Counts]:
-    """Return how many tasks of a stage are in which state, for each of some groups (a list of ids, JSON)."""
-    among = "FROM json_each(?2) j CROSS JOIN"
+def counts_of(db: sqlite3.Connection, stage: sqlite3.Row, level: int) -> str:
+    """Return the SQL of how many tasks (n) of a stage each group of a level (unit) has in which state."""
+    number = int(stage["id"])
     if stage["level"] == level:
-        sql = f"SELECT unit, state, 1 {among} task WHERE stage = ?1 AND unit = j.value"
-    elif is_counted(db, stage["id"], level):
-        sql = f"SELECT unit, state, n {among} tally WHERE stage = ?1 AND unit = j.value AND state <> 'stale' AND n > 0"
-    else:
-        sql = (
-            f"SELECT u.g{level}, t.state, count(*) FROM task t JOIN unit u ON u.id = t.unit WHERE t.stage = ?1"
-            " AND ?2 IS NOT NULL GROUP BY 1, 2"
-        )
+        return f"SELECT unit, state, 1 AS n FROM task WHERE stage = {number}"
+    if is_counted(db, number, level):
+        return f"SELECT unit, state, n FROM tally WHERE stage = {number} AND state <> 'stale' AND n > 0"
+    return (
+        f"SELECT u.g{level} AS unit, t.state AS state, count(*) AS n FROM task t JOIN unit u ON u.id = t.unit"
+        f" WHERE t.stage = {number} GROUP BY 1, 2"
+    )
+
+
+def units_with(
+    db: sqlite3.Connection, level: int, sources: Sequence[str], only: str, skipped: int
+) -> Sequence[sqlite3.Row]:
+    """Return the groups of a page and one more: all, or those with tasks in the state `only`."""
+    among = [f"id IN (SELECT unit FROM ({source}) WHERE state = :only)" for source in sources]
+    sql = (
+        f"WITH {LISTED} SELECT id, key FROM listed WHERE :only = '' OR {' OR '.join(among) or 'false'}"
+        f" ORDER BY key DESC LIMIT {PAGE + 1} OFFSET :skipped"
+    )
+    return db.execute(sql, {"level": level, "only": only, "skipped": skipped}).fetchall()
+
+
+def read_counts(db: sqlite3.Connection, source: str, units: Sequence[int]) -> Mapping[int, Counts]:
+    """Return for some groups how many tasks of a stage they have in which state."""
     found = dict[int, dict[str, int]]()
-    for unit, state, n in db.execute(sql, (stage["id"], units)):
+    sql = f"SELECT unit, state, n FROM json_each(?) j CROSS JOIN ({source}) c ON c.unit = j.value"
+    for unit, state, n in db.execute(sql, (json.dumps(units),)):
         found.setdefault(unit, {})[state] = n
     return found
 
 
-def map_of(stage: str, units: Sequence[int], counts: Mapping[int, Counts], across: int) -> Map:
+def read_first(db: sqlite3.Connection, source: str, level: int) -> str:
+    """Return for each group, in the order of their names, which of `TROUBLE` its tasks are in first: its place, or a space."""
+    places = " ".join(f"WHEN '{state}' THEN '{place}'" for place, state in enumerate(TROUBLE))
+    sql = (
+        f"WITH counted AS ({source}), {LISTED} SELECT group_concat(coalesce((SELECT min(CASE state {places} END)"
+        " FROM counted WHERE counted.unit = listed.id), ' '), '') FROM listed"
+    )
+    return (db.execute(sql, {"level": level}).fetchone()[0] or "")[::-1]
+
+
+def map_of(stage: str, first: str, across: int) -> Map:
     """Draw a square for each group, by the state to be seen first of its tasks; neighbours that are alike in one stroke."""
-    paths, totals = defaultdict[str, list[str]](list), Counter[str]()
-    states = [worst_of(counts[unit]) if unit in counts else "" for unit in units]
-    for y in range(0, len(states), across):
-        x = 0
-        for state, alike in groupby(states[y : y + across]):
-            n = len(list(alike))
-            totals[state] += n
-            if state:
-                paths[state].append(f"M{x} {y // across}h{n - 0.1}v.85h-{n - 0.1}z")
-            x += n
-    return Map(stage, [(state, totals[state], "".join(paths[state])) for state in STATES if state in paths])
+    paths = defaultdict[str, list[str]](list)
+    for y, start in enumerate(range(0, len(first), across)):
+        for alike in ALIKE.finditer(first[start : start + across]):
+            width = alike.end() - alike.start() - 0.1
+            paths[alike[1]].append(f"M{alike.start()} {y}h{width}v.85h-{width}z")
+    places = sorted((STATES.index(TROUBLE[int(place)]), place) for place in paths)
+    return Map(stage, [(STATES[n], first.count(place), "".join(paths[place])) for n, place in places])

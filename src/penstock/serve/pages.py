@@ -180,6 +180,12 @@ def environment() -> Any:
     return found
 
 
+def compile_templates() -> None:
+    """Compile all templates, which takes longer than a page may."""
+    for path in TEMPLATES.iterdir():
+        environment().get_template(path.name)
+
+
 def inert(value: Any) -> Any:
     """Make control characters and bidirectional marks of every text visible; nothing is written for None."""
     if value is None:

@@ -55,26 +55,28 @@ def read_failure_groups(
     db: sqlite3.Connection, labels: Labels, *, since: float | None = None
 ) -> list[FailureGroup]:
     """Return the failed tasks of the stages that are defined, the most alike first; or those that failed `since` then."""
-    found, counts, known = dict[Like, FailureGroup](), Counter[Like](), dict[Like, Like]()
-    for stage, name, unit, why in _failed(db, "" if since is None else f" AND task.failed > {since!r}"):
-        like = known.get((name, why))
-        if like is None:
-            label = labels.label(db.execute("SELECT key FROM unit WHERE id = ?", (unit,)).fetchone()[0])
-            like = known[name, why] = name, shape_of(why, label)
-            if like not in found:
-                found[like] = FailureGroup(name, 1, label, why, was_tried(db, stage, unit))
-        counts[like] += 1
+    found, counts = dict[Like, FailureGroup](), Counter[Like]()
+    for stage, name, unit, why, count in _failed(
+        db, "" if since is None else f" AND task.failed > {since!r}"
+    ):
+        label = labels.label(db.execute("SELECT key FROM unit WHERE id = ?", (unit,)).fetchone()[0])
+        like = name, shape_of(why, label)
+        if like not in found:
+            found[like] = FailureGroup(name, 1, label, why, was_tried(db, stage, unit))
+        counts[like] += count
     return sorted(
         (replace(one, count=counts[like]) for like, one in found.items()), key=lambda one: -one.count
     )
 
 
-def _failed(db: sqlite3.Connection, condition: str) -> Iterator[tuple[int, str, int, str]]:
+def _failed(db: sqlite3.Connection, condition: str) -> Iterator[tuple[int, str, int, str, int]]:
+    """Yield stage, its name, the first unit, the reason, and how many failed for just that; all of it is in `task_failed`."""
     yield from db.execute(
-        "SELECT stage.id, stage.name, task.unit, coalesce(task.why, (SELECT attempt.why FROM attempt"
-        " WHERE stage = task.stage AND unit = task.unit AND NOT late ORDER BY attempt.id DESC LIMIT 1), 'failed')"
+        "SELECT id, name, min(unit), reason, count(*) FROM (SELECT stage.id, stage.name, task.unit, coalesce(task.why,"
+        " (SELECT attempt.why FROM attempt WHERE stage = task.stage AND unit = task.unit AND NOT late"
+        " ORDER BY attempt.id DESC LIMIT 1), 'failed') AS reason"
         " FROM stage JOIN task ON task.stage = stage.id AND task.state = 'failed'"
-        f" WHERE NOT stage.removed{condition} LIMIT ?",
+        f" WHERE NOT stage.removed{condition} LIMIT ?) GROUP BY id, reason ORDER BY id, min(unit)",
         (LOOKED_AT,),
     )
 
