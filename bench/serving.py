@@ -35,7 +35,7 @@ units    = { table = "units.csv", types = { night = "int", n = "int" } }
 stage.a  = { each = "n", command = ["touch", "{product}"], products = "out/{n}.a" }
 stage.b  = { each = "n", after = ["a"], command = ["cp", "{inputs.a}", "{product}"], products = "out/{n}.b" }
 stage.c  = { each = "n", after = ["b"], command = ["cp", "{inputs.b}", "{product}"], products = "out/{n}.c" }
-stage.d  = { each = "night", after = ["c"], shell = true, command = "xargs cat < {inputs_file.c} > {product}", products = "out/{night}.d" }
+stage.d  = { each = "night", after = ["c"], command = ["tee", "{product}"], products = "out/{night}.d" }
 """
 GROWN = """
 UPDATE task SET state = 'done' WHERE stage IN (1, 2) OR stage = 3 AND unit % 7 <> 0;

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.until import until
+
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 MISSING = "no chromium on the PATH"
 
@@ -75,9 +77,17 @@ class Browser:
             "result"
         ].get("value")
 
-    def press(self, key: str, code: int) -> None:
-        for kind in ("keyDown", "keyUp"):
-            self.do("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+    def wait_for(self, script: str) -> None:
+        """Wait until something is true on the page."""
+        until(lambda: self.value(script), script, 60)
+
+    def press(self, key: str, code: int, text: str = "") -> None:
+        pressed = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        self.do("Input.dispatchKeyEvent", type="keyDown", **pressed, **({"text": text} if text else {}))
+        self.do("Input.dispatchKeyEvent", type="keyUp", **pressed)
+
+    def write(self, text: str) -> None:
+        self.do("Input.insertText", text=text)
 
     def picture(self) -> bytes:
         return base64.b64decode(self.do("Page.captureScreenshot")["data"])

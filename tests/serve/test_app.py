@@ -11,7 +11,7 @@ from penstock.cli import cli
 from penstock.ledger import Ledger
 from penstock.serve.app import Site, make_app
 from penstock.serve.campaigns import Shown
-from penstock.serve.pages import PAGES
+from penstock.serve.pages import PAGES, LiveLinks
 from penstock.serve.security import Keys
 
 HOST = "127.0.0.1:8000"
@@ -60,10 +60,37 @@ def test_the_token_in_the_address_becomes_a_cookie_and_leaves_the_address(strang
     assert stranger.get("/c/winter/units?state=failed").status_code == 200
 
 
+@pytest.mark.parametrize("before", ["", "/penstock"])
+def test_behind_a_proxy_addresses_begin_where_people_see_us(shown, record, before):
+    """Whether the proxy leaves the beginning out or not."""
+    site = Site({"winter": shown}, KEYS, ["veto"], LiveLinks("/penstock"))
+    app = make_app(site, ["lab.example.org"], scheme="https")
+    client = TestClient(app, base_url="https://lab.example.org", follow_redirects=False)
+    answer = client.get(f"{before}/c/winter/units?state=failed&token={KEYS.token}")
+    assert answer.headers["location"] == "/penstock/c/winter/units?state=failed"
+    assert "Path=/penstock/;" in answer.headers["set-cookie"]
+    assert "; Secure" in answer.headers["set-cookie"]
+    client.cookies.set(KEYS.cookie, KEYS.session)
+    for place in ("/", "/c/winter"):
+        assert client.get(before + place).headers["location"] == "/penstock/c/winter/"
+    for name in [*PAGES, "../../api"]:
+        text = client.get(f"{before}/c/winter/{name}?unit={UNIT}").text
+        ours = re.findall(r' (?:href|src|action|data-events)="(/[^"]*)"', text)
+        assert len(ours) > 5
+        assert [place for place in ours if not place.startswith("/penstock/")] == []
+    assert client.get(f"{before}/openapi.json").json()["servers"] == [{"url": "/penstock"}]
+    form = {"csrf": KEYS.csrf, "unit": UNIT, "stage": "fit", "by": "Ada", "why": "clouds"}
+    answer = client.post(
+        f"{before}/c/winter/ask/veto", data=form, headers={"origin": "https://lab.example.org"}
+    )
+    assert answer.headers["location"].startswith("/penstock/c/winter/unit?")
+    assert client.get("/penstockings/c/winter/").status_code == 404
+
+
 def test_a_place_to_lead_to_is_always_ours(shown):
     door = make_app(Site({"winter": shown}, KEYS), [HOST])
     scope = {
-        "method": "GET", "headers": [(b"host", HOST.encode())], "raw_path": b"//evil.example/",
+        "method": "GET", "headers": [(b"host", HOST.encode())], "path": "//evil.example/",
         "query_string": f"token={KEYS.token}".encode(),
     }  # fmt: skip
     _, headers, _ = door.turned_away(scope)

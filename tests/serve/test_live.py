@@ -23,6 +23,7 @@ from tests.serve.conftest import Record
 from penstock.errors import DefinitionError
 from penstock.host import this_process
 from penstock.serve.running import Listening, listen
+from penstock.serve.tokens import token_of
 
 PATIENCE_S = 30.0
 
@@ -124,8 +125,16 @@ def test_others_reach_it_by_tls_or_a_stated_proxy_only() -> None:
         Listening("0.0.0.0")
     with pytest.raises(DefinitionError, match="belong together"):
         Listening(tls_cert=Path("cert.pem"))
-    with pytest.raises(DefinitionError, match="no address of a proxy"):
-        Listening("0.0.0.0", proxy="lab.example.org")
+    for wrong in (
+        "lab.example.org",
+        "https://lab.example.org/a?b",
+        "https://me@lab",
+        "https://lab.example.org//a",
+    ):
+        with pytest.raises(DefinitionError, match="no address of a proxy"):
+            Listening("0.0.0.0", proxy=wrong)
+    below = Listening(proxy="https://lab.example.org/status/penstock/")
+    assert (below.root, below.names(8765)) == ("/status/penstock", ["lab.example.org"])
     lab = Listening("0.0.0.0", proxy="https://lab.example.org")
     assert (lab.scheme, lab.names(8765), lab.address(1)) == (
         "https",
@@ -138,6 +147,40 @@ def test_others_reach_it_by_tls_or_a_stated_proxy_only() -> None:
     every = Listening("0.0.0.0", tls_cert=Path("c"), tls_key=Path("k"))
     assert every.address(8443) == f"https://{socket.gethostname().lower()}:8443"
     assert Listening().address(81) == "http://127.0.0.1:81"
+
+
+def test_a_token_in_a_file_stays_and_is_told_to_nobody(record: Record, tmp_path: Path) -> None:
+    file, log = tmp_path / "token", tmp_path / "log"
+    told = list[str]()
+    for _ in range(2):
+        with serving(str(record.root), "--token-file", str(file), log=log) as server:
+            told.append(server.token)
+            token = file.read_text().strip()
+            assert server._replace(token=token).get("/c/winter/").getresponse().status == 200
+            assert file.stat().st_mode & 0o777 == 0o600
+    assert told == ["", ""]
+    assert file.read_text().strip() == token
+    assert [path.name for path in tmp_path.iterdir() if "token" in path.name] == ["token"]
+    assert token not in log.read_text()
+
+
+def test_a_token_that_others_may_know_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    token = token_of(file)
+    file.chmod(0o640)
+    with pytest.raises(DefinitionError, match="is open to others: `chmod 600` it"):
+        token_of(file)
+    file.chmod(0o600)
+    assert token_of(file) == token
+    file.write_text("short")
+    with pytest.raises(DefinitionError, match="has no token"):
+        token_of(file)
+    with pytest.raises(DefinitionError, match=r"cannot be written \(Not a directory\)"):
+        token_of(file / "token")
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(DefinitionError, match="cannot be read"):
+        token_of(tmp_path / "link")
+    assert token_of(None) != token_of(None)
 
 
 def test_a_port_that_is_taken_is_told() -> None:

@@ -51,7 +51,13 @@ Examples:
 @click.option(
     "--behind-proxy",
     metavar="ORIGIN",
-    help="What people see of a proxy before it, such as https://lab.example.org.",
+    help="Where people see it behind a proxy, such as https://lab.example.org/penstock.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep the token in FILE, made if it is not there: it stays when the server starts again.",
 )
 @click.option(
     "--allow", default="", metavar="ACTION,...", help="Let people ask for these: retry, veto, cancel, close."
@@ -69,6 +75,7 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     behind_proxy: str | None,
+    token_file: Path | None,
     allow: str,
     campaign: str | None,
 ) -> None:
@@ -96,7 +103,7 @@ def serve(
     with suppress(KeyboardInterrupt):
         run(
             shown,
-            Listening(bind, port, tls_cert, tls_key, behind_proxy),
+            Listening(bind, port, tls_cert, tls_key, behind_proxy, token_file),
             allowed,
             tell=lambda url: click.echo(f"open {url}"),
         )

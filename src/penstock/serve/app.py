@@ -50,20 +50,21 @@ class Site:
     campaigns: Mapping[str, Shown]
     keys: Keys
     allowed: Collection[str] = ()
+    links: LiveLinks = field(default_factory=LiveLinks)
     drawn: Mapping[Key, tuple[float, int, str]] = field(default_factory=dict[Key, tuple[float, int, str]])
 
     def draw(self, key: Key, *, said: str = "") -> tuple[int, str]:
         """Return a page as HTML with its status, as it is or was a moment ago."""
         at, status, text = self.drawn.get(key, (0.0, 0, ""))
         if said or not text or time.monotonic() - at > FRESH_S:
-            status, text = self.draw_now(key, Shell(LiveLinks(), self.allowed, self.keys.csrf, said=said))
+            status, text = self.draw_now(key, Shell(self.links, self.allowed, self.keys.csrf, said=said))
             kept = dict(list(self.drawn.items())[1 - KEPT :])
             self.drawn = kept if said else {**kept, key: (time.monotonic(), status, text)}
         return status, text
 
     def draw_fragments(self, keys: Sequence[Key]) -> list[str]:
         """Return what is new on pages that are open already; what stands on top is read once for each campaign."""
-        shell, found = Shell(LiveLinks(), self.allowed, self.keys.csrf, fragment=True), dict[Key, str]()
+        shell, found = Shell(self.links, self.allowed, self.keys.csrf, fragment=True), dict[Key, str]()
         for name, group in groupby(sorted(keys), key=lambda key: key[0]):
             found |= {key: text for key, (_, text) in self.draw_all(name, list(group), shell)}
         return [found[key] for key in keys]
@@ -76,20 +77,8 @@ class Site:
         """Yield pages of one campaign, all of one moment of its record, as HTML with their status."""
         if name == ALL:
             for key in keys:
-                yield (
-                    key,
-                    (
-                        200,
-                        render(
-                            "campaigns.html",
-                            shell,
-                            title="Campaigns",
-                            page="",
-                            heads=[*heads_of(self.campaigns)],
-                            events="/events",
-                        ),
-                    ),
-                )
+                given = {"title": "Campaigns", "page": "", "heads": [*heads_of(self.campaigns)]}
+                yield key, (200, render("campaigns.html", shell, **given, events=self.links.events(*key)))
             return
         drawn = set[Key]()
         try:
@@ -103,7 +92,7 @@ class Site:
         except (LedgerError, OSError) as error:
             for key in keys:
                 if key not in drawn:
-                    yield key, (503, said_why(key, None, shell, error))
+                    yield key, (503, self.said_why(key, None, shell, error))
 
     def draw_one(self, key: Key, ledger: Ledger, head: Head, shell: Shell) -> tuple[int, str]:
         """Return a page of a campaign as HTML with its status."""
@@ -111,11 +100,16 @@ class Site:
         try:
             asked = dict(parse_qsl(query))
             view = PAGES[page].read(ledger, head, asked)
-            return 200, render_page(page, head, view, asked, shell, events=events_of(key))
+            return 200, render_page(page, head, view, asked, shell, events=self.links.events(*key))
         except DefinitionError as error:
-            return 404, said_why(key, head, shell, error)
+            return 404, self.said_why(key, head, shell, error)
         except OSError as error:
-            return 503, said_why(key, head, shell, error)
+            return 503, self.said_why(key, head, shell, error)
+
+    def said_why(self, key: Key, head: Head | None, shell: Shell, error: Exception) -> str:
+        """Return a page that says why there is no other."""
+        given = {"title": PAGES[key[1]].title, "page": key[1], "head": head, "why": str(error)}
+        return render("error.html", shell, **given, events=self.links.events(*key))
 
     def shown(self, request: Request) -> Shown:
         """Return the campaign that an address names."""
@@ -145,9 +139,12 @@ def make_app(site: Site, hosts: Collection[str], *, scheme: str = "http") -> Doo
         Route("/c/{campaign}/events/", answers.events),
         Route("/c/{campaign}/{page}", answers.page),
         Route("/c/{campaign}/", answers.page),
+        Route("/c/{campaign}", answers.first_page),
     ]
     handlers: Mapping[Any, Any] = {HTTPException: answers.refused}
-    return Door(Starlette(routes=routes, exception_handlers=handlers), site.keys, frozenset(hosts), scheme)
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    app.router.redirect_slashes = False  # it does not know how a proxy is called
+    return Door(app, site.keys, frozenset(hosts), scheme, site.links.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +157,16 @@ class Answers:
     async def home(self, request: Request) -> Response:
         """Show all campaigns, or the only one."""
         if len(self.site.campaigns) == 1:
-            return RedirectResponse(f"/c/{next(iter(self.site.campaigns))}/", 303)
+            return RedirectResponse(self.site.links.page(next(iter(self.site.campaigns))), 303)
         return await self.drawn((ALL, "", ""), request)
 
     async def page(self, request: Request) -> Response:
         """Show a page of a campaign."""
         return await self.drawn(self.key_of(request), request)
+
+    async def first_page(self, request: Request) -> Response:
+        """Lead to the first page of a campaign."""
+        return RedirectResponse(self.site.links.page(self.site.shown(request).name), 303)
 
     async def drawn(self, key: Key, request: Request) -> Response:
         """Draw a page beside the loop."""
@@ -177,7 +178,8 @@ class Answers:
     async def events(self, request: Request) -> Response:
         """Tell what is new on a page."""
         key = self.key_of(request) if request.path_params else (ALL, "", "")
-        return StreamingResponse(self.watch.events(key), media_type="text/event-stream")
+        at_once = {"x-accel-buffering": "no"}  # which proxies know, too
+        return StreamingResponse(self.watch.events(key), media_type="text/event-stream", headers=at_once)
 
     def key_of(self, request: Request) -> Key:
         """Return which page an address is of."""
@@ -275,13 +277,13 @@ class Answers:
         unit = form.get("unit", "").strip()
         self.site.drawn = {}
         return RedirectResponse(
-            LiveLinks().page(shown.name, "unit" if unit else "", unit=unit, said=said), 303
+            self.site.links.page(shown.name, "unit" if unit else "", unit=unit, said=said), 303
         )
 
     async def api(self, request: Request) -> Response:
         """Show all addresses."""
         given = {"title": "Addresses", "document": self.described()}
-        return HTMLResponse(await run_in_threadpool(render, "api.html", Shell(LiveLinks()), **given))
+        return HTMLResponse(await run_in_threadpool(render, "api.html", Shell(self.site.links), **given))
 
     async def openapi(self, request: Request) -> Response:
         """Give all addresses."""
@@ -289,7 +291,7 @@ class Answers:
 
     def described(self) -> dict[str, Any]:
         """Return the description of all addresses."""
-        return describe(self.site.campaigns, self.site.allowed)
+        return describe(self.site.campaigns, self.site.allowed, self.site.links.root)
 
     async def static(self, request: Request) -> Response:
         """Give a style, a script or an icon of ours."""
@@ -308,22 +310,8 @@ class Answers:
             return JSONResponse({"error": error.detail}, error.status_code, headers=headers)
         given = {"title": str(error.status_code), "why": error.detail}
         return HTMLResponse(
-            render("error.html", Shell(LiveLinks()), **given), error.status_code, headers=headers
+            render("error.html", Shell(self.site.links), **given), error.status_code, headers=headers
         )
-
-
-def events_of(key: Key) -> str:
-    """Return where it is told what is new on a page."""
-    name, page, query = key
-    return f"/c/{name}/events/{page}" + (f"?{query}" if query else "")
-
-
-def said_why(key: Key, head: Head | None, shell: Shell, error: Exception) -> str:
-    """Return a page that says why there is no other."""
-    title = PAGES[key[1]].title
-    return render(
-        "error.html", shell, title=title, page=key[1], head=head, why=str(error), events=events_of(key)
-    )
 
 
 async def form_of(request: Request) -> QueryParams:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from penstock.disk import write_public
 from penstock.errors import DefinitionError, LedgerError, PenstockError
@@ -59,7 +59,7 @@ class StaticLinks:
     up: str = ""
     units: Mapping[str, str] = field(default_factory=dict[str, str])
     roots: Sequence[Path] = ()
-    live = False
+    live: ClassVar[bool] = False
 
     def asset(self, name: str) -> str:
         """Return the address of a style, script or icon."""

@@ -44,7 +44,7 @@ ASKED: dict[str, list[tuple[str, str, Json]]] = {
 PAGE, DATA, LINES = "text/html", "application/json", "text/plain"
 
 
-def describe(names: Iterable[str], allowed: Collection[str]) -> Json:
+def describe(names: Iterable[str], allowed: Collection[str], root: str = "") -> Json:
     """Return the document for these campaigns and actions."""
     campaign: Json = {
         "name": "campaign", "in": "path", "required": True, "description": "As the list of campaigns calls it.",
@@ -59,7 +59,7 @@ def describe(names: Iterable[str], allowed: Collection[str]) -> Json:
         "description": "Read what a campaign's record says, and ask.",
     }
     return {
-        "openapi": "3.1.0", "info": info, "paths": paths, "security": [{"token": []}],
+        "openapi": "3.1.0", "info": info, "servers": [{"url": root or "/"}], "paths": paths, "security": [{"token": []}],
         "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from urllib.parse import urlencode
 
 from penstock import __version__
@@ -77,7 +77,7 @@ PAGES: Mapping[str, Page] = {
 class Links(Protocol):
     """How the addresses of a page are written; None for what has no page."""
 
-    live: bool
+    live: ClassVar[bool]
 
     def asset(self, name: str) -> str: ...
     def home(self) -> str | None: ...
@@ -86,27 +86,35 @@ class Links(Protocol):
     def product(self, campaign: str, product: ProductRow, part: str = "") -> str | None: ...
 
 
+@dataclass(frozen=True, slots=True)
 class LiveLinks:
     """Addresses of the server."""
 
-    live = True
+    root: str = ""
+    """What stands before each of them, without a slash at its end: a proxy may show other things beside us."""
+    live: ClassVar[bool] = True
 
     def asset(self, name: str) -> str:
         """Return the address of a style, script or icon, which changes with its content."""
-        return f"/static/{name}?{digest_of(name)}"
+        return f"{self.root}/static/{name}?{digest_of(name)}"
 
     def home(self) -> str:
         """Return the address of the list of campaigns."""
-        return "/"
+        return f"{self.root}/"
 
     def page(self, campaign: str, /, page: str = "", **asked: Any) -> str:
         """Return the address of a page."""
         kept = {key: value for key, value in asked.items() if value not in (None, "", 0)}
-        return f"/c/{campaign}/{page}" + (f"?{urlencode(kept)}" if kept else "")
+        return f"{self.root}/c/{campaign}/{page}" + (f"?{urlencode(kept)}" if kept else "")
 
     def unit(self, campaign: str, unit: str, /, **asked: Any) -> str:
         """Return the address of a unit."""
         return self.page(campaign, "unit", unit=unit, **asked)
+
+    def events(self, campaign: str, page: str, query: str) -> str:
+        """Return where it is told what is new on a page; that of all campaigns has no name."""
+        place = f"c/{campaign}/events/{page}" if campaign else "events"
+        return f"{self.root}/{place}" + (f"?{query}" if query else "")
 
     def product(self, campaign: str, product: ProductRow, part: str = "") -> str:
         """Return the address of a product's bytes, or of a `part` of a folder; the record names it and not its path."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
+import re
 import socket
+import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,12 @@ from urllib.parse import urlsplit
 from penstock.errors import DefinitionError
 from penstock.extras import need
 from penstock.serve.campaigns import Shown
+from penstock.serve.tokens import token_of
 
 HERE = "127.0.0.1"
 EVERYWHERE = ("0.0.0.0", "::")
 USUAL = {"http": 80, "https": 443}
+PROXY = re.compile(r"https?://[^\s/?#@]+(/[\w.~-]+)*/?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +31,17 @@ class Listening:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     proxy: str | None = None
-    """The origin that people see, such as https://lab.example.org, of a proxy that speaks TLS with them."""
+    """Where people see us behind a proxy that speaks TLS with them, such as https://lab.example.org/penstock."""
+    token_file: Path | None = None
+    """What keeps the token; None: it is a new one each time."""
 
     def __post_init__(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise DefinitionError("--tls-cert and --tls-key belong together: name both")
-        if self.proxy is not None and not is_origin(self.proxy):
+        if self.proxy is not None and not PROXY.fullmatch(self.proxy):
             raise DefinitionError(
-                f"{self.proxy} is no address of a proxy: write it like https://lab.example.org"
+                f"{self.proxy} is no address of a proxy: write it like https://lab.example.org or"
+                " https://lab.example.org/penstock"
             )
         if not is_loopback(self.bind) and not (self.tls_cert or self.proxy):
             raise DefinitionError(
@@ -47,6 +53,11 @@ class Listening:
     def scheme(self) -> str:
         """How browsers reach it."""
         return urlsplit(self.proxy).scheme if self.proxy else "https" if self.tls_cert else "http"
+
+    @property
+    def root(self) -> str:
+        """What stands before each address, without a slash at its end."""
+        return urlsplit(self.proxy).path.rstrip("/") if self.proxy else ""
 
     def names(self, port: int) -> Collection[str]:
         """Return the names by which browsers may call it, with the port where they write it."""
@@ -70,17 +81,6 @@ class Listening:
 def is_loopback(bind: str) -> bool:
     """Whether only this machine reaches an address."""
     return bind in ("localhost", "::1") or bind.startswith("127.")
-
-
-def is_origin(text: str) -> bool:
-    """Whether a text is the origin of pages."""
-    parts = urlsplit(text)
-    return (
-        parts.scheme in USUAL
-        and bool(parts.netloc)
-        and parts.path in ("", "/")
-        and not (parts.query or parts.fragment)
-    )
 
 
 def bracketed(host: str) -> str:
@@ -112,22 +112,24 @@ def run(
     *,
     tell: Callable[[str], None],
 ) -> None:
-    """Serve until a signal ends it; `tell` is given the address with the token, which no log has."""
+    """Serve until a signal ends it; `tell` is given the address, with the token if no file keeps that."""
     uvicorn = need("uvicorn", "web")
     need("starlette", "web")
     need("jinja2", "web")
     from penstock.serve.app import Site, make_app
+    from penstock.serve.pages import LiveLinks, compile_templates
     from penstock.serve.security import Keys
 
     with listen(listening) as door:
-        port, token = door.getsockname()[1], secrets.token_urlsafe(24)
-        app = make_app(
-            Site(campaigns, Keys(token, port), allowed), listening.names(port), scheme=listening.scheme
-        )
+        port, token = door.getsockname()[1], token_of(listening.token_file)
+        site = Site(campaigns, Keys(token, port), allowed, LiveLinks(listening.root))
+        app = make_app(site, listening.names(port), scheme=listening.scheme)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, ws="none",
             lifespan="off", timeout_graceful_shutdown=1, limit_concurrency=500, ssl_certfile=listening.tls_cert,
             ssl_keyfile=listening.tls_key,
         )  # fmt: skip
-        tell(f"{listening.address(port)}/?token={token}")
+        told = f"?token={token}" if listening.token_file is None else ""
+        tell(f"{listening.address(port)}/{told}")
+        threading.Thread(target=compile_templates, daemon=True).start()
         uvicorn.Server(config).run(sockets=[door])

@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -23,7 +23,7 @@ HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with none at all, browsers do not say where a form of ours comes from
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
@@ -67,17 +67,25 @@ class Door:
     hosts: Collection[str]
     """With their ports, as browsers write them."""
     scheme: str = "http"
+    root: str = ""
+    """What stands before each address where people see us; the proxy may leave it out."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope = self.within(scope)
         reply = self.turned_away(scope)
         if reply is None:
             await self.app(scope, receive, guarded(send))
         else:
             await answer(guarded(send), *reply)
+
+    def within(self, scope: Scope) -> Scope:
+        """Return a request without what stands before each address."""
+        inside = f"{scope['path']}/".startswith(f"{self.root}/")
+        return {**scope, "path": scope["path"].removeprefix(self.root) or "/"} if inside else scope
 
     def turned_away(self, scope: Scope) -> tuple[int, dict[str, str], str] | None:
         """Return the answer to what is not let in, or not yet; None: it may come in."""
@@ -108,9 +116,11 @@ class Door:
         if len(told) != 1 or not same(told[0], self.keys.token) or scope["method"] != "GET":
             return 403, {}, CLOSED
         secure = "; Secure" if self.scheme == "https" else ""
-        cookie = f"{self.keys.cookie}={self.keys.session}; Path=/; HttpOnly; SameSite=Strict{secure}"
-        path = "/" + scope["raw_path"].decode("latin-1").partition("?")[0].lstrip("/")
-        place = path + (f"?{urlencode(query)}" if query else "")
+        cookie = (
+            f"{self.keys.cookie}={self.keys.session}; Path={self.root}/; HttpOnly; SameSite=Strict{secure}"
+        )
+        path = quote("/" + scope["path"].lstrip("/"))
+        place = self.root + path + (f"?{urlencode(query)}" if query else "")
         return 303, {"location": place, "set-cookie": cookie}, ""
 
     def is_known(self, headers: dict[str, str]) -> bool:
