@@ -15,7 +15,7 @@ from penstock.ledger import Ledger
 from penstock.serve.views import Asked, Head, number_in
 from penstock.status import STATES
 
-PAGE = 250  # groups that are listed at once
+PAGE = 100  # groups that are listed at once
 MOST = 10_000  # groups that are drawn
 FEW = 200_000  # tasks of a stage that are counted where the record keeps no count
 LINE, MAPPED = 120, 25  # groups in a line of the map, and from how many on there is one
@@ -76,13 +76,16 @@ def read_grid(ledger: Ledger, head: Head, asked: Asked) -> Grid:
     number, skipped = labels.levels.index(level) + 1, number_in(asked, "skip")
     stages, uncounted = stages_at(db, number)
     sources = [counts_of(db, stage, number) for stage in stages]
-    total = db.execute(f"WITH {LISTED} SELECT count(*) FROM listed", {"level": number}).fetchone()[0]
+    known = db.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM unit WHERE level = ? LIMIT ?)", (number, MOST + 1)
+    ).fetchone()[0]
+    total = min(known, MOST)
     units = units_with(db, number, sources, only, skipped)
     counts = [read_counts(db, source, [unit["id"] for unit in units[:PAGE]]) for source in sources]
     across = min(LINE, max(total, 1))
     firsts = [read_first(db, source, number) for source in sources] if total >= MAPPED else []
     return Grid(
-        level, labels.levels, [stage["name"] for stage in stages], uncounted, total, total == MOST,
+        level, labels.levels, [stage["name"] for stage in stages], uncounted, total, known > MOST,
         [Row(labels.label(unit["key"]), [c.get(unit["id"], {}) for c in counts]) for unit in units[:PAGE]], skipped,
         len(units) > PAGE, only, [map_of(stage["name"], first, across) for stage, first in zip(stages, firsts, strict=False)],
         (across, -(-total // across)),

@@ -17,9 +17,10 @@ from penstock.extras import need
 from penstock.ledger import Ledger
 from penstock.record.rows import ProductRow
 from penstock.serve.drawing import parts_of
-from penstock.serve.groups import read_grid
+from penstock.serve.groups import PAGE, read_grid
 from penstock.serve.unit import read_unit
 from penstock.serve.views import (
+    LISTED,
     Asked,
     Head,
     closings,
@@ -183,7 +184,7 @@ def environment() -> Any:
     )
     found.globals.update(
         pages=PAGES, signs=SIGNS, states=STATES, parts_of=parts_of, show_left=show_left, pictures_of=pictures_of,
-        version=__version__, zip=zip, show_duration=show_duration, show_bytes=show_bytes,
+        version=__version__, sizes={"groups": PAGE, "units": LISTED}, zip=zip, show_duration=show_duration, show_bytes=show_bytes,
     )  # fmt: skip
     return found
 
