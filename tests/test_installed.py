@@ -66,13 +66,17 @@ def test_the_wheel_has_all_of_the_package_and_nothing_else(wheel: Path) -> None:
         assert {name for name in archive.namelist() if ".dist-info/" not in name} == ours
 
 
+def require_index(*argv: object, folder: Path) -> None:
+    """Skip where an installer reaches no package index, which it may do through other settings than pip."""
+    if subprocess.run([*map(str, argv), "mdurl"], cwd=folder, capture_output=True).returncode:
+        pytest.skip(f"{Path(str(argv[0])).name} reaches no package index")
+
+
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of `pipx` and `uvx`; in CI there must be a package index."""
+    """The folder of `pipx` and `uvx`."""
     folder = tmp_path_factory.mktemp("tools")
-    argv = [*PIP, "download", "--no-deps", "--retries", "0", "-d", str(folder), "mdurl"]
-    if os.environ.get("CI") != "true" and subprocess.run(argv, capture_output=True).returncode:
-        pytest.skip("pip reaches no package index")
+    require_index(*PIP, "download", "--no-deps", "--retries", "0", "-d", ".", folder=folder)
     call(sys.executable, "-m", "venv", "--without-pip", "env", folder=folder)
     call(*PIP, "--python", "env/bin/python", "install", "--no-compile", "pipx", "uv", folder=folder)
     return folder / "env/bin"
@@ -89,6 +93,7 @@ def test_uvx_runs_the_wheel_with_each_python(wheel: Path, tools: Path, tmp_path:
     python = find_old(version)
     if not python:
         pytest.skip(f"there is no Python {version} here")
+    require_index(tools / "uv", "pip", "install", "-q", "--no-deps", "--target", ".", folder=tmp_path)
     penstock = (tools / "uvx", "-q", "--python", python, "--from", wheel, "penstock")
     assert call(*penstock, "--version", folder=tmp_path).split()[-1] == wheel.name.split("-")[1]
     use(tmp_path / "campaign", *penstock)
