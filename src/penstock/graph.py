@@ -132,8 +132,12 @@ def relation(up: Stage, down: Stage) -> Kind:
 
 
 def levels_counted(name: str, stages: Mapping[str, Stage], edges: list[Edge]) -> set[int]:
-    """Return the levels, the campaign's apart, at which a downstream needs to know this stage's states."""
-    return {stages[e.down].level for e in edges if e.up == name and e.kind == "finer"} - {0}
+    """Return the levels, the campaign's apart, at which a downstream needs to know this stage's states.
+
+    For the coarsest one they are always counted: that is what people look at, and its groups are few.
+    """
+    coarsest = {1} if stages[name].level > 1 else set[int]()
+    return coarsest | {stages[e.down].level for e in edges if e.up == name and e.kind == "finer"} - {0}
 
 
 def levels_with_deadlines(name: str, campaign: Campaign, edges: list[Edge]) -> set[int]:

@@ -203,3 +203,21 @@ def test_what_changed_before_the_history_said_by_whom_stays_in_it_in_its_order(t
         (2, 1, 5.0, "files", "1:2", "3:4", None, None),
         (2, 2, 7.0, "files", "3:4", "1:2", None, None),
     ]
+
+
+def test_all_are_counted_for_groups_of_the_coarsest_level_from_version_11_on(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(old_ledger(tmp_path, 10))) as db, db:
+        db.executescript(
+            "INSERT INTO unit (id, level, key, g1, origin) VALUES (3, 2, '[\"a\", 1]', 2, 'source'),"
+            " (4, 2, '[\"a\", 2]', 2, 'source'), (5, 2, '[\"a\", 3]', 2, 'source');"
+            "INSERT INTO stage (id, name, level, position, digest, definition) VALUES (2, 'cut', 2, 1, 'd', '{}');"
+            "INSERT INTO task (stage, unit, state, stale) VALUES (2, 3, 'done', 'old'), (2, 4, 'done', NULL),"
+            " (2, 5, 'failed', NULL);"
+            "INSERT INTO tally VALUES (2, 1, 'done', 2), (2, 1, 'failed', 1), (2, 1, 'stale', 1), (2, 2, 'done', 7);"
+        )
+    with Ledger.open(tmp_path) as ledger:
+        counts = ledger.db.execute("SELECT stage, unit, state, n FROM tally ORDER BY 1, 2, 3").fetchall()
+    of_group = [(2, 2, "done", 2), (2, 2, "failed", 1), (2, 2, "stale", 1)]
+    assert [tuple(row) for row in counts] == [
+        (1, 1, "done", 1), (2, 1, "done", 2), (2, 1, "failed", 1), (2, 1, "stale", 1), *of_group,
+    ]  # fmt: skip

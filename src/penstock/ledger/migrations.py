@@ -215,10 +215,17 @@ def keep_configuration(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE configuration (mark TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID")
 
 
-def index_reasons(db: sqlite3.Connection) -> None:
-    """Keep the reasons of failed tasks beside each other, for those who look all night which are alike."""
+def overlook(db: sqlite3.Connection) -> None:
+    """Keep the reasons of failed tasks beside each other, and count all for groups of the coarsest level: for who looks on."""
     db.execute("DROP INDEX task_failed")
     db.execute("CREATE INDEX task_failed ON task (stage, unit, state, why) WHERE state = 'failed'")
+    finer = "stage IN (SELECT id FROM stage WHERE level > 1)"
+    db.execute(f"DELETE FROM tally WHERE {finer} AND unit IN (SELECT id FROM unit WHERE level = 1)")
+    for state, which in (("state", ""), ("'stale'", "AND stale IS NOT NULL")):
+        db.execute(
+            f"INSERT INTO tally SELECT t.stage, u.g1, {state}, count(*) FROM task t JOIN unit u ON u.id = t.unit"
+            f" WHERE t.{finer} {which} GROUP BY 1, 2, 3"
+        )
 
 
 #: version → the step that leads from it to the next one
@@ -232,7 +239,7 @@ STEPS: dict[int, Step] = {
     7: record_software,
     8: record_moves,
     9: keep_configuration,
-    10: index_reasons,
+    10: overlook,
 }
 
 
