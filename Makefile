@@ -6,6 +6,7 @@ KILLS ?= 200
 RUNS ?= 2000
 TRIES ?= 10000
 OLD ?= python3.6
+PEERS := 'snakemake>=9.27' 'snakemake-executor-plugin-slurm>=2.8' 'doit>=0.37' 'gwf>=1.7.2'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock lint test demo torture day fuzz bench peers field old docs clean
@@ -49,9 +50,9 @@ fuzz: $(INSTALLED)  ## try TRIES=10000 made-up campaigns, data, histories and da
 bench: $(INSTALLED)  ## measure, side by side with others, into docs/benchmarks.md
 	$(BIN)/python -m bench
 
-peers: $(INSTALLED)  ## install snakemake, its plug-in for Slurm, and doit in .venv-peers, for `make bench` to measure too
+peers: $(INSTALLED)  ## install snakemake, its plug-in for Slurm, doit and gwf in .venv-peers, for `make bench` and tests beside them
 	$(BIN)/python -m venv .venv-peers
-	.venv-peers/bin/python -m pip install -q --disable-pip-version-check snakemake snakemake-executor-plugin-slurm doit
+	.venv-peers/bin/python -m pip install -q --disable-pip-version-check $(PEERS)
 
 field: $(INSTALLED)  ## install PyPAM, pbp, astropy and ctapipe, each in a .venv-NAME, for tests to compare with
 	sh tools/field.sh

@@ -13,6 +13,7 @@ WANTS = {
     r"root may write|root reads": "for other users than root",
     r"Python 3\.": "of other Pythons: put python3.6, 3.7, 3.9, 3.12 and 3.13 on the PATH",
     r"package index": "of installing: a package index that pip reaches",
+    r"make peers": "beside other managers: `make peers` installs them",
     r"make field": "of the field's own programs: `make field` installs them",
     r"glibc": "of Linux: its C library",
     r"only Linux": "of Linux: its pipes",

@@ -1,6 +1,7 @@
 """Reading a page's blocks and running them: what a page shows is what a reader gets.
 
-- A block of any language whose first line is the comment `# NAME` is that file; `# NAME, added` is added to it.
+- A block of any language whose first line, or the one after its `#!`, is the comment `# NAME` is that file; `# NAME, added`
+  is added to it.
 - A `console` block holds commands after `$ ` and what they print. `…` stands for anything, alone on a line for any
   number of lines; what is not shown is not compared. A command that should fail says so: `# ends with 1`.
 
@@ -23,7 +24,7 @@ MARK = "\x1e"
 PATIENCE_S = 90
 
 _FENCE = re.compile(r"^(```+)(\w*)\n(.*?)^\1\n", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"# ([\w./-]+\.\w+)(, added)?")
+_FILE = re.compile(r"(?:#!.*\n)?# ([\w./-]+(?:\.\w+|/Snakefile))(, added)?\n")
 _ENDS = re.compile(r"# ends with (\d+)$")
 _CLOCK = re.compile(r"\d\d:\d\d:\d\d")
 
@@ -69,7 +70,7 @@ def read_blocks(page: str) -> Iterator[File | Command]:
         language, text = fence[2], fence[3]
         if language == "console":
             yield from _read_commands(text, page.count("\n", 0, fence.start(3)) + 1)
-        elif named := _FILE.fullmatch(text.split("\n", 1)[0]):
+        elif named := _FILE.match(text):
             yield File(named[1], text, bool(named[2]))
 
 
@@ -126,6 +127,21 @@ def _printed(part: str) -> Printed:
     if last.isdecimal():
         return Printed(int(last), tuple(lines))
     return Printed(None, (*lines, last))  # it was still at work when our patience ended
+
+
+def told_otherwise(page: Path, blocks: Sequence[File | Command], folder: Path) -> str:
+    """Run the blocks of a page in `folder`, and return what it tells otherwise than it is; nothing if all is so."""
+    commands = [block for block in blocks if isinstance(block, Command)]
+    done = run_blocks(blocks, folder)
+    told = [
+        f"{page.name}:{command.line}: `{command.text}` {fault}\n  it printed:\n    "
+        + "\n    ".join(printed.lines)
+        for command, printed in zip(commands, done, strict=False)
+        for fault in faults(command, printed)
+    ]
+    if not told and len(done) < len(commands):
+        told = [f"{page.name}:{commands[len(done)].line}: was not reached"]
+    return "\n".join(told)
 
 
 def faults(command: Command, printed: Printed) -> list[str]:
