@@ -42,7 +42,7 @@ UPDATE task SET state = 'done' WHERE stage IN (1, 2) OR stage = 3 AND unit % 7 <
 UPDATE task SET state = 'failed', why = 'exit code 3: no table for run 7', failed = 1 WHERE stage = 3 AND unit % 100 = 0;
 DELETE FROM tally;
 INSERT INTO tally SELECT stage, 1, state, count(*) FROM task GROUP BY stage, state;
-INSERT INTO tally SELECT 3, g1, state, count(*) FROM task JOIN unit ON unit.id = unit WHERE stage = 3 GROUP BY g1, state;
+INSERT INTO tally SELECT stage, g1, state, count(*) FROM task JOIN unit ON unit.id = unit WHERE stage < 4 GROUP BY 1, 2, 3;
 INSERT INTO attempt (stage, unit, outcome, began, ended, wall_s, cpu_s, rss, host)
     SELECT stage, unit, iif(state = 'done', 'ok', 'error'), 1e9 + unit, 1e9 + unit + 60, 60, 50, 1e8, 'n1'
     FROM task WHERE state IN ('done', 'failed');
