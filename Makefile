@@ -9,7 +9,7 @@ OLD ?= python3.6
 PEERS := 'snakemake>=9.27' 'snakemake-executor-plugin-slurm>=2.8' 'doit>=0.37' 'gwf>=1.7.2'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint test demo torture day fuzz bench peers field old docs clean
+.PHONY: help setup lock lint test demo torture day fuzz bench peers field old pictures docs clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ field: $(INSTALLED)  ## install PyPAM, pbp, astropy and ctapipe, each in a .venv
 
 old: $(INSTALLED)  ## run the tests of the far end with an old Python there: OLD=python3.6
 	PENSTOCK_FAR_PYTHON="$$($(OLD) -c 'import sys; print(sys.executable)')" $(BIN)/python -m pytest -n 2 -q tests/runner
+
+pictures: $(INSTALLED)  ## make the pictures of README and gallery anew, from demonstrations run in build/pictures
+	$(BIN)/python tools/pictures.py build/pictures
 
 docs: $(INSTALLED)  ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

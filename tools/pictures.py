@@ -118,7 +118,7 @@ def show_night(folder: Path, pictures: Path) -> None:
         subprocess.run([*PENSTOCK, "serve", str(campaign), "--export", str(folder / "pages")], check=True)
         running.terminate()
     draw_status(status, pictures / "status.svg")
-    shoot(folder / "pages/night/index.html", pictures / "page.png", folder, height=850)
+    shoot(folder / "pages/night/index.html", pictures / "page.png", folder, height=820)
 
 
 def await_middle(campaign: Path, running: subprocess.Popen[bytes]) -> Status:
