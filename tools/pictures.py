@@ -10,6 +10,7 @@ import base64
 import io
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -114,21 +115,24 @@ def show_night(folder: Path, pictures: Path) -> None:
     words = [*PENSTOCK, "-C", str(campaign)]
     subprocess.run([*words, "veto", VETOED, "--why", "clouds, by the shift"], check=True)
     with subprocess.Popen([*words, "run"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-        status = await_middle(campaign, running)
+        await_middle(campaign, running)
+        running.send_signal(signal.SIGSTOP)  # both are of one moment
+        with Ledger.open(campaign, readonly=True) as ledger:
+            draw_status(Status.read(ledger), pictures / "status.svg")
         subprocess.run([*PENSTOCK, "serve", str(campaign), "--export", str(folder / "pages")], check=True)
+        shoot(folder / "pages/night/index.html", pictures / "page.png", folder, height=820)
+        running.send_signal(signal.SIGCONT)
         running.terminate()
-    draw_status(status, pictures / "status.svg")
-    shoot(folder / "pages/night/index.html", pictures / "page.png", folder, height=820)
 
 
-def await_middle(campaign: Path, running: subprocess.Popen[bytes]) -> Status:
-    """Wait until a third of the subruns are checked, and return the status."""
+def await_middle(campaign: Path, running: subprocess.Popen[bytes]) -> None:
+    """Wait until a third of the subruns are checked."""
     while running.poll() is None:
         time.sleep(0.1)
         with suppress(NothingYet), Ledger.open(campaign, readonly=True) as ledger:
             status = Status.read(ledger)
             if any(s.name == "datacheck" and 3 * s.tasks["done"] >= s.total for s in status.stages):
-                return status
+                return
     raise RuntimeError("the run ended before it was in its middle")
 
 
