@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from penstock import errors
 from penstock_reference.markdown import code, fence, join, sentence, table
 from penstock_reference.mistakes import MISTAKES, provoke
+from penstock_reference.sentences import render_index
 
 REMEDIES = {
     "PenstockError": "read the sentence; it names the remedy",
@@ -39,6 +40,12 @@ Every error is one sentence on standard error: the thing, the place, the remedy.
 behind it. A task that fails is not an error of penstock: it is part of the record ([states](states.md))."""
 
 
+EVERY = """## Every sentence
+
+Look for a few words of what you read; `…` stands for a name, a number or what another program said. Some begin with the
+file and the line. The list is read from the code when this page is made, so none is missing."""
+
+
 def error_classes() -> Iterator[type[errors.PenstockError]]:
     """Yield all errors, those above before those below."""
     yield errors.PenstockError
@@ -68,6 +75,8 @@ def render_page() -> str:
         "## Common sentences",
         "Each one was provoked when this page was made.",
         *(_describe(name) for name in MISTAKES),
+        EVERY,
+        render_index(),
     )
 
 

@@ -14,6 +14,13 @@ def code(text: str) -> str:
     return f"`{text}`"
 
 
+def as_code(text: str) -> str:
+    """Render `text` as code, whatever is in it."""
+    marks = "``" if "`" in text else "`"
+    space = " " if text[:1] == "`" or text[-1:] == "`" else ""
+    return f"{marks}{space}{text}{space}{marks}"
+
+
 def fence(text: str, language: str = "text") -> str:
     """Render `text` as a block."""
     return f"```{language}\n{text.strip(chr(10))}\n```\n"

@@ -12,7 +12,17 @@ from typing import Any, get_args
 
 import click
 import pytest
-from penstock_reference import api, commands, definition, events, faults, ledger, states, write_pages
+from penstock_reference import (
+    api,
+    commands,
+    definition,
+    events,
+    faults,
+    ledger,
+    sentences,
+    states,
+    write_pages,
+)
 from penstock_reference.mistakes import MISTAKES, Mistake, provoke
 
 from penstock.cli.root import COMMANDS
@@ -103,6 +113,35 @@ def test_every_mistake_is_told_with_its_place(pages: dict[str, str]) -> None:
 def test_a_mistake_that_is_none_any_more_is_noticed() -> None:
     with pytest.raises(LookupError, match="none any more"):
         provoke(Mistake("c", "r", 'name = "winter"', 'name = "summer"'))
+
+
+def test_every_sentence_that_the_code_can_say_is_there(pages: dict[str, str]) -> None:
+    sites = list(sentences.every_site())
+    assert len(sites) > 600
+    silent = [site for site in sites if not site.sentences and not site.passes_on]
+    assert silent == [], "write the sentence where the error is made, or give it by name"
+    page = pages["errors"].replace("\\|", "|")
+    missing = {(s.file, s.line) for s in sites for text in s.sentences if sentences.as_code(text) not in page}
+    assert missing == set()
+    passed_on = sum(site.passes_on for site in sites if not site.sentences)
+    assert passed_on < len(sites) / 20, "they say what others said, which is there"
+
+
+def test_each_sentence_that_was_provoked_is_found_in_the_list(pages: dict[str, str]) -> None:
+    said = re.findall(r"^penstock: (?:\S+: )?(.*)$", pages["errors"], re.MULTILINE)
+    known = {text for site in sentences.every_site() for text in site.sentences if len(text.split()) > 4}
+    patterns = [re.compile(".*".join(map(re.escape, text.split("…")))) for text in known]
+    assert len(said) > 10
+    assert [text for text in said if not any(pattern.search(text) for pattern in patterns)] == []
+
+
+def test_a_sentence_is_found_where_it_is_given_by_name() -> None:
+    sites = [site for site in sentences.every_site() if site.file == "config/places.py"]
+    assert any("has no key" in text for site in sites for text in site.sentences), "of a model's mistake"
+    (nothing,) = (
+        s for s in sentences.every_site() if s.file == "ledger/hosts/location.py" and s.error == "NothingYet"
+    )
+    assert nothing.sentences == ("nothing has been run in … yet: start with `penstock run`",)
 
 
 ALIASES = ("LineFault", "Rule")  # types by another name, with a word above them
