@@ -9,7 +9,7 @@ OLD ?= python3.6
 PEERS := 'snakemake>=9.27' 'snakemake-executor-plugin-slurm>=2.8' 'doit>=0.37' 'gwf>=1.7.2'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint test demo torture day fuzz bench peers field old pictures docs clean
+.PHONY: help setup lock lint test demo torture day fuzz bench peers field old pythons pictures docs clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ field: $(INSTALLED)  ## install PyPAM, pbp, astropy and ctapipe, each in a .venv
 old: $(INSTALLED)  ## run the tests of the far end with an old Python there: OLD=python3.6
 	PENSTOCK_FAR_PYTHON="$$($(OLD) -c 'import sys; print(sys.executable)')" $(BIN)/python -m pytest -n 2 -q tests/runner
 
+pythons: $(INSTALLED)  ## run the quick tests with each other Python that is here, of 3.11, 3.12 and 3.13
+	@sh tools/pythons.sh
+
 pictures: $(INSTALLED)  ## make the pictures of README and gallery anew, from demonstrations run in build/pictures
 	$(BIN)/python tools/pictures.py build/pictures
 
@@ -68,5 +71,5 @@ docs: $(INSTALLED)  ## build the documentation into docs/_build/html
 	@echo "docs: docs/_build/html/index.html"
 
 clean:  ## remove what these targets made, .venv included
-	rm -rf .venv .venv-peers .venv-osekit .venv-pypam .venv-pbp .venv-astropy .venv-ctapipe build dist docs/_build demo-acoustics demo-sweep demo-slurm demo-torque demo-gridengine .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-3.* .venv-peers .venv-osekit .venv-pypam .venv-pbp .venv-astropy .venv-ctapipe build dist docs/_build demo-acoustics demo-sweep demo-slurm demo-torque demo-gridengine .pytest_cache .ruff_cache .hypothesis
 	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +

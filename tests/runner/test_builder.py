@@ -92,9 +92,11 @@ def test_sources_become_a_program_once(place: Place) -> None:
 
 
 def test_two_who_ask_at_once_get_one_build(place: Place) -> None:
-    place.send("sleep 0.5\n" + MAKE)
+    go = place.root / "go"
+    place.send(f"until test -e {go}; do sleep 0.1; done\n" + MAKE)
     asked = [place.start(wait_s=0.0) for _ in range(8)]
     assert {told_by(one)["state"] for one in asked} == {"building"}
+    go.touch()
     until(lambda: place.ask(wait_s=0.0) == {"state": "built"}, "it is built")
     assert place.count() == 1
 
