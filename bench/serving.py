@@ -174,7 +174,7 @@ def main() -> None:
                 rows = asyncio.run(measure(server, folder))
             finally:
                 process.terminate()
-    print(f"{units:,} units × 3 stages, {-(-units // A_NIGHT):,} nights, {CLIENTS} browsers:\n")
+    print(f"{units:,} files × 3 stages, {-(-units // A_NIGHT):,} nights, {CLIENTS} browsers:\n")
     print("\n".join(render([("", "", "target"), *rows])))
 
 

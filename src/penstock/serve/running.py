@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +128,7 @@ def run(
             lifespan="off", timeout_graceful_shutdown=1, limit_concurrency=500, ssl_certfile=listening.tls_cert,
             ssl_keyfile=listening.tls_key,
         )  # fmt: skip
+        compile_templates()  # or whoever looks first waits for it
         told = f"?token={token}" if listening.token_file is None else ""
         tell(f"{listening.address(port)}/{told}")
-        threading.Thread(target=compile_templates, daemon=True).start()
         uvicorn.Server(config).run(sockets=[door])
