@@ -60,8 +60,8 @@ field: $(INSTALLED)  ## install PyPAM, pbp, astropy and ctapipe, each in a .venv
 old: $(INSTALLED)  ## run the tests of the far end with an old Python there: OLD=python3.6
 	PENSTOCK_FAR_PYTHON="$$($(OLD) -c 'import sys; print(sys.executable)')" $(BIN)/python -m pytest -n 2 -q tests/runner
 
-pythons: $(INSTALLED)  ## run the quick tests with each other Python that is here, of 3.11, 3.12 and 3.13
-	@sh tools/pythons.sh
+pythons: $(INSTALLED)  ## run quick tests with each other Python that is here, of 3.11, 3.12 and 3.13; ONLY=3.13
+	@sh tools/pythons.sh $(ONLY)
 
 pictures: $(INSTALLED)  ## make the pictures of README and gallery anew, from demonstrations run in build/pictures
 	$(BIN)/python tools/pictures.py build/pictures

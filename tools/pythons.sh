@@ -1,5 +1,6 @@
 #!/bin/sh
-# Run quick tests with each other Python that penstock names and that is here, in an environment .venv-3.N of its own.
+# Run quick tests with other Pythons: those that are named, else each that pyproject.toml names; one that is not here is
+# left out. Each has an environment .venv-3.N of its own.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,7 +15,7 @@ find_version() {
 }
 
 ours=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-for version in $(sed -n 's/.*Python :: \(3\.[0-9]*\)".*/\1/p' pyproject.toml); do
+for version in ${*:-$(sed -n 's/.*Python :: \(3\.[0-9]*\)".*/\1/p' pyproject.toml)}; do
     test "$version" = "$ours" && continue
     if ! python=$(find_version "$version"); then
         echo "pythons: there is no Python $version here"

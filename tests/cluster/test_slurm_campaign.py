@@ -79,8 +79,8 @@ class TaskFailure:
         self.kills += 1
 
     def running(self) -> list[tuple[str, str, str]]:
-        """Return id, job and node of the elements of `a` that run now."""
-        said = self.slurm.run("squeue", "-h", "-t", "R", "-o", "%i %F %N", user="root").stdout
+        """Return id, job and node of the elements of `a` that run now; the last has most of its time before it."""
+        said = self.slurm.run("squeue", "-h", "-t", "R", "-S", "S,i", "-o", "%i %F %N", user="root").stdout
         return [tuple(line.split()) for line in said.splitlines() if "_" in line.split()[0]]
 
     def wait_for_elements(self, least: int = 1) -> list[tuple[str, str, str]]:

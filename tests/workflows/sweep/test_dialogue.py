@@ -87,6 +87,7 @@ def test_ctrl_c_leaves_a_question_then_the_dialogue_and_nothing_is_lost(bench) -
     program.sendintr()
     program.expect_exact("nothing changed")
     program.expect_exact(MENU)
+    program.expect(": ")  # before that nobody listens yet
     program.sendintr()
     code, told = finish(program)
     assert code == 0
