@@ -95,11 +95,7 @@ def serve(
         return
     from penstock.serve.running import Listening, run
 
-    allowed = allow.replace(",", " ").split()
-    if unknown := [action for action in allowed if action not in ALLOWED]:
-        raise click.BadParameter(
-            f"{unknown[0]!r} cannot be allowed: choose of {', '.join(ALLOWED)}", param_hint="--allow"
-        )
+    allowed = actions_in(allow)
     with suppress(KeyboardInterrupt):
         run(
             shown,
@@ -107,3 +103,13 @@ def serve(
             allowed,
             tell=lambda url: click.echo(f"open {url}"),
         )
+
+
+def actions_in(text: str) -> list[str]:
+    """Return the actions that a list of them names."""
+    actions = text.replace(",", " ").split()
+    if unknown := [action for action in actions if action not in ALLOWED]:
+        raise click.BadParameter(
+            f"{unknown[0]!r} cannot be allowed: choose of {', '.join(ALLOWED)}", param_hint="--allow"
+        )
+    return actions

@@ -129,6 +129,7 @@ def run(
             ssl_keyfile=listening.tls_key,
         )  # fmt: skip
         compile_templates()  # or whoever looks first waits for it
-        told = f"?token={token}" if listening.token_file is None else ""
+        kept = listening.token_file
+        told = f"?token={token}" if kept is None else f"?token=TOKEN with the token that {kept} keeps"
         tell(f"{listening.address(port)}/{told}")
         uvicorn.Server(config).run(sockets=[door])

@@ -28,7 +28,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
-CLOSED = "This page is not for everybody: open the address that `penstock serve` printed when it began.\n"
+CLOSED = "This page is not for everybody: open the address that `penstock serve` printed, with its token.\n"
 
 
 @dataclass(frozen=True, slots=True)
