@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -5,7 +6,7 @@ import sys
 import pytest
 
 from penstock.cli import cli
-from penstock.cli.root import COMMANDS, GROUPS
+from penstock.cli.root import COMMANDS, GROUPS, said_of_system
 
 
 def test_each_command_is_there_with_help_and_an_example(penstock):
@@ -144,3 +145,17 @@ def test_workflows_are_known_without_being_loaded():
         "assert 'penstock.workflows' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_the_system_refuses_is_one_sentence_with_the_place_and_the_remedy(tmp_path):
+    (tmp_path / "winter").mkdir()
+    (tmp_path / "winter/.penstock").mkdir()
+    (tmp_path / "winter/.penstock/schema.json").mkdir()  # where the schema belongs
+    command = [sys.executable, "-m", "penstock", "init", "winter"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "penstock: winter/.penstock/schema.json: Is a directory; put that right, and give the same command again\n"
+    )
+    full = OSError(errno.ENOSPC, "No space left on device", "winter/penstock.toml")
+    assert said_of_system(full).startswith("winter/penstock.toml: no space is left; ")
