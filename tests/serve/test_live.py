@@ -133,6 +133,8 @@ def test_others_reach_it_by_tls_or_a_stated_proxy_only() -> None:
     ):
         with pytest.raises(DefinitionError, match="no address of a proxy"):
             Listening("0.0.0.0", proxy=wrong)
+    with pytest.raises(DefinitionError, match="another name"):
+        Listening(proxy="https://lab.example.org/c")
     below = Listening(proxy="https://lab.example.org/status/penstock/")
     assert (below.root, below.names(8765)) == ("/status/penstock", ["lab.example.org"])
     lab = Listening("0.0.0.0", proxy="https://lab.example.org")

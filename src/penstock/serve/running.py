@@ -18,6 +18,7 @@ HERE = "127.0.0.1"
 EVERYWHERE = ("0.0.0.0", "::")
 USUAL = {"http": 80, "https": 443}
 PROXY = re.compile(r"https?://[^\s/?#@]+(/[\w.~-]+)*/?", re.ASCII)
+PAGES = "c"  # the folder of our own pages: below that name of a proxy nobody could tell which one is meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ class Listening:
             raise DefinitionError(
                 f"{self.bind} can be reached by others: give --tls-cert and --tls-key, or the address of a proxy with"
                 " --behind-proxy"
+            )
+
+        if self.root.split("/")[1:2] == [PAGES]:
+            raise DefinitionError(
+                f"/{PAGES} is where pages of campaigns are: let the proxy show us below another name"
             )
 
     @property
