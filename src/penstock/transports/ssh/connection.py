@@ -118,7 +118,7 @@ class Connection:
             self.host,
         ]
         done = run_ssh([*self.configured(), *argv], stdin=None if asks else subprocess.DEVNULL)
-        if done.returncode or not self.is_open():
+        if done.returncode:
             said = self.said()
             shown = self.host_key() if UNKNOWN.search(said) else ""
             raise explain_login(said, self.host, self.site, shown=shown)
