@@ -22,7 +22,8 @@ class Addresses(HTMLParser):
 
 
 def files_in(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return found - {MARK}
 
 
 def test_each_address_of_each_page_is_a_file_of_the_export(shown, tmp_path):
@@ -58,17 +59,22 @@ def test_a_folder_with_other_files_is_refused(shown, tmp_path):
         export({"winter": shown}, tmp_path / "home")
 
 
-def test_what_was_killed_in_the_middle_is_written_again(shown, tmp_path, monkeypatch):
+def test_what_was_killed_in_the_middle_is_written_again_and_leaves_nothing(
+    shown, record, tmp_path, monkeypatch
+):
     out = tmp_path / "pages"
     with monkeypatch.context() as patch:
-        patch.setattr("penstock.serve.export.put_page", interrupt)
+        patch.setattr("penstock.serve.export.render", interrupt)  # for the last page
         with pytest.raises(KeyboardInterrupt):
             export({"winter": shown}, out)
-    export({"winter": shown}, out)
+    assert len(list(out.glob("winter/pictures/*.png"))) == 3
+    record.db.execute("DELETE FROM product")
+    assert export({"winter": shown}, out) == len(files_in(out))
     assert (out / "index.html").exists()
+    assert not list(out.glob("winter/pictures/*.png"))
 
 
-def interrupt(*_):
+def interrupt(*_, **__):
     raise KeyboardInterrupt
 
 

@@ -39,16 +39,18 @@ class Written:
         """Write a file for everybody to read; who reads it sees the old one or the new one."""
         path = self.folder / name
         make_folder(path.parent)
+        if name not in self.names:  # listed before it is there: whatever ends this, the next one knows it
+            with (self.folder / MARK).open("a", encoding="utf-8") as mark:
+                mark.write(f"{name}\n")
+            self.names.add(name)
         write_public(path, data)
-        self.names.add(name)
 
     def finish(self) -> None:
         """Remove what was written earlier and no longer belongs there."""
-        before = listed(self.folder)
-        self.put(MARK, "".join(f"{name}\n" for name in sorted(self.names)).encode())
-        for name in before - self.names:
+        for name in listed(self.folder) - self.names:
             with suppress(OSError):
                 (self.folder / name).unlink()
+        write_public(self.folder / MARK, "".join(f"{name}\n" for name in sorted(self.names)).encode())
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,6 @@ def export(campaigns: Mapping[str, Shown], folder: Path) -> int:
     if not (folder / MARK).exists() and any(folder.iterdir()):
         raise DefinitionError(f"{folder} has files that are no pages of ours: name a new or an empty folder")
     written = Written(folder)
-    if not (folder / MARK).exists():
-        write_public(folder / MARK, b"")  # so that it is ours, whatever ends this
     for path in sorted(STATIC.iterdir()):
         written.put(f"static/{path.name}", path.read_bytes())
     heads = list[Head | Broken]()

@@ -48,7 +48,6 @@ class Listening:
                 f"{self.bind} can be reached by others: give --tls-cert and --tls-key, or the address of a proxy with"
                 " --behind-proxy"
             )
-
         if self.root.split("/")[1:2] == [PAGES]:
             raise DefinitionError(
                 f"/{PAGES} is where pages of campaigns are: let the proxy show us below another name"
