@@ -54,6 +54,19 @@ def _escape(match: re.Match[str]) -> str:
     return _SHORT.get(char) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
+def is_utf8(name: str) -> bool:
+    r"""Whether the name of a file, as Python gives it, is UTF-8: others stand in no table, address or document.
+
+    >>> is_utf8("Süd"), is_utf8("S\udcfcd")
+    (True, False)
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def cut(text: str, most: int) -> str:
     """Return a text for people, which says how much of it is left out.
 

@@ -1,6 +1,7 @@
 """The server lets in who has the token, answers as the commands do, and gives nothing else out."""
 
 import json
+import os
 import re
 
 import pytest
@@ -11,7 +12,7 @@ from penstock.cli import cli
 from penstock.ledger import Ledger
 from penstock.serve.app import Site, make_app
 from penstock.serve.campaigns import Shown
-from penstock.serve.pages import PAGES, LiveLinks
+from penstock.serve.pages import PAGES, LiveLinks, Page
 from penstock.serve.security import Keys
 
 HOST = "127.0.0.1:8000"
@@ -173,6 +174,7 @@ def test_a_picture_in_a_folder_is_given_by_its_name_and_nothing_beside_that(clie
     (record.root / "pictures/of run.4").mkdir()
     (record.root / "pictures/of run.4/a.png").write_bytes(b"one")
     (record.root / "secret.png").write_bytes(b"secret")
+    (record.root / "pictures/of run.4" / os.fsdecode(b"\xff.png")).write_bytes(b"no address has its name")
     place(record, "pictures/of run.4")
     named = {"stage": "calibrate", "unit": "2020-01-17/00004", "product": "picture"}
     assert client.get("/c/winter/product", params={**named, "part": "a.png"}).content == b"one"
@@ -180,6 +182,17 @@ def test_a_picture_in_a_folder_is_given_by_its_name_and_nothing_beside_that(clie
         assert client.get("/c/winter/product", params={**named, "part": part}).status_code == 404
     assert "part=a.png" in client.get("/c/winter/pictures").text
     assert "part=a.png" in client.get("/c/winter/unit", params={"unit": "2020-01-17/00004"}).text
+
+
+def test_a_fault_of_ours_ends_one_page_and_no_other(shown, monkeypatch, caplog):
+    monkeypatch.setitem(PAGES, "jobs", Page("Jobs", lambda *_: 1 / 0))
+    site = Site({"winter": shown}, KEYS)
+    keys = [("winter", page, "") for page in ("jobs", "units", "usage")]
+    faulty, *others = site.draw_fragments(keys)
+    assert "this page cannot be drawn (ZeroDivisionError)" in faulty
+    assert all("cannot be drawn" not in other for other in others)
+    assert site.draw(keys[0])[0] == 500
+    assert "in <lambda>" in caplog.text
 
 
 def test_what_was_moved_is_given_from_where_it_went_and_no_other_folder(client, record):

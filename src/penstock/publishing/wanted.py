@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from penstock.campaign import Campaign
-from penstock.display import Labels
+from penstock.display import Labels, is_utf8, visible
 from penstock.errors import PenstockError
 from penstock.ledger import Ledger
 from penstock.ledger.units import ROOT, Values, under
@@ -144,10 +144,8 @@ def check_path(path: str, source: Path, taken: dict[str, Path], done: str = "pub
     """Refuse a path that leads out of the folder, that nobody could write down, or that another file has."""
     if not {"", ".", "..", *OWN_FOLDERS}.isdisjoint(path.split("/")):
         raise PenstockError(f"{source} cannot be {done} as {path!r}: let `to` name another place for it")
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        raise PenstockError(f"{path!r} is no UTF-8 and cannot be {done}: rename it") from None
+    if not is_utf8(path):
+        raise PenstockError(f"{visible(path)} is no UTF-8 and cannot be {done}: rename it")
     if (other := taken.setdefault(path, source)) != source:
         raise PenstockError(f"{other} and {source} would both be {done} as {path}: let `to` tell them apart")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import mimetypes
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -76,9 +77,7 @@ class Site:
     def draw_all(self, name: str, keys: Sequence[Key], shell: Shell) -> Iterator[tuple[Key, tuple[int, str]]]:
         """Yield pages of one campaign, all of one moment of its record, as HTML with their status."""
         if name == ALL:
-            for key in keys:
-                given = {"title": "Campaigns", "page": "", "heads": [*heads_of(self.campaigns)]}
-                yield key, (200, render("campaigns.html", shell, **given, events=self.links.events(*key)))
+            yield from ((key, self.draw_home(key, shell)) for key in keys)
             return
         drawn = set[Key]()
         try:
@@ -89,10 +88,13 @@ class Site:
                 for key in keys:
                     yield key, self.draw_one(key, ledger, head, shell)
                     drawn.add(key)
-        except (LedgerError, OSError) as error:
-            for key in keys:
-                if key not in drawn:
-                    yield key, (503, self.said_why(key, None, shell, error))
+        except Exception as error:
+            yield from ((key, self.excuse(key, None, shell, error)) for key in keys if key not in drawn)
+
+    def draw_home(self, key: Key, shell: Shell) -> tuple[int, str]:
+        """Return the page of all campaigns as HTML with its status."""
+        given = {"title": "Campaigns", "page": "", "heads": [*heads_of(self.campaigns)]}
+        return 200, render("campaigns.html", shell, **given, events=self.links.events(*key))
 
     def draw_one(self, key: Key, ledger: Ledger, head: Head, shell: Shell) -> tuple[int, str]:
         """Return a page of a campaign as HTML with its status."""
@@ -101,15 +103,21 @@ class Site:
             asked = dict(parse_qsl(query))
             view = PAGES[page].read(ledger, head, asked)
             return 200, render_page(page, head, view, asked, shell, events=self.links.events(*key))
-        except DefinitionError as error:
-            return 404, self.said_why(key, head, shell, error)
-        except OSError as error:
-            return 503, self.said_why(key, head, shell, error)
+        except Exception as error:  # others draw their pages with this one
+            return self.excuse(key, head, shell, error)
 
-    def said_why(self, key: Key, head: Head | None, shell: Shell, error: Exception) -> str:
-        """Return a page that says why there is no other."""
-        given = {"title": PAGES[key[1]].title, "page": key[1], "head": head, "why": str(error)}
-        return render("error.html", shell, **given, events=self.links.events(*key))
+    def excuse(self, key: Key, head: Head | None, shell: Shell, error: Exception) -> tuple[int, str]:
+        """Return a page that says why there is no other; the trace of a fault of ours is for who runs the server."""
+        status, why = (
+            500,
+            f"this page cannot be drawn ({type(error).__name__}): the server's terminal says more",
+        )
+        if isinstance(error, PenstockError | OSError):
+            status, why = 404 if isinstance(error, DefinitionError) else 503, str(error)
+        else:
+            logging.getLogger("uvicorn.error").error("%s cannot be drawn", "/".join(key), exc_info=error)
+        given = {"title": PAGES[key[1]].title, "page": key[1], "head": head, "why": why}
+        return status, render("error.html", shell, **given, events=self.links.events(*key))
 
     def shown(self, request: Request) -> Shown:
         """Return the campaign that an address names."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from penstock.display import is_utf8
 from penstock.errors import DefinitionError
 from penstock.explain import find_units
 from penstock.ledger import Ledger
@@ -99,6 +100,6 @@ def pictures_in(roots: Sequence[Path], product: ProductRow) -> Sequence[str]:
     """Return the names of the pictures in a product that is a folder, in order; none of one that is not."""
     try:
         with folder_beneath(roots, product.path) as folder:
-            return sorted(name for name in os.listdir(folder) if is_picture(name))
+            return sorted(name for name in os.listdir(folder) if is_picture(name) and is_utf8(name))
     except OSError:
         return ()

@@ -9,6 +9,7 @@ from errno import ELOOP, ENOENT
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from penstock.display import is_utf8, visible
 from penstock.sources.found import Problem, ScanState
 from penstock.units import Pattern, Segment
 
@@ -134,10 +135,7 @@ def note_unreadable(shown: str, error: OSError, state: ScanState) -> None:
 
 def readable(shown: str, name: str, state: ScanState) -> bool:
     """Return whether `name` is UTF-8; if not, report it."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        subject = (shown + name).encode(errors="surrogateescape").decode(errors="backslashreplace")
-        state.problems.append(Problem(subject, "its name is not UTF-8; rename it"))
-        return False
-    return True
+    if is_utf8(name):
+        return True
+    state.problems.append(Problem(visible(shown + name), "its name is not UTF-8; rename it"))
+    return False
