@@ -19,7 +19,7 @@ MISSING = "no chromium on the PATH"
 
 
 class Browser:
-    """One tab: commands of the DevTools protocol, and what the page complained of meanwhile."""
+    """One tab at a time: commands of the DevTools protocol, and what the page complained of meanwhile."""
 
     def __init__(self, to: int, back: int) -> None:
         self.to, self.back, self.buffer, self.number = to, back, b"", 0
@@ -53,11 +53,14 @@ class Browser:
         assert "error" not in message, (method, message)
         return message["result"]
 
-    def attach(self) -> None:
-        target = self.do("Target.createTarget", url="about:blank")["targetId"]
+    def attach(self, *, window: bool = False) -> str:
+        """Open another tab, which hides that before, or a window; it is spoken to from now on; return its session."""
+        self.session = None
+        target = self.do("Target.createTarget", url="about:blank", newWindow=window)["targetId"]
         self.session = self.do("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.do(f"{domain}.enable")
+        return str(self.session)
 
     def open(self, url: str) -> None:
         before = self.loaded

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,73 @@ def test_an_open_page_survives_what_happens_to_a_campaign_at_night(tmp_path: Pat
         tab.wait_for(f"{text_of('.standing')}.startsWith('stopped since')")
         assert tab.value("window.kept")  # all of it without a reload
         assert tab.complaints == []
+
+
+@pytest.mark.skipif(PROGRAM is None, reason=MISSING)
+def test_more_pages_than_a_browser_has_connections_all_hear_what_is_new(
+    record: Record, tmp_path: Path
+) -> None:
+    """Six streams would be all that a browser opens to a server: the seventh page would never come."""
+    with serving(str(record.root), log=tmp_path / "log") as server, chromium(tmp_path / "profile") as tab:
+        how, windows = list[str](), [str(tab.session), *(tab.attach(window=True) for _ in range(8))]
+        for tab.session in windows:
+            tab.open(f"http://{server.host}/?token={server.token}")
+            tab.wait_for(f"{text_of('#connection')} !== ''")
+            how.append(tab.value(text_of("#connection")))
+        assert how == ["live"] * 4 + ["live, every 5 s"] * 5
+        rename(record, "spring")
+        for tab.session in windows:
+            tab.wait_for(f"{text_of('.crumbs strong')} === 'spring'")
+        assert tab.complaints == []
+
+
+@pytest.mark.skipif(PROGRAM is None, reason=MISSING)
+def test_a_page_that_nobody_sees_holds_no_connection_and_is_new_when_somebody_does(
+    record: Record, tmp_path: Path
+) -> None:
+    with serving(str(record.root), log=tmp_path / "log") as server, chromium(tmp_path / "profile") as tab:
+        first = str(tab.session)
+        for _ in range(8):
+            tab.open(f"http://{server.host}/?token={server.token}")
+            tab.wait_for(f"{text_of('#connection')} === 'live'")
+            tab.attach()
+        rename(record, "spring")
+        tab.open(f"http://{server.host}/?token={server.token}")
+        tab.session = first
+        assert tab.value(text_of(".crumbs strong")) == "winter"
+        tab.do("Page.bringToFront")
+        tab.wait_for(f"{text_of('.crumbs strong')} === 'spring'")
+        assert tab.complaints == []
+
+
+def rename(record: Record, name: str) -> None:
+    """Let a campaign have another name, as a conductor does."""
+    record.db.execute("UPDATE meta SET value = ? WHERE name = 'name'", (name,))
+
+
+@pytest.mark.skipif(PROGRAM is None, reason=MISSING)
+def test_a_page_finds_its_server_again_also_behind_a_proxy_that_answers_meanwhile(
+    record: Record, tmp_path: Path
+) -> None:
+    kept, log = f"--token-file={tmp_path / 'token'}", tmp_path / "log"
+    with chromium(tmp_path / "profile") as tab:
+        with serving(str(record.root), kept, log=log) as server:
+            token = (tmp_path / "token").read_text().strip()
+            tab.open(f"http://{server.host}/?token={token}")
+            tab.wait_for(f"{text_of('#connection')} === 'live'")
+        tab.wait_for(f"{text_of('#connection')}.startsWith('no connection since')")
+        host, _, port = server.host.partition(":")
+        with HTTPServer((host, int(port)), Gateway) as gateway:
+            gateway.handle_request()
+        with serving(str(record.root), kept, f"--port={port}", log=log):
+            tab.wait_for(f"{text_of('#connection')} === 'live'")
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """What a proxy says of a server that is not there."""
+
+    def do_GET(self) -> None:
+        self.send_error(502)
+
+    def log_message(self, *_: object) -> None:
+        pass

@@ -52,15 +52,92 @@ live.addEventListener("focusout", () => setTimeout(() => waiting !== null && sho
 if (document.querySelector("time[data-ago]")) refreshAges();
 setInterval(refreshAges, 5000);
 
+// A browser opens six connections to a server, and a stream keeps one of them: four of the pages that are seen have one,
+// others ask now and then, and what nobody sees has none.
+const STREAMS = 4;
+const ASK_S = 5;
+
+function connected(how) {
+  connection.textContent = how;
+  connection.className = "";
+}
+
+function lost() {
+  if (connection.className === "lost") return;
+  connection.textContent = `no connection since ${new Date().toISOString().slice(11, 19)} UTC`;
+  connection.className = "lost";
+}
+
+function listen() {
+  let source, timer;
+  const open = () => {
+    source = new EventSource(live.dataset.events);
+    source.addEventListener("page", (event) => show(JSON.parse(event.data)));
+    source.addEventListener("open", () => connected("live"));
+    source.addEventListener("error", () => {
+      lost();
+      // A browser tries again where nobody answers, but not where a proxy does for a server that starts anew.
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, 1000 * ASK_S);
+    });
+  };
+  open();
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
+}
+
+function ask() {
+  let before = "";
+  const timer = setInterval(async () => {
+    try {
+      const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+      const html = page.getElementById("live").innerHTML;
+      if (html !== before) show((before = html));
+      connected(`live, every ${ASK_S} s`);
+    } catch {
+      lost();
+    }
+  }, 1000 * ASK_S);
+  connected(`live, every ${ASK_S} s`);
+  return () => clearInterval(timer);
+}
+
+// Takes one of the streams, and resolves to what gives it back; to nothing if another page has it.
+function take(stream) {
+  return new Promise((taken) => {
+    const keep = (lock) => (lock ? new Promise(taken) : taken(null));
+    navigator.locks.request(`penstock stream ${stream}`, { ifAvailable: true }, keep);
+  });
+}
+
+async function follow() {
+  if (!navigator.locks) return listen(); // browsers have them where a connection is safe
+  for (let stream = 0; stream < STREAMS; stream++) {
+    const giveBack = await take(stream);
+    if (giveBack) {
+      const close = listen();
+      return () => {
+        close();
+        giveBack();
+      };
+    }
+  }
+  return ask();
+}
+
+let following = null;
+
+function followWhileSeen() {
+  if (document.visibilityState === "visible") {
+    following ??= follow();
+  } else {
+    following?.then((end) => end());
+    following = null;
+  }
+}
+
 if (live.dataset.events) {
-  const source = new EventSource(live.dataset.events);
-  source.addEventListener("page", (event) => show(JSON.parse(event.data)));
-  source.addEventListener("open", () => {
-    connection.textContent = "live";
-    connection.className = "";
-  });
-  source.addEventListener("error", () => {
-    connection.textContent = `no connection since ${new Date().toISOString().slice(11, 19)} UTC`;
-    connection.className = "lost";
-  });
+  document.addEventListener("visibilitychange", followWhileSeen);
+  followWhileSeen();
 }
