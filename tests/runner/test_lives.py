@@ -52,6 +52,53 @@ def test_the_next_life_ends_what_the_killed_one_left_running(lab):
     assert lab.ends(2)[1]["o"] == "ok"
 
 
+def test_a_life_that_is_followed_while_it_works_stops_and_tells_nothing_more(lab):
+    text = (
+        '[ $U = 1 ] || [ -e go ] || {{ touch begun; trap "touch ended; exit 0" TERM; {}; }}; echo $U > "$P"'
+    )
+    wait = "while [ ! -e ended ]; do sleep 0.01; done"  # and it is well when it was asked to end
+    tasks = []
+    for unit in (1, 2, 3):
+        env = {"U": str(unit), "P": {"ref": "product"}}
+        tasks.append(lab.shell(unit, text.format(wait), env=env, products=lab.product(f"out/{unit}")))
+    lab.batch(tasks)
+    lab.close()
+    first = lab.start("--native", "77")
+    lab.wait_for(lambda: (lab.root / "begun").exists() and 1 in lab.ends())
+    lab.wait_for(lambda: lab.of_kind("sync"))
+    file = lab.job / "1.1.jsonl"
+    boot = lab.of_kind("claim")[0]["boot"]
+    with file.open("r+") as events:  # as if it ran on another node, which its scheduler gave up
+        events.write(file.read_text().partition("\n")[0].replace(boot, "0" * len(boot)))
+    (lab.root / "go").touch()
+    told = len(lab.events())
+    second = lab.start("--native", "77")
+    assert (first.wait(10), second.wait(10)) == (0, 0)
+    assert (lab.root / "ended").exists()
+    assert [event["e"] for event in lab.events()[told:]] == []
+    assert (sorted(lab.ends(1)), sorted(lab.ends(2))) == ([1], [2, 3])
+    assert {end["o"] for end in lab.ends(2).values()} == {"ok"}
+    assert sorted(os.listdir(lab.root / "out")) == ["1", "2", "3"]
+    assert lab.leftovers() == []
+
+
+def test_a_life_that_is_followed_publishes_nothing(lab):
+    lab.batch(
+        [lab.shell(1, 'touch begun; until [ -e go ]; do :; done; echo 1 > "$P"', products=lab.product("1"))]
+    )
+    lab.close()
+    first = lab.start("--native", "77")
+    lab.wait_for(lambda: (lab.root / "begun").exists())
+    os.kill(first.pid, signal.SIGSTOP)  # so that it looks only when its task is over
+    (lab.job / "1.2.jsonl").touch()
+    (lab.root / "go").touch()
+    lab.wait_for(lambda: (lab.root / ".penstock").is_dir() and list(lab.root.glob(".penstock/*.1/1")))
+    os.kill(first.pid, signal.SIGCONT)
+    assert first.wait(10) == 0
+    assert not (lab.root / "1").exists()
+    assert lab.events()[-1]["e"] == "start"
+
+
 def test_the_next_life_leaves_alone_what_other_jobs_run(new_lab, lab):
     other = new_lab()
     other.batch([other.shell(1, "touch begun; sleep 1")])

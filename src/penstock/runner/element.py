@@ -36,7 +36,8 @@ class Element:
         self._events = claim.events
         self._signals = signals
         self._born = born
-        self._revocations = Revocations(job.file("revoked"))
+        successor = job.file("{}.jsonl".format(job.life + 1))
+        self._revocations = Revocations(job.file("revoked"), successor, claim.events.mute)
         self._group = Group(claim.events, self._revocations)
         self._queue = Queue(feed, job.spec.stages, claim.past, self._group.note_batch)
         self._children = Children()

@@ -1,21 +1,26 @@
-"""The tasks that the conductor revoked: the file <i>.revoked."""
+"""The tasks that are no longer ours: the conductor revoked them, in the file <i>.revoked, or a next life has them."""
 
 import json
 import os
-from typing import List, Optional, Set, Tuple
+from typing import Callable, List, Optional, Set, Tuple
 
 
 class Revocations:
     """The tasks that must not start, continue or be published any more."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, successor: str, on_successor: Callable[[], None]) -> None:
         self.all = False
         self._path = path
+        self._successor = successor  # the event file of the next life, which has all tasks once it is there
+        self._on_successor = on_successor
         self._folder = os.path.dirname(path)
         self._seen: Optional[Tuple[int, int, int]] = None
         self._tasks: Set[Tuple[int, int]] = set()
 
     def refresh(self) -> None:
+        if os.access(self._successor, os.F_OK):
+            self.all = True
+            self._on_successor()
         if not os.access(self._path, os.F_OK):
             self._watch_folder()
             return
