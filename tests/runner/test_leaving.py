@@ -101,6 +101,41 @@ def test_a_task_that_is_revoked_before_its_end_is_not_published(lab):
     assert lab.leftovers() == []
 
 
+def test_a_task_that_is_revoked_between_its_products_leaves_none_of_them(lab):
+    (lab.modules / "sitecustomize.py").write_text(
+        "import os\n"
+        "real = os.rename\n"
+        "def rename(source, target):\n"
+        "    real(source, target)\n"
+        f"    if target == {str(lab.root / 'a')!r}:\n"
+        f"        real('revoked', {str(lab.job / '1.revoked')!r})\n"
+        "os.rename = rename\n"
+    )
+    (lab.root / "revoked").write_text('{"all": true}')
+    products = {name: {"path": name} for name in ("a", "b")}
+    env = {name: {"ref": f"product.{name}"} for name in ("a", "b")}
+    lab.batch([lab.command(1, "/bin/sh", "-c", 'echo | tee "$a" "$b"', env=env, products=products)])
+    assert lab.start(env={"PYTHONPATH": str(lab.modules)}).wait(10) == 0
+    assert (lab.job / "1.revoked").exists()
+    assert lab.ends()[1]["o"] == "cancelled"
+    assert os.listdir(lab.root) == []
+
+
+def test_an_end_that_cannot_be_told_leaves_no_product(lab):
+    paths = {str(n): {"path": f"{n}-{'x' * 200}"} for n in range(500)}
+    lab.function(
+        "def run(task):\n"
+        "    task.expand(roi='x' * 899_000)\n"
+        "    for n in range(500):\n"
+        "        task.product(str(n)).touch()",
+        expands="roi",
+    )
+    end = lab.end(lab.python(1, products=paths))
+    assert (end["o"], end["products"]) == ("error", {})
+    assert "more than 1 MB" in end["why"]
+    assert os.listdir(lab.root) == []
+
+
 def test_an_element_that_is_revoked_leaves(lab):
     lab.batch([lab.command(1, "sleep", "60"), lab.command(2, "true")])
     process = lab.start()

@@ -32,6 +32,7 @@ class End:
         self._result = result
         self._wall = wall
         self._log_length = log_end - attempt.offset
+        self._published: List[Tuple[Made, os.stat_result]] = []
 
     @property
     def ok(self) -> bool:
@@ -50,26 +51,22 @@ class End:
         return self._result.made
 
     def publish(self, revocations: Revocations) -> None:
-        """Give the products their names, all of them or none; none of a task that was revoked meanwhile."""
+        """Give the products their names, none of a task that was revoked meanwhile; where that fails, `spoil` must follow."""
         if not self.made:
             return
         plans = {plan.name: plan for plan in self._attempt.planned}
-        published: List[Tuple[Made, os.stat_result]] = []
-        try:
-            for made in self.made:
-                if revocations.cover(self.work.stage.id, self.work.unit):
-                    self.spoil("cancelled", "revoked before its products were published")
-                    return
-                published.append((made, publish(made, plans[made.name])))
-        except (OSError, TaskFailure):
-            for made, status in published:
-                take_back(made, status)
-            raise
-        fresh = tuple([made._replace(mtime_ns=status.st_mtime_ns) for made, status in published])
+        for made in self.made:
+            if revocations.cover(self.work.stage.id, self.work.unit):
+                self.spoil("cancelled", "revoked before its products were published")
+                return
+            self._published.append((made, publish(made, plans[made.name])))
+        fresh = tuple([made._replace(mtime_ns=status.st_mtime_ns) for made, status in self._published])
         self._result = self._result._replace(made=fresh)
 
     def spoil(self, outcome: str, why: str, verdict: str = "") -> None:
-        """Turn a success into a failure, because it could not be published."""
+        """Turn a success into a failure, because it could not be published or told; nothing of it stays published."""
+        for made, status in self._published:
+            take_back(made, status)
         for made in self.made:
             remove(made.held)
         self._result = self._result._replace(
