@@ -228,6 +228,24 @@ def test_a_folder_product_has_the_same_digest_however_much_it_holds(lab):
         assert (size, digest) == digest_folder(str(lab.root / path))
 
 
+def test_a_folder_of_empty_files_is_made_durable_too(lab):
+    (lab.modules / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "real = os.fsync\n"
+        "def fsync(fd):\n"
+        "    print('flushed', os.readlink(f'/proc/self/fd/{fd}'), file=sys.stderr)\n"
+        "    real(fd)\n"
+        "os.fsync = fsync\n"
+    )
+    tasks = [
+        lab.shell(1, 'mkdir -p "$P/in" && : > "$P/in/x"', products=lab.product("out/set", folder=True)),
+        lab.shell(2, ': > "$P"', products=lab.product("out/file")),
+    ]
+    said = lab.run(tasks, env={"PYTHONPATH": str(lab.modules)}).stderr
+    flushed = {line[8:] for line in said.splitlines() if line.startswith(f"flushed {lab.root}")}
+    assert flushed == {str(lab.root / path) for path in ("", "out", "out/set", "out/set/in", "out/set/in/x")}
+
+
 def test_products_of_functions_are_treated_alike(lab):
     source = "def run(task):\n    path = task.product()\n    assert path.name == 'y.txt'\n    path.write_text('yes')"
     lab.function(source)

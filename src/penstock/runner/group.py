@@ -177,11 +177,11 @@ class Group:
                 yield self._events.line("give", members({"tasks": part, "why": why}))
 
     def _sync_products(self) -> None:
-        finals = [(made.final, made.size) for end in self._told for made in end.made]
-        for path, size in finals:
-            if size:  # an empty file has nothing but its name, which its folder keeps
-                _if_there(sync_tree, path)
-        for folder in {path.rpartition("/")[0] or "/" for path, _ in finals} | self._fresh:
+        products = [made for end in self._told for made in end.made]
+        for made in products:
+            if made.size or made.stamp:  # an empty file has nothing but its name, which its folder keeps
+                _if_there(sync_tree, made.final)
+        for folder in {made.final.rpartition("/")[0] or "/" for made in products} | self._fresh:
             _if_there(sync_path, folder)
 
     def _void_line(self, why: str) -> str:
