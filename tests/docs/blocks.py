@@ -4,6 +4,7 @@
   is added to it.
 - A `console` block holds commands after `$ ` and what they print. `…` stands for anything, alone on a line for any
   number of lines; what is not shown is not compared. A command that should fail says so: `# ends with 1`.
+- A block in a list is indented as the list is.
 
 All of a page runs in one shell, in one new folder.
 """
@@ -23,7 +24,7 @@ from pathlib import Path
 MARK = "\x1e"
 PATIENCE_S = 90
 
-_FENCE = re.compile(r"^(```+)(\w*)\n(.*?)^\1\n", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^( *)(```+)(\w*)\n(.*?)^\1\2\n", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"(?:#!.*\n)?# ([\w./-]+(?:\.\w+|/Snakefile))(, added)?\n")
 _ENDS = re.compile(r"# ends with (\d+)$")
 _CLOCK = re.compile(r"\d\d:\d\d:\d\d")
@@ -67,9 +68,9 @@ class Printed:
 def read_blocks(page: str) -> Iterator[File | Command]:
     """Yield what a page makes its reader do, in order."""
     for fence in _FENCE.finditer(page):
-        language, text = fence[2], fence[3]
+        language, text = fence[3], re.sub(rf"^{fence[1]}", "", fence[4], flags=re.MULTILINE)
         if language == "console":
-            yield from _read_commands(text, page.count("\n", 0, fence.start(3)) + 1)
+            yield from _read_commands(text, page.count("\n", 0, fence.start(4)) + 1)
         elif named := _FILE.match(text):
             yield File(named[1], text, bool(named[2]))
 

@@ -49,6 +49,14 @@ def test_the_name_of_a_script_stands_below_the_line_that_says_what_runs_it() -> 
     ]
 
 
+def test_a_block_in_a_list_is_one_too() -> None:
+    page = "- Told:\n\n  ```python\n  # a.py\n  if x:\n      y\n  ```\n\n  ```console\n  $ cat a.py\n  …\n  ```\n"
+    assert list(read_blocks(page)) == [
+        File("a.py", "# a.py\nif x:\n    y\n", added=False),
+        Command(10, "cat a.py", ("…",)),
+    ]
+
+
 def test_all_blocks_run_in_one_shell_up_to_the_first_that_ends_otherwise(tmp_path: Path) -> None:
     blocks = [
         File("deep/x.txt", "# deep/x.txt\n", added=False),
