@@ -200,3 +200,36 @@ class Gateway(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+@pytest.mark.skipif(PROGRAM is None, reason=MISSING)
+def test_nothing_is_taken_away_from_under_the_hands_of_who_works_with_a_page(
+    record: Record, tmp_path: Path
+) -> None:
+    """On a busy campaign a page is new each second: also between pressing a link and letting go of it."""
+    with serving(str(record.root), log=tmp_path / "log") as server, chromium(tmp_path / "profile") as tab:
+        tab.open(f"http://{server.host}/c/winter/units?token={server.token}")
+        tab.wait_for(f"{text_of('#connection')} === 'live'")
+        tab.value("document.querySelector('select[name=stage]').focus()")
+        tab.value("document.querySelector('input[name=unit]').focus()")
+        tab.write("2020-01-17")
+        tab.value("document.activeElement.blur()")
+        rename(record, "spring")
+        tab.wait_for("document.body.classList.contains('waits')")
+        assert tab.value("document.querySelector('input[name=unit]').value") == "2020-01-17"
+        assert tab.value(text_of(".crumbs strong")) == "winter"
+        tab.value("document.querySelector('input[name=unit]').value = ''")
+        tab.value(
+            "document.querySelector('input[name=unit]').dispatchEvent(new Event('input', {bubbles: true}))"
+        )
+        tab.wait_for(f"{text_of('.crumbs strong')} === 'spring'")
+        x, y = tab.value(
+            "(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector('.pages a').getBoundingClientRect())"
+        )
+        mouse = {"x": x, "y": y, "button": "left", "clickCount": 1}
+        tab.do("Input.dispatchMouseEvent", type="mousePressed", **mouse)
+        rename(record, "summer")
+        tab.wait_for("document.body.classList.contains('waits')")
+        tab.do("Input.dispatchMouseEvent", type="mouseReleased", **mouse)
+        tab.wait_for("location.pathname === '/c/winter/'")
+        assert tab.complaints == []

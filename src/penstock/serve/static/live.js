@@ -25,18 +25,38 @@ function nameOf(element) {
   return [selector, [...live.querySelectorAll(selector)].indexOf(element)];
 }
 
-function typing() {
-  const at = document.activeElement;
-  return at && live.contains(at) && at.matches("input, select, textarea");
+// Whether somebody types, chooses, marks a text or presses something: a new page would take it away under their hands.
+let pressed = false;
+
+function isChanged(field) {
+  if (!field.matches("select")) return field.value !== field.defaultValue || field.checked !== field.defaultChecked;
+  const given = [...field.options].findIndex((option) => option.defaultSelected);
+  return field.selectedIndex !== Math.max(given, 0);
+}
+
+function isBusy() {
+  const marked = document.getSelection();
+  return (
+    pressed ||
+    document.activeElement?.matches("#live select") ||
+    (!marked.isCollapsed && live.contains(marked.anchorNode)) ||
+    [...live.querySelectorAll("input:not([type=hidden]), textarea, select")].some(isChanged)
+  );
 }
 
 let waiting = null;
 
 function show(html) {
-  if (typing()) {
-    waiting = html;
-    return;
-  }
+  waiting = html;
+  showIfIdle();
+}
+
+function showIfIdle() {
+  if (waiting === null) return;
+  const busy = isBusy();
+  document.body.classList.toggle("waits", busy);
+  if (busy) return;
+  const html = waiting;
   waiting = null;
   const focused = nameOf(document.activeElement);
   const scrolled = [...live.querySelectorAll(".wide, .log, .names, .pages")].map((e) => [e.scrollLeft, e.scrollTop]);
@@ -48,7 +68,15 @@ function show(html) {
   refreshAges();
 }
 
-live.addEventListener("focusout", () => setTimeout(() => waiting !== null && show(waiting), 0));
+function release() {
+  pressed = false;
+  setTimeout(showIfIdle, 0); // after the click that follows
+}
+
+document.addEventListener("pointerdown", (event) => (pressed = event.target.closest("#live a, #live button, #live label") !== null));
+for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, release);
+for (const kind of ["focusout", "input", "reset", "selectionchange"])
+  document.addEventListener(kind, () => setTimeout(showIfIdle, 0));
 if (document.querySelector("time[data-ago]")) refreshAges();
 setInterval(refreshAges, 5000);
 
@@ -56,6 +84,7 @@ setInterval(refreshAges, 5000);
 // others ask now and then, and what nobody sees has none.
 const STREAMS = 4;
 const ASK_S = 5;
+const SILENT_S = 60; // the server says every 20 s that it is there
 
 function connected(how) {
   connection.textContent = how;
@@ -69,20 +98,26 @@ function lost() {
 }
 
 function listen() {
-  let source, timer;
+  let source, heard;
+  const hear = () => (heard = Date.now());
   const open = () => {
+    hear();
+    source?.close();
     source = new EventSource(live.dataset.events);
     source.addEventListener("page", (event) => show(JSON.parse(event.data)));
     source.addEventListener("open", () => connected("live"));
-    source.addEventListener("error", () => {
-      lost();
-      // A browser tries again where nobody answers, but not where a proxy does for a server that starts anew.
-      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, 1000 * ASK_S);
-    });
+    source.addEventListener("error", lost);
+    for (const kind of ["open", "page", "here", "error"]) source.addEventListener(kind, hear);
   };
+  // Browsers try again where nobody answers; not where a proxy does for a server that starts anew, nor where a tunnel hangs.
+  const timer = setInterval(() => {
+    const silent = Date.now() - heard > 1000 * SILENT_S;
+    if (silent) lost();
+    if (silent || source.readyState === EventSource.CLOSED) open();
+  }, 1000 * ASK_S);
   open();
   return () => {
-    clearTimeout(timer);
+    clearInterval(timer);
     source.close();
   };
 }
