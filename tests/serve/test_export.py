@@ -1,14 +1,17 @@
 """Static pages: whole, linked among themselves, replaced one by one, in a folder of their own."""
 
 import os
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from penstock.cli import cli
 from penstock.errors import DefinitionError, PenstockError
 from penstock.serve.campaigns import Shown, shown_in
-from penstock.serve.export import MARK, export
+from penstock.serve.export import MARK, alone, export
 
 
 class Addresses(HTMLParser):
@@ -28,7 +31,7 @@ def files_in(folder: Path) -> set[str]:
 
 def test_each_address_of_each_page_is_a_file_of_the_export(shown, tmp_path):
     out = tmp_path / "pages"
-    assert export({"winter": shown}, out) == len(files_in(out))
+    assert export({"winter": shown}, out) == (len(files_in(out)), [])
     pages = list(out.rglob("*.html"))
     assert len(pages) > 10
     for page in pages:
@@ -69,7 +72,7 @@ def test_what_was_killed_in_the_middle_is_written_again_and_leaves_nothing(
             export({"winter": shown}, out)
     assert len(list(out.glob("winter/pictures/*.png"))) == 3
     record.db.execute("DELETE FROM product")
-    assert export({"winter": shown}, out) == len(files_in(out))
+    assert export({"winter": shown}, out) == (len(files_in(out)), [])
     assert (out / "index.html").exists()
     assert not list(out.glob("winter/pictures/*.png"))
 
@@ -102,10 +105,53 @@ def test_a_picture_behind_a_link_is_not_copied(shown, record, tmp_path):
 def test_a_campaign_that_cannot_be_read_is_told_beside_the_others(shown, tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new/penstock.toml").touch()
-    export({"winter": shown, "new": Shown("new", tmp_path / "new")}, tmp_path / "pages")
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd/.penstock").touch()
+    others = {name: Shown(name, tmp_path / name) for name in ("new", "odd")}
+    _, broken = export({**others, "winter": shown}, tmp_path / "pages")
+    assert [one.name for one in broken] == ["new", "odd"]
     text = (tmp_path / "pages/index.html").read_text()
     assert "nothing has been run in" in text
     assert "winter/index.html" in text
+
+
+def test_pages_of_a_campaign_that_is_away_stay_as_they_were(shown, tmp_path):
+    export({"winter": shown}, tmp_path / "pages")
+    before = files_in(tmp_path / "pages")
+    (shown.root / ".penstock").rename(tmp_path / "away")
+    done = CliRunner().invoke(cli, ["serve", str(shown.root), "--export", str(tmp_path / "pages")])
+    assert done.exit_code == 1
+    assert "penstock: winter: nothing has been run in" in done.stderr
+    assert files_in(tmp_path / "pages") == before
+
+
+def test_the_date_is_on_every_page_without_a_script(shown, tmp_path):
+    export({"winter": shown}, tmp_path / "pages")
+    for page in (tmp_path / "pages").rglob("*.html"):
+        assert re.search(r"written 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC", page.read_text()), page
+
+
+def test_a_drawing_is_shown_and_never_opened_as_a_page_of_ours(shown, record, tmp_path):
+    record.db.execute("UPDATE product SET path = 'pictures/a.svg' WHERE path LIKE '%2020-01-17%'")
+    (record.root / "pictures/a.svg").write_text(
+        "<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>"
+    )
+    export({"winter": shown}, tmp_path / "pages")
+    text = (tmp_path / "pages/winter/pictures.html").read_text()
+    assert re.search(r'<img src="[^"]+\.svg"', text)
+    assert not re.search(r'<a href="[^"]+\.svg"', text)
+    assert re.search(r'<a href="[^"]+\.png"', text)
+
+
+def test_only_one_writes_pages_at_a_time(shown, tmp_path):
+    with alone(make(tmp_path / "pages")), pytest.raises(DefinitionError, match=r"another .* writes into"):
+        export({"winter": shown}, tmp_path / "pages")
+    export({"winter": shown}, tmp_path / "pages")
+
+
+def make(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def test_campaigns_have_short_names_that_differ(tmp_path):

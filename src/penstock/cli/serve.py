@@ -91,8 +91,11 @@ def serve(
     if export:
         from penstock.serve.export import export as write
 
-        click.echo(f"{count(write(shown, export), 'file')} in {export}: open {export / 'index.html'}")
-        return
+        files, broken = write(shown, export)
+        click.echo(f"{count(files, 'file')} in {export}: open {export / 'index.html'}")
+        for one in broken:
+            click.echo(f"penstock: {one.name}: {one.why}; its pages are as they were", err=True)
+        ctx.exit(1 if broken else 0)
     from penstock.serve.running import Listening, run
 
     allowed = actions_in(allow)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from penstock.errors import DefinitionError, LedgerError, PenstockError
 from penstock.ledger import Ledger
 from penstock.record.reading import Wanted, read_tasks
 from penstock.record.rows import ProductRow
-from penstock.serve.campaigns import Shown
+from penstock.serve.campaigns import Shown, said
 from penstock.serve.files import file_of, is_picture, open_beneath, roots_of
 from penstock.serve.pages import PAGES, STATIC, Shell, render, render_page
 from penstock.serve.views import Broken, Head, head_of, now_of
@@ -40,10 +41,13 @@ class Written:
         path = self.folder / name
         make_folder(path.parent)
         if name not in self.names:  # listed before it is there: whatever ends this, the next one knows it
-            with (self.folder / MARK).open("a", encoding="utf-8") as mark:
-                mark.write(f"{name}\n")
+            add_line(self.folder / MARK, name)
             self.names.add(name)
         write_public(path, data)
+
+    def keep(self, campaign: str) -> None:
+        """Let the pages of a campaign be as they are."""
+        self.names |= {name for name in listed(self.folder) if name.startswith(f"{campaign}/")}
 
     def finish(self) -> None:
         """Remove what was written earlier and no longer belongs there."""
@@ -81,6 +85,10 @@ class StaticLinks:
         name = self.units.get(unit)
         return name and f"{self.up}{campaign}/{name}"
 
+    def opens(self, address: str) -> bool:
+        """Whether a picture may be a page of its own: in an SVG scripts would run as ours, and no sandbox is around it."""
+        return not address.endswith(".svg")
+
     def product(self, campaign: str, product: ProductRow, part: str = "") -> str | None:
         """Copy a picture beside the pages, and return its address; other products have none."""
         path = file_of(product, part)
@@ -95,28 +103,54 @@ class StaticLinks:
         return f"{self.up}{name}" if name in self.written.names else None
 
 
-def export(campaigns: Mapping[str, Shown], folder: Path) -> int:
-    """Write all pages, and return how many files there are; raises DefinitionError for a folder with other files."""
+def export(campaigns: Mapping[str, Shown], folder: Path) -> tuple[int, Sequence[Broken]]:
+    """Write all pages; return how many files there are, and which campaigns cannot be read, whose pages stay as they were.
+
+    Raises DefinitionError for a folder with other files, or where another process writes pages.
+    """
     make_folder(folder)
-    if not (folder / MARK).exists() and any(folder.iterdir()):
-        raise DefinitionError(f"{folder} has files that are no pages of ours: name a new or an empty folder")
-    written = Written(folder)
-    for path in sorted(STATIC.iterdir()):
-        written.put(f"static/{path.name}", path.read_bytes())
-    heads = list[Head | Broken]()
-    for shown in campaigns.values():
+    with alone(folder):
+        if not (folder / MARK).exists() and any(folder.iterdir()):
+            raise DefinitionError(
+                f"{folder} has files that are no pages of ours: name a new or an empty folder"
+            )
+        written = Written(folder)
+        for path in sorted(STATIC.iterdir()):
+            written.put(f"static/{path.name}", path.read_bytes())
+        heads = [export_one(written, shown) for shown in campaigns.values()]
+        text = render(
+            "campaigns.html", Shell(StaticLinks(written)), title="Campaigns", heads=heads, written=time.time()
+        )
+        written.put("index.html", text.encode("utf-8", "xmlcharrefreplace"))
+        written.finish()
+    return len(written.names), [head for head in heads if isinstance(head, Broken)]
+
+
+@contextmanager
+def alone(folder: Path) -> Generator[None]:
+    """Be the only one who writes pages there, where the file system has locks; raises DefinitionError if another does."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
         try:
-            with shown.open() as ledger:
-                heads.append(export_campaign(written, shown, ledger))
-        except (LedgerError, DefinitionError) as error:
-            heads.append(Broken(shown.name, str(error)))
-    shell = Shell(StaticLinks(written))
-    written.put(
-        "index.html",
-        render("campaigns.html", shell, title="Campaigns", heads=heads, written=time.time()).encode(),
-    )
-    written.finish()
-    return len(written.names)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if isinstance(error, BlockingIOError):
+                raise DefinitionError(
+                    f"another `penstock serve --export` writes into {folder}: wait for it"
+                ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def export_one(written: Written, shown: Shown) -> Head | Broken:
+    """Write the pages of a campaign, or keep those that there are if it cannot be read."""
+    try:
+        with said(), shown.open() as ledger:
+            return export_campaign(written, shown, ledger)
+    except (LedgerError, DefinitionError) as error:
+        written.keep(shown.name)
+        return Broken(shown.name, str(error))
 
 
 def make_folder(folder: Path) -> None:
@@ -177,7 +211,16 @@ def units_of(ledger: Ledger, head: Head) -> list[str]:
 def groups_of(unit: str) -> Iterator[str]:
     """Yield the groups that a unit is in, by its name."""
     parts = unit.split("/")
-    yield from ("/".join(parts[:depth]) for depth in range(1, len(parts)))
+    yield from ("/".join(parts[:depth]) for depth in range(1, len(parts)) if parts[0])
+
+
+def add_line(path: Path, line: str) -> None:
+    """Add a line to a list; raises PenstockError if it cannot be written."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+    except OSError as error:
+        raise PenstockError(f"{path} cannot be written ({error.strerror}): make room there") from error
 
 
 def listed(folder: Path) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -82,8 +83,9 @@ class Links(Protocol):
 
     def asset(self, name: str) -> str: ...
     def home(self) -> str | None: ...
-    def page(self, campaign: str, /, page: str = "", **asked: Any) -> str | None: ...
+    def page(self, campaign: str, page: str = "", /, **asked: Any) -> str | None: ...
     def unit(self, campaign: str, unit: str, /, **asked: Any) -> str | None: ...
+    def opens(self, address: str) -> bool: ...
     def product(self, campaign: str, product: ProductRow, part: str = "") -> str | None: ...
 
 
@@ -103,7 +105,7 @@ class LiveLinks:
         """Return the address of the list of campaigns."""
         return f"{self.root}/"
 
-    def page(self, campaign: str, /, page: str = "", **asked: Any) -> str:
+    def page(self, campaign: str, page: str = "", /, **asked: Any) -> str:
         """Return the address of a page."""
         kept = {key: value for key, value in asked.items() if value not in (None, "", 0)}
         return f"{self.root}/c/{campaign}/{page}" + (f"?{urlencode(kept)}" if kept else "")
@@ -111,6 +113,10 @@ class LiveLinks:
     def unit(self, campaign: str, unit: str, /, **asked: Any) -> str:
         """Return the address of a unit."""
         return self.page(campaign, "unit", unit=unit, **asked)
+
+    def opens(self, address: str) -> bool:
+        """Whether a picture may be a page of its own: here it is in a sandbox."""
+        return True
 
     def events(self, campaign: str, page: str, query: str) -> str:
         """Return where it is told what is new on a page; that of all campaigns has no name."""
@@ -181,10 +187,13 @@ def environment() -> Any:
         clock=clock,
         multiline=multiline,
         number=number,
+        rate=rate,
+        stamp=stamp,
     )
     found.globals.update(
         pages=PAGES, signs=SIGNS, states=STATES, parts_of=parts_of, show_left=show_left, pictures_of=pictures_of,
-        version=__version__, sizes={"groups": PAGE, "units": LISTED}, zip=zip, show_duration=show_duration, show_bytes=show_bytes,
+        version=__version__, sizes={"groups": PAGE, "units": LISTED}, zip=zip, now=time.time,
+        show_duration=show_duration, show_bytes=show_bytes,
     )  # fmt: skip
     return found
 
@@ -221,6 +230,16 @@ def clock(seconds: float, now: float) -> str:
 def number(value: float) -> str:
     """Write a number with separators of thousands."""
     return f"{value:,}"
+
+
+def rate(value: float) -> str:
+    """Write a number of which three digits are known."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def stamp(seconds: float) -> str:
+    """Write a time with its date, in UTC: the page may be looked at on another day."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 @cache
