@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from penstock.errors import Corrupt
+from penstock.runner.errors import UNWELL, say_error
 from penstock.runner.sealed import unseal
 
 CAMPAIGN = "campaign"
@@ -52,6 +53,16 @@ def _escape(match: re.Match[str]) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte that os.fsdecode could not read
         return f"\\x{code - 0xDC00:02x}"
     return _SHORT.get(char) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def show_refusal(error: OSError) -> str:
+    """Describe what the system refused, and where.
+
+    >>> show_refusal(OSError(28, "No space left on device", "winter/penstock.toml"))
+    'winter/penstock.toml: no space is left'
+    """
+    place = f"{error.filename}: " if error.filename else ""
+    return place + (UNWELL.get(error.errno or 0) or say_error(error))
 
 
 def is_utf8(name: str) -> bool:

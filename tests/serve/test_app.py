@@ -7,6 +7,7 @@ import re
 import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
+from tests.conftest import Record
 
 from penstock.cli import cli
 from penstock.ledger import Ledger
@@ -160,6 +161,15 @@ def test_of_several_campaigns_each_metric_is_described_once(shown, tmp_path):
     assert client.get("/c/new/").status_code == 503
 
 
+def test_campaigns_of_one_name_are_told_apart(shown, tmp_path):
+    other = Record(tmp_path / "summer")
+    other.task(other.stage("calibrate", level=1), other.unit("2020-01-16"), "done")
+    text = make_client({"winter": shown, "summer": Shown("summer", tmp_path / "summer")}).get("/metrics").text
+    series = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+    assert len(series) == len(set(series))
+    assert any(f'campaign="winter in {tmp_path / "summer"}"' in one for one in series)
+
+
 def test_a_picture_is_given_and_can_do_nothing(client):
     answer = client.get(
         "/c/winter/product", params={"stage": "calibrate", "unit": "2020-01-17/00004", "product": "picture"}
@@ -178,7 +188,7 @@ def test_a_picture_in_a_folder_is_given_by_its_name_and_nothing_beside_that(clie
     place(record, "pictures/of run.4")
     named = {"stage": "calibrate", "unit": "2020-01-17/00004", "product": "picture"}
     assert client.get("/c/winter/product", params={**named, "part": "a.png"}).content == b"one"
-    for part in ("", "b.png", "../../secret.png", f"{record.root}/secret.png"):
+    for part in ("", "\0.png", "b.png", "../../secret.png", f"{record.root}/secret.png"):
         assert client.get("/c/winter/product", params={**named, "part": part}).status_code == 404
     assert "part=a.png" in client.get("/c/winter/pictures").text
     assert "part=a.png" in client.get("/c/winter/unit", params={"unit": "2020-01-17/00004"}).text
@@ -193,6 +203,45 @@ def test_a_fault_of_ours_ends_one_page_and_no_other(shown, monkeypatch, caplog):
     assert all("cannot be drawn" not in other for other in others)
     assert site.draw(keys[0])[0] == 500
     assert "in <lambda>" in caplog.text
+
+
+def test_a_campaign_that_the_system_keeps_from_us_is_told_beside_the_others(shown, tmp_path):
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd/.penstock").touch()
+    client = make_client({"odd": Shown("odd", tmp_path / "odd"), "winter": shown})
+    assert "Not a directory; whoever serves this page" in client.get("/").text
+    assert "Not a directory" in client.get("/c/odd/").text
+    assert 'campaign="winter"' in client.get("/metrics").text
+    assert client.get("/api/status", params={"campaign": "odd"}).status_code == 503
+
+
+def test_each_page_has_its_own_time_where_many_are_drawn_together(shown, monkeypatch):
+    slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    monkeypatch.setitem(PAGES, "jobs", Page("Jobs", lambda ledger, *_: ledger.db.execute(slow).fetchall()))
+    monkeypatch.setattr("penstock.serve.campaigns.PATIENCE_S", 1.0)
+    late, other = Site({"winter": shown}, KEYS).draw_fragments(
+        [("winter", "jobs", ""), ("winter", "usage", "")]
+    )
+    assert "that takes too long to look for" in late
+    assert "too long" not in other
+
+
+def test_a_link_with_the_token_works_on_any_page(stranger):
+    """A redirect of a navigation that began on another site gets no cookie of ours."""
+    answer = stranger.get(
+        f"/c/winter/units?stage=fit&state=done&token={KEYS.token}", headers={"sec-fetch-site": "cross-site"}
+    )
+    assert answer.status_code == 200
+    assert 'content="0; url=/c/winter/units?stage=fit&amp;state=done"' in answer.text
+    assert KEYS.token not in answer.text
+    assert stranger.get("/c/winter/units").status_code == 200
+
+
+def test_a_question_may_name_anything(client):
+    assert client.get("/c/winter/groups", params={"page": "x", "level": "run"}).status_code == 200
+    assert (
+        client.get("/c/winter/units", params={"page": "x", "campaign": "y", "self": "z"}).status_code == 200
+    )
 
 
 def test_what_was_moved_is_given_from_where_it_went_and_no_other_folder(client, record):
@@ -289,6 +338,7 @@ def test_a_person_asks_by_name_as_at_the_terminal(shown, record):
         {"by": " "},
         {"unit": "", "stage": ""},
         {"unit": "none"},
+        {"unit": "2020-01-17 "},
         {"stage": "none"},
         {"by": "x" * 81},
         {"why": "x" * 401},

@@ -1,5 +1,6 @@
 """A real server: its token is in no log, and open pages learn what is new, by one look for all."""
 
+import asyncio
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -22,6 +23,8 @@ from tests.serve.conftest import Record
 
 from penstock.errors import DefinitionError
 from penstock.host import this_process
+from penstock.serve.campaigns import Shown
+from penstock.serve.events import Key, Watch
 from penstock.serve.running import Listening, listen
 from penstock.serve.tokens import token_of
 
@@ -120,6 +123,33 @@ def test_open_pages_learn_what_is_new_and_the_token_is_in_no_log(record: Record,
     assert server.token not in log.read_text()
 
 
+def test_who_comes_later_hears_nothing_older_than_what_was_just_loaded(shown: Shown, record: Record) -> None:
+    drawn = list[str]()
+
+    def draw(keys: Sequence[Key]) -> list[str]:
+        drawn.append(f"drawing {len(drawn)}")
+        return [drawn[-1]] * len(keys)
+
+    async def told(stream: AsyncIterator[bytes]) -> str:
+        async for data in stream:
+            if data.startswith(b"event: page"):
+                return json.loads(data.partition(b"data: ")[2])
+        raise AssertionError("the stream has ended")
+
+    async def look() -> list[str]:
+        watch, key = Watch({"winter": shown}, draw), ("winter", "", "")
+        first, second, third = (watch.events(key) for _ in range(3))
+        heard = [await told(first), await told(second)]
+        watch.rests_until = time.monotonic() + 3  # as after a drawing that took long
+        record.insert("problem", source="scan", subject="new.txt", why="came meanwhile", at=1.0)
+        heard.append(await told(third))
+        for stream in (first, second, third):
+            await stream.aclose()
+        return heard
+
+    assert asyncio.run(look()) == ["drawing 0", "drawing 0", "drawing 1"]
+
+
 def test_others_reach_it_by_tls_or_a_stated_proxy_only() -> None:
     with pytest.raises(DefinitionError, match="can be reached by others"):
         Listening("0.0.0.0")
@@ -133,8 +163,9 @@ def test_others_reach_it_by_tls_or_a_stated_proxy_only() -> None:
     ):
         with pytest.raises(DefinitionError, match="no address of a proxy"):
             Listening("0.0.0.0", proxy=wrong)
-    with pytest.raises(DefinitionError, match="another name"):
-        Listening(proxy="https://lab.example.org/c")
+    for ours in ("c", "api/", "static/penstock", "metrics"):
+        with pytest.raises(DefinitionError, match="another name"):
+            Listening(proxy=f"https://lab.example.org/{ours}")
     below = Listening(proxy="https://lab.example.org/status/penstock/")
     assert (below.root, below.names(8765)) == ("/status/penstock", ["lab.example.org"])
     lab = Listening("0.0.0.0", proxy="https://lab.example.org")
@@ -149,6 +180,7 @@ def test_others_reach_it_by_tls_or_a_stated_proxy_only() -> None:
     every = Listening("0.0.0.0", tls_cert=Path("c"), tls_key=Path("k"))
     assert every.address(8443) == f"https://{socket.gethostname().lower()}:8443"
     assert Listening().address(81) == "http://127.0.0.1:81"
+    assert Listening("127.0.0.2").address(81) == "http://127.0.0.2:81"
 
 
 def test_a_token_in_a_file_stays_and_is_told_to_nobody(record: Record, tmp_path: Path) -> None:

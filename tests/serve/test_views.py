@@ -5,15 +5,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from tests.conftest import Record
 from tests.serve.conftest import EVIL
 
 from penstock.errors import DefinitionError
 from penstock.serve import groups
+from penstock.serve.campaigns import Shown
+from penstock.serve.drawing import BAR_W, parts_of
 from penstock.serve.groups import read_grid
 from penstock.serve.pages import PAGES, LiveLinks, Shell, render_page
 from penstock.serve.unit import Found, UnitView, read_unit
 from penstock.serve.views import closings, head_of, jobs, listing, pictures, usage
-from penstock.status import STATES, Status
+from penstock.status import STATES, StageStatus, Status
 from penstock.status.jobs import read_jobs
 
 
@@ -123,6 +126,30 @@ def test_the_grid_counts_every_group_as_the_tasks_are(shown):
         f"{night}/00005" for night in ("2020-01-18", "2020-01-17", "2020-01-16")
     ]
     assert failed.maps[0].paths[0][:2] == ("waiting", 3)
+
+
+def test_groups_are_in_the_order_of_their_numbers(tmp_path):
+    record = Record(tmp_path, levels=("run",), formats={})
+    stage = record.stage("fit", level=1)
+    for run in (9, 10, 130, 2):
+        record.task(stage, record.unit(run), "done")
+    grid = read_grid(record.ledger, head_of(Shown("runs", tmp_path), record.ledger), {})
+    assert [row.name for row in grid.rows] == ["130", "10", "9", "2"]
+
+
+def test_a_form_names_its_unit_as_it_is(shown, record):
+    unit = record.unit("a\tb ", 1)
+    record.task(1, unit, "failed")
+    with shown.open() as ledger:
+        head, asked = head_of(shown, ledger), {"unit": "a\tb /00001"}
+        text = render_page("unit", head, read_unit(ledger, head, asked), asked, Shell(LiveLinks(), ["retry"]))
+    assert ("input", {"type": "hidden", "name": "unit", "value": "a\tb /00001"}) in Tags(text).tags
+
+
+def test_the_rarest_state_is_within_the_bar(tmp_path):
+    tasks = dict.fromkeys(STATES, 0) | {"done": 99_999, "failed": 1}
+    [done, failed] = parts_of(StageStatus("fit", "run", tasks))
+    assert (done.x, failed.x, failed.width) == (0, BAR_W - failed.width, 6)
 
 
 def test_of_each_group_the_state_is_drawn_that_needs_a_person_first(shown, monkeypatch):

@@ -12,7 +12,7 @@ import click
 
 from penstock import __version__
 from penstock.cli.workflows import load_workflow, workflows
-from penstock.display import visible
+from penstock.display import show_refusal, visible
 from penstock.errors import PenstockError
 
 # Command → its line in `penstock --help`, in the order of a campaign's life. Its module has the same name.
@@ -139,24 +139,12 @@ class Root(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except OSError as error:
-            tell(ctx, said_of_system(error), 1)
+            tell(ctx, f"{show_refusal(error)}; put that right, and give the same command again", 1)
         except Exception as error:
             if type(error).__module__ == "sqlite3":
                 tell_of_record(ctx, error)
             hint = "this is a fault of penstock, PENSTOCK_DEBUG=1 shows where"
             tell(ctx, f"{type(error).__name__}: {error} ({hint})", 1)
-
-
-def said_of_system(error: OSError) -> str:
-    """Describe in one sentence what the system refused.
-
-    >>> said_of_system(OSError(28, "No space left on device", "winter/penstock.toml"))
-    'winter/penstock.toml: no space is left; put that right, and give the same command again'
-    """
-    from penstock.runner.errors import UNWELL, say_error
-
-    place = f"{error.filename}: " if error.filename else ""
-    return f"{place}{UNWELL.get(error.errno or 0) or say_error(error)}; put that right, and give the same command again"
 
 
 def tell_of_record(ctx: click.Context, error: Exception) -> None:

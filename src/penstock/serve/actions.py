@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from penstock.display import visible
 from penstock.errors import DefinitionError
 from penstock.explain import find_units
+from penstock.ledger.units import ROOT
 from penstock.record.asking import Question, ask, whoami
 from penstock.serve.campaigns import Shown
 
@@ -24,15 +25,14 @@ def ask_for(shown: Shown, action: str, form: Mapping[str, str]) -> str:
     for name, most in LONGEST.items():
         if len(form.get(name, "")) > most:
             raise DefinitionError(f"{name} is too long: {most} letters at most")
-    by, unit, stage = (form.get(name, "").strip() for name in ("by", "unit", "stage"))
+    by, unit, stage = form.get("by", "").strip(), form.get("unit", ""), form.get("stage", "")
     if not by:
         raise DefinitionError("say who you are: others will ask")
-    if not (unit or stage):
+    if not (unit.strip() or stage.strip()):
         raise DefinitionError("name a unit or a stage")
-    question = Question(
-        action, (unit,) if unit else (), stage or None, why=form.get("why", "").strip() or None
-    )
+    why = form.get("why", "").strip() or None
     with shown.reading() as ledger:
-        if unit:
-            find_units(ledger, unit)
+        if unit and find_units(ledger, unit) == [ROOT]:
+            unit = "/"
+        question = Question(action, (unit,) if unit else (), stage or None, why=why)
         return "; ".join(ask(ledger, question, by=visible(f"{by}, by {whoami()}")))

@@ -21,10 +21,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from penstock.display import cut
 from penstock.errors import DefinitionError, LedgerError, PenstockError
 from penstock.ledger import Ledger
 from penstock.serve.actions import ask_for
-from penstock.serve.campaigns import Shown
+from penstock.serve.campaigns import Shown, patient
 from penstock.serve.events import ALL, Key, Watch
 from penstock.serve.files import SANDBOX, TYPES, file_of, find_product, open_beneath, roots_of
 from penstock.serve.openapi import describe
@@ -38,6 +39,7 @@ TELLING = ("", "problems")  # pages that tell what failed; for all others it is 
 FRESH_S = 1.0  # for which a page that was drawn is given to others
 KEPT = 64  # such pages
 LONGEST_BODY, LONGEST_QUERY = 16 << 10, 4 << 10  # bytes
+LONGEST_SAID = 500  # letters of an answer, which stands in an address: proxies take some 4 kB
 CHUNK = 256 << 10
 SAID = "said"  # in a question: the answer to a request, which is shown once
 FOREVER = "private, max-age=31536000, immutable"
@@ -76,11 +78,11 @@ class Site:
 
     def draw_all(self, name: str, keys: Sequence[Key], shell: Shell) -> Iterator[tuple[Key, tuple[int, str]]]:
         """Yield pages of one campaign, all of one moment of its record, as HTML with their status."""
-        if name == ALL:
-            yield from ((key, self.draw_home(key, shell)) for key in keys)
-            return
         drawn = set[Key]()
         try:
+            if name == ALL:
+                yield from ((key, self.draw_home(key, shell)) for key in keys)
+                return
             with self.campaigns[name].reading() as ledger:
                 ledger.db.execute("BEGIN")
                 told = any(page in TELLING for _, page, _ in keys)
@@ -100,9 +102,10 @@ class Site:
         """Return a page of a campaign as HTML with its status."""
         _, page, query = key
         try:
-            asked = dict(parse_qsl(query))
-            view = PAGES[page].read(ledger, head, asked)
-            return 200, render_page(page, head, view, asked, shell, events=self.links.events(*key))
+            with patient(ledger):  # each page has its own time, however many are drawn together
+                asked = dict(parse_qsl(query))
+                view = PAGES[page].read(ledger, head, asked)
+                return 200, render_page(page, head, view, asked, shell, events=self.links.events(*key))
         except Exception as error:  # others draw their pages with this one
             return self.excuse(key, head, shell, error)
 
@@ -112,7 +115,7 @@ class Site:
             500,
             f"this page cannot be drawn ({type(error).__name__}): the server's terminal says more",
         )
-        if isinstance(error, PenstockError | OSError):
+        if isinstance(error, PenstockError):
             status, why = 404 if isinstance(error, DefinitionError) else 503, str(error)
         else:
             logging.getLogger("uvicorn.error").error("%s cannot be drawn", "/".join(key), exc_info=error)
@@ -179,7 +182,7 @@ class Answers:
     async def drawn(self, key: Key, request: Request) -> Response:
         """Draw a page beside the loop."""
         status, text = await run_in_threadpool(
-            self.site.draw, key, said=request.query_params.get(SAID, "")[:1000]
+            self.site.draw, key, said=request.query_params.get(SAID, "")[: 2 * LONGEST_SAID]
         )
         return HTMLResponse(text, status)
 
@@ -282,11 +285,12 @@ class Answers:
         if not same(form.get("csrf", ""), self.site.keys.csrf):
             raise HTTPException(403, "this form is not ours: load the page again")
         said = await self.attempt(lambda: ask_for(shown, action, form))
-        unit = form.get("unit", "").strip()
+        unit = form.get("unit", "")
         self.site.drawn = {}
-        return RedirectResponse(
-            self.site.links.page(shown.name, "unit" if unit else "", unit=unit, said=said), 303
+        place = self.site.links.page(
+            shown.name, "unit" if unit else "", unit=unit, said=cut(said, LONGEST_SAID)
         )
+        return RedirectResponse(place, 303)
 
     async def api(self, request: Request) -> Response:
         """Show all addresses."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from penstock.display import show_refusal
 from penstock.errors import DefinitionError, LedgerError
 from penstock.ledger import FOLDER, Ledger
 from penstock.ledger.files import explained
@@ -34,21 +35,38 @@ class Shown:
     @contextmanager
     def reading(self) -> Generator[Ledger]:
         """Open its record for a page; raises LedgerError for what is wrong with it, and for a question that takes too long."""
-        until = time.monotonic() + PATIENCE_S
-        with explained(), self.open() as ledger:
-            ledger.db.set_progress_handler(lambda: time.monotonic() > until, STEPS)
-            try:
-                yield ledger
-            except sqlite3.OperationalError as error:
-                if "interrupted" not in str(error):
-                    raise
-                raise LedgerError(
-                    "that takes too long to look for: name a group, a stage or a state"
-                ) from error
+        with said(), self.open() as ledger, patient(ledger):
+            yield ledger
 
     def place(self) -> Path:
         """Return the file that its record is read from; raises LedgerError if there is none."""
         return find_location(self.root, Machine.here()).path
+
+
+@contextmanager
+def patient(ledger: Ledger) -> Generator[None]:
+    """Give a page its time; raises LedgerError for what takes longer, and for what is wrong with the record."""
+    until = time.monotonic() + PATIENCE_S
+    ledger.db.set_progress_handler(lambda: time.monotonic() > until, STEPS)
+    with said():
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if "interrupted" not in str(error):
+                raise
+            raise LedgerError("that takes too long to look for: name a group, a stage or a state") from error
+
+
+@contextmanager
+def said() -> Generator[None]:
+    """Turn what the system and SQLite refuse into one sentence; raises LedgerError."""
+    try:
+        with explained():
+            yield
+    except OSError as error:
+        raise LedgerError(
+            f"{show_refusal(error)}; whoever serves this page must be able to read it"
+        ) from error
 
 
 def shown_in(folders: Iterable[Path]) -> Mapping[str, Shown]:

@@ -14,7 +14,7 @@ from penstock.report import first_of_newest
 from penstock.status import StageStatus, Status
 
 BOX_W, BOX_H, GAP_W, GAP_H, MARGIN = 190, 62, 56, 22, 8
-BAR_W = 1000  # of a bar of states, in its own units
+BAR_W, THIN_W = 1000, 6  # of a bar of states, in its own units; of its thinnest part
 HOUR_S, HOURS = 3600, 48
 HOURS_W, HOURS_H = 960, 120
 SHOWN = ("done", "running", "queued", "ready", "waiting", "failed", "blocked", "vetoed", "gone")
@@ -78,9 +78,10 @@ def parts_of(stage: StageStatus) -> Iterator[Part]:
     x = 0.0
     for state in SHOWN:
         if n := stage.tasks[state]:
-            width = BAR_W * n / stage.total
-            yield Part(state, n, round(x, 1), round(max(width, 6.0), 1))
-            x += width
+            part = BAR_W * n / stage.total
+            width = max(part, THIN_W)
+            yield Part(state, n, round(min(x, BAR_W - width), 1), round(width, 1))
+            x += part
 
 
 def draw_flow(db: sqlite3.Connection, status: Status) -> Flow:

@@ -6,13 +6,15 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from penstock.errors import PenstockError
+from penstock.ledger.files import explained
 from penstock.ledger.hosts.holder import Holder, holder
+from penstock.ledger.hosts.location import open_any
 from penstock.ledger.hosts.publishing import signature
 from penstock.serve.campaigns import Shown
 
@@ -32,16 +34,19 @@ class Open:
     """One page that somebody looks at."""
 
     waiting: set[asyncio.Queue[bytes]] = field(default_factory=set[asyncio.Queue[bytes]])
+    new: set[asyncio.Queue[bytes]] = field(default_factory=set[asyncio.Queue[bytes]])
+    """Those who were sent nothing yet."""
     sent: str = ""
     due: bool = True
 
     def send(self, text: str) -> None:
-        """Send it to all who look at it, in place of what was not sent yet."""
-        self.sent, data = text, event(text)
-        for queue in self.waiting:
+        """Send it to all who look at it and have it not yet, in place of what was not sent yet."""
+        others, data = self.new if text == self.sent else self.waiting, event("page", text)
+        for queue in others:
             with suppress(asyncio.QueueEmpty):
                 queue.get_nowait()
             queue.put_nowait(data)
+        self.sent, self.new = text, set()
 
 
 @dataclass(eq=False)
@@ -73,42 +78,53 @@ class Watch:
         queue = asyncio.Queue[bytes](1)
         page = self.open.setdefault(key, Open())
         page.waiting.add(queue)
-        if self.task is None or self.task.done():
-            self.task = asyncio.create_task(self.look())
+        page.new.add(queue)
         try:
             yield b"retry: 2000\n\n"
-            if page.sent:
-                yield event(page.sent)
+            self.keep_looking()
+            await self.notice({key[0]})
+            if page.sent and not page.due:  # or it would be older than what the browser has just loaded
+                page.send(page.sent)
             while True:
                 try:
                     yield await asyncio.wait_for(queue.get(), PATIENCE_S)
                 except TimeoutError:
-                    yield b": still here\n\n"
+                    self.keep_looking()
+                    yield event("here", "")
         finally:
             page.waiting.discard(queue)
+            page.new.discard(queue)
             if not page.waiting and self.open.get(key) is page:
                 del self.open[key]
+
+    def keep_looking(self) -> None:
+        """Begin to look at the records, if nobody does, or if a fault of ours has ended it."""
+        if self.task is None or self.task.done():
+            self.task = asyncio.create_task(self.look())
 
     async def look(self) -> None:
         """Look at the records of open pages until none is open."""
         while self.open:
-            changed = await asyncio.to_thread(self.changes, {key[0] for key in self.open})
-            for key, page in self.open.items():
-                page.due = page.due or key[0] in changed or (key[0] == ALL and bool(changed))
+            await self.notice({key[0] for key in self.open})
             due = [key for key, page in self.open.items() if page.due]
             if due and time.monotonic() >= self.rests_until:
                 await self.draw_again(due)
             await asyncio.sleep(LOOK_S)
 
+    async def notice(self, names: set[str]) -> None:
+        """Look at some records, and note which pages are to be drawn again."""
+        changed = await asyncio.to_thread(self.changes, names)
+        for key, page in self.open.items():
+            page.due = page.due or key[0] in changed or (key[0] == ALL and bool(changed))
+
     async def draw_again(self, due: Sequence[Key]) -> None:
-        """Draw pages, and send each to all who look at it if it is not as it was; then rest, the longer the more it took."""
+        """Draw pages, and send each to all who have it not yet; then rest, the longer the more it took."""
         pages, began, used = {key: self.open[key] for key in due}, time.monotonic(), time.process_time()
         for page in pages.values():
             page.due = False
         texts = await asyncio.to_thread(self.draw, due)
         for page, text in zip(pages.values(), texts, strict=True):
-            if text != page.sent:
-                page.send(text)
+            page.send(text)
         self.rests_until = began + min(max(GAP_S, (time.process_time() - used) / SHARE), MOST_S)
 
     def changes(self, names: set[str]) -> set[str]:
@@ -119,29 +135,29 @@ class Watch:
     def is_new(self, shown: Shown, seen: Seen) -> bool:
         """Whether a record, or its conductor, is not as it was; what was seen is noted."""
         now, before = time.monotonic(), (seen.place, seen.stamp, seen.lives)
-        if later := now - seen.looked >= PLACE_S:
-            seen.looked = now
-            try:
-                seen.place = shown.place()
-            except (PenstockError, OSError) as error:
-                seen.place = str(error)
-        stamp = signature(seen.place) if isinstance(seen.place, Path) else None
-        if stamp != seen.stamp:
-            seen.stamp, seen.holder = stamp, holder_of(shown)
+        later, stamp = now - seen.looked >= PLACE_S, None
+        try:
+            if later:
+                seen.looked, seen.place = now, shown.place()
+            stamp = signature(seen.place) if isinstance(seen.place, Path) else None
+            if stamp != seen.stamp:
+                seen.holder = holder_of(seen.place)
+        except (PenstockError, OSError) as error:
+            seen.place, seen.holder = str(error), None
+        seen.stamp = stamp
         if later or stamp != before[1]:
             seen.lives = seen.holder is not None and seen.holder.alive(time.time())
         return (seen.place, seen.stamp, seen.lives) != before
 
 
-def holder_of(shown: Shown) -> Holder | None:
-    """Return who has the lease of a record; None if nobody has, or if it cannot be read."""
-    try:
-        with shown.reading() as ledger:
-            return holder(ledger.db)
-    except (PenstockError, OSError):
+def holder_of(place: Path | str) -> Holder | None:
+    """Return who has the lease of a record; None if nobody has, or if there is no record."""
+    if isinstance(place, str):
         return None
+    with explained(place), closing(open_any(place)) as db:
+        return holder(db)
 
 
-def event(text: str) -> bytes:
-    """Return an event with a page."""
-    return f"event: page\ndata: {json.dumps(text)}\n\n".encode()
+def event(kind: str, text: str) -> bytes:
+    """Return an event; `here` only says that the server still is."""
+    return f"event: {kind}\ndata: {json.dumps(text)}\n\n".encode()

@@ -86,7 +86,7 @@ def folder_beneath(roots: Sequence[Path], path: Path) -> Generator[int]:
 def file_of(product: ProductRow, part: str) -> Path:
     """Return the file of a product, or of a `part` of one that is a folder; raises DefinitionError if that leads out of it."""
     path = product.path / part
-    if not path.is_relative_to(product.path) or ".." in Path(part).parts:
+    if not path.is_relative_to(product.path) or ".." in Path(part).parts or "\0" in part:
         raise DefinitionError(f"{part} is not in {product.name}")
     return path
 

@@ -8,6 +8,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from penstock.display import Labels
 from penstock.errors import DefinitionError
@@ -20,7 +21,6 @@ MOST = 10_000  # groups that are drawn
 FEW = 200_000  # tasks of a stage that are counted where the record keeps no count
 LINE, MAPPED = 120, 25  # groups in a line of the map, and from how many on there is one
 ALIKE = re.compile(r"(\S)\1*")
-LISTED = f"listed AS (SELECT id, key FROM unit WHERE level = :level ORDER BY key DESC LIMIT {MOST})"
 TROUBLE = ("failed", "blocked", "running", "queued", "ready", "waiting", "vetoed", "gone", "done")
 
 Counts = Mapping[str, int]
@@ -80,10 +80,11 @@ def read_grid(ledger: Ledger, head: Head, asked: Asked) -> Grid:
         "SELECT count(*) FROM (SELECT 1 FROM unit WHERE level = ? LIMIT ?)", (number, MOST + 1)
     ).fetchone()[0]
     total = min(known, MOST)
-    units = units_with(db, number, sources, only, skipped)
+    order = order_of(db, number)
+    units = units_with(db, number, order, sources, only, skipped)
     counts = [read_counts(db, source, [unit["id"] for unit in units[:PAGE]]) for source in sources]
     across = min(LINE, max(total, 1))
-    firsts = [read_first(db, source, number) for source in sources] if total >= MAPPED else []
+    firsts = [read_first(db, source, number, order) for source in sources] if total >= MAPPED else []
     return Grid(
         level, labels.levels, [stage["name"] for stage in stages], uncounted, total, known > MOST,
         [Row(labels.label(unit["key"]), [c.get(unit["id"], {}) for c in counts]) for unit in units[:PAGE]], skipped,
@@ -126,14 +127,28 @@ def counts_of(db: sqlite3.Connection, stage: sqlite3.Row, level: int) -> str:
     )
 
 
+def order_of(db: sqlite3.Connection, level: int) -> str:
+    """Return the SQL that sorts the groups of a level, the last one first: numbers as numbers, texts by the index."""
+    row = db.execute("SELECT key FROM unit WHERE level = ? LIMIT 1", (level,)).fetchone()
+    values: list[Any] = json.loads(row["key"]) if row else []
+    if all(type(value) is str for value in values):
+        return "key DESC"
+    return ", ".join(f"json_extract(key, '$[{place}]') DESC" for place in range(len(values)))
+
+
+def listed(order: str) -> str:
+    """Return the SQL of the groups of a level that are shown."""
+    return f"listed AS (SELECT id, key FROM unit WHERE level = :level ORDER BY {order} LIMIT {MOST})"
+
+
 def units_with(
-    db: sqlite3.Connection, level: int, sources: Sequence[str], only: str, skipped: int
+    db: sqlite3.Connection, level: int, order: str, sources: Sequence[str], only: str, skipped: int
 ) -> Sequence[sqlite3.Row]:
     """Return the groups of a page and one more: all, or those with tasks in the state `only`."""
     among = [f"id IN (SELECT unit FROM ({source}) WHERE state = :only)" for source in sources]
     sql = (
-        f"WITH {LISTED} SELECT id, key FROM listed WHERE :only = '' OR {' OR '.join(among) or 'false'}"
-        f" ORDER BY key DESC LIMIT {PAGE + 1} OFFSET :skipped"
+        f"WITH {listed(order)} SELECT id, key FROM listed WHERE :only = '' OR {' OR '.join(among) or 'false'}"
+        f" ORDER BY {order} LIMIT {PAGE + 1} OFFSET :skipped"
     )
     return db.execute(sql, {"level": level, "only": only, "skipped": skipped}).fetchall()
 
@@ -147,11 +162,11 @@ def read_counts(db: sqlite3.Connection, source: str, units: Sequence[int]) -> Ma
     return found
 
 
-def read_first(db: sqlite3.Connection, source: str, level: int) -> str:
+def read_first(db: sqlite3.Connection, source: str, level: int, order: str) -> str:
     """Return for each group, in the order of their names, which of `TROUBLE` its tasks are in first: its place, or a space."""
     places = " ".join(f"WHEN '{state}' THEN '{place}'" for place, state in enumerate(TROUBLE))
     sql = (
-        f"WITH counted AS ({source}), {LISTED} SELECT group_concat(coalesce((SELECT min(CASE state {places} END)"
+        f"WITH counted AS ({source}), {listed(order)} SELECT group_concat(coalesce((SELECT min(CASE state {places} END)"
         " FROM counted WHERE counted.unit = listed.id), ' '), '') FROM listed"
     )
     return (db.execute(sql, {"level": level}).fetchone()[0] or "")[::-1]

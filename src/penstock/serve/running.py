@@ -18,7 +18,14 @@ HERE = "127.0.0.1"
 EVERYWHERE = ("0.0.0.0", "::")
 USUAL = {"http": 80, "https": 443}
 PROXY = re.compile(r"https?://[^\s/?#@]+(/[\w.~-]+)*/?", re.ASCII)
-PAGES = "c"  # the folder of our own pages: below that name of a proxy nobody could tell which one is meant
+OWN = (
+    "c",
+    "api",
+    "events",
+    "metrics",
+    "openapi.json",
+    "static",
+)  # below such a name of a proxy nobody could tell which one is meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +55,9 @@ class Listening:
                 f"{self.bind} can be reached by others: give --tls-cert and --tls-key, or the address of a proxy with"
                 " --behind-proxy"
             )
-        if self.root.split("/")[1:2] == [PAGES]:
+        if (first := self.root.partition("/")[2].partition("/")[0]) in OWN:
             raise DefinitionError(
-                f"/{PAGES} is where pages of campaigns are: let the proxy show us below another name"
+                f"/{first} is where pages of ours are: let the proxy show us below another name"
             )
 
     @property
@@ -67,7 +74,7 @@ class Listening:
         """Return the names by which browsers may call it, with the port where they write it."""
         if self.proxy:
             return [urlsplit(self.proxy).netloc.lower()]
-        hosts = {HERE, "localhost", "[::1]"} if is_loopback(self.bind) else {bracketed(self.bind)}
+        hosts = {bracketed(self.bind), *((HERE, "localhost", "[::1]") if is_loopback(self.bind) else ())}
         if self.bind in EVERYWHERE:
             hosts = {socket.gethostname(), socket.getfqdn()}
         suffix = "" if port == USUAL[self.scheme] else f":{port}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -29,6 +30,11 @@ HEADERS = {
     "cache-control": "no-store",
 }
 CLOSED = "This page is not for everybody: open the address that `penstock serve` printed, with its token.\n"
+
+
+ENTER = """<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={0}"><title>penstock</title>
+<a href="{0}">Go on</a>
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ class Door:
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         told = [value for name, value in query if name == TOKEN]
         if told:
-            return self.greeted(scope, told, [pair for pair in query if pair[0] != TOKEN])
+            return self.greeted(scope, given, told, [pair for pair in query if pair[0] != TOKEN])
         if self.is_known(given):
             return None
         return 403, {}, CLOSED
@@ -110,7 +116,7 @@ class Door:
         return {f"{self.scheme}://{host}" for host in self.hosts}
 
     def greeted(
-        self, scope: Scope, told: list[str], query: list[tuple[str, str]]
+        self, scope: Scope, headers: Mapping[str, str], told: list[str], query: list[tuple[str, str]]
     ) -> tuple[int, dict[str, str], str]:
         """Give a cookie for the token, and lead to the same page without it."""
         if len(told) != 1 or not same(told[0], self.keys.token) or scope["method"] != "GET":
@@ -121,6 +127,11 @@ class Door:
         )
         path = quote("/" + scope["path"].lstrip("/"))
         place = self.root + path + (f"?{urlencode(query)}" if query else "")
+        if (
+            headers.get("sec-fetch-site") == "cross-site"
+        ):  # a redirect would still be theirs, and not get the cookie
+            page = ENTER.format(escape(place))
+            return 200, {"content-type": "text/html; charset=utf-8", "set-cookie": cookie}, page
         return 303, {"location": place, "set-cookie": cookie}, ""
 
     def is_known(self, headers: dict[str, str]) -> bool:

@@ -28,6 +28,7 @@ LISTED = 200  # tasks, jobs or problems on a page
 EXPLAINED = 20  # groups whose closing is explained
 NEWEST = 10_000  # attempts that usage is taken from
 PICTURED = 48  # pictures of a stage
+OLD_S = 600.0  # of a copy, from which on it does not tell who is at work now
 STEP = "close."  # how the stages begin that close groups
 
 
@@ -44,14 +45,17 @@ class Head:
     def standing(self) -> str:
         """Who works on it, or since when nobody does."""
         if self.status.driver:
-            return self.status.driver
+            as_of = self.status.as_of
+            return self.status.driver + (
+                "" if as_of is None else f", as of {show_time(as_of, now=time.time())} UTC"
+            )
         turned = self.status.turned
         return f"stopped since {show_time(turned, now=self.status.at)} UTC" if turned else "not running"
 
     @property
     def works(self) -> bool:
-        """Whether a conductor is at work."""
-        return self.status.driver is not None
+        """Whether a conductor is at work, as far as a copy of the record can tell."""
+        return self.status.driver is not None and time.time() - (self.status.as_of or time.time()) < OLD_S
 
     @property
     def trouble(self) -> int:

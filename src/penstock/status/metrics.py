@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -55,10 +56,16 @@ def render_metrics(ledger: Ledger, now: float) -> str:
 
 
 def render_together(ledgers: Iterable[Ledger], now: float) -> str:
-    """Return all metrics of some campaigns: each metric once, with the values of all; without values it is left out."""
+    """Return all metrics of some campaigns: each metric once, with the values of all; without values it is left out.
+
+    Campaigns of one name are told apart by their folders.
+    """
     found = dict[str, str]()
-    for ledger in ledgers:
-        name = ledger.meta("name") or ledger.root.name
+    named = [(ledger.meta("name") or ledger.root.name, ledger) for ledger in ledgers]
+    often = Counter(name for name, _ in named)
+    for name, ledger in named:
+        if often[name] > 1:
+            name = f"{name} in {ledger.root}"
         for metric in metrics_of(ledger, now):
             if samples := metric.samples(name):
                 found[metric.name] = found.get(metric.name, metric.head()) + samples
