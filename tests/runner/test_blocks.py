@@ -50,6 +50,24 @@ def test_what_was_cut_is_continued_with_the_very_next_byte(tmp_path: Path, size:
     assert os.listdir(tmp_path) == ["a"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["é" * 127, "x" + "頻" * 84, "x" * 255, "\udcff" * 255],
+    ids=["French", "Chinese", "ASCII", "no UTF-8"],
+)
+def test_a_name_as_long_as_the_system_allows_is_received(tmp_path: Path, name: str) -> None:
+    path = str(tmp_path / name)
+    with pytest.raises(OSError, match="broke"):
+        receive(path, DIGEST, 0, cut_at(7))
+    (draft,) = os.listdir(tmp_path)
+    assert len(os.fsencode(draft)) < 220
+    assert name.startswith(draft[1:].partition(".")[0])
+    receive(path, DIGEST, 7, [DATA[7:]])
+    Path(draft_of(path, "a" * 64)).touch()
+    write_shown(path, b"other")
+    assert os.listdir(tmp_path) == [name]
+
+
 def test_a_draft_of_other_bytes_is_not_taken_for_the_file(tmp_path: Path) -> None:
     path = str(tmp_path / "a")
     Path(draft_of(path, DIGEST)).write_bytes(bytes(BLOCK))

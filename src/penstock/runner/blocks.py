@@ -16,6 +16,7 @@ from .files import CHUNK, make_folders, remove, sync_folder, write_all
 from .pace import BLOCK
 
 FLUSH = 8 << 20  # bytes of one file, after which these begin to be written
+NAME_BYTES = 200  # of a file's name, that a draft's has, too
 TOGETHER = 500  # files, which are open as long: a flush costs as much for one as for all
 
 
@@ -38,9 +39,15 @@ class Draft(NamedTuple):
 
 
 def draft_of(path: str, digest: str) -> str:
-    """Return where the beginning of a file is kept until all of it is there."""
+    """Return where the beginning of a file, or folder, is kept until all of it is there.
+
+    Systems limit the bytes of a name, not its characters: what is cut off here ends with a whole one.
+    """
     folder, name = os.path.split(path)
-    return os.path.join(folder, ".{}.{}".format(name[:200], digest[:16]))
+    known = os.fsencode(name)
+    if len(known) > NAME_BYTES:
+        name = os.fsdecode(known[:NAME_BYTES].decode("utf-8", "ignore").encode("utf-8"))
+    return os.path.join(folder, ".{}.{}".format(name, digest[:16]))
 
 
 def held(path: str, size: int, digest: str, mode: int = 0) -> Optional[int]:
@@ -88,8 +95,8 @@ def write_shown(path: str, data: bytes) -> None:
     """Write a file that all may read; what a kill left of it, with these bytes or others, is used up or removed."""
     wanted = Wanted(path, len(data), hashlib.sha256(data).hexdigest(), 0o644, 0)
     receive_all([wanted], lambda _: [data], 0o755)
-    folder, name = os.path.split(path)
-    is_draft = re.compile(r"\.{}\.[0-9a-f]{{16}}".format(re.escape(name[:200]))).fullmatch
+    folder, begin = os.path.split(draft_of(path, ""))
+    is_draft = re.compile(re.escape(begin) + "[0-9a-f]{16}").fullmatch
     for other in filter(is_draft, os.listdir(folder or os.curdir)):
         remove_unheld(os.path.join(folder, other))
 

@@ -19,6 +19,7 @@ from penstock.errors import DefinitionError, Held
 from penstock.host import hostname, machine_id
 from penstock.ledger import FOLDER
 from penstock.rendering import View
+from penstock.runner.blocks import draft_of
 from penstock.runner.digests import digest_folder, sync_path, sync_tree
 from penstock.runner.files import make_folders, remove
 from penstock.runner.sealed import seal, unseal
@@ -33,7 +34,6 @@ READ_ONLY = 0o444
 CHANGED = (errno.ESTALE, errno.EIO, errno.ENOENT)
 SCRATCH = f"{FOLDER}/scratch"
 OWNER = "owner.json"  # beside the jobs: it is read in the round trip that reads their events
-DRAFT = ".{}.{}"
 
 
 class FarFolder:
@@ -167,7 +167,7 @@ class FarFolder:
     def fetch_folder(self, path: str, digest: str) -> None:
         """Bring a folder home, beside its place first; raises OSError for one that is not there as it was made."""
         final, parts = self.root / path, self.folder.walk([path])[path]
-        draft = final.with_name(DRAFT.format(final.name[:200], digest[:16]))
+        draft = Path(draft_of(str(final), digest))
         make_folders(str(draft))
         remove_links(draft)
         self.folder.fetch([part_of(path, draft, part) for part in parts if not part.link])
