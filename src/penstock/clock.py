@@ -22,6 +22,15 @@ class Clock(Protocol):
         ...
 
 
+def is_ahead(at: float | None, now: float, within: float) -> bool:
+    """Whether a wall-clock time is still to come; one that is further ahead than it can be was written by another clock.
+
+    >>> [is_ahead(at, 100.0, within=60.0) for at in (90.0, 150.0, 7300.0)]
+    [False, True, False]
+    """
+    return at is not None and now < at <= now + within
+
+
 class SystemClock:
     """The machine's own clock."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.campaign import Campaign
+from penstock.clock import Clock
 from penstock.conductor import Conductor, Ending
 from penstock.graph import build
 from penstock.ledger import Ledger
@@ -18,6 +19,7 @@ from penstock.pretended.runner import PretendRunner
 from penstock.testing import ManualClock, Outcome, PretendCluster, Rule, Run, make_campaign
 
 DAY = 86_400.0
+HOURS = 5 * 3600.0
 FRESH_S = 5.0  # between two conductors that take one turn each
 RARELY_S = 30.0  # between two turns, at most, after nothing happened for twice as long
 HEAD = """
@@ -62,6 +64,28 @@ def run_afresh(start: Callable[[], Conductor]) -> Ending:
             conductor.wait(0.0)
 
 
+class PutBack:
+    """The clock of the conductor's machine, which an administrator puts back; those of the cluster go on."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock, self.by = clock, 0.0
+
+    def now(self) -> float:
+        return self.clock.now() - self.by
+
+    def monotonic(self) -> float:
+        return self.clock.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.sleep(seconds)
+
+    def put_back(self) -> None:
+        self.by = HOURS
+
+    def turn(self, seconds: float) -> None:
+        self.clock.turn(seconds)
+
+
 class Grid:
     """One campaign, its cluster, and what a test asks of both."""
 
@@ -81,6 +105,7 @@ class Grid:
         self.stride = max(2 * stride, FRESH_S) if fresh else stride
         self.loaded: dict[str, Campaign] = {}
         self.clock = ManualClock(stride=self.stride)
+        self.wall: Clock = self.clock  # of the conductor's machine
         self.cluster = PretendCluster(self.clock, **{"rule": taking(30.0), **cluster})
         self.clock.watchers += [self.watch_out] if even else [self.watch_out, self.hurry]
         self.seen: object = None
@@ -124,7 +149,7 @@ class Grid:
     def conductor(self, command: str = "run") -> Conductor:
         campaign = self.campaign()
         there = {"pretend": self.cluster.site(campaign.sites["pretend"], self.root)}
-        return Conductor(campaign, command=command, clock=self.clock, clusters=there)
+        return Conductor(campaign, command=command, clock=self.wall, clusters=there)
 
     def run(self) -> Ending:
         """Run to the end; the ledger must not contradict itself then."""
@@ -149,7 +174,7 @@ class Grid:
     def ask(self, action: str, **target: object) -> None:
         """Write a request down, as a command does while somebody drives the campaign."""
         with Ledger.open(self.root) as ledger:
-            record(ledger, action, target, "me@here", self.clock.now())
+            record(ledger, action, target, "me@here", self.wall.now())
 
     def rows(self, sql: str, *parameters: object) -> list[Any]:
         with Ledger.open(self.root, readonly=True) as ledger:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.conductor.grid import PutBack
 from tests.notify.conftest import by_mail, turns
 
 from penstock import notify
@@ -270,6 +271,59 @@ def test_the_digest_comes_once_a_day_at_its_hour(told, mail_server):
         for _ in range(5):
             later(conductor, 60)
     assert subjects(server)[1:] == ["[winter] 0 tasks done since the last digest"]
+
+
+def test_a_clock_that_is_put_back_keeps_nothing_from_being_told_nor_tells_it_for_ever(told):
+    bad = {"u7"}
+    log = '[notify.log]\ncommand = ["tee", "-a", "told.txt"]\non = ["failure", "recovery"]\nevery = "1min"\n'
+    made = told(log + 'digest = "08:00"\n', units=8, rule=lambda run: BAD if run.key in bad else Outcome())
+    made.clock.set(1_600_000_000 // DAY * DAY + 12 * HOUR)
+    made.clock = PutBack(made.clock)
+    with made.watch() as conductor:
+
+        def kinds(minutes):
+            for _ in range(minutes):
+                later(conductor, 60)
+            return [one["kind"] for one in made.notices() if one["sent"]]
+
+        def mend():
+            bad.clear()
+            record(conductor.ledger, "retry", {"all": True}, "me@here", conductor.clock.now())
+            turns(conductor, 10)
+
+        turns(conductor, 10)
+        assert kinds(5) == ["failure"]
+        mend()
+        assert kinds(5) == ["failure", "recovery"]
+        made.clock.put_back()
+        assert kinds(5) == ["failure", "recovery"]
+        bad.add("u9")
+        made.add_units(9)
+        conductor.discover()
+        turns(conductor, 10)
+        assert kinds(5) == ["failure", "recovery", "failure"]
+        mend()
+        assert kinds(5) == ["failure", "recovery"] * 2
+        assert kinds(60) == [*["failure", "recovery"] * 2, "digest"]
+
+
+def test_a_notice_that_could_not_be_sent_is_tried_again_and_the_heart_beats_after_a_clock_was_put_back(told):
+    bad = '[notify.log]\ncommand = ["false"]\n'
+    made = told(bad, rule=lambda run: BAD)
+    text = (made.made.root / "penstock.toml").read_text()
+    (made.made.root / "penstock.toml").write_text(
+        text.replace("[units]", 'heartbeat = "beat"\n[units]'),
+    )
+    with made.watch() as conductor:
+        turns(conductor, 10)
+        later(conductor, 61)
+        assert made.notices()[0]["tries"] == 1
+        made.clock.set(made.clock.now() - 5 * HOUR)
+        (made.made.root / "beat").unlink()
+        later(conductor, 61)
+        later(conductor, 61)
+        assert made.notices()[0]["tries"] > 1
+        assert (made.made.root / "beat").exists()
 
 
 def test_who_ends_tells_what_is_left_to_tell(told, mail_server):

@@ -279,6 +279,16 @@ def test_without_that_clock_two_equal_looks_a_settling_time_apart_count(
     assert len(found_in(campaign, ScanState(NOW + waited, settling=seen))) == found
 
 
+def test_the_settling_time_begins_anew_when_the_clock_was_put_back(put: Put, campaign_of: Freeze):
+    put("a/x.wav", mtime=NOW + 10**6)
+    campaign = campaign_of(files("a/{file}.wav", settle="10s"))
+    seen: dict[str, tuple[str, float]] = {}
+    for at, found in ((NOW, 0), (NOW - 7200, 0), (NOW - 7195, 0), (NOW - 7190, 1)):
+        state = ScanState(at, settling=seen)
+        assert len(found_in(campaign, state)) == found
+        seen = {unit.path: (unit.fingerprint, unit.since) for unit in state.unsettled}
+
+
 def test_a_file_that_changed_between_two_looks_begins_anew(put: Put, campaign_of: Freeze):
     put("a/x.wav", mtime=NOW)
     state = ScanState(NOW + 60, settling={"a/x.wav": ("3:1", NOW - 60)})

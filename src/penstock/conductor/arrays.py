@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from penstock.campaign import Resources, Stage
+from penstock.clock import is_ahead
 from penstock.conductor.batching import (
     LEAVE_S,
     MANY,
@@ -191,13 +192,13 @@ class ArraySubmitter(Submitter):
         """Whether a partly filled batch may be submitted: nothing can join it, or it has waited long enough."""
         name = f"batch_wait.{stage.name}.{group}"
         since, now = self.ledger.meta(name), self.clock.now()
+        wait = BATCH_WAIT_S if stage.batch_wait_s is None else stage.batch_wait_s
         can_grow = self.can_grow(stage, group)
         if can_grow and since is None:
             with self.ledger.transaction():
                 self.ledger.set_meta(name, str(now))
             return False
-        wait = BATCH_WAIT_S if stage.batch_wait_s is None else stage.batch_wait_s
-        if can_grow and now < float(since or now) + wait:
+        if can_grow and is_ahead(float(since or now) + wait, now, wait):
             return False
         self.forget_wait(stage, group)
         return True
@@ -261,13 +262,14 @@ class ArraySubmitter(Submitter):
 
     def excluded(self) -> tuple[str, ...]:
         """Return the nodes that failed two different tasks within a day, unless the site cannot avoid them."""
-        if self.capacity.known.includes_all(self.clock.now()):
+        now = self.clock.now()
+        if self.capacity.known.includes_all(now):
             return ()
         rows = self.ledger.db.execute(
-            "SELECT host FROM attempt WHERE outcome = 'node_failure' AND ended > ? AND host IS NOT NULL"
+            "SELECT host FROM attempt WHERE outcome = 'node_failure' AND ended > ? AND ended <= ? AND host IS NOT NULL"
             " AND job IN (SELECT id FROM job WHERE site = ?) GROUP BY host"
             " HAVING count(DISTINCT stage * 1000000000 + unit) > 1",
-            (self.clock.now() - DAY_S, self.site.name),
+            (now - DAY_S, now, self.site.name),
         )
         return tuple(sorted(row[0].partition(".")[0] for row in rows))
 

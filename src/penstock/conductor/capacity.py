@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from penstock import config
 from penstock.campaign import Campaign, Site
-from penstock.clock import Clock
+from penstock.clock import Clock, is_ahead
 from penstock.conductor.batching import MANY
 from penstock.disk import time_of
 from penstock.errors import OutOfReach, PenstockError, SiteError
@@ -17,7 +17,6 @@ from penstock.ledger.experience import (
     REST_AT_MOST_S,
     Experience,
     experience_of,
-    is_ahead,
     learn,
     longer,
 )

@@ -34,6 +34,7 @@ class Collector:
         self.hearing, self.finishing = Hearing(context), Finishing(context)
         self.followed: dict[str, Elements] = {}
         self.look_at = 0.0
+        self.collected: float | None = None  # when, by the wall clock
 
     def elements(self, site: str) -> Elements:
         """Return what follows the elements of one cluster."""
@@ -62,6 +63,10 @@ class Collector:
 
     def collect(self) -> int:
         """Apply all new events and finish what ended; return how many attempts ended."""
+        now, before = self.clock.now(), self.collected
+        self.collected = now
+        if before is None or now < before:
+            jobs.count_anew(self.ledger, now)
         here, arrays = defaultdict[str, list[sqlite3.Row]](list), defaultdict[str, list[sqlite3.Row]](list)
         for job in jobs.open_jobs(self.ledger.db):
             (here if job["feed"] else arrays)[job["site"]].append(job)

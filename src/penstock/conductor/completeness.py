@@ -32,11 +32,11 @@ def confirmed_by_file(context: Context) -> set[int]:
     """Return the units and groups that a file says are complete."""
     if not any(Condition.parse(text).file for text in context.campaign.complete.values()):
         return set()
-    return {unit for unit, condition, why in judged(context) if condition.file and not why}
+    return {unit for unit, _, why in judged(context, by_file=True) if not why}
 
 
-def judged(context: Context) -> Iterator[tuple[int, Condition, str | None]]:
-    """Yield the units and groups whose level has a condition, and why each is open, if it is.
+def judged(context: Context, *, by_file: bool = False) -> Iterator[tuple[int, Condition, str | None]]:
+    """Yield the units and groups whose level has a condition, or one `by_file`, and why each is open, if it is.
 
     Checked are those where a task is still to do, or would be redone because members came or changed.
     """
@@ -48,6 +48,8 @@ def judged(context: Context) -> Iterator[tuple[int, Condition, str | None]]:
         if text is None:
             continue
         condition = Condition.parse(text)
+        if by_file and not condition.file:
+            continue
         for row in undone(db, graph, level):
             group = look_at(context, row, name, condition)
             yield row["id"], condition, condition.why_open(group, now=context.clock.now(), root=campaign.root)
@@ -101,6 +103,8 @@ def look_at(context: Context, row: sqlite3.Row, name: str, condition: Condition)
     """Return what a condition may know of a unit or group."""
     known = context.values.of(row)
     newest, members = members_of(context.ledger.db, row) if condition.of_members else (None, 0)
+    if newest and newest > (now := context.clock.now()):
+        newest = count_anew(context.ledger.db, row, now)
     if condition.of:
         members = count_values(context.campaign, row, condition.of)
     return Group(known, str(known.get(name, "")), newest, members)
@@ -114,12 +118,22 @@ def count_values(campaign: Campaign, row: sqlite3.Row, field: str) -> int:
     return len({values[field] for values in found if isinstance(values, dict)})
 
 
+def under(row: sqlite3.Row) -> str:
+    """Return the SQL of the units under one."""
+    return f"g{row['level']} = {row['id']} AND level > {row['level']}" if row["level"] else "level > 0"
+
+
+def count_anew(db: sqlite3.Connection, row: sqlite3.Row, now: float) -> float:
+    """Let what came to a unit after `now`, by a clock that was put back since, have come now; return that time."""
+    for which in (under(row), f"id = {row['id']}"):
+        db.execute(f"UPDATE unit SET at = ? WHERE {which} AND at > ?", (now, now))
+    return now
+
+
 def members_of(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[float | None, int]:
     """Return when the last member of a unit came or changed, and how many there are: units under it, else its own files."""
-    under = f"g{row['level']} = {row['id']} AND level > {row['level']}" if row["level"] else "level > 0"
-    newest, members = db.execute(
-        f"SELECT max(at), count(*) FROM unit WHERE {under} AND gone IS NULL AND origin <> 'group'"
-    ).fetchone()
+    sql = f"SELECT max(at), count(*) FROM unit WHERE {under(row)} AND gone IS NULL AND origin <> 'group'"
+    newest, members = db.execute(sql).fetchone()
     if members or row["origin"] == "group":
         return newest, members
     fields = json.loads(row["fields"])

@@ -33,6 +33,12 @@ class Context:
     """Whether products may replace files that penstock did not make, which were not inputs."""
     scope: Scope = field(default_factory=Scope)
 
+    @property
+    def longest_delay_s(self) -> float:
+        """The longest time that any task waits for its next try."""
+        policies = (one for allowed in self.allowances.values() for one in allowed.values())
+        return max((max(one.delays_s) for one in policies), default=0.0)
+
 
 def recorded_context(
     ledger: Ledger, clock: Clock, *, there: Mapping[str, ClusterJobs] | None = None

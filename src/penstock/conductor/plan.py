@@ -138,7 +138,7 @@ def plan(campaign: Campaign, *, clock: Clock | None = None, only: Only | None = 
         end_halts(context.ledger)
         with context.ledger.transaction() as db:
             retry_unbegun(db, context.graph)
-        wake(context.ledger, context.clock.now())
+        wake(context.ledger, context.clock.now(), context.longest_delay_s)
         check_found(context.ledger, campaign, found)
         check_products(context)
         context.scope.limit(only)

@@ -13,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from penstock.clock import is_ahead
 from penstock.conductor.capacity import Capacity
 from penstock.conductor.context import Context
 from penstock.conductor.elements import Elements
 from penstock.errors import OutOfReach, SiteError, SiteFull, SubmitRejected
 from penstock.host import boot_id
 from penstock.ledger import jobs
-from penstock.ledger.experience import ASK_AT_MOST_S, Experience, experience_of, is_ahead, learn, longer
+from penstock.ledger.experience import ASK_AT_MOST_S, Experience, experience_of, learn, longer
 from penstock.ledger.jobs import Ending
 from penstock.ledger.pauses import pause_stages_of
 from penstock.ledger.reading.queuestate import SILENT_S

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from penstock.clock import is_ahead
 from penstock.complete import last_hour
 from penstock.conductor.arrays import ArraySubmitter
 from penstock.conductor.collection import Collector
@@ -26,7 +27,7 @@ from penstock.ledger import Ledger, jobs
 from penstock.ledger.deadlines import check_deadlines
 from penstock.ledger.locations import sites_with_files
 from penstock.ledger.order import wake
-from penstock.ledger.outbox import announce_digest, announce_recovery
+from penstock.ledger.outbox import announce_digest, announce_recovery, count_anew
 from penstock.ledger.reopening import begin_due
 from penstock.ledger.requests import Requests
 
@@ -206,7 +207,7 @@ def look_for_clashes(crew: Crew, turn: Turn) -> None:
 def look_after(crew: Crew, turn: Turn) -> float:
     """Check whether the products are as they were made: when a run begins, or once a day if there are many."""
     now, looked = crew.clock.now(), float(crew.ledger.meta(LOOKED) or 0.0)
-    if turn.open_ended and now < looked + DAY_S:
+    if turn.open_ended and is_ahead(looked + DAY_S, now, DAY_S):
         return turn.at + looked + DAY_S - now
     if turn.open_ended or not nothing_moved(crew.context):
         mark_lost(crew.context, accept_gone=crew.accept_gone)
@@ -243,7 +244,7 @@ def redo(crew: Crew, turn: Turn) -> float:
 def submit(crew: Crew, turn: Turn) -> float:
     """Submit what is ready."""
     crew.context.scope.refresh(crew.ledger, crew.context.graph)  # stages make new units, too
-    wake(crew.ledger, crew.clock.now())
+    wake(crew.ledger, crew.clock.now(), crew.context.longest_delay_s)
     for submitter in (*crew.slots, *crew.arrays):
         submitter.redone = crew.redone
     for array in crew.arrays:
@@ -260,6 +261,7 @@ def tell(crew: Crew, turn: Turn) -> float:
         return NEVER
     check_deadlines(crew.ledger, crew.context.graph, now)
     with crew.ledger.transaction() as db:
+        count_anew(db, now)
         announce_recovery(db, now)
         for channel in campaign.notify.values():
             if channel.digest:

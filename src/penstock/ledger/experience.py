@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from penstock.clock import is_ahead
 from penstock.display import count, show_bytes, show_time
 from penstock.ledger import Ledger
 from penstock.ledger.locations import count_away
@@ -76,11 +77,6 @@ class Experience:
         if self.includes_all(now) and self.include_until:
             until = show_time(self.include_until, now=now)
             yield f"{site} refused to exclude failed nodes; jobs may run on them until {until}"
-
-
-def is_ahead(at: float | None, now: float, within: float) -> bool:
-    """Whether a time is still to come; one that is further ahead than it can be was written by another clock."""
-    return at is not None and now < at <= now + within
 
 
 def longer(seconds: float, times: int, *, at_most: float) -> float:

@@ -80,6 +80,17 @@ def submitted(ledger: Ledger, job: int, native: str, now: float) -> None:
         )
 
 
+def count_anew(ledger: Ledger, now: float) -> None:
+    """Count from now on what open jobs did at a later time: the clock was put back since, nobody knows how far."""
+    out = "SELECT id FROM job WHERE state <> 'finished'"
+    with ledger.transaction() as db:
+        db.execute(
+            f"UPDATE job SET submitted = :now WHERE id IN ({out}) AND coalesce(submitted, created) > :now",
+            {"now": now},
+        )
+        db.execute(f"UPDATE life SET news = :now WHERE job IN ({out}) AND news > :now", {"now": now})
+
+
 def plan_batch(
     db: sqlite3.Connection, *, job: int, element: int, stage: int, size: int, cores: int, now: float
 ) -> tuple[int, int]:

@@ -121,11 +121,12 @@ def note_served(ledger: Ledger, stage: Stage, stage_id: int, units: Sequence[int
         ledger.set_meta(f"{TURN}.{stage.name}", str(served))
 
 
-def wake(ledger: Ledger, now: float) -> None:
-    """Let the tasks go whose time to be retried has come."""
-    if ledger.db.execute("SELECT 1 FROM task WHERE due <= ? LIMIT 1", (now,)).fetchone():
-        with ledger.transaction() as db:
-            db.execute("UPDATE task SET due = NULL WHERE due <= ?", (now,))
+def wake(ledger: Ledger, now: float, longest_s: float) -> None:
+    """Let the tasks go whose time to be retried has come, or is further ahead than the longest delay: by another clock."""
+    for which, at in (("due <= ?", now), ("due > ?", now + longest_s)):
+        if ledger.db.execute(f"SELECT 1 FROM task WHERE {which} LIMIT 1", (at,)).fetchone():
+            with ledger.transaction() as db:
+                db.execute(f"UPDATE task SET due = NULL WHERE {which}", (at,))
 
 
 # how many may be out

@@ -142,6 +142,19 @@ def announce_recovery(db: sqlite3.Connection, now: float) -> None:
             announce_to(db, channel, "recovery", now)
 
 
+def count_anew(db: sqlite3.Connection, now: float) -> None:
+    """Count from now on what was told at a later time: the clock was put back since. What came first stays first."""
+    values = {"now": now, "most": now + PAUSES_S[-1]}
+    db.execute("UPDATE notice SET due = :now WHERE due > :most", values)
+    times = (("listener", "at"), ("listener", "told"), ("notice", "at"), ("notice", "sealed"))
+    ahead = [db.execute(f"SELECT max({time}) FROM {table}").fetchone()[0] or now for table, time in times]
+    values["last"] = max(ahead)
+    for (table, time), latest in zip(times, ahead, strict=True):
+        if latest > now:
+            sql = f"UPDATE {table} SET {time} = :now + ({time} - :last) * 1e-6 WHERE {time} > :now"
+            db.execute(sql, values)
+
+
 def announce_digest(db: sqlite3.Connection, channel: str, since: float, now: float) -> None:
     """Let a channel have its digest, unless it had one `since` its hour."""
     sql = "UPDATE listener SET at = ? WHERE channel = ? AND kind = 'digest' AND at < ?"

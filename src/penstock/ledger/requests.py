@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from penstock.clock import SystemClock
+from penstock.clock import SystemClock, is_ahead
 from penstock.disk import make_private, read_whole, write_file
 from penstock.display import count, them
 from penstock.errors import Held
@@ -130,7 +130,7 @@ class Requests:
 
     def apply(self, now: float) -> list[sqlite3.Row]:
         """Apply open requests, oldest first; return them."""
-        if now >= self.looked + LOOK_S:
+        if not is_ahead(self.looked + LOOK_S, now, LOOK_S):
             take_in(self.ledger)
             self.looked = now
         open_ones = self.db.execute("SELECT * FROM request WHERE applied IS NULL ORDER BY id").fetchall()

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 
+from penstock.clock import is_ahead
 from penstock.display import count
 from penstock.errors import LedgerError
 from penstock.ledger import FOLDER, Ledger
@@ -25,6 +26,7 @@ from penstock.ledger.requests import insert
 
 ACCEPTED = "accepted."  # in `meta`, before the name of a job that may be ahead of the record
 UNKNOWN_S = 5.0  # a request may be written down and on its way into the record
+AHEAD_S = 600.0  # as much as the clock of another host, where it was written down, may be ahead of ours
 LASTING = ("veto", "unveto", "mark", "unmark", "archive", "unarchive")  # others had their effect, or not
 SHOWN = 3
 KNOWN = "actions"  # in `meta`: up to which byte the file of requests is known
@@ -113,7 +115,7 @@ def take_in_lost(ledger: Ledger, now: float) -> int:
     if end == known:
         return 0
     missing = unrecorded(ledger, asked)
-    lost = [action for action in missing if action.at < now - UNKNOWN_S]
+    lost = [action for action in missing if not is_ahead(action.at + UNKNOWN_S, now, AHEAD_S)]
     with ledger.transaction() as db:
         for action in lost:
             take_in(db, action, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from penstock.clock import is_ahead
 from penstock.disk import write_file
 from penstock.notify.ways import post, reason_of, within
 
@@ -19,7 +20,7 @@ class Heartbeat:
 
     def is_due(self, turned: float) -> bool:
         """Whether a turn was taken that nobody was shown."""
-        return turned >= self.due
+        return not is_ahead(self.due, turned, EVERY_S)
 
     def beat(self, turned: float, limit_s: float) -> str | None:
         """Write the file, or get the URL; return why that failed."""

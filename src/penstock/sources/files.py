@@ -277,8 +277,8 @@ class FileScan:
         return None
 
     def since(self, path: str, mark: str) -> float:
-        before = self.state.settling.get(path)
-        return before[1] if before and before[0] == mark else self.state.now_s
+        before, now = self.state.settling.get(path), self.state.now_s
+        return min(before[1], now) if before and before[0] == mark else now  # later: the clock was put back
 
     def at_rest(self, path: str, mark: str, key: tuple[Value, ...], files: list[Seen]) -> bool:
         """RULE 29: old by the server's clock, or seen equal over the settling time."""

@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from penstock.clock import is_ahead
 from penstock.disk import sync_folder
 from penstock.ledger.files import REST, opened
 from penstock.ledger.hosts.claims import COPY, Claim, forget, place_of
@@ -62,8 +63,8 @@ class Publisher:
 
         None is made, and nothing returned, when that would cost too much of the time of a command that is run `often`.
         """
-        last = float(value_of(self.copy, PUBLISHED) or 0)
-        if often and self.took_s > 1 and now < last + self.took_s / SHARE:
+        last, pause = float(value_of(self.copy, PUBLISHED) or 0), self.took_s / SHARE
+        if often and self.took_s > 1 and is_ahead(last + pause, now, pause):
             return ""
         self.publish(db, now)
         return self.whole
