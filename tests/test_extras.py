@@ -1,5 +1,6 @@
 """A workflow whose packages are not installed is told before anything is written."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from penstock.config import check, load
 from penstock.errors import DefinitionError
-from penstock.extras import explain_missing, packages_of, workflow_of
+from penstock.extras import explain_missing, how_to_install, packages_of, workflow_of
 
 METADATA = """Metadata-Version: 2.1
 Name: star-gazing
@@ -102,6 +103,33 @@ def test_a_campaign_whose_stages_would_lack_them_is_refused_with_the_line(sky: P
     with pytest.raises(DefinitionError) as told:
         check(load(sky))
     assert str(told.value) == f"{sky}/penstock.toml:6: {SENTENCE}"
+
+
+@pytest.mark.parametrize(
+    ("name", "dir_info", "command"),
+    [
+        ("a clone", {"editable": True}, 'pip install -e "{place}[sky]"'),
+        ("star_gazing-1.0-py3-none-any.whl", {}, 'pip install "{place}[sky]"'),
+    ],
+)
+def test_more_comes_from_where_it_was_installed_from(
+    sky: Path, name: str, dir_info: dict[str, bool], command: str
+) -> None:
+    place = sky / name
+    origin = sky.parent / "site/star_gazing-1.0.dist-info/direct_url.json"
+    origin.write_text(json.dumps({"url": place.as_uri(), "dir_info": dir_info}))
+    assert how_to_install("star-gazing", "sky") == 'pip install "star-gazing[sky]"'  # there is nothing now
+    place.touch()
+    assert how_to_install("star-gazing", "sky") == command.format(place=place)
+
+
+def test_ours_is_never_taken_from_the_index(sky: Path) -> None:
+    info = sky.parent / "site/star_gazing-1.0.dist-info"
+    info.rename(info.with_name("penstock-1.0.dist-info"))
+    info.with_name("penstock-1.0.dist-info").joinpath("METADATA").write_text(
+        METADATA.replace("star-gazing", "penstock")
+    )
+    assert how_to_install("penstock", "web") == 'pip install ".[web]" in a clone of penstock'
 
 
 def test_another_python_or_a_cluster_may_have_them(sky: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points, requires
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from penstock.errors import DefinitionError
 
+OURS = "penstock"
 GROUP = "penstock.workflows"
 NAMED = 4
 
@@ -24,7 +28,7 @@ def need(library: str, extra: str) -> Any:
     try:
         return import_module(library)
     except ModuleNotFoundError:
-        raise DefinitionError(f'{library} is not installed: pip install "penstock[{extra}]"') from None
+        raise DefinitionError(f"{library} is not installed: {how_to_install(OURS, extra)}") from None
 
 
 def explain_missing(name: str) -> str | None:
@@ -38,7 +42,22 @@ def explain_missing(name: str) -> str | None:
         return None
     more = [f"{len(absent) - NAMED} more"] if len(absent) > NAMED else []
     needed = " and ".join([", ".join(absent[:NAMED]), *more])
-    return f'the workflow {name} needs {needed}, which are not installed: pip install "{dist.name}[{name}]"'
+    return f"the workflow {name} needs {needed}, which are not installed: {how_to_install(dist.name, name)}"
+
+
+def how_to_install(dist: str, extra: str) -> str:
+    """Return the command that adds an extra to a distribution, from the clone or wheel that it came from (PEP 610).
+
+    On the public index our name is another project's.
+    """
+    origin: dict[str, Any] = json.loads(distribution(dist).read_text("direct_url.json") or "{}")
+    url = urlsplit(str(origin.get("url", "")))
+    if url.scheme == "file" and Path(place := unquote(url.path)).exists():
+        editable = "-e " if origin.get("dir_info", {}).get("editable") else ""
+        return f'pip install {editable}"{place}[{extra}]"'
+    if dist == OURS:
+        return f'pip install ".[{extra}]" in a clone of penstock'
+    return f'pip install "{dist}[{extra}]"'
 
 
 def workflow_of(module: str) -> str | None:

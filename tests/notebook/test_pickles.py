@@ -8,6 +8,8 @@ import pytest
 from tests.notebook.kernel import Notebook
 from tests.notebook.test_running import SETUP
 
+from penstock.extras import how_to_install
+
 MODEL = """
 import penstock
 from numpy.polynomial import Polynomial
@@ -118,4 +120,4 @@ def test_without_cloudpickle_it_says_what_to_install(cells: Notebook) -> None:
     cells.run(READS)
     said = cells.run(PICKLED).error
     cells.run("del sys.modules['cloudpickle']")
-    assert 'cloudpickle is not installed: pip install "penstock[notebook]"' in said
+    assert f"cloudpickle is not installed: {how_to_install('penstock', 'notebook')}" in said

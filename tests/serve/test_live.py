@@ -22,6 +22,7 @@ import pytest
 from tests.serve.conftest import Record
 
 from penstock.errors import DefinitionError
+from penstock.extras import how_to_install
 from penstock.host import this_process
 from penstock.serve.campaigns import Shown
 from penstock.serve.events import Key, Watch
@@ -230,7 +231,7 @@ def test_the_extra_is_named_when_it_is_missing(record: Record) -> None:
         [sys.executable, "-c", hidden, "serve", str(record.root)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert 'uvicorn is not installed: pip install "penstock[web]"' in done.stderr
+    assert f"uvicorn is not installed: {how_to_install('penstock', 'web')}\n" in done.stderr
 
 
 def test_an_action_that_nobody_knows_is_refused(record: Record) -> None:

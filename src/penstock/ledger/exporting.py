@@ -9,13 +9,13 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from penstock.disk import sync_folder
 from penstock.display import Labels
 from penstock.errors import LedgerError
+from penstock.extras import need
 
 FEW = 10_000  # rows that are held at once
 FORMATS = ("csv", "jsonl", "parquet")
@@ -179,13 +179,7 @@ def write_jsonl(path: Path, columns: Sequence[str], rows: Rows) -> None:
 
 def write_parquet(path: Path, columns: Sequence[str], rows: Rows) -> None:
     """Write a table as Parquet; times are timestamps in UTC."""
-    try:
-        arrow: Any = import_module("pyarrow")
-        parquet: Any = import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise LedgerError(
-            'Parquet needs pyarrow, which is not installed: pip install "penstock[tables]"'
-        ) from error
+    arrow, parquet = need("pyarrow", "tables"), need("pyarrow.parquet", "tables")
     schema = arrow.schema([(name, parquet_type(arrow, name)) for name in columns])
     with parquet.ParquetWriter(path, schema) as writer:
         for piece in rows:
