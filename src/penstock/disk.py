@@ -64,14 +64,6 @@ def time_of(path: str | Path) -> int | None:
         return None
 
 
-def came_after(path: Path, at: float) -> bool:
-    """Whether a file came to its name after a time: a rename changes the time of its inode."""
-    try:
-        return path.lstat().st_ctime >= at
-    except OSError:
-        return False
-
-
 def server_time(folder: Path, device: int) -> float | None:
     """Return the time of the file server of a folder, by a file that is touched there; None if it is not on `device`."""
     try:

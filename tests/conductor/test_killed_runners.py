@@ -3,11 +3,14 @@
 import json
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from penstock.host import boot_id
 
 CORES = 2
 UNITS = 150
@@ -104,3 +107,67 @@ def test_a_product_that_is_gone_before_its_end_counts_is_made_again(lab: Any) ->
     assert conductor.wait(60) in (0, 1)
     assert lab.run().code == 0
     assert lab.read(first) == first.removeprefix("a/") + "\n"
+
+
+ONE = """\
+[campaign]
+name = "lab"
+levels = ["unit"]
+[units]
+table = "units.csv"
+[site.local]
+cores = 1
+"""
+FEW = 20
+SLOW = STAGE.replace("sleep 0.01", "[ -e mended ] || sleep 60") + "batch = 6\n"
+
+
+def at_work(lab: Any, stages: str = SLOW, *, units: int = 6) -> Any:
+    """Start a run of one runner, and return it with the first task running, the others queued."""
+    lab.define(stages, head=ONE, units=units)
+    conductor = lab.start("run")
+    lab.wait_until(lambda: lab.runs() and "running" in lab.states("a"), "a task runs")
+    return conductor
+
+
+def test_what_came_while_its_task_was_queued_stays_when_the_runner_is_killed(lab: Any) -> None:
+    conductor = at_work(lab)
+    assert lab.task("a", "u6")["state"] == "queued"
+    lab.write("a/u6", "by hand")
+    lab.write("mended", "")
+    assert kill_runners(lab) == 1
+    assert conductor.wait(30) == 1
+    assert lab.read("a/u6") == "by hand"
+    assert lab.states("a") == {"done": 5, "failed": 1}
+
+
+def test_where_a_killed_runner_left_nothing_a_later_file_is_not_its(lab: Any) -> None:
+    conductor = at_work(lab, SLOW + "retry = { lost = 0 }\n", units=1)
+    assert kill_runners(lab) == 1
+    assert conductor.wait(30) == 1
+    lab.write("a/u1", "by hand")
+    lab.write("mended", "")
+    lab.ask("retry")
+    assert lab.run().code == 1
+    assert lab.read("a/u1") == "by hand"
+    assert lab.outcomes("a", "u1") == ["lost", "unstarted"]
+
+
+def test_what_a_machine_that_went_down_left_is_made_again_and_what_came_later_stays(lab: Any) -> None:
+    lab.define(STAGE.replace("sleep 0.01", "sleep 0.05") + f"batch = {FEW}\n", head=ONE, units=FEW)
+    conductor = lab.start("run")
+    lab.wait_until(lambda: len(lab.runs()) > 5, "tasks that ended")
+    os.killpg(conductor.pid, signal.SIGKILL)
+    kill_runners(lab)
+    conductor.wait()
+    queued = [f"u{n}" for n in range(1, FEW + 1) if lab.task("a", f"u{n}")["state"] == "queued"]
+    later = next(unit for unit in reversed(queued) if unit not in lab.runs())
+    lab.write(f"a/{later}", "by hand")
+    [path] = (lab.root / ".penstock/jobs").glob("p*/1.1.jsonl")
+    claim = path.read_text().splitlines(keepends=True)[0]
+    path.write_text(claim.replace(boot_id(), "before"))
+    with sqlite3.connect(lab.root / ".penstock/ledger.sqlite") as db:
+        db.execute("UPDATE life SET boot = 'before'")
+    assert lab.run().code == 1
+    assert lab.read(f"a/{later}") == "by hand"
+    assert lab.states("a") == {"done": FEW - 1, "failed": 1}

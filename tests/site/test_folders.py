@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -110,3 +111,46 @@ def test_what_cannot_be_written_is_said_with_its_place_and_the_remedy(folders: J
     (folders.folder / "p1/taken").mkdir()
     with pytest.raises(LedgerError, match=r"p1/.*taken.* cannot be written \(Is a directory\): fix that"):
         folders.place("p1", {"taken": b""})
+
+
+def test_what_a_life_may_have_published_is_known_by_the_times_of_the_file_server(folders: JobFolders) -> None:
+    root, held = folders.root, folders.root / "out/.penstock/p1.2.1.1.done"
+    held.mkdir(parents=True)
+    (root / "out/before").touch()
+    folders.place("p1", {"2.1.reserve": b"", "2.1.jsonl": b"claim\n"})
+    tick(root)
+    for name in ("one", "two"):
+        (held / name).touch()
+        tick(root)
+        (held / name).rename(root / "out" / name)
+    wait_beyond(held, root / "out/later")
+    paths = ["out/before", "out/one", "out/two", "out/later", "out/none", "elsewhere/one"]
+    (root / "elsewhere").mkdir()
+    (root / "elsewhere/one").touch()
+    life = ("p1", 2, 1)
+    assert folders.unsaid(life, paths, heard=None) == ["out/one", "out/two"]
+    assert folders.unsaid(life, paths, heard=3) == ["out/one", "out/two"], "the file has more than was heard"
+    assert folders.unsaid(life, paths, heard=6) == [], "all it wrote was heard"
+    assert folders.unsaid(("p1", 2, 2), paths, heard=None) == [], "there was no such life"
+    last = folders.folder / "p1/2.1.jsonl"
+    os.utime(last, (os.stat(last).st_atime, os.stat(last).st_mtime + 100))
+    assert folders.unsaid(life, paths, heard=None) == [], "it lived on long after"
+
+
+def tick(folder: Path) -> None:
+    """Wait until a file that is made in a folder is younger than all that is there."""
+    before = last_change(folder)
+    while last_change(folder) <= before:
+        time.sleep(0.001)
+
+
+def last_change(folder: Path) -> int:
+    (folder / "now").write_text("")
+    return os.stat(folder / "now").st_mtime_ns
+
+
+def wait_beyond(held: Path, path: Path) -> None:
+    """Make a file that is surely younger than the last rename from a folder."""
+    while not path.exists() or path.stat().st_ctime <= held.stat().st_mtime + 0.2:
+        path.unlink(missing_ok=True)
+        path.touch()

@@ -198,7 +198,8 @@ def ending_of(row: sqlite3.Row, site: str, *, now: float, visibility_s: float) -
             "cancelled", f"cancelled at {site}: {said}; `penstock retry` submits it again", host=host
         )
     if row["outcome"] in OUTCOMES:
-        return Ending(row["outcome"], f"{site} ended it: {said}", host=host)
+        is_over = row["outcome"] != "node_failure"  # the node may only be cut off
+        return Ending(row["outcome"], f"{site} ended it: {said}", host=host, is_over=is_over)
     if row["left"] is not None:
         return Ending("preempted", f"{site} asked it to stop: {said}", host=host)
     return Ending("lost", f"{WORDLESS}{site} says {said}", suspects=True, host=host)

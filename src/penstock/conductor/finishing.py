@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from functools import partial
 
 from penstock.conductor.context import Context
 from penstock.decide import FREE_AT_MOST
-from penstock.disk import came_after
+from penstock.host import boot_id
 from penstock.ledger import Ledger, jobs
 from penstock.ledger.excerpt import write_excerpt
 from penstock.ledger.experience import experience_of, learn
 from penstock.ledger.jobs import Ending, Finisher
 from penstock.ledger.pauses import pause_stages_of
-from penstock.ledger.products import note_possible
+from penstock.ledger.products import note_lying
 from penstock.site import FeedingSite, JobSite
+from penstock.site.evidence import nothing_at
 from penstock.site.script import remedy_for
 
 WORDLESS = "its runner ended without a message, "
@@ -24,11 +27,12 @@ WORDLESS = "its runner ended without a message, "
 FALSE_STARTS = {True: 2, False: FREE_AT_MOST}
 
 
-#: products of tasks that were given to elements which left without a `leave` line, and of which they never spoke
-UNSAID = """
-SELECT p.stage, p.unit, p.path, b.at FROM batch b JOIN task t ON t.batch = b.id AND t.state = 'queued'
-JOIN product p ON p.stage = t.stage AND p.unit = t.unit AND NOT p.owned
-WHERE b.job = ? AND EXISTS (SELECT 1 FROM life l WHERE l.job = b.job AND l.element = b.element AND l.left IS NULL)
+#: products of the tasks that some elements still have, but for those that were made before
+STILL = """
+SELECT p.path, p.owned, t.state, b.element FROM batch b
+JOIN task t ON t.batch = b.id AND t.state IN ('queued', 'running')
+JOIN product p ON p.stage = t.stage AND p.unit = t.unit AND p.owned <> 1
+WHERE b.job = ? AND b.element IN (SELECT value FROM json_each(?))
 """
 
 
@@ -46,16 +50,18 @@ class Finishing:
         lives = jobs.lives(self.ledger.db, job["id"])
         left, words = all(life["left"] is not None for life in lives), runner_log(site, job["token"])
         damaged = self.note_damage(site, job) if not left or "damaged" in lives[-1]["left"] else False
-        if not left:
-            site.end_leftovers(job["token"])
-            site.remove_leftovers(job["token"], [1], partial(self.is_kept, job))
         why = (
             lives[-1]["left"]
             if left
             else f"its runner ended {f'with: {words}' if words else 'without a message'}"
         )
-        self.note_unsaid(job)
-        self.finisher.finish(job, Ending("lost", why, suspects=True), now=self.clock.now())
+        ending = Ending("lost", why, suspects=True, is_over=left or site.sees(job["native"]))
+        if not left:
+            site.end_leftovers(job["token"])
+        self.note_what_lies(site, job, lives, ending)
+        if not left:
+            site.remove_leftovers(job["token"], [1], partial(self.is_kept, job))
+        self.finisher.finish(job, ending, now=self.clock.now())
         if not damaged:
             self.count_starts(job, 1, began=any(life["native"] for life in lives), words=words, why=why)
         site.pack(job["token"], write_excerpt(self.ledger.db, job["token"]))
@@ -66,9 +72,9 @@ class Finishing:
         """Finish some elements of an array; the job's folder is packed with its last ones."""
         lives = [life for life in jobs.lives(self.ledger.db, job["id"]) if life["element"] in set(elements)]
         gone = sorted({life["element"] for life in lives if life["left"] is None})
+        self.note_what_lies(site, job, lives, ending)
         if gone:
             site.remove_leftovers(job["token"], gone, partial(self.is_kept, job))
-        self.note_unsaid(job)
         self.finisher.finish(job, ending, now=self.clock.now(), elements=elements)
         if jobs.is_finished(self.ledger.db, job["id"]):
             site.pack(job["token"], write_excerpt(self.ledger.db, job["token"]))
@@ -93,17 +99,31 @@ class Finishing:
             return ending._replace(why=why_not_begun(ending.why, words, site.name))
         return ending._replace(why=f"{ending.why}; its log says: {words}") if words else ending
 
-    def note_unsaid(self, job: sqlite3.Row) -> None:
-        """Note products that a runner left without an event about them, when the end of its event file was lost.
+    def note_what_lies(
+        self, site: JobSite, job: sqlite3.Row, lives: Sequence[sqlite3.Row], ending: Ending
+    ) -> None:
+        """Note what killed runners may have published without a word, and where nothing lies.
 
-        They got their names after their tasks were submitted: what was there before must not be replaced.
+        The one may be replaced. What comes to the other later is somebody else's.
         """
-        rows = self.ledger.db.execute(UNSAID, (job["id"],)).fetchall()
-        left = [row for row in rows if came_after(self.campaign.root / row["path"], row["at"])]
-        if left:
+        elements = json.dumps(sorted({life["element"] for life in lives}))
+        rows = self.ledger.db.execute(STILL, (job["id"], elements)).fetchall()
+        unsaid = defaultdict[int, list[str]](list)
+        for row in rows:
+            if row["state"] == "queued" and not row["owned"]:
+                unsaid[row["element"]].append(row["path"])
+        ours = [
+            path
+            for life in lives
+            if life["left"] is None and (paths := unsaid[life["element"]])
+            for path in site.unsaid((job["token"], life["element"], life["life"]), paths, heard=heard(life))
+        ]
+        empty = nothing_at(
+            self.campaign.root, [row["path"] for row in rows if row["owned"] and ending.is_over]
+        )
+        if ours or empty:
             with self.ledger.transaction() as db:
-                for row in left:
-                    note_possible(db, row["stage"], [row["unit"]])
+                note_lying(db, ours, empty)
 
     def note_damage(self, site: JobSite, job: sqlite3.Row) -> Collection[str]:
         """Record a job's damaged files as problems, and return their names."""
@@ -128,6 +148,15 @@ class Finishing:
         """Whether a failed attempt told people to look into this scratch folder."""
         sql = "SELECT 1 FROM attempt WHERE job = ? AND instr(why, ?) LIMIT 1"
         return self.ledger.db.execute(sql, (job["id"], scratch)).fetchone() is not None
+
+
+def heard(life: sqlite3.Row) -> int | None:
+    """Return how many bytes of an event file were read, which is all if it has no more; None: its last ones may be lost.
+
+    What is written outlives its process: only a machine that went down takes lines with it.
+    """
+    whole = not life["unread"] and boot_id() and life["boot"] == boot_id()
+    return life["offset"] if whole else None
 
 
 def why_not_begun(said: str, words: str, site: str) -> str:

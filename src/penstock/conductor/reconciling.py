@@ -298,7 +298,9 @@ class Reconciler:
 
     @property
     def lost(self) -> Ending:
-        return Ending("lost", f"no news, and {self.site.name} no longer lists it", suspects=True)
+        return Ending(
+            "lost", f"no news, and {self.site.name} no longer lists it", suspects=True, is_over=False
+        )
 
     @property
     def taken_out(self) -> Ending:

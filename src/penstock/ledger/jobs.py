@@ -168,6 +168,7 @@ class Ending(NamedTuple):
     why: str
     suspects: bool = False  # whether those in flight may be what ended it
     host: str | None = None
+    is_over: bool = True  # whether no runner of theirs can be at work any more
 
 
 class Finisher:

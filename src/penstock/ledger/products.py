@@ -180,3 +180,9 @@ def note_none(db: sqlite3.Connection, stage_id: int, units: Iterable[int]) -> No
     """Note that these tasks ended in order and left nothing at their paths that was not there before."""
     sql = "UPDATE product SET owned = 0 WHERE stage = ? AND unit = ? AND owned = 2"
     db.executemany(sql, [(stage_id, unit) for unit in units])
+
+
+def note_lying(db: sqlite3.Connection, ours: Iterable[str], empty: Iterable[str]) -> None:
+    """Note at which of these paths lies what a task may have made, and at which there is nothing."""
+    db.executemany("UPDATE product SET owned = 2 WHERE path = ? AND NOT owned", [(path,) for path in ours])
+    db.executemany("UPDATE product SET owned = 0 WHERE path = ? AND owned = 2", [(path,) for path in empty])

@@ -20,7 +20,7 @@ from penstock.pretended.way import PretendWay
 from penstock.schedulers.model import Request
 from penstock.site import ClusterSite
 from penstock.site.cluster import folder_of
-from penstock.site.protocols import Task
+from penstock.site.protocols import Life, Task
 from penstock.transports.reply import Reply
 
 CLOCK_AHEAD_S = 3600.0
@@ -289,6 +289,12 @@ class PretendLogin(ClusterSite):
         """Pack the files of a finished job into one."""
         with self.step():
             super().pack(token, record)
+
+    def unsaid(self, life: Life, paths: Sequence[str], *, heard: int | None) -> Sequence[str]:
+        """Return those paths at which lies what a life made."""
+        token, element, number = life
+        runner = self.cluster.lives[self.job_folder(token), element].runners[number - 1]
+        return sorted(runner.made.intersection(paths))
 
     @contextmanager
     def step(self) -> Generator[None]:

@@ -75,6 +75,7 @@ class PretendRunner:
     beat_s: float | None = None
     born: float = 0.0
     spoke: float = 0.0
+    made: set[str] = field(default_factory=set[str])
     short: bool = False
     start_s: float = 0.0
 
@@ -276,6 +277,7 @@ class PretendRunner:
                 path = self.root / product["path"]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
+                self.made.add(product["path"])
                 mtime_ns = path.stat().st_mtime_ns
             yield name, product["path"], len(content), hashlib.sha256(content).hexdigest(), mtime_ns
 

@@ -187,6 +187,11 @@ class PretendSite:
         """Return what is wrong with the bytes of products that are said to be made."""
         return unproven(self.root, products) if self.on_disk else {}
 
+    def unsaid(self, life: Life, paths: Sequence[str], *, heard: int | None) -> Sequence[str]:
+        """Return those paths at which lies what a job made."""
+        runner = self.runners.get(life[0])
+        return sorted(runner.made.intersection(paths)) if runner else []
+
     def runner_log(self, token: str) -> str:
         """Return what the runner itself had to say."""
         started = self.runners.get(token)

@@ -21,6 +21,7 @@ from penstock.site.environments import python_at
 from penstock.site.evidence import Product, look_again
 from penstock.site.far import OWNER, FarFolder
 from penstock.site.folders import SCRIPT, SPEC, TASKS, WORDS, JobFolders
+from penstock.site.protocols import Life
 from penstock.site.script import Digests, job_script
 from penstock.site.tasksfile import product_folders
 from penstock.transports import find_transport
@@ -126,6 +127,10 @@ class ClusterSite(JobFolders):
             return
         tags = [f"{token}.{element}" for element in elements]
         self.far.remove_leftovers(product_folders(self.fed(token)), tags, is_kept)
+
+    def unsaid(self, life: Life, paths: Sequence[str], *, heard: int | None) -> Sequence[str]:
+        """Return those paths here at which lies what a life may have published: none, where products come home later."""
+        return [] if self.far else super().unsaid(life, paths, heard=heard)
 
     def misfits(self, products: Sequence[Product]) -> Mapping[str, str]:
         """Return products that are missing or have another size; what a node just made may appear late."""

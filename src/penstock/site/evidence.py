@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,10 +28,17 @@ def told(faults: Mapping[str, str]) -> dict[str, str]:
     return {path: f"{path} {why}" for path, why in faults.items()}
 
 
-def look_again(root: Path, paths: Mapping[str, str]) -> None:
+def look_again(root: Path, paths: Iterable[str]) -> None:
     """Change the folders of products, so that a network file system lists them anew (nfs(5), directory caching)."""
     for folder in {os.path.dirname(f"{root}/{path}") for path in paths}:
         look = f"{folder}/.look.{os.getpid()}"
         with suppress(OSError):
             os.mkdir(look)
             os.rmdir(look)
+
+
+def nothing_at(root: Path, paths: Sequence[str]) -> list[str]:
+    """Return those paths at which nothing lies, by a second look where there is no product by the first."""
+    gone = [path for path in paths if not os.path.lexists(root / path)]
+    look_again(root, gone)
+    return [path for path in gone if not os.path.lexists(root / path)]

@@ -14,7 +14,7 @@ from penstock.ledger.excerpt import EXCERPT
 from penstock.runner.scratch import remove_scratch
 from penstock.runner.sealed import seal, unseal
 from penstock.site.evidence import Product, misfits, unproven
-from penstock.site.leftovers import remove_leftovers, scratch_of
+from penstock.site.leftovers import may_be_of, remove_leftovers, scratch_of
 from penstock.site.protocols import Life, Task
 from penstock.site.script import script_damage
 from penstock.site.tasksfile import product_folders, read_feed
@@ -22,6 +22,7 @@ from penstock.transports.protocol import Entry, Transport, read_whole
 
 TASKS, SPEC, SCRIPT, WORDS = "tasks.jsonl", "spec.json", "script.sh", "runner.log"
 WORDS_BYTES = 65_536  # of what a runner said; several elements with one traceback fit
+UNSAID_S = 60.0  # that an event file's time may be ahead of its last lines, which wait in a cache
 EVENTS = re.compile(r"(\d+)\.(\d+)\.jsonl")
 ALL = seal(json.dumps({"all": True, "tasks": []}).encode())
 
@@ -173,6 +174,21 @@ class JobFolders:
     def unproven(self, products: Sequence[Product]) -> Mapping[str, str]:
         """Return those products that have other bytes than their digests say; make the others durable."""
         return unproven(self.root, products)
+
+    def unsaid(self, life: Life, paths: Sequence[str], *, heard: int | None) -> Sequence[str]:
+        """Return those paths at which lies what a life may have published since the last of its lines that is there.
+
+        Times are those of file servers alone: of the event file, of what was reserved for its end when it began, of the
+        product, and of the folder that this came from.
+        """
+        token, element, number = life
+        there = self.transport.list([token]).get(token, {})
+        events, reserve = (there.get(f"{element}.{number}.{kind}") for kind in ("jsonl", "reserve"))
+        if events is None or events.size == heard:
+            return []
+        since = max(events.mtime_s - UNSAID_S, reserve.mtime_s if reserve else 0.0)
+        tag = f"{token}.{element}.{number}"
+        return [path for path in paths if may_be_of(self.root / path, tag, since)]
 
     def runner_log(self, token: str) -> str:
         """Return the runner's own messages, if any."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from penstock.ledger import FOLDER
 from penstock.runner.files import remove, remove_empty
 
+TICK_S = 0.1  # between the two times that a rename sets, of the inode and of the folder that it leaves
+
 
 def remove_leftovers(root: Path, folders: Iterable[str], token: str, elements: Sequence[int]) -> None:
     """Remove the private folders of elements of a job beside the products in these folders."""
@@ -27,3 +29,16 @@ def left_by(paths: Iterable[Path], token: str, elements: Sequence[int]) -> list[
     """Return those private folders (`<token>.<element>.<life>…`) that are of these elements."""
     tags = {f"{token}.{element}" for element in elements}
     return [path for path in paths if ".".join(path.name.split(".")[:2]) in tags]
+
+
+def may_be_of(path: Path, life: str, since: float) -> bool:
+    """Whether a life (`<token>.<element>.<life>`) may have given what lies at a path its name, after a time of the file server.
+
+    What its last rename to this folder preceded is somebody else's; without its private folder there was none.
+    """
+    try:
+        came = path.lstat().st_ctime
+        held = [folder.lstat().st_mtime for folder in (path.parent / FOLDER).glob(f"{life}.*.done")]
+    except OSError:
+        return False
+    return since < came <= max(held, default=0.0) + TICK_S

@@ -96,6 +96,13 @@ class JobSite(Protocol):
         """Return those products that have other bytes than their digests say; make the others durable."""
         ...
 
+    def unsaid(self, life: Life, paths: Sequence[str], *, heard: int | None) -> Sequence[str]:
+        """Return those paths, below the campaign's folder, at which lies what a dead life may have published without a word.
+
+        `heard`: bytes of its event file that are all, if no more are there; None: its last ones may be lost.
+        """
+        ...
+
     def runner_log(self, token: str) -> str:
         """Return the messages of a runner, or of the script that starts it, outside of tasks."""
         ...
