@@ -251,6 +251,11 @@ def attempts(engine: Engine) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in engine.db.execute("SELECT outcome, late FROM attempt ORDER BY id")]
 
 
+def owned(engine: Engine, key: Key, stage: str = "make") -> list[int]:
+    sql = "SELECT owned FROM product WHERE stage = ? AND unit = ?"
+    return [row[0] for row in engine.db.execute(sql, (engine.graph.ids[stage], engine.unit(key)))]
+
+
 def problems(engine: Engine) -> list[str]:
     return [row[0] for row in engine.db.execute("SELECT why FROM problem WHERE source = 'events'")]
 
@@ -373,6 +378,30 @@ def test_a_late_end_of_an_old_job_does_not_end_the_new_try(engine: Engine) -> No
     assert state(engine, ONE) == "queued"
     engine.end("make", ONE, Outcome())
     assert state(engine, ONE) == "done"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_late_end_says_nothing_of_what_a_later_job_may_have_made(engine: Engine, killed: bool) -> None:
+    engine.start("make", ONE)
+    old, line = token(engine), engine.lines["make", ONE][1]
+    engine.lose_job()
+    engine.give("make", ONE)
+    engine.start("make", ONE)
+    if killed:
+        engine.lose_job()
+    engine.site.runners[old].end(line, Outcome("cancelled"))
+    engine.hear(old)
+    assert owned(engine, ONE) == [2]
+
+
+def test_a_late_end_of_a_task_that_nobody_took_up_says_that_nothing_was_left(engine: Engine) -> None:
+    engine.start("make", ONE)
+    old, line = token(engine), engine.lines["make", ONE][1]
+    engine.lose_job()
+    assert owned(engine, ONE) == [2]
+    engine.site.runners[old].end(line, Outcome("cancelled"))
+    engine.hear(old)
+    assert owned(engine, ONE) == [0]
 
 
 def test_an_event_about_a_task_that_is_not_in_the_job_changes_nothing(engine: Engine) -> None:

@@ -198,7 +198,7 @@ class Applier:
                     for u, e in ends.items()
                 ],
             )
-            self.record_products(stage, ends, good, away)
+            self.record_products(stage, ends, good, away, taken_up=self.taken_up(life, stage, ends, current))
             self.inputs.note(stage, {u: e["contents"] for u, e in good.items() if e["contents"]})
             tasks.finish(self.db, self.graph, stage, [current[u] for u in good])
             for unit, after in decisions.items():
@@ -316,8 +316,30 @@ class Applier:
             if own.get((unit, name)) != path
         }
 
+    def taken_up(
+        self, life: sqlite3.Row, stage: str, ends: Mapping[int, Event], current: Mapping[int, sqlite3.Row]
+    ) -> set[int]:
+        """Return the units of late ends whose tasks a later job has, or had: only that knows what lies at their paths."""
+        late = ends.keys() - current.keys()
+        if not late:
+            return set()
+        states = tasks.states_of(self.db, self.graph.ids[stage], late)
+        held = {unit for unit, row in states.items() if row["state"] in ("queued", "running")}
+        sql = (
+            "SELECT DISTINCT a.unit FROM json_each(?) j CROSS JOIN attempt a ON a.stage = ? AND a.unit = j.value"
+            " WHERE a.job > ?"
+        )
+        rows = self.db.execute(sql, (json.dumps([*late]), self.graph.ids[stage], life["job"]))
+        return held.union(row["unit"] for row in rows)
+
     def record_products(
-        self, stage: str, ends: Mapping[int, Event], good: Mapping[int, Event], away: str | None
+        self,
+        stage: str,
+        ends: Mapping[int, Event],
+        good: Mapping[int, Event],
+        away: str | None,
+        *,
+        taken_up: Collection[int],
     ) -> None:
         """Record what was made, what may have been made by a task that has moved on, and where nothing was."""
         number, others = self.graph.ids[stage], {u: e for u, e in ends.items() if u not in good}
@@ -327,7 +349,7 @@ class Applier:
         products.record_made(self.db, number, good)
         left = {u for u, e in others.items() if e["o"] in ("ok", "node_failure")}
         products.note_possible(self.db, number, left)
-        products.note_none(self.db, number, others.keys() - left)
+        products.note_none(self.db, number, others.keys() - left - set(taken_up))
 
     def record_decided(self, stage: str, unit: int, after: Next, event: Event, now: float) -> None:
         """Record among people's vetoes and marks what a rule decided, or the stage itself."""
