@@ -6,6 +6,14 @@ from typing import Any, Dict, FrozenSet, Iterable
 from .inputs import named_inputs
 
 
+def look_anew(folder: str) -> None:
+    """Let a network file system forget what it remembers of the names in a folder; one that is missing is told by who uses it."""
+    try:
+        os.close(os.open(folder, os.O_RDONLY | os.O_NONBLOCK))
+    except OSError:
+        return
+
+
 class FreshListings:
     """Looks anew at the folders of a task's inputs: what was not there a moment ago may be remembered as missing."""
 
@@ -16,10 +24,7 @@ class FreshListings:
 
     def refresh(self, inputs: Dict[str, Any]) -> None:
         for folder in self.folders(inputs):
-            try:
-                os.close(os.open(os.path.join(self._root, folder), os.O_RDONLY | os.O_NONBLOCK))
-            except OSError:
-                continue  # the task itself will say so
+            look_anew(os.path.join(self._root, folder))
 
     def folders(self, inputs: Dict[str, Any]) -> FrozenSet[str]:
         """Return the folders where the inputs of a task lie, as they are written."""

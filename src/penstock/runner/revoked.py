@@ -2,7 +2,14 @@
 
 import json
 import os
+import time
 from typing import Callable, List, Optional, Set, Tuple
+
+from .nfs import look_anew
+
+FRESH_S = (
+    0.1  # so old may be what a network file system says before a product gets its name, else up to a minute
+)
 
 
 class Revocations:
@@ -16,6 +23,7 @@ class Revocations:
         self._folder = os.path.dirname(path)
         self._seen: Optional[Tuple[int, int, int]] = None
         self._tasks: Set[Tuple[int, int]] = set()
+        self._stale_at = 0.0
 
     def refresh(self) -> None:
         if os.access(self._successor, os.F_OK):
@@ -42,7 +50,11 @@ class Revocations:
             return  # a file system that is ill says nothing
 
     def cover(self, stage: int, unit: int) -> bool:
-        """Return whether a task is revoked by now."""
+        """Return whether a task is revoked by now, whatever a network file system remembers."""
+        now = time.monotonic()
+        if now >= self._stale_at:
+            self._stale_at = now + FRESH_S
+            look_anew(self._folder)
         self.refresh()
         return self.covered(stage, unit)
 
