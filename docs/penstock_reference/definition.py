@@ -45,7 +45,7 @@ WRITTEN = {
     "[program.NAME]": "an executable that is built where it runs: [how](../howto/programs.md)",
     "[units]": "where units come from: one of `files`, `table` and `python`, and how",
     "[site.NAME]": "where jobs run; `local`, this machine, always exists. How the keys work together:"
-    " [use a cluster](../howto/clusters.md). `shared_files`, `group` and `fetch` are checked and kept for later",
+    " [use a cluster](../howto/clusters.md). `group` is accepted and has no effect yet",
     "products": 'a path alone, as in `products = "a/{run}.h5"`, stands for one product called `product`; several have'
     " names: `products = { psd = { path = … }, picture = … }`",
     "after": "a stage's name alone stands for `{ stage = … }`",

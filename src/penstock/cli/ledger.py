@@ -239,8 +239,8 @@ Example:
 def adopt(root: Path, yes: bool) -> None:
     """Continue from the published copy of the record when the host that has it is gone for good.
 
-    This is needed only for a campaign on a file system shared by several hosts, and only after a crash. What was
-    submitted or done after the copy was made is done again.
+    This is needed only for a campaign on a file system shared by several hosts, and only after a crash. Jobs
+    that the copy knows are followed as before; those submitted after it are told to stop, and their tasks are done again.
     """
     from penstock.ledger.hosts.adoption import adopt_record
 
