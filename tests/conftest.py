@@ -199,3 +199,16 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
                 yield Path(folder)
             return
     pytest.skip("there is no second file system")
+
+
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What this process flushes, in its order: the paths of files and folders."""
+    paths, flush = list[str](), os.fsync
+
+    def noted(descriptor: int) -> None:
+        paths.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return paths

@@ -336,7 +336,9 @@ def test_a_site_whose_room_is_used_up_says_so(far: Any) -> None:
     assert "`disk` of 10 B is used up" in why
 
 
-def test_a_folder_comes_home_whole_and_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+def test_a_folder_comes_home_whole_and_nothing_is_written_through_a_link(
+    tmp_path: Path, flushed: list[str]
+) -> None:
     (here := tmp_path / "here").mkdir()
     (outside := tmp_path / "outside").mkdir()
     site = Site("far", "slurm", shared_files=False, workdir=tmp_path / "there")
@@ -351,6 +353,9 @@ def test_a_folder_comes_home_whole_and_nothing_is_written_through_a_link(tmp_pat
     draft.mkdir(parents=True)
     (draft / "sub").symlink_to(outside)
     far.fetch_folder("parts/1", digest)
+    (here / "parts").rename(tmp_path / "aside")
+    far.fetch_folder("parts/1", digest)
+    assert {str(here), str(here / "parts")} <= {*flushed}
     assert digest_folder(str(here / "parts/1")) == (size, digest)
     assert [*outside.iterdir()] == []
     assert not draft.exists()

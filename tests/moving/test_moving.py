@@ -155,6 +155,15 @@ def moved(root: Path) -> None:
         bring(group, load(root).move["final"])
 
 
+def test_new_folders_are_there_for_good_before_the_old_names_go(
+    made: Path, tmp_path: Path, flushed: list[str]
+) -> None:
+    root = shutil.copytree(made, tmp_path / "nights")
+    moved(root)
+    folders = ["", "/final", "/final/dl1", f"/final/dl1/{NIGHT}", "/final/parts", "/final/sums"]
+    assert {f"{root}{folder}" for folder in folders} <= {*flushed}
+
+
 def flip(path: Path) -> None:
     path.write_bytes(b"17A")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from penstock.runner.blocks import TOGETHER, Wanted, draft_of, held, receive_all, write_shown
+from penstock.runner.files import pack_folder
 from penstock.runner.pace import BLOCK
 
 DATA = os.urandom(2 * BLOCK + 100)
@@ -150,6 +151,29 @@ def test_what_is_neither_here_nor_finished_has_to_be_asked_for_again(tmp_path: P
     with pytest.raises(FileNotFoundError):
         receive(path, DIGEST, BLOCK, [DATA[BLOCK:]])
     assert held(path, len(DATA), DIGEST) == 0
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_folders_that_got_a_new_one_are_flushed_also_when_it_is_cut_off(
+    tmp_path: Path, flushed: list[str], *, cut: bool
+) -> None:
+    path = str(tmp_path / "night/run/a")
+    if cut:
+        with pytest.raises(OSError, match="broke"):
+            receive(path, DIGEST, 0, cut_at(7))
+    else:
+        receive(path, DIGEST, 0, [DATA])
+    assert {str(tmp_path), str(tmp_path / "night"), str(tmp_path / "night/run")} <= {*flushed}
+
+
+def test_an_archive_has_its_name_for_good_before_the_files_in_it_go(
+    tmp_path: Path, flushed: list[str]
+) -> None:
+    (job := tmp_path / "pabc").mkdir()
+    (job / "1.1.jsonl").write_text("{}")
+    pack_folder(str(job))
+    assert not job.exists()
+    assert flushed[-2:] == [str(tmp_path / ".pabc.zip"), str(tmp_path)]
 
 
 def test_drafts_of_a_shown_file_go_with_the_next_unless_somebody_holds_them(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from penstock.outputs import Destination
 from penstock.publishing.wanted import not_as_recorded
 from penstock.runner.blocks import draft_of
 from penstock.runner.digests import sync_path
-from penstock.runner.files import remove
+from penstock.runner.files import make_durable, remove
 from penstock.runner.kinds import Odd
 from penstock.runner.task import Task
 
@@ -78,7 +78,7 @@ def bring(group: Group, destination: Destination) -> tuple[list[Item], int]:
     write_journal(journal, ours, ((one.item.below, one.item.row.digest) for one in seen if one.is_wanted))
     folders = dict.fromkeys(os.path.dirname(folder / item.below) for item in items)
     for above in folders:
-        os.makedirs(above, exist_ok=True)
+        make_durable(above, 0o777)
     for one in seen:
         target, digest = str(folder / one.item.below), one.item.row.digest
         if one.is_wanted:

@@ -80,15 +80,15 @@ def receive_all(
         for file in files:
             folder = os.path.dirname(file.path)
             if folder not in folders:
-                make_folders(folder, folder_mode)
+                folders.update(dict.fromkeys(make_folders(folder, folder_mode)))
                 folders[folder] = None
             whole.append(receive(file, data_of(file)))
             if len(whole) == TOGETHER or sum(draft.file.size for draft in whole) >= BLOCK:
                 name_all(whole)
     finally:
         name_all(whole)
-    for folder in folders:
-        sync_folder(folder)
+        for folder in folders:  # also when this was cut off: who continues finds them made
+            sync_folder(folder)
 
 
 def write_shown(path: str, data: bytes) -> None:

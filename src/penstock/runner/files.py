@@ -7,7 +7,7 @@ and what takes long to import only where it is used.
 import os
 import stat
 import sys
-from typing import Any, Dict, Iterable, Iterator, Optional, Tuple, Type
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Type
 
 CHUNK = 1 << 18  # bytes that are read and written at once; of larger pieces each would be new memory
 FAST = 1  # events and logs shrink to a tenth at the lowest level already
@@ -104,15 +104,27 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
-def make_folders(path: str, mode: int = 0o700) -> None:
-    """Make a folder and those above it that are missing, for their owner alone unless their mode says otherwise."""
-    if not os.path.isdir(path):
-        make_folders(os.path.dirname(path), mode)
-        try:
-            os.mkdir(path, mode)
-        except FileExistsError:
-            if not os.path.isdir(path):
-                raise
+def make_folders(path: str, mode: int = 0o700) -> List[str]:
+    """Make a folder and those above it that are missing, for their owner alone unless their mode says otherwise.
+
+    Return the folders that got a new one: until they are flushed, that may be lost with all in it.
+    """
+    if os.path.isdir(path):
+        return []
+    above = os.path.dirname(path)
+    grown = make_folders(above, mode)
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    return [*grown, above]
+
+
+def make_durable(path: str, mode: int = 0o700) -> None:
+    """Make a folder and those above it that are missing, and flush them, for something that is removed elsewhere then."""
+    for above in make_folders(path, mode):
+        sync_folder(above)
 
 
 def entries_of(folder: str) -> Iterator[Tuple[str, os.stat_result]]:
@@ -187,6 +199,7 @@ def pack_folder(folder: str) -> None:
         if not is_whole(archive):
             write_archive(draft, folder)
             os.rename(draft, archive)
+        sync_folder(parent)
         shutil.rmtree(folder)
     except OSError:
         remove(draft)

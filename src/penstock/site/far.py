@@ -21,7 +21,7 @@ from penstock.ledger import FOLDER
 from penstock.rendering import View
 from penstock.runner.blocks import draft_of
 from penstock.runner.digests import digest_folder, sync_path, sync_tree
-from penstock.runner.files import make_folders, remove
+from penstock.runner.files import make_durable, make_folders, remove
 from penstock.runner.sealed import seal, unseal
 from penstock.runner.store import STORE, blob_of
 from penstock.site.contents import Blob
@@ -168,7 +168,7 @@ class FarFolder:
         """Bring a folder home, beside its place first; raises OSError for one that is not there as it was made."""
         final, parts = self.root / path, self.folder.walk([path])[path]
         draft = Path(draft_of(str(final), digest))
-        make_folders(str(draft))
+        make_durable(str(draft))
         remove_links(draft)
         self.folder.fetch([part_of(path, draft, part) for part in parts if not part.link])
         for part in (part for part in parts if part.link):
@@ -186,7 +186,7 @@ class FarFolder:
         data = read_whole(self.jobs, name)
         if data is not None:
             folder = self.root / FOLDER / "jobs"
-            make_folders(str(folder))
+            make_durable(str(folder))
             write_file(folder / name, data)
             self.jobs.remove([name])
 
