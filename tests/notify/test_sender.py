@@ -15,6 +15,7 @@ from penstock import notify
 from penstock.errors import LedgerError
 from penstock.ledger.requests import record
 from penstock.notify import sender
+from penstock.notify.heartbeat import Heartbeat
 from penstock.testing import Outcome, failing
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -383,6 +384,17 @@ def test_no_secret_is_in_the_record_or_beside_it(told, mail_server, monkeypatch)
     assert made.notices()[0]["why"] == "535 5.7.8 … is wrong"
     for path in Path(made.made.root).rglob("*"):
         assert not path.is_file() or b"hunter2" not in path.read_bytes(), path
+
+
+def test_a_turn_of_an_earlier_conductor_is_no_beat_and_one_by_a_clock_that_was_put_back_is(tmp_path):
+    heart = Heartbeat("beat", tmp_path, begun=10 * HOUR)
+    assert [heart.is_due(turned) for turned in (0.0, HOUR, HOUR)] == [False] * 3
+    assert heart.is_due(10 * HOUR)
+    heart.beat(10 * HOUR, 1.0)
+    assert [heart.is_due(turned) for turned in (10 * HOUR, 10 * HOUR + 59)] == [False] * 2
+    assert heart.is_due(5 * HOUR)
+    heart.beat(5 * HOUR, 1.0)
+    assert [heart.is_due(5 * HOUR + later) for later in (0, 59, 60)] == [False, False, True]
 
 
 @pytest.mark.parametrize("option", ['heartbeat = "beat"', 'heartbeat = "URL/ping"'])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from penstock.clock import is_ahead
 from penstock.disk import write_file
 from penstock.notify.ways import post, reason_of, within
 
@@ -17,10 +16,12 @@ class Heartbeat:
 
     def __init__(self, target: str, root: Path, *, begun: float) -> None:
         self.target, self.root, self.due = target, root, begun
+        self.seen: float | None = None
 
     def is_due(self, turned: float) -> bool:
         """Whether a turn was taken that nobody was shown."""
-        return not is_ahead(self.due, turned, EVERY_S)
+        seen, self.seen = self.seen, turned
+        return turned >= self.due or (seen is not None and turned < seen)  # by a clock that was put back
 
     def beat(self, turned: float, limit_s: float) -> str | None:
         """Write the file, or get the URL; return why that failed."""
