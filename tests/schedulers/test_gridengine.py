@@ -1,12 +1,13 @@
 """Grid Engine: what it is asked, and what its recorded answers mean."""
 
 import fnmatch
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.schedulers.recordings import all_recorded, recorded
+from tests.schedulers.recordings import all_recorded, recorded, under_their_names
 
 from penstock.campaign import Site
 from penstock.errors import QueryFailed, SiteFull, SubmitRejected
@@ -19,9 +20,13 @@ P = Phase
 SITE = Site("cluster")
 
 
+def parse(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
+    return gridengine.parse_queue(reply, under_their_names(reply, jobs))
+
+
 def seen(case: str, *natives: str) -> list[tuple]:
     jobs = [Known("token", native, 10) for native in natives]
-    told = gridengine.parse_queue(recorded(f"gridengine/{case}").reply, jobs)
+    told = parse(recorded(f"gridengine/{case}").reply, jobs)
     return [(one.native, one.element, one.phase, one.word) for one in told]
 
 
@@ -255,8 +260,8 @@ def test_every_element_of_an_array_in_error_is_held_and_the_reason_names_the_rem
 
 def test_a_running_element_has_a_node():
     reply = recorded("gridengine/09-qstat-xml-array-running").reply
-    told = gridengine.parse_queue(reply, [Known("t", "32", 10)])
-    assert {(one.node, one.token) for one in told[:3]} == {("node0", "t")}
+    told = parse(reply, [Known("t", "32", 10)])
+    assert {(one.node, one.token) for one in told[:3]} == {("node0", "ps-7f3a9c21-a")}
     assert {one.node for one in told[3:]} == {""}
 
 
@@ -281,16 +286,14 @@ def test_a_job_without_a_number_is_known_by_its_name():
 )
 def test_the_words_of_the_manual_and_others(word, phase):
     text = recorded("gridengine/03-qstat-xml-just-after-submit").reply.out
-    told = gridengine.parse_queue(
-        Reply(0, text.replace("<state>r<", f"<state>{word}<")), [Known("t", "30", 1)]
-    )
+    told = parse(Reply(0, text.replace("<state>r<", f"<state>{word}<")), [Known("t", "30", 1)])
     assert [(one.phase, one.word) for one in told] == [(phase, word)]
 
 
 def test_a_queue_without_our_job_is_an_answer_without_it():
     assert seen("88-qstat-none", "72") == []
     empty = Reply(0, "<?xml version='1.0'?>\n<job_info><queue_info/><job_info></job_info></job_info>\n")
-    assert gridengine.parse_queue(empty, [Known("t", "72", 1)]) == []
+    assert parse(empty, [Known("t", "72", 1)]) == []
 
 
 @pytest.mark.parametrize(
@@ -306,14 +309,14 @@ def test_a_queue_without_our_job_is_an_answer_without_it():
 )
 def test_what_does_not_prove_that_the_master_spoke_is_no_answer(reply):
     with pytest.raises(QueryFailed):
-        gridengine.parse_queue(reply, [Known("t", "72", 1)])
+        parse(reply, [Known("t", "72", 1)])
 
 
 def test_a_document_that_defines_entities_is_refused():
     text = recorded("gridengine/09-qstat-xml-array-running").reply.out
     bomb = text.replace("<job_info ", "<!DOCTYPE j [<!ENTITY a 'x'>]>\n<job_info ", 1).replace(">r<", ">&a;<")
     with pytest.raises(QueryFailed):
-        gridengine.parse_queue(Reply(0, bomb), [Known("t", "32", 10)])
+        parse(Reply(0, bomb), [Known("t", "32", 10)])
 
 
 # ---- how jobs ended
@@ -506,7 +509,7 @@ PARTS = [
 def test_nothing_but_a_failed_query_comes_of_nonsense(text, code):
     reply, jobs = Reply(code, text, text), [Known("pa", "7", 9)]
     reads = (
-        lambda: gridengine.parse_queue(reply, jobs),
+        lambda: parse(reply, jobs),
         lambda: gridengine.parse_history(reply, jobs),
         lambda: gridengine.parse_find(reply, ["pa"]),
         lambda: gridengine.parse_limits(reply),
@@ -524,3 +527,9 @@ def test_a_submission_is_taken_refused_or_in_doubt_whatever_is_said(out, err, co
 
 def test_backfill_asks_to_go_behind_the_other_jobs_of_its_user() -> None:
     assert "#$ -p -1023" in gridengine.directives(Request("pabc", 1, behind=True), SITE)
+
+
+def test_an_id_that_another_job_has_by_now_is_told_under_its_name() -> None:
+    reply = recorded("gridengine/34-qstat-xml-states").reply
+    told = gridengine.parse_queue(reply, [Known("pabcdefghij", "45", 1)])
+    assert {one.token for one in told} == {"ps-hog"}

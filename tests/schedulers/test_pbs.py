@@ -2,13 +2,14 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.schedulers.recordings import all_recorded, recorded
+from tests.schedulers.recordings import all_recorded, recorded, under_their_names
 
 from penstock.campaign import Site
 from penstock.errors import QueryFailed, SiteFull, SubmitRejected
@@ -21,10 +22,16 @@ P = Phase
 SITE = Site("cluster")
 
 
+def parse(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
+    return pbs.parse_queue(reply, under_their_names(reply, jobs))
+
+
 def jobs_of(reply: Reply) -> list[Known]:
     """All jobs that an answer names, as known ones."""
-    ids = json.loads(reply.out).get("Jobs", {})
-    return [Known("token", pbs.strip_index(name), 10 if "[" in name else 1) for name in ids]
+    rows = json.loads(reply.out).get("Jobs", {})
+    return [
+        Known(row["Job_Name"], pbs.strip_index(name), 10 if "[" in name else 1) for name, row in rows.items()
+    ]
 
 
 def seen(case: str) -> list[Sighting]:
@@ -192,7 +199,7 @@ def test_elements_speak_for_themselves_and_the_array_does_not(case):
     running = [(element, P.RUNNING, "R") for element in range(3)]
     assert phases(case) == running + [(element, P.PENDING, "Q") for element in range(3, 10)]
     assert {one.native for one in seen(case)} == {"1003.pbs1"}
-    assert {one.token for one in seen(case)} == {"token"}
+    assert {one.token for one in seen(case)} == {"ps-7f3a9c21-a"}
 
 
 @pytest.mark.parametrize(
@@ -225,7 +232,7 @@ def test_a_start_time_is_told_in_utc():
     estimated = recorded("openpbs/43-qstat-queued-no-resources").reply.out.replace(
         '"job_state":\t"Q"', '"estimated":\t{"start_time":\t"Sun Nov 22 06:00:00 2026"}, "job_state":\t"Q"'
     )
-    (one,) = pbs.parse_queue(Reply(0, estimated), [Known("t", "1015.pbs1", 1)])
+    (one,) = parse(Reply(0, estimated), [Known("t", "1015.pbs1", 1)])
     assert one.starts == datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 
 
@@ -250,13 +257,13 @@ def test_an_element_that_is_deleted_runs_until_it_has_ended():
 
 def test_jobs_that_nobody_asked_about_are_left_out():
     reply = recorded("openpbs/11-qstat-all-json").reply
-    told = pbs.parse_queue(reply, [Known("t", "1000.pbs1", 1), Known("u", "1003.pbs1", 10)])
+    told = parse(reply, [Known("t", "1000.pbs1", 1), Known("u", "1003.pbs1", 10)])
     assert [(one.native, one.element) for one in told] == [("1000.pbs1", None), ("1003.pbs1", None)]
 
 
 def test_a_server_may_have_a_short_and_a_long_name():
     reply = recorded("openpbs/08-qstat-array-running").reply
-    told = pbs.parse_queue(reply, [Known("t", "1003.pbs1.example.org", 10)])
+    told = parse(reply, [Known("t", "1003.pbs1.example.org", 10)])
     assert {one.native for one in told} == {"1003.pbs1.example.org"}
     assert len(told) == 10
 
@@ -301,7 +308,7 @@ def test_a_negative_exit_status_is_no_exit_code(status, outcome):
     text = recorded("openpbs/65-finished-exit3").reply.out.replace(
         '"Exit_status":\t3', f'"Exit_status":\t{status}'
     )
-    (one,) = pbs.parse_queue(Reply(0, text), [Known("t", "1020.pbs1", 1)])
+    (one,) = parse(Reply(0, text), [Known("t", "1020.pbs1", 1)])
     assert (one.phase, one.outcome, one.exit_code, one.signal) == (P.ENDED, outcome, None, None)
 
 
@@ -310,7 +317,7 @@ def test_what_ended_by_sigterm_was_deleted_only_if_pbs_says_so(substate, outcome
     text = recorded("openpbs/54-finished-qdel-running").reply.out.replace(
         '"substate":\t91', f'"substate":\t{substate}'
     )
-    (one,) = pbs.parse_queue(Reply(0, text), [Known("t", "1010.pbs1", 1)])
+    (one,) = parse(Reply(0, text), [Known("t", "1010.pbs1", 1)])
     assert (one.phase, one.outcome, one.signal) == (P.ENDED, outcome, 15)
 
 
@@ -353,21 +360,21 @@ def test_an_element_that_was_deleted_while_it_waited_is_cancelled_whatever_becam
     case: str, native: str, status: int
 ) -> None:
     reply = taken_out(case, native, 1, Exit_status=status)
-    seen = {one.element: one for one in pbs.parse_queue(reply, [Known("t", f"{native}.pbs1", 10)])}
+    seen = {one.element: one for one in parse(reply, [Known("t", f"{native}.pbs1", 10)])}
     assert (seen[1].phase, seen[1].outcome, seen[1].exit_code) == (P.ENDED, "cancelled", None)
     assert {one.outcome for element, one in seen.items() if element != 1} == {None}, "the others ran"
 
 
 def test_it_is_cancelled_also_while_its_array_goes_on() -> None:
     reply = taken_out("106-qstat-array-finished-element-X", "2000", 2, job_state="X")
-    seen = {one.element: one for one in pbs.parse_queue(reply, [Known("t", "2000.pbs1", 4)])}
+    seen = {one.element: one for one in parse(reply, [Known("t", "2000.pbs1", 4)])}
     assert (seen[2].phase, seen[2].outcome) == (P.ENDED, "cancelled")
     assert seen[3].phase is P.PENDING
 
 
 def test_the_elements_of_an_array_whose_dependency_failed_never_started() -> None:
     reply = taken_out("52-finished-qdel-array", "1016", 1, substate=92)
-    seen = {one.element: one for one in pbs.parse_queue(reply, [Known("t", "1016.pbs1", 3)])}
+    seen = {one.element: one for one in parse(reply, [Known("t", "1016.pbs1", 3)])}
     assert (seen[1].phase, seen[1].outcome) == (P.ENDED, "unstarted")
 
 
@@ -381,7 +388,7 @@ def test_unknown_and_finished_ids_among_known_ones_leave_the_others_told():
     ["31-unknown-job-qstat-x", "36-unknown-array-qstat", "58-finished-without-x", "63-qstat-after-qdel-x"],
 )
 def test_an_unknown_id_is_an_answer_without_it(case):
-    assert pbs.parse_queue(recorded(f"openpbs/{case}").reply, [Known("t", "999999.pbs1", 1)]) == []
+    assert parse(recorded(f"openpbs/{case}").reply, [Known("t", "999999.pbs1", 1)]) == []
 
 
 @pytest.mark.parametrize(
@@ -389,12 +396,12 @@ def test_an_unknown_id_is_an_answer_without_it(case):
 )
 def test_a_document_without_a_server_behind_it_is_no_answer(case):
     with pytest.raises(QueryFailed):
-        pbs.parse_queue(recorded(f"openpbs/{case}").reply, [Known("t", "1040.pbs1", 1)])
+        parse(recorded(f"openpbs/{case}").reply, [Known("t", "1040.pbs1", 1)])
 
 
 def test_a_word_that_nobody_knows_is_neither_an_end_nor_a_failure():
     text = recorded("openpbs/64-finished-ok").reply.out.replace('"job_state":\t"F"', '"job_state":\t"Y"')
-    (one,) = pbs.parse_queue(Reply(0, text), [Known("t", "1019.pbs1", 1)])
+    (one,) = parse(Reply(0, text), [Known("t", "1019.pbs1", 1)])
     assert (one.phase, one.word, one.outcome, one.exit_code) == (P.UNKNOWN, "Y", None, None)
 
 
@@ -403,7 +410,7 @@ def test_broken_text_in_variables_hides_no_state(value):
     text = recorded("openpbs/65-finished-exit3").reply.out
     broken = text.replace("/usr/local/bin:", value)
     assert broken != text
-    (one,) = pbs.parse_queue(Reply(0, broken), [Known("t", "1020.pbs1", 1)])
+    (one,) = parse(Reply(0, broken), [Known("t", "1020.pbs1", 1)])
     assert (one.phase, one.exit_code, one.reason[-10:]) == (P.ENDED, 3, "and failed")
 
 
@@ -478,7 +485,7 @@ def asked_of(name: str) -> list[Known]:
 
 def ended(reply: Reply, jobs: list[Known]) -> set[Sighting]:
     try:
-        return {one for one in pbs.parse_queue(reply, jobs) if one.phase is P.ENDED}
+        return {one for one in parse(reply, jobs) if one.phase is P.ENDED}
     except QueryFailed:
         return set()
 
@@ -497,7 +504,7 @@ def test_what_a_profile_prints_around_an_answer_changes_nothing(name, before, af
     if reply.code in (0, 35, 153):
         jobs = asked_of(name)
         around = Reply(reply.code, f"{before}\n{reply.out}{after}")
-        assert pbs.parse_queue(around, jobs) == pbs.parse_queue(reply, jobs)
+        assert parse(around, jobs) == parse(reply, jobs)
 
 
 PARTS = [
@@ -543,3 +550,9 @@ def test_a_submission_is_taken_refused_or_in_doubt_whatever_is_said(out, err, co
 
 def test_backfill_asks_to_go_behind_the_other_jobs_of_its_user() -> None:
     assert "#PBS -p -1024" in pbs.directives(Request("pabc", 1, behind=True), SITE)
+
+
+def test_an_id_that_another_job_has_by_now_is_told_under_its_name() -> None:
+    reply = recorded("openpbs/08-qstat-array-running").reply
+    told = pbs.parse_queue(reply, [Known("pabcdefghij", "1003.pbs1", 10)])
+    assert {one.token for one in told} == {"ps-7f3a9c21-a"}

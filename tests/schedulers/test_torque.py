@@ -4,12 +4,13 @@ No answer of Torque itself is recorded: those here are written after its manual.
 """
 
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.schedulers.recordings import all_recorded, recorded
+from tests.schedulers.recordings import all_recorded, recorded, under_their_names
 
 from penstock.campaign import Site
 from penstock.errors import QueryFailed, SiteFull, SubmitRejected
@@ -20,6 +21,12 @@ from penstock.transports.reply import Reply
 
 P = Phase
 SITE = Site("cluster")
+
+
+def parse(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
+    return torque.parse_queue(reply, under_their_names(reply, jobs))
+
+
 ALL = "torque_wrappers/10-qstat-f-all"
 ARRAY = "ps-7f3a9c21-a"
 
@@ -41,7 +48,7 @@ TORQUE = """Job Id: 7.master.example.org
 
 
 def seen(case: str, *jobs: Known) -> list[tuple]:
-    told = torque.parse_queue(recorded(f"torque_wrappers/{case}").reply, jobs)
+    told = parse(recorded(f"torque_wrappers/{case}").reply, jobs)
     return [(one.native, one.element, one.phase, one.word, one.node) for one in told]
 
 
@@ -244,7 +251,7 @@ def test_an_unknown_job_is_an_answer_without_it():
 )
 def test_silence_is_no_answer(reply):
     with pytest.raises(QueryFailed):
-        torque.parse_queue(reply, [Known("t", "64", 1)])
+        parse(reply, [Known("t", "64", 1)])
 
 
 # ---- the queue of Torque
@@ -394,3 +401,9 @@ def test_nothing_but_a_failed_query_comes_of_nonsense(text, code):
 def test_a_submission_is_taken_refused_or_in_doubt_whatever_is_said(out, err, code):
     with suppress(QueryFailed, SiteFull, SubmitRejected):
         assert "[" not in torque.parse_submit(Reply(code, out, err))
+
+
+def test_an_id_that_another_job_has_by_now_is_told_under_its_name() -> None:
+    text = TORQUE.format(state="R", status="0")
+    told = torque.parse_queue(Reply(0, text), [Known("pxyzdefghij", "7.master.example.org", 1)])
+    assert {one.token for one in told} == {"pabcdefghij"}

@@ -147,7 +147,8 @@ class Elements:
 
     def any_waits(self, job: Known, elements: list[int]) -> bool:
         """Whether some of these elements are still in the queue; schedulers also complain of cancelling what is over."""
-        left = [seen for seen in self.site.queue([job]) if seen.phase is not Phase.ENDED]
+        told = [seen for seen in self.site.queue([job]) if seen.token in ("", job.token)]
+        left = [seen for seen in told if seen.phase is not Phase.ENDED]
         return any(seen.element is None or seen.element in elements for seen in left)
 
     def revoke(self, job: sqlite3.Row, elements: Sequence[int]) -> None:

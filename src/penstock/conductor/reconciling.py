@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -254,7 +254,8 @@ class Reconciler:
             known = {r["element"]: s for r in silence.elements if (s := sighting_of(r, seen))}
             self.record(silence, known)
             if of_queue:
-                self.give_up_lost(silence, known, named=bool(seen))
+                taken = {s.native for s in sightings if s.token not in ("", silence.job["token"])}
+                self.give_up_lost(silence, known, named=bool(seen), taken=taken)
 
     def record(self, silence: Silence, known: Mapping[int, Sighting]) -> None:
         """Record the states of elements."""
@@ -274,10 +275,13 @@ class Reconciler:
                     rows,
                 )
 
-    def give_up_lost(self, silence: Silence, known: Mapping[int, Sighting], *, named: bool) -> None:
+    def give_up_lost(
+        self, silence: Silence, known: Mapping[int, Sighting], *, named: bool, taken: Collection[str]
+    ) -> None:
         """Count how long the queue has not known elements, and take back what is lost.
 
-        `named` says that the answer knows others of the same job: then it is not the job that was lost.
+        `named` says that the answer knows others of the same job: then it is not the job that was lost. The ids in
+        `taken` are other jobs' by now.
         """
         now = self.clock.monotonic()
         missing = [row for row in silence.elements if row["element"] not in known]
@@ -293,7 +297,7 @@ class Reconciler:
         for ending, elements in groups.items():
             if silent := self.still_silent(silence.job, elements):
                 self.elements.revoke(silence.job, silent)
-                self.cancel(silence, silent)
+                self.cancel(silence, silent, taken)
                 self.elements.give_up(silence.job, silent, ending)
 
     @property
@@ -321,9 +325,11 @@ class Reconciler:
         silent = {row["element"] for silence in self.silent([job]) for row in silence.elements}
         return [element for element in elements if element in silent]
 
-    def cancel(self, silence: Silence, elements: Sequence[int]) -> None:
+    def cancel(self, silence: Silence, elements: Sequence[int], taken: Collection[str]) -> None:
         """Cancel elements under every id that they are known by; what fails here is revoked already."""
         for known in silence.known():
+            if known.native in taken:
+                continue
             with suppress(SiteError):
                 self.site.cancel(known, elements)
 

@@ -36,6 +36,7 @@ from penstock.schedulers.text import (
     mebibytes,
     raw_lines,
     refusal,
+    token_of,
     write_ranges,
 )
 from penstock.transports.reply import Reply
@@ -193,7 +194,7 @@ def _sightings(row: Mapping[str, str], job: Known) -> Iterator[Sighting]:
             word=word,
             reason=reason,
             node=row.get("queue_name", "").partition("@")[2],
-            token=job.token,
+            token=token_of(job, row.get("JB_name", "")),
         )
 
 

@@ -47,6 +47,7 @@ from penstock.schedulers.text import (
     mebibytes,
     raw_lines,
     refusal,
+    token_of,
     write_ranges,
 )
 from penstock.transports.reply import Reply
@@ -210,7 +211,7 @@ def _sighting(job: Known, name: str, row: Mapping[str, Any]) -> Sighting:
         exit_code=status if node and status in range(256) else None,
         signal=status - 256 if status and status > 256 else None,
         by=by[1] if by else "",
-        token=job.token,
+        token=token_of(job, str(row.get("Job_Name", ""))),
     )
 
 

@@ -9,10 +9,13 @@ from shlex import quote
 from typing import NamedTuple
 
 from penstock.errors import QueryFailed, SiteError, SiteFull, SubmitRejected
+from penstock.schedulers.model import Known
 from penstock.transports.reply import Reply
 
 MOST_ELEMENTS = 10_000_000
 LONGEST = 2000  # characters of a word that a person may want to read
+TOKEN = 11  # characters of a job's token, which other campaigns of the same user do not have
+CUT_AT = 10  # characters, at which the narrowest tables cut a name
 RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
 
 
@@ -153,3 +156,16 @@ VERBS: dict[type[SiteError], str] = {
     SiteFull: "the scheduler accepts no more jobs for now",
     QueryFailed: "it is unknown whether the scheduler accepted the job",
 }
+
+
+def token_of(job: Known, name: str) -> str:
+    """Return a job's token, or the name of another that has its id by now; a name may be cut, or have an index.
+
+    >>> job = Known("lab-pabcdefghij", "7", 1)
+    >>> {token_of(job, name) for name in ("lab-pabcdefghij", "pabcdefghij-7", "lab-pabcde", "")}
+    {'lab-pabcdefghij'}
+    >>> token_of(job, "theirs")
+    'theirs'
+    """
+    cut = len(name) >= CUT_AT and job.token.startswith(name)
+    return job.token if not name or cut or job.token[-TOKEN:] in name else name

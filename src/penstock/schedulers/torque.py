@@ -40,6 +40,7 @@ from penstock.schedulers.text import (
     mebibytes,
     raw_lines,
     refusal,
+    token_of,
     write_ranges,
 )
 from penstock.transports.reply import Reply
@@ -148,11 +149,12 @@ def parse_queue(reply: Reply, jobs: Sequence[Known]) -> list[Sighting]:
     if not rows and reply.code == 0:
         raise QueryFailed("qstat printed nothing: it is asked again")
     known, arrays = by_id(jobs), {job.token: job for job in jobs if job.native and job.elements > 1}
-    parts: dict[Known, list[Sighting]] = {}
+    parts: dict[tuple[Known, str], list[Sighting]] = {}
     for name, row in rows.items():
         if job := find_known(name, known) or arrays.get(row.get("Job_Name", "")):
-            parts.setdefault(job, []).append(_sighting(job, row))
-    return [whole for job, seen in parts.items() if (whole := _whole(job, seen))]
+            seen = _sighting(job, row)
+            parts.setdefault((job, seen.token), []).append(seen)
+    return [whole for (job, _), seen in parts.items() if (whole := _whole(job, seen))]
 
 
 #: the first of these phases that an element has is its array's
@@ -187,7 +189,7 @@ def _sighting(job: Known, row: Mapping[str, str]) -> Sighting:
         node=row.get("exec_host", "").partition("/")[0],
         exit_code=status if status in range(256) else None,
         signal=status - 256 if status and status > 256 else None,
-        token=job.token,
+        token=token_of(job, row.get("Job_Name", "")),
     )
 
 
