@@ -13,7 +13,7 @@ from tests.ledger.shapes import SHAPES, campaign_of
 
 from penstock.ledger import jobs
 from penstock.ledger.applying import Piece
-from penstock.ledger.events import LONGEST_LINE, SIGNS, before_hole, parse_events
+from penstock.ledger.events import LONGEST_LINE, parse_events
 from penstock.testing import EventFile, ManualClock, Outcome
 
 ONE, TWO = ("p", "p"), ("p", "q")
@@ -54,22 +54,6 @@ def test_a_number_that_was_seen_is_passed_over() -> None:
     assert [unit for _, unit in chunk.ends] == [7, 10]
     assert chunk.seq == 6
     assert not chunk.bad
-
-
-@pytest.mark.parametrize(
-    ("behind", "stays"),
-    [
-        (end(3), False),
-        (event(3, "beat") * SIGNS, True),
-        (event(3, "beat") * (SIGNS - 1), False),
-        (end(3) * 7000, True),
-        (bytes(2_000_000), False),
-    ],
-)
-def test_a_hole_is_waited_for_as_long_as_it_may_be_filled(behind: bytes, stays: bool) -> None:
-    behind = behind.replace(b": ", b":")
-    data = end(1) + bytes(len(end(2))) + behind
-    assert before_hole(data) == (data if stays else end(1))
 
 
 GARBAGE = [

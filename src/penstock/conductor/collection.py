@@ -15,7 +15,7 @@ from penstock.conductor.finishing import Finishing
 from penstock.conductor.greeting import TAKEN_AWAY
 from penstock.conductor.hearing import Hearing, life_of
 from penstock.ledger import jobs
-from penstock.ledger.events import MARKS, before_hole
+from penstock.ledger.events import MARKS
 from penstock.site import FeedingSite
 from penstock.site.protocols import Life
 
@@ -48,8 +48,7 @@ class Collector:
         for row in jobs.open_lives(self.ledger.db):
             offsets[row["site"]][life_of(row)] = row["offset"]
         new = (self.sites[site].new_events(known).values() for site, known in offsets.items())
-        told = (before_hole(data) for data in chain.from_iterable(new) if data)
-        return any(mark in data for data in told for mark in MARKED)
+        return any(mark in data for data in chain.from_iterable(new) if data for mark in MARKED)
 
     def is_gone(self, site: FeedingSite, job: sqlite3.Row) -> bool:
         """Whether a runner has ended, or never came to be; one that cannot be seen has when it says so, or nothing for long."""

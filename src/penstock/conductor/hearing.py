@@ -13,7 +13,7 @@ from penstock.conductor.rewritten import Rewritten
 from penstock.decide import Seen, fuse
 from penstock.ledger import jobs
 from penstock.ledger.applying import Applier, Piece
-from penstock.ledger.events import News, before_hole
+from penstock.ledger.events import News
 from penstock.ledger.pauses import blow_fuse, may_be_mended, pause_stages_of
 from penstock.site.protocols import JobSite, Life
 from penstock.transports.protocol import AT_ONCE
@@ -69,10 +69,7 @@ class Hearing:
     ) -> dict[Life, tuple[int, News]]:
         """Apply new bytes of event files; return where each was read from, and its news."""
         rows = {life: self.row(heard, life) for life in new}
-        pieces = [
-            self.piece(rows[life], heard[life[0]], data if last else before_hole(data))
-            for life, data in new.items()
-        ]
+        pieces = [self.piece(rows[life], heard[life[0]], data) for life, data in new.items()]
         prove = site.unproven if last else site.misfits
         told = self.applier.apply(
             pieces, now=self.clock.now(), prove=prove, doubt=self.rewritten.among, last=last

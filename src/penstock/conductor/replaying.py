@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 from penstock.conductor.context import Context
 from penstock.ledger import FOLDER, jobs, tasks
 from penstock.ledger.applying import Applier, Piece
-from penstock.ledger.events import before_hole
 from penstock.ledger.jobs import Ending, Finisher
 from penstock.ledger.readiness import Touched, propagate
 from penstock.site.evidence import unproven
@@ -45,9 +43,6 @@ class Replay:
 
     def repeat(self, remains: Remains) -> None:
         """Repeat one job; one that is not over continues from what is on the disk."""
-        if not remains.packed:
-            known = {life: before_hole(data) for life, data in remains.events.items()}
-            remains = replace(remains, events=known)
         job = self.record_job(remains)
         if remains.spec.get("feed") and not remains.events and not remains.packed:
             return  # its runner never came to be: the next conductor finds a job that was never fed

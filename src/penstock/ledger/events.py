@@ -18,8 +18,6 @@ ASKED = "asked to stop"  # what a runner says when a signal ended it
 OUTCOMES = frozenset(get_args(Outcome))
 DECODE = json.JSONDecoder().raw_decode
 NUMBERS = ("wall", "cpu", "rss", "code", "signal")
-SIGNS = 3  # of life behind a hole, and
-FLUSHED = 500_000  # bytes of lines, of which a runner flushes half as many at most: then a hole stays
 Event = dict[str, Any]
 Task = tuple[str, int]  # stage, unit
 
@@ -70,22 +68,6 @@ def news_of(chunk: Chunk) -> News:
             walls[stage].append(event["wall"] or 0.0)
     failed = frozenset(stage for (stage, _), event in chunk.ends.items() if event["o"] != "ok")
     return News(chunk.consumed, len(chunk.ends), chunk.halt, walls, failed)
-
-
-def before_hole(data: bytes) -> bytes:
-    """Return the bytes of a growing event file up to its first hole: a network file system may fill it a little later.
-
-    One that had the time to be filled stays: its lines cannot be read, and what follows them is heard all the same.
-
-    >>> before_hole(b"one" + bytes(3) + b"two")
-    b'one'
-    """
-    hole = data.find(b"\0")
-    if hole < 0:
-        return data
-    told = len(data) - hole - data.count(b"\0", hole)
-    stays = told > FLUSHED or data.count(b'"e":"beat"', hole) >= SIGNS
-    return data if stays else data[:hole]
 
 
 def parse_events(
