@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from penstock.host import boot_id
+from penstock.site.leftovers import TICK_S
 
 CORES = 2
 UNITS = 150
@@ -162,6 +163,8 @@ def test_what_a_machine_that_went_down_left_is_made_again_and_what_came_later_st
     conductor.wait()
     queued = [f"u{n}" for n in range(1, FEW + 1) if lab.task("a", f"u{n}")["state"] == "queued"]
     later = next(unit for unit in reversed(queued) if unit not in lab.runs())
+    renamed = max(held.stat().st_mtime for held in (lab.root / "a/.penstock").glob("*.done"))
+    lab.wait_until(lambda: time.time() > renamed + 2 * TICK_S, "a time that no rename has")
     lab.write(f"a/{later}", "by hand")
     [path] = (lab.root / ".penstock/jobs").glob("p*/1.1.jsonl")
     claim = path.read_text().splitlines(keepends=True)[0]
