@@ -130,6 +130,7 @@ def test_ours_is_never_taken_from_the_index(sky: Path) -> None:
         METADATA.replace("star-gazing", "penstock")
     )
     assert how_to_install("penstock", "web") == 'pip install ".[web]" in a clone of penstock'
+    assert how_to_install("stars", "sky") == 'pip install "stars[sky]"'  # run from its source
 
 
 def test_another_python_or_a_cluster_may_have_them(sky: Path) -> None:

@@ -50,7 +50,10 @@ def how_to_install(dist: str, extra: str) -> str:
 
     On the public index our name is another project's.
     """
-    origin: dict[str, Any] = json.loads(distribution(dist).read_text("direct_url.json") or "{}")
+    try:
+        origin: dict[str, Any] = json.loads(distribution(dist).read_text("direct_url.json") or "{}")
+    except PackageNotFoundError:  # run from its source
+        origin = {}
     url = urlsplit(str(origin.get("url", "")))
     if url.scheme == "file" and Path(place := unquote(url.path)).exists():
         editable = "-e " if origin.get("dir_info", {}).get("editable") else ""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.conductor.conftest import HEAD
 
 from penstock.host import boot_id
 from penstock.site.leftovers import TICK_S
@@ -110,15 +111,7 @@ def test_a_product_that_is_gone_before_its_end_counts_is_made_again(lab: Any) ->
     assert lab.read(first) == first.removeprefix("a/") + "\n"
 
 
-ONE = """\
-[campaign]
-name = "lab"
-levels = ["unit"]
-[units]
-table = "units.csv"
-[site.local]
-cores = 1
-"""
+ONE = HEAD.replace("cores = 2", "cores = 1")
 FEW = 20
 SLOW = STAGE.replace("sleep 0.01", "[ -e mended ] || sleep 60") + "batch = 6\n"
 

@@ -100,7 +100,10 @@ def undone(db: sqlite3.Connection, graph: Graph, level: int) -> list[sqlite3.Row
 
 
 def look_at(context: Context, row: sqlite3.Row, name: str, condition: Condition) -> Group:
-    """Return what a condition may know of a unit or group."""
+    """Return what a condition may know of a unit or group; a member that came later than now counts from now on.
+
+    That is written where members count at all: within the transaction of a scan.
+    """
     known = context.values.of(row)
     newest, members = members_of(context.ledger.db, row) if condition.of_members else (None, 0)
     if newest and newest > (now := context.clock.now()):

@@ -7,9 +7,8 @@ from typing import Callable, List, Optional, Set, Tuple
 
 from .nfs import look_anew
 
-FRESH_S = (
-    0.1  # so old may be what a network file system says before a product gets its name, else up to a minute
-)
+#: so old may be what a network file system says before a product gets its name; without a new look, up to a minute
+FRESH_S = 0.1
 
 
 class Revocations:

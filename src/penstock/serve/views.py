@@ -55,7 +55,8 @@ class Head:
     @property
     def works(self) -> bool:
         """Whether a conductor is at work, as far as a copy of the record can tell."""
-        return self.status.driver is not None and time.time() - (self.status.as_of or time.time()) < OLD_S
+        as_of = self.status.as_of
+        return self.status.driver is not None and (as_of is None or time.time() - as_of < OLD_S)
 
     @property
     def trouble(self) -> int:
