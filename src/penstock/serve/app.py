@@ -111,10 +111,7 @@ class Site:
 
     def excuse(self, key: Key, head: Head | None, shell: Shell, error: Exception) -> tuple[int, str]:
         """Return a page that says why there is no other; the trace of a fault of ours is for who runs the server."""
-        status, why = (
-            500,
-            f"this page cannot be drawn ({type(error).__name__}): the server's terminal says more",
-        )
+        status, why = 500, f"this page cannot be drawn ({type(error).__name__}): see the server's terminal"
         if isinstance(error, PenstockError):
             status, why = 404 if isinstance(error, DefinitionError) else 503, str(error)
         else:
